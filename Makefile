@@ -1,0 +1,51 @@
+# Everything sets itself up: `make demo` and `make test` need Python 3.11 or newer, make, and a network once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test test-long check format package clean
+
+help:
+	@echo "make demo       the whole job on the built-in sample, about 4 minutes (into demo/)"
+	@echo "make test       lint, types, import rules and tests"
+	@echo "make test-long  the tests that take minutes"
+	@echo "make check      lint, types and import rules only"
+	@echo "make package    build the wheel, install it in a clean environment and run it"
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| { echo "Cannot make $(VENV); on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV); the first time takes minutes (torch is large)…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]' \
+		|| { echo "The installation failed. Without a network it cannot fetch its packages: connect and try again."; exit 1; }
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/sit-engine demo --out demo --replace
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest
+
+test-long: $(READY)
+	$(BIN)/python -m pytest -m long
+
+package: $(READY)
+	$(BIN)/python -m pytest packaging -m "long or not long"
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf demo build dist *.egg-info

@@ -1,0 +1,256 @@
+"""The door to the engine: thin typed verbs for the command line and the window.
+
+Imports torch inside its functions only, so that the door itself opens at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sit_engine import runs
+from sit_engine.config.fields import no_auto
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.scan import scan as list_images
+from sit_engine.errors import DataError, RunError
+from sit_engine.events import Event, Warned
+
+if TYPE_CHECKING:
+    from sit_engine.evaluation.report import Report
+    from sit_engine.training.control import Control
+    from sit_engine.training.loop import RunResult
+
+Emit = Callable[[Event], None]
+Progress = Callable[[str, int, int], None]
+MakeControl = Callable[[runs.Run], "Control"]
+
+
+def scan(
+    folders: Sequence[str],
+    *,
+    labels: Literal["folders", "none"] = "folders",
+    on_progress: Progress | None = None,
+) -> ImageIndex:
+    """List, read and fully decode every file; gives what is usable, and every problem."""
+    from sit_engine.config.facts import DeviceFacts
+    from sit_engine.config.resolve import resolve
+    from sit_engine.data.cache import PixelCache, cache_side
+    from sit_engine.data.facts import facts_of
+
+    index = list_images(folders, labels=labels, on_progress=on_progress)
+    if not index.paths:
+        return index
+    # Decoded at the size a run on a CPU would choose, so that its cache is warm already.
+    model = resolve(RunConfig(), facts_of(index), DeviceFacts()).config.model
+    side = cache_side(no_auto(model.image_size), index)
+    budget_bytes = int(RunConfig().data.cache_gb * 1e9)
+    return PixelCache().fill(index, side=side, on_progress=on_progress, budget_bytes=budget_bytes)[
+        0
+    ]
+
+
+def pretrain(
+    config: RunConfig, out: Path, *, emit: Emit, make_control: MakeControl | None = None
+) -> RunResult:
+    """Make the run folder `out` and train its first leg."""
+    _check_folders(config)
+    run = runs.create(out)
+    try:
+        with runs.Lock(run), _events(run, emit) as tell:
+            return _first_leg(run, config, tell, make_control)
+    finally:
+        runs.discard_unstarted(run)
+
+
+def _first_leg(
+    run: runs.Run, config: RunConfig, emit: Emit, make_control: MakeControl | None
+) -> RunResult:
+    from sit_engine.training.control import FolderControl
+    from sit_engine.training.loop import train
+    from sit_engine.training.prepare import prepare_new
+
+    control = (make_control or FolderControl)(run)
+    resolved, data = prepare_new(run, config, emit)
+    return train(run, resolved, data, emit=emit, control=control)
+
+
+def resume(
+    path: Path,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None = None,
+    epochs: float | None = None,
+) -> RunResult:
+    """Train the next leg of a run from its newest checkpoint that verifies."""
+    from sit_engine.training import checkpoint
+    from sit_engine.training.control import FolderControl
+    from sit_engine.training.loop import train
+    from sit_engine.training.prepare import prepare_resumed
+
+    run = runs.open_run(path)
+    with runs.Lock(run), _events(run, emit) as tell:
+        last = runs.summarise(run, holder_is_me=True)
+        if last.status == "completed" and epochs is None:
+            raise RunError(
+                "run.complete",
+                "The run {path} is complete.",
+                "Give --epochs with a larger number to train it further.",
+                path=path,
+            )
+        found, _, rejected = checkpoint.newest_verified(run)
+        for sentence in rejected:
+            tell(Warned("checkpoint.rejected", sentence))
+        config = run.config()
+        data = prepare_resumed(run, config, tell)
+        control = (make_control or FolderControl)(run)
+        start = (found, last.leg + 1)
+        return train(
+            run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
+        )
+
+
+def evaluate(
+    path: Path,
+    *,
+    train: Sequence[str],
+    test: Sequence[str],
+    step: int | None = None,
+    network: str | None = None,
+    on_progress: Progress | None = None,
+) -> Report:
+    """Measure a run's features on labelled folders; the report also lands in its `evaluations/`."""
+    import json
+
+    from sit_engine.evaluation.report import evaluate as measure
+    from sit_engine.training.device import apply_settings
+    from sit_engine.training.restore import load_backbones, load_labelled
+
+    run = runs.open_run(path)
+    config = run.config()
+    device = apply_settings(config.compute)
+    loaded = load_backbones(run, step=step, network=network)
+    train_set, test_set, classes = load_labelled(run, train, test, on_progress)
+    report = measure(
+        {"untrained": loaded.untrained, "pretrained": loaded.trained},
+        train_set,
+        test_set,
+        classes=classes,
+        network=loaded.network,
+        step=loaded.step,
+        device=device,
+        seed=config.compute.seed,
+        on_progress=on_progress,
+    )
+    text = json.dumps(report.to_json() | {"train": list(train), "test": list(test)}, indent=1)
+    name = f"step-{loaded.step:08d}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    try:
+        runs.write_aside(run.folder("evaluations") / name, text)
+    except OSError as error:
+        raise runs.disk_error(error, run.path) from None
+    return report
+
+
+def inspect(path: Path, *, images: Sequence[str], out: Path, step: int | None = None) -> list[Path]:
+    """Write reconstructions and attention of `images` (none: the run's own) into `out`."""
+    from sit_engine.training.restore import inspect_into
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        return inspect_into(runs.open_run(path), images, out, step)
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
+
+
+def draw_curves(path: Path, out: Path) -> Path:
+    """Draw the curves of a run, from its events, as one PNG."""
+    from sit_engine.inspection.curves import write_curves
+
+    events = [event for event, _ in runs.read_events(runs.open_run(path))]
+    try:
+        write_curves(events, out)
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
+    return out
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how it was checked."""
+
+    path: Path
+    format: str
+    step: int
+    network: str
+    difference: float | None = None
+    latency_ms: float | None = None
+    threads: int | None = None
+
+
+def export(
+    path: Path,
+    *,
+    format: Literal["torchscript", "safetensors"],
+    out: Path,
+    step: int | None = None,
+    network: str | None = None,
+) -> Exported:
+    """Write the backbone of a run so that it runs without us; a program is reopened and compared."""
+    import json
+
+    from sit_engine.export import formats
+    from sit_engine.export.verify import verify_torchscript
+    from sit_engine.training.restore import load_backbones
+
+    run = runs.open_run(path)
+    config = run.config()
+    loaded = load_backbones(run, step=step, network=network)
+    about: dict[str, Any] = {
+        "run": run.path.name,
+        "step": loaded.step,
+        "network": loaded.network,
+        "features": "class token after the final norm",
+        "value_range": run.split()["value_range"],
+    }
+    classes = tuple(run.split()["classes"])
+    if format == "safetensors":
+        formats.export_safetensors(loaded.trained, config, about, out)
+        exported = Exported(out, format, loaded.step, loaded.network)
+        digest = formats.file_hash(out / "model.safetensors")
+    else:
+        eager = formats.export_torchscript(loaded.trained, config, classes, about, out)
+        checked = verify_torchscript(out, eager, no_auto(config.model.image_size))
+        exported = Exported(
+            out, format, loaded.step, loaded.network,
+            checked.difference, checked.latency_ms, checked.threads,
+        )  # fmt: skip
+        digest = formats.file_hash(out)
+    record = about | {"file": str(out), "format": format, "sha256": digest}
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{format}.json"
+    runs.write_aside(run.folder("exports") / name, json.dumps(record, indent=1))
+    return exported
+
+
+@contextmanager
+def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
+    """Events go into the run folder and to the caller."""
+    writer = runs.EventWriter(run)
+
+    def tell(event: Event) -> None:
+        writer.write(event)
+        emit(event)
+
+    try:
+        yield tell
+    finally:
+        writer.close()
+
+
+def _check_folders(config: RunConfig) -> None:
+    """Before anything is written: the folders are given and are folders."""
+    if not config.data.folders:
+        raise DataError("data.no_folder", "No folder of images was given.", "Name one or more.")

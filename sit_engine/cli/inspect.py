@@ -1,0 +1,34 @@
+"""`sit-engine inspect`: reconstructions and attention as pictures and arrays."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
+    """RUN, images, --out, --step."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="image files (default: some of the run's own)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
+    parser.add_argument(
+        "--step", type=int, help="the checkpoint of this step (default: the newest)"
+    )
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Write and list the files."""
+    from sit_engine import api
+
+    written = api.inspect(
+        chosen.run.expanduser().absolute(),
+        images=[str(Path(image).expanduser().absolute()) for image in chosen.images],
+        out=chosen.out.expanduser().absolute(),
+        step=chosen.step,
+    )
+    paths = [str(path) for path in written]
+    print(json.dumps({"files": paths}) if chosen.json else "\n".join(paths))
+    return 0

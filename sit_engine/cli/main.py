@@ -1,0 +1,127 @@
+"""The command line `sit-engine`: parse, call one verb, turn errors into sentences and codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sit_engine.errors import STOPPED_EXIT_CODE, SitError
+
+EXIT_CODES = (
+    "exit codes: 0 done, 1 our own fault, 2 usage, 3 stopped by you, 4 config, 5 data, "
+    "6 not finite, 7 out of memory, 8 disk, 9 device, 143 terminated"
+)
+
+
+class Verb(NamedTuple):
+    """A command: the module under `sit_engine.cli` that adds its flags and runs it."""
+
+    module: str
+    help: str
+
+
+VERBS = {
+    "demo": Verb("demo", "do the whole job on the built-in sample of photographs, in minutes"),
+    "scan": Verb("scan", "list and check a folder: what is usable, what is not and why"),
+    "pretrain": Verb("pretrain", "train a vision transformer on folders of images, without labels"),
+    "resume": Verb("resume", "continue a run from its newest good checkpoint"),
+    "pause": Verb("control", "checkpoint a running run and end it for now"),
+    "stop": Verb("control", "checkpoint a running run and stop it"),
+    "finish": Verb("control", "end a running run early and keep it as complete"),
+    "checkpoint": Verb("control", "write a checkpoint of a running run now"),
+    "preview": Verb("control", "write reconstructions and attention of a running run now"),
+    "extend": Verb("control", "make a running run longer"),
+    "evaluate": Verb("evaluate", "measure a run on labelled folders beside honest baselines"),
+    "inspect": Verb("inspect", "write reconstructions and attention maps as pictures and arrays"),
+    "export": Verb("export", "write a file that runs without this program"),
+    "runs": Verb("runs", "list the runs in a folder"),
+    "config": Verb("config", "print a config file with every setting"),
+    "doctor": Verb("doctor", "check this machine, or one run"),
+}
+
+
+def parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """The command line; only the flags of `verb` are worked out, so that help comes at once."""
+    top = argparse.ArgumentParser(
+        prog="sit-engine",
+        description="Pretrain a vision transformer on your own images without labels, see whether "
+        "it learns, and take the model home.",
+        epilog=f"Start with `sit-engine demo`. Every command has --help and --json.\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(dest="verb", metavar="COMMAND", title="commands")
+    for name, found in VERBS.items():
+        about = found.help[0].upper() + found.help[1:] + "."
+        sub = commands.add_parser(name, help=found.help, description=about, epilog=EXIT_CODES)
+        if name == verb:
+            importlib.import_module(f"sit_engine.cli.{found.module}").add_flags(sub, name)
+        sub.add_argument("--json", action="store_true", help="print JSON for programs")
+    return top
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code."""
+    words = sys.argv[1:] if words is None else list(words)
+    top = parser(next((word for word in words if not word.startswith("-")), None))
+    chosen = top.parse_args(words)
+    if chosen.version:
+        from importlib.metadata import version
+
+        print(f"sit-engine {version('sit-studio')}")
+        return 0
+    if chosen.verb is None:
+        top.print_help()
+        return 2
+    module = importlib.import_module(f"sit_engine.cli.{VERBS[chosen.verb].module}")
+    try:
+        return int(module.run(chosen))
+    except SitError as error:
+        _tell(error, as_json=chosen.json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return STOPPED_EXIT_CODE
+    except BrokenPipeError:
+        # The reader went away (`| head`): nothing to tell anyone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one boundary of this process
+        _tell(_own_fault(error), as_json=chosen.json)
+        return 1
+
+
+def _own_fault(error: Exception) -> SitError:
+    """A bug of ours: a sentence, and the details in a file that can be sent to us."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="sit-engine-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        file.write("".join(traceback.format_exception(error)))
+    return SitError(
+        "internal",
+        "Something went wrong inside the program ({kind}).",
+        "This is our fault. Details are in {file}; please report it with that file.",
+        kind=type(error).__name__,
+        file=Path(file.name),
+    )
+
+
+def _tell(error: SitError, *, as_json: bool) -> None:
+    if as_json:
+        record = {"code": error.code, "message": error.message, "hint": error.hint}
+        print(json.dumps({"error": record}))
+    else:
+        print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
+
+
+def entry() -> None:
+    """What the installed `sit-engine` calls."""
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""`sit-engine resume`: the next leg of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sit_engine.cli.session import work
+
+
+def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
+    """RUN and --epochs."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument("--epochs", type=float, help="train to this many epochs in all instead")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Train until the end, a stop or a failure."""
+    from sit_engine import api
+
+    path = chosen.run.expanduser().absolute()
+    return work(
+        path,
+        lambda emit, make_control: api.resume(
+            path, emit=emit, make_control=make_control, epochs=chosen.epochs
+        ),
+        as_json=chosen.json,
+    )

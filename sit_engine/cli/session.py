@@ -1,0 +1,84 @@
+"""A leg in this terminal: its screen, its signals, its exit code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from sit_engine.cli.screen import Screen
+from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE
+from sit_engine.events import Event, PhaseChanged
+from sit_engine.runs import Run
+
+if TYPE_CHECKING:
+    from sit_engine.training.control import FolderControl
+    from sit_engine.training.loop import RunResult
+
+Start = Callable[[Callable[[Event], None], Callable[[Run], Any]], "RunResult"]
+
+
+class Signals:
+    """First Ctrl+C or SIGTERM: checkpoint, then stop. A second Ctrl+C, or one before training: now."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.control: FolderControl | None = None
+        self.is_training = False
+        self.asked = False
+        self.terminated = False
+
+    def install(self) -> None:
+        """From now on; the process ends with the leg, so nothing is put back."""
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self.terminated = number == signal.SIGTERM
+        if self.control is None or not self.is_training or (self.asked and not self.terminated):
+            raise KeyboardInterrupt
+        self.asked = True
+        self.control.ask("stop")
+
+    def make_control(self, run: Run) -> FolderControl:
+        """A control that hears this process's signals too."""
+        from sit_engine.training.control import FolderControl
+
+        self.control = FolderControl(run)
+        return self.control
+
+    def on_event(self, event: Event) -> None:
+        """Show it, and notice when the steps begin."""
+        if isinstance(event, PhaseChanged) and event.phase == "training":
+            self.is_training = True
+        self.screen.show(event)
+
+
+def work(path: Path, start: Start, *, as_json: bool) -> int:
+    """Run a leg and say how it ended."""
+    screen = Screen(as_json=as_json)
+    signals = Signals(screen)
+    signals.install()
+    try:
+        result = start(signals.on_event, signals.make_control)
+    except KeyboardInterrupt:
+        screen.say(_stopped_at_once(path))
+        return TERMINATED_EXIT_CODE if signals.terminated else STOPPED_EXIT_CODE
+    finally:
+        screen.clear()
+    if result.outcome == "completed":
+        screen.say(f"The run is in {path}")
+        screen.say(f"Next: sit-engine evaluate {path} --train FOLDER --test FOLDER")
+        return 0
+    screen.say(f"Continue with: sit-engine resume {path}")
+    return TERMINATED_EXIT_CODE if signals.terminated else STOPPED_EXIT_CODE
+
+
+def _stopped_at_once(path: Path) -> str:
+    if path.exists():
+        return (
+            f"Stopped at once. Continue from the newest checkpoint with: sit-engine resume {path}"
+        )
+    return "Stopped before training began; nothing was written."

@@ -1,0 +1,139 @@
+"""From what a user wrote (file, flags, form) over a preset to a validated config, or a sentence."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from sit_engine.config.fields import Options
+from sit_engine.config.methods import METHODS, load
+from sit_engine.config.presets import PRESETS
+from sit_engine.config.schema import settings
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
+
+
+def build(user: Mapping[str, Any]) -> RunConfig:
+    """The preset's values, the user's over them, checked; nothing is resolved yet."""
+    preset = user.get("preset", RunConfig.model_fields["preset"].default)
+    if preset not in PRESETS:
+        raise ConfigError(
+            "config.preset",
+            "There is no preset {value}.",
+            "Choose from {allowed}.",
+            value=preset,
+            allowed=", ".join(PRESETS),
+        )
+    base = PRESETS[preset]
+    if "epochs" in user.get("optim", {}):
+        base = base | {"optim": {k: v for k, v in base.get("optim", {}).items() if k != "minutes"}}
+    values = merge(base, user)
+    method = values.pop("method", {})
+    options = _method(method if isinstance(method, dict) else {"name": method})
+    config = _checked(RunConfig, values | {"method": options}, "", options.name)
+    assert isinstance(config, RunConfig)
+    check_together(config)
+    return config
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` wins; tables are merged, everything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def from_dotted(pairs: Mapping[str, Any]) -> dict[str, Any]:
+    """{"optim.epochs": 5} becomes {"optim": {"epochs": 5}}."""
+    tree: dict[str, Any] = {}
+    for path, value in pairs.items():
+        *groups, leaf = path.split(".")
+        here = tree
+        for group in groups:
+            here = here.setdefault(group, {})
+        here[leaf] = value
+    return tree
+
+
+def _method(values: dict[str, Any]) -> Any:
+    fields = dict(values)
+    name = fields.pop("name", "sit")
+    if name not in METHODS:
+        raise ConfigError(
+            "config.method",
+            "There is no method {value}.",
+            "Choose from {allowed}.",
+            value=name,
+            allowed=", ".join(METHODS),
+        )
+    return _checked(load(METHODS[name].options), fields, "method.", name)
+
+
+def _checked(model: type[Options], values: dict[str, Any], prefix: str, method: str) -> Options:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+    path = prefix + ".".join(str(part) for part in first["loc"])
+    known = {item.path: item for item in settings(method)}
+    item = next((known[key] for key in known if path == key or path.startswith(f"{key}.")), None)
+    if item is None:
+        near = difflib.get_close_matches(path, list(known), n=1, cutoff=0.4)
+        raise ConfigError(
+            "config.unknown",
+            "There is no setting {field}.",
+            "Did you mean {near}?" if near else "`sit-engine config` lists all settings.",
+            field=path,
+            near=near[0] if near else "",
+        )
+    raise ConfigError(
+        "config.value", "The setting {field} cannot be {value}; allowed: {allowed}.",  "{title}: {help}",
+        field=item.path, value=_shown(values, path.removeprefix(prefix)), allowed=item.allowed,
+        title=item.title, help=item.help,
+    )  # fmt: skip
+
+
+def _shown(values: Mapping[str, Any], path: str) -> str:
+    here: Any = values
+    for part in path.split("."):
+        if not isinstance(here, Mapping) or part not in here:
+            break
+        here = here[part]
+    return repr(here)
+
+
+def check_together(config: RunConfig) -> None:
+    """Rules that need two settings at once; "auto" values are chosen to satisfy them."""
+    model = config.model
+    pairs = [
+        ("model.patch_size", model.patch_size, "model.image_size", model.image_size),
+        ("model.heads", model.heads, "model.width", model.width),
+    ]
+    for field, value, whole_field, whole in pairs:
+        if isinstance(value, int) and isinstance(whole, int) and whole % value:
+            raise ConfigError(
+                "config.divide",
+                "The setting {field} = {value} does not divide {whole_field} = {whole}.",
+                "Choose one of {choices}.",
+                field=field,
+                value=value,
+                whole_field=whole_field,
+                whole=whole,
+                choices=", ".join(str(n) for n in range(1, whole + 1) if whole % n == 0),
+            )
+    views = getattr(config.method, "views", None)
+    for low, high in (("crop_scale_min", "crop_scale_max"), ("blur_radius_min", "blur_radius_max")):
+        if views is not None and getattr(views, low) > getattr(views, high):
+            raise ConfigError(
+                "config.order",
+                "The setting method.views.{low} is above method.views.{high}.",
+                "Swap the two or raise the second.",
+                low=low,
+                high=high,
+            )

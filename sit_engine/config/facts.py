@@ -1,0 +1,29 @@
+"""Plain facts that "auto" settings are worked out from: about the images and about the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What a scan found, in numbers."""
+
+    images: int
+    classes: int
+    median_side_px: int
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What training.device found: no torch objects, so that resolving needs no torch."""
+
+    kind: str = "cpu"
+    name: str = "CPU"
+    cores: int = 1
+    memory_bytes: int = 0
+    precision: str = "fp32"
+    matmul: str = "highest"
+    why_precision: str = ""
+    images_per_s: float | None = None
+    why_no_gpu: str = ""

@@ -1,0 +1,68 @@
+"""How a setting is declared: one line gives file, flag, form and messages their words."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+Auto = Literal["auto"]
+Value = TypeVar("Value")
+
+# Name of a bound: the word for it, and what must hold.
+BOUNDS = {
+    "ge": ("from", operator.ge),
+    "gt": ("above", operator.gt),
+    "le": ("to", operator.le),
+    "lt": ("below", operator.lt),
+}
+
+
+class Options(BaseModel):
+    """A frozen group of settings; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _within_bounds(cls, value: Any, info: ValidationInfo) -> Any:
+        """Numbers keep their bounds; "auto" and none have none (pydantic's own would trip on them)."""
+        extra = cls.model_fields[str(info.field_name)].json_schema_extra
+        bounds = extra.get("bounds", {}) if isinstance(extra, dict) else {}
+        if isinstance(value, (int, float)) and isinstance(bounds, dict):
+            for name, bound in bounds.items():
+                if not BOUNDS[name][1](value, bound):
+                    raise ValueError(f"must be {BOUNDS[name][0]} {bound}")
+        if value == () and isinstance(extra, dict) and extra.get("not_empty"):
+            raise ValueError("must not be empty")
+        return value
+
+
+def setting(
+    default: Any,
+    title: str,
+    help: str,
+    *,
+    unit: str = "",
+    pattern: str | None = None,
+    not_empty: bool = False,
+    **bounds: float,
+) -> Any:
+    """A field with the words for its form and flag; `bounds` are ge, gt, le and lt."""
+    extra: dict[str, Any] = {"unit": unit, "bounds": dict(bounds), "not_empty": not_empty}
+    return Field(
+        default,
+        title=title,
+        description=help,
+        json_schema_extra=extra,
+        pattern=pattern,
+        validate_default=True,
+    )
+
+
+def no_auto(value: Value | Auto) -> Value:
+    """The value of a resolved setting; an "auto" left over is our own mistake."""
+    if isinstance(value, str) and value == "auto":
+        raise AssertionError("an 'auto' setting was read before it was resolved")
+    return value  # type: ignore[return-value]

@@ -1,0 +1,62 @@
+"""A config as TOML, in and out."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from sit_engine.config.build import build
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """What a config file says, not yet checked."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "config.unreadable",
+            "The config file {path} cannot be read: {why}.",
+            "Check that the file exists and is text.",
+            path=path,
+            why=error,
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            "config.toml",
+            "The config file {path} is not valid TOML: {why}.",
+            "Correct that line, or write a new file with `sit-engine config`.",
+            path=path,
+            why=error,
+        ) from None
+
+
+def read(path: Path) -> RunConfig:
+    """A checked config from a file."""
+    return build(read_values(path))
+
+
+def to_toml(config: RunConfig, reasons: dict[str, str] | None = None) -> str:
+    """The config as text; the reason of each resolved "auto" stands as a comment on its line."""
+    text = tomli_w.dumps(_without_none(config.model_dump()))
+    lines, group = [], ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            group = line.strip("[]") + "."
+        field = group + line.split(" = ", 1)[0]
+        why = (reasons or {}).get(field)
+        lines.append(f"{line}  # {why}" if why else line)
+    return "\n".join(lines) + "\n"
+
+
+def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null: a setting that is none is left out, which reads back as none."""
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if value is not None
+    }

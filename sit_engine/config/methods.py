@@ -1,0 +1,62 @@
+"""The table of methods: a name to its options (no torch) and its networks, both loaded when needed.
+
+A new method is a folder under `sit_engine/methods` and one line here. The entries are strings, so
+that this floor imports nothing from the floors above (docs/adr/0002-method-table-in-config.md).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.fields import Options
+
+
+class MethodEntry(NamedTuple):
+    """Two "package:attribute" strings."""
+
+    options: str
+    method: str
+
+
+METHODS: dict[str, MethodEntry] = {
+    "sit": MethodEntry(
+        "sit_engine.methods.sit.options:SitOptions", "sit_engine.methods.sit.method:Sit"
+    ),
+}
+
+
+class Scale(NamedTuple):
+    """What a method's own "auto" values depend on."""
+
+    image_size: int
+    patch_size: int
+    width: int
+    total_steps: int
+    preset: str
+
+
+class MethodOptions(Options):
+    """Base of every method's options; `name` picks the method in a config."""
+
+    name: ClassVar[str]
+    features: Literal["teacher", "student"] = "student"
+
+    def resolve(
+        self, scale: Scale, facts: DataFacts, device: DeviceFacts
+    ) -> tuple[MethodOptions, dict[str, str]]:
+        """The options with every "auto" filled, and the reason for each by field path."""
+        raise NotImplementedError
+
+    @model_serializer(mode="wrap")
+    def _with_name(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"name": self.name, **dump(self)}
+
+
+def load(target: str) -> Any:
+    """The attribute that a "package:attribute" string names."""
+    package, attribute = target.split(":")
+    return getattr(importlib.import_module(package), attribute)

@@ -1,0 +1,216 @@
+"""Every "auto" becomes a number, with the reason; plain values in and out, so this needs no torch.
+
+The rules and what they were tuned on: docs/adr/0004-auto-settings.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sit_engine.config.build import check_together
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.fields import Options, no_auto
+from sit_engine.config.methods import Scale
+from sit_engine.config.tree import DataOptions, ModelOptions, OptimOptions, RunConfig
+from sit_engine.errors import ConfigError
+
+NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12)}
+MOST_WATCHED = 1000
+FEWEST_IMAGES = 16
+
+
+@dataclass
+class Filling:
+    """New values of one group of settings, and why."""
+
+    group: str
+    options: Options
+    values: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def auto(self, name: str, value: object, why: str) -> None:
+        """Set `name` if the user left it to us."""
+        if getattr(self.options, name) == "auto" and name not in self.values:
+            self.values[name] = value
+            self.reasons[f"{self.group}.{name}"] = why
+
+    def get(self, name: str) -> Any:
+        """The new value, or the user's."""
+        return self.values.get(name, getattr(self.options, name))
+
+    def done(self) -> Any:
+        """The group with its new values."""
+        return self.options.model_copy(update=self.values)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A config without "auto", and the reason for each value that was."""
+
+    config: RunConfig
+    reasons: dict[str, str]
+
+
+def resolve(config: RunConfig, facts: DataFacts, device: DeviceFacts) -> Resolved:
+    """Fill every "auto" of `config` for these images on this device."""
+    data = _data(config.data, facts)
+    model = _model(config.model, facts, device)
+    train_images = facts.images - watch_count(data.get("watch_share"), facts)
+    optim = _optim(config.optim, train_images, config.preset, device)
+    compute = _compute(config, device)
+    batch = optim.get("batch_size")
+    scale = Scale(
+        image_size=model.get("image_size"),
+        patch_size=model.get("patch_size"),
+        width=model.get("width"),
+        total_steps=total_steps(optim.get("epochs"), train_images, batch),
+        preset=config.preset,
+    )
+    method, method_reasons = config.method.resolve(scale, facts, device)
+    groups = (data, model, optim, compute)
+    update = {item.group: item.done() for item in groups} | {"method": method}
+    reasons = {key: why for item in groups for key, why in item.reasons.items()} | method_reasons
+    resolved = config.model_copy(update=update)
+    check_together(resolved)
+    return Resolved(resolved, reasons)
+
+
+def total_steps(epochs: float, train_images: int, batch_size: int) -> int:
+    """Optimiser steps of a whole run; the last incomplete batch of an epoch is dropped."""
+    return max(1, round(epochs * (train_images // batch_size)))
+
+
+def watch_count(share: float, facts: DataFacts) -> int:
+    """How many labelled images are kept out of training to measure k-NN on."""
+    if facts.classes < 2:
+        return 0
+    return min(MOST_WATCHED, round(share * facts.images))
+
+
+def _data(options: DataOptions, facts: DataFacts) -> Filling:
+    filling = Filling("data", options)
+    has_labels = facts.classes >= 2 and facts.images >= 100
+    filling.auto(
+        "watch_share", 0.1 if has_labels else 0.0,
+        f"a tenth of the images, at most {MOST_WATCHED}" if has_labels
+        else "none: k-NN needs two classes and a hundred images",
+    )  # fmt: skip
+    return filling
+
+
+def _model(options: ModelOptions, facts: DataFacts, device: DeviceFacts) -> Filling:
+    filling = Filling("model", options)
+    is_cpu = device.kind == "cpu"
+    side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
+    why = f"the images' median shorter side is {facts.median_side_px} px"
+    if is_cpu and side == 64:
+        why += "; without a GPU larger views would take days"
+    patch = filling.get("patch_size")
+    if patch != "auto" and side % patch:
+        side = max(patch, side // patch * patch)
+        why += f"; a multiple of the patch size {patch}"
+    filling.auto("image_size", side, why)
+    image_size = filling.get("image_size")
+    patch = _patch(image_size)
+    filling.auto(
+        "patch_size", patch, f"{image_size // patch} × {image_size // patch} patches in a view"
+    )
+    _backbone(filling, facts, is_cpu=is_cpu)
+    return filling
+
+
+def _view_side(median_px: int, most_px: int) -> int:
+    sides = [side for side in (32, 48, 64, 96, 128, 160, 224) if side <= most_px]
+    return max([side for side in sides if side <= median_px * 1.1], default=sides[0])
+
+
+def _patch(image_size: int) -> int:
+    """The divisor of the view size nearest to an eighth of it, at most 16."""
+    wanted = min(16, image_size / 8)
+    divisors = [n for n in range(1, min(image_size, 32) + 1) if image_size % n == 0]
+    return min(divisors, key=lambda n: (abs(n - wanted), -n))
+
+
+def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
+    options = filling.options
+    assert isinstance(options, ModelOptions)
+    own = [name for name in ("width", "depth", "heads") if getattr(options, name) != "auto"]
+    if own or is_cpu:
+        filling.auto(
+            "backbone",
+            "custom",
+            "width, depth or heads are set" if own else "small enough for a CPU",
+        )
+    name = "vit_small" if facts.images >= 20_000 else "vit_tiny"
+    filling.auto("backbone", name, f"for {facts.images} images")
+    chosen = filling.get("backbone")
+    if chosen in NAMED:
+        for key, value in zip(("width", "depth", "heads"), NAMED[chosen], strict=True):
+            if getattr(options, key) not in ("auto", value):
+                raise ConfigError(
+                    "config.backbone",
+                    "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
+                    "Leave it out, or choose model.backbone = custom.",
+                    key=key,
+                    given=getattr(options, key),
+                    chosen=chosen,
+                )
+            filling.auto(key, value, f"of {chosen}")
+        return
+    filling.auto("width", 128, "small enough for a CPU")
+    filling.auto("depth", 6, "half of the usual 12")
+    width = filling.get("width")
+    heads = next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)
+    filling.auto("heads", heads, f"about 32 numbers of the width {width} each")
+
+
+def _optim(options: OptimOptions, train_images: int, preset: str, device: DeviceFacts) -> Filling:
+    filling = Filling("optim", options)
+    usual = 256 if device.kind != "cpu" else 64
+    batch = min(usual, 1 << max(1, (train_images // 4).bit_length() - 1))
+    filling.auto(
+        "batch_size", batch,
+        f"usual on a {'GPU' if usual == 256 else 'CPU'}" if batch == usual
+        else f"at least four steps in an epoch of {train_images} images",
+    )  # fmt: skip
+    batch = filling.get("batch_size")
+    if batch > train_images:
+        raise ConfigError(
+            "config.batch",
+            "The batch size {batch} is larger than the {images} training images.",
+            "Set optim.batch_size to {images} or less, or add images.",
+            batch=batch,
+            images=train_images,
+        )
+    _length(filling, options, train_images, batch, device)
+    epochs = no_auto(filling.get("epochs"))
+    filling.auto("learning_rate", 2e-3, "tuned on small sets and short runs; the paper's is 0.0005")
+    filling.auto(
+        "warmup_epochs",
+        round(min(10.0, epochs / 10), 3),
+        "a tenth of the run, at most the paper's 10 epochs",
+    )
+    return filling
+
+
+def _length(
+    filling: Filling, options: OptimOptions, train_images: int, batch: int, device: DeviceFacts
+) -> None:
+    if options.minutes is not None and device.images_per_s:
+        seen = options.minutes * 60 * device.images_per_s
+        epoch = train_images // batch * batch
+        rate = f"{device.images_per_s:.0f} images/s"
+        why = f"{options.minutes:g} minutes at {rate}, measured at the start"
+        filling.auto("epochs", max(round(seen / epoch, 3), round(batch / epoch, 3)), why)
+    epochs = float(max(50, min(800, round(1e6 / max(1, train_images)))))
+    filling.auto("epochs", epochs, "a million images seen in all, within 50 and 800 epochs")
+
+
+def _compute(config: RunConfig, device: DeviceFacts) -> Filling:
+    filling = Filling("compute", config.compute)
+    filling.auto("device", device.kind, device.why_no_gpu or device.name)
+    filling.auto("precision", device.precision, device.why_precision)
+    filling.auto("matmul", device.matmul, device.why_precision)
+    filling.auto("threads", device.cores, "one for each core")
+    return filling

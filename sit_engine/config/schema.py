@@ -1,0 +1,97 @@
+"""Every setting as a flat list: what flags, form and messages are made from."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic.fields import FieldInfo
+
+from sit_engine.config.fields import BOUNDS, Options
+from sit_engine.config.methods import METHODS, load
+from sit_engine.config.tree import RunConfig
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One leaf of the tree; `path` is dotted, `allowed` is a phrase for people."""
+
+    path: str
+    title: str
+    help: str
+    unit: str
+    default: Any
+    allowed: str
+    is_list: bool
+
+
+def settings(method: str = "sit") -> list[Setting]:
+    """All settings of a run with that method, in the order in which they are declared."""
+    return list(_walk(RunConfig, "", method))
+
+
+def _walk(model: type[Options], prefix: str, method: str) -> Iterator[Setting]:
+    for name, info in model.model_fields.items():
+        path = f"{prefix}{name}"
+        if path == "method":
+            yield from _walk(load(METHODS[method].options), "method.", method)
+        elif isinstance(info.default, Options):
+            yield from _walk(type(info.default), f"{path}.", method)
+        else:
+            yield _leaf(path, info)
+
+
+def _leaf(path: str, info: FieldInfo) -> Setting:
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    return Setting(
+        path=path,
+        title=info.title or path,
+        help=info.description or "",
+        unit=str(extra.get("unit", "")),
+        default=info.default,
+        allowed=_allowed(info),
+        is_list=typing.get_origin(info.annotation) is tuple,
+    )
+
+
+def _allowed(info: FieldInfo) -> str:
+    """For example "a number from 0 to 1, or auto"."""
+    kinds, choices = _kinds(info.annotation)
+    phrases = []
+    if kinds & {"int", "float"}:
+        noun = "a whole number" if "float" not in kinds else "a number"
+        phrases.append(f"{noun}{_bounds(info)}")
+    elif "str" in kinds:
+        phrases.append("text")
+    phrases += choices
+    if "NoneType" in kinds:
+        phrases.append("none")
+    if len(phrases) <= 1:
+        return "".join(phrases)
+    return f"{', '.join(phrases[:-1])} or {phrases[-1]}"
+
+
+def _kinds(annotation: Any) -> tuple[set[str], list[str]]:
+    origin = typing.get_origin(annotation)
+    if origin is Literal:
+        return set(), [str(value) for value in typing.get_args(annotation)]
+    if origin in (types.UnionType, typing.Union, tuple):
+        kinds: set[str] = set()
+        choices: list[str] = []
+        for part in typing.get_args(annotation):
+            if part is not Ellipsis:
+                more_kinds, more_choices = _kinds(part)
+                kinds |= more_kinds
+                choices += more_choices
+        return kinds, choices
+    return {getattr(annotation, "__name__", "")}, []
+
+
+def _bounds(info: FieldInfo) -> str:
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    bounds = extra.get("bounds", {})
+    assert isinstance(bounds, dict)
+    return "".join(f" {BOUNDS[name][0]} {bound}" for name, bound in bounds.items())

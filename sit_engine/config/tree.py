@@ -1,0 +1,197 @@
+"""One run's settings as one frozen tree: what the file, the flags and the form all declare from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from sit_engine.config.fields import Auto, Options, setting
+from sit_engine.config.methods import METHODS, MethodOptions, load
+
+
+class DataOptions(Options):
+    """Which images, and how their pixels are read."""
+
+    folders: tuple[str, ...] = setting(
+        (), "Folders", "Folders of images, searched with all sub-folders."
+    )
+    labels: Literal["folders", "none"] = setting(
+        "folders",
+        "Labels",
+        "Where labels come from: the first level of sub-folders, or none. "
+        "Pretraining never uses them; they only let k-NN say whether it works.",
+    )
+    watch_share: float | Auto = setting(
+        "auto",
+        "Watch images",
+        "Share of labelled images kept out of training to watch k-NN on.",
+        unit="share",
+        ge=0,
+        le=0.5,
+    )
+    value_range: Literal["percentile", "full"] = setting(
+        "percentile",
+        "Range of deep images",
+        "How 16-bit, 32-bit and float images become 8-bit: from the folder's 0.1 to 99.9 "
+        "percentile, or over the full range of their type.",
+    )
+    cache_gb: float = setting(
+        20.0, "Cache budget", "Most disk space for decoded pixels.", unit="GB", gt=0
+    )
+
+
+class ModelOptions(Options):
+    """The backbone: a vision transformer."""
+
+    image_size: int | Auto = setting(
+        "auto",
+        "View size",
+        "Side of the square views the model is trained on.",
+        unit="px",
+        ge=8,
+        le=1024,
+    )
+    patch_size: int | Auto = setting(
+        "auto",
+        "Patch size",
+        "Side of one patch; must divide the view size.",
+        unit="px",
+        ge=1,
+        le=256,
+    )
+    backbone: Literal["auto", "vit_tiny", "vit_small", "vit_base", "custom"] = setting(
+        "auto",
+        "Backbone",
+        "Size of the vision transformer; custom takes width, depth and heads below.",
+    )
+    width: int | Auto = setting("auto", "Width", "Length of a token's vector.", ge=8, le=4096)
+    depth: int | Auto = setting("auto", "Depth", "Number of transformer blocks.", ge=1, le=64)
+    heads: int | Auto = setting(
+        "auto", "Heads", "Attention heads; must divide the width.", ge=1, le=64
+    )
+    drop_path: float = setting(
+        0.1,
+        "Drop path",
+        "How often the student skips its last block; less for earlier ones.",
+        unit="probability",
+        ge=0,
+        lt=1,
+    )
+
+
+class OptimOptions(Options):
+    """How long and how fast it learns."""
+
+    epochs: float | Auto = setting(
+        "auto", "Epochs", "How often every training image is seen.", gt=0, le=100_000
+    )
+    minutes: float | None = setting(
+        None,
+        "Minutes",
+        "Instead of epochs: about how long to train on this machine; a short measured "
+        "dry run turns it into epochs.",
+        unit="min",
+        gt=0,
+    )
+    batch_size: int | Auto = setting(
+        "auto",
+        "Batch size",
+        "Images in one step; each is also the others' contrast.",
+        ge=2,
+        le=65_536,
+    )
+    learning_rate: float | Auto = setting(
+        "auto",
+        "Learning rate",
+        "Highest learning rate for 256 images a step; scaled by the batch size.",
+        gt=0,
+        le=1,
+    )
+    learning_rate_end: float = setting(
+        1e-6, "Last learning rate", "Learning rate at the end.", ge=0
+    )
+    warmup_epochs: float | Auto = setting(
+        "auto", "Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0
+    )
+    weight_decay: float = setting(
+        0.04, "Weight decay, start", "Pull of the weights to 0.", ge=0, le=1
+    )
+    weight_decay_end: float = setting(0.1, "Weight decay, end", "The same at the end.", ge=0, le=1)
+    clip_norm: float = setting(
+        3.0,
+        "Gradient clip",
+        "Largest gradient norm of each single weight tensor; 0 switches it off.",
+        ge=0,
+    )
+
+
+class ComputeOptions(Options):
+    """Where and in which number format it runs."""
+
+    device: str = setting(
+        "auto", "Device", "auto, cpu, cuda, or cuda:N.", pattern=r"^(auto|cpu|cuda(:\d+)?)$"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto",
+        "Precision",
+        "Number format of the matrix products; auto measures which is faster here.",
+    )
+    matmul: Literal["auto", "highest", "medium"] = setting(
+        "auto",
+        "Matrix products",
+        "How exact fp32 matrix products are; auto measures speed and error.",
+    )
+    threads: int | Auto = setting("auto", "Threads", "CPU threads of the trainer.", ge=1, le=1024)
+    seed: int = setting(
+        0, "Seed", "Same seed, same settings, same machine: same weights.", ge=0, lt=2**31
+    )
+
+
+class WatchOptions(Options):
+    """What the run shows and keeps while it trains."""
+
+    report_every: int = setting(
+        10, "Report every", "Steps between two points of a curve.", unit="steps", ge=1
+    )
+    readings: int = setting(
+        20, "Health readings", "How often over the run health and k-NN are measured.", ge=0, le=1000
+    )
+    previews: int = setting(
+        10, "Previews", "How often over the run pictures are written.", ge=0, le=1000
+    )
+    checkpoint_minutes: float = setting(
+        5.0, "Checkpoint every", "Minutes between two checkpoints.", unit="min", gt=0
+    )
+    keep: int = setting(
+        2, "Newest checkpoints", "How many of the newest checkpoints are kept.", ge=1
+    )
+
+
+def _as_method(value: Any) -> Any:
+    """Turn {"name": "sit", …} into that method's options: the union, discriminated by the name."""
+    if isinstance(value, MethodOptions):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("must be a table with a name")
+    fields = dict(value)
+    name = fields.pop("name", "sit")
+    if name not in METHODS:
+        raise ValueError(f"there is no method {name!r}; choose from {', '.join(METHODS)}")
+    return load(METHODS[name].options).model_validate(fields)
+
+
+class RunConfig(Options):
+    """Everything a run needs to be repeated."""
+
+    preset: Literal["quick", "standard", "paper-2022"] = setting(
+        "standard", "Preset", "Where settings that you leave alone come from."
+    )
+    data: DataOptions = DataOptions()
+    model: ModelOptions = ModelOptions()
+    method: SerializeAsAny[Annotated[MethodOptions, BeforeValidator(_as_method)]] = setting(
+        {"name": "sit"}, "Method", "The self-supervised method and its settings."
+    )
+    optim: OptimOptions = OptimOptions()
+    compute: ComputeOptions = ComputeOptions()
+    watch: WatchOptions = WatchOptions()

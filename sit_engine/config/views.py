@@ -1,0 +1,127 @@
+"""Settings of the two training views and of the corruption (methods: December 2022 recipe)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sit_engine.config.fields import Auto, Options, setting
+
+
+class ViewOptions(Options):
+    """Random crop, flip, colour, blur and solarise; both views share all but blur and solarise."""
+
+    crop_scale_min: float = setting(
+        0.2, "Smallest crop", "Smallest share of the image's area that a crop may keep.", gt=0, le=1
+    )
+    crop_scale_max: float = setting(
+        1.0, "Largest crop", "Largest share of the image's area that a crop may keep.", gt=0, le=1
+    )
+    flip: float = setting(
+        0.5, "Mirror", "How often a view is mirrored left to right.", unit="probability", ge=0, le=1
+    )
+    jitter: float = setting(
+        0.8,
+        "Change colours",
+        "How often brightness, contrast, saturation and hue are changed.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
+    brightness: float = setting(
+        0.4, "Brightness", "Brightness is multiplied by up to 1 ± this.", ge=0, le=1
+    )
+    contrast: float = setting(
+        0.4, "Contrast", "Contrast is multiplied by up to 1 ± this.", ge=0, le=1
+    )
+    saturation: float = setting(
+        0.2, "Saturation", "Saturation is multiplied by up to 1 ± this.", ge=0, le=1
+    )
+    hue: float = setting(
+        0.1, "Hue", "Hue is turned by up to ± this share of the circle.", ge=0, le=0.5
+    )
+    grey: float = setting(
+        0.2, "Grey", "How often a view loses its colours.", unit="probability", ge=0, le=1
+    )
+    blur_first: float | Auto = setting(
+        "auto",
+        "Blur, first view",
+        "How often the first view is blurred.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
+    blur_second: float | Auto = setting(
+        "auto",
+        "Blur, second view",
+        "How often the second view is blurred.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
+    blur_radius_min: float = setting(
+        0.1, "Smallest blur", "Smallest standard deviation of the blur.", unit="px", gt=0
+    )
+    blur_radius_max: float = setting(
+        2.0, "Largest blur", "Largest standard deviation of the blur.", unit="px", gt=0
+    )
+    solarise: float = setting(
+        0.2,
+        "Solarise, second view",
+        "How often bright pixels of the second view are inverted.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
+
+
+class CorruptionOptions(Options):
+    """GMML: blocks of a view are hidden, or replaced with blocks of another image."""
+
+    drop_share: float = setting(
+        0.5,
+        "Hidden area",
+        "Hidden area of an image that is hidden in; above 50 %, each image draws "
+        "a share between 50 % and this.",
+        unit="share of the image",
+        ge=0,
+        le=0.95,
+    )
+    replace_share: float = setting(
+        0.3,
+        "Replaced area",
+        "Area replaced with another image's pixels, drawn as for hiding.",
+        unit="share of the image",
+        ge=0,
+        le=0.95,
+    )
+    replace_probability: float = setting(
+        0.5,
+        "Replace instead of hide",
+        "How often blocks are replaced with another image's instead of hidden.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
+    fills: tuple[Literal["zeros", "noise", "elsewhere"], ...] = setting(
+        ("zeros",),
+        "Hide with",
+        "What hidden blocks show: mean colour (zeros), noise, or another place of the same image; "
+        "one is drawn for each image.",
+        not_empty=True,
+    )
+    align: int | Auto = setting(
+        "auto",
+        "Block grid",
+        "Corners and sides of blocks are multiples of this.",
+        unit="px",
+        ge=1,
+        le=256,
+    )
+    block_side: float = setting(
+        0.3,
+        "Largest block",
+        "Largest side of one block.",
+        unit="share of the image's side",
+        gt=0,
+        le=1,
+    )

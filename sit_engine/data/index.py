@@ -1,0 +1,134 @@
+"""What a scan found: the usable images as arrays, and the problems as sentences; no pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sit_engine.data.labels import UNLABELLED
+from sit_engine.data.names import escape_name
+
+ValueRange: TypeAlias = tuple[float, float]
+"""Values that become 0 and 255 in images of more than 8 bits; None: their type's full range."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that cannot be used; `reason` completes the sentence that begins with its path."""
+
+    path: str
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True)
+class ImageIndex:
+    """The usable images of some folders; all arrays and `paths` have one entry an image.
+
+    Paths are relative to their root with "/" between folders; bytes that are not UTF-8 stand in
+    them as lone surrogates. Problems and duplicates begin with the root where there are several.
+    """
+
+    roots: tuple[str, ...]
+    paths: list[str]
+    root_of: NDArray[np.int32]
+    sizes: NDArray[np.int32]
+    """[n,2]: width and height of the upright picture."""
+    bytes: NDArray[np.int64]
+    mtime_ns: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    """-1: no label."""
+    classes: tuple[str, ...]
+    deep: NDArray[np.bool_]
+    channels: NDArray[np.uint8]
+    files: int
+    """Files looked at, usable or not."""
+    problems: tuple[Problem, ...] = ()
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    """Groups of byte-equal files; known after the full decode."""
+    notes: tuple[tuple[str, int], ...] = ()
+    """What was done to some images, and to how many."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path(self, i: int) -> str:
+        """Absolute path of image `i`, to open it with."""
+        return os.path.join(self.roots[self.root_of[i]], self.paths[i])  # noqa: PTH118 - a million
+
+    def name(self, i: int) -> str:
+        """How image `i` is called in problems, duplicates and reports."""
+        return self.paths[i] if len(self.roots) == 1 else self.path(i)
+
+    def subset(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> ImageIndex:
+        """These images only, in this order; classes keep their numbers."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return replace(
+            self,
+            paths=[self.paths[i] for i in chosen],
+            root_of=self.root_of[chosen],
+            sizes=self.sizes[chosen],
+            bytes=self.bytes[chosen],
+            mtime_ns=self.mtime_ns[chosen],
+            labels=self.labels[chosen],
+            deep=self.deep[chosen],
+            channels=self.channels[chosen],
+        )
+
+    def without(self, problems: dict[int, Problem]) -> ImageIndex:
+        """The images left when some turned out unusable; classes left empty are dropped."""
+        kept = [i for i in range(len(self)) if i not in problems]
+        left = self.subset(kept)
+        used = np.unique(left.labels[left.labels != UNLABELLED])
+        number = np.full(len(self.classes) + 1, UNLABELLED, dtype=np.int32)
+        number[used] = np.arange(len(used), dtype=np.int32)
+        return replace(
+            left,
+            labels=number[left.labels],
+            classes=tuple(self.classes[i] for i in used),
+            problems=sort_problems([*self.problems, *problems.values()]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `scan --json` prints; names are escaped, so it is clean UTF-8."""
+        counts = np.bincount(self.labels[self.labels != UNLABELLED], minlength=len(self.classes))
+        channels, images = np.unique(self.channels, return_counts=True)
+        return {
+            "folders": [escape_name(root) for root in self.roots],
+            "images": self.files,
+            "usable": len(self),
+            "problems": [
+                {"path": escape_name(found.path), "reason": found.reason, "code": found.code}
+                for found in self.problems
+            ],
+            "duplicates": [[escape_name(name) for name in group] for group in self.duplicates],
+            "classes": {
+                escape_name(name): int(n) for name, n in zip(self.classes, counts, strict=True)
+            },
+            "unlabelled": int((self.labels == UNLABELLED).sum()),
+            "sizes": {
+                "width": _spread(self.sizes[:, 0]),
+                "height": _spread(self.sizes[:, 1]),
+            },
+            "channels": {str(c): int(n) for c, n in zip(channels, images, strict=True)},
+            "deep": int(self.deep.sum()),
+            "bytes": int(self.bytes.sum()),
+            "notes": dict(self.notes),
+        }
+
+
+def _spread(values: NDArray[np.int32]) -> dict[str, int] | None:
+    if not len(values):
+        return None
+    middle = int(np.median(values))
+    return {"min": int(values.min()), "median": middle, "max": int(values.max())}
+
+
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """By the bytes of their paths, as everything is sorted."""
+    return tuple(sorted(problems, key=lambda found: os.fsencode(found.path)))

@@ -1,0 +1,32 @@
+"""Which class an image belongs to: the one rule, used by scan and by whoever drops images later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+LabelRule = Literal["folders", "none"]
+UNLABELLED = -1
+
+
+def class_of(path: str) -> str | None:
+    """The first sub-folder of a path relative to its root; None for an image in the root itself."""
+    first, slash, _ = path.partition("/")
+    return first if slash else None
+
+
+def label_images(
+    paths: Sequence[str], rule: LabelRule
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """A class number per path (-1: no label) and the class names in their order.
+
+    Folders of the same name under several roots are one class; one image is enough for a class.
+    """
+    names = [class_of(path) if rule == "folders" else None for path in paths]
+    classes = tuple(sorted({name for name in names if name is not None}))
+    number = {name: i for i, name in enumerate(classes)}
+    labels = [UNLABELLED if name is None else number[name] for name in names]
+    return np.array(labels, dtype=np.int32), classes

@@ -1,0 +1,89 @@
+"""The frozen split of a run: which images train, and which labelled ones are only watched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sit_engine.data.deep import ValueRange
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.names import escape_name, unescape_name
+from sit_engine.errors import DataError
+
+
+RangeWish = Literal["percentile", "full"] | ValueRange
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of an ImageIndex."""
+
+    train: np.ndarray
+    watch: np.ndarray
+
+
+def make_split(index: ImageIndex, watch_count: int, seed: int) -> Split:
+    """Draw `watch_count` labelled images, the same share of each class; a class keeps at least one."""
+    generator = np.random.default_rng([seed, 1])
+    labelled = np.flatnonzero(index.labels >= 0)
+    chosen: list[int] = []
+    share = watch_count / max(1, len(labelled))
+    for label in np.unique(index.labels[labelled]):
+        rows = generator.permutation(np.flatnonzero(index.labels == label))
+        chosen += rows[: min(len(rows) - 1, round(share * len(rows)))].tolist()
+    watch = np.array(sorted(chosen), dtype=np.int64)
+    train = np.setdiff1d(np.arange(len(index.paths)), watch)
+    return Split(train, watch)
+
+
+def to_record(index: ImageIndex, split: Split, value_range: ValueRange | None) -> dict[str, Any]:
+    """Plain values for `split.json`: "folder number:relative path", escaped, in order."""
+    names = _names(index)
+    return {
+        "classes": list(index.classes),
+        "value_range": value_range,
+        "train": [names[row] for row in split.train],
+        "watch": [names[row] for row in split.watch],
+    }
+
+
+def frozen_range(record: dict[str, Any]) -> ValueRange | None:
+    """What became black and white in the run's deep images; None if it had none."""
+    found = record.get("value_range")
+    return (float(found[0]), float(found[1])) if found else None
+
+
+def paths_of(folders: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Absolute paths of names of a split record."""
+    parts = [name.partition(":") for name in names]
+    return [f"{unescape_name(folders[int(root)])}/{unescape_name(path)}" for root, _, path in parts]
+
+
+def from_record(index: ImageIndex, record: dict[str, Any]) -> Split:
+    """The split's rows in a fresh scan; an image that is gone is a sentence, not a shorter run."""
+    row_of = {name: row for row, name in enumerate(_names(index))}
+    return Split(_find(row_of, record["train"]), _find(row_of, record["watch"]))
+
+
+def _find(row_of: dict[str, int], names: Sequence[str]) -> np.ndarray:
+    missing = [name for name in names if name not in row_of]
+    if missing:
+        raise DataError(
+            "data.gone",
+            "{count} images that this run was started with are missing or unreadable now; the first "
+            "is {path}.",
+            "Put them back, then resume. The run and its checkpoints are kept.",
+            count=len(missing),
+            path=missing[0].partition(":")[2],
+        )
+    return np.array([row_of[name] for name in names], dtype=np.int64)
+
+
+def _names(index: ImageIndex) -> list[str]:
+    return [
+        f"{root}:{escape_name(path)}"
+        for root, path in zip(index.root_of.tolist(), index.paths, strict=True)
+    ]

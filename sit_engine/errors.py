@@ -1,0 +1,78 @@
+"""The one tree of errors: a code to translate by, what happened, and what to do about it."""
+
+from __future__ import annotations
+
+
+class SitError(Exception):
+    """Something the user can understand and act on.
+
+    `code` is stable and names the sentence for translation; `message` and `hint` are English
+    templates whose `{fields}` are filled from `values`.
+    """
+
+    exit_code = 1
+
+    def __init__(self, code: str, message: str, hint: str = "", **values: object) -> None:
+        self.code = code
+        self.values = {name: str(value) for name, value in values.items()}
+        self.message = message.format(**self.values)
+        self.hint = hint.format(**self.values)
+        super().__init__(f"{self.message} {self.hint}".strip())
+
+
+class ConfigError(SitError):
+    """A setting has a value that cannot be used."""
+
+    exit_code = 4
+
+
+class DataError(SitError):
+    """The images, their folder or their labels cannot be used."""
+
+    exit_code = 5
+
+
+class NotFiniteError(SitError):
+    """The loss stayed NaN or infinite."""
+
+    exit_code = 6
+
+
+class OutOfMemoryError(SitError):
+    """The device or the machine has too little memory for these settings."""
+
+    exit_code = 7
+
+
+class DiskError(SitError):
+    """A file or folder cannot be written."""
+
+    exit_code = 8
+
+
+class DeviceError(SitError):
+    """The chosen device is missing or failed."""
+
+    exit_code = 9
+
+
+class RunError(SitError):
+    """The run folder is not what was expected: missing, in use, or of another version."""
+
+    exit_code = 2
+
+
+class CheckpointError(SitError):
+    """A checkpoint is missing, damaged or not ours."""
+
+    exit_code = 5
+
+
+class ExportError(SitError):
+    """The export could not be made, or differs from the model."""
+
+    exit_code = 1
+
+
+STOPPED_EXIT_CODE = 3
+TERMINATED_EXIT_CODE = 143

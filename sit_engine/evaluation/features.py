@@ -1,0 +1,60 @@
+"""Features and raw pixels of images as rows of unit length, ready to be compared.
+
+Shapes: n images, D width, V side of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sit_engine.data.preprocess import Preprocess
+from sit_engine.models.backbones import feature
+
+RAW_SIDE = 32
+
+
+@torch.no_grad()
+def extract(
+    vit: nn.Module,
+    views_n3VV: Tensor,
+    *,
+    device: torch.device,
+    batch_size: int = 128,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """Class-token features of uint8 views [n,3,V,V]: float32 [n,D] on the CPU, not normalised.
+
+    Always fp32 and in evaluation mode; the network's mode is put back.
+    """
+    was_training = vit.training
+    vit.eval()
+    normalise = Preprocess(views_n3VV.shape[-1]).to(device).normalise
+    parts = []
+    for start in range(0, len(views_n3VV), batch_size):
+        views = views_n3VV[start : start + batch_size].to(device)
+        parts.append(feature(vit, normalise(views)).float().cpu())
+        if on_progress is not None:
+            on_progress(min(start + batch_size, len(views_n3VV)), len(views_n3VV))
+    vit.train(was_training)
+    return torch.cat(parts)
+
+
+def raw_pixels(views_n3VV: Tensor) -> Tensor:
+    """The baseline that needs no model: views of at most 32 px, flattened, in [0,1]."""
+    side = views_n3VV.shape[-1]
+    pixels = views_n3VV.float()
+    if side > RAW_SIDE:
+        pixels = functional.interpolate(
+            pixels, size=[RAW_SIDE, RAW_SIDE], mode="bicubic", antialias=True
+        )
+    return (pixels.clamp(0, 255) / 255).flatten(1)
+
+
+def centred_units(train_nD: Tensor, test_mD: Tensor) -> tuple[Tensor, Tensor]:
+    """Train mean subtracted from both, rows to unit length: what raw pixels are compared as."""
+    mean_D = train_nD.mean(0)
+    return functional.normalize(train_nD - mean_D), functional.normalize(test_mD - mean_D)

@@ -1,0 +1,93 @@
+"""Is it working? Figures of the features of fixed images, and one plain sentence.
+
+Shapes: n images, D width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+State = Literal["learning", "collapsed", "not learning", "unknown"]
+
+LEAST_DEVIATION = 0.2
+LEAST_RANK = 5.0
+LEAST_RANK_SHARE = 0.02
+READINGS_FOR_COLLAPSE = 3
+SHARE_OF_RUN_TO_LEARN = 0.2
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Deviation of unit features as a share of its best value 1/√D, and effective rank (≤ D)."""
+
+    deviation_ratio: float
+    effective_rank: float
+    width: int
+
+    @property
+    def is_collapsed(self) -> bool:
+        """Whether every image looks the same to the model, by this one reading."""
+        least_rank = max(LEAST_RANK, LEAST_RANK_SHARE * self.width)
+        return self.deviation_ratio < LEAST_DEVIATION or self.effective_rank < least_rank
+
+
+def measure(feature_nD: Tensor) -> Figures:
+    """Figures of features [n,D].
+
+    Deviation: standard deviation of each coordinate of the unit rows, mean over coordinates, times
+    √D (SimSiam, arXiv 2011.10566, section 4.1). Effective rank: exp of the entropy of the singular
+    values' shares (Roy & Vetterli 2007, "The effective rank").
+    """
+    unit_nD = functional.normalize(feature_nD.double(), dim=-1)
+    width = unit_nD.shape[1]
+    deviation = unit_nD.std(dim=0).mean().item() * math.sqrt(width)
+    values = torch.linalg.svdvals(unit_nD - unit_nD.mean(0))
+    shares = values / values.sum().clamp(min=1e-12)
+    entropy = -(shares * shares.clamp(min=1e-12).log()).sum().item()
+    return Figures(deviation, math.exp(entropy), width)
+
+
+@dataclass(frozen=True)
+class KnnReading:
+    """Online k-NN accuracy, that of the untrained backbone, and the half width of its interval."""
+
+    accuracy: float
+    untrained: float
+    interval: float
+
+
+def judge(
+    readings: Sequence[Figures], knn: KnnReading | None, share_of_run: float
+) -> tuple[State, str]:
+    """State and sentence from all readings so far (oldest first) and the newest k-NN."""
+    newest = readings[-READINGS_FOR_COLLAPSE:]
+    if len(newest) == READINGS_FOR_COLLAPSE and all(reading.is_collapsed for reading in newest):
+        return "collapsed", (
+            "The features have collapsed: every image looks the same to the model. "
+            "Lower the learning rate."
+        )
+    if knn is None:
+        return "unknown", (
+            "The features have not collapsed. Without labels it cannot be known whether they fit "
+            "your classes."
+        )
+    gain = knn.accuracy - knn.untrained
+    if gain > knn.interval:
+        return "learning", (
+            f"It is learning: nearest neighbours are right for {knn.accuracy:.0%} of the watched "
+            f"images, {knn.untrained:.0%} before training."
+        )
+    if share_of_run >= SHARE_OF_RUN_TO_LEARN:
+        return "not learning", (
+            f"It is not learning yet: nearest neighbours are right for {knn.accuracy:.0%} of the "
+            f"watched images, {knn.untrained:.0%} before training. More epochs, more images or a "
+            "higher learning rate may help."
+        )
+    return "unknown", "It is too early to tell."

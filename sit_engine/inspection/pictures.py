@@ -1,0 +1,149 @@
+"""Pictures for people: rows of images, attention overlays and curves, as PNG files and arrays.
+
+Shapes: B images, H heads, N patches, C channels, Y X pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor, nn
+
+from sit_engine.data.preprocess import MEAN, STD, Preprocess
+from sit_engine.methods.protocol import Method
+from sit_engine.models.backbones import class_attention
+
+GAP = 2
+LEAST_TILE = 96
+MARGIN = 8
+TITLE = 22
+GROUND, TEXT = (255, 255, 255), (27, 36, 48)
+
+
+@dataclass(frozen=True)
+class Reconstructions:
+    """uint8 images [B,Y,X,3]; difference is signed, output − input, in −255…255 [B,Y,X,3]."""
+
+    input: np.ndarray
+    corrupted: np.ndarray
+    output: np.ndarray
+    difference: np.ndarray
+    mask: np.ndarray
+
+
+def reconstruct(
+    method: Method, views_B3VV: Tensor, device: torch.device, seed: int
+) -> Reconstructions | None:
+    """What the student makes of corrupted views (uint8 [B,3,V,V]); None if it reconstructs nothing.
+
+    The output shows the model's pixels where the view was corrupted and the input elsewhere: the
+    loss asks nothing of the model at intact pixels.
+    """
+    normalised = Preprocess(views_B3VV.shape[-1]).to(device).normalise(views_B3VV.to(device))
+    repair = method.repair(normalised, seed)
+    if repair is None:
+        return None
+    mask_BYX1 = repair.mask.cpu().numpy()[..., None]
+    before, after = _to_uint8(normalised), _to_uint8(repair.output)
+    output = np.where(mask_BYX1, after, before)
+    return Reconstructions(
+        input=before,
+        corrupted=_to_uint8(repair.corrupted),
+        output=output,
+        difference=output.astype(np.int16) - before.astype(np.int16),
+        mask=mask_BYX1[..., 0],
+    )
+
+
+def _to_uint8(views_B3YX: Tensor) -> np.ndarray:
+    mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
+    pixels = (views_B3YX.detach().float().cpu() * std + mean) * 255
+    return pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+@torch.no_grad()
+def attend(vit: nn.Module, views_B3VV: Tensor, device: torch.device) -> np.ndarray:
+    """Attention of the last block's class token to the patches: float32 [B,H,grid,grid]."""
+    was_training = vit.training
+    vit.eval()
+    normalised = Preprocess(views_B3VV.shape[-1]).to(device).normalise(views_B3VV.to(device))
+    attention_BHN = class_attention(vit, normalised).cpu().numpy()
+    vit.train(was_training)
+    batch, heads, count = attention_BHN.shape
+    grid = math.isqrt(count)
+    return np.asarray(attention_BHN.reshape(batch, heads, grid, grid), dtype=np.float32)
+
+
+def write_reconstructions(found: Reconstructions, folder: Path) -> list[Path]:
+    """`reconstructions.png` and `reconstructions.npz` in `folder`."""
+    error = np.abs(found.difference).mean(-1) * np.sign(found.difference.sum(-1))
+    shown = colormaps["RdBu_r"](0.5 + np.clip(error / 255, -1, 1) / 2)[..., :3]
+    columns = [found.input, found.corrupted, found.output, (shown * 255).astype(np.uint8)]
+    rows = [[column[row] for column in columns] for row in range(len(found.input))]
+    png, arrays = folder / "reconstructions.png", folder / "reconstructions.npz"
+    _sheet(["Input", "Corrupted", "Output", "Difference"], rows).save(png)
+    np.savez_compressed(
+        arrays,
+        input=found.input,
+        corrupted=found.corrupted,
+        output=found.output,
+        difference=found.difference,
+        mask=found.mask,
+    )
+    return [png, arrays]
+
+
+def write_attention(
+    attention_BHYX: np.ndarray, views_B3VV: Tensor, folder: Path, *, most_heads: int = 6
+) -> list[Path]:
+    """`attention.png` (input, mean, heads) and `attention.npz` with every head and the mean."""
+    images = views_B3VV.permute(0, 2, 3, 1).numpy()
+    mean = attention_BHYX.mean(1)
+    heads = min(most_heads, attention_BHYX.shape[1])
+    titles = ["Input", "Mean", *[f"Head {head + 1}" for head in range(heads)]]
+    rows = []
+    for image, average, of_heads in zip(images, mean, attention_BHYX, strict=True):
+        overlays = [_overlay(image, found) for found in (average, *of_heads[:heads])]
+        rows.append([image, *overlays])
+    png, arrays = folder / "attention.png", folder / "attention.npz"
+    _sheet(titles, rows).save(png)
+    np.savez_compressed(arrays, heads=attention_BHYX, mean=mean, input=images)
+    return [png, arrays]
+
+
+def _overlay(image: np.ndarray, attention_YX: np.ndarray, alpha: float = 0.65) -> np.ndarray:
+    """Attention in magma over the image in grey; the strongest patch is brightest."""
+    side = image.shape[0]
+    scaled = attention_YX / max(float(attention_YX.max()), 1e-12)
+    smooth = Image.fromarray((scaled * 255).astype(np.uint8)).resize(
+        (side, side), Image.Resampling.BICUBIC
+    )
+    heat = colormaps["magma"](np.asarray(smooth) / 255)[..., :3] * 255
+    grey = np.asarray(image, dtype=np.float32).mean(-1, keepdims=True)
+    return np.asarray(heat * alpha + grey * (1 - alpha), dtype=np.uint8)
+
+
+def _sheet(titles: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> Image.Image:
+    """Rows of tiles under one line of titles; small images are enlarged without smoothing."""
+    side = rows[0][0].shape[0]
+    tile = side * max(1, math.ceil(LEAST_TILE / side))
+    width = 2 * MARGIN + len(titles) * (tile + GAP) - GAP
+    sheet = Image.new("RGB", (width, 2 * MARGIN + TITLE + len(rows) * (tile + GAP) - GAP), GROUND)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    for column, title in enumerate(titles):
+        left = MARGIN + column * (tile + GAP)
+        draw.text((left, MARGIN), title, fill=TEXT, font=font)
+        for row, tiles in enumerate(rows):
+            image = Image.fromarray(tiles[column])
+            if tile != side:
+                image = image.resize((tile, tile), Image.Resampling.NEAREST)
+            sheet.paste(image, (left, MARGIN + TITLE + row * (tile + GAP)))
+    return sheet

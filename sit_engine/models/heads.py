@@ -1,0 +1,74 @@
+"""The two heads of SiT: contrast on the class token, reconstruction on the patch tokens.
+
+Shapes: B batch, N patches, D width, C channels, Y X pixels, P patch size.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ContrastHead(nn.Module):
+    """Three linear layers with batch norm: [B,D] to [B,out] (arXiv 2104.03602 v3, contrastive head).
+
+    Batch norm keeps no running statistics: the teacher's would not be averaged anyway, and one
+    non-finite batch would poison them.
+    """
+
+    def __init__(self, width: int, hidden: int, out: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(width, hidden),
+            nn.BatchNorm1d(hidden, track_running_stats=False),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden),
+            nn.BatchNorm1d(hidden, track_running_stats=False),
+            nn.GELU(),
+            nn.Linear(hidden, out),
+            nn.BatchNorm1d(out, affine=False, track_running_stats=False),
+        )
+        self.apply(_init_linear)
+
+    def forward(self, class_BD: Tensor) -> Tensor:
+        """[B,D] to [B,out]."""
+        out: Tensor = self.layers(class_BD)
+        return out
+
+
+class ReconstructionHead(nn.Module):
+    """Three linear layers and one transposed convolution from each patch token to its pixels."""
+
+    def __init__(self, width: int, patch_size: int, channels: int = 3) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *[part for _ in range(3) for part in (nn.Linear(width, width), nn.GELU())]
+        )
+        self.to_pixels = nn.ConvTranspose2d(width, channels, patch_size, stride=patch_size)
+        self.apply(_init_linear)
+
+    def forward(self, patches_BND: Tensor) -> Tensor:
+        """[B,N,D] of a square grid to [B,C,Y,X].
+
+        Kernel equals stride, so the convolution is one matrix product and a reordering, which is
+        faster than the convolution on every device.
+        """
+        batch, count, width = patches_BND.shape
+        grid = math.isqrt(count)
+        channels, patch = self.to_pixels.out_channels, self.to_pixels.kernel_size[0]
+        weight_KD = self.to_pixels.weight.reshape(width, -1).T
+        assert self.to_pixels.bias is not None
+        pixels = functional.linear(self.layers(patches_BND), weight_KD)
+        pixels = pixels.reshape(batch, grid, grid, channels, patch, patch).permute(0, 3, 1, 4, 2, 5)
+        image = pixels.reshape(batch, channels, grid * patch, grid * patch)
+        return image + self.to_pixels.bias[:, None, None]
+
+
+def _init_linear(module: nn.Module) -> None:
+    """The usual ViT start: truncated normal of 0.02, no bias."""
+    if isinstance(module, nn.Linear):
+        torch.nn.init.trunc_normal_(module.weight, std=0.02)
+        torch.nn.init.zeros_(module.bias)

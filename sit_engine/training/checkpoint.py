@@ -1,0 +1,164 @@
+"""Checkpoints: written whole or not at all, verified by their manifest before they are trusted.
+
+A checkpoint is a folder `step-00001200` with `model.safetensors`, `state.pt` (tensors and plain
+values only, opened with `weights_only=True`) and `manifest.json` with sizes and hashes, written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sit_engine.errors import CheckpointError
+from sit_engine.runs import Run, disk_error
+
+FILES = ("model.safetensors", "state.pt")
+
+
+def save(
+    run: Run, step: int, model: dict[str, Tensor], state: dict[str, Any], about: dict[str, Any]
+) -> Path:
+    """Write the checkpoint of `step`; `about` goes into the manifest for readers without torch."""
+    final = run.checkpoints / f"step-{step:08d}"
+    aside = run.checkpoints / f".{final.name}.{os.getpid()}.tmp"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        save_file(
+            {name: value.contiguous().cpu() for name, value in model.items()}, aside / FILES[0]
+        )
+        torch.save(state, aside / FILES[1])
+        files = {
+            name: {"bytes": (aside / name).stat().st_size, "sha256": _hash(aside / name)}
+            for name in FILES
+        }
+        manifest = {"step": step, "files": files} | about
+        with (aside / "manifest.json").open("w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=1)
+        for name in (*FILES, "manifest.json"):
+            _to_disk(aside / name)
+        if final.exists():
+            shutil.rmtree(final)
+        aside.rename(final)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise disk_error(error, final) from None
+        # safetensors and torch wrap the system's error in their own when a write fails.
+        raise disk_error(OSError(0, str(error).splitlines()[0]), final) from None
+    return final
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def all_steps(run: Run) -> list[int]:
+    """Steps of the finished checkpoint folders, oldest first; not yet verified."""
+    if not run.checkpoints.is_dir():
+        return []
+    names = (re.fullmatch(r"step-(\d{8,})", path.name) for path in run.checkpoints.iterdir())
+    return sorted(int(name[1]) for name in names if name)
+
+
+def folder(run: Run, step: int) -> Path:
+    """Where the checkpoint of `step` stands."""
+    return run.checkpoints / f"step-{step:08d}"
+
+
+def verify(path: Path) -> dict[str, Any]:
+    """The manifest, after sizes and hashes agree with it."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+        for name in FILES:
+            wanted, file = manifest["files"][name], path / name
+            if file.stat().st_size != wanted["bytes"] or _hash(file) != wanted["sha256"]:
+                raise _damaged(path, f"{name} differs from its manifest")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(
+            path, f"its manifest or a file cannot be read ({type(error).__name__})"
+        ) from None
+    return dict(manifest)
+
+
+def _damaged(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        "checkpoint.damaged",
+        "The checkpoint {path} is damaged: {why}.",
+        "Choose an older one with --checkpoint, or run `sit-engine doctor` on its run.",
+        path=path,
+        why=why,
+    )
+
+
+def newest_verified(run: Run) -> tuple[Path, dict[str, Any], list[str]]:
+    """The newest checkpoint that verifies, its manifest, and sentences about newer ones that do not."""
+    rejected = []
+    for step in reversed(all_steps(run)):
+        try:
+            return folder(run, step), verify(folder(run, step)), rejected
+        except CheckpointError as error:
+            rejected.append(error.message)
+    raise CheckpointError(
+        "checkpoint.none",
+        "The run {path} has no checkpoint that can be used.",
+        "{why}",
+        path=run.path,
+        why=" ".join(rejected) or "It ended before the first one was written; start it again.",
+    )
+
+
+def load_model(path: Path) -> dict[str, Tensor]:
+    """The tensors of `model.safetensors` of a checkpoint folder, on the CPU."""
+    try:
+        return dict(load_file(path / FILES[0]))
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from None
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """`state.pt` of a checkpoint folder; nothing but tensors and plain values is let in."""
+    try:
+        with warnings.catch_warnings():
+            # A foreign pickle protocol warns before it is refused; the sentence below says it.
+            warnings.simplefilter("ignore", UserWarning)
+            return dict(torch.load(path / FILES[1], map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from None
+    except pickle.UnpicklingError:
+        raise _damaged(
+            path, "state.pt holds something other than tensors and plain values"
+        ) from None
+
+
+def prune(run: Run, *, keep: int, total_steps: int, best_step: int | None) -> None:
+    """Keep the newest `keep`, one per tenth of the run, the best and the first."""
+    steps = all_steps(run)
+    tenth = max(1, total_steps // 10)
+    kept = set(steps[-keep:]) | {best_step}
+    seen = set()
+    for step in steps:
+        if step // tenth not in seen:
+            seen.add(step // tenth)
+            kept.add(step)
+    for step in steps:
+        if step not in kept:
+            shutil.rmtree(folder(run, step), ignore_errors=True)

@@ -1,0 +1,42 @@
+"""Where a running leg hears wishes: from its run folder, and from its own process's signals."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Protocol
+
+from sit_engine.runs import Command, Run, Wish, take_wishes
+
+POLL_EVERY_S = 0.2
+
+
+class Control(Protocol):
+    """Answers which commands wait; asked after every step, so it must be cheap."""
+
+    def poll(self) -> list[Wish]:
+        """Commands since the last call, oldest first."""
+
+
+class FolderControl:
+    """Commands from the run folder, looked at five times a second, and from `ask`."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.own: deque[Command] = deque()
+        self.looked_s = -POLL_EVERY_S
+
+    def ask(self, command: Command) -> None:
+        """A wish from this process; safe to call from a signal handler."""
+        self.own.append(command)
+
+    def poll(self) -> list[Wish]:
+        """Commands since the last call, oldest first; this process's own are for any leg (−1)."""
+        wishes = []
+        while self.own:
+            wishes.append(Wish(self.own.popleft(), -1))
+        now_s = time.monotonic()
+        if now_s - self.looked_s >= POLL_EVERY_S:
+            self.looked_s = now_s
+            wishes += take_wishes(self.run)
+        return wishes

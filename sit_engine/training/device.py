@@ -1,0 +1,165 @@
+"""Which device, which number format: asked and measured once at the start, then stored."""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import psutil
+import torch
+from torch import Tensor
+
+from sit_engine.config.facts import DeviceFacts
+from sit_engine.config.tree import ComputeOptions
+from sit_engine.errors import DeviceError
+
+MOST_MATMUL_ERROR = 1e-4
+
+
+def find_device(wanted: str) -> torch.device:
+    """The device that a setting names; auto takes the first GPU, else the CPU."""
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            "device.no_gpu",
+            "The device {wanted} cannot be used: {why}.",
+            "Set compute.device to auto or cpu.",
+            wanted=wanted,
+            why=why_no_gpu(),
+        )
+    device = torch.device("cuda:0" if wanted == "auto" else wanted)
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            "device.index",
+            "There is no device {wanted}; this machine has {count}.",
+            "Choose cuda:0 to cuda:{last}.",
+            wanted=wanted,
+            count=torch.cuda.device_count(),
+            last=torch.cuda.device_count() - 1,
+        )
+    return device
+
+
+def why_no_gpu() -> str:
+    """One phrase for a person without a usable GPU."""
+    if torch.cuda.is_available():
+        return ""
+    if torch.version.cuda is None:
+        return "this build of torch has no CUDA"
+    return "no NVIDIA driver or GPU was found"
+
+
+def probe(compute: ComputeOptions) -> DeviceFacts:
+    """Facts about the device, and the number format that is measured faster on it."""
+    device = find_device(compute.device)
+    cores = _usable_cores()
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return DeviceFacts(
+            kind="cuda" if device.index in (None, 0) else str(device),
+            name=properties.name,
+            cores=cores,
+            memory_bytes=properties.total_memory,
+            precision="bf16" if torch.cuda.is_bf16_supported() else "fp32",
+            matmul="medium",
+            why_precision="this GPU has bf16 matrix units"
+            if torch.cuda.is_bf16_supported()
+            else "no bf16 here",
+        )
+    if compute.threads != "auto":
+        torch.set_num_threads(compute.threads)
+    precision, matmul, why = _fastest_on_cpu()
+    return DeviceFacts(
+        kind="cpu",
+        name="CPU",
+        cores=cores,
+        memory_bytes=psutil.virtual_memory().total,
+        precision=precision,
+        matmul=matmul,
+        why_precision=why,
+        why_no_gpu=why_no_gpu(),
+    )
+
+
+def _usable_cores() -> int:
+    """Cores this process may use, which a container can make fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _fastest_on_cpu() -> tuple[str, str, str]:
+    """Forward and backward of one block-sized product in each format; a gain under 10 % is none."""
+    generator = torch.Generator().manual_seed(0)
+    left = torch.randn(1024, 384, generator=generator)
+    right = torch.randn(384, 1536, generator=generator, requires_grad=True)
+
+    def product() -> Tensor:
+        return left @ right
+
+    def half_product() -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return (left @ right).float()
+
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("highest")
+        exact, plain_s = product().detach(), _time(product)
+        half_s = _time(half_product, give_up_s=3 * plain_s)
+        torch.set_float32_matmul_precision("medium")
+        error = (product().detach() - exact).abs().max() / exact.abs().max()
+        medium_s = _time(product, give_up_s=3 * plain_s)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    is_exact = float(error) <= MOST_MATMUL_ERROR
+    matmul, fp32_s = "highest", plain_s
+    if is_exact and medium_s < 0.9 * plain_s:
+        matmul, fp32_s = "medium", medium_s
+    precision = "bf16" if half_s < 0.9 * fp32_s else "fp32"
+    why = (
+        f"measured here against plain fp32: medium {plain_s / medium_s:.2g} times as fast with an "
+        f"error of {float(error):.0e}, bf16 {plain_s / half_s:.2g} times as fast"
+    )
+    return precision, matmul, why
+
+
+def _time(work: Callable[[], Tensor], *, give_up_s: float = math.inf, repeats: int = 5) -> float:
+    """Median seconds of forward and backward after a warm-up; the first if past `give_up_s`.
+
+    Emulated bf16 can be a hundred times slower: one look at it is enough.
+    """
+    seconds: list[float] = []
+    for _ in range(repeats + 2):
+        start_s = time.perf_counter()
+        work().square().mean().backward()  # type: ignore[no-untyped-call]
+        seconds.append(time.perf_counter() - start_s)
+        if len(seconds) == 1 and seconds[0] > 10 * give_up_s:
+            return seconds[0]
+    return statistics.median(seconds[2:])
+
+
+def apply_settings(compute: ComputeOptions) -> torch.device:
+    """Set threads and matmul precision as resolved; gives the device."""
+    assert compute.threads != "auto"
+    torch.set_num_threads(compute.threads)
+    torch.set_float32_matmul_precision("highest" if compute.matmul == "auto" else compute.matmul)
+    return find_device(compute.device)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """bf16 where resolved so, else nothing."""
+    if precision == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Most memory in use: on the GPU since the start, else of this process now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return int(psutil.Process().memory_info().rss)

@@ -1,0 +1,372 @@
+"""One leg of a run: from a fresh start or a checkpoint to its end, a pause, a stop or a failure."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.cache import PixelStore
+from sit_engine.errors import NotFiniteError, OutOfMemoryError, SitError
+from sit_engine.events import (
+    CheckpointWritten,
+    CommandAnswered,
+    ConfigChanged,
+    Event,
+    Outcome,
+    PhaseChanged,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepReported,
+    Warned,
+)
+from sit_engine.methods.protocol import Moment
+from sit_engine.runs import Run, Wish
+from sit_engine.training import checkpoint
+from sit_engine.training.control import Control
+from sit_engine.training.device import peak_memory_bytes
+from sit_engine.training.monitor import Monitor, Watched
+from sit_engine.training.report import Window
+from sit_engine.training.schedules import cosine, falls_on
+from sit_engine.training.stepper import Stepper
+
+MOST_SKIPPED_IN_A_ROW = 50
+STEPS_BEFORE_ESTIMATE = 30
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Pixels of all images, the rows that train, and what the monitor looks at."""
+
+    store: PixelStore
+    rows: np.ndarray
+    watched: Watched
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a leg ended."""
+
+    outcome: Outcome
+    step: int
+    checkpoint: Path
+
+
+@dataclass
+class Progress:
+    """Everything besides tensors that a resumed run must know: all of it goes into `state.pt`."""
+
+    total_steps: int
+    step: int = 0
+    leg: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    best_step: int = -1
+    agreement: float = float("nan")
+    mask_share: float = float("nan")
+    changes: list[dict[str, str]] = field(default_factory=list)
+
+
+def train(
+    run: Run,
+    config: RunConfig,
+    data: TrainingData,
+    *,
+    emit: Emit,
+    control: Control,
+    resume_from: tuple[Path, int] | None = None,
+    epochs: float | None = None,
+) -> RunResult:
+    """Train one leg; `resume_from` is a verified checkpoint and the number of this leg.
+
+    `epochs` lengthens a resumed run. Raises SitError; emits exactly one RunFinished either way.
+    """
+    leg = resume_from[1] if resume_from else 0
+    progress = None
+    try:
+        trainer = Leg(run, config, data, emit=emit, control=control)
+        progress = trainer.progress
+        trainer.begin(resume_from, epochs)
+        return trainer.work()
+    except torch.OutOfMemoryError as error:
+        failure: SitError = OutOfMemoryError(
+            "memory.device",
+            "The device ran out of memory with {batch} images a step.",
+            "Set optim.batch_size to {half}, or choose a smaller backbone.",
+            batch=config.optim.batch_size,
+            half=max(2, int(no_auto(config.optim.batch_size)) // 2),
+        )
+        failure.__cause__ = error
+    except SitError as error:
+        failure = error
+    except OSError as error:
+        failure = checkpoint.disk_error(error, run.path)
+    except Exception as error:
+        _finish_failed(emit, progress, leg, SitError("internal", "{what}", what=repr(error)))
+        raise
+    _finish_failed(emit, progress, leg, failure)
+    raise failure
+
+
+def _finish_failed(emit: Emit, progress: Progress | None, leg: int, error: SitError) -> None:
+    step = progress.step if progress else 0
+    emit(RunFinished("failed", step, leg, error.code, error.message, error.hint))
+
+
+class Leg:
+    """The state of a leg and its steps; made, begun and worked by `train`."""
+
+    def __init__(
+        self, run: Run, config: RunConfig, data: TrainingData, *, emit: Emit, control: Control
+    ) -> None:
+        self.run, self.config, self.emit, self.control = run, config, emit, control
+        self.seed = config.compute.seed
+        self.stepper = Stepper(config, data.store, data.rows)
+        self.device, self.method = self.stepper.device, self.stepper.method
+        self.batches, self.optimiser = self.stepper.batches, self.stepper.optimiser
+        self.batch_size = self.batches.batch_size
+        epochs = no_auto(config.optim.epochs)
+        self.progress = Progress(max(1, round(epochs * self.batches.steps_per_epoch)))
+        self.monitor = Monitor(
+            run, self.method, data.watched, self.device, config.method.features
+        )
+        self.window = Window(self.device)
+        self.saved_step = -1
+        self.saved_s = self.leg_started_s = time.perf_counter()
+        self.first_step = 0
+
+    # Begin and end
+
+    def begin(self, resume_from: tuple[Path, int] | None, epochs: float | None) -> None:
+        """Emit the leg's first event; load the checkpoint or look at the untrained networks."""
+        progress = self.progress
+        if resume_from is None:
+            self.emit(self._started())
+            self._look(preview=True)
+            self._save()
+        else:
+            path, leg = resume_from
+            self._restore(path)
+            self.progress.leg = leg
+            self.emit(RunResumed(leg, self.progress.step, path.name, os.getpid()))
+            if epochs is not None:
+                self._extend(epochs)
+        progress = self.progress
+        self.first_step = progress.step
+        self.leg_started_s = time.perf_counter()
+        self.window = Window(self.device)
+        self.emit(PhaseChanged("training", progress.step, progress.total_steps))
+
+    def _started(self) -> RunStarted:
+        return RunStarted(
+            run=self.run.path.name,
+            method=self.config.method.name,
+            device=str(self.device),
+            images=len(self.batches.rows),
+            total_steps=self.progress.total_steps,
+            steps_per_epoch=self.batches.steps_per_epoch,
+            batch_size=self.batch_size,
+            pid=os.getpid(),
+        )
+
+    def work(self) -> RunResult:
+        """Steps until the run is complete or someone ends the leg."""
+        outcome: Outcome = "completed"
+        while self.progress.step < self.progress.total_steps:
+            ending = self._answer(self.control.poll())
+            if ending is not None:
+                outcome = ending
+                break
+            self._step()
+            self._after_step()
+        if self.window.steps:
+            self._report()
+        path = self._save()
+        self.emit(RunFinished(outcome, self.progress.step, self.progress.leg))
+        return RunResult(outcome, self.progress.step, path)
+
+    # One step
+
+    def _step(self) -> None:
+        progress, optim = self.progress, self.config.optim
+        moment = Moment(self.seed, progress.step, progress.total_steps)
+        decay = cosine(
+            optim.weight_decay, optim.weight_decay_end, progress.step, progress.total_steps
+        )
+        done = self.stepper.step(moment, learning_rate=self.learning_rate(), weight_decay=decay)
+        self.schedules = done.schedules
+        self.window.add(done)
+        progress.step += 1
+
+    def learning_rate(self) -> float:
+        """At the present step; the setting is for 256 images, so it is scaled by the batch."""
+        optim, progress = self.config.optim, self.progress
+        warmup = round(no_auto(optim.warmup_epochs) * self.batches.steps_per_epoch)
+        peak = no_auto(optim.learning_rate) * self.batch_size / 256
+        return cosine(peak, optim.learning_rate_end, progress.step, progress.total_steps, warmup)
+
+    def _after_step(self) -> None:
+        progress, watch = self.progress, self.config.watch
+        at_end = progress.step == progress.total_steps
+        if progress.step % watch.report_every == 0 or at_end:
+            self._report()
+        is_reading = falls_on(progress.step, progress.total_steps, watch.readings)
+        is_preview = falls_on(progress.step, progress.total_steps, watch.previews)
+        paused_from_s = time.perf_counter()
+        if is_reading or is_preview:
+            self._look(reading=is_reading, preview=is_preview)
+        due_s = 60 * watch.checkpoint_minutes
+        is_tenth = falls_on(progress.step, progress.total_steps, 10)
+        if not at_end and (time.perf_counter() - self.saved_s >= due_s or is_tenth):
+            self._save()
+        self.window.paused_s += time.perf_counter() - paused_from_s
+
+    # Telling
+
+    def _report(self) -> None:
+        progress, window = self.progress, self.window
+        means, skipped = window.means()
+        progress.skipped += skipped
+        progress.skipped_in_a_row = (
+            progress.skipped_in_a_row + skipped if skipped == window.steps else 0
+        )
+        progress.agreement = means.pop("agreement", float("nan"))
+        progress.mask_share = means.pop("mask_share", float("nan"))
+        busy_s = window.busy_s()
+        loss, norm = means.pop("loss"), means.pop("norm")
+        done = progress.step - self.first_step
+        per_step_s = (time.perf_counter() - self.leg_started_s) / max(1, done)
+        seconds_left = per_step_s * (progress.total_steps - progress.step)
+        self.emit(
+            StepReported(
+                step=progress.step,
+                epoch=progress.step / self.batches.steps_per_epoch,
+                loss=loss,
+                terms=means,
+                curves=self.schedules
+                | {"agreement": progress.agreement, "mask_share": progress.mask_share},
+                learning_rate=self.learning_rate(),
+                weight_decay=self.optimiser.adamw.param_groups[0]["weight_decay"],
+                gradient_norm=norm,
+                images_per_s=window.steps * self.batch_size / busy_s,
+                waiting_share=window.waited_s / busy_s,
+                skipped_steps=progress.skipped,
+                memory_bytes=peak_memory_bytes(self.device),
+                seconds_left=seconds_left if done >= STEPS_BEFORE_ESTIMATE else None,
+            )
+        )
+        self.window = Window(self.device)
+        if progress.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+            raise NotFiniteError(
+                "train.not_finite",
+                "The loss was not a finite number for {count} steps in a row, up to step {step}.",
+                "Lower optim.learning_rate and resume; the weights are as before the first of them.",
+                count=progress.skipped_in_a_row,
+                step=progress.step,
+            )
+
+    def _look(self, *, reading: bool = True, preview: bool = False) -> None:
+        progress = self.progress
+        if reading:
+            events, is_best = self.monitor.read(
+                progress.step,
+                progress.total_steps,
+                agreement=progress.agreement,
+                mask_share=progress.mask_share,
+            )
+            for event in events:
+                self.emit(event)
+            if is_best:
+                progress.best_step = progress.step
+                self._save(best=True)
+        if preview:
+            self.emit(self.monitor.preview(progress.step))
+
+    # Keeping
+
+    def _save(self, *, best: bool = False) -> Path:
+        progress = self.progress
+        if self.saved_step == progress.step and not best:
+            return checkpoint.folder(self.run, progress.step)
+        state = {
+            "progress": asdict(progress),
+            "optimiser": self.optimiser.adamw.state_dict(),
+            "monitor": self.monitor.state(),
+        }
+        about = {
+            "method": self.config.method.name,
+            "total_steps": progress.total_steps,
+            "leg": progress.leg,
+            "changes": progress.changes,
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+        }
+        model = self.method.networks.state_dict()
+        path = checkpoint.save(self.run, progress.step, model, state, about)
+        self.saved_step, self.saved_s = progress.step, time.perf_counter()
+        self.emit(CheckpointWritten(progress.step, f"checkpoints/{path.name}", best))
+        checkpoint.prune(
+            self.run,
+            keep=self.config.watch.keep,
+            total_steps=progress.total_steps,
+            best_step=progress.best_step,
+        )
+        return path
+
+    def _restore(self, path: Path) -> None:
+        state = checkpoint.load_state(path)
+        self.method.networks.load_state_dict(checkpoint.load_model(path))
+        self.optimiser.adamw.load_state_dict(state["optimiser"])
+        self.monitor.restore(state["monitor"])
+        self.progress = Progress(**state["progress"])
+        self.saved_step = self.progress.step
+
+    # Obeying
+
+    def _answer(self, wishes: list[Wish]) -> Outcome | None:
+        """Carry out what was asked; gives how the leg ends if it ends."""
+        endings: dict[str, Outcome] = {"stop": "stopped", "pause": "paused", "finish": "completed"}
+        for wish in wishes:
+            if wish.leg not in (-1, self.progress.leg):
+                self.emit(CommandAnswered(wish.command, f"refused: leg {wish.leg} has ended"))
+                continue
+            self.emit(CommandAnswered(wish.command, "done"))
+            if wish.command in endings:
+                return endings[wish.command]
+            paused_from_s = time.perf_counter()
+            if wish.command == "checkpoint":
+                self._save()
+            elif wish.command == "preview":
+                self._look(reading=False, preview=True)
+            elif wish.command == "extend":
+                self._extend(wish.values.get("epochs", 0.0))
+            self.window.paused_s += time.perf_counter() - paused_from_s
+        return None
+
+    def _extend(self, epochs: float) -> None:
+        """Train to `epochs` in all; the schedules stretch from here on."""
+        progress = self.progress
+        total = round(epochs * self.batches.steps_per_epoch)
+        old = progress.total_steps / self.batches.steps_per_epoch
+        if total <= progress.step:
+            text = (
+                f"The run is at epoch {old:g} or past it already; {epochs:g} epochs change nothing."
+            )
+            self.emit(Warned("train.extend", text))
+            return
+        progress.total_steps = total
+        change = {
+            "field": "optim.epochs", "old": f"{old:g}", "new": f"{epochs:g}", "why": "asked for",
+        }  # fmt: skip
+        progress.changes.append(change)
+        self.emit(ConfigChanged(step=progress.step, **change))

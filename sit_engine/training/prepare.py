@@ -1,0 +1,116 @@
+"""From folders and a config with "auto" to everything a leg needs: scan, cache, split, settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.facts import facts_of
+from sit_engine.data.preprocess import load_views
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.scan import require_images, scan
+from sit_engine.data.split import RangeWish, Split, frozen_range, from_record, make_split, to_record
+from sit_engine.events import Event, PhaseChanged, Warned
+from sit_engine.runs import Run, write_settings
+from sit_engine.training.device import probe
+from sit_engine.training.loop import TrainingData
+from sit_engine.training.monitor import Watched
+from sit_engine.training.stepper import measure_images_per_s
+
+MOST_KNN_IMAGES = 2000
+MOST_WATCHED_BYTES = 256 * 2**20
+
+Emit = Callable[[Event], None]
+
+
+def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, TrainingData]:
+    """Scan, decode, resolve and freeze the settings of a run that was just created."""
+    listed = _list(config, emit)
+    emit(PhaseChanged("probing the device"))
+    device = probe(config.compute)
+    first = resolve(config, facts_of(listed), device).config
+    index, store = _decode(listed, first, config.data.value_range, emit)
+    resolved = resolve(config, facts_of(index), device)
+    share = no_auto(resolved.config.data.watch_share)
+    split = make_split(index, watch_count(share, facts_of(index)), config.compute.seed)
+    if config.optim.minutes is not None and config.optim.epochs == "auto":
+        emit(PhaseChanged("measuring the speed"))
+        rate = measure_images_per_s(resolved.config, store, split.train)
+        faster = dataclasses.replace(device, images_per_s=rate)
+        resolved = resolve(config, facts_of(index), faster)
+    record = to_record(index, split, store.value_range)
+    write_settings(run, resolved.config, resolved.reasons, record)
+    return resolved.config, _training_data(index, store, split, resolved.config, emit)
+
+
+def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
+    """The same data as when the run was started, found again by its frozen split."""
+    record = run.split()
+    wish = frozen_range(record) or config.data.value_range
+    index, store = _decode(_list(config, emit), config, wish, emit)
+    return _training_data(index, store, from_record(index, record), config, emit)
+
+
+def _list(config: RunConfig, emit: Emit) -> ImageIndex:
+    index = scan(
+        config.data.folders,
+        labels=config.data.labels,
+        on_progress=lambda phase, done, total: emit(PhaseChanged(phase, done, total)),
+    )
+    require_images(index, FEWEST_IMAGES)
+    return index
+
+
+def _decode(
+    listed: ImageIndex, config: RunConfig, value_range: RangeWish, emit: Emit
+) -> tuple[ImageIndex, PixelStore]:
+    """Fill the pixel cache; files that turn out broken leave the index and are told."""
+    index, store = PixelCache().fill(
+        listed,
+        side=cache_side(no_auto(config.model.image_size), listed),
+        value_range=value_range,
+        on_progress=lambda phase, done, total: emit(PhaseChanged(phase, done, total)),
+        budget_bytes=int(config.data.cache_gb * 1e9),
+    )
+    require_images(index, FEWEST_IMAGES)
+    if index.problems:
+        first = index.problems[0]
+        text = (
+            f"{len(index.problems)} files cannot be used; the first: {first.path}: {first.reason}"
+        )
+        emit(Warned("data.problems", text, {"count": str(len(index.problems))}))
+    return index, store
+
+
+def _training_data(
+    index: ImageIndex, store: PixelStore, split: Split, config: RunConfig, emit: Emit
+) -> TrainingData:
+    side = no_auto(config.model.image_size)
+    most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
+    generator = np.random.default_rng([config.compute.seed, 2])
+    is_labelled = len(split.watch) > 0
+    train = split.train[index.labels[split.train] >= 0] if is_labelled else split.train
+    train = generator.permutation(train)[: most if is_labelled else 256]
+    watch = generator.permutation(split.watch)[: most // 2]
+    rows = np.concatenate([train, watch])
+    views = load_views(
+        [index.path(int(row)) for row in rows],
+        side,
+        store.value_range,
+        on_progress=lambda done, total: emit(PhaseChanged("reading watched images", done, total)),
+        threads=int(no_auto(config.compute.threads)),
+    )
+    watched = Watched(
+        train=views[: len(train)],
+        train_labels=index.labels[train],
+        watch=views[len(train) :],
+        watch_labels=index.labels[watch],
+        classes=max(1, len(index.classes)),
+    )
+    return TrainingData(store, split.train, watched)

@@ -1,0 +1,158 @@
+"""Draws what two views of each image look like: boxes, flips, colours, blur; no pixel is touched.
+
+Shapes: B samples; a box is (top, left, height, width) as shares of the image, in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.views import ViewOptions
+from sit_engine.views.seeds import numpy_stream
+
+CROP_RATIO = (3 / 4, 4 / 3)  # width / height, in the original's pixels
+CROP_TRIES = 10
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ViewParams:
+    """One view of each of B samples; CPU tensors. Neutral: factors 1, 1, 1, hue 0, blur 0."""
+
+    box_B4: Tensor  # float32
+    flip_B: Tensor  # bool
+    brightness_B: Tensor  # float32 factor
+    contrast_B: Tensor  # float32 factor
+    saturation_B: Tensor  # float32 factor
+    hue_B: Tensor  # float32, share of the circle, in [-0.5, 0.5]
+    grey_B: Tensor  # bool
+    blur_B: Tensor  # float32, standard deviation in px of the view
+    solarise_B: Tensor  # bool
+    # Order of the operations 0 brightness, 1 contrast, 2 saturation, 3 hue. One for the whole
+    # batch: an order per sample would cost the batched applier all four operations four times.
+    order: tuple[int, int, int, int] = (0, 1, 2, 3)
+
+    def __len__(self) -> int:
+        return len(self.box_B4)
+
+    def slice(self, start: int, end: int) -> ViewParams:
+        """The samples from `start` up to, not including, `end`: a rank's share of the batch."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "order"}
+        return ViewParams(**{k: v[start:end] for k, v in tensors.items()}, order=self.order)
+
+
+def neutral_params(batch: int) -> ViewParams:
+    """Views that show the whole image unchanged."""
+    return ViewParams(
+        box_B4=torch.tensor([0.0, 0.0, 1.0, 1.0]).repeat(batch, 1),
+        flip_B=torch.zeros(batch, dtype=torch.bool),
+        brightness_B=torch.ones(batch),
+        contrast_B=torch.ones(batch),
+        saturation_B=torch.ones(batch),
+        hue_B=torch.zeros(batch),
+        grey_B=torch.zeros(batch, dtype=torch.bool),
+        blur_B=torch.zeros(batch),
+        solarise_B=torch.zeros(batch, dtype=torch.bool),
+    )
+
+
+def draw_views(
+    options: ViewOptions,
+    aspect_B: Tensor,
+    *,
+    size: tuple[int, int],
+    seed: int,
+    step: int,
+    micro: int = 0,
+) -> tuple[ViewParams, ViewParams]:
+    """Both views of B images of the given aspects (width / height of the originals).
+
+    A pure function of its arguments. Draw for the whole batch, then `slice`. The law of the
+    December 2022 recipe: only the first view's blur and the second's blur and solarise differ.
+    """
+    del size  # the crop's ratio is the original's, whatever the view is then resized to
+    aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
+    chances = ((no_auto(options.blur_first), 0.0), (no_auto(options.blur_second), options.solarise))
+    first, second = (
+        _draw_view(
+            options, aspect_array_B, numpy_stream(seed, step, micro, f"view {view}"), blur, solarise
+        )
+        for view, (blur, solarise) in enumerate(chances)
+    )
+    return first, second
+
+
+def _draw_view(
+    options: ViewOptions,
+    aspect_B: Array,
+    rng: np.random.Generator,
+    blur: float,
+    solarise: float,
+) -> ViewParams:
+    batch = len(aspect_B)
+    scale = (options.crop_scale_min, options.crop_scale_max)
+    box_B4 = _draw_boxes(aspect_B, scale, rng)
+    has_jitter_B = rng.random(batch) < options.jitter
+
+    def jitter(low: float, high: float, neutral: float) -> Tensor:
+        return _float(np.where(has_jitter_B, rng.uniform(low, high, batch), neutral))
+
+    def coin(probability: float) -> NDArray[np.bool_]:
+        return rng.random(batch) < probability
+
+    brightness, contrast, saturation = (
+        jitter(max(0.0, 1 - reach), 1 + reach, 1.0)
+        for reach in (options.brightness, options.contrast, options.saturation)
+    )
+    hue_B = jitter(-options.hue, options.hue, 0.0)
+    sigma_B = rng.uniform(options.blur_radius_min, options.blur_radius_max, batch)
+    first, second, third, fourth = rng.permutation(4).tolist()
+    return ViewParams(
+        box_B4=box_B4,
+        flip_B=torch.from_numpy(coin(options.flip)),
+        brightness_B=brightness,
+        contrast_B=contrast,
+        saturation_B=saturation,
+        hue_B=hue_B,
+        grey_B=torch.from_numpy(coin(options.grey)),
+        blur_B=_float(np.where(coin(blur), sigma_B, 0.0)),
+        solarise_B=torch.from_numpy(coin(solarise)),
+        order=(first, second, third, fourth),
+    )
+
+
+def _draw_boxes(aspect_B: Array, scale: tuple[float, float], rng: np.random.Generator) -> Tensor:
+    """Boxes [B, 4] by the law of torchvision's RandomResizedCrop, in shares instead of pixels.
+
+    Area U[scale], ratio log-uniform; of ten tries the first that fits inside the image is taken,
+    else a centred box as large as the image and the range of ratios allow.
+    """
+    batch = len(aspect_B)
+    area_BT = rng.uniform(*scale, (batch, CROP_TRIES))
+    low, high = (math.log(ratio) for ratio in CROP_RATIO)
+    ratio_BT = np.exp(rng.uniform(low, high, (batch, CROP_TRIES)))
+    # width · height = area and (width · aspect) / height = ratio, both sides as shares
+    width_BT = np.sqrt(area_BT * ratio_BT / aspect_B[:, None])
+    height_BT = area_BT / width_BT
+    fits_BT = (width_BT <= 1) & (height_BT <= 1)
+    first_B = (np.arange(batch), fits_BT.argmax(axis=1))
+    fits_B: NDArray[np.bool_] = np.any(fits_BT, axis=1)
+
+    clipped_B = np.clip(aspect_B, *CROP_RATIO)
+    width_B = np.where(fits_B, width_BT[first_B], np.minimum(1, clipped_B / aspect_B))
+    height_B = np.where(fits_B, height_BT[first_B], np.minimum(1, aspect_B / clipped_B))
+    place_B2 = np.where(fits_B[:, None], rng.random((batch, 2)), 0.5)
+    top_B, left_B = place_B2[:, 0] * (1 - height_B), place_B2[:, 1] * (1 - width_B)
+    return _float(np.stack([top_B, left_B, height_B, width_B], axis=1))
+
+
+def _float(values: Array) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))

@@ -1,0 +1,108 @@
+"""Every "auto" becomes a value that fits, with its reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sit_engine.config.build import build
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.resolve import resolve, total_steps, watch_count
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
+
+CPU = DeviceFacts(cores=2, why_precision="measured")
+GPU = DeviceFacts(kind="cuda", name="GPU", cores=16, precision="bf16", why_precision="has bf16")
+
+
+def autos(tree: dict[str, Any], prefix: str = "") -> list[str]:
+    """Dotted paths of settings that are "auto"."""
+    found = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found += autos(value, f"{prefix}{key}.")
+        elif value == "auto":
+            found.append(prefix + key)
+    return found
+
+
+@given(
+    images=st.integers(16, 2_000_000),
+    classes=st.integers(0, 50),
+    side=st.integers(1, 6000),
+    device=st.sampled_from([CPU, GPU]),
+    preset=st.sampled_from(["quick", "standard"]),
+)
+def test_nothing_stays_auto_and_everything_has_a_reason(
+    images: int, classes: int, side: int, device: DeviceFacts, preset: str
+) -> None:
+    config = build({"preset": preset})
+    resolved = resolve(config, DataFacts(images, classes, side), device)
+    assert autos(resolved.config.model_dump()) == []
+    assert set(resolved.reasons) == set(autos(config.model_dump()))
+    assert all(resolved.reasons.values())
+    model, optim = resolved.config.model, resolved.config.optim
+    assert isinstance(model.image_size, int)
+    assert isinstance(model.patch_size, int)
+    assert isinstance(model.width, int)
+    assert isinstance(model.heads, int)
+    assert model.image_size % model.patch_size == 0
+    assert model.width % model.heads == 0
+    assert isinstance(optim.batch_size, int)
+    assert 2 <= optim.batch_size <= images
+    assert build(json.loads(resolved.config.model_dump_json())) == resolved.config
+
+
+def test_the_paper_preset_is_the_published_recipe() -> None:
+    config = resolve(build({"preset": "paper-2022"}), DataFacts(1_281_167, 1000, 400), GPU).config
+    method = config.method.model_dump()
+    assert (config.model.width, config.model.depth, config.model.heads) == (384, 12, 6)
+    assert (config.model.image_size, config.model.patch_size) == (224, 16)
+    assert (method["head_width"], method["head_out"], method["temperature"]) == (4096, 256, 0.2)
+    assert (method["momentum"], method["reconstruction_weight"]) == (0.996, 1.0)
+    assert method["corruption"]["align"] == 1
+    assert (method["views"]["blur_first"], method["views"]["blur_second"]) == (1.0, 0.1)
+    assert config.optim.learning_rate == 5e-4
+    assert (config.optim.weight_decay, config.optim.weight_decay_end) == (0.04, 0.1)
+
+
+def test_minutes_become_epochs_by_the_measured_speed() -> None:
+    config = build({"preset": "quick", "optim": {"minutes": 2, "batch_size": 50}})
+    device = DeviceFacts(cores=2, images_per_s=100.0)
+    epochs = resolve(config, DataFacts(500, 0, 32), device).config.optim.epochs
+    assert epochs == pytest.approx(2 * 60 * 100 / 500)
+
+
+def test_a_batch_larger_than_the_set_is_a_sentence() -> None:
+    with pytest.raises(ConfigError, match="batch size 64 is larger than the 20 training images"):
+        resolve(build({"optim": {"batch_size": 64}}), DataFacts(20, 0, 32), CPU)
+
+
+def test_sizes_that_do_not_fit_a_named_backbone_are_a_sentence() -> None:
+    config = build({"model": {"backbone": "vit_tiny", "width": 100}})
+    with pytest.raises(
+        ConfigError, match=r"model.width = 100 does not fit model.backbone = vit_tiny"
+    ):
+        resolve(config, DataFacts(100, 0, 32), CPU)
+
+
+def test_own_sizes_are_kept() -> None:
+    config = build({"model": {"image_size": 128, "width": 96, "depth": 4, "heads": 3}})
+    model = resolve(config, DataFacts(1000, 0, 300), CPU).config.model
+    assert (model.image_size, model.patch_size) == (128, 16)
+    assert (model.backbone, model.width, model.depth, model.heads) == ("custom", 96, 4, 3)
+
+
+def test_watched_images_need_labels() -> None:
+    assert watch_count(0.1, DataFacts(1000, 1, 32)) == 0
+    assert watch_count(0.1, DataFacts(1000, 2, 32)) == 100
+    assert watch_count(0.1, DataFacts(1_000_000, 2, 32)) == 1000
+    assert total_steps(2.5, 105, 10) == 25
+
+
+def test_the_default_tree_is_valid() -> None:
+    assert build({}) == RunConfig()

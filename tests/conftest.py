@@ -1,0 +1,52 @@
+"""Real photographs, a cache of the tests' own, and no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sit_engine.data.sample import write_sample
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Neither tests nor the processes they start touch the user's cache."""
+    before = dict(os.environ)
+    os.environ["SIT_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program makes no network call; a test that reaches for one fails."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a network call was made")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Small train and test folders of real photographs: 15 classes, 12 and 4 crops each."""
+    folder = tmp_path_factory.mktemp("sample")
+    train, test = write_sample(folder, train_per_class=12, test_per_class=4, side=32)
+    return Path(train), Path(test)
+
+
+@pytest.fixture
+def photos(sample: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of the training folder that a test may damage."""
+    folder = tmp_path / "photos"
+    shutil.copytree(sample[0], folder)
+    return folder

@@ -1,0 +1,147 @@
+"""The run folder: created once, one writer, events of ended legs, commands consumed once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sit_engine import runs
+from sit_engine.config.build import build
+from sit_engine.errors import DiskError, RunError
+from sit_engine.events import CheckpointWritten, RunFinished, RunResumed, RunStarted, to_line
+
+STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> runs.Run:
+    """A run folder with settings."""
+    made = runs.create(tmp_path / "run")
+    runs.write_settings(made, build({}), {}, {"train": ["0:a.png"], "watch": [], "classes": []})
+    return made
+
+
+def test_the_folder_is_private_and_reads_back(run: runs.Run) -> None:
+    assert runs.open_run(run.path) == run
+    assert run.config() == build({})
+    assert run.split()["train"] == ["0:a.png"]
+    if os.name == "posix":
+        assert run.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_existing_run_is_never_written_into(run: runs.Run) -> None:
+    before = sorted(path.name for path in run.path.iterdir())
+    with pytest.raises(RunError, match="exists already"):
+        runs.create(run.path)
+    assert sorted(path.name for path in run.path.iterdir()) == before
+
+
+def test_a_folder_under_a_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DiskError, match="Cannot write to"):
+        runs.create(tmp_path / "file" / "run")
+
+
+def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="There is no run in"):
+        runs.open_run(tmp_path)
+
+
+def test_a_run_of_another_format_is_a_sentence(run: runs.Run) -> None:
+    (run.path / "format").write_text("7\n")
+    with pytest.raises(RunError, match="format 7; this program reads format 1"):
+        runs.open_run(run.path)
+
+
+def test_an_unstarted_run_is_discarded_and_a_started_one_kept(
+    run: runs.Run, tmp_path: Path
+) -> None:
+    unstarted = runs.create(tmp_path / "other")
+    runs.discard_unstarted(unstarted)
+    runs.discard_unstarted(run)
+    assert not unstarted.path.exists()
+    assert run.config_file.exists()
+
+
+def test_a_second_writer_is_refused_while_the_first_lives(run: runs.Run) -> None:
+    with runs.Lock(run):
+        assert runs.is_running(run)
+        with pytest.raises(RunError, match="another process"), runs.Lock(run):
+            pass
+    assert not runs.is_running(run)
+
+
+def test_the_lock_of_a_dead_process_is_stale(run: runs.Run) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lock = {"pid": int(dead.stdout), "started": 1.0, "host": __import__("socket").gethostname()}
+    run.lock_file.write_text(json.dumps(lock))
+    assert not runs.is_running(run)
+    with runs.Lock(run):
+        assert runs.is_running(run)
+
+
+def test_a_lock_whose_process_number_was_given_to_another_is_stale(run: runs.Run) -> None:
+    lock = {"pid": os.getpid(), "started": 1.0, "host": __import__("socket").gethostname()}
+    run.lock_file.write_text(json.dumps(lock))
+    assert not runs.is_running(run)
+
+
+def test_events_of_an_earlier_leg_past_the_resume_are_dropped(run: runs.Run) -> None:
+    first = [STARTED, CheckpointWritten(5, "a"), CheckpointWritten(9, "b")]
+    second = [RunResumed(1, 5, "a", 2), CheckpointWritten(8, "c"), RunFinished("completed", 10, 1)]
+    lines = [to_line(event, time=0) for event in first]
+    run.events_file.write_text("\n".join(lines) + '\n{"event": "CheckpointWr')
+    writer = runs.EventWriter(run)
+    for event in second:
+        writer.write(event)
+    writer.close()
+    assert [event for event, _ in runs.read_events(run)] == [STARTED, first[1], *second]
+    summary = runs.summarise(run)
+    assert (summary.status, summary.leg, summary.step, summary.total_steps) == (
+        "completed",
+        1,
+        10,
+        50,
+    )
+
+
+def test_a_killed_run_is_interrupted(run: runs.Run) -> None:
+    run.events_file.write_text(to_line(STARTED, time=0) + "\n")
+    assert runs.summarise(run).status == "interrupted"
+
+
+def test_commands_are_consumed_once_in_order_and_name_their_leg(run: runs.Run) -> None:
+    run.events_file.write_text(to_line(STARTED, time=0) + "\n")
+    with runs.Lock(run):
+        runs.send(run, "checkpoint")
+        runs.send(run, "extend", epochs=7)
+        (run.control / "note.txt").write_text("not ours")
+        wishes = runs.take_wishes(run)
+        assert [(wish.command, wish.leg) for wish in wishes] == [("checkpoint", 0), ("extend", 0)]
+        assert wishes[1].values == {"epochs": 7.0}
+        assert runs.take_wishes(run) == []
+        assert (run.control / "note.txt").exists()
+
+
+def test_a_command_to_a_run_that_does_not_train_is_a_sentence(run: runs.Run) -> None:
+    with pytest.raises(RunError, match="not training now"):
+        runs.send(run, "stop")
+
+
+def test_a_whole_file_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    runs.write_aside(path, "one")
+    with pytest.raises(UnicodeEncodeError):
+        runs.write_aside(path, "\ud800")
+    assert path.read_text() == "one"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]

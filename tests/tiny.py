@@ -1,0 +1,48 @@
+"""A config so small that a run takes a second, and ways to start runs, for many tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from sit_engine.config.build import build, merge
+from sit_engine.config.tree import RunConfig
+
+TINY: dict[str, Any] = {
+    "preset": "quick",
+    "model": {"image_size": 16, "patch_size": 4, "width": 32, "depth": 2, "heads": 2},
+    "method": {"head_width": 32, "head_out": 16},
+    "optim": {"epochs": 4, "batch_size": 32},
+    "compute": {"device": "cpu", "threads": 1, "precision": "fp32", "matmul": "highest"},
+    "watch": {"report_every": 1, "readings": 2, "previews": 1},
+}
+
+
+def tiny_config(folder: Path, **more: Any) -> RunConfig:
+    """The tiny config on `folder`, changed by tables such as optim={"epochs": 2}."""
+    return build(merge(merge(TINY, {"data": {"folders": [str(folder)]}}), more))
+
+
+def tiny_flags() -> list[str]:
+    """The same as flags of the command line."""
+    flags = ["--preset", "quick"]
+    for group in ("model", "method", "optim", "compute", "watch"):
+        for name, value in TINY[group].items():
+            flags += [f"--{group}.{name.replace('_', '-')}", str(value)]
+    return flags
+
+
+def engine(*words: str | Path, check: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own and wait for it."""
+    command = [sys.executable, "-m", "sit_engine", *[str(word) for word in words]]
+    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=240)
+
+
+def start_engine(*words: str | Path) -> subprocess.Popen[str]:
+    """Start the command line in a process of its own."""
+    command = [sys.executable, "-m", "sit_engine", *[str(word) for word in words]]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )

@@ -1,0 +1,76 @@
+"""AdamW with per-tensor clipping that leaves everything alone on a step that is not finite."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from sit_engine.training.optim import Optimiser
+
+
+def weights() -> list[tuple[str, nn.Parameter]]:
+    """A matrix and a bias."""
+    generator = torch.Generator().manual_seed(0)
+    return [
+        ("weight", nn.Parameter(torch.randn(4, 3, generator=generator))),
+        ("bias", nn.Parameter(torch.randn(4, generator=generator))),
+    ]
+
+
+def test_it_is_adamw_with_each_tensors_gradient_clipped_by_itself() -> None:
+    ours, theirs = weights(), weights()
+    optimiser = Optimiser(ours, clip_norm=0.5)
+    oracle = torch.optim.AdamW(
+        [
+            {"params": [theirs[0][1]], "weight_decay": 0.2},
+            {"params": [theirs[1][1]], "weight_decay": 0.0},
+        ],
+        lr=0.01,
+    )
+    for step in range(5):
+        optimiser.step(loss(ours, step), learning_rate=0.01, weight_decay=0.2)
+        oracle.zero_grad()
+        loss(theirs, step).backward()  # type: ignore[no-untyped-call]
+        for _, parameter in theirs:
+            nn.utils.clip_grad_norm_([parameter], 0.5)
+        oracle.step()
+    for (_, mine), (_, other) in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def loss(parameters: list[tuple[str, nn.Parameter]], step: int) -> torch.Tensor:
+    """Something with large gradients that change."""
+    return sum(((p * (step + 1)) ** 2).sum() for _, p in parameters) + 0.0  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_step_that_is_not_finite_changes_nothing(bad: float) -> None:
+    parameters = weights()
+    optimiser = Optimiser(parameters, clip_norm=3.0)
+    optimiser.step(loss(parameters, 0), learning_rate=0.1, weight_decay=0.1)
+    before = copy.deepcopy([p.detach().clone() for _, p in parameters])
+    state = copy.deepcopy(optimiser.adamw.state_dict()["state"])
+    finite, _ = optimiser.step(loss(parameters, 1) * bad, learning_rate=0.1, weight_decay=0.1)
+    assert float(finite) == 0.0
+    for old, (_, new) in zip(before, parameters, strict=True):
+        assert torch.equal(old, new)
+    after = optimiser.adamw.state_dict()["state"]
+    for number, values in state.items():
+        for name, value in values.items():
+            assert torch.equal(value, after[number][name]), name
+    finite, _ = optimiser.step(loss(parameters, 1), learning_rate=0.1, weight_decay=0.1)
+    assert float(finite) == 1.0
+    assert not torch.equal(before[0], parameters[0][1])
+
+
+def test_only_tensors_of_two_and_more_dimensions_decay() -> None:
+    parameters = weights()
+    optimiser = Optimiser(parameters, clip_norm=0.0)
+    zero = sum((p * 0).sum() for _, p in parameters) + torch.zeros(())
+    before = [p.detach().clone() for _, p in parameters]
+    optimiser.step(zero, learning_rate=0.1, weight_decay=0.5)
+    torch.testing.assert_close(parameters[0][1].detach(), before[0] * (1 - 0.1 * 0.5))
+    assert torch.equal(parameters[1][1], before[1])
