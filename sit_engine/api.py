@@ -231,7 +231,10 @@ def export(
         digest = formats.file_hash(out)
     record = about | {"file": str(out), "format": format, "sha256": digest}
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{format}.json"
-    runs.write_aside(run.folder("exports") / name, json.dumps(record, indent=1))
+    try:
+        runs.write_aside(run.folder("exports") / name, json.dumps(record, indent=1))
+    except OSError as error:
+        raise runs.disk_error(error, run.path) from None
     return exported
 
 

@@ -5,6 +5,7 @@ Used by the trainer (one writer) and by every reader (window, command line); loa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -109,10 +110,14 @@ def create(path: Path) -> Run:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700)
+    except OSError as error:
+        raise disk_error(error, path) from None
+    try:
         for name in ("control", "checkpoints", "previews"):
             (path / name).mkdir()
         write_aside(path / "format", f"{FORMAT}\n")
     except OSError as error:
+        discard_unstarted(run)
         raise disk_error(error, path) from None
     return run
 
@@ -202,6 +207,8 @@ class Lock:
             except FileExistsError:
                 self._remove_stale()
             except OSError as error:
+                with contextlib.suppress(OSError):
+                    self.run.lock_file.unlink()
                 raise disk_error(error, self.run.lock_file) from None
             else:
                 return self
@@ -261,7 +268,7 @@ def is_running(run: Run) -> bool:
         started = psutil.Process(int(lock["pid"])).create_time()
     except (psutil.Error, KeyError, ValueError):
         return False
-    return abs(started - float(lock.get("started", 0.0))) < 1.0
+    return bool(abs(started - float(lock.get("started", 0.0))) < 1.0)
 
 
 # Events

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -29,8 +29,10 @@ class Options(BaseModel):
     def _within_bounds(cls, value: Any, info: ValidationInfo) -> Any:
         """Numbers keep their bounds; "auto" and none have none (pydantic's own would trip on them)."""
         extra = cls.model_fields[str(info.field_name)].json_schema_extra
-        bounds = extra.get("bounds", {}) if isinstance(extra, dict) else {}
-        if isinstance(value, (int, float)) and isinstance(bounds, dict):
+        bounds = cast(
+            "dict[str, float]", extra.get("bounds", {}) if isinstance(extra, dict) else {}
+        )
+        if isinstance(value, (int, float)):
             for name, bound in bounds.items():
                 if not BOUNDS[name][1](value, bound):
                     raise ValueError(f"must be {BOUNDS[name][0]} {bound}")
@@ -65,4 +67,4 @@ def no_auto(value: Value | Auto) -> Value:
     """The value of a resolved setting; an "auto" left over is our own mistake."""
     if isinstance(value, str) and value == "auto":
         raise AssertionError("an 'auto' setting was read before it was resolved")
-    return value  # type: ignore[return-value]
+    return value

@@ -55,7 +55,7 @@ class Resolved:
 def resolve(config: RunConfig, facts: DataFacts, device: DeviceFacts) -> Resolved:
     """Fill every "auto" of `config` for these images on this device."""
     data = _data(config.data, facts)
-    model = _model(config.model, facts, device)
+    model = _model(config.model, facts, device, is_quick=config.preset == "quick")
     train_images = facts.images - watch_count(data.get("watch_share"), facts)
     optim = _optim(config.optim, train_images, config.preset, device)
     compute = _compute(config, device)
@@ -99,7 +99,9 @@ def _data(options: DataOptions, facts: DataFacts) -> Filling:
     return filling
 
 
-def _model(options: ModelOptions, facts: DataFacts, device: DeviceFacts) -> Filling:
+def _model(
+    options: ModelOptions, facts: DataFacts, device: DeviceFacts, *, is_quick: bool
+) -> Filling:
     filling = Filling("model", options)
     is_cpu = device.kind == "cpu"
     side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
@@ -112,11 +114,11 @@ def _model(options: ModelOptions, facts: DataFacts, device: DeviceFacts) -> Fill
         why += f"; a multiple of the patch size {patch}"
     filling.auto("image_size", side, why)
     image_size = filling.get("image_size")
-    patch = _patch(image_size)
+    patch = _patch(image_size, image_size / (6 if is_quick else 8))
     filling.auto(
         "patch_size", patch, f"{image_size // patch} × {image_size // patch} patches in a view"
     )
-    _backbone(filling, facts, is_cpu=is_cpu)
+    _backbone(filling, facts, is_cpu=is_cpu, is_quick=is_quick)
     return filling
 
 
@@ -125,14 +127,14 @@ def _view_side(median_px: int, most_px: int) -> int:
     return max([side for side in sides if side <= median_px * 1.1], default=sides[0])
 
 
-def _patch(image_size: int) -> int:
-    """The divisor of the view size nearest to an eighth of it, at most 16."""
-    wanted = min(16, image_size / 8)
+def _patch(image_size: int, wanted: float) -> int:
+    """The divisor of the view size nearest to `wanted`, at most 16."""
+    wanted = min(16.0, wanted)
     divisors = [n for n in range(1, min(image_size, 32) + 1) if image_size % n == 0]
     return min(divisors, key=lambda n: (abs(n - wanted), -n))
 
 
-def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
+def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool, is_quick: bool) -> None:
     options = filling.options
     assert isinstance(options, ModelOptions)
     own = [name for name in ("width", "depth", "heads") if getattr(options, name) != "auto"]
@@ -158,8 +160,9 @@ def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
                 )
             filling.auto(key, value, f"of {chosen}")
         return
-    filling.auto("width", 128, "small enough for a CPU")
-    filling.auto("depth", 6, "half of the usual 12")
+    why = "small enough to learn within minutes" if is_quick else "small enough for a CPU"
+    filling.auto("width", 96 if is_quick else 128, why)
+    filling.auto("depth", 4 if is_quick else 6, why)
     width = filling.get("width")
     heads = next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)
     filling.auto("heads", heads, f"about 32 numbers of the width {width} each")

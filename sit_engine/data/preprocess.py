@@ -26,6 +26,9 @@ class Preprocess(nn.Module):
     and standard deviation.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
@@ -73,7 +76,8 @@ def load_views(
     views = torch.empty((len(paths), 3, side, side), dtype=torch.uint8)
 
     def load(row: int) -> None:
-        pixels = torch.from_numpy(decode_rgb(paths[row], value_range=value_range))
+        # A copy: Pillow lends its pixels read-only.
+        pixels = torch.from_numpy(decode_rgb(paths[row], value_range=value_range).copy())
         views[row] = crop(pixels.permute(2, 0, 1)[None].float())[0].to(torch.uint8)
 
     with ThreadPoolExecutor(threads) as pool:

@@ -13,7 +13,6 @@ from sit_engine.data.index import ImageIndex
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.errors import DataError
 
-
 RangeWish = Literal["percentile", "full"] | ValueRange
 
 

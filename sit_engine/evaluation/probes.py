@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import t as student_t
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional
@@ -21,7 +22,8 @@ from torch.nn import functional
 K = 20
 TEMPERATURE = 0.07
 K_SWEEP = (1, 5, 10, 20, 50, 100)
-C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0)
+C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+MOST_ITERATIONS, TOLERANCE = 100, 1e-3
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def knn_predict(
     train_nD, test_mD = functional.normalize(train_nD), functional.normalize(test_mD)
     one_hot_nK = functional.one_hot(torch.from_numpy(train_labels_n).long(), classes).float()
     answers = []
-    for rows in test_mD.split(1024):
+    for rows in torch.split(test_mD, 1024):
         cosine, nearest = (rows @ train_nD.T).topk(min(k, len(train_nD)), dim=-1)
         # The largest cosine is taken off first: same vote, no overflow at small T.
         weight = ((cosine - cosine[:, :1]) / temperature).exp()
@@ -63,32 +65,27 @@ def knn_predict(
 
 
 def linear_probe(
-    train_nD: Tensor, train_labels_n: np.ndarray, test_mD: Tensor, *, seed: int = 0
+    train_nD: Tensor, train_labels_n: np.ndarray, test_mD: Tensor
 ) -> tuple[np.ndarray, float]:
     """Class of each test row by logistic regression, and the C chosen on the training rows alone.
 
-    C comes from stratified cross-validation (three folds, fewer when a class is smaller).
+    C comes from stratified cross-validation (three folds; two where a class has two images; C = 1
+    where one has a single image).
     """
-    smallest = int(
-        np.bincount(train_labels_n).min(
-            initial=len(train_labels_n), where=np.bincount(train_labels_n) > 0
-        )
-    )
-    folds = min(3, smallest)
-    train, test = train_nD.numpy().astype(np.float64), test_mD.numpy().astype(np.float64)
-    scaler = StandardScaler().fit(train)
+    train, test = _standardised(train_nD, test_mD)
+    counts = np.bincount(train_labels_n)
+    folds = min(3, int(counts[counts > 0].min()))
+    if folds < 2:
+        return _fit(_regression(1.0), train, train_labels_n).predict(test), 1.0
+    train, test = _rotated(train, test)
     with warnings.catch_warnings():
-        # A fold that stops at the iteration limit only makes that C look worse.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        if folds >= 2:
-            model = LogisticRegressionCV(
-                Cs=C_GRID, cv=folds, max_iter=200, random_state=seed, scoring="accuracy"
-            )
-        else:
-            model = LogisticRegression(C=1.0, max_iter=200, random_state=seed)
-        model.fit(scaler.transform(train), train_labels_n)
-    chosen = float(model.C_[0]) if folds >= 2 else 1.0
-    return np.asarray(model.predict(scaler.transform(test))), chosen
+        # Its attributes change shape in a later scikit-learn; only C_ and predict are read here.
+        warnings.simplefilter("ignore", FutureWarning)
+        model = LogisticRegressionCV(
+            Cs=C_GRID, cv=folds, max_iter=MOST_ITERATIONS, tol=TOLERANCE, scoring="accuracy"
+        )
+        _fit(model, train, train_labels_n)
+    return model.predict(test), float(np.ravel(model.C_)[0])
 
 
 def few_shot(
@@ -101,28 +98,57 @@ def few_shot(
     draws: int = 20,
     seed: int = 0,
 ) -> list[float]:
-    """Accuracy of logistic regression on `shots` labels a class, once per random draw.
+    """Accuracy of logistic regression (C = 1) on `shots` labels a class, once per random draw.
 
-    The same `seed` draws the same images for every kind of feature, so draws can be paired.
+    The same `seed` draws the same images for every kind of feature, so draws can be paired. All
+    training rows give the scale of the features: that needs no label.
     """
     generator = np.random.default_rng([seed, shots])
-    train = functional.normalize(train_nD).numpy()
-    test = functional.normalize(test_mD).numpy()
+    train, test = _standardised(train_nD, test_mD)
     accuracies = []
     for _ in range(draws):
         chosen = np.concatenate([
             generator.permutation(np.flatnonzero(train_labels_n == label))[:shots]
             for label in np.unique(train_labels_n)
         ])  # fmt: skip
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=200))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(train[chosen], train_labels_n[chosen])
-        accuracies.append(float(np.mean(model.predict(test) == test_labels_m)))
+        few, all_test = _rotated(train[chosen], test)
+        answers = _fit(_regression(1.0), few, train_labels_n[chosen]).predict(all_test)
+        accuracies.append(float(np.mean(answers == test_labels_m)))
     return accuracies
 
 
 def mean_score(values: list[float]) -> Score:
-    """Mean over draws; 95 % interval from their standard error (Student's t for 20 and more)."""
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return Score(float(np.mean(values)), 2.093 * spread / math.sqrt(len(values)))
+    """Mean over draws; its 95 % interval from the standard error and Student's t."""
+    if len(values) < 2:
+        return Score(float(np.mean(values)), float("nan"))
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return Score(float(np.mean(values)), float(student_t.ppf(0.975, len(values) - 1)) * error)
+
+
+def _standardised(train_nD: Tensor, test_mD: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Zero mean and unit deviation of each coordinate over the training rows."""
+    scaler = StandardScaler().fit(train_nD.numpy())
+    return scaler.transform(train_nD.numpy()), scaler.transform(test_mD.numpy())
+
+
+def _rotated(few: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in coordinates of the space that the few training rows span.
+
+    L2-regularised regression sees rows only through their products with the training rows, so the
+    answers stay the same while the fit gets as small as the draw.
+    """
+    if few.shape[0] >= few.shape[1]:
+        return few, test
+    basis = np.linalg.svd(few, full_matrices=False)[2].T
+    return few @ basis, test @ basis
+
+
+def _regression(c: float) -> LogisticRegression:
+    return LogisticRegression(C=c, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
+
+
+def _fit(model: Any, train: np.ndarray, labels_n: np.ndarray) -> Any:
+    with warnings.catch_warnings():
+        # Stopped at the iteration limit: the fit is a little less good, and that is measured.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(train, labels_n)

@@ -141,7 +141,7 @@ def evaluate(
     sweep = _k_sweep(features, train.labels, test.labels, len(classes))
     rows = [_knn_row(features, train.labels, test.labels, len(classes))]
     tell("linear probe", 0, 1)
-    linear, chosen = _linear_row(features, train.labels, test.labels, seed)
+    linear, chosen = _linear_row(features, train.labels, test.labels)
     rows.append(linear)
     for done, shots in enumerate(SHOTS):
         tell("few-shot", done, len(SHOTS))
@@ -170,11 +170,11 @@ def _knn_row(features: Features, train: np.ndarray, test: np.ndarray, classes: i
 
 
 def _linear_row(
-    features: Features, train: np.ndarray, test: np.ndarray, seed: int
+    features: Features, train: np.ndarray, test: np.ndarray
 ) -> tuple[Row, dict[str, float]]:
     correct, chosen = {}, {}
     for name, (train_nD, test_mD) in features.items():
-        answers, chosen[name] = linear_probe(train_nD, train, test_mD, seed=seed)
+        answers, chosen[name] = linear_probe(train_nD, train, test_mD)
         correct[name] = answers == test
     return _row_of_answers("Linear probe, all labels", correct), chosen
 

@@ -10,11 +10,12 @@ import json
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -64,7 +65,7 @@ def can_torchscript() -> bool:
     """Whether this Python and torch can still make TorchScript: asked by trying, not by version."""
     try:
         with _quiet():
-            torch.jit.script(Preprocess(8))  # type: ignore[no-untyped-call]
+            torch.jit.script(Preprocess(8))
     except (RuntimeError, NotImplementedError, TypeError, OSError):
         return False
     return True
@@ -95,16 +96,19 @@ def export_torchscript(
         "about.json": json.dumps(about),
     }
     with _quiet(), torch.no_grad():
-        traced = torch.jit.trace(eager.network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        scripted = torch.jit.script(Program(Preprocess(side), traced).eval())  # type: ignore[no-untyped-call]
-        frozen = torch.jit.freeze(scripted)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+            eager.network, example, check_trace=False
+        )
+        scripted = torch.jit.script(Program(Preprocess(side), traced).eval())
+        frozen = torch.jit.freeze(scripted)
         aside = out.with_name(f".{out.name}.tmp")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            torch.jit.save(frozen, str(aside), _extra_files=extra)  # type: ignore[no-untyped-call]
+            torch.jit.save(frozen, str(aside), _extra_files=extra)
             aside.replace(out)
         except (OSError, RuntimeError) as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()
             raise _cannot_write(error, out) from None
     return eager
 
@@ -120,8 +124,8 @@ def export_safetensors(vit: nn.Module, config: RunConfig, about: dict[str, Any],
         save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
         text = json.dumps(timm_config(model) | {"sit_studio": about}, indent=1)
         (out / "config.json").write_text(text, "utf-8")
-    except OSError as error:
-        raise disk_error(error, out) from None
+    except (OSError, SafetensorError) as error:
+        raise _cannot_write(error, out) from None
 
 
 def timm_config(model: ModelOptions) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Shapes: B batch, N patches, D width, H heads, C channels, Y X pixels.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -33,76 +35,65 @@ def build_backbone(options: ModelOptions, *, drop_path: float, fused_attention: 
     return vit
 
 
-def set_fused_attention(vit: nn.Module, *, fused: bool) -> None:
+def set_fused_attention(vit: Any, *, fused: bool) -> None:
     """Choose torch's fused attention or the plain matrix products in every block."""
-    for block in vit.blocks:  # type: ignore[union-attr]
-        block.attn.fused_attn = fused  # type: ignore[union-attr]
+    for block in vit.blocks:
+        block.attn.fused_attn = fused
 
 
-def all_tokens(vit: nn.Module, image_BCYX: Tensor) -> Tensor:
+def all_tokens(vit: Any, image_BCYX: Tensor) -> Tensor:
     """Class token and patch tokens after the final norm: [B,C,Y,X] to [B,1+N,D]."""
-    tokens: Tensor = vit.forward_features(image_BCYX)  # type: ignore[operator]
+    tokens: Tensor = vit.forward_features(image_BCYX)
     return tokens
 
 
-def feature(vit: nn.Module, image_BCYX: Tensor) -> Tensor:
+def feature(vit: Any, image_BCYX: Tensor) -> Tensor:
     """The class token after the final norm: [B,C,Y,X] to [B,D]; every measurement reads this.
 
     Equals `all_tokens(...)[:, 0]`: the last block is worked out for the class token alone, since no
     other output of it is read.
     """
-    tokens_BND = vit.patch_embed(image_BCYX)  # type: ignore[operator]
-    tokens_BND = vit.norm_pre(vit.patch_drop(vit._pos_embed(tokens_BND)))  # type: ignore[operator]
-    *before, last = vit.blocks  # type: ignore[union-attr, misc]
-    for block in before:
-        tokens_BND = block(tokens_BND)
-    class_B1D = _class_token_block(last, tokens_BND)
-    out: Tensor = vit.norm(class_B1D)[:, 0]  # type: ignore[operator]
+    tokens_BND, block = _before_last_block(vit, image_BCYX)
+    mixed_B1D = _attend_class_token(block.attn, block.norm1(tokens_BND))
+    class_B1D = tokens_BND[:, :1] + block.drop_path1(block.ls1(mixed_B1D))
+    hidden_B1D = block.ls2(block.mlp(block.norm2(class_B1D)))
+    out: Tensor = vit.norm(class_B1D + block.drop_path2(hidden_B1D))[:, 0]
     return out
 
 
-def _class_token_block(block: nn.Module, tokens_BND: Tensor) -> Tensor:
-    """One transformer block whose queries are the class token only: [B,1+N,D] to [B,1,D]."""
-    normed_BND = block.norm1(tokens_BND)  # type: ignore[operator]
-    mixed_B1D = attend_class_token(block.attn, normed_BND)  # type: ignore[arg-type]
-    class_B1D = tokens_BND[:, :1] + block.drop_path1(block.ls1(mixed_B1D))  # type: ignore[operator]
-    hidden = block.ls2(block.mlp(block.norm2(class_B1D)))  # type: ignore[operator]
-    out: Tensor = class_B1D + block.drop_path2(hidden)  # type: ignore[operator]
-    return out
-
-
-def attend_class_token(attention: nn.Module, normed_BND: Tensor) -> Tensor:
-    """Softmax attention of the class token over all tokens: [B,1+N,D] to [B,1,D]."""
-    batch, count, width = normed_BND.shape
-    heads: int = attention.num_heads  # type: ignore[assignment]
-    weight: Tensor = attention.qkv.weight  # type: ignore[union-attr, assignment]
-    bias: Tensor = attention.qkv.bias  # type: ignore[union-attr, assignment]
-    query = functional.linear(normed_BND[:, :1], weight[:width], bias[:width])
-    key_value = functional.linear(normed_BND, weight[width:], bias[width:])
-    query_BH1K = query.reshape(batch, 1, heads, -1).transpose(1, 2)
-    key_BHNK, value_BHNK = key_value.reshape(batch, count, 2, heads, -1).permute(2, 0, 3, 1, 4)
-    scores = (query_BH1K * attention.scale) @ key_BHNK.transpose(-2, -1)  # type: ignore[operator]
-    mixed_BH1K = scores.softmax(dim=-1) @ value_BHNK
-    out: Tensor = attention.proj(mixed_BH1K.transpose(1, 2).reshape(batch, 1, width))  # type: ignore[operator]
-    return out
-
-
-def class_attention(vit: nn.Module, image_BCYX: Tensor) -> Tensor:
+def class_attention(vit: Any, image_BCYX: Tensor) -> Tensor:
     """How the last block's class token attends to the patches: [B,C,Y,X] to [B,H,N].
 
     Worked out from the queries and keys, so that fused attention hides nothing. Rows sum to one
     minus the share that the class token keeps for itself.
     """
-    tokens_BND = vit.patch_embed(image_BCYX)  # type: ignore[operator]
-    tokens_BND = vit.norm_pre(vit.patch_drop(vit._pos_embed(tokens_BND)))  # type: ignore[operator]
-    *before, last = vit.blocks  # type: ignore[union-attr, misc]
+    tokens_BND, block = _before_last_block(vit, image_BCYX)
+    normed_BND = block.norm1(tokens_BND)
+    batch, count, _ = normed_BND.shape
+    qkv = block.attn.qkv(normed_BND).reshape(batch, count, 3, block.attn.num_heads, -1)
+    query_BHNK, key_BHNK, _ = qkv.permute(2, 0, 3, 1, 4)
+    scores_BH1N = (query_BHNK[:, :, :1] * block.attn.scale) @ key_BHNK.transpose(-2, -1)
+    return torch.softmax(scores_BH1N.float(), dim=-1)[:, :, 0, 1:]
+
+
+def _before_last_block(vit: Any, image_BCYX: Tensor) -> tuple[Tensor, Any]:
+    """Tokens [B,1+N,D] that enter the last block, and that block."""
+    tokens_BND = vit.norm_pre(vit.patch_drop(vit._pos_embed(vit.patch_embed(image_BCYX))))
+    *before, last = vit.blocks
     for block in before:
         tokens_BND = block(tokens_BND)
-    normed_BND = last.norm1(tokens_BND)
-    batch, count, _ = normed_BND.shape
-    heads = last.attn.num_heads
-    query, key, _ = (
-        last.attn.qkv(normed_BND).reshape(batch, count, 3, heads, -1).permute(2, 0, 3, 1, 4)
-    )
-    scores_BH1N = (query[:, :, :1] * last.attn.scale) @ key.transpose(-2, -1)
-    return torch.softmax(scores_BH1N.float(), dim=-1)[:, :, 0, 1:]
+    return tokens_BND, last
+
+
+def _attend_class_token(attention: Any, normed_BND: Tensor) -> Tensor:
+    """Softmax attention of the class token over all tokens: [B,1+N,D] to [B,1,D]."""
+    batch, count, width = normed_BND.shape
+    heads, weight, bias = attention.num_heads, attention.qkv.weight, attention.qkv.bias
+    query = functional.linear(normed_BND[:, :1], weight[:width], bias[:width])
+    key_value = functional.linear(normed_BND, weight[width:], bias[width:])
+    query_BH1K = query.reshape(batch, 1, heads, -1).transpose(1, 2)
+    key_BHNK, value_BHNK = key_value.reshape(batch, count, 2, heads, -1).permute(2, 0, 3, 1, 4)
+    scores_BH1N = (query_BH1K * attention.scale) @ key_BHNK.transpose(-2, -1)
+    mixed_BH1K = scores_BH1N.softmax(dim=-1) @ value_BHNK
+    out: Tensor = attention.proj(mixed_BH1K.transpose(1, 2).reshape(batch, 1, width))
+    return out

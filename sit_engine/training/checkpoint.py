@@ -111,7 +111,7 @@ def _damaged(path: Path, why: str) -> CheckpointError:
 
 def newest_verified(run: Run) -> tuple[Path, dict[str, Any], list[str]]:
     """The newest checkpoint that verifies, its manifest, and sentences about newer ones that do not."""
-    rejected = []
+    rejected: list[str] = []
     for step in reversed(all_steps(run)):
         try:
             return folder(run, step), verify(folder(run, step)), rejected

@@ -29,7 +29,7 @@ from sit_engine.events import (
     Warned,
 )
 from sit_engine.methods.protocol import Moment
-from sit_engine.runs import Run, Wish
+from sit_engine.runs import Run, Wish, disk_error
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
 from sit_engine.training.device import peak_memory_bytes
@@ -110,7 +110,7 @@ def train(
     except SitError as error:
         failure = error
     except OSError as error:
-        failure = checkpoint.disk_error(error, run.path)
+        failure = disk_error(error, run.path)
     except Exception as error:
         _finish_failed(emit, progress, leg, SitError("internal", "{what}", what=repr(error)))
         raise
@@ -137,9 +137,7 @@ class Leg:
         self.batch_size = self.batches.batch_size
         epochs = no_auto(config.optim.epochs)
         self.progress = Progress(max(1, round(epochs * self.batches.steps_per_epoch)))
-        self.monitor = Monitor(
-            run, self.method, data.watched, self.device, config.method.features
-        )
+        self.monitor = Monitor(run, self.method, data.watched, self.device, config.method.features)
         self.window = Window(self.device)
         self.saved_step = -1
         self.saved_s = self.leg_started_s = time.perf_counter()
@@ -242,6 +240,7 @@ class Leg:
         )
         progress.agreement = means.pop("agreement", float("nan"))
         progress.mask_share = means.pop("mask_share", float("nan"))
+        bound_reached = means.pop("bound_reached", 0.0)
         busy_s = window.busy_s()
         loss, norm = means.pop("loss"), means.pop("norm")
         done = progress.step - self.first_step
@@ -254,7 +253,8 @@ class Leg:
                 loss=loss,
                 terms=means,
                 curves=self.schedules
-                | {"agreement": progress.agreement, "mask_share": progress.mask_share},
+                | {"agreement": progress.agreement, "mask_share": progress.mask_share}
+                | {"bound_reached": bound_reached},
                 learning_rate=self.learning_rate(),
                 weight_decay=self.optimiser.adamw.param_groups[0]["weight_decay"],
                 gradient_norm=norm,

@@ -12,10 +12,10 @@ from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.facts import facts_of
-from sit_engine.data.preprocess import load_views
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import require_images, scan
-from sit_engine.data.split import RangeWish, Split, frozen_range, from_record, make_split, to_record
+from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
 from sit_engine.events import Event, PhaseChanged, Warned
 from sit_engine.runs import Run, write_settings
 from sit_engine.training.device import probe

@@ -32,7 +32,9 @@ def test_it_reads_back_with_weights_only_and_nothing_allowed(run: runs.Run) -> N
     assert path.name == "step-00000003"
     assert checkpoint.verify(path)["total_steps"] == 9
     # Some types are allowed by torch itself; we add none.
-    assert not [kind for kind in torch.serialization.get_safe_globals() if "sit_engine" in repr(kind)]
+    assert not [
+        kind for kind in torch.serialization.get_safe_globals() if "sit_engine" in repr(kind)
+    ]
     loaded = torch.load(path / "state.pt", weights_only=True)
     assert loaded["progress"] == STATE["progress"]
     assert torch.equal(checkpoint.load_model(path)["a.weight"], MODEL["a.weight"])

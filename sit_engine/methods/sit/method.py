@@ -31,6 +31,7 @@ class SitViews:
     clean: Tensor
     corrupted: Tensor
     mask: Tensor
+    bound_reached: Tensor
 
 
 class Network(nn.Module):
@@ -73,6 +74,7 @@ class Sit:
         self.size = (side, side)
         self.networks = Networks(config, self.options, fused_attention=fused_attention)
         self.align = no_auto(self.options.corruption.align)
+        self.kept: tuple[Tensor, Tensor] | None = None
         self.momentum = no_auto(self.options.momentum)
         self.reconstruction_weight = no_auto(self.options.reconstruction_weight)
 
@@ -89,15 +91,28 @@ class Sit:
         """Two views of each image and their corrupted copies."""
         place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
         pair = draw_views(self.options.views, aspect_B, size=self.size, **place)
-        clean = [apply_views(images_BYXC, params, self.size) for params in pair]
-        corrupted, masks = [], []
-        for view, image_BCYX in enumerate(clean):
-            drawn = self._draw_corruption(len(image_BCYX), view, image_BCYX.device, place)
-            corrupted.append(corrupt(image_BCYX, drawn, view=view, **place))
+        batch, device = len(images_BYXC), images_BYXC.device
+        clean, corrupted = self._buffers(2 * batch, device)
+        masks, bounds = [], []
+        for view, params in enumerate(pair):
+            part = slice(view * batch, (view + 1) * batch)
+            image_BCYX = apply_views(images_BYXC, params, self.size, out=clean[part])
+            drawn = self._draw_corruption(batch, view, device, place)
+            corrupt(image_BCYX, drawn, view=view, out=corrupted[part], **place)
             masks.append(drawn.mask_BYX)
-        return SitViews(
-            torch.cat(clean), torch.cat(corrupted), torch.cat(masks).to(clean[0].device)
-        )
+            bounds.append(drawn.bound_reached)
+        mask = torch.cat(masks).to(device)
+        return SitViews(clean, corrupted, mask, torch.stack(bounds).sum())
+
+    def _buffers(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Clean and corrupted views, kept between steps: fresh memory costs as much as the views.
+
+        The backward pass of a step has ended before the next one fills them again.
+        """
+        shape = (count, 3, *self.size)
+        if self.kept is None or self.kept[0].shape != shape or self.kept[0].device != device:
+            self.kept = (torch.empty(shape, device=device), torch.empty(shape, device=device))
+        return self.kept
 
     def _draw_corruption(
         self, batch: int, view: int, device: torch.device, place: dict[str, int]
@@ -117,7 +132,7 @@ class Sit:
         student = self.networks.student
         tokens_BND = all_tokens(student.backbone, views.corrupted)
         terms: dict[str, Tensor] = {}
-        curves = {"mask_share": views.mask.float().mean()}
+        curves = {"mask_share": views.mask.float().mean(), "bound_reached": views.bound_reached}
         total = tokens_BND.new_zeros((), dtype=torch.float32)
         if self.options.contrast_weight > 0:
             with torch.no_grad():
@@ -132,16 +147,16 @@ class Sit:
             output = self.networks.reconstruction_head(tokens_BND[:, 1:])
             terms["reconstruction"] = masked_l1(output, views.clean, views.mask)
             total = total + self.reconstruction_weight * terms["reconstruction"]
-        return Losses(total, terms, curves)
+        return Losses(total, {name: term.detach() for name, term in terms.items()}, curves)
 
     @torch.no_grad()
     def repair(self, views_BCYX: Tensor, seed: int) -> Repair | None:
         """Corrupt normalised views as in training and let the student repair them."""
         if self.reconstruction_weight == 0:
             return None
-        place = {"seed": seed, "step": 0, "micro": 0}
+        place = {"seed": seed, "step": 0}
         drawn = self._draw_corruption(len(views_BCYX), 0, views_BCYX.device, place)
-        corrupted = corrupt(views_BCYX, drawn, view=0, **place)
+        corrupted = corrupt(views_BCYX, drawn, seed=seed, step=0, view=0)
         networks = self.networks
         was_training = networks.training
         networks.eval()
@@ -158,8 +173,8 @@ class Sit:
         """
         progress = min(1.0, moment.step / max(1, moment.total_steps))
         momentum = 1 - (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2
-        student = list(self.networks.student.parameters())
-        teacher = list(self.networks.teacher.parameters())
+        student: list[Tensor] = list(self.networks.student.parameters())
+        teacher: list[Tensor] = list(self.networks.teacher.parameters())
         difference = torch._foreach_sub(student, teacher)
         torch._foreach_mul_(difference, finite * (1 - momentum))
         torch._foreach_add_(teacher, difference)

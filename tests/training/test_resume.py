@@ -1,0 +1,197 @@
+"""A stopped and resumed run ends with bit-identical weights, however it was stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from sit_engine import api, runs
+from sit_engine.events import CheckpointWritten, Event, RunFinished, RunResumed, StepReported
+from sit_engine.runs import Command, Run, Wish
+from sit_engine.training import checkpoint
+from tests.tiny import engine, start_engine, tiny_config, tiny_flags
+
+
+class StopAt:
+    """A control that asks for something once the run has taken so many steps."""
+
+    def __init__(self, run: Run, step: int, command: Command) -> None:
+        self.run, self.step, self.command = run, step, command
+        self.polls = 0
+
+    def poll(self) -> list[Wish]:
+        """Asked once before every step."""
+        self.polls += 1
+        return [Wish(self.command, -1)] if self.polls == self.step + 1 else []
+
+
+def stop_at(step: int, command: Command = "stop") -> Callable[[Run], StopAt]:
+    """What the door takes."""
+    return lambda run: StopAt(run, step, command)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """Of the newest checkpoint."""
+    return checkpoint.load_model(checkpoint.newest_verified(runs.open_run(run))[0])
+
+
+def assert_identical(one: Path, other: Path) -> None:
+    """Same last step, same bits, in weights and optimiser."""
+    first, second = (checkpoint.newest_verified(runs.open_run(run))[0] for run in (one, other))
+    assert first.name == second.name
+    for name, value in weights(one).items():
+        assert torch.equal(value, weights(other)[name]), name
+    states = [checkpoint.load_state(path)["optimiser"]["state"] for path in (first, second)]
+    for number, values in states[0].items():
+        for name, value in values.items():
+            assert torch.equal(value, states[1][number][name]), (number, name)
+
+
+def pretrain(folder: Path, out: Path, **how: object) -> list[Event]:
+    """Train a tiny run in this process; gives its events."""
+    events: list[Event] = []
+    api.pretrain(tiny_config(folder), out, emit=events.append, **how)  # type: ignore[arg-type]
+    return events
+
+
+@pytest.fixture(scope="module")
+def whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing interrupted: 162 training images, 5 steps an epoch, 20 steps."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    events = pretrain(sample[0], out)
+    assert [e.step for e in events if isinstance(e, StepReported)] == list(range(1, 21))
+    return out
+
+
+@pytest.mark.parametrize("step", [1, 7, 10], ids=["first step", "mid-epoch", "an epoch's end"])
+@pytest.mark.parametrize("command", ["stop", "pause"])
+def test_a_stopped_run_resumes_bit_identically(
+    whole: Path, sample: tuple[Path, Path], tmp_path: Path, step: int, command: Command
+) -> None:
+    out = tmp_path / "run"
+    first = pretrain(sample[0], out, make_control=stop_at(step, command))
+    assert first[-1] == RunFinished("stopped" if command == "stop" else "paused", step, 0)
+    second: list[Event] = []
+    result = api.resume(out, emit=second.append)
+    assert result.outcome == "completed"
+    resumed = [event for event in second if isinstance(event, RunResumed)]
+    assert [(event.leg, event.from_step) for event in resumed] == [(1, step)]
+    assert_identical(whole, out)
+
+
+def test_a_run_with_three_legs_is_the_same_too(
+    whole: Path, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    pretrain(sample[0], out, make_control=stop_at(3))
+    api.resume(out, emit=lambda _: None, make_control=stop_at(5))
+    api.resume(out, emit=lambda _: None)
+    assert_identical(whole, out)
+    summary = runs.summarise(runs.open_run(out))
+    assert (summary.status, summary.leg, summary.step) == ("completed", 2, 20)
+
+
+def test_previews_readings_and_checkpoints_do_not_change_the_weights(
+    whole: Path, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = tiny_config(
+        sample[0], watch={"readings": 0, "previews": 0, "checkpoint_minutes": 0.0001, "keep": 1}
+    )
+    api.pretrain(config, tmp_path / "run", emit=lambda _: None)
+    assert_identical(whole, tmp_path / "run")
+
+
+def _wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
+    until_s = time.monotonic() + 120
+    while time.monotonic() < until_s:
+        assert process.poll() is None, process.communicate()
+        if (run / "config.toml").exists():
+            found = runs.read_events(Run(run))
+            if any(isinstance(e, StepReported) and e.step >= step for e, _ in found):
+                return
+        time.sleep(0.02)
+    raise AssertionError("the run did not come so far in time")
+
+
+SLOW = ["--optim.epochs", "12", "--watch.readings", "12"]
+
+
+@pytest.fixture(scope="module")
+def slow_whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run long enough to be killed half-way: 60 steps."""
+    out = tmp_path_factory.mktemp("slow") / "run"
+    engine("pretrain", sample[0], "--out", out, *tiny_flags(), *SLOW, check=True)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "status"),
+    [
+        (signal.SIGINT, 3, "stopped"),
+        (signal.SIGTERM, 143, "stopped"),
+        (signal.SIGKILL, -9, "interrupted"),
+    ],
+    ids=["Ctrl+C", "SIGTERM", "SIGKILL"],
+)
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_a_signalled_process_resumes_bit_identically(
+    slow_whole: Path,
+    sample: tuple[Path, Path],
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    status: str,
+) -> None:
+    out = tmp_path / "run"
+    process = start_engine("pretrain", sample[0], "--out", out, *tiny_flags(), *SLOW)
+    _wait_for_step(process, out, 13)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in told
+    summary = runs.summarise(runs.open_run(out))
+    assert summary.status == status
+    assert summary.step < 60
+    finished = [e for e, _ in runs.read_events(runs.open_run(out)) if isinstance(e, RunFinished)]
+    assert len(finished) == (0 if number == signal.SIGKILL else 1)
+    done = engine("resume", out)
+    assert done.returncode == 0, done.stderr
+    assert_identical(slow_whole, out)
+
+
+def test_a_checkpoint_damaged_by_the_kill_is_passed_over(
+    whole: Path, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    pretrain(sample[0], out, make_control=stop_at(7))
+    newest = checkpoint.newest_verified(runs.open_run(out))[0]
+    (newest / "model.safetensors").write_bytes(b"half")
+    events: list[Event] = []
+    api.resume(out, emit=events.append)
+    resumed = next(event for event in events if isinstance(event, RunResumed))
+    assert resumed.from_step < 7
+    assert_identical(whole, out)
+
+
+def test_more_epochs_are_a_change_that_the_manifest_keeps(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    pretrain(sample[0], out)
+    text = (out / "config.toml").read_text()
+    events: list[Event] = []
+    result = api.resume(out, emit=events.append, epochs=5)
+    assert (result.outcome, result.step) == ("completed", 25)
+    assert (out / "config.toml").read_text() == text
+    manifest = checkpoint.verify(result.checkpoint)
+    assert manifest["changes"][0]["field"] == "optim.epochs"
+    assert manifest["total_steps"] == 25
+    written = [event for event in events if isinstance(event, CheckpointWritten)]
+    assert written[-1].step == 25
