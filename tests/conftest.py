@@ -42,7 +42,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Small train and test folders of real photographs: 15 classes, 12 and 4 crops each."""
+    """Small train and test folders of real photographs: 16 classes, 12 and 4 crops each."""
     folder = tmp_path_factory.mktemp("sample")
     train, test = write_sample(folder, train_per_class=12, test_per_class=4, side=32)
     return Path(train), Path(test)

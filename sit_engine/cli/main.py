@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import os
 import sys
@@ -124,4 +125,8 @@ def _tell(error: SitError, *, as_json: bool) -> None:
 
 def entry() -> None:
     """What the installed `sit-engine` calls."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name that the terminal cannot show must not end the program.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main())

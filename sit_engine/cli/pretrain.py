@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sit_engine.cli.session import work
 from sit_engine.cli.settings import add_settings, config_from
+from sit_engine.data.names import escape_name
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -30,7 +31,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Train until the end, a stop or a failure."""
     from sit_engine import api
 
-    folders = [str(Path(folder).expanduser().absolute()) for folder in chosen.folders]
+    # Escaped, since a TOML file cannot hold a folder's name that is not UTF-8.
+    folders = [escape_name(str(Path(folder).expanduser().absolute())) for folder in chosen.folders]
     config = config_from(chosen, folders)
     out = (
         (chosen.out or _default_out(config.data.folders, config.method.name))

@@ -39,6 +39,7 @@ class Screen:
         self.has_line = False
         self.phase = ""
         self.total_steps = 0
+        self.health = "unknown"
 
     def show(self, event: Event) -> None:
         """One event."""
@@ -65,7 +66,8 @@ class Screen:
                     f"step {event.step}: k-NN {event.accuracy:.1%} ± {event.interval:.1%} of watched "
                     f"images (untrained {event.untrained:.1%}, raw pixels {event.raw_pixels:.1%})"
                 )
-            case HealthMeasured() if event.state in ("collapsed", "not learning"):
+            case HealthMeasured() if event.state != self.health:
+                self.health = event.state
                 self.say(f"step {event.step}: {event.sentence}")
             case (
                 CheckpointWritten() | CommandAnswered() | ConfigChanged() | Warned() | RunFinished()

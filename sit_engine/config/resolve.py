@@ -18,6 +18,7 @@ from sit_engine.errors import ConfigError
 NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12)}
 MOST_WATCHED = 1000
 FEWEST_IMAGES = 16
+PEAK_RATE = 1.5e-3
 
 
 @dataclass
@@ -57,7 +58,7 @@ def resolve(config: RunConfig, facts: DataFacts, device: DeviceFacts) -> Resolve
     data = _data(config.data, facts)
     model = _model(config.model, facts, device, is_quick=config.preset == "quick")
     train_images = facts.images - watch_count(data.get("watch_share"), facts)
-    optim = _optim(config.optim, train_images, config.preset, device)
+    optim = _optim(config.optim, train_images, model.get("width"), device)
     compute = _compute(config, device)
     batch = optim.get("batch_size")
     scale = Scale(
@@ -168,7 +169,7 @@ def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool, is_quick: boo
     filling.auto("heads", heads, f"about 32 numbers of the width {width} each")
 
 
-def _optim(options: OptimOptions, train_images: int, preset: str, device: DeviceFacts) -> Filling:
+def _optim(options: OptimOptions, train_images: int, width: int, device: DeviceFacts) -> Filling:
     filling = Filling("optim", options)
     usual = 256 if device.kind != "cpu" else 64
     batch = min(usual, 1 << max(1, (train_images // 4).bit_length() - 1))
@@ -188,7 +189,12 @@ def _optim(options: OptimOptions, train_images: int, preset: str, device: Device
         )
     _length(filling, options, train_images, batch, device)
     epochs = no_auto(filling.get("epochs"))
-    filling.auto("learning_rate", 2e-3, "tuned on small sets and short runs; the paper's is 0.0005")
+    peak = min(PEAK_RATE, PEAK_RATE * 128 / width)
+    filling.auto(
+        "learning_rate",
+        round(peak * 256 / batch, 6),
+        f"a peak of {peak:.2g} for width {width} at {batch} images a step, tuned on small sets",
+    )
     filling.auto(
         "warmup_epochs",
         round(min(10.0, epochs / 10), 3),

@@ -3,7 +3,7 @@
 Shapes: B images, C channels, Y X pixels, V side of the view.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: torch.jit cannot read annotations that are strings.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -19,9 +19,10 @@ def write_curves(events: Sequence[Event], path: Path) -> None:
     reports = [event for event in events if isinstance(event, StepReported)]
     readings = [event for event in events if isinstance(event, KnnMeasured)]
     terms = list(reports[-1].terms) if reports else []
-    figure = Figure(figsize=(9.6, 2.9 * (1 + len(terms)) / 2), dpi=100, layout="constrained")
     count = len(terms) + 2
-    axes = figure.subplots((count + 1) // 2, 2, squeeze=False).ravel()
+    rows = (count + 1) // 2
+    figure = Figure(figsize=(9.6, 2.9 * rows), dpi=100, layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False).ravel()
     for axis, term, colour in zip(axes, terms, SERIES, strict=False):
         _plot(
             axis,

@@ -87,8 +87,8 @@ def judge(
         )
     if share_of_run >= SHARE_OF_RUN_TO_LEARN:
         return "not learning", (
-            f"It is not learning yet: nearest neighbours are right for {knn.accuracy:.0%} of the "
-            f"watched images, {knn.untrained:.0%} before training. More epochs, more images or a "
-            "higher learning rate may help."
+            f"No gain can be seen yet: nearest neighbours are right for {knn.accuracy:.0%} of the "
+            f"watched images, {knn.untrained:.0%} before training (± {knn.interval:.0%}). More "
+            "epochs, more images or a higher learning rate may help."
         )
     return "unknown", "It is too early to tell."

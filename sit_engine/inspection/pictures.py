@@ -119,9 +119,10 @@ def write_attention(
 
 
 def _overlay(image: np.ndarray, attention_YX: np.ndarray, alpha: float = 0.65) -> np.ndarray:
-    """Attention in magma over the image in grey; the strongest patch is brightest."""
+    """Attention in magma over the image in grey, stretched from its weakest to strongest patch."""
     side = image.shape[0]
-    scaled = attention_YX / max(float(attention_YX.max()), 1e-12)
+    low, high = float(attention_YX.min()), float(attention_YX.max())
+    scaled = (attention_YX - low) / max(high - low, 1e-12)
     smooth = Image.fromarray((scaled * 255).astype(np.uint8)).resize(
         (side, side), Image.Resampling.BICUBIC
     )

@@ -13,6 +13,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.names import unescape_name
 from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import require_images, scan
 from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
@@ -23,7 +24,7 @@ from sit_engine.training.loop import TrainingData
 from sit_engine.training.monitor import Watched
 from sit_engine.training.stepper import measure_images_per_s
 
-MOST_KNN_IMAGES = 2000
+MOST_KNN_IMAGES = 1000
 MOST_WATCHED_BYTES = 256 * 2**20
 
 Emit = Callable[[Event], None]
@@ -59,7 +60,7 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
 
 def _list(config: RunConfig, emit: Emit) -> ImageIndex:
     index = scan(
-        config.data.folders,
+        [unescape_name(folder) for folder in config.data.folders],
         labels=config.data.labels,
         on_progress=lambda phase, done, total: emit(PhaseChanged(phase, done, total)),
     )

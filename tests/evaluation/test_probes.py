@@ -41,7 +41,9 @@ def slow_knn(
     """Wu et al. 2018, section 3.4, one image at a time in float64."""
     answers = []
     for row in test:
-        cosines = [float(row @ other / np.linalg.norm(row) / np.linalg.norm(other)) for other in train]
+        cosines = [
+            float(row @ other / np.linalg.norm(row) / np.linalg.norm(other)) for other in train
+        ]
         nearest = sorted(range(len(train)), key=lambda i: -cosines[i])[:k]
         votes = [0.0] * classes
         for i in nearest:

@@ -9,6 +9,8 @@ from sit_engine.config.fields import Auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 
+SHORT_RUN_STEPS = 20_000
+
 
 class SitOptions(MethodOptions):
     """SiT, recipe of December 2022 (arXiv 2104.03602 v3)."""
@@ -85,16 +87,14 @@ class SitOptions(MethodOptions):
                 else "one patch: on small data whole patches are hidden",
             )
         if self.reconstruction_weight == "auto":
-            small = not paper and facts.images < 100_000
-            fill(
-                own,
-                "",
-                "reconstruction_weight",
-                5.0 if small else 1.0,
-                f"5 on small data ({facts.images} images)"
-                if small
-                else "the paper's value for large data",
-            )
+            is_short = scale.total_steps < SHORT_RUN_STEPS
+            is_small = not paper and not is_short and facts.images < 100_000
+            why = "the paper's value for large data"
+            if is_small:
+                why = f"5 on small data ({facts.images} images)"
+            elif is_short and not paper:
+                why = f"short run ({scale.total_steps} steps): contrast helps first"
+            fill(own, "", "reconstruction_weight", 5.0 if is_small else 1.0, why)
         if self.momentum == "auto":
             momentum = 0.996 if paper else min(0.996, max(0.9, 1 - 20 / max(1, scale.total_steps)))
             fill(

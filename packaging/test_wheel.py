@@ -1,0 +1,81 @@
+"""The wheel, built and installed in an environment of its own, does its work from another folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.long
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def call(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run and wait; its own cache, nothing from this environment."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+    environment["SIT_CACHE_DIR"] = str(cwd / "cache")
+    return subprocess.run(
+        [str(word) for word in words],
+        capture_output=True, text=True, check=False, cwd=cwd, env=environment, timeout=600,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the tree."""
+    out = tmp_path_factory.mktemp("dist")
+    words: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--outdir", out]
+    # Without a network there is no isolated build environment: setuptools stands here already.
+    done = call(*words, "--no-isolation", "--skip-dependency-check", ROOT, cwd=out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = out.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def place(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel; its dependencies are borrowed, ours is not."""
+    home = tmp_path_factory.mktemp("clean") / "env"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    done = call(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=home.parent)
+    assert done.returncode == 0, done.stderr
+    (packages,) = (home / "lib").glob("python3.*/site-packages")
+    (packages / "borrowed.pth").write_text("\n".join(site.getsitepackages()) + "\n")
+    return home
+
+
+def test_the_wheel_holds_the_engine_and_its_licence_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names}
+    (about,) = (top for top in tops if top.endswith(".dist-info"))
+    assert tops == {"sit_engine", about}
+    assert any(name.startswith(about) and name.endswith("LICENSE") for name in names)
+    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "sit_engine").rglob("*.py")}
+    assert {name for name in names if name.startswith("sit_engine/")} == ours
+
+
+def test_the_installed_program_runs_from_another_folder(place: Path, tmp_path: Path) -> None:
+    program = place / "bin" / "sit-engine"
+    where = call(place / "bin" / "python", "-c", "import sit_engine.api as a; print(a.__file__)",
+                 cwd=tmp_path)  # fmt: skip
+    assert str(place) in where.stdout, where.stderr
+    version = call(program, "--version", cwd=tmp_path)
+    assert version.stdout.startswith("sit-engine 0."), version.stderr
+    assert call(program, "--help", cwd=tmp_path).returncode == 0
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "images" / "a" / f"{number}.png")
+    found = call(program, "scan", "images", "--json", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["usable"] == 3

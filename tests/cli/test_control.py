@@ -1,0 +1,119 @@
+"""Commands from another process to a run that trains: answered, with the right endings."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sit_engine import runs
+from sit_engine.events import (
+    CommandAnswered,
+    ConfigChanged,
+    PreviewWritten,
+    RunFinished,
+    StepReported,
+)
+from sit_engine.runs import Run, open_run
+from sit_engine.training import checkpoint
+from tests.tiny import engine, start_engine, tiny_flags
+
+LONG = ["--optim.epochs", "4000", "--watch.readings", "0", "--watch.previews", "0"]
+
+
+@pytest.fixture
+def live(sample: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A trainer in a process of its own that would go on for many minutes, past its first step."""
+    out = tmp_path / "run"
+    process = start_engine("pretrain", sample[0], "--out", out, *tiny_flags(), *LONG)
+    try:
+        wait_for_step(process, out, 1)
+        yield process, out
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
+    until_s = time.monotonic() + 120
+    while time.monotonic() < until_s:
+        assert process.poll() is None, process.communicate()
+        found = runs.read_events(Run(out)) if (out / "config.toml").exists() else []
+        if any(isinstance(event, StepReported) and event.step >= step for event, _ in found):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the run did not come so far in time")
+
+
+def finished(out: Path) -> list[RunFinished]:
+    """All ends of legs that the folder tells of."""
+    return [event for event, _ in runs.read_events(open_run(out)) if isinstance(event, RunFinished)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "code", "outcome"),
+    [("pause", 3, "paused"), ("stop", 3, "stopped"), ("finish", 0, "completed")],
+)
+def test_an_ending_is_obeyed_and_answered(
+    live: tuple[subprocess.Popen[str], Path], verb: str, code: int, outcome: str
+) -> None:
+    process, out = live
+    asked = engine(verb, out, "--json")
+    assert asked.returncode == 0, asked.stderr
+    assert outcome in json.loads(asked.stdout)["answer"]
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code, told
+    assert "Traceback" not in told
+    (end,) = finished(out)
+    assert (end.outcome, end.leg) == (outcome, 0)
+    assert checkpoint.newest_verified(open_run(out))[1]["step"] == end.step
+    assert list((out / "control").iterdir()) == []
+    assert not (out / "lock").exists()
+
+
+def test_checkpoint_preview_and_extend_are_done_while_it_goes_on(
+    live: tuple[subprocess.Popen[str], Path],
+) -> None:
+    process, out = live
+    before = checkpoint.all_steps(open_run(out))
+    for verb, *more in (("checkpoint",), ("preview",), ("extend", "--epochs", "5000")):
+        asked = engine(verb, out, *more)
+        assert (asked.returncode, asked.stdout.strip()) == (0, f"{verb}: done")
+    assert process.poll() is None
+    events = [event for event, _ in runs.read_events(open_run(out))]
+    assert checkpoint.all_steps(open_run(out))[-1] > before[-1]
+    preview = [event for event in events if isinstance(event, PreviewWritten)][-1]
+    assert preview.step > 0
+    assert (out / preview.path / "attention.png").is_file()
+    (change,) = [event for event in events if isinstance(event, ConfigChanged)]
+    assert (change.field, change.old, change.new) == ("optim.epochs", "4000", "5000")
+    answers = [event.command for event in events if isinstance(event, CommandAnswered)]
+    assert answers == ["checkpoint", "preview", "extend"]
+    # A second trainer stays out while the first one lives.
+    second = engine("resume", out)
+    assert second.returncode == 2
+    assert str(process.pid) in second.stderr
+
+
+def test_a_command_for_an_ended_leg_is_refused_and_removed(
+    live: tuple[subprocess.Popen[str], Path],
+) -> None:
+    process, out = live
+    late = out / "control" / f"{time.time_ns():020d}-0a0b0c0d.json"
+    runs.write_aside(late, json.dumps({"command": "stop", "leg": 7, "values": {}}))
+    until_s = time.monotonic() + 30
+    answers: list[CommandAnswered] = []
+    while not answers and time.monotonic() < until_s:
+        time.sleep(0.1)
+        events = [event for event, _ in runs.read_events(open_run(out))]
+        answers = [event for event in events if isinstance(event, CommandAnswered)]
+    assert [(answer.command, answer.answer) for answer in answers] == [
+        ("stop", "refused: leg 7 has ended")
+    ]
+    assert not late.exists()
+    assert process.poll() is None
+    assert finished(out) == []

@@ -1,0 +1,48 @@
+"""Batches are a function of seed and step, and an epoch sees every image once."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sit_engine.data.batches import Batches
+from sit_engine.data.cache import PixelStore
+
+
+def batches(seed: int = 0) -> Batches:
+    """23 images whose pixels are their numbers, of which 21 train, in batches of 4."""
+    pixels = (
+        np.arange(23, dtype=np.uint8)[:, None, None, None].repeat(4 * 4 * 3, 1).reshape(23, 4, 4, 3)
+    )
+    store = PixelStore(4, pixels, np.arange(23), np.linspace(0.5, 2, 23, dtype=np.float32), None)
+    return Batches(store, np.arange(1, 22), batch_size=4, seed=seed, device=torch.device("cpu"))
+
+
+def numbers(found: Batches, step: int) -> list[int]:
+    """Which images a step sees."""
+    images, aspect = found.at(step)
+    assert images.shape == (4, 4, 4, 3)
+    chosen = images[:, 0, 0, 0].tolist()
+    np.testing.assert_allclose(aspect, np.linspace(0.5, 2, 23)[chosen], rtol=1e-6)
+    return list(map(int, chosen))
+
+
+def test_an_epoch_sees_images_once_and_leaves_the_incomplete_batch_out() -> None:
+    found = batches()
+    assert found.steps_per_epoch == 5
+    seen = [number for step in range(5) for number in numbers(found, step)]
+    assert len(set(seen)) == 20
+    assert set(seen) <= set(range(1, 22))
+
+
+def test_any_step_can_be_asked_for_in_any_order() -> None:
+    one, other = batches(), batches()
+    forward = [numbers(one, step) for step in range(12)]
+    backward = [numbers(other, step) for step in reversed(range(12))]
+    assert forward == backward[::-1]
+
+
+def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+    found = batches()
+    assert numbers(found, 0) != numbers(found, 5)
+    assert numbers(found, 0) != numbers(batches(seed=1), 0)

@@ -1,0 +1,199 @@
+"""What is exported runs without us and gives our features; what differs is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from sit_engine import api, runs
+from sit_engine.config.fields import no_auto
+from sit_engine.data.pixels import decode_rgb
+from sit_engine.data.preprocess import Preprocess, load_views
+from sit_engine.data.sample import PHOTOGRAPHS, _photograph
+from sit_engine.errors import ExportError
+from sit_engine.evaluation.features import extract
+from sit_engine.export.formats import Features, Program, export_torchscript, file_hash
+from sit_engine.export.verify import MOST_DIFFERENCE, verify_torchscript
+from sit_engine.training.restore import load_backbones
+from tests.tiny import engine, tiny_config
+
+CPU = torch.device("cpu")
+SIZES = [(1, 16, 16), (3, 100, 37), (2, 9, 300), (5, 16, 64), (1, 4, 4)]
+
+READ = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+import numpy, torch
+extra = {"labels.json": "", "config.toml": "", "about.json": ""}
+program = torch.jit.load(sys.argv[1], _extra_files=extra)
+images = numpy.load(sys.argv[2])
+with torch.inference_mode():
+    found = {name: program(torch.from_numpy(images[name])).numpy() for name in images.files}
+numpy.savez(sys.argv[3], **found)
+foreign = [name for name in ("sit_engine", "timm") if name in sys.modules]
+print(json.dumps({"foreign": foreign} | {name: bytes(value).decode() if isinstance(value, bytes)
+                  else value for name, value in extra.items()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def run(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished tiny run."""
+    out = tmp_path_factory.mktemp("exported") / "run"
+    api.pretrain(tiny_config(sample[0], optim={"epochs": 1}), out, emit=lambda _: None)
+    return out
+
+
+@pytest.fixture(scope="module")
+def program(run: Path) -> Path:
+    """Exported through the command line, which must say nothing on standard error."""
+    out = run.parent / "model.pt"
+    done = engine("export", run, "--out", out, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert told["difference"] <= MOST_DIFFERENCE
+    assert told["latency_ms"] > 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def vit(run: Path) -> nn.Module:
+    """The network that is exported."""
+    return load_backbones(runs.open_run(run)).trained
+
+
+def noise() -> dict[str, Tensor]:
+    """uint8 images of several sizes and batch sizes."""
+    generator = torch.Generator().manual_seed(3)
+    return {
+        f"{b}x{y}x{x}": torch.randint(0, 256, (b, 3, y, x), dtype=torch.uint8, generator=generator)
+        for b, y, x in SIZES
+    }
+
+
+def differ(ours: Tensor, theirs: Tensor) -> float:
+    """max|a−b| / max|a|."""
+    assert ours.shape == theirs.shape
+    return float((ours - theirs).abs().max() / ours.abs().max())
+
+
+def test_a_clean_process_gives_our_features_for_any_size_and_batch(
+    program: Path, vit: nn.Module, tmp_path: Path
+) -> None:
+    images = noise()
+    arrays: dict[str, Any] = {name: value.numpy() for name, value in images.items()}
+    np.savez(tmp_path / "images.npz", **arrays)
+    command = [sys.executable, "-I", "-c", READ, program, tmp_path / "images.npz"]
+    done = subprocess.run(
+        [*map(str, command), str(tmp_path / "out.npz")],
+        capture_output=True, text=True, check=True, cwd=tmp_path, timeout=120,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["foreign"] == []
+    assert "brick" in json.loads(told["labels.json"])
+    assert "image_size = 16" in told["config.toml"]
+    assert json.loads(told["about.json"])["network"] in ("student", "teacher")
+    eager = Program(Preprocess(16), Features(vit)).eval()
+    found = np.load(tmp_path / "out.npz")
+    with torch.inference_mode():
+        for name, value in images.items():
+            assert differ(eager(value), torch.from_numpy(found[name])) <= MOST_DIFFERENCE
+
+
+def test_the_run_remembers_the_hash_of_its_program(run: Path, program: Path) -> None:
+    records = [json.loads(path.read_text()) for path in (run / "exports").glob("*torchscript*")]
+    assert file_hash(program) in [record["sha256"] for record in records]
+
+
+def test_a_file_with_other_weights_is_refused(
+    run: Path, program: Path, vit: nn.Module, tmp_path: Path
+) -> None:
+    config = runs.open_run(run).config()
+    ours = Program(Preprocess(16), Features(vit)).eval()
+    assert verify_torchscript(program, ours, 16).difference <= MOST_DIFFERENCE
+    other = load_backbones(runs.open_run(run)).trained
+    weight = other.get_parameter("blocks.0.attn.qkv.weight")
+    for value, code in ((1.05, "export.differs"), (float("nan"), "export.differs")):
+        with torch.no_grad():
+            weight.mul_(value)
+        changed = tmp_path / "changed.pt"
+        export_torchscript(other, config, (), {}, changed)
+        with pytest.raises(ExportError) as caught:
+            verify_torchscript(changed, ours, 16)
+        assert caught.value.code == code
+    changed.write_bytes(b"no program")
+    with pytest.raises(ExportError) as caught:
+        verify_torchscript(changed, ours, 16)
+    assert caught.value.code == "export.reload"
+    assert "clean process" in caught.value.message
+
+
+def test_timm_loads_the_folder_without_arguments(run: Path, vit: nn.Module, tmp_path: Path) -> None:
+    import timm
+
+    out = tmp_path / "weights"
+    api.export(run, format="safetensors", out=out)
+    loaded = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    views = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert differ(Features(vit)(views), loaded(views)) <= 1e-5
+    saved = load_file(out / "model.safetensors")
+    for name, value in vit.state_dict().items():
+        assert torch.equal(saved[name], value), name
+
+
+def photographs() -> list[str]:
+    """Real files, large and small, wide and tall, grey and coloured."""
+    return [str(_photograph(name)) for name in PHOTOGRAPHS][::3]
+
+
+@pytest.mark.parametrize("side", [16, 64, 224])
+def test_preprocessing_is_pillows_resize(side: int) -> None:
+    """Within a rounding of Pillow's resize of floats; of bytes, Pillow clips between its two passes,
+    so that a few values beside black or white differ by more than two levels."""
+    for path in photographs():
+        pixels = decode_rgb(path, value_range=None)
+        ours = Preprocess(side).crop(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float())
+        height, width = pixels.shape[:2]
+        short = min(height, width)
+        size = (round(width * side / short), round(height * side / short))
+        left, top = (size[0] - side) // 2, (size[1] - side) // 2
+        box = (left, top, left + side, top + side)
+        for channel in range(3):
+            mine = ours[0, channel].numpy()
+            plane = Image.fromarray(pixels[..., channel])
+            exact = plane.convert("F").resize(size, Image.Resampling.BICUBIC).crop(box)
+            assert np.abs(mine - np.clip(np.asarray(exact), 0, 255)).max() <= 0.51, path
+            whole = plane.resize(size, Image.Resampling.BICUBIC).crop(box)
+            apart = np.abs(mine - np.asarray(whole, dtype=np.float32))
+            assert np.mean(apart <= 2) > 0.99, path
+            assert apart.mean() < 0.2, path
+
+
+def test_scripted_preprocessing_is_the_eager_one_bit_for_bit() -> None:
+    with pytest.warns(FutureWarning, match="deprecated"):
+        scripted = torch.jit.script(Preprocess(24))
+    for value in noise().values():
+        assert torch.equal(scripted(value), Preprocess(24)(value))
+
+
+def test_evaluation_and_the_program_see_the_same_file_alike(
+    run: Path, program: Path, vit: nn.Module
+) -> None:
+    side = no_auto(runs.open_run(run).config().model.image_size)
+    exported = Program(Preprocess(side), Features(vit)).eval()
+    for path in photographs()[:3]:
+        ours = extract(vit, load_views([path], side), device=CPU)
+        whole = torch.from_numpy(decode_rgb(path, value_range=None).copy()).permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            assert differ(ours, exported(whole)) <= 1e-4

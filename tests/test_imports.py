@@ -1,0 +1,80 @@
+"""Arrows run down: the porch loads no torch, the engine knows no window, layers hold."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PORCH = (
+    "sit_engine.api",
+    "sit_engine.runs",
+    "sit_engine.events",
+    "sit_engine.errors",
+    "sit_engine.data.scan",
+    "sit_engine.methods.sit.options",
+    *(f"sit_engine.config.{path.stem}" for path in (ROOT / "sit_engine/config").glob("[a-z]*.py")),
+)
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in sorted((ROOT / "sit_engine").rglob("*.py"))
+    if path.stem not in ("__init__", "__main__")
+]
+ASK = """
+import importlib, json, sys
+for name in sys.argv[1].split(","):
+    importlib.import_module(name)
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def loaded_after(modules: list[str]) -> set[str]:
+    """Top packages in a fresh interpreter that imported these modules."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:sit_engine", "-c", ASK, ",".join(modules)],
+        capture_output=True, text=True, check=True, timeout=120, cwd=ROOT,
+    )  # fmt: skip
+    return set(json.loads(done.stdout))
+
+
+def test_the_porch_loads_no_torch() -> None:
+    loaded = loaded_after(list(PORCH))
+    assert "sit_engine" in loaded
+    assert loaded.isdisjoint({"torch", "torchvision", "timm", "sklearn", "matplotlib", "PySide6"})
+
+
+def test_the_whole_engine_loads_no_window_toolkit() -> None:
+    loaded = loaded_after(MODULES)
+    assert "torch" in loaded
+    assert loaded.isdisjoint({"PySide6", "PyQt5", "PyQt6", "shiboken6", "tkinter", "sit_studio"})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_names_a_window_toolkit(module: str) -> None:
+    """In functions too, where only running would show it."""
+    tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text("utf-8"))
+    named = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        )
+    }  # fmt: skip
+    assert named.isdisjoint({"PySide6", "PyQt5", "PyQt6", "qtpy", "tkinter", "sit_studio"})
+
+
+def test_the_layers_of_the_house_hold() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
+    assert "2 kept" in done.stdout
