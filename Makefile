@@ -41,7 +41,7 @@ test-long: $(READY)
 	$(BIN)/python -m pytest -m long
 
 package: $(READY)
-	$(BIN)/python -m pytest packaging -m "long or not long"
+	$(BIN)/python -m pytest packaging
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -43,11 +43,14 @@ def steps_at(run: Path, marks: list[float]) -> dict[float, int]:
     return {mark: max(step for at_s, step in written if at_s <= 60 * mark + 1) for mark in marks}
 
 
-def evaluate(run: Path, chosen: argparse.Namespace, step: int, network: str) -> dict[str, Any]:
+def evaluate(
+    run: Path, chosen: argparse.Namespace, step: int, network: str, *, knn_only: bool
+) -> dict[str, Any]:
     """The report of one checkpoint."""
+    more = ["--knn-only"] if knn_only else []
     words = ["--train", str(chosen.train), "--test", str(chosen.test), "--step", str(step)]
     done = subprocess.run(
-        [*ENGINE, "evaluate", str(run), *words, "--network", network, "--json"],
+        [*ENGINE, "evaluate", str(run), *words, "--network", network, *more, "--json"],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -68,9 +71,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--marks", default="", help="minutes, with commas between them")
+    parser.add_argument("--measure-only", action="store_true", help="the run in --out is done")
     chosen, more = parser.parse_known_args()
     run = chosen.out / "run"
-    pretrain(chosen, run, more)
+    if not chosen.measure_only:
+        pretrain(chosen, run, more)
     finished = events(run, "RunFinished")[-1]
     speed = statistics.median(e["images_per_s"] for e in events(run, "StepReported"))
     marks = [float(mark) for mark in chosen.marks.split(",") if mark]
@@ -81,11 +86,13 @@ def main() -> None:
           f"{'untrained':>13}{'pretrained':>13}{'over raw':>13}{'over untrained':>16}")  # fmt: skip
     for mark, step in steps.items():
         for network in ("student", "teacher"):
-            report = reports[f"{step} {network}"] = evaluate(run, chosen, step, network)
-            for row in report["rows"][: None if mark == float("inf") else 1]:
+            is_end = mark == float("inf")
+            report = evaluate(run, chosen, step, network, knn_only=not is_end)
+            reports[f"{step} {network}"] = report
+            for row in report["rows"]:
                 cells = "".join(percent(row["scores"][c]).rjust(13)
                                 for c in ("raw pixels", "untrained", "pretrained"))  # fmt: skip
-                print(f"{'end' if mark == float('inf') else f'{mark:g}':>8}{step:>7}{network:>9}"
+                print(f"{'end' if is_end else f'{mark:g}':>8}{step:>7}{network:>9}"
                       f"{row['name']:>27}{cells}{percent(row['gain_over_raw_pixels'], '+'):>13}"
                       f"{percent(row['gain_over_untrained'], '+'):>16}", flush=True)  # fmt: skip
     (chosen.out / "reports.json").write_text(json.dumps(reports, indent=1))

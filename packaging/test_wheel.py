@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[1]
 
 

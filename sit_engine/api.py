@@ -121,9 +121,13 @@ def evaluate(
     test: Sequence[str],
     step: int | None = None,
     network: str | None = None,
+    knn_only: bool = False,
     on_progress: Progress | None = None,
 ) -> Report:
-    """Measure a run's features on labelled folders; the report also lands in its `evaluations/`."""
+    """Measure a run's features on labelled folders; the report also lands in its `evaluations/`.
+
+    `knn_only` leaves the linear probe and few-shot out, which take longer.
+    """
     import json
 
     from sit_engine.evaluation.report import evaluate as measure
@@ -144,6 +148,7 @@ def evaluate(
         step=loaded.step,
         device=device,
         seed=config.compute.seed,
+        knn_only=knn_only,
         on_progress=on_progress,
     )
     text = json.dumps(report.to_json() | {"train": list(train), "test": list(test)}, indent=1)
@@ -220,7 +225,7 @@ def export(
     if format == "safetensors":
         formats.export_safetensors(loaded.trained, config, about, out)
         exported = Exported(out, format, loaded.step, loaded.network)
-        digest = formats.file_hash(out / "model.safetensors")
+        digest = runs.file_hash(out / "model.safetensors")
     else:
         eager = formats.export_torchscript(loaded.trained, config, classes, about, out)
         checked = verify_torchscript(out, eager, no_auto(config.model.image_size))
@@ -228,7 +233,7 @@ def export(
             out, format, loaded.step, loaded.network,
             checked.difference, checked.latency_ms, checked.threads,
         )  # fmt: skip
-        digest = formats.file_hash(out)
+        digest = runs.file_hash(out)
     record = about | {"file": str(out), "format": format, "sha256": digest}
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{format}.json"
     try:

@@ -1,4 +1,4 @@
-"""The run folder: the only truth about a run. Create, lock, append events, read, send commands.
+"""The run folder: the only truth about a run. Create, lock, append events, read.
 
 Used by the trainer (one writer) and by every reader (window, command line); loads no torch.
 """
@@ -6,9 +6,9 @@ Used by the trainer (one writer) and by every reader (window, command line); loa
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
-import re
 import shutil
 import socket
 import time
@@ -36,8 +36,6 @@ from sit_engine.events import (
 )
 
 FORMAT = 1
-Command = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
-COMMANDS: tuple[Command, ...] = ("stop", "finish", "pause", "checkpoint", "preview", "extend")
 Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted", "new"]
 
 
@@ -178,6 +176,12 @@ def write_aside(path: Path, text: str) -> None:
         aside.unlink(missing_ok=True)
 
 
+def file_hash(path: Path) -> str:
+    """sha256 of a file: checkpoints are verified by it, and exported programs known again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def disk_error(error: OSError, path: Path) -> DiskError:
     """The sentence for a file or folder that could not be written."""
     return DiskError(
@@ -240,11 +244,11 @@ def _identity() -> dict[str, Any]:
 
 
 def _holder(run: Run) -> str:
-    lock = _read_json(run.lock_file)
+    lock = read_json(run.lock_file)
     return f"process {lock.get('pid')} on {lock.get('host')}"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -254,7 +258,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def is_running(run: Run) -> bool:
     """Whether the lock's process lives; on another host it is believed."""
-    lock = _read_json(run.lock_file)
+    lock = read_json(run.lock_file)
     if not lock:
         # Empty: its maker is between creating and writing it, or died there.
         try:
@@ -368,52 +372,3 @@ def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
     elif outcome is not None:
         status = outcome.outcome
     return RunSummary(run.path, status, leg, step, total, outcome, report, tuple(changes))
-
-
-# Control: commands dropped in by anyone
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One command for one leg."""
-
-    command: Command
-    leg: int
-    values: dict[str, float] = field(default_factory=dict)
-
-
-def send(run: Run, command: Command, **values: float) -> None:
-    """Drop a command for the leg that runs now; refused when none does."""
-    summary = summarise(run)
-    if summary.status != "running":
-        raise RunError(
-            "run.not_running",
-            "The run {path} is not training now; it is {status}.",
-            "Continue it with `sit-engine resume {path}`.",
-            path=run.path,
-            status=summary.status,
-        )
-    name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
-    record = {"command": command, "leg": summary.leg, "values": values}
-    try:
-        write_aside(run.control / name, json.dumps(record))
-    except OSError as error:
-        raise disk_error(error, run.control) from None
-
-
-def take_wishes(run: Run) -> list[Wish]:
-    """All waiting commands, oldest first; each is removed and so consumed once."""
-    wishes = []
-    try:
-        names = sorted(entry.name for entry in os.scandir(run.control))
-    except OSError:
-        return []
-    for name in names:
-        if not re.fullmatch(r"\d+-[0-9a-f]+\.json", name):
-            continue
-        record = _read_json(run.control / name)
-        (run.control / name).unlink(missing_ok=True)
-        if record.get("command") in COMMANDS:
-            values = {key: float(value) for key, value in record.get("values", {}).items()}
-            wishes.append(Wish(record["command"], int(record.get("leg", -1)), values))
-    return wishes

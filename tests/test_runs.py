@@ -14,6 +14,7 @@ from sit_engine import runs
 from sit_engine.config.build import build
 from sit_engine.errors import DiskError, RunError
 from sit_engine.events import CheckpointWritten, RunFinished, RunResumed, RunStarted, to_line
+from sit_engine.wishes import send, take_wishes
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 
@@ -123,19 +124,40 @@ def test_a_killed_run_is_interrupted(run: runs.Run) -> None:
 def test_commands_are_consumed_once_in_order_and_name_their_leg(run: runs.Run) -> None:
     run.events_file.write_text(to_line(STARTED, time=0) + "\n")
     with runs.Lock(run):
-        runs.send(run, "checkpoint")
-        runs.send(run, "extend", epochs=7)
+        send(run, "checkpoint")
+        send(run, "extend", epochs=7)
         (run.control / "note.txt").write_text("not ours")
-        wishes = runs.take_wishes(run)
+        wishes = take_wishes(run)
         assert [(wish.command, wish.leg) for wish in wishes] == [("checkpoint", 0), ("extend", 0)]
         assert wishes[1].values == {"epochs": 7.0}
-        assert runs.take_wishes(run) == []
+        assert take_wishes(run) == []
         assert (run.control / "note.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"command": "explode", "leg": 0}',
+        '{"command": "stop"}',
+        '{"command": ["stop"], "leg": 0}',
+        '{"command": "extend", "leg": 0, "values": {"epochs": "many"}}',
+        '{"command": "extend", "leg": 0, "values": {"epochs": Infinity}}',
+        '{"command": "extend", "leg": 0, "values": 7}',
+    ],
+)
+def test_a_command_that_makes_no_sense_is_removed(run: runs.Run, text: str) -> None:
+    path = run.control / "1-ab.json"
+    path.write_text(text)
+    assert take_wishes(run) == []
+    assert not path.exists()
 
 
 def test_a_command_to_a_run_that_does_not_train_is_a_sentence(run: runs.Run) -> None:
     with pytest.raises(RunError, match="not training now"):
-        runs.send(run, "stop")
+        send(run, "stop")
 
 
 def test_a_whole_file_or_nothing(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from sit_engine import runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.tree import RunConfig
+from sit_engine.events import StepReported
 
 TINY: dict[str, Any] = {
     "preset": "quick",
@@ -46,3 +49,15 @@ def start_engine(*words: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+
+
+def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
+    """Until a started engine's run has told of that step; fails when it ends before."""
+    until_s = time.monotonic() + 120
+    while time.monotonic() < until_s:
+        assert process.poll() is None, process.communicate()
+        found = runs.read_events(runs.Run(run)) if (run / "config.toml").exists() else []
+        if any(isinstance(event, StepReported) and event.step >= step for event, _ in found):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the run did not come so far in time")

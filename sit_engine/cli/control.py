@@ -11,6 +11,7 @@ from typing import Any
 from sit_engine import runs
 from sit_engine.errors import RunError
 from sit_engine.events import CommandAnswered, RunFinished
+from sit_engine.wishes import send
 
 WAIT_S = 120.0
 ENDINGS = ("pause", "stop", "finish")
@@ -29,7 +30,7 @@ def run(chosen: argparse.Namespace) -> int:
     found = runs.open_run(chosen.run.expanduser().absolute())
     values = {"epochs": chosen.epochs} if chosen.verb == "extend" else {}
     seen = len(runs.read_events(found))
-    runs.send(found, chosen.verb, **values)
+    send(found, chosen.verb, **values)
     answer = "sent" if chosen.no_wait else _wait(found, chosen.verb, seen)
     print(
         json.dumps({"command": chosen.verb, "answer": answer})

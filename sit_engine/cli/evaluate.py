@@ -23,6 +23,9 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
             metavar="FOLDER",
             help=f"labelled images that {what}, one sub-folder a class",
         )
+    parser.add_argument(
+        "--knn-only", action="store_true", help="leave the slower linear probe and few-shot out"
+    )
     add_checkpoint_flags(parser)
 
 
@@ -49,6 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
         test=[str(Path(folder).expanduser().absolute()) for folder in chosen.test],
         step=chosen.step,
         network=chosen.network,
+        knn_only=chosen.knn_only,
         on_progress=screen.progress,
     )
     screen.clear()

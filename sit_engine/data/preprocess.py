@@ -14,9 +14,7 @@ from torch.nn import functional
 
 from sit_engine.data.deep import ValueRange
 from sit_engine.data.pixels import decode_rgb
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from sit_engine.views.pixels import MEAN, STD
 
 
 class Preprocess(nn.Module):

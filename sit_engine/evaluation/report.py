@@ -117,38 +117,26 @@ def evaluate(
     step: int,
     device: torch.device,
     seed: int = 0,
+    knn_only: bool = False,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
     """Measure `networks` ("untrained" and "pretrained" backbones) and raw pixels side by side."""
     check_labelled(train.labels, test.labels)
-
-    def tell(phase: str, done: int, total: int) -> None:
-        if on_progress is not None:
-            on_progress(phase, done, total)
-
-    features = {"raw pixels": centred_units(raw_pixels(train.views), raw_pixels(test.views))}
-    for name, vit in networks.items():
-        vit.to(device)
-        features[name] = (
-            extract(
-                vit,
-                train.views,
-                device=device,
-                on_progress=lambda d, t: tell("reading features", d, t),
-            ),
-            extract(vit, test.views, device=device),
-        )
-    sweep = _k_sweep(features, train.labels, test.labels, len(classes))
-    rows = [_knn_row(features, train.labels, test.labels, len(classes))]
-    tell("linear probe", 0, 1)
-    linear, chosen = _linear_row(features, train.labels, test.labels)
-    rows.append(linear)
-    for done, shots in enumerate(SHOTS):
-        tell("few-shot", done, len(SHOTS))
-        rows.append(_few_shot_row(features, train.labels, test.labels, shots, seed))
+    tell = on_progress or (lambda *_: None)
+    features = _features(networks, train, test, device, tell)
+    labels = (train.labels, test.labels)
+    rows = [_knn_row(features, *labels, len(classes))]
+    chosen: dict[str, float] = {}
+    if not knn_only:
+        tell("linear probe", 0, 1)
+        linear, chosen = _linear_row(features, *labels)
+        rows.append(linear)
+        for done, shots in enumerate(SHOTS):
+            tell("few-shot", done, len(SHOTS))
+            rows.append(_few_shot_row(features, *labels, shots, seed))
     return Report(
         rows=tuple(rows),
-        k_sweep=sweep,
+        k_sweep=_k_sweep(features, *labels, len(classes)),
         train_images=len(train.labels),
         test_images=len(test.labels),
         classes=classes,
@@ -159,6 +147,30 @@ def evaluate(
 
 
 Features = dict[str, tuple[Tensor, Tensor]]
+
+
+def _features(
+    networks: dict[str, nn.Module],
+    train: Labelled,
+    test: Labelled,
+    device: torch.device,
+    tell: Callable[[str, int, int], None],
+) -> Features:
+    """Rows of train and test for raw pixels and each network."""
+    found = {"raw pixels": centred_units(raw_pixels(train.views), raw_pixels(test.views))}
+    for name, vit in networks.items():
+        vit.to(device)
+        phase = f"reading features, {name}"
+        found[name] = (
+            extract(
+                vit,
+                train.views,
+                device=device,
+                on_progress=lambda done, total, phase=phase: tell(phase, done, total),
+            ),
+            extract(vit, test.views, device=device),
+        )
+    return found
 
 
 def _knn_row(features: Features, train: np.ndarray, test: np.ndarray, classes: int) -> Row:

@@ -5,7 +5,6 @@ Shapes: B images, C channels, Y X pixels, V side of the view, D width.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import warnings
@@ -22,10 +21,11 @@ from torch import Tensor, nn
 from sit_engine.config.fields import no_auto
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import ModelOptions, RunConfig
-from sit_engine.data.preprocess import MEAN, STD, Preprocess
+from sit_engine.data.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.models.backbones import feature
 from sit_engine.runs import disk_error
+from sit_engine.views.pixels import MEAN, STD
 
 
 class Features(nn.Module):
@@ -156,12 +156,6 @@ def timm_config(model: ModelOptions) -> dict[str, Any]:
             "classifier": "head",
         },
     }
-
-
-def file_hash(path: Path) -> str:
-    """sha256 of a file, kept in the run: programs are opened only when it is known."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cannot_write(error: Exception, out: Path) -> Exception:

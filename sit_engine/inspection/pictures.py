@@ -16,9 +16,10 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
-from sit_engine.data.preprocess import MEAN, STD, Preprocess
+from sit_engine.data.preprocess import Preprocess
 from sit_engine.methods.protocol import Method
 from sit_engine.models.backbones import class_attention
+from sit_engine.views.pixels import MEAN, STD
 
 GAP = 2
 LEAST_TILE = 96

@@ -6,7 +6,6 @@ values only, opened with `weights_only=True`) and `manifest.json` with sizes and
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -22,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine.errors import CheckpointError
-from sit_engine.runs import Run, disk_error
+from sit_engine.runs import Run, disk_error, file_hash
 
 FILES = ("model.safetensors", "state.pt")
 
@@ -41,7 +40,7 @@ def save(
         )
         torch.save(state, aside / FILES[1])
         files = {
-            name: {"bytes": (aside / name).stat().st_size, "sha256": _hash(aside / name)}
+            name: {"bytes": (aside / name).stat().st_size, "sha256": file_hash(aside / name)}
             for name in FILES
         }
         manifest = {"step": step, "files": files} | about
@@ -66,11 +65,6 @@ def _to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def all_steps(run: Run) -> list[int]:
     """Steps of the finished checkpoint folders, oldest first; not yet verified."""
     if not run.checkpoints.is_dir():
@@ -90,7 +84,7 @@ def verify(path: Path) -> dict[str, Any]:
         manifest = json.loads((path / "manifest.json").read_text("utf-8"))
         for name in FILES:
             wanted, file = manifest["files"][name], path / name
-            if file.stat().st_size != wanted["bytes"] or _hash(file) != wanted["sha256"]:
+            if file.stat().st_size != wanted["bytes"] or file_hash(file) != wanted["sha256"]:
                 raise _damaged(path, f"{name} differs from its manifest")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(

@@ -6,7 +6,8 @@ import time
 from collections import deque
 from typing import Protocol
 
-from sit_engine.runs import Command, Run, Wish, take_wishes
+from sit_engine.runs import Run
+from sit_engine.wishes import Command, Wish, take_wishes
 
 POLL_EVERY_S = 0.2
 

@@ -29,7 +29,7 @@ from sit_engine.events import (
     Warned,
 )
 from sit_engine.methods.protocol import Moment
-from sit_engine.runs import Run, Wish, disk_error
+from sit_engine.runs import Run, disk_error
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
 from sit_engine.training.device import peak_memory_bytes
@@ -37,6 +37,7 @@ from sit_engine.training.monitor import Monitor, Watched
 from sit_engine.training.report import Window
 from sit_engine.training.schedules import cosine, falls_on
 from sit_engine.training.stepper import Stepper
+from sit_engine.wishes import Wish
 
 MOST_SKIPPED_IN_A_ROW = 50
 STEPS_BEFORE_ESTIMATE = 30

@@ -136,10 +136,12 @@ def _views(
 
 
 def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -> list[Path]:
-    """Reconstructions and attention of `images`, else of the run's first training images."""
+    """Reconstructions and attention of `images`, else of some of the run's training images."""
     config, record = run.config(), run.split()
     method, _ = load_method(run, step=step)
-    own = paths_of(config.data.folders, record["train"][:INSPECTED_IMAGES])
+    # Spread over the whole list, which is sorted by class.
+    every = max(1, len(record["train"]) // INSPECTED_IMAGES)
+    own = paths_of(config.data.folders, record["train"][::every][:INSPECTED_IMAGES])
     paths = _readable(images) if images else own
     views = load_views(paths, no_auto(config.model.image_size), frozen_range(record))
     device = torch.device("cpu")

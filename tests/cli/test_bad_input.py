@@ -16,6 +16,7 @@ import pytest
 
 from sit_engine import api, runs
 from sit_engine.cli.main import main
+from sit_engine.runs import file_hash
 from sit_engine.training import checkpoint
 from tests.tiny import engine, tiny_config, tiny_flags
 
@@ -283,7 +284,7 @@ def test_a_checkpoint_that_cannot_be_trusted_is_a_data_error(
         manifest = json.loads((folder / "manifest.json").read_text())
         manifest["files"]["state.pt"] = {
             "bytes": (folder / "state.pt").stat().st_size,
-            "sha256": checkpoint._hash(folder / "state.pt"),
+            "sha256": file_hash(folder / "state.pt"),
         }
         (folder / "manifest.json").write_text(json.dumps(manifest))
     code, told = tell(capfd, "resume", done, "--epochs", "9")

@@ -16,11 +16,10 @@ from sit_engine.events import (
     ConfigChanged,
     PreviewWritten,
     RunFinished,
-    StepReported,
 )
-from sit_engine.runs import Run, open_run
+from sit_engine.runs import open_run
 from sit_engine.training import checkpoint
-from tests.tiny import engine, start_engine, tiny_flags
+from tests.tiny import engine, start_engine, tiny_flags, wait_for_step
 
 LONG = ["--optim.epochs", "4000", "--watch.readings", "0", "--watch.previews", "0"]
 
@@ -36,17 +35,6 @@ def live(sample: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[subprocess
     finally:
         process.kill()
         process.communicate()
-
-
-def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
-    until_s = time.monotonic() + 120
-    while time.monotonic() < until_s:
-        assert process.poll() is None, process.communicate()
-        found = runs.read_events(Run(out)) if (out / "config.toml").exists() else []
-        if any(isinstance(event, StepReported) and event.step >= step for event, _ in found):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the run did not come so far in time")
 
 
 def finished(out: Path) -> list[RunFinished]:

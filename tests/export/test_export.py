@@ -22,8 +22,9 @@ from sit_engine.data.preprocess import Preprocess, load_views
 from sit_engine.data.sample import PHOTOGRAPHS, _photograph
 from sit_engine.errors import ExportError
 from sit_engine.evaluation.features import extract
-from sit_engine.export.formats import Features, Program, export_torchscript, file_hash
+from sit_engine.export.formats import Features, Program, export_torchscript
 from sit_engine.export.verify import MOST_DIFFERENCE, verify_torchscript
+from sit_engine.runs import file_hash
 from sit_engine.training.restore import load_backbones
 from tests.tiny import engine, tiny_config
 

@@ -171,7 +171,7 @@ def test_a_run_without_labels_is_called_unknown(sample: tuple[Path, Path], tmp_p
 
 @pytest.mark.long
 def test_a_run_that_learns_is_called_learning(tmp_path: Path) -> None:
-    """The demo's own settings on the built-in sample, for two minutes."""
+    """The demo's own settings on the built-in sample, for twelve epochs."""
     train, _ = write_sample(tmp_path / "images")
     found: list[HealthMeasured] = []
 
@@ -179,9 +179,7 @@ def test_a_run_that_learns_is_called_learning(tmp_path: Path) -> None:
         if isinstance(event, HealthMeasured):
             found.append(event)
 
-    config = build(
-        {"preset": "quick", "data": {"folders": [str(train)]}, "optim": {"minutes": 2.0}}
-    )
+    config = build({"preset": "quick", "data": {"folders": [str(train)]}, "optim": {"epochs": 12}})
     api.pretrain(config, tmp_path / "run", emit=keep)
     assert found[-1].state == "learning", found[-1].sentence
     assert found[-1].sentence.startswith("It is learning: nearest neighbours are right for")

@@ -12,8 +12,9 @@ import torch
 from sit_engine import api, runs
 from sit_engine.errors import NotFiniteError
 from sit_engine.events import Event, RunFinished, StepReported
-from sit_engine.runs import Run, Wish
+from sit_engine.runs import Run
 from sit_engine.training import checkpoint
+from sit_engine.wishes import Command, Wish
 from tests.tiny import engine, tiny_config, tiny_flags
 
 GOLDEN = Path(__file__).with_name("golden_losses.txt")
@@ -79,7 +80,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(
 class Ask:
     """A control that asks for something before the fourth step."""
 
-    def __init__(self, command: runs.Command) -> None:
+    def __init__(self, command: Command) -> None:
         self.command = command
         self.polls = 0
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +12,10 @@ import torch
 
 from sit_engine import api, runs
 from sit_engine.events import CheckpointWritten, Event, RunFinished, RunResumed, StepReported
-from sit_engine.runs import Command, Run, Wish
+from sit_engine.runs import Run
 from sit_engine.training import checkpoint
-from tests.tiny import engine, start_engine, tiny_config, tiny_flags
+from sit_engine.wishes import Command, Wish
+from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step
 
 
 class StopAt:
@@ -108,18 +107,6 @@ def test_previews_readings_and_checkpoints_do_not_change_the_weights(
     assert_identical(whole, tmp_path / "run")
 
 
-def _wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
-    until_s = time.monotonic() + 120
-    while time.monotonic() < until_s:
-        assert process.poll() is None, process.communicate()
-        if (run / "config.toml").exists():
-            found = runs.read_events(Run(run))
-            if any(isinstance(e, StepReported) and e.step >= step for e, _ in found):
-                return
-        time.sleep(0.02)
-    raise AssertionError("the run did not come so far in time")
-
-
 SLOW = ["--optim.epochs", "12", "--watch.readings", "12"]
 
 
@@ -151,7 +138,7 @@ def test_a_signalled_process_resumes_bit_identically(
 ) -> None:
     out = tmp_path / "run"
     process = start_engine("pretrain", sample[0], "--out", out, *tiny_flags(), *SLOW)
-    _wait_for_step(process, out, 13)
+    wait_for_step(process, out, 13)
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == code
