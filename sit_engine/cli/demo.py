@@ -6,13 +6,20 @@ import argparse
 import json
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sit_engine.cli.export import snippet
 from sit_engine.cli.screen import Screen, duration
 from sit_engine.cli.session import Signals
-from sit_engine.errors import RunError
+from sit_engine.config.build import build
+from sit_engine.errors import STOPPED_EXIT_CODE, ExportError, RunError
 from sit_engine.runs import disk_error
+
+if TYPE_CHECKING:
+    from sit_engine.api import Exported
+    from sit_engine.evaluation.report import Report
 
 MINUTES = 2.5
 MARK = ".sit-demo"
@@ -41,12 +48,37 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Sample, scan, pretrain, evaluate, look, export."""
     from sit_engine import api
-    from sit_engine.config.build import build
     from sit_engine.data.sample import write_sample
 
     screen = Screen(as_json=chosen.json)
-    out = chosen.out.expanduser().absolute()
-    if chosen.replace and (out / MARK).is_file():
+    out = _clear(chosen.out.expanduser().absolute(), replace=chosen.replace)
+    screen.say("1. Writing the built-in sample: crops of real photographs, one class a photograph")
+    train, test = map(str, write_sample(out / "images"))
+    screen.say("2. Scanning it")
+    found = api.scan([train], on_progress=screen.progress).to_json()
+    screen.say(f"   {found['usable']:,} usable images, {len(found['classes'])} classes")
+    screen.say(f"3. Pretraining without labels, about {chosen.minutes:g} minutes")
+    run = out / "run"
+    if not _train(run, train, chosen.minutes, screen):
+        screen.say(f"Continue with: sit-engine resume {run}")
+        return STOPPED_EXIT_CODE
+    screen.say("4. Measuring before and after")
+    report = api.evaluate(run, train=[train], test=[test], on_progress=screen.progress)
+    screen.say("5. Pictures and the model to take home")
+    pictures = api.inspect(run, images=[], out=out / "pictures")
+    pictures.append(api.draw_curves(run, out / "pictures" / "curves.png"))
+    exported = _export(run, out, screen)
+    if chosen.json:
+        record = {"report": report.to_json(), "pictures": [str(picture) for picture in pictures]}
+        print(json.dumps(record | {"export": asdict(exported) | {"path": str(exported.path)}}))
+    else:
+        _show(report, pictures, exported)
+    return 0
+
+
+def _clear(out: Path, *, replace: bool) -> Path:
+    """An empty folder with our mark; a folder without the mark is never removed."""
+    if replace and (out / MARK).is_file():
         shutil.rmtree(out)
     if out.exists() and any(out.iterdir()):
         raise RunError(
@@ -60,50 +92,47 @@ def run(chosen: argparse.Namespace) -> int:
         (out / MARK).touch()
     except OSError as error:
         raise disk_error(error, out) from None
-    screen.say("1. Writing the built-in sample: crops of real photographs, one class a photograph")
-    train, test = write_sample(out / "images")
-    screen.say("2. Scanning it")
-    index = api.scan([str(train)], on_progress=screen.progress)
-    found = index.to_json()
-    screen.say(f"   {found['usable']:,} usable images, {len(found['classes'])} classes")
-    screen.say(f"3. Pretraining without labels, about {chosen.minutes:g} minutes")
-    config = build(
-        {
-            "preset": "quick",
-            "data": {"folders": [str(train)]},
-            "optim": {"minutes": chosen.minutes},
-        }
-    )
-    path = out / "run"
+    return out
+
+
+def _train(run: Path, folder: str, minutes: float, screen: Screen) -> bool:
+    """The preset `quick`; whether the run was completed."""
+    from sit_engine import api
+
+    values = {"preset": "quick", "data": {"folders": [folder]}, "optim": {"minutes": minutes}}
     signals = Signals(screen)
     signals.install()
     started_s = time.monotonic()
-    result = api.pretrain(config, path, emit=signals.on_event, make_control=signals.make_control)
-    screen.clear()
+    result = api.pretrain(
+        build(values), run, emit=signals.on_event, make_control=signals.make_control
+    )
     screen.say(f"   {duration(time.monotonic() - started_s)} with decoding and readings")
-    if result.outcome != "completed":
-        screen.say(f"Continue with: sit-engine resume {path}")
-        return 3
-    screen.say("4. Measuring before and after")
-    report = api.evaluate(path, train=[str(train)], test=[str(test)], on_progress=screen.progress)
-    screen.clear()
-    if not chosen.json:
-        print(f"\n{report.to_text()}\n", flush=True)
-    screen.say("5. Pictures and the model to take home")
-    pictures = api.inspect(path, images=[], out=out / "pictures")
-    pictures.append(api.draw_curves(path, out / "pictures" / "curves.png"))
-    done = api.export(path, format="torchscript", out=out / "model.pt")
-    if chosen.json:
-        print(json.dumps({"report": report.to_json(), "pictures": [str(p) for p in pictures],
-                          "export": str(done.path), "difference": done.difference,
-                          "latency_ms": done.latency_ms}))  # fmt: skip
-        return 0
+    return result.outcome == "completed"
+
+
+def _show(report: Report, pictures: list[Path], exported: Exported) -> None:
+    """The table, where the pictures are, and how to use the model."""
+    print(f"\n{report.to_text()}\n")
     for picture in pictures:
         if picture.suffix == ".png":
             print(f"   {picture}")
-    print(
-        f"   {done.path} (reopened in a clean process: differs by {done.difference:.1e}, "
-        f"{done.latency_ms:.1f} ms for one image on {done.threads} CPU threads)"
-    )
-    print(f"\nUse it anywhere, with torch alone:\n\n{snippet('torchscript', done.path)}")
-    return 0
+    print(f"   {exported.path}")
+    if exported.difference is not None:
+        print(
+            f"   reopened in a clean process: differs by {exported.difference:.1e}, "
+            f"{exported.latency_ms:.1f} ms for one image on {exported.threads} CPU threads"
+        )
+    print(f"\nUse it anywhere:\n\n{snippet(exported.format, exported.path)}")
+
+
+def _export(run: Path, out: Path, screen: Screen) -> Exported:
+    """TorchScript, or safetensors where this Python cannot make it."""
+    from sit_engine import api
+
+    try:
+        return api.export(run, format="torchscript", out=out / "model.pt")
+    except ExportError as error:
+        if error.code != "export.torchscript":
+            raise
+        screen.say(f"   {error.message} Writing safetensors for timm instead.")
+        return api.export(run, format="safetensors", out=out / "model")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sit_engine.cli.screen import Screen
 from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE
-from sit_engine.events import Event, PhaseChanged
+from sit_engine.events import Event, PhaseChanged, RunFinished
 from sit_engine.runs import Run
 
 if TYPE_CHECKING:
@@ -50,9 +50,11 @@ class Signals:
         return self.control
 
     def on_event(self, event: Event) -> None:
-        """Show it, and notice when the steps begin."""
+        """Show it, and notice when the steps begin and end."""
         if isinstance(event, PhaseChanged) and event.phase == "training":
             self.is_training = True
+        if isinstance(event, RunFinished):
+            self.is_training = False
         self.screen.show(event)
 
 

@@ -69,8 +69,11 @@ def whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     return out
 
 
-@pytest.mark.parametrize("step", [1, 7, 10], ids=["first step", "mid-epoch", "an epoch's end"])
-@pytest.mark.parametrize("command", ["stop", "pause"])
+@pytest.mark.parametrize(
+    ("step", "command"),
+    [(1, "stop"), (7, "pause"), (10, "stop")],
+    ids=["first step", "mid-epoch", "an epoch's end"],
+)
 def test_a_stopped_run_resumes_bit_identically(
     whole: Path, sample: tuple[Path, Path], tmp_path: Path, step: int, command: Command
 ) -> None:
