@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import site
 import subprocess
 import sys
@@ -33,8 +34,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the tree."""
     out = tmp_path_factory.mktemp("dist")
     words: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--outdir", out]
+    # A copy: an earlier build's left-overs in the tree must not come along.
+    source = tmp_path_factory.mktemp("source")
+    shutil.copytree(ROOT / "sit_engine", source / "sit_engine")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     # Without a network there is no isolated build environment: setuptools stands here already.
-    done = call(*words, "--no-isolation", "--skip-dependency-check", ROOT, cwd=out)
+    done = call(*words, "--no-isolation", "--skip-dependency-check", source, cwd=out)
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = out.glob("*.whl")
     return found

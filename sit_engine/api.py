@@ -5,6 +5,7 @@ Imports torch inside its functions only, so that the door itself opens at once.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,9 @@ from sit_engine import runs
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.data.scan import scan as list_images
-from sit_engine.errors import DataError, RunError
+from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.events import Event, Warned
 
 if TYPE_CHECKING:
@@ -58,7 +60,8 @@ def pretrain(
     config: RunConfig, out: Path, *, emit: Emit, make_control: MakeControl | None = None
 ) -> RunResult:
     """Make the run folder `out` and train its first leg."""
-    _check_folders(config)
+    config = _with_absolute_folders(config)
+    _check_outside(out, config.data.folders)
     run = runs.create(out)
     try:
         with runs.Lock(run), _events(run, emit) as tell:
@@ -93,6 +96,13 @@ def resume(
     from sit_engine.training.prepare import prepare_resumed
 
     run = runs.open_run(path)
+    if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
+        raise ConfigError(
+            "config.epochs",
+            "The number of epochs cannot be {value}.",
+            "Give one above 0.",
+            value=epochs,
+        )
     with runs.Lock(run), _events(run, emit) as tell:
         last = runs.summarise(run, holder_is_me=True)
         if last.status == "completed" and epochs is None:
@@ -102,9 +112,12 @@ def resume(
                 "Give --epochs with a larger number to train it further.",
                 path=path,
             )
-        found, _, rejected = checkpoint.newest_verified(run)
-        for sentence in rejected:
-            tell(Warned("checkpoint.rejected", sentence))
+        found = None
+        # Killed before the first checkpoint: begin again with the frozen settings and split.
+        if checkpoint.all_steps(run):
+            found, _, rejected = checkpoint.newest_verified(run)
+            for sentence in rejected:
+                tell(Warned("checkpoint.rejected", sentence))
         config = run.config()
         data = prepare_resumed(run, config, tell)
         control = (make_control or FolderControl)(run)
@@ -136,9 +149,9 @@ def evaluate(
 
     run = runs.open_run(path)
     config = run.config()
-    device = apply_settings(config.compute)
+    device = apply_settings(config.compute, or_cpu=True)
     loaded = load_backbones(run, step=step, network=network)
-    train_set, test_set, classes = load_labelled(run, train, test, on_progress)
+    train_set, test_set, classes, left_out = load_labelled(run, train, test, on_progress)
     report = measure(
         {"untrained": loaded.untrained, "pretrained": loaded.trained},
         train_set,
@@ -148,6 +161,7 @@ def evaluate(
         step=loaded.step,
         device=device,
         seed=config.compute.seed,
+        left_out=left_out,
         knn_only=knn_only,
         on_progress=on_progress,
     )
@@ -164,9 +178,10 @@ def inspect(path: Path, *, images: Sequence[str], out: Path, step: int | None = 
     """Write reconstructions and attention of `images` (none: the run's own) into `out`."""
     from sit_engine.training.restore import inspect_into
 
+    run = runs.open_run(path)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return inspect_into(runs.open_run(path), images, out, step)
+        return inspect_into(run, images, out, step)
     except OSError as error:
         raise runs.disk_error(error, out) from None
 
@@ -258,7 +273,25 @@ def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
         writer.close()
 
 
-def _check_folders(config: RunConfig) -> None:
-    """Before anything is written: the folders are given and are folders."""
+def _with_absolute_folders(config: RunConfig) -> RunConfig:
+    """The folders as they must stand in the run, which is read from other places later."""
     if not config.data.folders:
         raise DataError("data.no_folder", "No folder of images was given.", "Name one or more.")
+    folders = tuple(
+        escape_name(str(Path(unescape_name(folder)).expanduser().absolute()))
+        for folder in config.data.folders
+    )
+    return config.model_copy(update={"data": config.data.model_copy(update={"folders": folders})})
+
+
+def _check_outside(out: Path, folders: Sequence[str]) -> None:
+    """A run inside its images would be scanned as images, and the user's folder be changed."""
+    for folder in folders:
+        if out.resolve().is_relative_to(Path(unescape_name(folder)).resolve()):
+            raise RunError(
+                "run.inside",
+                "The run folder {out} would lie inside the folder of images {folder}.",
+                "Choose another place with --out.",
+                out=out,
+                folder=folder,
+            )

@@ -98,7 +98,11 @@ class Run:
 def create(path: Path) -> Run:
     """A new, empty run folder; an existing one is never written into."""
     run = Run(path)
-    if path.exists():
+    try:
+        is_taken = path.exists()
+    except OSError as error:
+        raise disk_error(error, path) from None
+    if is_taken:
         raise RunError(
             "run.exists",
             "The run folder {path} exists already.",
@@ -235,7 +239,11 @@ class Lock:
             self.run.lock_file.rename(aside)
         except OSError:
             return
-        aside.unlink()
+        taken = read_json(aside)
+        if taken and _is_alive(taken) and not self.run.lock_file.exists():
+            # Another process was faster and this is its lock: put it back.
+            aside.rename(self.run.lock_file)
+        aside.unlink(missing_ok=True)
 
 
 def _identity() -> dict[str, Any]:
@@ -259,20 +267,24 @@ def read_json(path: Path) -> dict[str, Any]:
 def is_running(run: Run) -> bool:
     """Whether the lock's process lives; on another host it is believed."""
     lock = read_json(run.lock_file)
-    if not lock:
-        # Empty: its maker is between creating and writing it, or died there.
-        try:
-            age_s = time.time() - run.lock_file.stat().st_mtime
-        except OSError:
-            return False
-        return age_s < 2.0
+    if lock:
+        return _is_alive(lock)
+    # Empty: its maker is between creating and writing it, or died there.
+    try:
+        return time.time() - run.lock_file.stat().st_mtime < 2.0
+    except OSError:
+        return False
+
+
+def _is_alive(lock: dict[str, Any]) -> bool:
     if lock.get("host") != socket.gethostname():
         return True
     try:
         started = psutil.Process(int(lock["pid"])).create_time()
     except (psutil.Error, KeyError, ValueError):
         return False
-    return bool(abs(started - float(lock.get("started", 0.0))) < 1.0)
+    # Start times are reckoned from the system's clock, which may have been set since.
+    return bool(abs(started - float(lock.get("started", 0.0))) < 60.0)
 
 
 # Events
@@ -317,6 +329,8 @@ def read_events(run: Run) -> list[tuple[Event, float]]:
     """All valid events with their times: those of earlier legs past a resume's step are dropped."""
     kept: list[tuple[Event, float]] = []
     for event, when in _lines(run.events_file):
+        if isinstance(event, RunStarted):
+            kept = [item for item in kept if not hasattr(item[0], "step")]
         if isinstance(event, RunResumed):
             from_step = event.from_step
             kept = [item for item in kept if getattr(item[0], "step", 0) <= from_step]

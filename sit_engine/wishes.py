@@ -38,7 +38,9 @@ def send(run: Run, command: Command, **values: float) -> None:
             status=summary.status,
         )
     name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
-    record = {"command": command, "leg": summary.leg, "values": values}
+    # The last leg has ended and the lock is held: the next leg is about to begin.
+    leg = summary.leg + (summary.outcome is not None)
+    record = {"command": command, "leg": leg, "values": values}
     try:
         write_aside(run.control / name, json.dumps(record))
     except OSError as error:

@@ -6,7 +6,6 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from sit_engine import runs
 from sit_engine.errors import RunError
@@ -44,19 +43,14 @@ def _wait(run: runs.Run, verb: str, seen: int) -> str:
     until_s = time.monotonic() + WAIT_S
     while time.monotonic() < until_s:
         new = [event for event, _ in runs.read_events(run)[seen:]]
-        answers: list[Any] = [
-            event
-            for event in new
-            if isinstance(event, RunFinished)
-            or (
-                verb not in ENDINGS and isinstance(event, CommandAnswered) and event.command == verb
-            )
-        ]
-        if answers:
-            return str(
-                getattr(answers[0], "answer", "")
-                or f"{answers[0].outcome} at step {answers[0].step}"
-            )
+        for event in new:
+            if isinstance(event, RunFinished):
+                return f"{event.outcome} at step {event.step}"
+            if not isinstance(event, CommandAnswered) or event.command != verb:
+                continue
+            # An ending is answered when the leg has ended, unless it was refused.
+            if verb not in ENDINGS or event.answer != "done":
+                return event.answer
         if runs.summarise(run).status == "interrupted":
             raise RunError(
                 "run.died",

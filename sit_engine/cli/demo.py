@@ -14,8 +14,8 @@ from sit_engine.cli.export import snippet
 from sit_engine.cli.screen import Screen, duration
 from sit_engine.cli.session import Signals
 from sit_engine.config.build import build
-from sit_engine.errors import STOPPED_EXIT_CODE, ExportError, RunError
-from sit_engine.runs import disk_error
+from sit_engine.errors import ExportError, RunError
+from sit_engine.runs import Run, disk_error, is_running
 
 if TYPE_CHECKING:
     from sit_engine.api import Exported
@@ -59,9 +59,10 @@ def run(chosen: argparse.Namespace) -> int:
     screen.say(f"   {found['usable']:,} usable images, {len(found['classes'])} classes")
     screen.say(f"3. Pretraining without labels, about {chosen.minutes:g} minutes")
     run = out / "run"
-    if not _train(run, train, chosen.minutes, screen):
+    signals = Signals(screen)
+    if not _train(run, train, chosen.minutes, signals):
         screen.say(f"Continue with: sit-engine resume {run}")
-        return STOPPED_EXIT_CODE
+        return signals.exit_code
     screen.say("4. Measuring before and after")
     report = api.evaluate(run, train=[train], test=[test], on_progress=screen.progress)
     screen.say("5. Pictures and the model to take home")
@@ -78,35 +79,41 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _clear(out: Path, *, replace: bool) -> Path:
     """An empty folder with our mark; a folder without the mark is never removed."""
-    if replace and (out / MARK).is_file():
-        shutil.rmtree(out)
-    if out.exists() and any(out.iterdir()):
+    if is_running(Run(out / "run")):
         raise RunError(
-            "demo.exists",
-            "The folder {path} is not empty.",
-            "Remove it, or choose another with --out.",
+            "demo.running",
+            "A demo is training in {path} now.",
+            "Wait for it, or choose another folder with --out.",
             path=out,
         )
     try:
+        if replace and (out / MARK).is_file():
+            shutil.rmtree(out)
         out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise RunError(
+                "demo.exists",
+                "The folder {path} is not empty.",
+                "Remove it, or choose another with --out.",
+                path=out,
+            )
         (out / MARK).touch()
     except OSError as error:
         raise disk_error(error, out) from None
     return out
 
 
-def _train(run: Path, folder: str, minutes: float, screen: Screen) -> bool:
+def _train(run: Path, folder: str, minutes: float, signals: Signals) -> bool:
     """The preset `quick`; whether the run was completed."""
     from sit_engine import api
 
     values = {"preset": "quick", "data": {"folders": [folder]}, "optim": {"minutes": minutes}}
-    signals = Signals(screen)
     signals.install()
     started_s = time.monotonic()
     result = api.pretrain(
         build(values), run, emit=signals.on_event, make_control=signals.make_control
     )
-    screen.say(f"   {duration(time.monotonic() - started_s)} with decoding and readings")
+    signals.screen.say(f"   {duration(time.monotonic() - started_s)} with decoding and readings")
     return result.outcome == "completed"
 
 

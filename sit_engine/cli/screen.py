@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -43,6 +44,11 @@ class Screen:
 
     def show(self, event: Event) -> None:
         """One event."""
+        # Nobody may be watching any more (`| head`, a closed terminal): the run goes on.
+        with contextlib.suppress(OSError):
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
         if self.as_json:
             print(to_line(event, time=time.time()), flush=True)
             return

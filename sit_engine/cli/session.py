@@ -32,11 +32,12 @@ class Signals:
 
     def install(self) -> None:
         """From now on; the process ends with the leg, so nothing is put back."""
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGTERM, self._on_signal)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._on_signal)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self.terminated = number == signal.SIGTERM
+        self.terminated = number != signal.SIGINT
         if self.control is None or not self.is_training or (self.asked and not self.terminated):
             raise KeyboardInterrupt
         self.asked = True
@@ -57,6 +58,11 @@ class Signals:
             self.is_training = False
         self.screen.show(event)
 
+    @property
+    def exit_code(self) -> int:
+        """Of a leg that ended early."""
+        return TERMINATED_EXIT_CODE if self.terminated else STOPPED_EXIT_CODE
+
 
 def work(path: Path, start: Start, *, as_json: bool) -> int:
     """Run a leg and say how it ended."""
@@ -67,7 +73,7 @@ def work(path: Path, start: Start, *, as_json: bool) -> int:
         result = start(signals.on_event, signals.make_control)
     except KeyboardInterrupt:
         screen.say(_stopped_at_once(path))
-        return TERMINATED_EXIT_CODE if signals.terminated else STOPPED_EXIT_CODE
+        return signals.exit_code
     finally:
         screen.clear()
     if result.outcome == "completed":
@@ -75,7 +81,7 @@ def work(path: Path, start: Start, *, as_json: bool) -> int:
         screen.say(f"Next: sit-engine evaluate {path} --train FOLDER --test FOLDER")
         return 0
     screen.say(f"Continue with: sit-engine resume {path}")
-    return TERMINATED_EXIT_CODE if signals.terminated else STOPPED_EXIT_CODE
+    return signals.exit_code
 
 
 def _stopped_at_once(path: Path) -> str:

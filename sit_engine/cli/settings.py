@@ -53,11 +53,12 @@ def _help(item: Setting) -> str:
 def config_from(chosen: argparse.Namespace, folders: list[str]) -> RunConfig:
     """The config that file and flags ask for; flags win."""
     values: dict[str, Any] = read_values(chosen.config) if chosen.config else {}
-    lists = {item.path for item in settings() if item.is_list}
     flags: dict[str, Any] = {}
-    for path, text in vars(chosen).items():
-        if "." in path and text is not None:
-            flags[path] = text.split(",") if path in lists else None if text == "none" else text
+    for item in settings(chosen.method or "sit"):
+        text = getattr(chosen, item.path, None)
+        if text is not None:
+            is_none = text == "none" and item.takes_none
+            flags[item.path] = None if is_none else text.split(",") if item.is_list else text
     tree = from_dotted(flags)
     if chosen.preset:
         tree["preset"] = chosen.preset

@@ -19,7 +19,7 @@ from sit_engine.errors import ConfigError
 def build(user: Mapping[str, Any]) -> RunConfig:
     """The preset's values, the user's over them, checked; nothing is resolved yet."""
     preset = user.get("preset", RunConfig.model_fields["preset"].default)
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(
             "config.preset",
             "There is no preset {value}.",
@@ -27,16 +27,22 @@ def build(user: Mapping[str, Any]) -> RunConfig:
             value=preset,
             allowed=", ".join(PRESETS),
         )
-    base = PRESETS[preset]
-    if "epochs" in user.get("optim", {}):
-        base = base | {"optim": {k: v for k, v in base.get("optim", {}).items() if k != "minutes"}}
-    values = merge(base, user)
+    values = merge(_without_other_length(PRESETS[preset], user), user)
     method = values.pop("method", {})
     options = _method(method if isinstance(method, dict) else {"name": method})
     config = _checked(RunConfig, values | {"method": options}, "", options.name)
     assert isinstance(config, RunConfig)
     check_together(config)
     return config
+
+
+def _without_other_length(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's epochs take the preset's minutes away, and the user's minutes its epochs."""
+    optim = user.get("optim", {})
+    given = set(optim) if isinstance(optim, Mapping) else set()
+    dropped = {"minutes"} if "epochs" in given else {"epochs"} if "minutes" in given else set()
+    kept = {name: value for name, value in preset.get("optim", {}).items() if name not in dropped}
+    return preset | {"optim": kept}
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def from_dotted(pairs: Mapping[str, Any]) -> dict[str, Any]:
 def _method(values: dict[str, Any]) -> Any:
     fields = dict(values)
     name = fields.pop("name", "sit")
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise ConfigError(
             "config.method",
             "There is no method {value}.",
@@ -83,6 +89,15 @@ def _checked(model: type[Options], values: dict[str, Any], prefix: str, method: 
     path = prefix + ".".join(str(part) for part in first["loc"])
     known = {item.path: item for item in settings(method)}
     item = next((known[key] for key in known if path == key or path.startswith(f"{key}.")), None)
+    group = next((key for key in known if key.startswith(f"{path}.")), None)
+    if item is None and group is not None:
+        raise ConfigError(
+            "config.group",
+            "The setting {field} cannot be {value}; it is a group of settings.",
+            "Write for example {example} = {default}.",
+            field=path, value=_shown(values, path.removeprefix(prefix)),
+            example=group, default=known[group].default,
+        )  # fmt: skip
     if item is None:
         near = difflib.get_close_matches(path, list(known), n=1, cutoff=0.4)
         raise ConfigError(
@@ -108,9 +123,23 @@ def _shown(values: Mapping[str, Any], path: str) -> str:
     return repr(here)
 
 
-def check_together(config: RunConfig) -> None:
+def check_together(config: RunConfig, *, is_resolved: bool = False) -> None:
     """Rules that need two settings at once; "auto" values are chosen to satisfy them."""
-    model = config.model
+    model, optim = config.model, config.optim
+    if optim.minutes is not None and isinstance(optim.epochs, float) and not is_resolved:
+        raise ConfigError(
+            "config.length",
+            "Both optim.epochs and optim.minutes are set.",
+            "Leave one of them out.",
+        )
+    weights = [value for name, value in config.method if name.endswith("_weight")]
+    if weights and all(value == 0 for value in weights):
+        raise ConfigError(
+            "config.no_loss",
+            "Every loss of the method {method} is switched off: there is nothing to learn from.",
+            "Give one of its weights a value above 0.",
+            method=config.method.name,
+        )
     pairs = [
         ("model.patch_size", model.patch_size, "model.image_size", model.image_size),
         ("model.heads", model.heads, "model.width", model.width),

@@ -73,7 +73,7 @@ def resolve(config: RunConfig, facts: DataFacts, device: DeviceFacts) -> Resolve
     update = {item.group: item.done() for item in groups} | {"method": method}
     reasons = {key: why for item in groups for key, why in item.reasons.items()} | method_reasons
     resolved = config.model_copy(update=update)
-    check_together(resolved)
+    check_together(resolved, is_resolved=True)
     return Resolved(resolved, reasons)
 
 
@@ -200,6 +200,8 @@ def _optim(options: OptimOptions, train_images: int, width: int, device: DeviceF
         round(min(10.0, epochs / 10), 3),
         "a tenth of the run, at most the paper's 10 epochs",
     )
+    # The file of a run says how long it is once; the minutes stand in the reason.
+    filling.values["minutes"] = None
     return filling
 
 

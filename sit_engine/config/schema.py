@@ -26,6 +26,7 @@ class Setting:
     default: Any
     allowed: str
     is_list: bool
+    takes_none: bool
 
 
 def settings(method: str = "sit") -> list[Setting]:
@@ -54,6 +55,7 @@ def _leaf(path: str, info: FieldInfo) -> Setting:
         default=info.default,
         allowed=_allowed(info),
         is_list=typing.get_origin(info.annotation) is tuple,
+        takes_none="NoneType" in _kinds(info.annotation)[0],
     )
 
 

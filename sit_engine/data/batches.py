@@ -34,6 +34,7 @@ class Batches:
         self.steps_per_epoch = len(rows) // batch_size
         self.epoch = -1
         self.order = np.empty(0, dtype=np.int64)
+        self.order_on_device = torch.empty(0, dtype=torch.int64, device=device)
         self.aspect = torch.from_numpy(np.ascontiguousarray(store.aspect[rows], dtype=np.float32))
         self.on_device = self._upload_all() if device.type == "cuda" else None
 
@@ -50,9 +51,12 @@ class Batches:
         if epoch != self.epoch:
             generator = np.random.default_rng([self.seed, epoch])
             self.order, self.epoch = generator.permutation(len(self.rows)), epoch
-        chosen = self.order[position * self.batch_size : (position + 1) * self.batch_size]
+            # Once an epoch, so that a step need not wait for a copy.
+            self.order_on_device = torch.from_numpy(self.order).to(self.device)
+        part = slice(position * self.batch_size, (position + 1) * self.batch_size)
+        chosen = self.order[part]
         aspect_B = self.aspect[chosen]
         if self.on_device is not None:
-            return self.on_device[torch.from_numpy(chosen).to(self.device)], aspect_B
+            return self.on_device[self.order_on_device[part]], aspect_B
         images = torch.from_numpy(self.store.rows(self.rows[chosen]))
         return images.to(self.device, non_blocking=True), aspect_B

@@ -28,14 +28,23 @@ def make_split(index: ImageIndex, watch_count: int, seed: int) -> Split:
     """Draw `watch_count` labelled images, the same share of each class; a class keeps at least one."""
     generator = np.random.default_rng([seed, 1])
     labelled = np.flatnonzero(index.labels >= 0)
+    counts = np.bincount(index.labels[labelled], minlength=len(index.classes))
     chosen: list[int] = []
-    share = watch_count / max(1, len(labelled))
-    for label in np.unique(index.labels[labelled]):
+    for label, quota in enumerate(_quotas(counts, watch_count)):
         rows = generator.permutation(np.flatnonzero(index.labels == label))
-        chosen += rows[: min(len(rows) - 1, round(share * len(rows)))].tolist()
+        chosen += rows[:quota].tolist()
     watch = np.array(sorted(chosen), dtype=np.int64)
     train = np.setdiff1d(np.arange(len(index.paths)), watch)
     return Split(train, watch)
+
+
+def _quotas(counts: np.ndarray, total: int) -> list[int]:
+    """`total` shared out in proportion to `counts`, the largest remainders first."""
+    wanted = counts * (total / max(1, counts.sum()))
+    quotas = np.floor(wanted).astype(int)
+    for label in np.argsort(quotas - wanted, kind="stable")[: total - quotas.sum()]:
+        quotas[label] += 1
+    return [int(quota) for quota in np.minimum(quotas, np.maximum(counts - 1, 0))]
 
 
 def to_record(index: ImageIndex, split: Split, value_range: ValueRange | None) -> dict[str, Any]:

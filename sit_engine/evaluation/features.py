@@ -28,9 +28,10 @@ def extract(
 ) -> Tensor:
     """Class-token features of uint8 views [n,3,V,V]: float32 [n,D] on the CPU, not normalised.
 
-    Always fp32 and in evaluation mode; the network's mode is put back.
+    Always in fp32 with exact matrix products, and in evaluation mode; both are put back.
     """
-    was_training = vit.training
+    was_training, matmul = vit.training, torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
     vit.eval()
     normalise = Preprocess(views_n3VV.shape[-1]).to(device).normalise
     parts = []
@@ -40,6 +41,7 @@ def extract(
         if on_progress is not None:
             on_progress(min(start + batch_size, len(views_n3VV)), len(views_n3VV))
     vit.train(was_training)
+    torch.set_float32_matmul_precision(matmul)
     return torch.cat(parts)
 
 

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 K = 20
 TEMPERATURE = 0.07
+Z = 1.96
 K_SWEEP = (1, 5, 10, 20, 50, 100)
 C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 MOST_ITERATIONS, TOLERANCE = 100, 1e-3
@@ -36,9 +37,13 @@ class Score:
 
 
 def binomial_score(correct_m: np.ndarray) -> Score:
-    """Share of correct answers; interval from the normal approximation over test images."""
-    accuracy = float(np.mean(correct_m))
-    return Score(accuracy, 1.96 * math.sqrt(max(accuracy * (1 - accuracy), 1e-12) / len(correct_m)))
+    """Share of correct answers with half the width of Wilson's interval (Wilson 1927).
+
+    It varies with the draw of test images, and is above 0 even where all answers are right.
+    """
+    count, accuracy = len(correct_m), float(np.mean(correct_m))
+    spread = math.sqrt(accuracy * (1 - accuracy) / count + Z**2 / (4 * count**2))
+    return Score(accuracy, Z * spread / (1 + Z**2 / count))
 
 
 def knn_predict(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,27 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Images of the two folders that were not measured with, by reason."""
+
+    in_train: int = 0
+    no_class: int = 0
+    unusable: int = 0
+
+    def __str__(self) -> str:
+        """A sentence, empty when nothing was left out."""
+        parts = [
+            f"{self.in_train} test images that are training images too" if self.in_train else "",
+            f"{self.no_class} test images of no class of the training folder"
+            if self.no_class
+            else "",
+            f"{self.unusable} files that cannot be used" if self.unusable else "",
+        ]
+        said = ", ".join(part for part in parts if part)
+        return f"Left out: {said}." if said else ""
+
+
+@dataclass(frozen=True)
 class Row:
     """One measurement for each column; the gains of pretrained are paired, with 95 % intervals."""
 
@@ -62,6 +84,7 @@ class Report:
     network: str
     step: int
     linear_c: dict[str, float]
+    left_out: LeftOut
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -81,8 +104,12 @@ class Report:
                 + "".join(_percent(g, sign="+").rjust(17) for g in gains)
             )
         lines.append(
-            f"{self.train_images} train and {self.test_images} test images, {len(self.classes)} classes; "
-            f"features of the {self.network}; ± is the 95 % interval."
+            f"{self.train_images} train and {self.test_images} test images, "
+            f"{len(self.classes)} classes; features of the {self.network}. {self.left_out}".strip()
+        )
+        lines.append(
+            "± is the 95 % interval: over test images for k-NN and linear, over the draws of "
+            "labelled images for few-shot."
         )
         return "\n".join(lines)
 
@@ -117,12 +144,13 @@ def evaluate(
     step: int,
     device: torch.device,
     seed: int = 0,
+    left_out: LeftOut = LeftOut(),
     knn_only: bool = False,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Report:
     """Measure `networks` ("untrained" and "pretrained" backbones) and raw pixels side by side."""
     check_labelled(train.labels, test.labels)
-    tell = on_progress or (lambda *_: None)
+    tell = on_progress or _say_nothing
     features = _features(networks, train, test, device, tell)
     labels = (train.labels, test.labels)
     rows = [_knn_row(features, *labels, len(classes))]
@@ -143,7 +171,12 @@ def evaluate(
         network=network,
         step=step,
         linear_c=chosen,
+        left_out=left_out,
     )
+
+
+def _say_nothing(_phase: str, _done: int, _total: int) -> None:
+    return
 
 
 Features = dict[str, tuple[Tensor, Tensor]]
@@ -160,13 +193,12 @@ def _features(
     found = {"raw pixels": centred_units(raw_pixels(train.views), raw_pixels(test.views))}
     for name, vit in networks.items():
         vit.to(device)
-        phase = f"reading features, {name}"
         found[name] = (
             extract(
                 vit,
                 train.views,
                 device=device,
-                on_progress=lambda done, total, phase=phase: tell(phase, done, total),
+                on_progress=partial(tell, f"reading features, {name}"),
             ),
             extract(vit, test.views, device=device),
         )

@@ -116,6 +116,7 @@ def export_torchscript(
 def export_safetensors(vit: nn.Module, config: RunConfig, about: dict[str, Any], out: Path) -> None:
     """Write a folder `out` that `timm.create_model('local-dir:…')` loads without arguments."""
     model = config.model
+    _check_ours(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         weights = {
@@ -126,6 +127,23 @@ def export_safetensors(vit: nn.Module, config: RunConfig, about: dict[str, Any],
         (out / "config.json").write_text(text, "utf-8")
     except (OSError, SafetensorError) as error:
         raise _cannot_write(error, out) from None
+
+
+def _check_ours(out: Path) -> None:
+    """Only an empty folder, or one that we exported into before, is written into."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    try:
+        is_ours = "sit_studio" in json.loads((out / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        is_ours = False
+    if not is_ours:
+        raise ExportError(
+            "export.exists",
+            "The folder {out} holds other files.",
+            "Choose a new folder with --out.",
+            out=out,
+        )
 
 
 def timm_config(model: ModelOptions) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import pickle
 import re
 import shutil
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,11 @@ def save(
         if final.exists():
             shutil.rmtree(final)
         aside.rename(final)
-    except (OSError, SafetensorError, RuntimeError) as error:
+        _folder_to_disk(run.checkpoints)
+    except (OSError, SafetensorError, RuntimeError, KeyboardInterrupt) as error:
         shutil.rmtree(aside, ignore_errors=True)
+        if isinstance(error, KeyboardInterrupt):
+            raise
         if isinstance(error, OSError):
             raise disk_error(error, final) from None
         # safetensors and torch wrap the system's error in their own when a write fails.
@@ -63,6 +68,37 @@ def save(
 def _to_disk(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def _folder_to_disk(path: Path) -> None:
+    """The rename itself must survive a power cut; only POSIX can ask for that."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_unfinished(run: Run) -> None:
+    """What a killed process was writing; called by the one writer when its leg begins."""
+    for path in run.checkpoints.glob(".step-*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def foreign_errors(path: Path) -> Iterator[None]:
+    """Tensors or values of another network become our sentence."""
+    try:
+        yield
+    except (RuntimeError, TypeError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            "checkpoint.foreign",
+            "The checkpoint {path} does not fit the settings of its run: {why}.",
+            "It may belong to another run; choose an older one with --step.",
+            path=path,
+            why=str(error).splitlines()[0],
+        ) from None
 
 
 def all_steps(run: Run) -> list[int]:
@@ -97,7 +133,7 @@ def _damaged(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
         "checkpoint.damaged",
         "The checkpoint {path} is damaged: {why}.",
-        "Choose an older one with --checkpoint, or run `sit-engine doctor` on its run.",
+        "Choose an older one with --step, or run `sit-engine doctor` on its run.",
         path=path,
         why=why,
     )

@@ -6,18 +6,21 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import psutil
 import torch
 from torch import Tensor
 
 from sit_engine.config.facts import DeviceFacts
-from sit_engine.config.tree import ComputeOptions
-from sit_engine.errors import DeviceError
+from sit_engine.config.fields import no_auto
+from sit_engine.config.tree import ComputeOptions, RunConfig
+from sit_engine.errors import DeviceError, OutOfMemoryError
 
 MOST_MATMUL_ERROR = 1e-4
+# How CUDA, cuDNN and the CPU allocator say it.
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cudnn_status_alloc_failed")
 
 
 def find_device(wanted: str) -> torch.device:
@@ -60,16 +63,15 @@ def probe(compute: ComputeOptions) -> DeviceFacts:
     cores = _usable_cores()
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return DeviceFacts(
             kind="cuda" if device.index in (None, 0) else str(device),
             name=properties.name,
             cores=cores,
             memory_bytes=properties.total_memory,
-            precision="bf16" if torch.cuda.is_bf16_supported() else "fp32",
+            precision="bf16" if has_bf16 else "fp32",
             matmul="medium",
-            why_precision="this GPU has bf16 matrix units"
-            if torch.cuda.is_bf16_supported()
-            else "no bf16 here",
+            why_precision="this GPU has bf16 units" if has_bf16 else "this GPU has no bf16 units",
         )
     if compute.threads != "auto":
         torch.set_num_threads(compute.threads)
@@ -144,8 +146,13 @@ def _time(work: Callable[[], Tensor], *, give_up_s: float = math.inf, repeats: i
     return statistics.median(seconds[2:])
 
 
-def apply_settings(compute: ComputeOptions) -> torch.device:
-    """Set threads and matmul precision as resolved; gives the device."""
+def apply_settings(compute: ComputeOptions, *, or_cpu: bool = False) -> torch.device:
+    """Set threads and matmul precision as resolved; gives the device.
+
+    `or_cpu` takes the CPU where the run's GPU is not there: good enough to measure and export.
+    """
+    if or_cpu and not torch.cuda.is_available():
+        compute = compute.model_copy(update={"device": "cpu"})
     assert compute.threads != "auto"
     torch.set_num_threads(compute.threads)
     torch.set_float32_matmul_precision("highest" if compute.matmul == "auto" else compute.matmul)
@@ -157,6 +164,25 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     if precision == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def memory_errors(config: RunConfig) -> Iterator[None]:
+    """Out of memory, in whatever words, becomes our sentence."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        words = str(error).lower()
+        if isinstance(error, RuntimeError) and not any(part in words for part in OUT_OF_MEMORY):
+            raise
+        batch = no_auto(config.optim.batch_size)
+        raise OutOfMemoryError(
+            "memory.device",
+            "There was not enough memory for {batch} images a step.",
+            "Set optim.batch_size to {half}, or choose a smaller backbone.",
+            batch=batch,
+            half=max(2, batch // 2),
+        ) from error
 
 
 def peak_memory_bytes(device: torch.device) -> int:

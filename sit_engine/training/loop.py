@@ -14,7 +14,7 @@ import torch
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelStore
-from sit_engine.errors import NotFiniteError, OutOfMemoryError, SitError
+from sit_engine.errors import ConfigError, NotFiniteError, SitError
 from sit_engine.events import (
     CheckpointWritten,
     CommandAnswered,
@@ -26,13 +26,12 @@ from sit_engine.events import (
     RunResumed,
     RunStarted,
     StepReported,
-    Warned,
 )
 from sit_engine.methods.protocol import Moment
 from sit_engine.runs import Run, disk_error
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
-from sit_engine.training.device import peak_memory_bytes
+from sit_engine.training.device import memory_errors, peak_memory_bytes
 from sit_engine.training.monitor import Monitor, Watched
 from sit_engine.training.report import Window
 from sit_engine.training.schedules import cosine, falls_on
@@ -85,42 +84,34 @@ def train(
     *,
     emit: Emit,
     control: Control,
-    resume_from: tuple[Path, int] | None = None,
+    resume_from: tuple[Path | None, int] | None = None,
     epochs: float | None = None,
 ) -> RunResult:
-    """Train one leg; `resume_from` is a verified checkpoint and the number of this leg.
+    """Train one leg; `resume_from` is a verified checkpoint (None: the first step) and the
+    number of this leg.
 
     `epochs` lengthens a resumed run. Raises SitError; emits exactly one RunFinished either way.
     """
     leg = resume_from[1] if resume_from else 0
-    progress = None
+    trainer: Leg | None = None
     try:
-        trainer = Leg(run, config, data, emit=emit, control=control)
-        progress = trainer.progress
-        trainer.begin(resume_from, epochs)
-        return trainer.work()
-    except torch.OutOfMemoryError as error:
-        failure: SitError = OutOfMemoryError(
-            "memory.device",
-            "The device ran out of memory with {batch} images a step.",
-            "Set optim.batch_size to {half}, or choose a smaller backbone.",
-            batch=config.optim.batch_size,
-            half=max(2, int(no_auto(config.optim.batch_size)) // 2),
-        )
-        failure.__cause__ = error
+        with memory_errors(config):
+            trainer = Leg(run, config, data, emit=emit, control=control)
+            trainer.begin(resume_from, epochs)
+            return trainer.work()
     except SitError as error:
-        failure = error
+        failure: SitError = error
     except OSError as error:
         failure = disk_error(error, run.path)
     except Exception as error:
-        _finish_failed(emit, progress, leg, SitError("internal", "{what}", what=repr(error)))
+        _finish_failed(emit, trainer, leg, SitError("internal", "{what}", what=repr(error)))
         raise
-    _finish_failed(emit, progress, leg, failure)
+    _finish_failed(emit, trainer, leg, failure)
     raise failure
 
 
-def _finish_failed(emit: Emit, progress: Progress | None, leg: int, error: SitError) -> None:
-    step = progress.step if progress else 0
+def _finish_failed(emit: Emit, trainer: Leg | None, leg: int, error: SitError) -> None:
+    step = trainer.progress.step if trainer else 0
     emit(RunFinished("failed", step, leg, error.code, error.message, error.hint))
 
 
@@ -146,20 +137,28 @@ class Leg:
 
     # Begin and end
 
-    def begin(self, resume_from: tuple[Path, int] | None, epochs: float | None) -> None:
+    def begin(self, resume_from: tuple[Path | None, int] | None, epochs: float | None) -> None:
         """Emit the leg's first event; load the checkpoint or look at the untrained networks."""
         progress = self.progress
-        if resume_from is None:
+        path, progress.leg = resume_from or (None, 0)
+        if path is None:
             self.emit(self._started())
-            self._look(preview=True)
+            watch = self.config.watch
+            self._look(reading=watch.readings > 0, preview=watch.previews > 0)
             self._save()
         else:
-            path, leg = resume_from
+            leg = progress.leg
             self._restore(path)
             self.progress.leg = leg
             self.emit(RunResumed(leg, self.progress.step, path.name, os.getpid()))
-            if epochs is not None:
-                self._extend(epochs)
+            if epochs is not None and (answer := self._extend(epochs)) != "done":
+                raise ConfigError(
+                    "config.extend",
+                    "The run cannot be trained to {epochs} epochs: {answer}.",
+                    "Give --epochs with a larger number.",
+                    epochs=f"{epochs:g}",
+                    answer=answer.removeprefix("refused: "),
+                )
         progress = self.progress
         self.first_step = progress.step
         self.leg_started_s = time.perf_counter()
@@ -176,6 +175,7 @@ class Leg:
             steps_per_epoch=self.batches.steps_per_epoch,
             batch_size=self.batch_size,
             pid=os.getpid(),
+            leg=self.progress.leg,
         )
 
     def work(self) -> RunResult:
@@ -325,49 +325,54 @@ class Leg:
         return path
 
     def _restore(self, path: Path) -> None:
+        checkpoint.remove_unfinished(self.run)
         state = checkpoint.load_state(path)
-        self.method.networks.load_state_dict(checkpoint.load_model(path))
-        self.optimiser.adamw.load_state_dict(state["optimiser"])
-        self.monitor.restore(state["monitor"])
-        self.progress = Progress(**state["progress"])
+        with checkpoint.foreign_errors(path):
+            self.method.networks.load_state_dict(checkpoint.load_model(path))
+            self.optimiser.adamw.load_state_dict(state["optimiser"])
+            self.monitor.restore(state["monitor"])
+            self.progress = Progress(**state["progress"])
         self.saved_step = self.progress.step
 
     # Obeying
 
     def _answer(self, wishes: list[Wish]) -> Outcome | None:
-        """Carry out what was asked; gives how the leg ends if it ends."""
+        """Carry out what was asked, then say so; gives how the leg ends if it ends."""
         endings: dict[str, Outcome] = {"stop": "stopped", "pause": "paused", "finish": "completed"}
         for wish in wishes:
             if wish.leg not in (-1, self.progress.leg):
                 self.emit(CommandAnswered(wish.command, f"refused: leg {wish.leg} has ended"))
                 continue
-            self.emit(CommandAnswered(wish.command, "done"))
             if wish.command in endings:
+                self.emit(CommandAnswered(wish.command, "done"))
                 return endings[wish.command]
             paused_from_s = time.perf_counter()
+            answer = "done"
             if wish.command == "checkpoint":
                 self._save()
             elif wish.command == "preview":
                 self._look(reading=False, preview=True)
             elif wish.command == "extend":
-                self._extend(wish.values.get("epochs", 0.0))
+                answer = self._extend(wish.values.get("epochs", 0.0))
+            self.emit(CommandAnswered(wish.command, answer))
             self.window.paused_s += time.perf_counter() - paused_from_s
         return None
 
-    def _extend(self, epochs: float) -> None:
-        """Train to `epochs` in all; the schedules stretch from here on."""
+    def _extend(self, epochs: float) -> str:
+        """Train to `epochs` in all; the schedules stretch from here on. Gives the answer."""
         progress = self.progress
-        total = round(epochs * self.batches.steps_per_epoch)
-        old = progress.total_steps / self.batches.steps_per_epoch
+        per_epoch = self.batches.steps_per_epoch
+        total = round(epochs * per_epoch)
         if total <= progress.step:
-            text = (
-                f"The run is at epoch {old:g} or past it already; {epochs:g} epochs change nothing."
-            )
-            self.emit(Warned("train.extend", text))
-            return
+            return f"refused: the run is at epoch {progress.step / per_epoch:.4g} already"
+        old = progress.total_steps / per_epoch
         progress.total_steps = total
         change = {
             "field": "optim.epochs", "old": f"{old:g}", "new": f"{epochs:g}", "why": "asked for",
         }  # fmt: skip
         progress.changes.append(change)
         self.emit(ConfigChanged(step=progress.step, **change))
+        # The change must outlive this process, so it goes into a checkpoint at once.
+        self.saved_step = -1
+        self._save()
+        return "done"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +20,7 @@ from sit_engine.data.scan import require_images, scan
 from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
 from sit_engine.events import Event, PhaseChanged, Warned
 from sit_engine.runs import Run, write_settings
-from sit_engine.training.device import probe
+from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.loop import TrainingData
 from sit_engine.training.monitor import Watched
 from sit_engine.training.stepper import measure_images_per_s
@@ -42,10 +43,12 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     split = make_split(index, watch_count(share, facts_of(index)), config.compute.seed)
     if config.optim.minutes is not None and config.optim.epochs == "auto":
         emit(PhaseChanged("measuring the speed"))
-        rate = measure_images_per_s(resolved.config, store, split.train)
+        with memory_errors(resolved.config):
+            rate = measure_images_per_s(resolved.config, store, split.train)
         faster = dataclasses.replace(device, images_per_s=rate)
         resolved = resolve(config, facts_of(index), faster)
     record = to_record(index, split, store.value_range)
+    record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
     write_settings(run, resolved.config, resolved.reasons, record)
     return resolved.config, _training_data(index, store, split, resolved.config, emit)
 
@@ -54,8 +57,12 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
     """The same data as when the run was started, found again by its frozen split."""
     record = run.split()
     wish = frozen_range(record) or config.data.value_range
-    index, store = _decode(_list(config, emit), config, wish, emit)
-    return _training_data(index, store, from_record(index, record), config, emit)
+    index, store = _decode(_list(config, emit), config, wish, emit, side=record["cache_side"])
+    split = from_record(index, record)
+    if digest(store, split.train) != record["pixels"]:
+        text = "The training images are not the ones that this run was started with: files changed."
+        emit(Warned("data.changed", text))
+    return _training_data(index, store, split, config, emit)
 
 
 def _list(config: RunConfig, emit: Emit) -> ImageIndex:
@@ -69,12 +76,17 @@ def _list(config: RunConfig, emit: Emit) -> ImageIndex:
 
 
 def _decode(
-    listed: ImageIndex, config: RunConfig, value_range: RangeWish, emit: Emit
+    listed: ImageIndex,
+    config: RunConfig,
+    value_range: RangeWish,
+    emit: Emit,
+    *,
+    side: int | None = None,
 ) -> tuple[ImageIndex, PixelStore]:
     """Fill the pixel cache; files that turn out broken leave the index and are told."""
     index, store = PixelCache().fill(
         listed,
-        side=cache_side(no_auto(config.model.image_size), listed),
+        side=side or cache_side(no_auto(config.model.image_size), listed),
         value_range=value_range,
         on_progress=lambda phase, done, total: emit(PhaseChanged(phase, done, total)),
         budget_bytes=int(config.data.cache_gb * 1e9),
@@ -87,6 +99,14 @@ def _decode(
         )
         emit(Warned("data.problems", text, {"count": str(len(index.problems))}))
     return index, store
+
+
+def digest(store: PixelStore, rows: np.ndarray) -> str:
+    """A fingerprint of the training pixels, from a sparse grid of each image."""
+    found = hashlib.sha256()
+    for part in np.array_split(rows, max(1, len(rows) // 1024)):
+        found.update(store.rows(part)[:, ::8, ::8].tobytes())
+    return found.hexdigest()
 
 
 def _training_data(

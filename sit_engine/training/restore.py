@@ -19,7 +19,7 @@ from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import require_images, scan
 from sit_engine.data.split import frozen_range, paths_of
 from sit_engine.errors import CheckpointError, ConfigError, DataError
-from sit_engine.evaluation.report import Labelled
+from sit_engine.evaluation.report import Labelled, LeftOut
 from sit_engine.inspection.pictures import (
     attend,
     reconstruct,
@@ -27,7 +27,7 @@ from sit_engine.inspection.pictures import (
     write_reconstructions,
 )
 from sit_engine.methods.protocol import Method
-from sit_engine.runs import Run
+from sit_engine.runs import Run, file_hash
 from sit_engine.training import checkpoint
 from sit_engine.training.stepper import build_method
 
@@ -62,7 +62,8 @@ def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
             )
         manifest = checkpoint.verify(path)
     method = build_method(run.config(), torch.device("cpu"))
-    method.networks.load_state_dict(checkpoint.load_model(path))
+    with checkpoint.foreign_errors(path):
+        method.networks.load_state_dict(checkpoint.load_model(path))
     method.networks.eval()
     return method, int(manifest["step"])
 
@@ -85,18 +86,33 @@ def load_backbones(run: Run, *, step: int | None = None, network: str | None = N
 
 def load_labelled(
     run: Run, train: Sequence[str], test: Sequence[str], on_progress: Progress | None
-) -> tuple[Labelled, Labelled, tuple[str, ...]]:
-    """Labelled views of two folders; classes are those of the training folder, by name."""
+) -> tuple[Labelled, Labelled, tuple[str, ...], LeftOut]:
+    """Labelled views of two folders; classes are those of the training folder, by name.
+
+    A test image that is also a training image, byte by byte, would find itself: it is left out.
+    """
     train_index, test_index = (_usable(run, folders, on_progress) for folders in (train, test))
     number_of = {name: number for number, name in enumerate(train_index.classes)}
     # One more at the end: the label −1 of images without one looks itself up there.
     numbers = [number_of.get(name, -1) for name in test_index.classes] + [-1]
-    test_labels = np.array(numbers, dtype=np.int64)[test_index.labels]
+    labels = np.array(numbers, dtype=np.int64)[test_index.labels]
+    known = {_content(train_index, row) for row in range(len(train_index))}
+    is_leak = np.array([_content(test_index, row) in known for row in range(len(test_index))])
+    left_out = LeftOut(
+        in_train=int((is_leak & (labels >= 0)).sum()),
+        no_class=int((labels < 0).sum()),
+        unusable=len(train_index.problems) + len(test_index.problems),
+    )
     return (
         _views(run, train_index, train_index.labels, on_progress),
-        _views(run, test_index, test_labels, on_progress),
+        _views(run, test_index, np.where(is_leak, -1, labels), on_progress),
         train_index.classes,
+        left_out,
     )
+
+
+def _content(index: ImageIndex, row: int) -> str:
+    return file_hash(Path(index.path(row)))
 
 
 def _usable(run: Run, folders: Sequence[str], on_progress: Progress | None) -> ImageIndex:

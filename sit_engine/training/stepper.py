@@ -100,4 +100,8 @@ def measure_images_per_s(config: RunConfig, store: PixelStore, rows: np.ndarray)
         done = stepper.step(moment, learning_rate=0.0, weight_decay=0.0)
         float(done.norm)  # Waits for the device.
         seconds.append(time.perf_counter() - step_s)
-    return stepper.batches.batch_size / statistics.median(seconds[2:])
+    rate = stepper.batches.batch_size / statistics.median(seconds[2:])
+    if stepper.device.type == "cuda":
+        del stepper, done
+        torch.cuda.empty_cache()
+    return rate

@@ -104,3 +104,24 @@ def test_every_setting_has_words_for_people() -> None:
 def test_a_config_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         RunConfig().preset = "quick"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("user", "code"),
+    [
+        ({"optim": 3}, "config.group"),
+        ({"preset": ["quick"]}, "config.preset"),
+        ({"method": ["sit"]}, "config.method"),
+        ({"method": {"contrast_weight": 0, "reconstruction_weight": 0}}, "config.no_loss"),
+        ({"optim": {"epochs": 3, "minutes": 2}}, "config.length"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_sentence(user: dict[str, Any], code: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(user)
+    assert caught.value.code == code
+
+
+def test_minutes_of_the_user_take_the_presets_epochs_away() -> None:
+    config = build({"preset": "paper-2022", "optim": {"minutes": 5}})
+    assert (config.optim.minutes, config.optim.epochs) == (5, "auto")

@@ -173,12 +173,14 @@ def test_few_shot_takes_all_images_of_a_class_that_has_fewer() -> None:
     assert max(draws) - min(draws) < 0.02  # Only the order of the rows differs.
 
 
-def test_the_binomial_interval_is_that_of_the_normal_approximation() -> None:
-    correct = np.array([True] * 30 + [False] * 70)
-    low, high = stats.norm.interval(0.95, loc=0.3, scale=math.sqrt(0.3 * 0.7 / 100))
+@pytest.mark.parametrize("right", [0, 30, 100])
+def test_the_binomial_interval_is_wilsons(right: int) -> None:
+    correct = np.array([True] * right + [False] * (100 - right))
+    wilson = stats.binomtest(right, 100).proportion_ci(0.95, method="wilson")
     found = binomial_score(correct)
-    assert found.accuracy == pytest.approx(0.3)
-    assert found.interval == pytest.approx((high - low) / 2, rel=1e-4)
+    assert found.accuracy == pytest.approx(right / 100)
+    assert found.interval == pytest.approx((wilson.high - wilson.low) / 2, rel=1e-3)
+    assert found.interval > 0
 
 
 def test_the_interval_over_draws_is_students() -> None:

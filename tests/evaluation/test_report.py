@@ -76,7 +76,7 @@ def test_every_row_has_every_column_and_paired_gains(report: Report) -> None:
 def test_the_raw_pixels_figure_is_knn_on_centred_unit_pixels(
     report: Report, run: Path, few: tuple[Path, Path]
 ) -> None:
-    train, test, classes = load_labelled(runs.Run(run), [str(few[0])], [str(few[1])], None)
+    train, test, classes, _ = load_labelled(runs.Run(run), [str(few[0])], [str(few[1])], None)
     rows = centred_units(raw_pixels(train.views), raw_pixels(test.views))
     answers = knn_predict(rows[0], train.labels, rows[1], classes=len(classes))
     expected = float(np.mean(answers == test.labels))
@@ -85,7 +85,7 @@ def test_the_raw_pixels_figure_is_knn_on_centred_unit_pixels(
 
 
 def test_the_text_is_a_table_whose_columns_stand_under_each_other(report: Report) -> None:
-    head, rule, *rows, foot = report.to_text().splitlines()
+    head, rule, *rows, foot, legend = report.to_text().splitlines()
     assert len(rows) == 4
     assert {len(line) for line in (head, rule, *rows)} == {len(head)}
     assert set(rule) == {"─"}
@@ -94,6 +94,7 @@ def test_the_text_is_a_table_whose_columns_stand_under_each_other(report: Report
         end = head.index(column) + len(column)
         assert all(row[end - 1].isdigit() and row[end : end + 1] in ("", " ") for row in rows)
     assert f"{report.test_images} test images" in foot
+    assert "95 %" in legend
 
 
 def test_the_report_is_json_and_is_kept_in_the_run(report: Report, run: Path) -> None:
@@ -140,3 +141,21 @@ def test_what_cannot_be_measured_is_a_sentence(
         measured(run, *folders)
     assert caught.value.code == code
     assert caught.value.hint
+
+
+def test_test_images_that_are_training_images_are_left_out_and_counted(
+    run: Path, few: tuple[Path, Path], tmp_path: Path
+) -> None:
+    both = tmp_path / "both"
+    shutil.copytree(few[1], both)
+    leaked = sorted(few[0].rglob("*.png"))[:3]
+    for number, path in enumerate(leaked):
+        shutil.copy(path, both / path.parent.name / f"leaked-{number}.png")
+    (both / "unheard_of").mkdir()
+    shutil.copy(leaked[0], both / "unheard_of" / "x.png")
+    report = api.evaluate(run, train=[str(few[0])], test=[str(both)], knn_only=True)
+    assert report.test_images == len(list(few[1].rglob("*.png")))
+    assert (report.left_out.in_train, report.left_out.no_class) == (3, 1)
+    assert "3 test images that are training images too" in report.to_text()
+    with pytest.raises(DataError, match="no image of a class"):
+        api.evaluate(run, train=[str(few[0])], test=[str(few[0])], knn_only=True)

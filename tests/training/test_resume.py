@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,16 @@ import pytest
 import torch
 
 from sit_engine import api, runs
-from sit_engine.events import CheckpointWritten, Event, RunFinished, RunResumed, StepReported
+from sit_engine.errors import CheckpointError, ConfigError, DiskError, RunError
+from sit_engine.events import (
+    CheckpointWritten,
+    Event,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepReported,
+    Warned,
+)
 from sit_engine.runs import Run
 from sit_engine.training import checkpoint
 from sit_engine.wishes import Command, Wish
@@ -185,3 +195,73 @@ def test_more_epochs_are_a_change_that_the_manifest_keeps(
     assert manifest["total_steps"] == 25
     written = [event for event in events if isinstance(event, CheckpointWritten)]
     assert written[-1].step == 25
+
+
+def test_a_run_without_any_checkpoint_begins_again_with_its_frozen_settings(
+    whole: Path, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    pretrain(sample[0], out, make_control=stop_at(3))
+    shutil.rmtree(out / "checkpoints")
+    (out / "checkpoints").mkdir()
+    events: list[Event] = []
+    assert api.resume(out, emit=events.append).outcome == "completed"
+    assert [event.leg for event in events if isinstance(event, RunStarted)] == [1]
+    assert_identical(whole, out)
+
+
+def test_more_epochs_are_remembered_though_no_step_was_made(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    pretrain(sample[0], out)
+    assert api.resume(out, emit=print, make_control=stop_at(0), epochs=5).outcome == "stopped"
+    assert api.resume(out, emit=print).step == 25
+
+
+@pytest.mark.parametrize("epochs", [3.0, 0.0, float("nan"), float("inf")])
+def test_epochs_that_make_no_sense_are_a_sentence(whole: Path, epochs: float) -> None:
+    with pytest.raises(ConfigError, match="epochs"):
+        api.resume(whole, emit=lambda _: None, epochs=epochs)
+
+
+def test_a_resumed_leg_that_fails_tells_its_step(sample: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    pretrain(sample[0], out, make_control=stop_at(7))
+    (out / "previews").rename(out / "moved")
+    (out / "previews").write_text("in the way")
+    with pytest.raises(DiskError):
+        api.resume(out, emit=lambda _: None)
+    finished = [e for e, _ in runs.read_events(Run(out)) if isinstance(e, RunFinished)]
+    assert (finished[-1].outcome, finished[-1].step) == ("failed", 20)
+
+
+def test_a_checkpoint_of_another_run_is_a_sentence(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out, other = tmp_path / "run", tmp_path / "other"
+    pretrain(sample[0], out, make_control=stop_at(2))
+    config = tiny_config(sample[0], model={"width": 16})
+    api.pretrain(config, other, emit=print, make_control=stop_at(3))
+    shutil.copytree(other / "checkpoints" / "step-00000003", out / "checkpoints" / "step-00000003")
+    with pytest.raises(CheckpointError, match="does not fit the settings"):
+        api.resume(out, emit=print)
+
+
+def test_a_changed_image_is_told(sample: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "run"
+    shutil.copytree(sample[0], folder)
+    pretrain(folder, out, make_control=stop_at(2))
+    name = Run(out).split()["train"][0].partition(":")[2]
+    other = Run(out).split()["train"][-1].partition(":")[2]
+    shutil.copy(folder / other, folder / name)
+    events: list[Event] = []
+    api.resume(out, emit=events.append)
+    assert "data.changed" in [event.code for event in events if isinstance(event, Warned)]
+
+
+def test_a_run_inside_its_images_is_refused(sample: tuple[Path, Path]) -> None:
+    before = sorted(sample[0].rglob("*"))
+    with pytest.raises(RunError, match="inside the folder of images"):
+        api.pretrain(tiny_config(sample[0]), sample[0] / "run", emit=print)
+    assert sorted(sample[0].rglob("*")) == before

@@ -45,7 +45,7 @@ class SitOptions(MethodOptions):
         256, "Head output", "Length of the vector that is contrasted.", ge=2, le=65_536
     )
     features: Literal["teacher", "student"] = setting(
-        "teacher",
+        "student",
         "Features from",
         "Which network gives the features that are measured and exported.",
     )
