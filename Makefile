@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup demo test test-long check format package clean
 
 help:
-	@echo "make demo       the whole job on the built-in sample, about 4 minutes (into demo/)"
+	@echo "make demo       the whole job on the built-in sample, in minutes (into demo/)"
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
 	@echo "make check      lint, types and import rules only"

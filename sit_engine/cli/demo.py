@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sit_engine.api import Exported
     from sit_engine.evaluation.report import Report
 
-MINUTES = 2.5
+MINUTES = 2.0
 MARK = ".sit-demo"
 
 
