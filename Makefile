@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { echo "Cannot make $(VENV); on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV); the first time takes minutes (torch is large)…"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]' \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[studio,test]' \
 		|| { echo "The installation failed. Without a network it cannot fetch its packages: connect and try again."; exit 1; }
 	@touch $@
 

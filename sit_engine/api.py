@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sit_engine import runs
+from sit_engine.config.facts import DataFacts
 from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.data.scan import scan as list_images
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.events import Event, Warned
 
 if TYPE_CHECKING:
+    from sit_engine.config.resolve import Resolved
+    from sit_engine.data.full_scan import ScanResult
     from sit_engine.evaluation.report import Report
+    from sit_engine.inspection.corruption import Shown
     from sit_engine.training.control import Control
+    from sit_engine.training.dry_run import DryRun
     from sit_engine.training.loop import RunResult
 
 Emit = Callable[[Event], None]
@@ -35,25 +39,28 @@ MakeControl = Callable[[runs.Run], "Control"]
 def scan(
     folders: Sequence[str],
     *,
-    labels: Literal["folders", "none"] = "folders",
+    labels: Literal["folders", "csv", "none"] = "folders",
+    labels_file: str | None = None,
+    test: Sequence[str] = (),
     on_progress: Progress | None = None,
-) -> ImageIndex:
-    """List, read and fully decode every file; gives what is usable, and every problem."""
-    from sit_engine.config.facts import DeviceFacts
-    from sit_engine.config.resolve import resolve
-    from sit_engine.data.cache import PixelCache, cache_side
-    from sit_engine.data.facts import facts_of
+    cancel: Callable[[], bool] | None = None,
+    on_listed: Callable[[ImageIndex], None] | None = None,
+) -> ScanResult:
+    """List, read and fully decode every file; gives what is usable, and every problem.
 
-    index = list_images(folders, labels=labels, on_progress=on_progress)
-    if not index.paths:
-        return index
-    # Decoded at the size a run on a CPU would choose, so that its cache is warm already.
-    model = resolve(RunConfig(), facts_of(index), DeviceFacts()).config.model
-    side = cache_side(no_auto(model.image_size), index)
-    budget_bytes = int(RunConfig().data.cache_gb * 1e9)
-    return PixelCache().fill(index, side=side, on_progress=on_progress, budget_bytes=budget_bytes)[
-        0
-    ]
+    `on_listed` gets what the headers alone say; `test` folders are searched for training images.
+    """
+    from sit_engine.data.full_scan import full_scan
+
+    return full_scan(
+        folders,
+        labels=labels,
+        labels_file=labels_file,
+        test=test,
+        on_progress=on_progress,
+        cancel=cancel,
+        on_listed=on_listed,
+    )
 
 
 def pretrain(
@@ -141,6 +148,28 @@ def evaluate(
 
     `knn_only` leaves the linear probe and few-shot out, which take longer.
     """
+    return evaluate_to_file(
+        path,
+        train=train,
+        test=test,
+        step=step,
+        network=network,
+        knn_only=knn_only,
+        on_progress=on_progress,
+    )[0]
+
+
+def evaluate_to_file(
+    path: Path,
+    *,
+    train: Sequence[str],
+    test: Sequence[str],
+    step: int | None = None,
+    network: str | None = None,
+    knn_only: bool = False,
+    on_progress: Progress | None = None,
+) -> tuple[Report, Path]:
+    """As `evaluate`; gives the file too."""
     import json
 
     from sit_engine.evaluation.report import evaluate as measure
@@ -168,10 +197,11 @@ def evaluate(
     text = json.dumps(report.to_json() | {"train": list(train), "test": list(test)}, indent=1)
     name = f"step-{loaded.step:08d}-{time.strftime('%Y%m%d-%H%M%S')}.json"
     try:
-        runs.write_aside(run.folder("evaluations") / name, text)
+        file = run.folder("evaluations") / name
+        runs.write_aside(file, text)
     except OSError as error:
         raise runs.disk_error(error, run.path) from None
-    return report
+    return report, file
 
 
 def inspect(path: Path, *, images: Sequence[str], out: Path, step: int | None = None) -> list[Path]:
@@ -258,6 +288,65 @@ def export(
     return exported
 
 
+def show_corruption(
+    images: Sequence[str],
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    facts: DataFacts | None = None,
+    image_size: int | None = None,
+    patch_size: int | None = None,
+) -> Shown:
+    """What the model would see of `images` with a user's settings; no network is built."""
+    from sit_engine.inspection.corruption import show
+
+    return show(
+        images, settings, seed=seed, facts=facts, image_size=image_size, patch_size=patch_size
+    )
+
+
+def dry_run(
+    config: RunConfig, *, on_progress: Progress, cancel: Callable[[], bool] | None = None
+) -> DryRun:
+    """Measure for some seconds what a run with this config would take."""
+    from sit_engine.training.dry_run import dry_run as measure
+
+    return measure(_with_absolute_folders(config), on_progress, cancel=cancel)
+
+
+def resolve(config: RunConfig, facts: DataFacts, *, images_per_s: float | None = None) -> Resolved:
+    """Every "auto" of `config` for such images on this machine's device."""
+    from sit_engine.config.resolve import resolve as fill
+    from sit_engine.training.device import probe_once
+
+    return fill(config, facts, replace(probe_once(config.compute), images_per_s=images_per_s))
+
+
+def describe_device(compute: ComputeOptions) -> dict[str, Any]:
+    """Facts about the device, in plain values."""
+    import torch
+
+    from sit_engine.export.formats import can_torchscript
+    from sit_engine.training.device import probe_once, why_no_gpu
+
+    return {
+        "facts": asdict(probe_once(compute)),
+        "torch": torch.__version__,
+        "why_no_gpu": why_no_gpu(),
+        "torchscript": can_torchscript(),
+    }
+
+
+def cache(*, clear: bool = False) -> dict[str, Any]:
+    """Where decoded pixels are kept and what they take, after removing them where asked."""
+    from sit_engine.data.cache import PixelCache
+
+    kept = PixelCache(wait_s=1.0)
+    if clear:
+        kept.clear()
+    return {"path": str(kept.root), "bytes": kept.size_bytes(), "free_bytes": kept.free_bytes()}
+
+
 @contextmanager
 def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
     """Events go into the run folder and to the caller."""
@@ -277,11 +366,16 @@ def _with_absolute_folders(config: RunConfig) -> RunConfig:
     """The folders as they must stand in the run, which is read from other places later."""
     if not config.data.folders:
         raise DataError("data.no_folder", "No folder of images was given.", "Name one or more.")
-    folders = tuple(
-        escape_name(str(Path(unescape_name(folder)).expanduser().absolute()))
-        for folder in config.data.folders
-    )
-    return config.model_copy(update={"data": config.data.model_copy(update={"folders": folders})})
+    data, file = config.data, config.data.labels_file
+    update = {
+        "folders": tuple(_absolute(folder) for folder in data.folders),
+        "labels_file": None if file is None else _absolute(file),
+    }
+    return config.model_copy(update={"data": data.model_copy(update=update)})
+
+
+def _absolute(name: str) -> str:
+    return escape_name(str(Path(unescape_name(name)).expanduser().absolute()))
 
 
 def _check_outside(out: Path, folders: Sequence[str]) -> None:

@@ -82,6 +82,8 @@ class HealthMeasured(Event):
     mask_share: float
     state: Literal["learning", "collapsed", "not learning", "unknown"]
     sentence: str
+    code: str = ""
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ class CommandAnswered(Event):
 
     command: str
     answer: str
+    code: str = ""
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ class RunFinished(Event):
     code: str = ""
     message: str = ""
     hint: str = ""
+    values: dict[str, str] = field(default_factory=dict)
 
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}

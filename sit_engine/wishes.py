@@ -12,9 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from sit_engine.errors import RunError
+from sit_engine.events import CommandAnswered
 from sit_engine.runs import Run, disk_error, read_json, summarise, write_aside
 
 Command = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
+
+DONE = "command.done"
+ANSWERS = {
+    "command.done": "done",
+    "command.refused_leg": "refused: leg {leg} has ended",
+    "command.refused_epoch": "refused: the run is at epoch {epoch} already",
+}
 
 
 @dataclass(frozen=True)
@@ -37,14 +45,23 @@ def send(run: Run, command: Command, **values: float) -> None:
             path=run.path,
             status=summary.status,
         )
-    name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
     # The last leg has ended and the lock is held: the next leg is about to begin.
-    leg = summary.leg + (summary.outcome is not None)
+    drop(run, command, summary.leg + (summary.outcome is not None), **values)
+
+
+def drop(run: Run, command: Command, leg: int, **values: float) -> None:
+    """As `send`, for a caller who knows the leg that runs; no event is read."""
+    name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
     record = {"command": command, "leg": leg, "values": values}
     try:
         write_aside(run.control / name, json.dumps(record))
     except OSError as error:
         raise disk_error(error, run.control) from None
+
+
+def answer_to(command: str, code: str = DONE, **values: str) -> CommandAnswered:
+    """What the trainer says to a command."""
+    return CommandAnswered(command, ANSWERS[code].format(**values), code, values)
 
 
 def take_wishes(run: Run) -> list[Wish]:

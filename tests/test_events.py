@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sit_engine.events import KINDS, Event, RunFinished, StepReported, from_line, to_line
+from sit_engine.events import (
+    KINDS,
+    CommandAnswered,
+    Event,
+    RunFinished,
+    StepReported,
+    from_line,
+    to_line,
+)
 
 TEXT = st.text(max_size=20)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -73,3 +81,12 @@ def test_a_torn_or_foreign_line_is_passed_over(line: str) -> None:
 def test_a_field_from_a_later_version_is_passed_over() -> None:
     line = to_line(RunFinished("completed", 3, 0), time=1).replace("{", '{"more": 1, ', 1)
     assert from_line(line) == (RunFinished("completed", 3, 0), 1)
+
+
+def test_a_line_of_an_earlier_version_still_reads() -> None:
+    line = '{"event": "CommandAnswered", "time": 1, "command": "stop", "answer": "done"}'
+    assert from_line(line) == (CommandAnswered("stop", "done", "", {}), 1)
+    line = (
+        '{"event": "RunFinished", "time": 1, "outcome": "failed", "step": 3, "leg": 0, "code": "x"}'
+    )
+    assert from_line(line) == (RunFinished("failed", 3, 0, "x"), 1)

@@ -14,7 +14,7 @@ from sit_engine import runs
 from sit_engine.config.build import build
 from sit_engine.errors import DiskError, RunError
 from sit_engine.events import CheckpointWritten, RunFinished, RunResumed, RunStarted, to_line
-from sit_engine.wishes import send, take_wishes
+from sit_engine.wishes import drop, send, take_wishes
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 
@@ -131,6 +131,8 @@ def test_commands_are_consumed_once_in_order_and_name_their_leg(run: runs.Run) -
         assert [(wish.command, wish.leg) for wish in wishes] == [("checkpoint", 0), ("extend", 0)]
         assert wishes[1].values == {"epochs": 7.0}
         assert take_wishes(run) == []
+        drop(run, "stop", 3)
+        assert [(wish.command, wish.leg) for wish in take_wishes(run)] == [("stop", 3)]
         assert (run.control / "note.txt").exists()
 
 

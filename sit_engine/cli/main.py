@@ -44,6 +44,7 @@ VERBS = {
     "inspect": Verb("inspect", "write reconstructions and attention maps as pictures and arrays"),
     "export": Verb("export", "write a file that runs without this program"),
     "runs": Verb("runs", "list the runs in a folder"),
+    "serve": Verb("serve", "answer questions of the window, one JSON line each"),
     "config": Verb("config", "print a config file with every setting"),
     "doctor": Verb("doctor", "check this machine, or one run"),
 }
@@ -96,11 +97,11 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the one boundary of this process
-        _tell(_own_fault(error), as_json=chosen.json)
+        _tell(own_fault(error), as_json=chosen.json)
         return 1
 
 
-def _own_fault(error: Exception) -> SitError:
+def own_fault(error: Exception) -> SitError:
     """A bug of ours: a sentence, and the details in a file that can be sent to us."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="sit-engine-", suffix=".log", delete=False, encoding="utf-8"
@@ -115,10 +116,19 @@ def _own_fault(error: Exception) -> SitError:
     )
 
 
+def record_of(error: SitError) -> dict[str, object]:
+    """An error as JSON: the sentences, and what another language fills its own with."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "values": error.values,
+    }
+
+
 def _tell(error: SitError, *, as_json: bool) -> None:
     if as_json:
-        record = {"code": error.code, "message": error.message, "hint": error.hint}
-        print(json.dumps({"error": record}))
+        print(json.dumps({"error": record_of(error)}))
     else:
         print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
 

@@ -33,6 +33,8 @@ def run(chosen: argparse.Namespace) -> int:
 
     # Escaped, since a TOML file cannot hold a folder's name that is not UTF-8.
     folders = [escape_name(str(Path(folder).expanduser().absolute())) for folder in chosen.folders]
+    if file := getattr(chosen, "data.labels_file"):
+        setattr(chosen, "data.labels_file", escape_name(file))
     config = config_from(chosen, folders)
     out = (
         (chosen.out or _default_out(config.data.folders, config.method.name))

@@ -5,50 +5,82 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from sit_engine.cli.screen import Screen
+from sit_engine.data.label_file import UNMATCHED_ROWS
+from sit_engine.data.names import display_name
 
 MOST_SHOWN = 20
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """FOLDER… and --labels."""
+    """FOLDER…, --labels, --labels-file and --test."""
     parser.add_argument(
         "folders", nargs="+", metavar="FOLDER", help="folders of images, with sub-folders"
     )
     parser.add_argument(
         "--labels",
-        choices=["folders", "none"],
-        default="folders",
-        help="where labels come from: first-level sub-folders (default), or none",
+        choices=["folders", "csv", "none"],
+        help="where labels come from: first-level sub-folders (default), a CSV file, or none",
+    )
+    parser.add_argument(
+        "--labels-file", metavar="FILE", help="CSV file with the columns path and label"
+    )
+    parser.add_argument(
+        "--test",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="test images: those that are training images too, byte by byte, are named",
     )
 
 
 def run(chosen: argparse.Namespace) -> int:
     """List, read and fully decode every file."""
     from sit_engine import api
-    from sit_engine.data.scan import display_name
 
     screen = Screen(as_json=chosen.json)
-    folders = [str(Path(folder).expanduser().absolute()) for folder in chosen.folders]
-    index = api.scan(folders, labels=chosen.labels, on_progress=screen.progress)
+    folders, test = (
+        [str(Path(folder).expanduser().absolute()) for folder in names]
+        for names in (chosen.folders, chosen.test)
+    )
+    found = api.scan(
+        folders,
+        labels=chosen.labels or ("csv" if chosen.labels_file else "folders"),
+        labels_file=chosen.labels_file and str(Path(chosen.labels_file).expanduser()),
+        test=test,
+        on_progress=screen.progress,
+    ).to_json()
     screen.clear()
-    found = index.to_json()
     if chosen.json:
         print(json.dumps(found))
         return 0
+    _print(found)
+    if chosen.test:
+        print(f"Test images that are training images too: {len(found['leaks']):,}")
+        _print_some([f"{display_name(one)} is {display_name(two)}" for one, two in found["leaks"]])
+    return 0
+
+
+def _print(found: dict[str, Any]) -> None:
     print(f"{found['images']:,} files: {found['usable']:,} usable, {len(found['problems']):,} not")
     if found["classes"]:
         print(
             "Classes: " + ", ".join(f"{display_name(n)} {c:,}" for n, c in found["classes"].items())
         )
+    if rows := found["notes"].get(UNMATCHED_ROWS):
+        print(f"Rows of the label file that name no image: {rows:,}")
     if found["usable"]:
         width, height = found["sizes"]["width"], found["sizes"]["height"]
         print(f"Median size: {width['median']} × {height['median']} px")
     if found["duplicates"]:
         print(f"Exact duplicates: {len(found['duplicates']):,} groups")
-    for problem in found["problems"][:MOST_SHOWN]:
-        print(f"  {display_name(problem['path'])}: {problem['reason']}")
-    if len(found["problems"]) > MOST_SHOWN:
-        print(f"  … and {len(found['problems']) - MOST_SHOWN:,} more; --json lists them all")
-    return 0
+    _print_some([f"{display_name(item['path'])}: {item['reason']}" for item in found["problems"]])
+
+
+def _print_some(lines: list[str]) -> None:
+    for line in lines[:MOST_SHOWN]:
+        print(f"  {line}")
+    if len(lines) > MOST_SHOWN:
+        print(f"  … and {len(lines) - MOST_SHOWN:,} more; --json lists them all")

@@ -123,9 +123,20 @@ def _shown(values: Mapping[str, Any], path: str) -> str:
     return repr(here)
 
 
+def check_labels(labels: str, labels_file: object) -> None:
+    """Labels from a CSV need the file's name; asked by scan too, which knows no config."""
+    if labels == "csv" and not labels_file:
+        raise ConfigError(
+            "config.labels_file",
+            "Labels are to come from a CSV file, but no file is named.",
+            "Set data.labels_file to a CSV file with the columns path and label.",
+        )
+
+
 def check_together(config: RunConfig, *, is_resolved: bool = False) -> None:
     """Rules that need two settings at once; "auto" values are chosen to satisfy them."""
     model, optim = config.model, config.optim
+    check_labels(config.data.labels, config.data.labels_file)
     if optim.minutes is not None and isinstance(optim.epochs, float) and not is_resolved:
         raise ConfigError(
             "config.length",

@@ -35,6 +35,25 @@ def read_values(path: Path) -> dict[str, Any]:
         ) from None
 
 
+def read_chosen(path: Path) -> dict[str, Any]:
+    """What the user of a run chose: its settings without those that were "auto" then.
+
+    A resolved "auto" is known by the reason behind it, which `to_toml` writes.
+    """
+    values = read_values(path)
+    group: list[str] = []
+    for line in path.read_text("utf-8").splitlines():
+        if line.startswith("["):
+            group = line.strip("[]").split(".")
+        name, is_setting, rest = line.partition(" = ")
+        if is_setting and "  # " in rest and not rest.startswith(("[", '"')):
+            here: Any = values
+            for part in group:
+                here = here[part]
+            here.pop(name, None)
+    return values
+
+
 def read(path: Path) -> RunConfig:
     """A checked config from a file."""
     return build(read_values(path))

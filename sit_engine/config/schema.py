@@ -27,6 +27,16 @@ class Setting:
     allowed: str
     is_list: bool
     takes_none: bool
+    choices: tuple[str, ...]
+    """Words it may be, "auto" among them."""
+    is_number: bool
+    low: float | None
+    high: float | None
+
+    @property
+    def takes_auto(self) -> bool:
+        """Whether it can be left to be worked out."""
+        return "auto" in self.choices
 
 
 def settings(method: str = "sit") -> list[Setting]:
@@ -47,6 +57,9 @@ def _walk(model: type[Options], prefix: str, method: str) -> Iterator[Setting]:
 
 def _leaf(path: str, info: FieldInfo) -> Setting:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    kinds, choices = _kinds(info.annotation)
+    bounds = extra.get("bounds")
+    known: dict[str, Any] = bounds if isinstance(bounds, dict) else {}
     return Setting(
         path=path,
         title=info.title or path,
@@ -55,7 +68,11 @@ def _leaf(path: str, info: FieldInfo) -> Setting:
         default=info.default,
         allowed=_allowed(info),
         is_list=typing.get_origin(info.annotation) is tuple,
-        takes_none="NoneType" in _kinds(info.annotation)[0],
+        takes_none="NoneType" in kinds,
+        choices=tuple(choices),
+        is_number=bool(kinds & {"int", "float"}),
+        low=known.get("ge", known.get("gt")),
+        high=known.get("le", known.get("lt")),
     )
 
 

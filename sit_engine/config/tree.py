@@ -16,11 +16,17 @@ class DataOptions(Options):
     folders: tuple[str, ...] = setting(
         (), "Folders", "Folders of images, searched with all sub-folders."
     )
-    labels: Literal["folders", "none"] = setting(
+    labels: Literal["folders", "csv", "none"] = setting(
         "folders",
         "Labels",
-        "Where labels come from: the first level of sub-folders, or none. "
+        "Where labels come from: the first level of sub-folders, a CSV file, or none. "
         "Pretraining never uses them; they only let k-NN say whether it works.",
+    )
+    labels_file: str | None = setting(
+        None,
+        "Label file",
+        "CSV file with the columns path and label; paths are whole, or relative to the file's "
+        "folder or to a folder of images.",
     )
     watch_share: float | Auto = setting(
         "auto",

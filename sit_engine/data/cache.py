@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, DecodePool
 from sit_engine.data.index import ImageIndex, Problem, ValueRange
 from sit_engine.data.journal import FileLock, Record
+from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.rows import RowBook
 from sit_engine.data.scan import OnProgress, Progress
 from sit_engine.data.value_range import folder_range
@@ -52,6 +54,8 @@ class PixelStore:
     """Width / height of the originals."""
     value_range: ValueRange | None
     """What became 0 and 255 in deep images; None: their types' full ranges, or no deep image."""
+    sha256: tuple[bytes, ...] = ()
+    """Of each image's whole file."""
 
     def __len__(self) -> int:
         return len(self.row_of)
@@ -70,6 +74,28 @@ class PixelCache:
         )
         self.root = Path(chosen) / "pixels"
         self.wait_s = wait_s
+
+    def size_bytes(self) -> int:
+        """What it takes on the disk now."""
+        with _disk_errors(self.root):
+            return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+    def free_bytes(self) -> int:
+        """What the disk that it is on has free."""
+        nearest = next(path for path in (self.root, *self.root.parents) if path.exists())
+        return shutil.disk_usage(nearest).free
+
+    def clear(self) -> None:
+        """Remove all decoded pixels; who has them mapped keeps them, who fills them is let finish."""
+        with _disk_errors(self.root):
+            for folder in sorted(self.root.glob("side-*")):
+                with self._locked(folder / "lock", None, None):
+                    # The line goes before its pixels.
+                    (folder / "rows.jsonl").unlink(missing_ok=True)
+                    (folder / "pixels.bin").unlink(missing_ok=True)
+            if self.root.is_dir():
+                with self._locked(self.root / "ranges.lock", None, None):
+                    (self.root / "ranges.jsonl").unlink(missing_ok=True)
 
     def fill(
         self,
@@ -92,11 +118,14 @@ class PixelCache:
             chosen = self._choose_range(index, value_range, on_progress, cancel, workers)
             book = RowBook(folder, side)
             records = book.find(index, chosen)
+            # Mapped at once, or under the lock: from then on nobody can take the pixels away.
+            pixels = book.open_pixels()
             if None in records:
                 with self._locked(folder / "lock", on_progress, cancel):
                     job = _Filling(index, book, chosen, on_progress, cancel, workers)
                     records = job.run(budget_bytes)
-            return _result(index, book, [record for record in records if record], chosen)
+                    pixels = book.open_pixels()
+            return _result(index, pixels, [record for record in records if record], chosen)
 
     def _choose_range(
         self,
@@ -216,7 +245,10 @@ class _Filling:
 
 
 def _result(
-    index: ImageIndex, book: RowBook, records: list[Record], value_range: ValueRange | None
+    index: ImageIndex,
+    pixels: NDArray[np.uint8],
+    records: list[Record],
+    value_range: ValueRange | None,
 ) -> tuple[ImageIndex, PixelStore]:
     problems = {
         i: Problem(index.name(i), record["problem"], record["code"])
@@ -227,13 +259,16 @@ def _result(
     sizes = np.array([(found["width"], found["height"]) for found in usable], dtype=np.int32)
     left = replace(index.without(problems), sizes=sizes.reshape(-1, 2))
     store = PixelStore(
-        side=book.side,
-        pixels=book.open_pixels(),
+        side=pixels.shape[1],
+        pixels=pixels,
         row_of=np.array([found["row"] for found in usable], dtype=np.int64),
         aspect=(left.sizes[:, 0] / left.sizes[:, 1]).astype(np.float32),
         value_range=value_range,
+        sha256=tuple(bytes.fromhex(found["sha256"]) for found in usable),
     )
     notes = Counter(note for found in usable for note in found["notes"])
+    # The decode knows the images' own notes; this one is about the label file.
+    notes.update({text: count for text, count in index.notes if text == UNMATCHED_ROWS})
     left = replace(left, notes=tuple(sorted(notes.items())))
     return replace(left, duplicates=_duplicates(left, usable)), store
 

@@ -6,6 +6,7 @@ order. Hostile files may crash, hang or print; then only this process is lost.
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import json
@@ -17,7 +18,7 @@ from typing import IO, Any
 
 from sit_engine.data.deep import is_deep, value_ranks
 from sit_engine.data.opening import UnreadableError, opened
-from sit_engine.data.pixels import PARTLY, read_header, squash
+from sit_engine.data.pixels import PARTLY, read_header, squash, thumbnail
 
 READY = b'{"ready": true}\n'
 Answer = dict[str, Any]
@@ -56,6 +57,8 @@ def answer(job: dict[str, Any]) -> Answer:
                     return _header(image)
                 case "range":
                     return {"ranks": value_ranks(image) if is_deep(image) else []}
+                case "thumbnail":
+                    return _thumbnail(image, job["side"])
                 case _:
                     return _decode(job, image, file)
     except UnreadableError as problem:
@@ -77,6 +80,12 @@ def _header(image: Any) -> Answer:
         "depth": "deep" if header.deep else "8bit",
         "notes": list(header.notes),
     }
+
+
+def _thumbnail(image: Any, side: int) -> Answer:
+    small = thumbnail(image, side)
+    rgb = base64.b64encode(small.tobytes()).decode("ascii")
+    return {"width": small.width, "height": small.height, "rgb": rgb}
 
 
 def _decode(job: dict[str, Any], image: Any, file: IO[bytes]) -> Answer:

@@ -102,3 +102,12 @@ def value_ranks(image: Image.Image, most_values: int = 65_536) -> list[float]:
     if flat.size > RANKS:
         flat = flat[((np.arange(RANKS) + 0.5) * flat.size / RANKS).astype(np.int64)]
     return [float(f"{value:.7g}") for value in flat]
+
+
+def own_range(image: Image.Image) -> ValueRange | None:
+    """The 0.1 and 99.9 percentiles of one deep image; None if it has no finite value."""
+    ranks = value_ranks(image)
+    if not ranks:
+        return None
+    low, high = np.percentile(ranks, [0.1, 99.9])
+    return float(low), float(high)

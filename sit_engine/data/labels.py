@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-LabelRule = Literal["folders", "none"]
+LabelRule = Literal["folders", "csv", "none"]
 UNLABELLED = -1
 
 
@@ -18,14 +18,11 @@ def class_of(path: str) -> str | None:
     return first if slash else None
 
 
-def label_images(
-    paths: Sequence[str], rule: LabelRule
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """A class number per path (-1: no label) and the class names in their order.
+def number_classes(names: Sequence[str | None]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """A class number per name (-1: no label) and the class names in their order.
 
     Folders of the same name under several roots are one class; one image is enough for a class.
     """
-    names = [class_of(path) if rule == "folders" else None for path in paths]
     classes = tuple(sorted({name for name in names if name is not None}))
     number = {name: i for i, name in enumerate(classes)}
     labels = [UNLABELLED if name is None else number[name] for name in names]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sit_engine.data.deep import ValueRange, is_deep, raw_mode, scaled
+from sit_engine.data.deep import ValueRange, is_deep, own_range, raw_mode, scaled
 from sit_engine.data.names import display_name
 from sit_engine.data.opening import DAMAGE, UnreadableError, opened
 from sit_engine.errors import DataError
@@ -23,6 +23,7 @@ __all__ = [
     "decode_rgb",
     "read_header",
     "squash",
+    "thumbnail",
     "to_rgb",
     "turned",
 ]
@@ -150,3 +151,17 @@ def squash(image: Image.Image, side: int, value_range: ValueRange | None) -> tup
     small = pixels.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
     width, height = size if _orientation(image) < 5 else (size[1], size[0])
     return turned(small, image).convert("RGB").tobytes(), width, height
+
+
+def thumbnail(image: Image.Image, side: int) -> Image.Image:
+    """The upright picture as RGB, fitting in side × side, its shape kept and never enlarged.
+
+    Deep values are spread over the image's own range.
+    """
+    scale = min(1.0, side / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if image.format in ("JPEG", "MPO"):
+        image.draft(None, size)
+    pixels = to_rgb(image, own_range(image) if is_deep(image) else None)
+    small = pixels.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return turned(small, image).convert("RGB")

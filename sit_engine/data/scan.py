@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sit_engine.config.build import check_labels
 from sit_engine.data.decode_pool import Cancel, CancelledError, DecodePool
 from sit_engine.data.index import ImageIndex, Problem, sort_problems
-from sit_engine.data.labels import LabelRule, label_images
+from sit_engine.data.label_file import UNMATCHED_ROWS, labels_from
+from sit_engine.data.labels import LabelRule, class_of, number_classes
 from sit_engine.data.listing import FoundFile, Listing, list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
 from sit_engine.errors import DataError
@@ -70,6 +72,7 @@ def scan(
     folders: Sequence[str | Path],
     *,
     labels: LabelRule = "folders",
+    labels_file: str | Path | None = None,
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
     workers: int | None = None,
@@ -77,8 +80,10 @@ def scan(
     """List the folders with all sub-folders and read every file's header in child processes.
 
     Raises DataError for a folder that is missing, no folder, or unreadable. What is wrong with
-    single files stands in `problems`. Nothing in the folders is changed.
+    single files stands in `problems`. Nothing in the folders is changed. With the rule "csv" the
+    labels stand in `labels_file` (data.label_file).
     """
+    check_labels(labels, labels_file)
     counting = Progress(on_progress, "listing")
     listing = list_files(folders, on_count=counting.say, cancel=cancel)
     progress = Progress(on_progress, "headers", len(listing.files))
@@ -87,7 +92,7 @@ def scan(
         for number, found in pool.run(_header_jobs(listing), cancel=cancel):
             headers[number] = found
             progress.step()
-    return _index(listing, headers, labels)
+    return _index(listing, headers, labels, labels_file)
 
 
 def _header_jobs(listing: Listing) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -95,23 +100,32 @@ def _header_jobs(listing: Listing) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, {"job": "header", "path": f"{listing.roots[file.root]}/{file.path}"}
 
 
-def _index(listing: Listing, headers: list[dict[str, Any]], rule: LabelRule) -> ImageIndex:
+def _index(
+    listing: Listing,
+    headers: list[dict[str, Any]],
+    rule: LabelRule,
+    labels_file: str | Path | None,
+) -> ImageIndex:
     problems = list(listing.problems)
     usable: list[FoundFile] = []
     found: list[dict[str, Any]] = []
+    label_file = Path(labels_file).absolute() if labels_file and rule == "csv" else None
     for file, header in zip(listing.files, headers, strict=True):
+        if "problem" in header and Path(listing.roots[file.root], file.path) == label_file:
+            continue  # It may lie beside its images, and is none.
         if "problem" in header:
             problems.append(_problem(listing, file, header))
         else:
             usable.append(file)
             found.append(header)
-    paths = [file.path for file in usable]
-    labels, classes = label_images(paths, rule)
+    names, unmatched = _labels(listing, usable, rule, label_file)
     notes = Counter(note for header in found for note in header["notes"])
+    notes.update({UNMATCHED_ROWS: unmatched} if unmatched else {})
+    labels, classes = number_classes(names)
     sizes = [(header["width"], header["height"]) for header in found]
     return ImageIndex(
         roots=listing.roots,
-        paths=paths,
+        paths=[file.path for file in usable],
         root_of=np.array([file.root for file in usable], dtype=np.int32),
         sizes=np.array(sizes, dtype=np.int32).reshape(-1, 2),
         bytes=np.array([file.size for file in usable], dtype=np.int64),
@@ -124,6 +138,16 @@ def _index(listing: Listing, headers: list[dict[str, Any]], rule: LabelRule) -> 
         problems=sort_problems(problems),
         notes=tuple(sorted(notes.items())),
     )
+
+
+def _labels(
+    listing: Listing, usable: list[FoundFile], rule: LabelRule, label_file: Path | None
+) -> tuple[list[str | None], int]:
+    """A class name or None for each image, and how many rows of the label file name no image."""
+    if label_file is not None:
+        whole = [f"{listing.roots[file.root]}/{file.path}" for file in usable]
+        return labels_from(label_file, listing.roots, whole)
+    return [class_of(file.path) if rule == "folders" else None for file in usable], 0
 
 
 def _problem(listing: Listing, file: FoundFile, header: dict[str, Any]) -> Problem:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import torch
@@ -64,31 +64,49 @@ class KnnReading:
     interval: float
 
 
-def judge(
-    readings: Sequence[Figures], knn: KnnReading | None, share_of_run: float
-) -> tuple[State, str]:
-    """State and sentence from all readings so far (oldest first) and the newest k-NN."""
-    gain = knn.accuracy - knn.untrained if knn is not None else 0.0
-    if knn is not None and gain > knn.interval:
-        return "learning", (
-            f"It is learning: nearest neighbours are right for {knn.accuracy:.0%} of the watched "
-            f"images, {knn.untrained:.0%} before training."
-        )
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said: `code` names the sentence for translation, `values` fill it."""
+
+    state: State
+    code: str
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """In English."""
+        return SENTENCES[self.code].format(**self.values)
+
+
+SENTENCES = {
+    "health.not_started": "Training has not started yet.",
+    "health.early": "It is too early to tell.",
+    "health.learning": "It is learning: nearest neighbours are right for {accuracy} of the watched "
+    "images, {untrained} before training.",
+    "health.collapsed": "The features have collapsed: every image looks the same to the model. "
+    "Lower the learning rate.",
+    "health.unlabelled": "The features have not collapsed. Without labels it cannot be known "
+    "whether they fit your classes.",
+    "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
+    "the watched images, {untrained} before training (± {interval}). More epochs, more images or "
+    "a higher learning rate may help.",
+}
+NOT_STARTED = Verdict("unknown", "health.not_started")
+
+
+def judge(readings: Sequence[Figures], knn: KnnReading | None, share_of_run: float) -> Verdict:
+    """From all readings so far (oldest first) and the newest k-NN."""
+    if knn is not None and knn.accuracy - knn.untrained > knn.interval:
+        return Verdict("learning", "health.learning", _shares(knn))
     newest = readings[-READINGS_FOR_COLLAPSE:]
     if len(newest) == READINGS_FOR_COLLAPSE and all(reading.is_collapsed for reading in newest):
-        return "collapsed", (
-            "The features have collapsed: every image looks the same to the model. "
-            "Lower the learning rate."
-        )
+        return Verdict("collapsed", "health.collapsed")
     if knn is None:
-        return "unknown", (
-            "The features have not collapsed. Without labels it cannot be known whether they fit "
-            "your classes."
-        )
+        return Verdict("unknown", "health.unlabelled")
     if share_of_run >= SHARE_OF_RUN_TO_LEARN:
-        return "not learning", (
-            f"No gain can be seen yet: nearest neighbours are right for {knn.accuracy:.0%} of the "
-            f"watched images, {knn.untrained:.0%} before training (± {knn.interval:.0%}). More "
-            "epochs, more images or a higher learning rate may help."
-        )
-    return "unknown", "It is too early to tell."
+        return Verdict("not learning", "health.not_learning", _shares(knn))
+    return Verdict("unknown", "health.early")
+
+
+def _shares(knn: KnnReading) -> dict[str, str]:
+    return {name: f"{share:.0%}" for name, share in asdict(knn).items()}

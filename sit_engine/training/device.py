@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 
 import psutil
 import torch
@@ -87,6 +88,16 @@ def probe(compute: ComputeOptions) -> DeviceFacts:
         why_precision=why,
         why_no_gpu=why_no_gpu(),
     )
+
+
+def probe_once(compute: ComputeOptions) -> DeviceFacts:
+    """As `probe`, measured once in this process for the same settings."""
+    return _probe_once(compute.model_copy(update={"seed": 0}))
+
+
+@lru_cache
+def _probe_once(compute: ComputeOptions) -> DeviceFacts:
+    return probe(compute)
 
 
 def _usable_cores() -> int:

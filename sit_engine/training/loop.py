@@ -36,7 +36,7 @@ from sit_engine.training.monitor import Monitor, Watched
 from sit_engine.training.report import Window
 from sit_engine.training.schedules import cosine, falls_on
 from sit_engine.training.stepper import Stepper
-from sit_engine.wishes import Wish
+from sit_engine.wishes import DONE, Wish, answer_to
 
 MOST_SKIPPED_IN_A_ROW = 50
 STEPS_BEFORE_ESTIMATE = 30
@@ -112,7 +112,7 @@ def train(
 
 def _finish_failed(emit: Emit, trainer: Leg | None, leg: int, error: SitError) -> None:
     step = trainer.progress.step if trainer else 0
-    emit(RunFinished("failed", step, leg, error.code, error.message, error.hint))
+    emit(RunFinished("failed", step, leg, error.code, error.message, error.hint, error.values))
 
 
 class Leg:
@@ -151,13 +151,13 @@ class Leg:
             self._restore(path)
             self.progress.leg = leg
             self.emit(RunResumed(leg, self.progress.step, path.name, os.getpid()))
-            if epochs is not None and (answer := self._extend(epochs)) != "done":
+            if epochs is not None and (answer := self._extend(epochs)).code != DONE:
                 raise ConfigError(
                     "config.extend",
                     "The run cannot be trained to {epochs} epochs: {answer}.",
                     "Give --epochs with a larger number.",
                     epochs=f"{epochs:g}",
-                    answer=answer.removeprefix("refused: "),
+                    answer=answer.answer.removeprefix("refused: "),
                 )
         progress = self.progress
         self.first_step = progress.step
@@ -341,30 +341,31 @@ class Leg:
         endings: dict[str, Outcome] = {"stop": "stopped", "pause": "paused", "finish": "completed"}
         for wish in wishes:
             if wish.leg not in (-1, self.progress.leg):
-                self.emit(CommandAnswered(wish.command, f"refused: leg {wish.leg} has ended"))
+                self.emit(answer_to(wish.command, "command.refused_leg", leg=str(wish.leg)))
                 continue
+            answer = answer_to(wish.command)
             if wish.command in endings:
-                self.emit(CommandAnswered(wish.command, "done"))
+                self.emit(answer)
                 return endings[wish.command]
             paused_from_s = time.perf_counter()
-            answer = "done"
             if wish.command == "checkpoint":
                 self._save()
             elif wish.command == "preview":
                 self._look(reading=False, preview=True)
             elif wish.command == "extend":
                 answer = self._extend(wish.values.get("epochs", 0.0))
-            self.emit(CommandAnswered(wish.command, answer))
+            self.emit(answer)
             self.window.paused_s += time.perf_counter() - paused_from_s
         return None
 
-    def _extend(self, epochs: float) -> str:
+    def _extend(self, epochs: float) -> CommandAnswered:
         """Train to `epochs` in all; the schedules stretch from here on. Gives the answer."""
         progress = self.progress
         per_epoch = self.batches.steps_per_epoch
         total = round(epochs * per_epoch)
         if total <= progress.step:
-            return f"refused: the run is at epoch {progress.step / per_epoch:.4g} already"
+            epoch = f"{progress.step / per_epoch:.4g}"
+            return answer_to("extend", "command.refused_epoch", epoch=epoch)
         old = progress.total_steps / per_epoch
         progress.total_steps = total
         change = {
@@ -375,4 +376,4 @@ class Leg:
         # The change must outlive this process, so it goes into a checkpoint at once.
         self.saved_step = -1
         self._save()
-        return "done"
+        return answer_to("extend")

@@ -15,7 +15,7 @@ from torch import Tensor
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import binomial_score, knn_predict
 from sit_engine.events import Event, HealthMeasured, KnnMeasured, PreviewWritten
-from sit_engine.inspection.health import Figures, KnnReading, judge, measure
+from sit_engine.inspection.health import NOT_STARTED, Figures, KnnReading, judge, measure
 from sit_engine.inspection.pictures import (
     attend,
     reconstruct,
@@ -93,7 +93,9 @@ class Monitor:
         figures = measure(train_nD[:256])
         self.figures.append(figures)
         # Features before the first step say nothing about training.
-        state, sentence = judge(self.figures[1:], knn if step else None, step / max(1, total_steps))
+        verdict = NOT_STARTED
+        if step:
+            verdict = judge(self.figures[1:], knn, step / max(1, total_steps))
         events.append(
             HealthMeasured(
                 step=step,
@@ -103,8 +105,10 @@ class Monitor:
                 width=figures.width,
                 agreement=agreement,
                 mask_share=mask_share,
-                state=state if step else "unknown",
-                sentence=sentence if step else "Training has not started yet.",
+                state=verdict.state,
+                sentence=verdict.sentence,
+                code=verdict.code,
+                values=verdict.values,
             )
         )
         return events, is_best

@@ -12,11 +12,12 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.names import unescape_name
 from sit_engine.data.preprocess import load_views
-from sit_engine.data.scan import require_images, scan
+from sit_engine.data.scan import OnProgress, require_images, scan
 from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
 from sit_engine.events import Event, PhaseChanged, Warned
 from sit_engine.runs import Run, write_settings
@@ -33,7 +34,7 @@ Emit = Callable[[Event], None]
 
 def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, TrainingData]:
     """Scan, decode, resolve and freeze the settings of a run that was just created."""
-    listed = _list(config, emit)
+    listed = list_images(config, _teller(emit))
     emit(PhaseChanged("probing the device"))
     device = probe(config.compute)
     first = resolve(config, facts_of(listed), device).config
@@ -57,7 +58,9 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
     """The same data as when the run was started, found again by its frozen split."""
     record = run.split()
     wish = frozen_range(record) or config.data.value_range
-    index, store = _decode(_list(config, emit), config, wish, emit, side=record["cache_side"])
+    index, store = _decode(
+        list_images(config, _teller(emit)), config, wish, emit, side=record["cache_side"]
+    )
     split = from_record(index, record)
     if digest(store, split.train) != record["pixels"]:
         text = "The training images are not the ones that this run was started with: files changed."
@@ -65,11 +68,21 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
     return _training_data(index, store, split, config, emit)
 
 
-def _list(config: RunConfig, emit: Emit) -> ImageIndex:
+def _teller(emit: Emit) -> OnProgress:
+    return lambda phase, done, total: emit(PhaseChanged(phase, done, total))
+
+
+def list_images(
+    config: RunConfig, on_progress: OnProgress, *, cancel: Cancel | None = None
+) -> ImageIndex:
+    """The images of a run and their labels, not decoded yet; too few are a sentence."""
+    file = config.data.labels_file
     index = scan(
         [unescape_name(folder) for folder in config.data.folders],
         labels=config.data.labels,
-        on_progress=lambda phase, done, total: emit(PhaseChanged(phase, done, total)),
+        labels_file=None if file is None else unescape_name(file),
+        on_progress=on_progress,
+        cancel=cancel,
     )
     require_images(index, FEWEST_IMAGES)
     return index
@@ -88,7 +101,7 @@ def _decode(
         listed,
         side=side or cache_side(no_auto(config.model.image_size), listed),
         value_range=value_range,
-        on_progress=lambda phase, done, total: emit(PhaseChanged(phase, done, total)),
+        on_progress=_teller(emit),
         budget_bytes=int(config.data.cache_gb * 1e9),
     )
     require_images(index, FEWEST_IMAGES)

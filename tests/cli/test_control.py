@@ -102,6 +102,7 @@ def test_a_command_for_an_ended_leg_is_refused_and_removed(
     assert [(answer.command, answer.answer) for answer in answers] == [
         ("stop", "refused: leg 7 has ended")
     ]
+    assert (answers[0].code, answers[0].values) == ("command.refused_leg", {"leg": "7"})
     assert not late.exists()
     assert process.poll() is None
     assert finished(out) == []

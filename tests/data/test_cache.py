@@ -178,6 +178,23 @@ def test_a_cache_that_another_process_fills_is_waited_for_and_then_said(
     assert len(cache.fill(scan([photos]), side=16)[1]) == 6
 
 
+def test_a_cleared_cache_is_empty_and_whoever_mapped_it_keeps_it(
+    photos: Path, cache: PixelCache
+) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="holds the lock as POSIX does")
+    index, store = cache.fill(scan([photos]), side=16)
+    assert cache.size_bytes() > 6 * 16 * 16 * 3
+    with (cache.root / "side-16" / "lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(DiskError) as error:
+            cache.clear()
+        assert error.value.code == "disk.cache_busy"
+    cache.clear()
+    assert cache.size_bytes() == 0
+    assert pixels_match(index, store)
+    assert pixels_match(*cache.fill(scan([photos]), side=16))
+
+
 def test_what_was_decoded_before_a_cancel_is_kept(
     photos: Path, cache: PixelCache, jobs: list[Job]
 ) -> None:

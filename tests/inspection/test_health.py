@@ -82,31 +82,33 @@ def test_one_reading_is_collapsed_below_either_threshold(
 
 def test_collapse_takes_three_readings_in_a_row() -> None:
     bad = [BAD] * READINGS_FOR_COLLAPSE
-    assert judge(bad, None, 0.5)[0] == "collapsed"
-    assert judge([GOOD, *bad], None, 0.5)[0] == "collapsed"
-    assert judge(bad[1:], None, 0.5)[0] == "unknown"
-    assert judge([*bad, GOOD], None, 0.5)[0] == "unknown"
-    assert judge(bad, KnnReading(0.2, 0.2, 0.1), 0.5)[0] == "collapsed"
-    assert "Lower the learning rate" in judge(bad, None, 0.5)[1]
+    assert judge(bad, None, 0.5).state == "collapsed"
+    assert judge([GOOD, *bad], None, 0.5).state == "collapsed"
+    assert judge(bad[1:], None, 0.5).state == "unknown"
+    assert judge([*bad, GOOD], None, 0.5).state == "unknown"
+    assert judge(bad, KnnReading(0.2, 0.2, 0.1), 0.5).state == "collapsed"
+    assert "Lower the learning rate" in judge(bad, None, 0.5).sentence
 
 
 def test_learning_is_more_than_the_interval_above_untrained() -> None:
-    assert judge([GOOD], KnnReading(0.31, 0.2, 0.1), 0.0)[0] == "learning"
-    assert judge([GOOD], KnnReading(0.29, 0.2, 0.1), 0.0)[0] == "unknown"
+    found = judge([GOOD], KnnReading(0.31, 0.2, 0.1), 0.0)
+    assert (found.state, found.code) == ("learning", "health.learning")
+    assert found.values == {"accuracy": "31%", "untrained": "20%", "interval": "10%"}
+    assert judge([GOOD], KnnReading(0.29, 0.2, 0.1), 0.0).code == "health.early"
 
 
 def test_not_learning_waits_for_a_fifth_of_the_run() -> None:
     same = KnnReading(0.2, 0.2, 0.1)
-    assert judge([GOOD], same, SHARE_OF_RUN_TO_LEARN - 0.01)[0] == "unknown"
-    state, sentence = judge([GOOD], same, SHARE_OF_RUN_TO_LEARN)
-    assert state == "not learning"
-    assert "20%" in sentence
+    assert judge([GOOD], same, SHARE_OF_RUN_TO_LEARN - 0.01).state == "unknown"
+    found = judge([GOOD], same, SHARE_OF_RUN_TO_LEARN)
+    assert (found.state, found.code) == ("not learning", "health.not_learning")
+    assert "20%" in found.sentence
 
 
 def test_without_labels_it_says_what_it_cannot_know() -> None:
-    state, sentence = judge([GOOD] * 5, None, 1.0)
-    assert state == "unknown"
-    assert "Without labels it cannot be known" in sentence
+    found = judge([GOOD] * 5, None, 1.0)
+    assert (found.state, found.code) == ("unknown", "health.unlabelled")
+    assert "Without labels it cannot be known" in found.sentence
 
 
 def readings(folder: Path, out: Path, **more: Any) -> list[HealthMeasured]:
@@ -153,6 +155,10 @@ def test_a_run_that_cannot_move_is_called_not_learning(
         optim={"learning_rate": 1e-12, "learning_rate_end": 0.0},
         watch={"readings": 2, "previews": 0},
     )
+    assert [event.code.partition(".")[2] for event in found] == [
+        "not_started",
+        *["not_learning"] * 2,
+    ]
     assert [event.state for event in found] == ["unknown", "not learning", "not learning"]
 
 

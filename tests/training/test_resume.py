@@ -234,6 +234,8 @@ def test_a_resumed_leg_that_fails_tells_its_step(sample: tuple[Path, Path], tmp_
         api.resume(out, emit=lambda _: None)
     finished = [e for e, _ in runs.read_events(Run(out)) if isinstance(e, RunFinished)]
     assert (finished[-1].outcome, finished[-1].step) == ("failed", 20)
+    assert finished[-1].code == "disk.write"
+    assert set(finished[-1].values) == {"path", "why"}
 
 
 def test_a_checkpoint_of_another_run_is_a_sentence(

@@ -1,0 +1,210 @@
+"""The questions that `sit-engine serve` answers: JSON in, a verb of the api, JSON out.
+
+Paths are plain; only those inside a `config` are escaped as in a TOML file. Torch is loaded by the
+questions that need it.
+"""
+
+from __future__ import annotations
+
+import inspect as signatures
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sit_engine import api
+from sit_engine.cli.export import snippet
+from sit_engine.config.build import build
+from sit_engine.config.facts import DataFacts
+from sit_engine.data.decode_pool import CancelledError
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.saved_index import save_index
+from sit_engine.errors import SitError
+from sit_engine.runs import disk_error
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question being answered: where its parts go, and whether nobody waits any more."""
+
+    say: Callable[[Json], None]
+    is_over: Callable[[], bool]
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """So many of so many; the way out of a long answer when it is over."""
+        if self.is_over():
+            raise CancelledError
+        self.say({"phase": phase, "done": done, "total": total})
+
+    def part(self, found: Json) -> None:
+        """What is known before the end."""
+        self.say({"part": found})
+
+
+def ask(asked: Asked, name: str, params: Json) -> Json:
+    """The answer; raises SitError for a question that is unknown or lacks something."""
+    if name not in QUESTIONS:
+        raise SitError(
+            "ask.unknown",
+            "There is no question {name}.",
+            "Ask one of {known}.",
+            name=name,
+            known=", ".join(QUESTIONS),
+        )
+    try:
+        bound = signatures.signature(QUESTIONS[name]).bind(asked, **params)
+    except TypeError as error:
+        raise SitError(
+            "ask.parameters",
+            "The question {name} cannot be asked so: {why}.",
+            "Its parameters stand in sit_engine/cli/questions.py.",
+            name=name,
+            why=error,
+        ) from None
+    return QUESTIONS[name](*bound.args, **bound.kwargs)
+
+
+def _device(asked: Asked, *, device: str = "auto") -> Json:
+    """What this machine computes on, and whether it can make TorchScript."""
+    return api.describe_device(build({"compute": {"device": device}}).compute)
+
+
+def _scan(
+    asked: Asked,
+    *,
+    folders: list[str],
+    out: str,
+    labels: Literal["folders", "csv", "none"] = "folders",
+    labels_file: str | None = None,
+    test: list[str] | None = None,
+) -> Json:
+    """Part {"listed": summary} with `out`/listed, then `out`/decoded, as data.saved_index."""
+    place = _path(out)
+
+    def on_listed(index: ImageIndex) -> None:
+        asked.part({"listed": save_index(index, place / "listed", stage="listed")})
+
+    try:
+        found = api.scan(
+            [str(_path(folder)) for folder in folders],
+            labels=labels,
+            labels_file=labels_file and str(_path(labels_file)),
+            test=[str(_path(folder)) for folder in test or ()],
+            on_progress=asked.progress,
+            cancel=asked.is_over,
+            on_listed=on_listed,
+        )
+        folder = place / "decoded"
+        summary = save_index(found.index, folder, leaks=found.leaks, stage="decoded")
+    except OSError as error:
+        raise disk_error(error, place) from None
+    return {"folder": str(folder), "summary": summary}
+
+
+def _corruption(
+    asked: Asked,
+    *,
+    images: list[str],
+    config: Json,
+    seed: int,
+    out: str,
+    facts: Json | None = None,
+    image_size: int | None = None,
+    patch_size: int | None = None,
+) -> Json:
+    """What the model would see of the images, as arrays in `out`."""
+    shown = api.show_corruption(
+        [str(_path(image)) for image in images],
+        config,
+        seed=seed,
+        facts=None if facts is None else DataFacts(**facts),
+        image_size=image_size,
+        patch_size=patch_size,
+    )
+    try:
+        files = shown.save(_path(out))
+    except OSError as error:
+        raise disk_error(error, _path(out)) from None
+    share, side = float(shown.mask.mean()), shown.mask.shape[1]
+    return {"files": files, "mask_share": share, "image_size": side}
+
+
+def _dry_run(asked: Asked, *, config: Json) -> Json:
+    """A short measured run on some of the images."""
+    return asdict(api.dry_run(build(config), on_progress=asked.progress, cancel=asked.is_over))
+
+
+def _resolve(asked: Asked, *, config: Json, facts: Json, images_per_s: float | None = None) -> Json:
+    """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
+    found = api.resolve(build(config), DataFacts(**facts), images_per_s=images_per_s)
+    return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
+
+
+def _evaluate(
+    asked: Asked,
+    *,
+    run: str,
+    train: list[str],
+    test: list[str],
+    step: int | None = None,
+    network: str | None = None,
+    knn_only: bool = False,
+) -> Json:
+    """The report of a run on labelled folders, as values, as a table and as a file."""
+    report, file = api.evaluate_to_file(
+        _path(run),
+        train=[str(_path(folder)) for folder in train],
+        test=[str(_path(folder)) for folder in test],
+        step=step,
+        network=network,
+        knn_only=knn_only,
+        on_progress=asked.progress,
+    )
+    return {"report": report.to_json(), "text": report.to_text(), "file": str(file)}
+
+
+def _export(
+    asked: Asked,
+    *,
+    run: str,
+    format: Literal["torchscript", "safetensors"],
+    out: str,
+    step: int | None = None,
+    network: str | None = None,
+) -> Json:
+    """What was written, how it was checked, and lines that load it."""
+    done = api.export(_path(run), format=format, out=_path(out), step=step, network=network)
+    return asdict(done) | {"path": str(done.path), "snippet": snippet(done.format, done.path)}
+
+
+def _inspect(
+    asked: Asked, *, run: str, images: list[str], out: str, step: int | None = None
+) -> Json:
+    """Reconstructions and attention of images (none: the run's own)."""
+    paths = [str(_path(image)) for image in images]
+    written = api.inspect(_path(run), images=paths, out=_path(out), step=step)
+    return {"files": [str(path) for path in written]}
+
+
+def _cache(asked: Asked, *, clear: bool = False) -> Json:
+    """Where decoded pixels are kept, what they take, what is free; `clear` removes them first."""
+    return api.cache(clear=clear)
+
+
+def _path(name: str) -> Path:
+    return Path(name).expanduser().absolute()
+
+
+QUESTIONS: dict[str, Callable[..., Json]] = {
+    "device": _device,
+    "scan": _scan,
+    "corruption": _corruption,
+    "dry_run": _dry_run,
+    "resolve": _resolve,
+    "evaluate": _evaluate,
+    "export": _export,
+    "inspect": _inspect,
+    "cache": _cache,
+}

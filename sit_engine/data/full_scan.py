@@ -1,0 +1,84 @@
+"""The whole look at folders of images: headers, full decode, and test images found among them.
+
+Called by api.scan. The decode fills the cache of a run that would follow, at its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sit_engine.config.facts import DeviceFacts
+from sit_engine.config.fields import no_auto
+from sit_engine.config.resolve import resolve
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.decode_pool import Cancel
+from sit_engine.data.facts import facts_of
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.labels import LabelRule
+from sit_engine.data.names import escape_name
+from sit_engine.data.saved_index import Leak
+from sit_engine.data.scan import OnProgress, scan
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """The usable images and all problems; `leaks` are test images that are training images too."""
+
+    index: ImageIndex
+    leaks: tuple[Leak, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What `scan --json` prints."""
+        leaks = [[escape_name(name) for name in leak] for leak in self.leaks]
+        return self.index.to_json() | {"leaks": leaks}
+
+
+def full_scan(
+    folders: Sequence[str],
+    *,
+    labels: LabelRule = "folders",
+    labels_file: str | None = None,
+    test: Sequence[str] = (),
+    on_progress: OnProgress | None = None,
+    cancel: Cancel | None = None,
+    on_listed: Callable[[ImageIndex], None] | None = None,
+) -> ScanResult:
+    """Decode every file; `on_listed` gets what the headers alone say, long before the end."""
+    listed = scan(
+        folders, labels=labels, labels_file=labels_file, on_progress=on_progress, cancel=cancel
+    )
+    if on_listed is not None:
+        on_listed(listed)
+    if not listed.paths:
+        return ScanResult(listed)
+    # Decoded at the size a run on a CPU would choose, so that its cache is warm already.
+    model = resolve(RunConfig(), facts_of(listed), DeviceFacts()).config.model
+    side = cache_side(no_auto(model.image_size), listed)
+
+    def fill(index: ImageIndex) -> tuple[ImageIndex, PixelStore]:
+        budget_bytes = int(RunConfig().data.cache_gb * 1e9)
+        return PixelCache().fill(
+            index, side=side, on_progress=on_progress, cancel=cancel, budget_bytes=budget_bytes
+        )
+
+    index, store = fill(listed)
+    if not test:
+        return ScanResult(index)
+    tests, test_store = fill(scan(test, labels="none", on_progress=on_progress, cancel=cancel))
+    return ScanResult(index, _leaks(index, store, tests, test_store))
+
+
+def _leaks(
+    train: ImageIndex, train_store: PixelStore, test: ImageIndex, test_store: PixelStore
+) -> tuple[Leak, ...]:
+    names: dict[bytes, str] = {}
+    for i, digest in enumerate(train_store.sha256):
+        names.setdefault(digest, train.name(i))
+    return tuple(
+        (test.name(i), names[digest])
+        for i, digest in enumerate(test_store.sha256)
+        if digest in names
+    )

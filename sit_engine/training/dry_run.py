@@ -1,0 +1,132 @@
+"""A short measured run before the real one: how fast, how long, how much memory and disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.resolve import FEWEST_IMAGES, Resolved, resolve, total_steps, watch_count
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.facts import facts_of
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.scan import require_images
+from sit_engine.training.device import find_device, memory_errors, probe_once
+from sit_engine.training.prepare import list_images
+from sit_engine.training.stepper import measure_images_per_s
+
+MOST_IMAGES = 1000
+SAMPLE_EVERY_S = 0.02
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run with these settings would take; `seconds_left` is for all its steps."""
+
+    images_per_s: float
+    seconds_left: float
+    total_steps: int
+    steps_per_epoch: int
+    batch_size: int
+    memory_bytes: int
+    device: str
+    settings: dict[str, Any]
+    reasons: dict[str, str]
+    cache_bytes: int
+    disk_free_bytes: int
+
+
+def dry_run(
+    config: RunConfig, on_progress: Progress, *, cancel: Callable[[], bool] | None = None
+) -> DryRun:
+    """List all images, decode at most about a thousand, and take some steps with networks of its own."""
+    listed = list_images(config, on_progress, cancel=cancel)
+    facts = facts_of(listed)
+    on_progress("probing the device", 0, 0)
+    device = probe_once(config.compute)
+    first = resolve(config, facts, device)
+    side = cache_side(no_auto(first.config.model.image_size), listed)
+    store = _decode_some(listed, first.config, side, on_progress, cancel)
+    on_progress("measuring the speed", 0, 0)
+    with memory_errors(first.config), _peak_memory(first.config) as peak:
+        rate = measure_images_per_s(first.config, store, np.arange(len(store)))
+    found = resolve(config, facts, dataclasses.replace(device, images_per_s=rate))
+    optim = found.config.optim
+    batch_size = no_auto(optim.batch_size)
+    train_images = facts.images - watch_count(no_auto(found.config.data.watch_share), facts)
+    steps = total_steps(no_auto(optim.epochs), train_images, batch_size)
+    return DryRun(
+        images_per_s=rate,
+        seconds_left=steps * batch_size / rate,
+        total_steps=steps,
+        steps_per_epoch=train_images // batch_size,
+        batch_size=batch_size,
+        memory_bytes=peak[0],
+        device=no_auto(found.config.compute.device),
+        **_plain(found),
+        cache_bytes=side * side * 3 * len(listed),
+        disk_free_bytes=PixelCache().free_bytes(),
+    )
+
+
+def _plain(found: Resolved) -> dict[str, Any]:
+    return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
+
+
+def _decode_some(
+    listed: ImageIndex,
+    config: RunConfig,
+    side: int,
+    on_progress: Progress,
+    cancel: Callable[[], bool] | None,
+) -> PixelStore:
+    """Enough images for two batches at least; what is decoded here stays in the cache."""
+    most = max(MOST_IMAGES, 2 * no_auto(config.optim.batch_size))
+    chosen = np.random.default_rng([config.compute.seed, 3]).permutation(len(listed))[:most]
+    index, store = PixelCache().fill(
+        listed.subset(np.sort(chosen)),
+        side=side,
+        # A few images do not tell the folder's percentiles, and speed does not depend on them.
+        value_range="full",
+        on_progress=on_progress,
+        cancel=cancel,
+        budget_bytes=int(config.data.cache_gb * 1e9),
+    )
+    require_images(index, FEWEST_IMAGES)
+    return store
+
+
+@contextmanager
+def _peak_memory(config: RunConfig) -> Iterator[list[int]]:
+    """Fills in the most memory in use within the block: the GPU's, else this process's."""
+    peak = [0]
+    device = find_device(no_auto(config.compute.device))
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        yield peak
+        peak[0] = torch.cuda.max_memory_allocated(device)
+        return
+    process, over = psutil.Process(), threading.Event()
+
+    def sample() -> None:
+        while not over.wait(SAMPLE_EVERY_S):
+            peak[0] = max(peak[0], process.memory_info().rss)
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        thread.join()

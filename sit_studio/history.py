@@ -1,0 +1,231 @@
+"""What the window knows of one run: curves, readings, pictures, markers and how it stands; Qt-free."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sit_engine.events import (
+    CheckpointWritten,
+    CommandAnswered,
+    ConfigChanged,
+    Event,
+    HealthMeasured,
+    KnnMeasured,
+    PhaseChanged,
+    PreviewWritten,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepReported,
+    Warned,
+)
+from sit_studio.curve import Curve
+from sit_studio.mailbox import Failure
+
+State = Literal[
+    "opening", "preparing", "training", "completed", "paused", "stopped", "failed",
+    "interrupted", "gone",
+]  # fmt: skip
+LIVE: tuple[State, ...] = ("preparing", "training")
+MOST_LOG_LINES = 5000
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened at a step."""
+
+    step: float
+    kind: Literal["resume", "skipped", "checkpoint", "change", "preview"]
+    text: str
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of the log: an event and its time."""
+
+    event: Event
+    time: float
+
+
+@dataclass
+class History:
+    """Grows by `add`; `version` counts what it took, so that a page knows whether to redraw."""
+
+    state: State = "opening"
+    version: int = 0
+    leg: int = -1
+    started: RunStarted | None = None
+    total_steps: int = 0
+    step: int = 0
+    phase: PhaseChanged | None = None
+    report: StepReported | None = None
+    health: HealthMeasured | None = None
+    knn: KnnMeasured | None = None
+    finished: RunFinished | None = None
+    failure: Failure | None = None
+    skipped: int = 0
+    curves: dict[str, Curve] = field(default_factory=dict)
+    terms: list[str] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    previews: dict[int, str] = field(default_factory=dict)
+    warnings: list[Warned] = field(default_factory=list)
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MOST_LOG_LINES))
+    logged: int = 0
+    """Lines of the log so far, those that it has dropped counted too."""
+    asked: str = ""
+    """The command that waits for its answer."""
+    _last_time: float = 0.0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether someone prepares or trains it now."""
+        return self.state in LIVE
+
+    @property
+    def share(self) -> float:
+        """Done steps as a share of all."""
+        return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+    def curve(self, name: str) -> Curve:
+        """The curve of that name, made at its first point."""
+        return self.curves.setdefault(name, Curve())
+
+    def epoch_of(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Steps as epochs."""
+        per_epoch = self.started.steps_per_epoch if self.started else 1
+        return step / max(1, per_epoch)
+
+    def minutes_of(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Steps as minutes of training, without the time between legs."""
+        seconds = self.curve("seconds")
+        if not len(seconds):
+            return np.zeros_like(step)
+        return np.interp(step, seconds.steps, seconds.values) / 60
+
+    def see(self, state: Literal["alive", "idle", "gone"]) -> None:
+        """How the run stands as seen from outside."""
+        self.version += 1
+        if state == "gone":
+            self.state = "gone"
+        elif state == "alive":
+            if not self.is_live:
+                self.state, self.failure, self.finished = "preparing", None, None
+                self.phase = None
+        else:
+            self.asked = ""
+            self.state = self.finished.outcome if self.finished else "interrupted"
+            if self.leg < 0:
+                # It ended before its first leg; the trainer says why in a letter of its own.
+                self.state = "failed"
+
+    def refuse(self, failure: Failure) -> None:
+        """A leg that did not start, or ended with this."""
+        self.version += 1
+        self.failure = failure
+        self.asked = ""
+
+    def add(self, event: Event, time: float) -> None:
+        """One event of the run, in order."""
+        self.version += 1
+        is_progress = isinstance(event, PhaseChanged) and event.done > 0
+        if not isinstance(event, StepReported) and not is_progress:
+            self.log.append(LogLine(event, time))
+            self.logged += 1
+        match event:
+            case StepReported():
+                self._report(event, time)
+            case PhaseChanged():
+                self._phase(event)
+            case RunStarted():
+                self._begin(event)
+            case RunResumed():
+                self._resume(event)
+            case RunFinished():
+                self.finished, self.step = event, event.step
+            case _:
+                self._note(event)
+        self._last_time = time
+
+    def _begin(self, event: RunStarted) -> None:
+        self._forget_after(-1)
+        self.started, self.leg, self.total_steps = event, event.leg, event.total_steps
+        self.step, self.finished = 0, None
+
+    def _resume(self, event: RunResumed) -> None:
+        """Events of earlier legs past the resume's step are void."""
+        self._forget_after(event.from_step)
+        self.leg, self.step, self.finished = event.leg, event.from_step, None
+        self.marks.append(Mark(event.from_step, "resume", f"leg {event.leg}"))
+
+    def _forget_after(self, step: float) -> None:
+        for curve in self.curves.values():
+            curve.clear_after(step)
+        self.marks = [mark for mark in self.marks if mark.step <= step]
+        self.previews = {at: path for at, path in self.previews.items() if at <= step}
+
+    def _phase(self, event: PhaseChanged) -> None:
+        self.phase = event
+        if event.phase == "training":
+            self.step = event.done
+            self.total_steps = event.total or self.total_steps
+            if self.is_live:
+                self.state = "training"
+
+    def _report(self, event: StepReported, time: float) -> None:
+        if self.is_live:
+            self.state = "training"
+        gap = max(0.0, time - self._last_time) if self._last_time else 0.0
+        seconds = self.curve("seconds")
+        # Training time between two reports; a gap of hours between legs does not count.
+        trained_s = gap if self.report is None or gap < 3600 else 0.0
+        seconds.append(event.step, (float(seconds.values[-1]) if len(seconds) else 0.0) + trained_s)
+        self.report, self.step = event, event.step
+        if event.skipped_steps > self.skipped:
+            count = event.skipped_steps - self.skipped
+            self.marks.append(Mark(event.step, "skipped", str(count)))
+        self.skipped = event.skipped_steps
+        for name, value in event.terms.items():
+            if name not in self.terms:
+                self.terms.append(name)
+            self.curve(name).append(event.step, value)
+        for name, value in (
+            ("loss", event.loss),
+            ("learning_rate", event.learning_rate),
+            ("gradient_norm", event.gradient_norm),
+            ("images_per_s", event.images_per_s),
+            ("waiting_share", event.waiting_share),
+            ("memory_gb", event.memory_bytes / 1e9),
+            *event.curves.items(),
+        ):
+            self.curve(name).append(event.step, math.nan if value is None else value)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case HealthMeasured():
+                self.health = event
+                self.curve("deviation").append(event.step, event.deviation_ratio)
+                self.curve("rank").append(event.step, event.effective_rank)
+            case KnnMeasured():
+                self.knn = event
+                self.curve("knn").append(event.step, 100 * event.accuracy)
+            case PreviewWritten():
+                self.previews[event.step] = event.path
+            case CheckpointWritten():
+                self.marks.append(Mark(event.step, "checkpoint", "best" if event.best else ""))
+            case ConfigChanged():
+                self.marks.append(
+                    Mark(event.step, "change", f"{event.field}: {event.old} → {event.new}")
+                )
+                if event.field == "optim.epochs" and self.started:
+                    self.total_steps = round(float(event.new) * self.started.steps_per_epoch)
+            case CommandAnswered():
+                if event.command == self.asked:
+                    self.asked = ""
+            case Warned():
+                self.warnings.append(event)

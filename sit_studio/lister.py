@@ -1,0 +1,121 @@
+"""What the window reads from files in threads: the list of runs, arrays of previews, other runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QRunnable, QThread, QThreadPool, Signal
+
+from sit_engine.follow import Follower
+from sit_engine.runs import Run
+from sit_studio.history import History
+from sit_studio.run_list import RunList
+
+LOOK_EVERY_S = 2.0
+
+
+class RunLister(QThread):
+    """Looks at the run folders every two seconds while a page that shows them is open."""
+
+    listed = Signal(object)
+
+    def __init__(self, folders: Callable[[], list[Path]], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("run list")
+        self.folders = folders
+        self._wake = threading.Event()
+        self._is_wanted = threading.Event()
+        self._wanting: set[str] = set()
+        self._leaving = threading.Event()
+
+    def want(self, who: str, wanted: bool) -> None:
+        """Whether a page that shows runs is open."""
+        (self._wanting.add if wanted else self._wanting.discard)(who)
+        if self._wanting:
+            self._is_wanted.set()
+            self._wake.set()
+        else:
+            self._is_wanted.clear()
+
+    def look_now(self) -> None:
+        """Do not wait for the next round."""
+        self._wake.set()
+
+    def leave(self) -> None:
+        """End the thread."""
+        self._leaving.set()
+        self._wake.set()
+        self._is_wanted.set()
+
+    def run(self) -> None:
+        """Look until `leave`."""
+        found = RunList()
+        while True:
+            self._is_wanted.wait()
+            if self._leaving.is_set():
+                return
+            self.listed.emit(found.look(self.folders()))
+            self._wake.wait(LOOK_EVERY_S)
+            self._wake.clear()
+
+
+class _Carrier(QObject):
+    """Carries a result back into the window's thread."""
+
+    done = Signal(object)
+
+
+class _Work(QRunnable):
+    def __init__(self, work: Callable[[], Any], carrier: _Carrier) -> None:
+        super().__init__()
+        self.work, self.carrier = work, carrier
+
+    def run(self) -> None:
+        self.carrier.done.emit(self.work())
+
+
+def load_arrays(path: Path, on_loaded: Callable[[dict[str, Any] | None], None]) -> None:
+    """An .npz file's arrays; None if it cannot be read."""
+    in_thread(lambda: _arrays(path), on_loaded)
+
+
+def load_history(path: Path, on_loaded: Callable[[History], None]) -> None:
+    """Everything that a run's events tell."""
+    in_thread(lambda: _history(path), on_loaded)
+
+
+def _arrays(path: Path) -> dict[str, Any] | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+
+
+def _history(path: Path) -> History:
+    history, follower = History(), Follower(Run(path))
+    while heard := follower.read_new():
+        for event, when in heard:
+            history.add(event, when)
+    return history
+
+
+def in_thread(work: Callable[[], Any], on_done: Callable[[Any], None]) -> None:
+    """`work` in a thread of the pool; `on_done` hears its result in the window's thread."""
+    carrier = _Carrier()
+
+    def hear(found: Any) -> None:
+        _carriers.discard(carrier)
+        on_done(found)
+
+    _carriers.add(carrier)
+    carrier.done.connect(hear)
+    QThreadPool.globalInstance().start(_Work(work, carrier))
+
+
+# Carriers must live until they have delivered.
+_carriers: set[_Carrier] = set()

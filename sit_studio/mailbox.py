@@ -1,0 +1,78 @@
+"""Where an engine thread leaves what it heard until the window's timer fetches it; Qt-free.
+
+No signal an event: in pure Python that stalls the window (docs/adr/0007-mailbox.md).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sit_engine.errors import SitError
+from sit_engine.events import Event
+
+MOST_AT_ONCE = 400
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An event of the run, and when it was written."""
+
+    event: Event
+    time: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How the run stands as seen from outside: someone trains it, nobody does, or it is not there."""
+
+    state: Literal["alive", "idle", "gone"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sentence with its code: what happened and what to do; `details` for a bug report."""
+
+    code: str
+    message: str
+    hint: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A leg did not start, or a command could not be given."""
+
+    failure: Failure
+
+
+Letter = Heard | Seen | Refused
+
+
+def failure_of(error: SitError) -> Failure:
+    """The plain values of an engine error."""
+    return Failure(error.code, error.message, error.hint, dict(error.values))
+
+
+class Mailbox:
+    """Letters in order; put from a thread, taken by the window a bounded number at a time."""
+
+    def __init__(self) -> None:
+        self._letters: deque[Letter] = deque()
+
+    def put(self, letters: Iterable[Letter]) -> None:
+        """Append; never blocks."""
+        self._letters.extend(letters)
+
+    def take(self, most: int = MOST_AT_ONCE) -> list[Letter]:
+        """The oldest letters, at most `most`."""
+        taken: list[Letter] = []
+        while self._letters and len(taken) < most:
+            taken.append(self._letters.popleft())
+        return taken
+
+    def __len__(self) -> int:
+        return len(self._letters)

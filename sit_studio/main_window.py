@@ -1,0 +1,248 @@
+"""The window: rail, header, pages and status bar; drops, keys, and the question at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QHBoxLayout,
+    QMainWindow,
+    QSlider,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sit_engine import runs
+from sit_studio.dialogs import CloseQuestion, KeysDialog, SettingsDialog
+from sit_studio.mailbox import Failure
+from sit_studio.pages.dataset import DatasetPage
+from sit_studio.pages.evaluate import EvaluatePage
+from sit_studio.pages.export import ExportPage
+from sit_studio.pages.runs import RunsPage
+from sit_studio.pages.train import TrainPage
+from sit_studio.pages.watch import WatchPage
+from sit_studio.session import Session
+from sit_studio.widgets.basics import Page
+from sit_studio.widgets.rail import Rail
+from sit_studio.widgets.status import Header, StatusBar
+
+NARROW_BELOW = 1200
+
+
+class MainWindow(QMainWindow):
+    """Connects pages and session; decides nothing about runs itself."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.setWindowTitle("SiT Studio")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(1024, 680)
+        self.dataset = DatasetPage(session)
+        self.train = TrainPage(session)
+        self.watch = WatchPage(session)
+        self.evaluate = EvaluatePage(session)
+        self.export = ExportPage(session)
+        self.runs = RunsPage(session)
+        self.pages: dict[str, Page] = {
+            "dataset": self.dataset, "train": self.train, "watch": self.watch,
+            "evaluate": self.evaluate, "export": self.export, "runs": self.runs,
+        }  # fmt: skip
+        self.rail = Rail(
+            [
+                ("dataset", self.tr("Dataset")),
+                ("train", self.tr("Train")),
+                ("watch", self.tr("Watch")),
+                ("evaluate", self.tr("Evaluate")),
+                ("export", self.tr("Export")),
+                ("runs", self.tr("Runs")),
+            ]
+        )
+        self.stack = QStackedWidget()
+        for page in self.pages.values():
+            self.stack.addWidget(page)
+        self._lay_out()
+        self._connect()
+        self._add_keys()
+        self._may_close = False
+        self._restore()
+
+    def _lay_out(self) -> None:
+        body = QWidget()
+        body.setObjectName("body")
+        outer = QHBoxLayout(body)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self.rail)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(Header(self.session))
+        column.addWidget(self.stack, 1)
+        column.addWidget(StatusBar(self.session))
+        outer.addLayout(column, 1)
+        self.setCentralWidget(body)
+
+    def _connect(self) -> None:
+        self.rail.chosen.connect(self.show_page)
+        self.rail.settings_wanted.connect(self._on_settings_wanted)
+        self.rail.keys_wanted.connect(self._on_keys_wanted)
+        self.session.failed.connect(self._on_failed)
+        for page in self.pages.values():
+            if hasattr(page, "page_wanted"):
+                page.page_wanted.connect(self.show_page)
+
+    def _add_keys(self) -> None:
+        for number, key in enumerate(self.pages, start=1):
+            self._key(f"Ctrl+{number}", lambda key=key: self.show_page(key))
+        self._key("F1", self._on_keys_wanted)
+        self._key("Ctrl+,", self._on_settings_wanted)
+        self._key("Ctrl+O", self.dataset.browse)
+        self._key("Ctrl+Return", self.train.start)
+        self._key("Ctrl+P", self.watch.pause_or_resume)
+        self._key("Ctrl+Q", self.close)
+
+    def _key(self, keys: str, act: object) -> None:
+        action = QAction(self)
+        action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(lambda _=False: act())  # type: ignore[operator]
+        self.addAction(action)
+
+    @Slot(str)
+    def show_page(self, key: str) -> None:
+        """Open one of the six pages."""
+        self.rail.select(key)
+        self.stack.setCurrentWidget(self.pages[key])
+        self.session.preferences.set("window/page", key)
+
+    # Start and end
+
+    def _restore(self) -> None:
+        preferences = self.session.preferences
+        self.resize(1280, 800)
+        if not (place := preferences.data("window/place")).isEmpty():
+            self.restoreGeometry(place)
+        page = preferences.text("window/page", "dataset")
+        self.show_page(page if page in self.pages else "dataset")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not event.spontaneous():
+            # After the first paint: nothing of this may delay the window.
+            QTimer.singleShot(50, self._on_shown)
+
+    @Slot()
+    def _on_shown(self) -> None:
+        self.session.find_device()
+        last = self.session.preferences.text("run/last")
+        if last and self.session.run is None and (Path(last) / "config.toml").is_file():
+            self.session.open_run(Path(last))
+            if runs.is_running(runs.Run(Path(last))):
+                self.show_page("watch")
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        history = self.session.history
+        if history.is_live and not self._may_close:
+            event.ignore()
+            self._ask_before_closing()
+            return
+        self.session.preferences.set("window/place", self.saveGeometry())
+        for page in self.pages.values():
+            page.shut_down()
+        self.session.shut_down()
+        event.accept()
+
+    def _ask_before_closing(self) -> None:
+        in_process = self.session.preferences.text("engine/way") == "this"
+        question = CloseQuestion(can_keep=not in_process, parent=self)
+        question.chosen.connect(self._on_close_chosen)
+        question.open()
+
+    @Slot(str)
+    def _on_close_chosen(self, choice: str) -> None:
+        if choice == "keep":
+            self._close_now()
+        elif choice in ("finish", "stop"):
+            if self.session.history.state != "training":
+                choice = "stop"
+            self.session.command("finish" if choice == "finish" else "stop")
+            self.session.when_idle(self._close_now)
+
+    def _close_now(self) -> None:
+        self._may_close = True
+        self.close()
+
+    # Drops
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            self.dataset.show_drop(True)
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QEvent) -> None:
+        del event
+        self.dataset.show_drop(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.dataset.show_drop(False)
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.take_paths(paths)
+
+    def take_paths(self, paths: list[str]) -> None:
+        """Folders of images, a run folder, a label file: whatever was dropped or named."""
+        runs_given = [path for path in paths if (Path(path) / "config.toml").is_file()]
+        if len(paths) == 1 and runs_given:
+            self.session.open_run(Path(paths[0]))
+            self.show_page("watch")
+            return
+        self.show_page("dataset")
+        self.dataset.take(paths)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.rail.set_narrow(self.width() < NARROW_BELOW)
+
+    # Said by others
+
+    @Slot(object)
+    def _on_failed(self, failure: Failure) -> None:
+        page = self.stack.currentWidget()
+        if isinstance(page, Page):
+            page.notice.tell(failure)
+
+    @Slot()
+    def _on_settings_wanted(self) -> None:
+        SettingsDialog(self.session, self).open()
+
+    @Slot()
+    def _on_keys_wanted(self) -> None:
+        KeysDialog(self).open()
+
+
+class WheelGuard(QObject):
+    """The wheel over a spin box, a combo box or a slider scrolls the page instead of changing it."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(
+            watched, (QAbstractSpinBox, QComboBox, QSlider)
+        ):
+            is_popup = bool(
+                watched.window().windowFlags() & Qt.WindowType.Popup == Qt.WindowType.Popup
+            )
+            if not is_popup:
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)

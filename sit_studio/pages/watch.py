@@ -1,0 +1,256 @@
+"""Watch: is it working? Curves, pictures, attention, health and the buttons of the open run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QInputDialog, QSplitter, QTabWidget, QWidget
+
+from sit_engine.data.scan import display_name
+from sit_studio.mailbox import Failure
+from sit_studio.session import Session
+from sit_studio.widgets.basics import Card, EmptyState, Page, button, scrolled
+from sit_studio.widgets.health import WorkingCard
+
+if TYPE_CHECKING:
+    from sit_studio.widgets.pictures_panel import PicturesPanel
+
+REDRAW_MS = 120
+
+
+class WatchPage(Page):
+    """Follows the open run; plots are made when the page is first shown."""
+
+    page_wanted = Signal(str)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("", "", parent)
+        self.session = session
+        self.title.setText(self.tr("Watch"))
+        self.lead.setText(self.tr("See whether the model learns, while it learns."))
+        self._add_buttons()
+        self.working = WorkingCard()
+        self.body.addWidget(self.working)
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setChildrenCollapsible(False)
+        self.split.setHandleWidth(16)
+        self.body.addWidget(self.split, 1)
+        self.empty = EmptyState(
+            "watch",
+            self.tr("No run is open"),
+            self.tr("Start one on the Train page, or open one of your runs."),
+        )
+        self.empty.buttons.addWidget(
+            button(self.tr("Go to Train"), lambda: self.page_wanted.emit("train"), primary=True)
+        )
+        self.empty.buttons.addWidget(
+            button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
+        )
+        self.body.addWidget(self.empty, 1)
+        self.is_built = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(REDRAW_MS)
+        self._timer.timeout.connect(self._on_timer)
+        self._version: tuple[int, int] = (-1, -1)
+        session.run_opened.connect(self._on_run_opened)
+        session.run_changed.connect(self._on_run_changed)
+        self._on_run_opened()
+
+    def _add_buttons(self) -> None:
+        tr = self.tr
+        self.pause = button(tr("Pause"), lambda: self.session.command("pause"), icon="pause",
+                            tip=tr("Write a checkpoint and free the device; resume later"))  # fmt: skip
+        self.resume = button(tr("Resume"), self.session.resume, icon="play", primary=True)
+        self.finish = button(
+            tr("Finish early and keep"), lambda: self.session.command("finish"), icon="finish",
+            tip=tr("End after this step and count the run as complete"),
+        )  # fmt: skip
+        self.stop = button(tr("Stop"), lambda: self.session.command("stop"), icon="stop",
+                           tip=tr("Write a checkpoint and end; the run can be resumed"))  # fmt: skip
+        self.checkpoint = button(
+            "", lambda: self.session.command("checkpoint"), icon="checkpoint",
+            tip=tr("Checkpoint now"),
+        )  # fmt: skip
+        self.preview = button("", lambda: self.session.command("preview"), icon="preview",
+                              tip=tr("Preview now: pictures of this step"))  # fmt: skip
+        self.extend = button(
+            "", self._extend, icon="extend", tip=tr("Extend: train for more epochs")
+        )
+        for part in (self.checkpoint, self.preview, self.extend, self.pause, self.resume,
+                     self.stop, self.finish):  # fmt: skip
+            self.action_row.addWidget(part)
+
+    def _build(self) -> None:
+        """Plots and pictures: after the first paint, since pyqtgraph takes its time."""
+        from sit_studio.widgets.curves_panel import CurvesPanel
+        from sit_studio.widgets.health import HealthPanel
+        from sit_studio.widgets.pictures_panel import PicturesPanel
+        from sit_studio.widgets.system import LogView, SystemPanel
+
+        self.is_built = True
+        self.curves = CurvesPanel()
+        left = Card()
+        left.body.setContentsMargins(8, 8, 8, 8)
+        left.body.addWidget(self.curves)
+        self.pictures: PicturesPanel = PicturesPanel()
+        self.health, self.system, self.log = HealthPanel(), SystemPanel(self.session), LogView()
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.pictures.reconstructions_tab, self.tr("Reconstructions"))
+        self.tabs.addTab(self.pictures.attention_tab, self.tr("Attention"))
+        for panel, word in ((self.health, self.tr("Health")), (self.system, self.tr("System"))):
+            self.tabs.addTab(scrolled(panel), word)
+        self.tabs.addTab(self.log, self.tr("Log"))
+        self.tabs.currentChanged.connect(lambda _: self._draw(force=True))
+        right = Card()
+        right.body.setContentsMargins(8, 8, 8, 8)
+        right.body.addWidget(self.tabs)
+        right.body.addWidget(self.pictures.slider)
+        self.split.addWidget(left)
+        self.split.addWidget(right)
+        self.split.setSizes([560, 440])
+        self.curves.overlay_asked.connect(self.session.lister.look_now)
+        self.session.lister.listed.connect(self._on_listed)
+
+    @Slot(object)
+    def _on_listed(self, rows: list[Any]) -> None:
+        here = self.session.run.path if self.session.run else None
+        self.curves.known = [row for row in rows if row.path != here]
+
+    @Slot()
+    def _on_run_opened(self) -> None:
+        has_run = self.session.run is not None
+        self.working.setVisible(has_run)
+        self.split.setVisible(has_run)
+        self.empty.setVisible(not has_run)
+        self.notice.clear()
+        self._version = (-1, -1)
+        if self.is_built:
+            self.pictures.clear()
+        self._on_run_changed()
+
+    @Slot()
+    def _on_run_changed(self) -> None:
+        """The buttons follow the state of the run, never the last click."""
+        history = self.session.history
+        is_training, is_free = history.state == "training", not history.asked
+        has_run = self.session.run is not None
+        rests = history.state in ("paused", "stopped", "failed", "interrupted")
+        for part in (self.pause, self.finish, self.checkpoint, self.preview):
+            part.setVisible(history.is_live)
+            part.setEnabled(is_training and is_free)
+        self.stop.setVisible(history.is_live)
+        self.stop.setEnabled(is_free)
+        can_resume = has_run and rests and (history.leg >= 0 or history.state == "interrupted")
+        self.resume.setVisible(can_resume)
+        self.extend.setVisible(is_training or history.state == "completed")
+        self.extend.setEnabled(is_free)
+        self._tell_end()
+        self._draw(force=True)
+
+    def _tell_end(self) -> None:
+        """What happened, when it did not end as asked."""
+        history = self.session.history
+        failure = history.failure
+        finished = history.finished
+        if history.state == "gone":
+            path = display_name(str(self.session.run.path)) if self.session.run else ""
+            failure = Failure(
+                "studio.run_gone",
+                self.tr("The folder of this run is gone: {path}.").format(path=path),
+                self.tr("It was moved, renamed or removed. Put it back, or open another run."),
+            )
+        elif history.state == "interrupted":
+            failure = Failure(
+                "studio.interrupted",
+                self.tr("The trainer ended without a word: it was killed, or the machine stopped."),
+                self.tr(
+                    "Resume goes on from the newest checkpoint; only the steps since are lost."
+                ),
+                details=failure.details if failure else "",
+            )
+        elif history.state == "failed" and failure is None and finished is not None:
+            failure = Failure(finished.code, finished.message, finished.hint, finished.values)
+        if failure is not None:
+            kind = "warn" if history.state == "interrupted" else "bad"
+            self.notice.tell(failure, kind=kind)
+        elif history.is_live or history.state == "completed":
+            self.notice.clear()
+
+    @Slot()
+    def pause_or_resume(self) -> None:
+        """For the keyboard."""
+        for part in (self.pause, self.resume):
+            if part.isVisibleTo(self) and part.isEnabled():
+                part.click()
+                return
+
+    def _extend(self) -> None:
+        history = self.session.history
+        per_epoch = history.started.steps_per_epoch if history.started else 1
+        now = history.total_steps / max(1, per_epoch)
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle(self.tr("Extend"))
+        dialog.setInputMode(QInputDialog.InputMode.DoubleInput)
+        dialog.setLabelText(self.tr("Epochs in all (now {now:.4g}):").format(now=now))
+        dialog.setDoubleRange(round(history.step / max(1, per_epoch), 2) + 0.01, 100_000)
+        dialog.setDoubleDecimals(2)
+        dialog.setDoubleValue(2 * now)
+        dialog.doubleValueSelected.connect(self.extend_to)
+        dialog.open()
+
+    @Slot(float)
+    def extend_to(self, epochs: float) -> None:
+        """Train to so many epochs in all."""
+        if self.session.history.is_live:
+            self.session.command("extend", epochs=epochs)
+        else:
+            self.session.resume(epochs)
+
+    # Drawing
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.session.lister.want("watch", True)
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.session.lister.want("watch", False)
+        self._timer.stop()
+
+    @Slot()
+    def _on_timer(self) -> None:
+        if not self.is_built and self.session.run is not None:
+            self._build()
+        self._draw()
+
+    def _draw(self, *, force: bool = False) -> None:
+        history = self.session.history
+        stamp = (id(history), history.version)
+        if (
+            self.session.run is None
+            or not self.isVisible()
+            or (stamp == self._version and not force)
+        ):
+            return
+        self._version = stamp
+        self.working.show_history(history)
+        if not self.is_built:
+            return
+        self.curves.show_history(history)
+        has_slider = self.tabs.currentIndex() < 2
+        self.pictures.slider.setVisible(has_slider and bool(history.previews))
+        front = self.tabs.currentIndex()
+        if has_slider:
+            self.pictures.show_history(history, Path(self.session.run.path))
+        elif front == 2:
+            self.health.show_history(history)
+        elif front == 3:
+            self.system.show_history(history)
+        else:
+            self.log.show_history(history)

@@ -1,0 +1,82 @@
+"""What the window remembers between two starts; one ini file in the user's settings folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from PySide6.QtCore import QByteArray, QSettings
+
+MOST_RECENT = 8
+
+
+class Preferences:
+    """Typed values over QSettings; every change is kept at once."""
+
+    def __init__(self) -> None:
+        chosen = os.environ.get("SIT_CONFIG_DIR") or platformdirs.user_config_dir("sit-studio")
+        self._store = QSettings(str(Path(chosen) / "studio.ini"), QSettings.Format.IniFormat)
+
+    def text(self, name: str, default: str = "") -> str:
+        """A remembered word."""
+        found = self._store.value(name, default)
+        return found if isinstance(found, str) else default
+
+    def texts(self, name: str) -> list[str]:
+        """A remembered list."""
+        found = self._store.value(name, [])
+        if isinstance(found, str):
+            return [found] if found else []
+        return [str(item) for item in found] if isinstance(found, list) else []
+
+    def number(self, name: str, default: float) -> float:
+        """A remembered number."""
+        try:
+            return float(str(self._store.value(name, default)))
+        except ValueError:
+            return default
+
+    def data(self, name: str) -> QByteArray:
+        """Remembered bytes, such as the window's place."""
+        found = self._store.value(name)
+        return found if isinstance(found, QByteArray) else QByteArray()
+
+    def set(self, name: str, value: str | float | list[str] | QByteArray) -> None:
+        """Remember."""
+        self._store.setValue(name, value)
+
+    def sync(self) -> None:
+        """Write to the disk now."""
+        self._store.sync()
+
+    # The few that more than one place asks for
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where new runs go."""
+        default = Path.home() / "SiT Studio" / "runs"
+        return Path(self.text("runs/folder") or default)
+
+    @property
+    def runs_folders(self) -> list[Path]:
+        """All folders whose runs are shown; the one for new runs first."""
+        more = [Path(folder) for folder in self.texts("runs/more")]
+        return list(dict.fromkeys([self.runs_folder, *more]))
+
+    @property
+    def cache_gb(self) -> float:
+        """Most disk space for decoded pixels."""
+        return self.number("cache/gb", 20.0)
+
+    def use_cache_place(self) -> None:
+        """Tell this process and its children where decoded pixels go."""
+        if place := self.text("cache/folder"):
+            os.environ["SIT_CACHE_DIR"] = place
+
+    def remember_folders(self, folders: list[str]) -> None:
+        """The newest first in the list of recent ones; several folders are one entry."""
+        self.set("data/last", folders)
+        if len(folders) == 1:
+            recent = [folders[0], *(f for f in self.texts("data/recent") if f != folders[0])]
+            self.set("data/recent", recent[:MOST_RECENT])

@@ -1,0 +1,222 @@
+"""The list of runs: each read from its folder, only what is new since the last look; Qt-free.
+
+No checkpoint is opened; sizes come from the folder's listing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sit_engine import runs
+from sit_engine.errors import SitError
+from sit_engine.events import (
+    Event,
+    KnnMeasured,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepReported,
+)
+from sit_engine.follow import Follower
+
+ABOUT = "about.json"
+MOST_SPARKS = 64
+SIZE_EVERY = 10
+
+
+@dataclass(frozen=True)
+class About:
+    """What the user wrote about a run; kept in its folder."""
+
+    title: str = ""
+    note: str = ""
+    starred: bool = False
+
+
+def read_about(path: Path) -> About:
+    """The user's words, or none."""
+    found = runs.read_json(path / ABOUT)
+    return About(
+        str(found.get("title", "")), str(found.get("note", "")), bool(found.get("starred", False))
+    )
+
+
+def write_about(path: Path, about: About) -> None:
+    """Keep the user's words; raises DiskError."""
+    record = {"title": about.title, "note": about.note, "starred": about.starred}
+    try:
+        runs.write_aside(path / ABOUT, json.dumps(record))
+    except OSError as error:
+        raise runs.disk_error(error, path) from None
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One line of the list."""
+
+    path: Path
+    status: str
+    about: About
+    method: str = ""
+    data: str = ""
+    started: float = 0.0
+    step: int = 0
+    total_steps: int = 0
+    knn: float | None = None
+    untrained: float | None = None
+    loss: float | None = None
+    sparks: tuple[float, ...] = ()
+    bytes: int = 0
+
+    @property
+    def title(self) -> str:
+        """The user's title, else the folder's name."""
+        return self.about.title or self.path.name
+
+    @property
+    def share(self) -> float:
+        """Done steps as a share of all."""
+        return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+
+@dataclass
+class RunReader:
+    """Follows one run folder with little memory."""
+
+    path: Path
+    row: RunRow = field(init=False)
+    losses: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    every: int = 1
+    seen: int = 0
+    looks: int = 0
+    finished: RunFinished | None = None
+    leg: int = -1
+
+    def __post_init__(self) -> None:
+        self.run = runs.Run(self.path)
+        self.follower = Follower(self.run)
+        self.row = RunRow(self.path, "new", About())
+
+    def look(self) -> RunRow:
+        """The row as of now."""
+        while heard := self.follower.read_new():
+            for event, when in heard:
+                self._take(event, when)
+        row = replace(self.row, about=read_about(self.path), status=self._status())
+        if not row.data:
+            row = replace(row, data=self._data())
+        if self.looks % SIZE_EVERY == 0 or row.status == "running":
+            row = replace(row, bytes=folder_bytes(self.path))
+        self.looks += 1
+        sparks = self.accuracies if len(self.accuracies) > 2 else self.losses
+        self.row = replace(row, sparks=tuple(sparks[-MOST_SPARKS:]))
+        return self.row
+
+    def _take(self, event: Event, when: float) -> None:
+        match event:
+            case RunStarted():
+                self.leg, self.finished = event.leg, None
+                self.losses, self.accuracies = [], []
+                self.row = replace(
+                    self.row, method=event.method, started=when, total_steps=event.total_steps
+                )
+            case RunResumed():
+                self.leg, self.finished = event.leg, None
+                self.row = replace(self.row, step=event.from_step)
+            case StepReported():
+                self.row = replace(self.row, step=event.step, loss=event.loss)
+                self._spark(event.loss)
+            case KnnMeasured():
+                self.accuracies.append(event.accuracy)
+                self.row = replace(self.row, knn=event.accuracy, untrained=event.untrained)
+            case RunFinished():
+                self.finished = event
+                self.row = replace(self.row, step=event.step)
+
+    def _spark(self, loss: float) -> None:
+        """Every point at first; when there are too many, every second, fourth, … one."""
+        self.seen += 1
+        if self.seen % self.every:
+            return
+        self.losses.append(loss)
+        if len(self.losses) > 2 * MOST_SPARKS:
+            self.losses = self.losses[::2]
+            self.every *= 2
+
+    def _status(self) -> str:
+        try:
+            runs.open_run(self.path)
+        except SitError:
+            # Before its settings are written a run has no config.toml.
+            return "running" if runs.is_running(self.run) else "unreadable"
+        if runs.is_running(self.run):
+            return "running"
+        if self.finished is not None:
+            return self.finished.outcome
+        return "interrupted" if self.leg >= 0 else "new"
+
+    def _data(self) -> str:
+        with suppress(OSError, ValueError, SitError):
+            folders = self.run.config().data.folders
+            return ", ".join(Path(folder).name for folder in folders)
+        return ""
+
+
+def folder_bytes(path: Path) -> int:
+    """Bytes of all files under a run folder, from its listing."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118
+    return total
+
+
+class RunList:
+    """The runs of some folders; readers are kept, so that a second look is quick."""
+
+    def __init__(self) -> None:
+        self.readers: dict[Path, RunReader] = {}
+
+    def look(self, folders: list[Path]) -> list[RunRow]:
+        """All runs, the newest first."""
+        found = [path for folder in folders for path in _runs_in(folder)]
+        self.readers = {path: self.readers.get(path) or RunReader(path) for path in found}
+        rows = [reader.look() for reader in self.readers.values()]
+        return sorted(rows, key=lambda row: (row.started, row.path.name), reverse=True)
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """Run folders directly in `folder`, or the folder itself when it is one."""
+    if (folder / "config.toml").is_file() and (folder / "format").is_file():
+        return [folder]
+    try:
+        with os.scandir(folder) as entries:
+            inside = [Path(entry.path) for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
+    return [path for path in inside if (path / "format").is_file()]
+
+
+def differing(configs: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Settings in which runs differ: path, and each run's value in order."""
+    flat = [_flat(config) for config in configs.values()]
+    names = list(dict.fromkeys(name for values in flat for name in values))
+    rows = [(name, [values.get(name, "–") for values in flat]) for name in names]
+    return [(name, values) for name, values in rows if len(set(values)) > 1]
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = str(value)
+    return found

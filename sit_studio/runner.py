@@ -1,0 +1,251 @@
+"""EngineThread: carries one run folder; starts its legs, follows them, and gives them commands."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QObject, QThread
+
+from sit_engine import api, runs, wishes
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import SitError
+from sit_engine.events import Event, PhaseChanged, RunFinished, RunResumed, RunStarted
+from sit_engine.follow import Follower
+from sit_studio.mailbox import Failure, Heard, Mailbox, Refused, Seen, failure_of
+from sit_studio.trainer import Trainer, end_from_outside, write_config
+
+Way = Literal["own process", "this process"]
+POLL_S = 0.1
+IDLE_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A leg to start: a new run with `config`, or the next one of the folder."""
+
+    config: RunConfig | None = None
+    epochs: float | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command for the leg that trains."""
+
+    command: wishes.Command
+    values: dict[str, float] = field(default_factory=dict)
+
+
+class _StoppedEarlyError(Exception):
+    """Thrown out of the engine's own progress report: stopped before the first step."""
+
+
+class EngineThread(QThread):
+    """One run folder's carrier. It speaks through the mailbox only; `leave` ends it.
+
+    In "own process" the leg is a process that outlives the window; in "this process" the leg runs
+    here and ends with it. A leg that someone else started is followed in both.
+    """
+
+    def __init__(
+        self, path: Path, mailbox: Mailbox, way: Way, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("engine")
+        self.run_folder = runs.Run(path)
+        self.mailbox, self.way = mailbox, way
+        self._follower = Follower(self.run_folder)
+        self._wanted: queue.SimpleQueue[Leg | Asked] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+        self._leaving = threading.Event()
+        self._trainer: Trainer | None = None
+        self._leg = 0
+        self._is_training = False
+        self._leg_here = False
+        self._seen: Seen | None = None
+
+    # From the window
+
+    def begin(self, config: RunConfig) -> None:
+        """Start the run's first leg."""
+        self._wanted.put(Leg(config=config))
+
+    def resume(self, epochs: float | None = None) -> None:
+        """Start the next leg."""
+        self._wanted.put(Leg(epochs=epochs))
+
+    def ask(self, command: wishes.Command, **values: float) -> None:
+        """Give the leg a command; one that has no step yet can only be stopped."""
+        wish = Asked(command, values)
+        (self._commands if self._leg_here else self._wanted).put(wish)
+
+    def leave(self) -> None:
+        """Let go of the run; a process of its own trains on."""
+        self._leaving.set()
+
+    # In the thread
+
+    def run(self) -> None:
+        """Follow until `leave`."""
+        while not self._leaving.is_set():
+            heard = self._follower.read_new()
+            self._tell(heard)
+            if heard:
+                continue
+            with suppress(queue.Empty):
+                self._serve(self._wanted.get_nowait())
+                continue
+            self._look()
+            alive = self._seen is not None and self._seen.state == "alive"
+            self._leaving.wait(POLL_S if alive or self._trainer else IDLE_POLL_S / 2)
+
+    def _tell(self, heard: list[tuple[Event, float]]) -> None:
+        for event, _ in heard:
+            self._notice(event)
+        self.mailbox.put(Heard(event, when) for event, when in heard)
+
+    def _notice(self, event: Event) -> None:
+        match event:
+            case RunStarted() | RunResumed():
+                self._leg = event.leg
+            case PhaseChanged():
+                self._is_training = event.phase == "training"
+            case RunFinished():
+                self._is_training = False
+
+    def _look(self) -> None:
+        """Whether someone trains the run; a leg of ours that ended tells why."""
+        trainer = self._trainer
+        is_alive = trainer.is_alive if trainer else runs.is_running(self.run_folder)
+        if trainer and not is_alive:
+            self._trainer = None
+            self._tell(self._follower.read_new())
+            failure = trainer.failure()
+            if failure is not None:
+                self.mailbox.put([Refused(failure)])
+        is_there = self.run_folder.path.is_dir()
+        if is_alive and (is_there or not self._follower.has_begun):
+            self._show("alive")
+        else:
+            self._show("idle" if is_there or self._leg_failed_early() else "gone")
+
+    def _leg_failed_early(self) -> bool:
+        """A leg that never wrote an event: its folder was removed by the engine itself."""
+        return not self._follower.has_begun
+
+    def _show(self, state: Literal["alive", "idle", "gone"]) -> None:
+        if self._seen is None or self._seen.state != state:
+            self._seen = Seen(state)
+            self.mailbox.put([self._seen])
+
+    def _serve(self, wanted: Leg | Asked) -> None:
+        try:
+            if isinstance(wanted, Asked):
+                self._command(wanted)
+            elif self.way == "own process":
+                self._start_process(wanted)
+            else:
+                self._train_here(wanted)
+        except SitError as error:
+            self.mailbox.put([Refused(failure_of(error))])
+        except OSError as error:
+            self.mailbox.put([Refused(failure_of(runs.disk_error(error, self.run_folder.path)))])
+        except Exception as error:  # noqa: BLE001 - the boundary of this thread
+            self.mailbox.put([Refused(internal(error))])
+
+    def _command(self, asked: Asked) -> None:
+        if self._is_training:
+            wishes.drop(self.run_folder, asked.command, self._leg, **asked.values)
+        elif self._trainer is not None:
+            self._trainer.end_now()
+        elif pid := runs.read_json(self.run_folder.lock_file).get("pid"):
+            end_from_outside(int(pid))
+
+    def _start_process(self, leg: Leg) -> None:
+        path = str(self.run_folder.path)
+        self._is_training = False
+        if leg.config is None:
+            epochs = [] if leg.epochs is None else ["--epochs", str(leg.epochs)]
+            self._trainer = Trainer(["resume", path, *epochs])
+        else:
+            settings = write_config(leg.config)
+            words = ["pretrain", "--config", str(settings), "--out", path]
+            self._trainer = Trainer(words, settings)
+        self._show("alive")
+
+    def _train_here(self, leg: Leg) -> None:
+        """The same verbs in this thread; what they tell goes straight into the mailbox."""
+        path = self.run_folder.path
+        self._is_training, self._leg_here = False, True
+        self._show("alive")
+        try:
+            if leg.config is not None:
+                api.pretrain(leg.config, path, emit=self._emit, make_control=self._control)
+            else:
+                api.resume(path, emit=self._emit, make_control=self._control, epochs=leg.epochs)
+        except _StoppedEarlyError:
+            pass
+        finally:
+            self._leg_here = False
+            self._skip_own_events()
+            self._show("idle")
+
+    def _emit(self, event: Event) -> None:
+        self._notice(event)
+        self.mailbox.put([Heard(event, time.time())])
+        if not self._is_training and not isinstance(event, RunFinished):
+            wants_stop = self._leaving.is_set()
+            with suppress(queue.Empty):
+                wants_stop |= self._commands.get_nowait().command in ("stop", "pause", "finish")
+            if wants_stop:
+                raise _StoppedEarlyError
+
+    def _skip_own_events(self) -> None:
+        while self._follower.read_new():
+            pass
+
+    def _control(self, run: runs.Run) -> _Control:
+        return _Control(run, self._commands, self._leaving.is_set)
+
+
+class _Control:
+    """Commands of the window, and of anyone else through the run folder (training.control)."""
+
+    def __init__(
+        self,
+        run: runs.Run,
+        commands: queue.SimpleQueue[Asked],
+        is_leaving: Callable[[], bool],
+    ) -> None:
+        self.run, self.commands, self.is_leaving = run, commands, is_leaving
+        self.looked_s = 0.0
+
+    def poll(self) -> list[wishes.Wish]:
+        """Commands since the last call, oldest first; leaving the window stops the leg."""
+        found = [wishes.Wish("stop", -1)] if self.is_leaving() else []
+        with suppress(queue.Empty):
+            while True:
+                asked = self.commands.get_nowait()
+                found.append(wishes.Wish(asked.command, -1, asked.values))
+        if time.monotonic() - self.looked_s >= POLL_S:
+            self.looked_s = time.monotonic()
+            found += wishes.take_wishes(self.run)
+        return found
+
+
+def internal(error: Exception) -> Failure:
+    """A bug of ours, as a sentence."""
+    return Failure(
+        "internal",
+        f"Something went wrong inside the program ({type(error).__name__}).",
+        "This is our fault. Copy the details and report them.",
+        {"kind": type(error).__name__},
+        "".join(traceback.format_exception(error)),
+    )

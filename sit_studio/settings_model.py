@@ -1,0 +1,119 @@
+"""What the Train page's form holds: the user's words by setting, checked and resolved; Qt-free."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sit_engine.config.build import build, from_dotted
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.files import read_chosen, read_values, to_toml
+from sit_engine.config.resolve import Resolved, resolve
+from sit_engine.config.schema import Setting, settings
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError, SitError
+from sit_studio.mailbox import Failure, failure_of
+
+# Chosen on other pages, or by the presets' cards.
+ELSEWHERE = ("preset", "data.folders", "data.labels", "data.labels_file")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The settings as they would be used, or why they cannot be."""
+
+    config: RunConfig | None = None
+    resolved: Resolved | None = None
+    failure: Failure | None = None
+
+    @property
+    def field(self) -> str:
+        """The setting that the failure is about; empty when it is about none."""
+        return self.failure.values.get("field", "") if self.failure else ""
+
+
+@dataclass
+class SettingsModel:
+    """Texts by dotted path; a setting without one is left to the preset or to "auto"."""
+
+    preset: str = "standard"
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def settings(self) -> list[Setting]:
+        """Every setting that the form shows."""
+        return [item for item in settings() if item.path not in ELSEWHERE]
+
+    def set(self, path: str, text: str) -> None:
+        """The user's word; an empty one gives the setting back."""
+        if text.strip():
+            self.texts[path] = text.strip()
+        else:
+            self.texts.pop(path, None)
+
+    def values(self) -> dict[str, Any]:
+        """Nested, as a config file would hold them."""
+        known = {item.path: item for item in settings()}
+        flat: dict[str, Any] = {}
+        for path, text in self.texts.items():
+            item = known[path]
+            if text == "none" and item.takes_none:
+                flat[path] = None
+            elif item.is_list:
+                flat[path] = [part.strip() for part in text.split(",") if part.strip()]
+            else:
+                flat[path] = text.replace("\u2212", "-")
+        return from_dotted(flat) | {"preset": self.preset}
+
+    def check(self, facts: DataFacts | None, device: DeviceFacts | None) -> Checked:
+        """Build, and resolve when images and device are known."""
+        try:
+            config = build(self.values())
+        except ConfigError as error:
+            return Checked(failure=failure_of(error))
+        if facts is None or device is None or not facts.images:
+            return Checked(config)
+        try:
+            return Checked(config, resolve(config, facts, device))
+        except SitError as error:
+            return Checked(config, failure=failure_of(error))
+
+    def load(self, path: Path, *, of_run: bool = False) -> None:
+        """Take over a file of settings; of a run, without what was "auto" then."""
+        values = read_chosen(path) if of_run else read_values(path)
+        build(values)
+        preset = str(values.pop("preset", "standard"))
+        known = {item.path for item in self.settings()}
+        flat = {name: text for name, text in _flat(values).items() if name in known}
+        defaults = _flat(build({"preset": preset}).model_dump(mode="json"))
+        self.preset = preset
+        self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
+
+    def to_toml(self, config: RunConfig) -> str:
+        """The settings as a file."""
+        return to_toml(config)
+
+    def command_line(self, folders: tuple[str, ...], labels: str, labels_file: str | None) -> str:
+        """The same run as a command for a terminal."""
+        words = ["sit-engine", "pretrain", *folders, "--preset", self.preset]
+        if labels != "folders":
+            words += ["--data.labels", labels]
+        if labels_file:
+            words += ["--data.labels-file", labels_file]
+        for path, text in self.texts.items():
+            words += [f"--{path.replace('_', '-')}", text]
+        return shlex.join(words)
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict):
+            found |= _flat(value, f"{path}.")
+        elif isinstance(value, (list, tuple)):
+            found[path] = ",".join(str(part) for part in value)
+        elif value is not None:
+            found[path] = f"{value:g}" if isinstance(value, float) else str(value)
+    return found

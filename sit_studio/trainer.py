@@ -1,0 +1,122 @@
+"""The trainer as a process of its own: the very command that the user could type; Qt-free."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+import sit_engine
+from sit_engine.config.files import to_toml
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE
+from sit_studio.mailbox import Failure
+
+BEHIND_THE_WINDOW = 5
+EXPECTED = (0, STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE)
+
+
+def engine_command(*words: str) -> list[str]:
+    """`sit-engine` with this Python; -P, so that nothing in the user's folder is imported."""
+    return [sys.executable, "-P", "-m", "sit_engine", *words]
+
+
+def engine_environment() -> dict[str, str]:
+    """The environment in which that command finds our package, installed or in a checkout."""
+    home = str(Path(sit_engine.__path__[0]).parent)
+    paths = [home, os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+class Trainer:
+    """A started leg. It lives on when the window goes; what it says goes to a file, not a pipe."""
+
+    def __init__(self, words: list[str], settings: Path | None = None) -> None:
+        self.settings = settings
+        with tempfile.NamedTemporaryFile(prefix="sit-studio-", suffix=".log", delete=False) as log:
+            self.log = Path(log.name)
+            self.process = subprocess.Popen(
+                engine_command(*words, "--json"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=engine_environment(),
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        # The window must stay quick on a machine with few cores.
+        with suppress(psutil.Error, OSError):
+            if sys.platform != "win32":
+                psutil.Process(self.process.pid).nice(BEHIND_THE_WINDOW)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs; an ended one is reaped."""
+        return self.process.poll() is None
+
+    def end_now(self) -> None:
+        """Ask the process to end before its first step; it removes what it began."""
+        with suppress(OSError):
+            self.process.terminate()
+
+    def failure(self) -> Failure | None:
+        """Why it ended, in its own words; None when it ended well or was asked to."""
+        text = self._said()
+        for file in (self.log, self.settings):
+            with suppress(OSError):
+                if file is not None:
+                    file.unlink()
+        for line in reversed(text.splitlines()):
+            with suppress(ValueError, TypeError, KeyError):
+                error = json.loads(line)["error"]
+                return Failure(
+                    error["code"], error["message"], error["hint"], error.get("values", {}), text
+                )
+        code = self.process.returncode
+        if code in EXPECTED:
+            return None
+        if code > 0:
+            return Failure(
+                "studio.trainer_failed",
+                f"The trainer could not go on (exit code {code}).",
+                "Copy the details and report them; what was saved is kept.",
+                {"exit_code": str(code)},
+                text,
+            )
+        return Failure(
+            "studio.killed",
+            f"The trainer was ended from outside (signal {-code}).",
+            "What was saved is kept: resume the run.",
+            {"signal": str(-code)},
+            text,
+        )
+
+    def _said(self) -> str:
+        """The end of its log."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - 20_000))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+def write_config(config: RunConfig) -> Path:
+    """The settings as a file for --config."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="sit-studio-", suffix=".toml", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(to_toml(config))
+    return Path(file.name)
+
+
+def end_from_outside(pid: int) -> None:
+    """End a trainer that another program started, before its first step."""
+    with suppress(psutil.Error, OSError):
+        psutil.Process(pid).terminate()

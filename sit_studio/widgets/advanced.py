@@ -1,0 +1,149 @@
+"""The Train page's preset cards, and its fold of every setting in groups."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sit_studio.settings_model import SettingsModel
+from sit_studio.widgets.basics import Card, button, label
+from sit_studio.widgets.form import SettingField, SettingFields
+
+
+class PresetCards(QWidget):
+    """Quick look, Standard, Paper: one of three."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self.group = QButtonGroup(self)
+        self.buttons: dict[str, QPushButton] = {}
+        for key, title, about in (
+            ("quick", self.tr("Quick look"), self.tr("A small model for minutes: can it learn?")),
+            ("standard", self.tr("Standard"), self.tr("Scaled to your images and this device.")),
+            ("paper-2022", self.tr("Paper"), self.tr("The published recipe at 224 px. Needs a GPU.")),
+        ):  # fmt: skip
+            card = QPushButton()
+            card.setObjectName("preset")
+            card.setCheckable(True)
+            card.setAccessibleName(title)
+            card.setAccessibleDescription(about)
+            inside = QVBoxLayout(card)
+            inside.setContentsMargins(12, 12, 12, 12)
+            inside.setSpacing(4)
+            inside.addWidget(label(title, "cardTitle"))
+            inside.addWidget(label(about, "caption", wrap=True))
+            inside.addStretch(1)
+            card.clicked.connect(lambda _=False, key=key: self.chosen.emit(key))
+            self.group.addButton(card)
+            self.buttons[key] = card
+            row.addWidget(card, 1)
+
+    def select(self, key: str) -> None:
+        """Show which one is in use."""
+        self.buttons[key].setChecked(True)
+
+
+class AdvancedForm(Card):
+    """Every other setting, by group; a search field finds one by its words."""
+
+    def __init__(
+        self,
+        model: SettingsModel,
+        fields: SettingFields,
+        skip: tuple[str, ...],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("", parent)
+        self.title.setText(self.tr("Advanced"))
+        self.head.addWidget(self.title)
+        self.head.addStretch(1)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Find a setting"))
+        self.search.setAccessibleName(self.tr("Find a setting"))
+        self.search.setMaximumWidth(200)
+        self.search.textChanged.connect(self._find)
+        self.fold = button(self.tr("Show all"), self._toggle, flat=True)
+        self.head.addWidget(self.search)
+        self.head.addWidget(self.fold)
+        self.body.addLayout(self.head)
+        self.inside = QWidget()
+        column = QVBoxLayout(self.inside)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(16)
+        self.groups: list[tuple[QWidget, list[SettingField]]] = []
+        by_group: dict[str, list[SettingField]] = {}
+        for item in model.settings():
+            if item.path not in skip:
+                field = fields.add(SettingField(item))
+                by_group.setdefault(item.path.rpartition(".")[0], []).append(field)
+        for group, members in by_group.items():
+            made = self._group(group, members)
+            self.groups.append((made, members))
+            column.addWidget(made)
+        self.body.addWidget(self.inside)
+        self.inside.hide()
+
+    def _group(self, group: str, members: list[SettingField]) -> QWidget:
+        made = QWidget()
+        grid = QGridLayout(made)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(12)
+        title, tip = self._words(group)
+        head = label(title, "muted")
+        head.setToolTip(tip)
+        grid.addWidget(head, 0, 0, 1, 2)
+        for number, field in enumerate(members):
+            grid.addWidget(field, 1 + number // 2, number % 2)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        return made
+
+    def _words(self, group: str) -> tuple[str, str]:
+        """Title of a group, and the field's own term for those who look for it."""
+        return {
+            "data": (self.tr("Images"), "data"),
+            "model": (self.tr("Model"), "model: vision transformer (ViT)"),
+            "method": (self.tr("What it learns from"), "method: SiT, arXiv 2104.03602"),
+            "method.views": (self.tr("Views: crops and colours"), "method.views: augmentation"),
+            "method.corruption": (
+                self.tr("Hide blocks of the image"),
+                "method.corruption: GMML, group masked model learning",
+            ),
+            "optim": (self.tr("How it learns"), "optim: AdamW"),
+            "compute": (self.tr("Device"), "compute"),
+            "watch": (self.tr("Readings, previews, checkpoints"), "watch"),
+        }.get(group, (group, group))
+
+    def _toggle(self) -> None:
+        self._show(not self.inside.isVisible())
+
+    def _show(self, shown: bool) -> None:
+        self.inside.setVisible(shown)
+        self.fold.setText(self.tr("Hide") if shown else self.tr("Show all"))
+
+    def _find(self, text: str) -> None:
+        words = text.lower().split()
+        if words:
+            self._show(True)
+        for group, members in self.groups:
+            hits = 0
+            for field in members:
+                hay = f"{field.title.text()} {field.item.path} {field.item.help}".lower()
+                is_hit = all(word in hay for word in words)
+                field.setVisible(is_hit)
+                hits += is_hit
+            group.setVisible(hits > 0)

@@ -1,0 +1,154 @@
+"""How many images each class has: one bar a row, and only the rows in view are painted."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import (
+    QFrame,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
+
+from sit_studio import theme
+from sit_studio.widgets.words import count
+
+Index = QModelIndex | QPersistentModelIndex
+Role = Qt.ItemDataRole
+
+ROW_PX = 28
+BAR_PX = 10
+SPACE_PX = 12
+RADIUS_PX = 2
+NAME_SHARE = 0.4  # of the width, at most
+MEASURED_NAMES = 20  # the longest; all would take longer than a frame
+COUNT_ROLE = int(Role.UserRole)
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class BarList(QListView):
+    """Names, bars and counts in the order given, or the largest first."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = _Counts(self)
+        self._delegate = _BarDelegate(self)
+        self.setModel(self._model)
+        self.setItemDelegate(self._delegate)
+        self.setUniformItemSizes(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName(self.tr("Images of each class"))
+        theme.notifier().changed.connect(self.viewport().update)
+
+    def set_counts(self, counts: Sequence[tuple[str, int]]) -> None:
+        """The classes and how many images each has."""
+        self._model.show_counts(counts)
+        self._measure()
+
+    def set_sorted_by_count(self, is_sorted: bool) -> None:
+        """Largest first, or as given."""
+        self._model.sort_by_count(is_sorted)
+
+    def _measure(self) -> None:
+        """Widths which hold for all rows, so that the bars begin and end in one line."""
+        rows = self._model.rows
+        metrics = self.fontMetrics()
+        longest = heapq.nlargest(MEASURED_NAMES, (name for name, _ in rows), key=len)
+        most = max((number for _, number in rows), default=0)
+        self._delegate.most = most
+        self._delegate.name_px = max(map(metrics.horizontalAdvance, longest), default=0)
+        self._delegate.count_px = QFontMetrics(theme.tabular_font()).horizontalAdvance(count(most))
+
+
+class _Counts(QAbstractListModel):
+    """The rows in the order shown."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._given: list[tuple[str, int]] = []
+        self._is_sorted = False
+        self.rows: list[tuple[str, int]] = []
+
+    def show_counts(self, counts: Sequence[tuple[str, int]]) -> None:
+        self._given = list(counts)
+        self._arrange()
+
+    def sort_by_count(self, is_sorted: bool) -> None:
+        self._is_sorted = is_sorted
+        self._arrange()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: Index, role: int = Role.DisplayRole) -> str | int | None:
+        name, number = self.rows[index.row()]
+        if role == Role.DisplayRole:
+            return name
+        if role == COUNT_ROLE:
+            return number
+        if role in (Role.ToolTipRole, Role.AccessibleTextRole):
+            return f"{name}: {count(number)}"
+        return None
+
+    def _arrange(self) -> None:
+        self.beginResetModel()
+        self.rows = list(self._given)
+        if self._is_sorted:
+            self.rows.sort(key=lambda row: -row[1])
+        self.endResetModel()
+
+
+class _BarDelegate(QStyledItemDelegate):
+    """Name, elided in its middle; bar; count at the right."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.most = 0
+        self.name_px = 0
+        self.count_px = 0
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(self.name_px, ROW_PX)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        rect: QRect = option.rect
+        name, number = index.data(), index.data(COUNT_ROLE)
+        tokens = theme.tokens()
+        row = rect.adjusted(8, 0, -8, 0)
+        name_px = min(self.name_px, int(row.width() * NAME_SHARE))
+        painter.save()
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(QColor(tokens.accent), 2))
+            painter.drawRect(rect.adjusted(1, 1, -1, -1))
+        painter.setPen(QColor(tokens.text))
+        short = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, name_px)
+        painter.drawText(row, _LEFT, short)
+        painter.setFont(theme.tabular_font())
+        painter.drawText(row, _RIGHT, count(number))
+        left = row.left() + name_px + SPACE_PX
+        room = row.right() - self.count_px - SPACE_PX - left
+        if room > 0 and self.most:
+            width = max(room * number / self.most, 1.0 if number else 0.0)
+            bar = QRectF(left, rect.center().y() - BAR_PX / 2 + 1, width, BAR_PX)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(tokens.series[0]))
+            painter.drawRoundedRect(bar, RADIUS_PX, RADIUS_PX)
+        painter.restore()

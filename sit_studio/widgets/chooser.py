@@ -1,0 +1,79 @@
+"""Choosing a folder, a file, or a checkpoint of the open run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
+
+from sit_engine.runs import Run
+from sit_studio.widgets.basics import button
+from sit_studio.widgets.words import count
+
+
+class FolderChooser(QWidget):
+    """A path to type, or to choose with Browse."""
+
+    changed = Signal()
+
+    def __init__(self, title: str, *, hint: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.heading = title
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(hint)
+        self.line.setAccessibleName(title)
+        self.line.textChanged.connect(lambda _: self.changed.emit())
+        row.addWidget(self.line, 1)
+        row.addWidget(button(self.tr("Browse…"), self._browse))
+
+    @property
+    def path(self) -> str:
+        """An absolute path, or nothing."""
+        text = self.line.text().strip()
+        return str(Path(text).expanduser().absolute()) if text else ""
+
+    def set_path(self, path: str) -> None:
+        """Show this path."""
+        self.line.setText(path)
+
+    def _browse(self) -> None:
+        if found := QFileDialog.getExistingDirectory(self, self.heading, self.path):
+            self.line.setText(found)
+
+
+class CheckpointBox(QComboBox):
+    """The checkpoints of a run, newest first; no file of them is opened."""
+
+    def show_run(self, run: Run | None) -> None:
+        """List them again; the choice stays where it still exists."""
+        chosen = self.step
+        self.blockSignals(True)
+        self.clear()
+        self.addItem(self.tr("Newest checkpoint"), None)
+        for step in steps_of(run):
+            self.addItem(self.tr("Step {step}").format(step=count(step)), step)
+        self.setCurrentIndex(max(0, self.findData(chosen)) if chosen is not None else 0)
+        self.blockSignals(False)
+
+    @property
+    def step(self) -> int | None:
+        """The chosen step; None for the newest."""
+        found = self.currentData()
+        return int(found) if found is not None else None
+
+
+def steps_of(run: Run | None) -> list[int]:
+    """Steps of the checkpoints in the folder, newest first."""
+    if run is None:
+        return []
+    try:
+        names = [path.name for path in run.checkpoints.iterdir()]
+    except OSError:
+        return []
+    found = [re.fullmatch(r"step-(\d+)", name) for name in names]
+    return sorted((int(match[1]) for match in found if match), reverse=True)

@@ -1,0 +1,294 @@
+"""The curves of the open run: one plot a group, smoothing, axes, other runs overlaid, saving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QSlider,
+    QStackedWidget,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sit_engine.data.scan import display_name
+from sit_studio.history import History
+from sit_studio.lister import load_history
+from sit_studio.marks import QT_TRANSLATE_NOOP
+from sit_studio.run_list import RunRow
+from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.plot import CurvePlot
+from sit_studio.widgets.plot_markers import Marker
+
+SMOOTHING = 0.6
+
+
+@dataclass(frozen=True)
+class Group:
+    """A plot: its tab, unit and curves; no names means the loss terms."""
+
+    title: str
+    unit: str
+    names: tuple[str, ...] = ()
+
+
+GROUPS = (
+    Group(QT_TRANSLATE_NOOP("curves", "Losses"), ""),
+    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Teacher"), "", ("teacher_momentum", "agreement")),
+    Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share")),
+    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Speed"), "images/s", ("images_per_s",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Memory"), "GB", ("memory_gb",)),
+)  # fmt: skip
+WORDS = {
+    "loss": QT_TRANSLATE_NOOP("curves", "total"),
+    "contrast": QT_TRANSLATE_NOOP("curves", "contrast"),
+    "reconstruction": QT_TRANSLATE_NOOP("curves", "reconstruction"),
+    "knn": QT_TRANSLATE_NOOP("curves", "k-NN accuracy"),
+    "learning_rate": QT_TRANSLATE_NOOP("curves", "learning rate"),
+    "teacher_momentum": QT_TRANSLATE_NOOP("curves", "teacher momentum"),
+    "agreement": QT_TRANSLATE_NOOP("curves", "teacher–student agreement"),
+    "gradient_norm": QT_TRANSLATE_NOOP("curves", "gradient norm"),
+    "deviation": QT_TRANSLATE_NOOP("curves", "spread of the features"),
+    "mask_share": QT_TRANSLATE_NOOP("curves", "corrupted area"),
+    "rank": QT_TRANSLATE_NOOP("curves", "effective rank"),
+    "images_per_s": QT_TRANSLATE_NOOP("curves", "images a second"),
+    "memory_gb": QT_TRANSLATE_NOOP("curves", "memory"),
+}
+
+
+def curve_word(name: str) -> str:
+    """A curve's name for people."""
+    return QCoreApplication.translate("curves", WORDS.get(name, name))
+
+
+class CurvesPanel(QWidget):
+    """Plots are made once; a new run only gives them other curves."""
+
+    overlay_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.history = History()
+        self.others: dict[str, History] = {}
+        self.known: list[RunRow] = []
+        self._drawn: tuple[int, int] = (-1, -1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self.tabs = QTabBar()
+        self.tabs.setExpanding(False)
+        self.tabs.setUsesScrollButtons(True)
+        self.tabs.setAccessibleName(self.tr("Curves"))
+        self.stack = QStackedWidget()
+        self.plots: list[CurvePlot] = []
+        for group in GROUPS:
+            title = QCoreApplication.translate("curves", group.title)
+            unit = QCoreApplication.translate("curves", group.unit) if group.unit else ""
+            plot = CurvePlot(title, unit)
+            plot.empty_text = self.tr("The first point appears after the first report.")
+            plot.set_smoothing(SMOOTHING if not group.names else 0.0)
+            self.tabs.addTab(title)
+            self.stack.addWidget(plot)
+            self.plots.append(plot)
+        self.plots[1].empty_text = self.tr(
+            "k-NN needs labels: sub-folders or a CSV file on the Dataset page."
+        )
+        self.tabs.currentChanged.connect(self._on_tab)
+        column.addWidget(self.tabs)
+        column.addWidget(self.stack, 1)
+        column.addLayout(self._tools())
+
+    def _tools(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setRange(0, 99)
+        self.smoothing.setValue(round(100 * SMOOTHING))
+        self.smoothing.setFixedWidth(80)
+        self.smoothing.setAccessibleName(self.tr("Smoothing"))
+        self.smoothing.valueChanged.connect(self._on_smoothing)
+        word = label(self.tr("Smooth"), "caption")
+        word.setBuddy(self.smoothing)
+        self.log = QCheckBox(self.tr("Log"))
+        self.log.toggled.connect(self._on_log)
+        self.axis = QComboBox()
+        for key, text in (
+            ("step", self.tr("Steps")), ("epoch", self.tr("Epochs")), ("time", self.tr("Time")),
+        ):  # fmt: skip
+            self.axis.addItem(text, key)
+        self.axis.setAccessibleName(self.tr("Horizontal axis"))
+        self.axis.currentIndexChanged.connect(self._on_axis)
+        self.overlay = button(self.tr("Overlay…"), self._show_overlays, flat=True)
+        self.overlay.setToolTip(self.tr("Show the same curves of other runs"))
+        fit = button("", self._fit, icon="fit", flat=True, tip=self.tr("Show everything"))
+        save = button("", self._show_saving, icon="save", flat=True, tip=self.tr("Save the curves"))
+        self.save_button = save
+        left: list[QWidget] = [word, self.smoothing, self.log, self.axis]
+        for part in left:
+            row.addWidget(part)
+        row.addStretch(1)
+        for tool in (self.overlay, fit, save):
+            row.addWidget(tool)
+        return row
+
+    @property
+    def plot(self) -> CurvePlot:
+        """The one in front."""
+        return self.plots[self.stack.currentIndex()]
+
+    def show_history(self, history: History) -> None:
+        """Draw what is new of the plot in front."""
+        if history is not self.history:
+            self.history = history
+            self._set_axis()
+            for label_ in list(self.others):
+                self._remove(label_)
+        self._draw()
+
+    @Slot(int)
+    def _on_tab(self, number: int) -> None:
+        self.stack.setCurrentIndex(number)
+        self._drawn = (-1, -1)
+        self._draw()
+
+    def _draw(self) -> None:
+        history, number = self.history, self.stack.currentIndex()
+        if (id(history), history.version) == self._drawn:
+            return
+        self._drawn = (id(history), history.version)
+        group, plot = GROUPS[number], self.plots[number]
+        names = group.names or self._loss_names()
+        plot.set_curves({curve_word(name): history.curve(name) for name in names})
+        if history.knn is not None and "knn" in names:
+            plot.set_baselines(
+                {
+                    self.tr("untrained"): 100 * history.knn.untrained,
+                    self.tr("raw pixels"): 100 * history.knn.raw_pixels,
+                }
+            )
+        elif "knn" in names:
+            plot.set_baselines({})
+        plot.set_markers(
+            [
+                Marker(mark.step, mark.kind, self._mark(mark.kind, mark.text))
+                for mark in history.marks
+            ]
+        )
+        plot.refresh()
+
+    def _loss_names(self) -> tuple[str, ...]:
+        terms = tuple(self.history.terms)
+        return terms if len(terms) == 1 else (*terms, "loss")
+
+    def _mark(self, kind: str, text: str) -> str:
+        words = {
+            "resume": self.tr("Resumed"), "skipped": self.tr("Skipped steps"),
+            "checkpoint": self.tr("Checkpoint"), "change": self.tr("Changed"),
+            "preview": self.tr("Pictures"),
+        }  # fmt: skip
+        return f"{words[kind]}: {text}" if text else words[kind]
+
+    # Tools
+
+    @Slot(int)
+    def _on_smoothing(self, value: int) -> None:
+        self.plot.set_smoothing(value / 100)
+        self.plot.refresh()
+
+    @Slot(bool)
+    def _on_log(self, is_log: bool) -> None:
+        for plot in self.plots:
+            plot.set_log(is_log)
+        self.plot.refresh()
+
+    @Slot(int)
+    def _on_axis(self, _: int) -> None:
+        self._set_axis()
+        self.plot.refresh()
+
+    def _set_axis(self) -> None:
+        kind = str(self.axis.currentData())
+        converts: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+            "epoch": self.history.epoch_of,
+            "time": lambda steps: 60 * self.history.minutes_of(steps),
+        }
+        for plot in self.plots:
+            plot.set_x_axis(kind, converts.get(kind))  # type: ignore[arg-type]
+            plot.set_epochs(self.history.epoch_of)
+
+    def _fit(self) -> None:
+        self.plot.fit()
+
+    def _show_saving(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for text, ending in ((self.tr("Picture (PNG)…"), "png"), (self.tr("Drawing (SVG)…"), "svg"),
+                             (self.tr("Table (CSV)…"), "csv")):  # fmt: skip
+            menu.addAction(text, partial(self._save, ending))
+        menu.popup(self.save_button.mapToGlobal(self.save_button.rect().topLeft()))
+
+    def _save(self, ending: str) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save the curves"), f"curves.{ending}", f"*.{ending}"
+        )
+        if path:
+            self.save_to(Path(path))
+
+    def save_to(self, path: Path) -> None:
+        """The plot in front as .png, .svg or .csv, by the ending."""
+        save = {".svg": self.plot.save_svg, ".csv": self.plot.save_csv}
+        save.get(path.suffix, self.plot.save_png)(path)
+
+    # Other runs
+
+    def _show_overlays(self) -> None:
+        self.overlay_asked.emit()
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for row in self.known[:20]:
+            name = display_name(row.title)
+            action = menu.addAction(name)
+            action.setCheckable(True)
+            action.setChecked(name in self.others)
+            action.triggered.connect(lambda on, row=row: self.set_overlay(row, on))
+        if not self.known:
+            menu.addAction(self.tr("No other run yet")).setEnabled(False)
+        menu.popup(self.overlay.mapToGlobal(self.overlay.rect().topLeft()))
+
+    def set_overlay(self, row: RunRow, on: bool) -> None:
+        """Show or hide another run's curves."""
+        name = display_name(row.title)
+        if on:
+            load_history(row.path, partial(self._add, name))
+        else:
+            self._remove(name)
+
+    def _add(self, name: str, history: History) -> None:
+        self.others[name] = history
+        for group, plot in zip(GROUPS, self.plots, strict=True):
+            for curve in group.names or history.terms:
+                plot.set_overlay(f"{name}: {curve_word(curve)}", history.curve(curve), True)
+        self.plot.refresh()
+
+    def _remove(self, name: str) -> None:
+        history = self.others.pop(name, None)
+        for group, plot in zip(GROUPS, self.plots, strict=True):
+            for curve in (group.names or history.terms) if history else ():
+                plot.remove_overlay(f"{name}: {curve_word(curve)}")
+        self.plot.refresh()

@@ -1,0 +1,190 @@
+"""The form of settings, made from the one declaration in the engine's config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout, QWidget
+
+from sit_engine.config.schema import Setting
+from sit_studio.settings_model import Checked, SettingsModel
+from sit_studio.widgets.basics import button, label, set_role
+from sit_studio.widgets.words import figure
+
+SLIDER_STEPS = 100
+
+
+def said(text: str) -> str:
+    """A title or help text of the schema in the user's language."""
+    return QCoreApplication.translate("settings", text)
+
+
+class SettingField(QWidget):
+    """One setting: title, editor, and below it the value that "auto" has and why, or the error."""
+
+    edited = Signal(str, str)
+
+    def __init__(
+        self, item: Setting, *, slider: bool = False, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.item = item
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        unit = f" ({said(item.unit)})" if item.unit else ""
+        self.title = label(said(item.title) + unit)
+        tip = f"{said(item.help)}\n{item.path}: {item.allowed}"
+        self.setToolTip(tip)
+        column.addWidget(self.title)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.slider = self._make_slider() if slider else None
+        if self.slider is not None:
+            row.addWidget(self.slider, 1)
+        self.editor = self._make_editor()
+        self.editor.setAccessibleName(self.title.text())
+        self.editor.setAccessibleDescription(tip)
+        self.title.setBuddy(self.editor)
+        row.addWidget(self.editor, 0 if slider else 1)
+        self.reset = button(
+            "", self._clear, icon="reset", flat=True, tip=self.tr("Leave it to auto")
+        )
+        self.reset.setAccessibleName(self.tr("Reset {title}").format(title=self.title.text()))
+        policy = self.reset.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.reset.setSizePolicy(policy)
+        row.addWidget(self.reset)
+        column.addLayout(row)
+        self.below = label("", "caption", wrap=True)
+        self.below.hide()
+        column.addWidget(self.below)
+
+    def _make_editor(self) -> QComboBox | QLineEdit:
+        item = self.item
+        if item.choices and not item.is_number and not item.is_list:
+            box = QComboBox()
+            default = item.default if isinstance(item.default, str) else ""
+            box.addItem(self.tr("Default ({word})").format(word=default), "")
+            for choice in item.choices:
+                if choice != default:
+                    box.addItem(choice, choice)
+            box.activated.connect(lambda _: self._say(str(box.currentData())))
+            return box
+        line = QLineEdit()
+        if self.slider is not None:
+            line.setFixedWidth(72)
+        line.textEdited.connect(self._say)
+        return line
+
+    def _make_slider(self) -> QSlider:
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(0, SLIDER_STEPS)
+        slider.setAccessibleName(said(self.item.title))
+        slider.valueChanged.connect(self._on_slid)
+        return slider
+
+    def _on_slid(self, place: int) -> None:
+        low, high = self.item.low or 0.0, self.item.high or 1.0
+        value = low + (high - low) * place / SLIDER_STEPS
+        self._say(f"{max(value, 0.01) if self.item.low is None else value:.2f}")
+
+    def _say(self, text: str) -> None:
+        self.edited.emit(self.item.path, text)
+
+    def _clear(self) -> None:
+        self._say("")
+
+    def show_text(self, text: str, shown: Any) -> None:
+        """The user's word, and the value that stands without one."""
+        if isinstance(self.editor, QComboBox):
+            self.editor.setCurrentIndex(max(0, self.editor.findData(text)))
+        elif self.editor.text() != text:
+            self.editor.setText(text)
+        if isinstance(self.editor, QLineEdit):
+            self.editor.setPlaceholderText(_shown(shown))
+        self.reset.setVisible(bool(text))
+        if self.slider is not None and not self.slider.isSliderDown():
+            value = _number(text, _number(_shown(shown), 0.0))
+            low, high = self.item.low or 0.0, self.item.high or 1.0
+            self.slider.blockSignals(True)
+            self.slider.setValue(round(SLIDER_STEPS * (value - low) / (high - low)))
+            self.slider.blockSignals(False)
+
+    def show_below(self, text: str, *, is_error: bool = False) -> None:
+        """The reason of an "auto" value, or what is wrong."""
+        self.below.setText(text)
+        self.below.setVisible(bool(text))
+        set_role(self.below, "error" if is_error else "caption")
+        if self.editor.property("bad") != is_error:
+            self.editor.setProperty("bad", is_error)
+            self.editor.style().unpolish(self.editor)
+            self.editor.style().polish(self.editor)
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return otherwise
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(part) for part in value)
+    if isinstance(value, float):
+        return figure(value) if value and abs(value) < 1e-3 else f"{value:g}"
+    return str(value)
+
+
+class SettingFields:
+    """The fields of a page by path, kept in step with the model."""
+
+    def __init__(self, model: SettingsModel) -> None:
+        self.model = model
+        self.fields: dict[str, list[SettingField]] = {}
+
+    def add(self, field: SettingField) -> SettingField:
+        """One more field; a setting may stand in two places."""
+        self.fields.setdefault(field.item.path, []).append(field)
+        return field
+
+    def show(self, checked: Checked) -> None:
+        """Texts, resolved values with their reasons, and the error beside its field."""
+        best = checked.resolved.config if checked.resolved else checked.config
+        tree = best.model_dump() if best is not None else {}
+        reasons = checked.resolved.reasons if checked.resolved else {}
+        for path, fields in self.fields.items():
+            text = self.model.texts.get(path, "")
+            value = _at(tree, path, fields[0].item.default)
+            is_bad = checked.failure is not None and checked.field == path
+            why = reasons.get(path, "")
+            for field in fields:
+                field.show_text(text, value)
+                if is_bad and checked.failure is not None:
+                    field.show_below(
+                        f"{checked.failure.message} {checked.failure.hint}".strip(), is_error=True
+                    )
+                elif not text and why:
+                    auto = QCoreApplication.translate("SettingField", "auto: {value}, {why}")
+                    field.show_below(auto.format(value=_shown(value), why=why))
+                elif not text and value == "auto":
+                    field.show_below(
+                        QCoreApplication.translate(
+                            "SettingField", "auto: worked out from your images and the device"
+                        )
+                    )
+                else:
+                    field.show_below("")
+
+
+def _at(tree: dict[str, Any], path: str, otherwise: Any) -> Any:
+    here: Any = tree
+    for part in path.split("."):
+        if not isinstance(here, dict) or part not in here:
+            return otherwise
+        here = here[part]
+    return here

@@ -1,0 +1,147 @@
+"""Is it working? One sentence with its sign, and the figures it rests on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from sit_studio import theme
+from sit_studio.history import History
+from sit_studio.sentences import say_coded
+from sit_studio.widgets.basics import Card, FigureCard, follow_theme, label
+from sit_studio.widgets.words import THIN, figure, percent
+
+# Health state: icon and colour.
+SIGNS = {
+    "learning": ("good", "good"),
+    "collapsed": ("error", "bad"),
+    "not learning": ("warn", "warn"),
+    "unknown": ("unknown", "muted"),
+}
+
+
+def verdict(history: History) -> tuple[str, str]:
+    """The health state and its sentence; before the first reading, what the run does now."""
+    health = history.health
+    if health is not None and history.report is not None:
+        return health.state, say_coded(health.code, health.sentence, health.values)
+    texts = {
+        "opening": QCoreApplication.translate("health", "Reading the run…"),
+        "preparing": QCoreApplication.translate(
+            "health", "The images are made ready. The first reading comes after some steps."
+        ),
+        "training": QCoreApplication.translate("health", "It is too early to tell."),
+    }
+    fallback = QCoreApplication.translate("health", "The run ended before its first reading.")
+    return "unknown", texts.get(history.state, fallback)
+
+
+class WorkingCard(Card):
+    """The sentence on top of Watch."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        row = QHBoxLayout()
+        row.setSpacing(16)
+        self.sign = label()
+        self.sign.setFixedWidth(32)
+        row.addWidget(self.sign, 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(label(self.tr("Is it working?"), "caption"))
+        self.sentence = label("", "cardTitle", wrap=True)
+        words.addWidget(self.sentence)
+        row.addLayout(words, 1)
+        self.figures = QHBoxLayout()
+        self.figures.setSpacing(24)
+        self.knn = _Small(self.tr("k-NN"))
+        self.untrained = _Small(self.tr("Untrained"))
+        self.raw = _Small(self.tr("Raw pixels"))
+        for small in (self.knn, self.untrained, self.raw):
+            self.figures.addWidget(small)
+        row.addLayout(self.figures)
+        self.body.addLayout(row)
+        self.state = "unknown"
+        follow_theme(self, self._paint)
+        self._paint()
+
+    def show_history(self, history: History) -> None:
+        """The newest verdict and k-NN."""
+        state, sentence = verdict(history)
+        if sentence != self.sentence.text():
+            self.sentence.setText(sentence)
+            self.setAccessibleName(f"{self.tr('Is it working?')} {sentence}")
+        if state != self.state:
+            self.state = state
+            self._paint()
+        knn = history.knn
+        for small in (self.knn, self.untrained, self.raw):
+            small.setVisible(knn is not None)
+        if knn is not None:
+            self.knn.show_text(f"{percent(knn.accuracy)} ± {100 * knn.interval:.1f}")
+            self.untrained.show_text(percent(knn.untrained))
+            self.raw.show_text(percent(knn.raw_pixels))
+
+    def _paint(self) -> None:
+        icon, colour = SIGNS[self.state]
+        self.sign.setPixmap(theme.pixmap(icon, getattr(theme.tokens(), colour), 32))
+
+
+class _Small(QWidget):
+    """A caption over a figure."""
+
+    def __init__(self, caption: str) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(label(caption, "caption"))
+        self.text = label("–")
+        self.text.setFont(theme.tabular_font(15))
+        column.addWidget(self.text)
+
+    def show_text(self, text: str) -> None:
+        self.text.setText(text)
+
+
+class HealthPanel(QWidget):
+    """The figures below the sentence, each with what it means."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 8, 0)
+        grid.setSpacing(8)
+        self.deviation = FigureCard(self.tr("Spread of the features"))
+        self.rank = FigureCard(self.tr("Effective rank"))
+        self.agreement = FigureCard(self.tr("Teacher and student agree"))
+        self.area = FigureCard(self.tr("Hidden or replaced area"))
+        self.knn = FigureCard(self.tr("k-NN over untrained"))
+        self.skipped = FigureCard(self.tr("Skipped steps"))
+        cards = (self.deviation, self.rank, self.knn, self.agreement, self.area, self.skipped)
+        for number, card in enumerate(cards):
+            grid.addWidget(card, number // 2, number % 2)
+        grid.setRowStretch(3, 1)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+
+    def show_history(self, history: History) -> None:
+        """The newest reading."""
+        health, knn = history.health, history.knn
+        if health is not None:
+            about = self.tr("Share of its best value 1/√d. Near 0: every image looks the same.")
+            self.deviation.show_figure(figure(health.deviation_ratio), about)
+            about = self.tr("Directions the features use, of {width}. Under 5: collapsed.")
+            self.rank.show_figure(figure(health.effective_rank), about.format(width=health.width))
+            about = self.tr("Mean cosine of the two views of an image, from −1 to 1.")
+            self.agreement.show_figure(figure(health.agreement), about)
+            about = self.tr("Share of the pixels that were really corrupted.")
+            self.area.show_figure(percent(health.mask_share, 0), about)
+        if knn is not None:
+            gain = 100 * (knn.accuracy - knn.untrained)
+            about = self.tr("Points, ± {interval}. Above its interval: it has learned.")
+            self.knn.show_figure(f"{gain:+.1f}", about.format(interval=f"{100 * knn.interval:.1f}"))
+        else:
+            self.knn.show_figure("–", self.tr("Needs labels: sub-folders or a CSV file."))
+        about = self.tr("Steps whose loss was not a finite number; they change nothing.")
+        self.skipped.show_figure(f"{history.skipped}{THIN}", about)

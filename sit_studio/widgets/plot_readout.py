@@ -1,0 +1,202 @@
+"""The line of figures above a plot: values under the crosshair, else the newest; and the legend."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStyleOptionGraphicsItem, QWidget
+
+from sit_studio import theme
+from sit_studio.curve import Array
+from sit_studio.widgets.plot_lines import Line
+from sit_studio.widgets.words import figure
+
+MOST_LINES = 3
+MARGIN_PX = 8
+NO_BREAK = "\u00a0"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One figure of the readout."""
+
+    label: str
+    value: str
+    colour: str
+
+
+class Readout(QLabel):
+    """Figures in a fixed place, with room kept for as many lines as the labels need."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+        self._labels: tuple[str, ...] = ()
+        self._keep_room()
+
+    def set_labels(self, labels: Sequence[str], *, is_smoothed: bool) -> None:
+        self._labels = tuple(
+            f"{label} 0.000 (0.000)  " if is_smoothed else label for label in labels
+        )
+        self._keep_room()
+
+    def show_readings(self, place: str, readings: Sequence[Reading]) -> None:
+        muted = theme.tokens().muted
+        parts = [f'<span style="color:{muted}">{_solid(place)}</span>'] if place else []
+        parts += [
+            f'<span style="color:{each.colour}">■</span>{NO_BREAK}'
+            f'<span style="color:{muted}">{_solid(each.label)}</span>{NO_BREAK}'
+            f"{_solid(each.value)}"
+            for each in readings
+        ]
+        self.setText(f"{NO_BREAK * 2} ".join(parts))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._keep_room()
+
+    def _keep_room(self) -> None:
+        """A height that does not follow the figures, so that the plot stands still."""
+        metrics = self.fontMetrics()
+        texts = [
+            "step 000 000 · epoch 000.00",
+            *(f"■ {label} 0.000000  " for label in self._labels),
+        ]
+        wide = sum(metrics.horizontalAdvance(text) for text in texts)
+        lines = min(max(-(-wide // max(self.width() - 16, 1)), 1), MOST_LINES)
+        self.setFixedHeight(lines * metrics.lineSpacing() + 2)
+
+
+def read(
+    lines: Mapping[str, Line],
+    x: float | None,
+    weight: float,
+    place: Callable[[float, float], str],
+) -> tuple[str, list[Reading]]:
+    """Where and what the curves are at x, or at their newest points: raw, then smoothed."""
+    readings = []
+    words = ""
+    for label, line in lines.items():
+        index = line.nearest(x)
+        if index is None or not line.main.isVisible():
+            continue
+        words = words or place(float(line.curve.steps[index]), float(line.x()[index]))
+        value = figure(float(line.curve.values[index]))
+        if weight:
+            value += f" ({figure(float(line.curve.smoothed(weight)[index]))})"
+        readings.append(Reading(label, value, line.colour))
+    return words, readings
+
+
+class Sample(pg.ItemSample):  # type: ignore[misc]
+    """A stroke in a curve's colour and dash, beside its name."""
+
+    def __init__(self, item: pg.PlotCurveItem) -> None:
+        super().__init__(item)
+        self.pen = QPen()
+        self.setFixedHeight(16)
+        self.setFixedWidth(28)
+
+    def boundingRect(self) -> QRectF:
+        return QRectF(0, 0, 28, 16)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.item.isVisible():
+            painter.setPen(self.pen)
+            painter.drawLine(0, 8, 24, 8)
+        else:
+            painter.setPen(QPen(QColor(theme.tokens().muted), 1))
+            painter.drawEllipse(QRectF(8, 4, 8, 8))
+
+
+class Legend:
+    """Names of the curves in the corner where they cover least; a click hides a curve."""
+
+    def __init__(self, plot: pg.PlotItem) -> None:
+        self._view = plot.vb
+        self._item = pg.LegendItem(sampleType=Sample, verSpacing=-8, labelTextSize="12px")
+        self._item.setParentItem(plot.vb)
+        self._item.sigSampleClicked.connect(self._on_sample_clicked)
+        self._lines: dict[str, Line] = {}
+        self._corner = (1, 0)
+        self._anchor()
+
+    def add(self, label: str, line: Line) -> None:
+        self._lines[label] = line
+        self._item.addItem(line.main, html.escape(label))
+
+    def remove(self, label: str) -> None:
+        self._item.removeItem(self._lines.pop(label).main)
+
+    def recolour(self) -> None:
+        tokens = theme.tokens()
+        ground = QColor(tokens.surface)
+        ground.setAlphaF(0.8)
+        self._item.setBrush(ground)
+        self._item.setPen(None)
+        self._item.setLabelTextColor(tokens.text)
+        pens = {line.main: line.legend_pen() for line in self._lines.values()}
+        for sample, _ in self._item.items:
+            sample.pen = pens[sample.item]
+            sample.update()
+
+    def keep_clear(self, x0: float, x1: float, y0: float, y1: float) -> None:
+        """Move away when a line passes below and another corner is free."""
+        has_data = any(np.isfinite(line.low) for line in self._lines.values())
+        self._item.setVisible(has_data and len(self._lines) > 1)
+        box, size = self._view.boundingRect(), self._item.boundingRect()
+        if not box.width() or not box.height() or x1 <= x0 or y1 <= y0:
+            return
+        wide = (size.width() + 2 * MARGIN_PX) / box.width() * (x1 - x0)
+        high = (size.height() + 2 * MARGIN_PX) / box.height() * (y1 - y0)
+        covered = {
+            corner: self._count(
+                (x1 - wide, x1) if corner[0] else (x0, x0 + wide),
+                (y0, y0 + high) if corner[1] else (y1 - high, y1),
+            )
+            for corner in ((1, 0), (0, 0), (1, 1), (0, 1))
+        }
+        if covered[self._corner]:
+            best = min(covered, key=lambda corner: covered[corner])
+            if covered[best] * 2 < covered[self._corner]:
+                self._corner = best
+                self._anchor()
+
+    def _count(self, x_span: tuple[float, float], y_span: tuple[float, float]) -> int:
+        return sum(
+            _inside(line.main.xData, x_span, line.main.yData, y_span)
+            for line in self._lines.values()
+            if line.main.xData is not None
+        )
+
+    def _anchor(self) -> None:
+        right, low = self._corner
+        offset = (-MARGIN_PX if right else MARGIN_PX, -MARGIN_PX * 3 if low else MARGIN_PX)
+        self._item.anchor(itemPos=self._corner, parentPos=self._corner, offset=offset)
+
+    def _on_sample_clicked(self, item: pg.PlotCurveItem) -> None:
+        for line in self._lines.values():
+            if line.main is item:
+                line.set_visible(item.isVisible())
+
+
+def _inside(x: Array, x_span: tuple[float, float], y: Array, y_span: tuple[float, float]) -> int:
+    near = (x >= x_span[0]) & (x <= x_span[1]) & (y >= y_span[0]) & (y <= y_span[1])
+    return int(near.sum())
+
+
+def _solid(text: str) -> str:
+    return html.escape(text).replace(" ", NO_BREAK)

@@ -1,0 +1,162 @@
+"""The table of runs: what stands in each cell."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QCoreApplication,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+)
+from PySide6.QtGui import QColor
+
+from sit_engine.data.scan import display_name
+from sit_studio import theme
+from sit_studio.run_list import RunRow
+from sit_studio.widgets.sparkline import VALUES_ROLE
+from sit_studio.widgets.states import ROLES, word
+from sit_studio.widgets.words import THIN, count, figure, percent, size
+
+Index = QModelIndex | QPersistentModelIndex
+COLUMNS = ("star", "run", "status", "data", "progress", "knn", "loss", "curve", "size", "started")
+FIGURES = ("progress", "knn", "loss", "size")
+
+
+class RunTableModel(QAbstractTableModel):
+    """Rows change in place, so that selection and scrolling stay where they are."""
+
+    SORT_ROLE = Qt.ItemDataRole.UserRole + 1
+    WIDTHS: ClassVar[dict[str, int]] = {
+        "star": 40, "status": 96, "data": 96, "progress": 104, "knn": 72, "loss": 64,
+        "curve": 96, "size": 80, "started": 120,
+    }  # fmt: skip
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: list[RunRow] = []
+
+    def show_rows(self, rows: list[RunRow]) -> None:
+        """Update, insert and remove by path."""
+        paths = [row.path for row in rows]
+        if paths == [row.path for row in self.rows]:
+            for number, row in enumerate(rows):
+                if row != self.rows[number]:
+                    self.rows[number] = row
+                    last = self.index(number, len(COLUMNS) - 1)
+                    self.dataChanged.emit(self.index(number, 0), last)
+            return
+        self._remove_missing(set(paths))
+        known: dict[Path, int] = {row.path: at for at, row in enumerate(self.rows)}
+        for row in rows:
+            if row.path in known:
+                self.rows[known[row.path]] = row
+        new = [row for row in rows if row.path not in known]
+        if new:
+            self.beginInsertRows(QModelIndex(), len(self.rows), len(self.rows) + len(new) - 1)
+            self.rows += new
+            self.endInsertRows()
+
+    def _remove_missing(self, kept: set[Path]) -> None:
+        for at in reversed(range(len(self.rows))):
+            if self.rows[at].path not in kept:
+                self.beginRemoveRows(QModelIndex(), at, at)
+                del self.rows[at]
+                self.endRemoveRows()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(COLUMNS[section])
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        words = {
+            "star": "",
+            "run": QCoreApplication.translate("runs", "Run"),
+            "status": QCoreApplication.translate("runs", "Status"),
+            "data": QCoreApplication.translate("runs", "Images"),
+            "progress": QCoreApplication.translate("runs", "Steps"),
+            "knn": QCoreApplication.translate("runs", "k-NN"),
+            "loss": QCoreApplication.translate("runs", "Loss"),
+            "curve": QCoreApplication.translate("runs", "Curve"),
+            "size": QCoreApplication.translate("runs", "On disk"),
+            "started": QCoreApplication.translate("runs", "Started"),
+        }
+        return words[COLUMNS[section]]
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row, column = self.rows[index.row()], COLUMNS[index.column()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
+                return _text(row, column)
+            case Qt.ItemDataRole.ToolTipRole:
+                parts = [display_name(str(row.path)), row.about.note]
+                return "\n".join(part for part in parts if part)
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(column)
+            case Qt.ItemDataRole.ForegroundRole if column == "status":
+                return QColor(getattr(theme.tokens(), ROLES.get(row.status, "text")))
+            case Qt.ItemDataRole.FontRole if column in FIGURES:
+                return theme.tabular_font(12)
+            case Qt.ItemDataRole.DecorationRole if column == "star":
+                name = "star-full" if row.about.starred else "star"
+                colours = theme.tokens()
+                return theme.icon(name, colours.warn if row.about.starred else colours.line)
+            case self.SORT_ROLE:
+                return _sort_key(row, column)
+            case _ if role == VALUES_ROLE and column == "curve":
+                return row.sparks or None
+        return None
+
+
+def _alignment(column: str) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in FIGURES else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _text(row: RunRow, column: str) -> str:
+    match column:
+        case "run":
+            return display_name(row.title)
+        case "status":
+            return word(row.status)
+        case "data":
+            return display_name(row.data)
+        case "progress":
+            done = f"{100 * row.share:.0f}{THIN}%"
+            return f"{count(row.step)} · {done}" if row.total_steps else "–"
+        case "knn":
+            return percent(row.knn)
+        case "loss":
+            return figure(row.loss)
+        case "size":
+            return size(row.bytes) if row.bytes else "–"
+        case "started":
+            return (
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(row.started)) if row.started else ""
+            )
+    return ""
+
+
+def _sort_key(row: RunRow, column: str) -> float | str:
+    keys: dict[str, float | str] = {
+        "star": float(row.about.starred), "run": row.title.lower(), "status": row.status,
+        "data": row.data.lower(), "progress": row.share, "size": float(row.bytes),
+        "knn": -1.0 if row.knn is None else row.knn, "loss": row.loss or 0.0,
+        "curve": row.loss or 0.0, "started": row.started,
+    }  # fmt: skip
+    return keys[column]

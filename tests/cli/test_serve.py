@@ -1,0 +1,232 @@
+"""Questions of the window, asked of a real child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from sit_engine import api
+from sit_engine.data.saved_index import SavedIndex
+from tests.tiny import TINY, tiny_config
+
+Json = dict[str, Any]
+COMMAND = [sys.executable, "-m", "sit_engine", "serve"]
+
+
+class Child:
+    """A serving process and one question at a time."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.ready = self.hear()
+        self.said: list[Json] = []
+
+    def hear(self) -> Json:
+        assert self.process.stdout is not None
+        found: Json = json.loads(self.process.stdout.readline())
+        return found
+
+    def write(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def ask(self, name: str, **params: object) -> Json:
+        """The answer or the error; what was said before it stands in `said`."""
+        self.write(json.dumps({"id": name, "ask": name, **params}).encode("ascii"))
+        self.said = []
+        while not {"answer", "error"} & set(found := self.hear()):
+            self.said.append(found)
+        assert found["id"] == name
+        assert all(record["id"] == name for record in self.said)
+        return found
+
+    def answer(self, name: str, **params: object) -> Json:
+        """The answer, which there must be."""
+        found = self.ask(name, **params)
+        assert "answer" in found, found
+        answer: Json = found["answer"]
+        return answer
+
+
+@pytest.fixture(scope="module")
+def child() -> Iterator[Child]:
+    """One for all questions, as the window keeps it."""
+    opened = Child()
+    yield opened
+    _, printed = opened.process.communicate(timeout=30)
+    assert opened.process.returncode == 0
+    assert printed == b""
+
+
+def test_it_says_that_it_is_ready_and_loads_torch_only_when_needed(child: Child) -> None:
+    assert child.ready["ready"] is True
+    assert child.ready["version"].startswith("0.")
+    maps = Path(f"/proc/{child.process.pid}/maps")
+    if maps.exists():
+        assert "libtorch" not in maps.read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"not JSON", "ask.not_json"),
+        (b"\xff\xfe", "ask.not_json"),
+        (b"[]", "ask.not_json"),
+        (b'{"id": 3}', "ask.unknown"),
+        (b'{"id": 3, "ask": "dance"}', "ask.unknown"),
+        (b'{"id": 3, "ask": "scan"}', "ask.parameters"),
+        (b'{"id": 3, "ask": "cache", "clear": false, "more": 1}', "ask.parameters"),
+    ],
+)
+def test_a_line_that_is_no_question_is_an_error_and_not_the_end(
+    child: Child, line: bytes, code: str
+) -> None:
+    child.write(line)
+    found = child.hear()
+    assert found["error"]["code"] == code
+    assert set(found["error"]) == {"code", "message", "hint", "values"}
+    assert child.answer("cache")["free_bytes"] > 0
+
+
+def test_our_own_fault_is_an_error_with_a_file(child: Child) -> None:
+    error = child.ask("resolve", config=7, facts={})["error"]
+    assert error["code"] == "internal"
+    details = Path(error["values"]["file"])
+    assert "Traceback" in details.read_text()
+    details.unlink()
+
+
+def test_a_scan_is_saved_twice(child: Child, sample: tuple[Path, Path], tmp_path: Path) -> None:
+    found = child.answer(
+        "scan", folders=[str(sample[0])], test=[str(sample[0] / "cat")], out=str(tmp_path)
+    )
+    parts = [record["part"] for record in child.said if "part" in record]
+    phases = {record["phase"] for record in child.said if "phase" in record}
+    assert [part["listed"]["stage"] for part in parts] == ["listed"]
+    assert {"listing", "headers"} <= phases  # Decoded by another test, perhaps.
+    saved = SavedIndex.open(Path(found["folder"]))
+    assert saved.summary == found["summary"]
+    assert (len(saved), len(saved.leaks), found["summary"]["stage"]) == (192, 12, "decoded")
+    assert len(SavedIndex.open(tmp_path / "listed")) == 192
+    error = child.ask("scan", folders=[str(tmp_path / "no")], out=str(tmp_path))["error"]
+    assert (error["code"], error["values"]) == (
+        "data.folder_missing",
+        {"folder": str(tmp_path / "no")},
+    )
+
+
+def test_settings_are_resolved_and_corruption_is_shown(
+    child: Child, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    facts = {"images": 192, "classes": 16, "median_side_px": 32}
+    compute = {"precision": "fp32", "matmul": "highest"}
+    found = child.answer("resolve", config={"preset": "quick", "compute": compute}, facts=facts)
+    assert found["settings"]["model"]["image_size"] == 32
+    assert "model.image_size" in found["reasons"]
+    images = [str(path) for path in sorted(sample[0].rglob("000.png"))[:4]]
+    shown = child.answer(
+        "corruption", images=images, config=found["settings"], seed=1, out=str(tmp_path)
+    )
+    assert shown["image_size"] == 32
+    arrays = {name: np.load(path) for name, path in shown["files"].items()}
+    assert {name: (array.shape, str(array.dtype)) for name, array in arrays.items()} == {
+        "original": ((4, 32, 32, 3), "uint8"),
+        "view": ((4, 32, 32, 3), "uint8"),
+        "corrupted": ((4, 32, 32, 3), "uint8"),
+        "mask": ((4, 32, 32), "bool"),
+    }
+    assert arrays["mask"].mean() == pytest.approx(shown["mask_share"])
+
+
+def test_the_device_is_described(child: Child) -> None:
+    found = child.answer("device", device="cpu")
+    assert found["facts"]["kind"] == "cpu"
+    assert {"torch", "why_no_gpu", "torchscript"} < set(found)
+    assert child.ask("device", device="gpu")["error"]["code"] == "config.value"
+
+
+def test_a_run_is_measured_before_and_after(
+    child: Child, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = TINY | {"data": {"folders": [str(sample[0])]}}
+    dry = child.answer("dry_run", config=config)
+    assert (dry["total_steps"], dry["batch_size"]) == (20, 32)
+    run = tmp_path / "run"
+    api.pretrain(tiny_config(sample[0], optim={"epochs": 1}), run, emit=lambda _: None)
+    found = child.answer(
+        "evaluate",
+        run=str(run),
+        train=[str(sample[0])],
+        test=[str(sample[1])],
+        knn_only=True,
+    )
+    assert found["report"]["test_images"] == 64
+    assert "Accuracy" in found["text"]
+    assert json.loads(Path(found["file"]).read_text())["test_images"] == 64
+    done = child.answer(
+        "export", run=str(run), format="safetensors", out=str(tmp_path / "exported")
+    )
+    assert Path(done["path"], "model.safetensors").exists()
+    assert "timm" in done["snippet"]
+    files = child.answer("inspect", run=str(run), images=[], out=str(tmp_path / "looked"))["files"]
+    assert files
+    assert all(Path(file).exists() for file in files)
+    assert child.answer("cache", clear=True)["bytes"] == 0
+
+
+def test_questions_before_the_end_of_the_input_are_answered() -> None:
+    asked = b'{"id": 1, "ask": "cache"}\n\n{"id": 2, "ask": "cache"}'
+    done = subprocess.run(COMMAND, input=asked, capture_output=True, timeout=60, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line.get("id") for line in lines] == [None, 1, 2]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_it_outlives_ctrl_c_and_ends_with_sigterm() -> None:
+    child = Child()
+    child.process.send_signal(signal.SIGINT)
+    assert child.answer("cache")
+    child.process.terminate()
+    _, printed = child.process.communicate(timeout=10)
+    assert (child.process.returncode, printed) == (143, b"")
+
+
+ORPHAN = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-m", "sit_engine", "serve"], stdin=0, stdout=1)
+print(child.pid, file=sys.stderr, flush=True)
+sys.stdin.close()
+child.wait()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a parent")
+def test_it_ends_when_its_parent_dies_though_its_input_stays_open() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", ORPHAN],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert parent.stderr is not None
+    assert parent.stdout is not None
+    served = psutil.Process(int(parent.stderr.readline()))
+    assert json.loads(parent.stdout.readline())["ready"]
+    parent.kill()
+    until_s = time.monotonic() + 10
+    while served.is_running() and served.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until_s
+        time.sleep(0.1)
+    parent.communicate(timeout=10)

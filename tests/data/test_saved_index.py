@@ -1,0 +1,96 @@
+"""A saved index says what the index said, and a hundred thousand images open at once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sit_engine.data.cache import PixelCache
+from sit_engine.data.facts import facts_of
+from sit_engine.data.index import ImageIndex, Problem
+from sit_engine.data.lines import Lines, write_lines
+from sit_engine.data.saved_index import SavedIndex, save_index
+from sit_engine.data.scan import scan
+
+
+def test_lines_survive_whatever_they_hold(tmp_path: Path) -> None:
+    texts = ["plain", "", "two\nlines", "\udcff\udc80 no UTF-8", "日本 \U0001f600", '"quoted"\\']
+    write_lines(tmp_path / "lines", texts)
+    lines = Lines(tmp_path / "lines")
+    assert list(lines) == texts
+    assert lines[-1] == texts[-1]
+    assert lines[1:3] == texts[1:3]
+    with pytest.raises(IndexError):
+        lines[6]
+    write_lines(tmp_path / "none", [])
+    assert list(Lines(tmp_path / "none")) == []
+
+
+def test_a_saved_index_says_the_same(photos: Path, cache: PixelCache, tmp_path: Path) -> None:
+    (photos / "cats" / "same.png").write_bytes((photos / "dogs" / "0.png").read_bytes())
+    (photos / "cats" / "broken.png").write_bytes(b"")
+    index, _ = cache.fill(scan([photos]), side=8)
+    summary = save_index(index, tmp_path / "at", leaks=[("a", "cats/0.png")], stage="decoded")
+    saved = SavedIndex.open(tmp_path / "at")
+    assert saved.summary == summary
+    assert (saved.roots, saved.classes) == (index.roots, index.classes)
+    assert list(saved.paths) == index.paths
+    assert saved.labels.tolist() == index.labels.tolist()
+    assert saved.sizes.tolist() == index.sizes.tolist()
+    assert [saved.path(i) for i in range(len(saved))] == [index.path(i) for i in range(len(index))]
+    assert saved.name(3) == index.name(3)
+    assert saved.problem(0) == index.problems[0]
+    assert saved.duplicate_group(0) == ["cats/same.png", "dogs/0.png"]
+    assert saved.leak(0) == ("a", "cats/0.png")
+    assert saved.facts() == facts_of(index)
+    assert (summary["stage"], summary["problems"], summary["duplicates"]) == ("decoded", 1, 1)
+    assert (summary["usable"], summary["leaks"], summary["median_side_px"]) == (7, 1, 30)
+    assert summary["classes"] == {"cats": 4, "dogs": 3}
+
+
+def test_an_older_index_is_replaced_while_it_is_open(photos: Path, tmp_path: Path) -> None:
+    index = scan([photos])
+    save_index(index, tmp_path / "at", stage="listed")
+    old = SavedIndex.open(tmp_path / "at")
+    (photos / "cats" / "0.png").unlink()
+    save_index(scan([photos]), tmp_path / "at", stage="listed")
+    assert list(old.paths) == index.paths
+    assert len(SavedIndex.open(tmp_path / "at")) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["at", "photos"]
+
+
+def test_a_folder_without_images_can_be_saved(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    save_index(scan([tmp_path / "empty"]), tmp_path / "at", stage="listed")
+    saved = SavedIndex.open(tmp_path / "at")
+    assert (len(saved), saved.sizes.shape, saved.facts().images) == (0, (0, 2), 0)
+
+
+def test_a_hundred_thousand_images_open_in_milliseconds(tmp_path: Path) -> None:
+    many = 100_000
+    index = ImageIndex(
+        roots=("/photos",),
+        paths=[f"class {i % 100}/a rather long file name {i}.jpg" for i in range(many)],
+        root_of=np.zeros(many, dtype=np.int32),
+        sizes=np.full((many, 2), 100, dtype=np.int32),
+        bytes=np.ones(many, dtype=np.int64),
+        mtime_ns=np.ones(many, dtype=np.int64),
+        labels=np.arange(many, dtype=np.int32) % 100,
+        classes=tuple(f"class {i}" for i in range(100)),
+        deep=np.zeros(many, dtype=np.bool_),
+        channels=np.full(many, 3, dtype=np.uint8),
+        files=2 * many,
+        problems=tuple(Problem(f"b/{i}.txt", "is empty", "data.empty") for i in range(many)),
+    )
+    save_index(index, tmp_path / "at", stage="listed")
+    seconds = []
+    for _ in range(5):
+        start_s = time.perf_counter()
+        saved = SavedIndex.open(tmp_path / "at")
+        last = saved.path(many - 1), saved.problem(many - 1).path
+        seconds.append(time.perf_counter() - start_s)
+    assert last == (f"/photos/{index.paths[-1]}", f"b/{many - 1}.txt")
+    assert min(seconds) < 0.05, seconds
