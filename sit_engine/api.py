@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,7 @@ from sit_engine.data.index import ImageIndex
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.events import Event, Warned
+from sit_engine.export.exported import Exported
 
 if TYPE_CHECKING:
     from sit_engine.config.resolve import Resolved
@@ -228,19 +229,6 @@ def draw_curves(path: Path, out: Path) -> Path:
     return out
 
 
-@dataclass(frozen=True)
-class Exported:
-    """What was written, and how it was checked."""
-
-    path: Path
-    format: str
-    step: int
-    network: str
-    difference: float | None = None
-    latency_ms: float | None = None
-    threads: int | None = None
-
-
 def export(
     path: Path,
     *,
@@ -253,6 +241,7 @@ def export(
     import json
 
     from sit_engine.export import formats
+    from sit_engine.export.card import write_card
     from sit_engine.export.verify import verify_torchscript
     from sit_engine.training.restore import load_backbones
 
@@ -279,6 +268,7 @@ def export(
             checked.difference, checked.latency_ms, checked.threads,
         )  # fmt: skip
         digest = runs.file_hash(out)
+    exported = replace(exported, card=write_card(run, about, out))
     record = about | {"file": str(out), "format": format, "sha256": digest}
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{format}.json"
     try:

@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
             self.restoreGeometry(place)
         page = preferences.text("window/page", "dataset")
         self.show_page(page if page in self.pages else "dataset")
+        self.stack.setFocus()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -136,14 +136,13 @@ def _palette(colours: Tokens) -> QPalette:
 def _style_sheet(colours: Tokens) -> str:
     """style.qss with @names replaced by colours."""
     text = asset("style.qss").read_text("utf-8")
-    mark = asset("icons/check.svg").as_posix()
 
     def value(found: re.Match[str]) -> str:
         name = found[1]
-        if name == "check":
-            return mark
-        if name == "down":
-            return asset(f"icons/down-{_State.name}.svg").as_posix()
+        if name in ("check", "dot"):
+            return asset(f"icons/{name}.svg").as_posix()
+        if name in ("down", "left", "right"):
+            return asset(f"icons/{name}-{_State.name}.svg").as_posix()
         return str(getattr(colours, name))
 
     return re.sub(r"@([a-z_]+)", value, text)

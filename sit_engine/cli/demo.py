@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from sit_engine.errors import ExportError, RunError
 from sit_engine.runs import Run, disk_error, is_running
 
 if TYPE_CHECKING:
-    from sit_engine.api import Exported
+    from sit_engine.export.exported import Exported
     from sit_engine.evaluation.report import Report
 
 MINUTES = 2.0
@@ -71,7 +70,7 @@ def run(chosen: argparse.Namespace) -> int:
     exported = _export(run, out, screen)
     if chosen.json:
         record = {"report": report.to_json(), "pictures": [str(picture) for picture in pictures]}
-        print(json.dumps(record | {"export": asdict(exported) | {"path": str(exported.path)}}))
+        print(json.dumps(record | {"export": exported.to_json()}))
     else:
         _show(report, pictures, exported)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from sit_engine.cli.evaluate import add_checkpoint_flags
@@ -50,7 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
         network=chosen.network,
     )
     if chosen.json:
-        print(json.dumps(asdict(done) | {"path": str(done.path)}))
+        print(json.dumps(done.to_json()))
         return 0
     print(f"Wrote {done.path} ({done.network} of step {done.step}).")
     if done.difference is not None:

@@ -176,7 +176,7 @@ def _export(
 ) -> Json:
     """What was written, how it was checked, and lines that load it."""
     done = api.export(_path(run), format=format, out=_path(out), step=step, network=network)
-    return asdict(done) | {"path": str(done.path), "snippet": snippet(done.format, done.path)}
+    return done.to_json() | {"snippet": snippet(done.format, done.path)}
 
 
 def _inspect(

@@ -46,7 +46,7 @@ def read_chosen(path: Path) -> dict[str, Any]:
         if line.startswith("["):
             group = line.strip("[]").split(".")
         name, is_setting, rest = line.partition(" = ")
-        if is_setting and "  # " in rest and not rest.startswith(("[", '"')):
+        if is_setting and "  # " in rest and name not in ("folders", "labels_file"):
             here: Any = values
             for part in group:
                 here = here[part]

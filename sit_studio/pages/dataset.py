@@ -362,6 +362,8 @@ class DatasetPage(Page):
             below = self.tr("from {a} × {b} to {c} × {d} px").format(
                 a=width["min"], b=height["min"], c=width["max"], d=height["max"]
             )
+            if width["min"] == width["max"] and height["min"] == height["max"]:
+                below = self.tr("px, all of one size")
             self.sizes.show_figure(f"{width['median']} × {height['median']}", below)
         else:
             self.sizes.show_figure("–")

@@ -31,7 +31,7 @@ SLIDERS = (
     "method.corruption.replace_probability",
     "method.corruption.block_side",
 )
-PREVIEW_IMAGES = 4
+PREVIEW_IMAGES = 3
 PREVIEW_AFTER_MS = 60
 
 

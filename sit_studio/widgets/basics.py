@@ -60,7 +60,7 @@ def button(
     tip: str = "",
 ) -> QPushButton:
     """A push button with one of our icons; it takes new colours when the theme changes."""
-    made = QPushButton(text)
+    made = QPushButton(f" {text}" if icon and text else text)
     made.setProperty("primary", primary)
     made.setProperty("flat", flat)
     made.setCursor(Qt.CursorShape.PointingHandCursor)

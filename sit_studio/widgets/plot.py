@@ -219,7 +219,7 @@ class CurvePlot(QWidget):
         self._soon.timeout.connect(self.refresh)
         self._canvas.pointed.connect(self._on_pointed)
         self._canvas.left.connect(self._on_left)
-        self._canvas.box.fit_asked.connect(self.fit)
+        self._canvas.fit_asked.connect(self.fit)
         self._canvas.box.sigRangeChangedManually.connect(self._on_zoomed_by_hand)
         self._canvas.box.sigXRangeChanged.connect(self._on_view_changed)
         self._canvas.box.sigResized.connect(self._on_view_changed)
@@ -340,14 +340,19 @@ class CurvePlot(QWidget):
     @Slot()
     def _on_view_changed(self) -> None:
         """Before the paint which the view asked for, so that one is enough."""
-        if not self._is_in_follow:
-            self._has_changed = True
+        if self._is_in_follow:
+            return
+        self._has_changed = True
+        if self._is_following:
+            self._soon.start()
+        else:
             self.refresh()
 
     @Slot()
     def _on_zoomed_by_hand(self) -> None:
         if self._is_following:
             self._is_following = False
+            self.refresh()
             self.zoomed.emit(True)
 
     @Slot(float)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QPen
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from sit_studio import theme
@@ -21,9 +21,7 @@ CAPTION_PX = 12
 
 
 class ZoomBox(pg.ViewBox):  # type: ignore[misc]
-    """Wheel and drag move along x alone; a double click asks for everything."""
-
-    fit_asked = Signal()
+    """Wheel and drag move along x alone."""
 
     def __init__(self) -> None:
         super().__init__(enableMenu=False, defaultPadding=0)
@@ -31,17 +29,13 @@ class ZoomBox(pg.ViewBox):  # type: ignore[misc]
         self.disableAutoRange()
         self.setLimits(xMin=-MOST_X, xMax=MOST_X, minXRange=1e-6)
 
-    def mouseClickEvent(self, ev: pg.GraphicsScene.mouseEvents.MouseClickEvent) -> None:
-        if ev.double() and ev.button() == Qt.MouseButton.LeftButton:
-            ev.accept()
-            self.fit_asked.emit()
-
 
 class Canvas(pg.PlotWidget):  # type: ignore[misc]
     """A pyqtgraph plot in our language, without data."""
 
     pointed = Signal(float)  # x under the mouse
     left = Signal()
+    fit_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self.box = ZoomBox()
@@ -66,6 +60,11 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         self._baselines: dict[str, float] = {}
         self._lines: dict[str, pg.InfiniteLine] = {}
         self.scene().sigMouseMoved.connect(self._on_mouse_moved)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        super().mouseDoubleClickEvent(event)
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.fit_asked.emit()
 
     def set_titles(self, below: str, beside: str) -> None:
         self._titles = (below, beside)

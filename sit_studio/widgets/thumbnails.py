@@ -91,8 +91,13 @@ class ThumbnailGrid(QAbstractScrollArea):
         """Tiles side by side."""
         return max(1, (self.viewport().width() + GAP) // (TILE + GAP))
 
+    @property
+    def tile_px(self) -> int:
+        """Side of a tile: at least TILE, so that a line fills the width."""
+        return max(TILE, (self.viewport().width() + GAP) // self.columns - GAP)
+
     def _line_px(self) -> int:
-        return TILE + WORDS + GAP
+        return self.tile_px + WORDS + GAP
 
     def _set_range(self) -> None:
         lines = -(-len(self) // self.columns)
@@ -112,11 +117,12 @@ class ThumbnailGrid(QAbstractScrollArea):
     def _tile(self, place: int) -> QRect:
         line, column = divmod(place, self.columns)
         top = line * self._line_px() - self.verticalScrollBar().value()
-        return QRect(column * (TILE + GAP), top, TILE, TILE)
+        side = self.tile_px
+        return QRect(column * (side + GAP), top, side, side)
 
     def place_at(self, x: int, y: int) -> int:
         """The place under a point of the viewport; -1 if there is none."""
-        column = x // (TILE + GAP)
+        column = x // (self.tile_px + GAP)
         line = (y + self.verticalScrollBar().value()) // self._line_px()
         place = int(line * self.columns + column)
         return place if column < self.columns and place < len(self) else -1
@@ -135,7 +141,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         if images is None:
             return
         if self._thread is None:
-            self._thread = ThumbnailThread(TILE, self)
+            self._thread = ThumbnailThread(2 * TILE, self)
             self._thread.start()
         made = self._thread.take()
         for path, found in made:
@@ -190,8 +196,8 @@ class ThumbnailGrid(QAbstractScrollArea):
         if isinstance(found, QImage):
             size = found.size().scaled(tile.size(), Qt.AspectRatioMode.KeepAspectRatio)
             place_of = QRect(
-                tile.x() + (TILE - size.width()) // 2,
-                tile.y() + (TILE - size.height()) // 2,
+                tile.x() + (tile.width() - size.width()) // 2,
+                tile.y() + (tile.height() - size.height()) // 2,
                 size.width(),
                 size.height(),
             )
@@ -211,8 +217,8 @@ class ThumbnailGrid(QAbstractScrollArea):
             lines.append((display_name(self.caption(row)), colours.muted))
         for number, (text, colour) in enumerate(lines):
             painter.setPen(QColor(colour))
-            at = QRect(tile.x(), tile.bottom() + 3 + 15 * number, TILE, 15)
-            elided = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, TILE)
+            at = QRect(tile.x(), tile.bottom() + 3 + 15 * number, tile.width(), 15)
+            elided = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, tile.width())
             painter.drawText(
                 at, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), elided
             )

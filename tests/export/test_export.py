@@ -113,6 +113,19 @@ def test_a_clean_process_gives_our_features_for_any_size_and_batch(
             assert differ(eager(value), torch.from_numpy(found[name])) <= MOST_DIFFERENCE
 
 
+def test_the_model_card_tells_data_recipe_and_preprocessing(run: Path, program: Path) -> None:
+    card = program.with_name(f"{program.name}.md").read_text("utf-8")
+    config = runs.open_run(run).config()
+    for part in (
+        run.name,
+        f"patches of {config.model.patch_size} px",
+        f"{len(runs.open_run(run).split()['train'])} training",
+        "Not measured yet",
+        "Licence: (fill in)",
+    ):
+        assert part in card
+
+
 def test_the_run_remembers_the_hash_of_its_program(run: Path, program: Path) -> None:
     records = [json.loads(path.read_text()) for path in (run / "exports").glob("*torchscript*")]
     assert file_hash(program) in [record["sha256"] for record in records]
