@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long check format package clean
+.PHONY: help setup demo studio test test-long check libraries format package clean
 
 help:
 	@echo "make demo       the whole job on the built-in sample, in minutes (into demo/)"
+	@echo "make studio     open the window"
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
 	@echo "make check      lint, types and import rules only"
@@ -28,17 +29,25 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/sit-engine demo --out demo --replace
 
+studio: $(READY)
+	$(BIN)/sit-studio
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
-	$(BIN)/python -m pytest
+libraries: $(READY)
+	@$(BIN)/python -c 'import sys; from sit_studio.app import missing_packages as m; \
+		gone = m("offscreen"); \
+		sys.exit("Qt needs system libraries. On Debian and Ubuntu: apt-get install " + " ".join(gone) if gone else 0)'
+
+test: libraries check
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-long: $(READY)
-	$(BIN)/python -m pytest -m long
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m long
 
 package: $(READY)
 	$(BIN)/python -m pytest packaging

@@ -23,6 +23,8 @@ def call(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run and wait; its own cache, nothing from this environment."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
     environment["SIT_CACHE_DIR"] = str(cwd / "cache")
+    environment["SIT_CONFIG_DIR"] = str(cwd / "settings")
+    environment["QT_QPA_PLATFORM"] = "offscreen"
     return subprocess.run(
         [str(word) for word in words],
         capture_output=True, text=True, check=False, cwd=cwd, env=environment, timeout=600,
@@ -36,8 +38,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--outdir", out]
     # A copy: an earlier build's left-overs in the tree must not come along.
     source = tmp_path_factory.mktemp("source")
-    shutil.copytree(ROOT / "sit_engine", source / "sit_engine")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("sit_engine", "sit_studio", "resources"):
+        shutil.copytree(ROOT / name, source / name)
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     # Without a network there is no isolated build environment: setuptools stands here already.
     done = call(*words, "--no-isolation", "--skip-dependency-check", source, cwd=out)
@@ -59,14 +62,50 @@ def place(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_the_wheel_holds_the_engine_and_its_licence_and_nothing_else(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
+def test_the_wheel_holds_engine_window_resources_and_licence_and_nothing_else(wheel: Path) -> None:
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     tops = {name.partition("/")[0] for name in names}
     (about,) = (top for top in tops if top.endswith(".dist-info"))
-    assert tops == {"sit_engine", about}
+    assert tops == {"sit_engine", "sit_studio", about}
     assert any(name.startswith(about) and name.endswith("LICENSE") for name in names)
-    ours = {str(path.relative_to(ROOT)) for path in (ROOT / "sit_engine").rglob("*.py")}
-    assert {name for name in names if name.startswith("sit_engine/")} == ours
+    ours = {
+        str(path.relative_to(ROOT))
+        for package in ("sit_engine", "sit_studio")
+        for path in (ROOT / package).rglob("*.py")
+    } | {
+        f"sit_studio/{path.relative_to(ROOT)}"
+        for path in (ROOT / "resources").rglob("*")
+        if path.is_file()
+    }
+    assert {name for name in names if not name.startswith(about)} == ours
+
+
+WINDOW = """
+from PySide6.QtTest import QTest
+from sit_studio import app
+window = app.open_window(app.make_application())
+QTest.qWait(500)
+print(window.isVisible(), app.__file__)
+window.close()
+"""
+
+
+def test_the_installed_window_opens_from_another_folder(place: Path, tmp_path: Path) -> None:
+    version = call(place / "bin" / "sit-studio", "--version", cwd=tmp_path)
+    assert version.stdout.startswith("sit-studio 0."), version.stderr
+    shown = call(place / "bin" / "python", "-c", WINDOW, cwd=tmp_path)
+    assert shown.stdout.startswith(f"True {place}"), shown.stderr
+
+
+def test_the_desktop_entry_starts_the_program_with_its_icon() -> None:
+    entry = dict(
+        line.split("=", 1)
+        for line in (ROOT / "packaging/sit-studio.desktop").read_text("utf-8").splitlines()
+        if "=" in line
+    )
+    assert entry["Exec"].split()[0] == "sit-studio"
+    icon = ROOT / "packaging" / f"{entry['Icon']}.svg"
+    assert icon.read_bytes() == (ROOT / "resources/sit-studio.svg").read_bytes()
 
 
 def test_the_installed_program_runs_from_another_folder(place: Path, tmp_path: Path) -> None:

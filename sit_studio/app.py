@@ -96,16 +96,16 @@ def main(words: Sequence[str] | None = None) -> int:
 def why_no_window() -> str:
     """A sentence when Qt would abort: a library is missing, or there is no screen."""
     platform = os.environ.get("QT_QPA_PLATFORM", "")
-    if missing := missing_packages(platform):
-        return (
-            "SiT Studio cannot open its window: system libraries are missing.\n"
-            f"On Debian and Ubuntu: sudo apt-get install {' '.join(missing)}"
-        )
     has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or platform
     if sys.platform.startswith("linux") and not has_screen:
         return (
             "SiT Studio cannot open its window: there is no screen (DISPLAY is not set).\n"
             "Without a screen, `sit-engine` does the same jobs: sit-engine --help"
+        )
+    if missing := missing_packages(platform):
+        return (
+            "SiT Studio cannot open its window: system libraries are missing.\n"
+            f"On Debian and Ubuntu: sudo apt-get install {' '.join(missing)}"
         )
     return ""
 

@@ -69,12 +69,9 @@ class CloseQuestion(_Dialog):
     chosen = Signal(str)
 
     def __init__(self, *, can_keep: bool, parent: QWidget | None = None) -> None:
-        super().__init__("", parent)
-        self.setWindowTitle(self.tr("A run is training"))
+        title = QApplication.translate("CloseQuestion", "A run is training. Close the window?")
+        super().__init__(title, parent)
         self.setMinimumWidth(520)
-        self.body.addWidget(
-            label(self.tr("A run is training. What should become of it?"), "cardTitle")
-        )
         choices = [
             ("keep", self.tr("Keep training"),
              self.tr("The window closes, the run goes on. The next start follows it again.")),

@@ -33,6 +33,7 @@ State = Literal[
     "interrupted", "gone",
 ]  # fmt: skip
 LIVE: tuple[State, ...] = ("preparing", "training")
+ENDINGS = ("stop", "pause", "finish")
 MOST_LOG_LINES = 5000
 
 
@@ -115,14 +116,22 @@ class History:
             self.state = "gone"
         elif state == "alive":
             if not self.is_live:
-                self.state, self.failure, self.finished = "preparing", None, None
-                self.phase = None
+                is_training = (
+                    self.finished is None
+                    and self.phase is not None
+                    and self.phase.phase == "training"
+                )
+                self.state, self.failure = "training" if is_training else "preparing", None
         else:
-            self.asked = ""
-            self.state = self.finished.outcome if self.finished else "interrupted"
-            if self.leg < 0:
-                # It ended before its first leg; the trainer says why in a letter of its own.
-                self.state = "failed"
+            self.state, self.asked = self._state_at_rest(), ""
+
+    def _state_at_rest(self) -> State:
+        if self.finished is not None:
+            return self.finished.outcome
+        if self.asked in ENDINGS:
+            return "stopped"
+        # Before its first leg a run fails; the trainer says why in a letter of its own.
+        return "interrupted" if self.leg >= 0 else "failed"
 
     def refuse(self, failure: Failure) -> None:
         """A leg that did not start, or ended with this."""
@@ -171,11 +180,11 @@ class History:
 
     def _phase(self, event: PhaseChanged) -> None:
         self.phase = event
+        if self.is_live:
+            self.state = "training" if event.phase == "training" else "preparing"
         if event.phase == "training":
             self.step = event.done
             self.total_steps = event.total or self.total_steps
-            if self.is_live:
-                self.state = "training"
 
     def _report(self, event: StepReported, time: float) -> None:
         if self.is_live:

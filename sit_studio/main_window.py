@@ -174,14 +174,15 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_close_chosen(self, choice: str) -> None:
         if choice == "keep":
-            self._close_now()
+            self.close_now()
         elif choice in ("finish", "stop"):
             if self.session.history.state != "training":
                 choice = "stop"
             self.session.command("finish" if choice == "finish" else "stop")
-            self.session.when_idle(self._close_now)
+            self.session.when_idle(self.close_now)
 
-    def _close_now(self) -> None:
+    def close_now(self) -> None:
+        """Close without a question."""
         self._may_close = True
         self.close()
 

@@ -23,6 +23,7 @@ from sit_studio.mailbox import Failure, Heard, Mailbox, Refused, Seen, failure_o
 from sit_studio.trainer import Trainer, end_from_outside, write_config
 
 Way = Literal["own process", "this process"]
+ENDINGS: tuple[wishes.Command, ...] = ("stop", "pause", "finish")
 POLL_S = 0.1
 IDLE_POLL_S = 0.5
 
@@ -43,7 +44,7 @@ class Asked:
     values: dict[str, float] = field(default_factory=dict)
 
 
-class _StoppedEarlyError(Exception):
+class _StoppedEarly(BaseException):  # noqa: N818 - as KeyboardInterrupt, which it stands for
     """Thrown out of the engine's own progress report: stopped before the first step."""
 
 
@@ -63,10 +64,9 @@ class EngineThread(QThread):
         self.mailbox, self.way = mailbox, way
         self._follower = Follower(self.run_folder)
         self._wanted: queue.SimpleQueue[Leg | Asked] = queue.SimpleQueue()
-        self._commands: queue.SimpleQueue[Asked] = queue.SimpleQueue()
         self._leaving = threading.Event()
         self._trainer: Trainer | None = None
-        self._leg = 0
+        self._leg = -1
         self._is_training = False
         self._leg_here = False
         self._seen: Seen | None = None
@@ -83,8 +83,12 @@ class EngineThread(QThread):
 
     def ask(self, command: wishes.Command, **values: float) -> None:
         """Give the leg a command; one that has no step yet can only be stopped."""
-        wish = Asked(command, values)
-        (self._commands if self._leg_here else self._wanted).put(wish)
+        self._wanted.put(Asked(command, values))
+
+    @property
+    def is_training_here(self) -> bool:
+        """Whether leaving would end the leg."""
+        return self._leg_here
 
     def leave(self) -> None:
         """Let go of the run; a process of its own trains on."""
@@ -94,6 +98,13 @@ class EngineThread(QThread):
 
     def run(self) -> None:
         """Follow until `leave`."""
+        try:
+            self._follow()
+        finally:
+            if self._trainer is not None:
+                self._trainer.let_go()
+
+    def _follow(self) -> None:
         while not self._leaving.is_set():
             heard = self._follower.read_new()
             self._tell(heard)
@@ -130,15 +141,12 @@ class EngineThread(QThread):
             failure = trainer.failure()
             if failure is not None:
                 self.mailbox.put([Refused(failure)])
-        is_there = self.run_folder.path.is_dir()
-        if is_alive and (is_there or not self._follower.has_begun):
-            self._show("alive")
+        # Before its first leg has begun, the engine itself removes the folder of a run that failed.
+        is_there = self.run_folder.path.is_dir() or self._leg < 0
+        if not is_there:
+            self._show("gone")
         else:
-            self._show("idle" if is_there or self._leg_failed_early() else "gone")
-
-    def _leg_failed_early(self) -> bool:
-        """A leg that never wrote an event: its folder was removed by the engine itself."""
-        return not self._follower.has_begun
+            self._show("alive" if is_alive else "idle")
 
     def _show(self, state: Literal["alive", "idle", "gone"]) -> None:
         if self._seen is None or self._seen.state != state:
@@ -163,6 +171,9 @@ class EngineThread(QThread):
     def _command(self, asked: Asked) -> None:
         if self._is_training:
             wishes.drop(self.run_folder, asked.command, self._leg, **asked.values)
+        elif asked.command not in ENDINGS:
+            # The steps ended between the click and now: the end of the leg answers.
+            return
         elif self._trainer is not None:
             self._trainer.end_now()
         elif pid := runs.read_json(self.run_folder.lock_file).get("pid"):
@@ -190,8 +201,10 @@ class EngineThread(QThread):
                 api.pretrain(leg.config, path, emit=self._emit, make_control=self._control)
             else:
                 api.resume(path, emit=self._emit, make_control=self._control, epochs=leg.epochs)
-        except _StoppedEarlyError:
+        except _StoppedEarly:
             pass
+        except SitError as error:
+            self.mailbox.put([Refused(failure_of(error))])
         finally:
             self._leg_here = False
             self._skip_own_events()
@@ -201,18 +214,26 @@ class EngineThread(QThread):
         self._notice(event)
         self.mailbox.put([Heard(event, time.time())])
         if not self._is_training and not isinstance(event, RunFinished):
-            wants_stop = self._leaving.is_set()
-            with suppress(queue.Empty):
-                wants_stop |= self._commands.get_nowait().command in ("stop", "pause", "finish")
-            if wants_stop:
-                raise _StoppedEarlyError
+            asked = [wish.command for wish in self._take_asked()]
+            if self._leaving.is_set() or any(command in ENDINGS for command in asked):
+                raise _StoppedEarly
 
     def _skip_own_events(self) -> None:
         while self._follower.read_new():
             pass
 
+    def _take_asked(self) -> list[Asked]:
+        """Commands for the leg that runs here."""
+        found = []
+        with suppress(queue.Empty):
+            while True:
+                wanted = self._wanted.get_nowait()
+                if isinstance(wanted, Asked):
+                    found.append(wanted)
+        return found
+
     def _control(self, run: runs.Run) -> _Control:
-        return _Control(run, self._commands, self._leaving.is_set)
+        return _Control(run, self._take_asked, self._leaving.is_set)
 
 
 class _Control:
@@ -221,19 +242,16 @@ class _Control:
     def __init__(
         self,
         run: runs.Run,
-        commands: queue.SimpleQueue[Asked],
+        take_asked: Callable[[], list[Asked]],
         is_leaving: Callable[[], bool],
     ) -> None:
-        self.run, self.commands, self.is_leaving = run, commands, is_leaving
+        self.run, self.take_asked, self.is_leaving = run, take_asked, is_leaving
         self.looked_s = 0.0
 
     def poll(self) -> list[wishes.Wish]:
         """Commands since the last call, oldest first; leaving the window stops the leg."""
         found = [wishes.Wish("stop", -1)] if self.is_leaving() else []
-        with suppress(queue.Empty):
-            while True:
-                asked = self.commands.get_nowait()
-                found.append(wishes.Wish(asked.command, -1, asked.values))
+        found += [wishes.Wish(asked.command, -1, asked.values) for asked in self.take_asked()]
         if time.monotonic() - self.looked_s >= POLL_S:
             self.looked_s = time.monotonic()
             found += wishes.take_wishes(self.run)

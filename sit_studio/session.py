@@ -236,7 +236,8 @@ class Session(QObject):
     def resume(self, epochs: float | None = None) -> None:
         """Train the open run's next leg."""
         if self._thread is not None and not self.history.is_live:
-            self.history.state, self.history.failure = "preparing", None
+            history = self.history
+            history.state, history.failure, history.phase = "preparing", None, None
             self._thread.resume(epochs)
             self.run_changed.emit()
 

@@ -65,6 +65,13 @@ class Trainer:
         with suppress(OSError):
             self.process.terminate()
 
+    def let_go(self) -> None:
+        """Nobody listens any more; the leg goes on."""
+        _left.append(self.process)
+        # Where an open file can be removed, its log goes with its end.
+        with suppress(OSError):
+            self.log.unlink()
+
     def failure(self) -> Failure | None:
         """Why it ended, in its own words; None when it ended well or was asked to."""
         text = self._said()
@@ -105,6 +112,14 @@ class Trainer:
                 return file.read().decode("utf-8", "replace")
         except OSError:
             return ""
+
+
+_left: list[subprocess.Popen[bytes]] = []
+
+
+def reap() -> None:
+    """Take note of trainers that ended after they were let go of: until then they are zombies."""
+    _left[:] = [process for process in _left if process.poll() is None]
 
 
 def write_config(config: RunConfig) -> Path:

@@ -240,12 +240,15 @@ class ExportPage(Page):
         ]
         if answer.get("difference") is not None:
             text = self.tr(
-                "Opened in a clean process: differs from the model by {difference}, "
-                "{ms} ms for one image on {threads} CPU threads."
+                "Opened in a clean process: {same}, {ms} ms for one image on {threads} CPU threads."
             )
+            apart = self.tr("differs from the model by {difference}")
+            exact = self.tr("gives exactly the numbers of the model")
             parts.append(
                 text.format(
-                    difference=f"{answer['difference']:.1e}",
+                    same=apart.format(difference=f"{answer['difference']:.1e}")
+                    if answer["difference"]
+                    else exact,
                     ms=figure(answer["latency_ms"]),
                     threads=answer["threads"],
                 )

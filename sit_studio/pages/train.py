@@ -89,7 +89,9 @@ class TrainPage(Page):
         self.advanced = AdvancedForm(self.model, self.fields, skip=MAIN)
         forms.addWidget(self.advanced)
         forms.addStretch(1)
-        columns.addWidget(scrolled(left), 5)
+        area = scrolled(left)
+        area.setMaximumWidth(672)
+        columns.addWidget(area, 5)
         right = QWidget()
         sights = QVBoxLayout(right)
         sights.setContentsMargins(0, 0, 8, 0)
@@ -138,6 +140,7 @@ class TrainPage(Page):
         for number, path in enumerate(SLIDERS):
             field = self.fields.add(SettingField(known[path], slider=True))
             grid.addWidget(field, number // 2, number % 2)
+            grid.setAlignment(field, Qt.AlignmentFlag.AlignBottom)
         card.body.addLayout(grid)
         return card
 

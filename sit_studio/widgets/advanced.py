@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
@@ -108,6 +108,7 @@ class AdvancedForm(Card):
         grid.addWidget(head, 0, 0, 1, 2)
         for number, field in enumerate(members):
             grid.addWidget(field, 1 + number // 2, number % 2)
+            grid.setAlignment(field, Qt.AlignmentFlag.AlignTop)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
         return made

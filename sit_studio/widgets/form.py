@@ -34,7 +34,7 @@ class SettingField(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         unit = f" ({said(item.unit)})" if item.unit else ""
-        self.title = label(said(item.title) + unit)
+        self.title = label(said(item.title) + unit, wrap=True)
         tip = f"{said(item.help)}\n{item.path}: {item.allowed}"
         self.setToolTip(tip)
         column.addWidget(self.title)
@@ -65,6 +65,11 @@ class SettingField(QWidget):
         item = self.item
         if item.choices and not item.is_number and not item.is_list:
             box = QComboBox()
+            # As wide as there is room, not as its longest word.
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(6)
             default = item.default if isinstance(item.default, str) else ""
             box.addItem(self.tr("Default ({word})").format(word=default), "")
             for choice in item.choices:

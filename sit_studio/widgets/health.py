@@ -23,7 +23,8 @@ SIGNS = {
 def verdict(history: History) -> tuple[str, str]:
     """The health state and its sentence; before the first reading, what the run does now."""
     health = history.health
-    if health is not None and history.report is not None:
+    # A reading before the first step says nothing about training.
+    if health is not None and (health.step > 0 or not history.is_live):
         return health.state, say_coded(health.code, health.sentence, health.values)
     texts = {
         "opening": QCoreApplication.translate("health", "Reading the run…"),

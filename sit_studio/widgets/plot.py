@@ -17,17 +17,17 @@ from sit_studio.curve import Curve
 from sit_studio.widgets import plot_export
 from sit_studio.widgets.plot_axes import XKind, clock
 from sit_studio.widgets.plot_canvas import Canvas
-from sit_studio.widgets.plot_lines import DASHES, Convert, Line, View
+from sit_studio.widgets.plot_line_set import LineSet
+from sit_studio.widgets.plot_lines import Convert, View
 from sit_studio.widgets.plot_markers import FLAG_PX, Flags, Marker
-from sit_studio.widgets.plot_readout import Legend, Readout, read
+from sit_studio.widgets.plot_readout import Readout, read
 from sit_studio.widgets.words import count
 
 __all__ = ["CurvePlot", "Marker", "XKind"]
 
-TURN_S = 0.004  # of preparing in one turn of the event loop
+TURN_S = 0.003  # of preparing in one turn of the event loop
 PATIENCE_S = 0.1  # then the lines that are ready are shown without the others
 VIEW_WAIT_MS = 16
-OVERLAY_DASHES = (4.0, 3.0)
 KEY_STEP = 0.01  # of the range in view, a press of an arrow key
 
 
@@ -39,8 +39,6 @@ class CurvePlot(QWidget):
     def __init__(self, title: str, unit: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title, self._unit = title, unit
-        self._lines: dict[str, Line] = {}
-        self._overlays: dict[str, bool] = {}  # which of the lines are of other runs: dashed?
         self._markers: list[Marker] = []
         self._weight = 0.0
         self._is_following = True
@@ -49,7 +47,6 @@ class CurvePlot(QWidget):
         self._convert: Convert | None = None
         self._to_epoch: Convert | None = None
         self._pointed_x: float | None = None
-        self._turn = 0
         self._shown_s = 0.0
         self._build()
         self._connect()
@@ -73,25 +70,16 @@ class CurvePlot(QWidget):
 
     def set_curves(self, curves: Mapping[str, Curve]) -> None:
         """The run's own curves in the order of their colours; items live on by label."""
-        own = self._own()
-        if list(own) == list(curves) and all(own[one].curve is curves[one] for one in own):
-            return
-        for label in [one for one in self._lines if one not in {*curves, *self._overlays}]:
-            self._remove(label)
-        for label, curve in curves.items():
-            self._overlays.pop(label, None)
-            self._put(label, curve)
-        self._restyle()
+        if self._lines.set_own(curves):
+            self._restyle()
 
     def set_overlay(self, label: str, curve: Curve, dashed: bool = True) -> None:
         """A curve of another run, drawn after our own."""
-        self._overlays[label] = dashed
-        self._put(label, curve)
+        self._lines.set_overlay(label, curve, dashed)
         self._restyle()
 
     def remove_overlay(self, label: str) -> None:
-        if self._overlays.pop(label, None) is not None:
-            self._remove(label)
+        if self._lines.remove_overlay(label):
             self._restyle()
 
     def set_baselines(self, baselines: Mapping[str, float]) -> None:
@@ -109,7 +97,7 @@ class CurvePlot(QWidget):
     def set_smoothing(self, weight: float) -> None:
         """The moving average's weight, 0 (none) to 0.99."""
         self._weight = min(max(weight, 0.0), 0.99)
-        self._readout.set_labels([*self._lines], is_smoothed=self._weight > 0)
+        self._readout.set_labels(self._lines.labels, is_smoothed=self._weight > 0)
         self._on_changed()
 
     def set_log(self, is_log: bool) -> None:
@@ -126,8 +114,7 @@ class CurvePlot(QWidget):
         names = {"step": self.tr("Step"), "epoch": self.tr("Epoch"), "time": self.tr("Time")}
         beside = f"{self._title} ({self._unit})" if self._unit else self._title
         self._canvas.set_titles(names[kind], beside)
-        for line in self._lines.values():
-            line.set_convert(convert)
+        self._lines.set_convert(convert)
         self._place_markers()
         self.fit()
 
@@ -151,17 +138,18 @@ class CurvePlot(QWidget):
             self._draw(TURN_S)
 
     def save_png(self, path: Path) -> None:
-        self._draw(math.inf)
+        self._draw(math.inf, plot_export.PNG_SCALE)
         plot_export.save_png(path, self._canvas, self._title)
+        self._on_changed()
 
     def save_svg(self, path: Path) -> None:
-        self._draw(math.inf)
+        self._draw(math.inf, 1.0)
         plot_export.save_svg(path, self._canvas, self._title)
+        self._on_changed()
 
     def save_csv(self, path: Path) -> None:
         """The run's own curves, raw."""
-        own = {label: line.curve for label, line in self._own().items()}
-        plot_export.save_csv(path, own, self._to_epoch)
+        plot_export.save_csv(path, self._lines.own(), self._to_epoch)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         x0, x1 = self._canvas.box.viewRange()[0]
@@ -197,7 +185,7 @@ class CurvePlot(QWidget):
         self._readout = Readout()
         self._canvas = Canvas()
         self._flags = Flags(self._canvas.plotItem)
-        self._legend = Legend(self._canvas.plotItem)
+        self._lines = LineSet(self._canvas.plotItem)
         self._empty = QLabel()
         self._empty.setProperty("role", "muted")
         self._empty.setWordWrap(True)
@@ -223,6 +211,7 @@ class CurvePlot(QWidget):
         self._canvas.box.sigRangeChangedManually.connect(self._on_zoomed_by_hand)
         self._canvas.box.sigXRangeChanged.connect(self._on_view_changed)
         self._canvas.box.sigResized.connect(self._on_view_changed)
+        self._lines.legend.clicked.connect(self._on_legend_clicked)
         theme.notifier().changed.connect(self._on_theme_changed)
 
     def _place_markers(self) -> None:
@@ -230,67 +219,31 @@ class CurvePlot(QWidget):
         self._flags.set_markers(self._markers, self._convert(steps) if self._convert else steps)
         self._on_changed()
 
-    def _own(self) -> dict[str, Line]:
-        return {one: line for one, line in self._lines.items() if one not in self._overlays}
-
-    def _put(self, label: str, curve: Curve) -> None:
-        if label in self._lines:
-            self._lines[label].set_curve(curve)
-            return
-        self._lines[label] = Line(self._canvas.plotItem, curve, self._convert)
-        self._legend.add(label, self._lines[label])
-
-    def _remove(self, label: str) -> None:
-        self._legend.remove(label)
-        self._lines.pop(label).remove()
-
     def _restyle(self) -> None:
-        """Colours and dashes in order: our own first, then other runs."""
-        colours = theme.tokens().series
-        order = [*self._own(), *self._overlays]
-        for index, label in enumerate(order):
-            dashes = DASHES[index % len(DASHES)]
-            if label in self._overlays:
-                dashes = OVERLAY_DASHES if self._overlays[label] else ()
-            self._lines[label].set_style(colours[index % len(colours)], dashes)
-        self._legend.recolour()
-        self._readout.set_labels(order, is_smoothed=self._weight > 0)
+        self._lines.restyle()
+        self._readout.set_labels(self._lines.labels, is_smoothed=self._weight > 0)
         self._on_changed()
 
-    def _draw(self, seconds: float) -> None:
+    def _draw(self, seconds: float, pen_scale: float | None = None) -> None:
         """Prepare all lines, then show them at once, so that the plot is painted but once."""
         end = time.perf_counter() + seconds
-        if self._is_following:
-            self._follow()
         box = self._canvas.box
-        x0, x1 = box.viewRange()[0]
-        view = View(
-            x0,
-            x1,
-            round(box.width()),
-            round(box.height()),
-            self._weight,
-            self._canvas.values_axis.is_log,
-        )
-        lines = list(self._lines.values())
-        for number in range(len(lines)):
-            self._turn = (self._turn + 1) % len(lines)
-            self._has_changed |= lines[self._turn].prepare(view)
-            if time.perf_counter() > end and number < len(lines) - 1:
-                self._rest.start()
-                if end > self._shown_s + PATIENCE_S:
-                    self._settle()
-                return
-        if self._has_changed:
-            self._has_changed = False
+        x0, x1 = self._lines.extent() if self._is_following else box.viewRange()[0]
+        size, is_log = box.size(), self._canvas.values_axis.is_log
+        width, height = round(size.width()), round(size.height())
+        scale = pen_scale or self.devicePixelRatioF()
+        view = View(x0, x1, width, height, self._weight, is_log, scale)
+        is_ready, has_changed = self._lines.prepare(view, end)
+        self._has_changed |= has_changed
+        if not is_ready:
+            self._rest.start()
+        if self._has_changed and (is_ready or end > self._shown_s + PATIENCE_S):
+            self._has_changed = not is_ready
+            if self._is_following:
+                self._follow(x0, x1)
             self._settle()
 
-    def _follow(self) -> None:
-        ends = [(x[0], x[-1]) for x in (line.x() for line in self._lines.values()) if len(x)]
-        x0 = min((end[0] for end in ends), default=0.0)
-        x1 = max((end[1] for end in ends), default=1.0)
-        if x1 <= x0:
-            x0, x1 = x0 - 0.5, x0 + 0.5
+    def _follow(self, x0: float, x1: float) -> None:
         if [x0, x1] != self._canvas.box.viewRange()[0]:
             self._is_in_follow = True
             self._canvas.show_x(x0, x1)
@@ -299,29 +252,32 @@ class CurvePlot(QWidget):
     def _settle(self) -> None:
         """Show the lines, then what depends on all: range of values, flags, legend, readout."""
         self._shown_s = time.perf_counter()
-        for line in self._lines.values():
-            line.show()
-        shown = [line for line in self._lines.values() if line.main.isVisible()]
-        places = [place for line in shown for place in (line.low, line.high)]
-        places = [place for place in places if math.isfinite(place)]
-        is_empty = not places and not any(
-            np.isfinite(line.curve.values).any() for line in self._lines.values()
-        )
-        self._empty.setText(self._empty_text)
-        self._empty.setVisible(is_empty)
-        self._canvas.show_scales(not is_empty)
-        places += self._canvas.place_baselines()
+        places = self._lines.show()
+        self._tell_if_empty(has_points=bool(places))
+        baselines = self._canvas.place_baselines()
+        places += baselines
         if places:
             foot = FLAG_PX * 1.25 if self._markers else 0.0
             self._canvas.show_y(min(places), max(places), foot)
         (x0, x1), (y0, y1) = self._canvas.box.viewRange()
         self._flags.place(x0, x1, y0, (y1 - y0) / max(self._canvas.box.height(), 1.0))
-        self._legend.keep_clear(x0, x1, y0, y1)
+        self._lines.legend.keep_clear((x0, x1), (y0, y1), baselines)
         self._show_readings()
+
+    def _tell_if_empty(self, *, has_points: bool) -> None:
+        has_data = has_points or self._lines.has_data()
+        words = "" if has_data else self._empty_text
+        is_log = self._canvas.values_axis.is_log
+        if has_data and is_log and not has_points and not self._lines.has_positive_data():
+            words = self.tr("A logarithmic axis shows only values above zero; there is none.")
+        self._empty.setText(words)
+        self._empty.setVisible(bool(words))
+        self._canvas.show_scales(not words)
 
     def _show_readings(self) -> None:
         self._canvas.show_crosshair(self._pointed_x)
-        self._readout.show_readings(*read(self._lines, self._pointed_x, self._weight, self._place))
+        found = read(self._lines.by_label(), self._pointed_x, self._weight, self._place)
+        self._readout.show_readings(*found)
 
     def _place(self, step: float, x: float) -> str:
         """Where the readings are from, in words."""
@@ -335,18 +291,23 @@ class CurvePlot(QWidget):
 
     def _on_changed(self) -> None:
         self._has_changed = True
-        self._soon.start()
+        if not self._soon.isActive():
+            self._soon.start()
+
+    @Slot()
+    def _on_legend_clicked(self) -> None:
+        self._on_changed()
 
     @Slot()
     def _on_view_changed(self) -> None:
         """Before the paint which the view asked for, so that one is enough."""
         if self._is_in_follow:
             return
-        self._has_changed = True
         if self._is_following:
-            self._soon.start()
-        else:
-            self.refresh()
+            self._on_changed()
+            return
+        self._has_changed = True
+        self.refresh()
 
     @Slot()
     def _on_zoomed_by_hand(self) -> None:

@@ -17,7 +17,9 @@ from sit_studio.curve import Array, Curve
 from sit_studio.widgets.plot_lines import Convert
 
 PNG_SCALE = 2
-TITLE_HEIGHT_PX = 32
+TITLE_HEIGHT_PX = 40
+MARGIN_PX = 16
+SCREEN_DPI = 96  # in which pyqtgraph's axes record themselves
 
 
 def save_png(path: Path, view: QGraphicsView, title: str) -> None:
@@ -40,6 +42,7 @@ def save_svg(path: Path, view: QGraphicsView, title: str) -> None:
     generator = QSvgGenerator()
     generator.setFileName(str(path))
     generator.setSize(size)
+    generator.setResolution(SCREEN_DPI)
     generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
     generator.setTitle(title)
     painter = QPainter(generator)
@@ -69,7 +72,9 @@ def save_csv(path: Path, curves: Mapping[str, Curve], to_epoch: Convert | None) 
 
 
 def _size(view: QGraphicsView) -> QSize:
-    return view.size().expandedTo(QSize(320, 200)) + QSize(0, TITLE_HEIGHT_PX)
+    return view.size().expandedTo(QSize(320, 200)) + QSize(
+        2 * MARGIN_PX, TITLE_HEIGHT_PX + MARGIN_PX
+    )
 
 
 def _draw(painter: QPainter, view: QGraphicsView, title: str, size: QSize) -> None:
@@ -80,7 +85,12 @@ def _draw(painter: QPainter, view: QGraphicsView, title: str, size: QSize) -> No
     font.setPixelSize(15)
     painter.setFont(font)
     painter.setPen(QColor(tokens.text))
-    head = QRectF(16, 0, size.width() - 32, TITLE_HEIGHT_PX)
+    head = QRectF(MARGIN_PX, 0, size.width() - 2 * MARGIN_PX, TITLE_HEIGHT_PX)
     painter.drawText(head, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, title)
-    body = whole.adjusted(0, TITLE_HEIGHT_PX, 0, 0)
+    body = whole.adjusted(MARGIN_PX, TITLE_HEIGHT_PX, -MARGIN_PX, -MARGIN_PX)
+    items = [item for item in view.scene().items() if hasattr(item, "setExportMode")]
+    for item in items:
+        item.setExportMode(True, {"antialias": True})  # shapes instead of copies of pixels
     view.scene().render(painter, body, view.sceneRect(), Qt.AspectRatioMode.KeepAspectRatio)
+    for item in items:
+        item.setExportMode(False)

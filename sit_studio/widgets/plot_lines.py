@@ -38,6 +38,7 @@ class View:
     height_px: int
     weight: float
     is_log: bool
+    pen_scale: float = 1.0  # plot pens are in device pixels
 
 
 class Line:
@@ -121,7 +122,7 @@ class Line:
         self._prepared = key
         x, values = self.x(), self.curve.values
         self._view = view
-        self._raw = _visible(x, values, view, RAW_COLUMN_PX)
+        self._raw = _visible(x, values, view, RAW_COLUMN_PX if view.weight > 0 else 1)
         self._main = self._raw
         if view.weight > 0:
             self._main = _visible(x, self.curve.smoothed(view.weight), view, MAIN_COLUMN_PX)
@@ -140,7 +141,7 @@ class Line:
         travel = np.nansum(np.abs(np.diff(y))) / span * self._view.height_px if span > 0 else 0.0
         is_calm = bool(travel < CALM_LENGTH_PX)
         pen = self.legend_pen() if is_calm else QPen(self._pen)
-        pen.setWidthF(LINE_PX if is_calm or is_smoothed else 1.0)
+        pen.setWidthF((LINE_PX if is_calm or is_smoothed else 1.0) * self._view.pen_scale)
         if pen != self.main.opts["pen"]:
             self.main.setPen(pen)
         self.main.setData(x, y, antialias=is_calm and len(x) <= FEW_POINTS)

@@ -113,10 +113,10 @@ def _colours() -> dict[MarkerKind, QColor]:
 
 def _flag(*points: tuple[float, float]) -> QPainterPath:
     """A pole from the axis up and a shape on it, in a square of side 1 around 0."""
-    path = QPainterPath()
-    path.addRect(QRectF(-0.04, -0.5, 0.08, 1.0))
-    path.addPolygon(QPolygonF([QPointF(x, y) for x, y in (*points, points[0])]))
-    return path.simplified()
+    pole, shape = QPainterPath(), QPainterPath()
+    pole.addRect(QRectF(-0.04, -0.5, 0.08, 1.0))
+    shape.addPolygon(QPolygonF([QPointF(x, y) for x, y in (*points, points[0])]))
+    return pole.united(shape)
 
 
 def _cross() -> QPainterPath:

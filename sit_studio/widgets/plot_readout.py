@@ -129,7 +129,8 @@ class Legend:
         self._view = plot.vb
         self._item = pg.LegendItem(sampleType=Sample, verSpacing=-8, labelTextSize="12px")
         self._item.setParentItem(plot.vb)
-        self._item.sigSampleClicked.connect(self._on_sample_clicked)
+        self.clicked = self._item.sigSampleClicked
+        self.clicked.connect(self._on_sample_clicked)
         self._lines: dict[str, Line] = {}
         self._corner = (1, 0)
         self._anchor()
@@ -153,8 +154,11 @@ class Legend:
             sample.pen = pens[sample.item]
             sample.update()
 
-    def keep_clear(self, x0: float, x1: float, y0: float, y1: float) -> None:
-        """Move away when a line passes below and another corner is free."""
+    def keep_clear(
+        self, x_span: tuple[float, float], y_span: tuple[float, float], baselines: Sequence[float]
+    ) -> None:
+        """Move away when lines, or the names of baselines at the right, are below."""
+        (x0, x1), (y0, y1) = x_span, y_span
         has_data = any(np.isfinite(line.low) for line in self._lines.values())
         self._item.setVisible(has_data and len(self._lines) > 1)
         box, size = self._view.boundingRect(), self._item.boundingRect()
@@ -166,6 +170,7 @@ class Legend:
             corner: self._count(
                 (x1 - wide, x1) if corner[0] else (x0, x0 + wide),
                 (y0, y0 + high) if corner[1] else (y1 - high, y1),
+                baselines if corner[0] else (),
             )
             for corner in ((1, 0), (0, 0), (1, 1), (0, 1))
         }
@@ -175,8 +180,14 @@ class Legend:
                 self._corner = best
                 self._anchor()
 
-    def _count(self, x_span: tuple[float, float], y_span: tuple[float, float]) -> int:
-        return sum(
+    def _count(
+        self,
+        x_span: tuple[float, float],
+        y_span: tuple[float, float],
+        baselines: Sequence[float],
+    ) -> int:
+        named = sum(y_span[0] <= place <= y_span[1] for place in baselines)
+        return named + sum(
             _inside(line.main.xData, x_span, line.main.yData, y_span)
             for line in self._lines.values()
             if line.main.xData is not None

@@ -33,8 +33,8 @@ class RunTableModel(QAbstractTableModel):
 
     SORT_ROLE = Qt.ItemDataRole.UserRole + 1
     WIDTHS: ClassVar[dict[str, int]] = {
-        "star": 40, "status": 96, "data": 96, "progress": 104, "knn": 72, "loss": 64,
-        "curve": 96, "size": 80, "started": 120,
+        "star": 40, "status": 88, "data": 80, "progress": 112, "knn": 72, "loss": 64,
+        "curve": 96, "size": 80, "started": 144,
     }  # fmt: skip
 
     def __init__(self, parent: QObject | None = None) -> None:

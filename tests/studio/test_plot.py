@@ -52,7 +52,7 @@ def test_items_are_never_made_anew(plot: CurvePlot, qtbot: QtBot) -> None:
     growing = curve(1, 2)
     plot.set_curves({"a": growing})
     items = plot._canvas.plotItem.items.copy()
-    line = plot._lines["a"]
+    line = plot._lines.by_label()["a"]
     drawn = (line.raw, line.main, line.dots)
     plot.set_smoothing(0.5)
     for step in range(1000):
@@ -97,7 +97,7 @@ def test_odd_data_is_drawn(
 def test_a_single_point_and_a_lone_one_are_dots(plot: CurvePlot, qtbot: QtBot) -> None:
     plot.set_curves({"a": curve(1, 2, math.nan, 5, math.nan)})
     settle(plot, qtbot)
-    assert plot._lines["a"].dots.getData()[1].tolist() == [5]
+    assert plot._lines.by_label()["a"].dots.getData()[1].tolist() == [5]
 
 
 def test_an_empty_plot_says_what_comes(plot: CurvePlot, qtbot: QtBot) -> None:
@@ -171,7 +171,7 @@ def test_another_axis_converts_points_and_markers(plot: CurvePlot, qtbot: QtBot)
     plot.set_markers([Marker(50, "resume", "")])
     plot.set_x_axis("time", lambda steps: steps * 2)
     settle(plot, qtbot)
-    assert plot._lines["a"].main.xData[-1] == 200
+    assert plot._lines.by_label()["a"].main.xData[-1] == 200
     assert plot._flags.item.getData()[0].tolist() == [100]
     assert clock(3900).replace("\u202f", " ") == "1:05 h"
 
@@ -190,12 +190,12 @@ def test_overlays_and_labels_come_and_go(plot: CurvePlot, qtbot: QtBot) -> None:
     plot.set_curves({"a": curve(1, 2)})
     plot.set_overlay("other", curve(2, 3), True)
     settle(plot, qtbot)
-    assert plot._lines["other"].legend_pen().dashPattern()
+    assert plot._lines.by_label()["other"].legend_pen().dashPattern()
     plot.remove_overlay("other")
     plot.set_curves({"b": curve(4, 5)})
     settle(plot, qtbot)
-    assert list(plot._lines) == ["b"]
-    assert len(plot._legend._item.items) == 1
+    assert plot._lines.labels == ["b"]
+    assert len(plot._lines.legend._item.items) == 1
 
 
 def test_a_million_points_are_drawn_thinned(plot: CurvePlot, qtbot: QtBot) -> None:
@@ -204,7 +204,7 @@ def test_a_million_points_are_drawn_thinned(plot: CurvePlot, qtbot: QtBot) -> No
     plot.set_curves({"a": large})
     plot.set_smoothing(0.9)
     settle(plot, qtbot)
-    line = plot._lines["a"]
+    line = plot._lines.by_label()["a"]
     assert len(line.raw.xData) <= 640
     assert len(line.main.xData) <= 640
     assert not line.prepare(line._view), "nothing changed, nothing is done"
@@ -214,7 +214,30 @@ def test_log_of_nothing_positive_is_a_gap(plot: CurvePlot, qtbot: QtBot) -> None
     plot.set_log(True)
     plot.set_curves({"a": curve(-1, 0, 100)})
     settle(plot, qtbot)
-    np.testing.assert_array_equal(plot._lines["a"].main.yData, [math.nan, math.nan, 2])
+    np.testing.assert_array_equal(plot._lines.by_label()["a"].main.yData, [math.nan, math.nan, 2])
+
+
+def test_log_without_a_positive_value_says_so(plot: CurvePlot, qtbot: QtBot) -> None:
+    plot.set_log(True)
+    plot.set_curves({"a": curve(-1, -2)})
+    settle(plot, qtbot)
+    assert any("above zero" in each.text() for each in plot.findChildren(QLabel))
+    plot.set_log(False)
+    settle(plot, qtbot)
+    assert not any("above zero" in each.text() for each in plot.findChildren(QLabel))
+
+
+def test_a_click_in_the_legend_hides_a_curve(plot: CurvePlot, qtbot: QtBot) -> None:
+    plot.set_curves({"a": curve(1, 2), "b": curve(100, 200)})
+    settle(plot, qtbot)
+    sample = plot._lines.legend._item.items[1][0]
+    place = plot._canvas.mapFromScene(sample.mapToScene(sample.boundingRect().center()))
+    QTest.mouseClick(plot._canvas.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    settle(plot, qtbot)
+    line = plot._lines.by_label()["b"]
+    assert not any(each.isVisible() for each in (line.raw, line.main, line.dots))
+    assert plot._canvas.box.viewRange()[1][1] < 3
+    assert "b" not in readout(plot).split()
 
 
 def test_a_change_of_theme_recolours_in_place(plot: CurvePlot, qtbot: QtBot) -> None:
@@ -226,7 +249,7 @@ def test_a_change_of_theme_recolours_in_place(plot: CurvePlot, qtbot: QtBot) -> 
         for choice in ("dark", "light"):
             theme.apply(application, choice)
             settle(plot, qtbot)
-            assert plot._lines["a"].colour.upper() == theme.tokens().series[0]
+            assert plot._lines.by_label()["a"].colour.upper() == theme.tokens().series[0]
     finally:
         theme.apply(application, "light")
     assert plot._canvas.plotItem.items == items

@@ -1,0 +1,294 @@
+"""EngineThread keeps one contract in both of its ways, and survives what happens to its trainer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from pytestqt.qtbot import QtBot
+
+from sit_engine import runs
+from sit_engine.config.tree import RunConfig
+from sit_engine.events import (
+    CheckpointWritten,
+    CommandAnswered,
+    ConfigChanged,
+    Event,
+    PreviewWritten,
+    RunFinished,
+    RunResumed,
+    StepReported,
+)
+from sit_engine.wishes import Command
+from sit_studio.history import History
+from sit_studio.mailbox import Failure, Heard, Letter, Mailbox, Refused, Seen
+from sit_studio.runner import EngineThread, Way
+from tests.studio.conftest import wait
+from tests.tiny import start_engine, tiny_config, tiny_flags, wait_for_step
+
+WAYS: tuple[Way, ...] = ("own process", "this process")
+both_ways = pytest.mark.parametrize("way", WAYS)
+
+
+class Carried:
+    """A thread under test, and all that it said; `history` hears it as the window does."""
+
+    def __init__(self, path: Path, way: Way, qtbot: QtBot) -> None:
+        self.mailbox, self.qtbot = Mailbox(), qtbot
+        self.thread = EngineThread(path, self.mailbox, way)
+        self.letters: list[Letter] = []
+        self.history = History()
+
+    @property
+    def events(self) -> list[Event]:
+        self._take()
+        return [letter.event for letter in self.letters if isinstance(letter, Heard)]
+
+    @property
+    def failures(self) -> list[Failure]:
+        self._take()
+        return [letter.failure for letter in self.letters if isinstance(letter, Refused)]
+
+    @property
+    def seen(self) -> list[str]:
+        self._take()
+        return [letter.state for letter in self.letters if isinstance(letter, Seen)]
+
+    def _take(self) -> None:
+        for letter in self.mailbox.take():
+            self.letters.append(letter)
+            match letter:
+                case Heard():
+                    self.history.add(letter.event, letter.time)
+                case Seen():
+                    self.history.see(letter.state)
+                case Refused():
+                    self.history.refuse(letter.failure)
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def until(self, condition: Callable[[], object]) -> None:
+        wait(self.qtbot, condition)
+
+    def until_rest(self, legs: int = 1) -> None:
+        """Until so many legs have begun and come to their end."""
+        self.until(lambda: self.seen.count("idle") >= legs)
+
+    def until_steps(self, step: int = 1) -> None:
+        self.until(lambda: any(report.step >= step for report in self.of(StepReported)))
+
+    def ask(self, command: Command, **values: float) -> None:
+        """As the session does."""
+        self.history.asked = command
+        self.thread.ask(command, **values)
+
+    def leave(self) -> None:
+        self.thread.leave()
+        assert self.thread.wait(10_000)
+
+
+Carry = Callable[[Path, Way], Carried]
+
+
+@pytest.fixture
+def carry(qtbot: QtBot) -> Iterator[Carry]:
+    made: list[Carried] = []
+
+    def start(path: Path, way: Way) -> Carried:
+        made.append(Carried(path, way, qtbot))
+        return made[-1]
+
+    yield start
+    for carried in made:
+        carried.leave()
+
+
+def long(folder: Path) -> RunConfig:
+    """A run that does not end while a test looks at it."""
+    return tiny_config(folder, optim={"epochs": 5000}, watch={"readings": 0, "previews": 0})
+
+
+def told(events: list[Event]) -> list[tuple[str, object]]:
+    """Kinds and order; neither times nor how many files were read between two looks."""
+    found: list[tuple[str, object]] = []
+    for event in events:
+        about = getattr(event, "step", getattr(event, "phase", None))
+        if not found or found[-1] != (type(event).__name__, about):
+            found.append((type(event).__name__, about))
+    return found
+
+
+def test_both_ways_tell_the_same(
+    carry: Carry, sample: tuple[Path, Path], tmp_path: Path, qtbot: QtBot
+) -> None:
+    heard = {}
+    for way in WAYS:
+        carried = carry(tmp_path / way, way)
+        carried.thread.begin(tiny_config(sample[0]))
+        carried.thread.start()
+        carried.until(lambda carried=carried: carried.of(RunFinished))
+        carried.until_rest()
+        assert carried.seen == ["alive", "idle"]
+        assert carried.history.state == "completed"
+        assert not carried.failures
+        kept = [event for event, _ in runs.read_events(runs.Run(tmp_path / way))]
+        assert [type(event) for event in carried.events] == [type(event) for event in kept]
+        heard[way] = [
+            # Another run may have decoded the same images before.
+            found for found in told(carried.events) if found != ("PhaseChanged", "decoding")
+        ]  # fmt: skip
+    assert heard["own process"] == heard["this process"]
+    kinds = {kind for kind, _ in heard["own process"]}
+    assert {"RunStarted", "StepReported", "HealthMeasured", "KnnMeasured"} < kinds
+    assert {"PreviewWritten", "CheckpointWritten", "RunFinished"} < kinds
+
+
+@both_ways
+def test_a_run_does_what_it_is_asked(
+    way: Way, carry: Carry, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    carried = carry(tmp_path / "run", way)
+    carried.thread.begin(long(sample[0]))
+    carried.thread.start()
+    carried.until_steps()
+    carried.ask("checkpoint")
+    carried.ask("preview")
+    carried.ask("extend", epochs=6000)
+    carried.until(lambda: len(carried.of(CommandAnswered)) == 3)
+    assert [answer.command for answer in carried.of(CommandAnswered)] == [
+        "checkpoint", "preview", "extend",
+    ]  # fmt: skip
+    assert {answer.answer for answer in carried.of(CommandAnswered)} == {"done"}
+    assert carried.of(PreviewWritten)
+    assert carried.of(CheckpointWritten)
+    assert [change.new for change in carried.of(ConfigChanged)] == ["6000"]
+    carried.ask("pause")
+    carried.until_rest()
+    assert carried.history.state == "paused"
+    paused_at = carried.history.step
+    carried.thread.resume()
+    carried.until(lambda: carried.of(RunResumed))
+    assert carried.of(RunResumed)[-1].from_step == paused_at
+    carried.until_steps(paused_at + 1)
+    carried.ask("finish")
+    carried.until_rest(legs=2)
+    assert carried.history.state == "completed"
+    assert [end.outcome for end in carried.of(RunFinished)] == ["paused", "completed"]
+    assert not carried.failures
+
+
+@both_ways
+def test_what_cannot_start_is_refused_and_leaves_nothing(
+    way: Way, carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    empty = carry(tmp_path / "run", way)
+    empty.thread.begin(tiny_config(tmp_path / "empty"))
+    empty.thread.start()
+    empty.until_rest()
+    assert [failure.code for failure in empty.failures] == ["data.no_images"]
+    assert empty.history.state == "failed"
+    assert not (tmp_path / "run").exists()
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("mine")
+    there = carry(taken, way)
+    there.thread.begin(tiny_config(sample[0]))
+    there.thread.start()
+    there.until(lambda: there.failures)
+    assert [failure.code for failure in there.failures] == ["run.exists"]
+    assert [path.name for path in taken.iterdir()] == ["mine.txt"]
+
+
+@both_ways
+def test_a_run_stopped_before_its_first_step_leaves_nothing(
+    way: Way, carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
+) -> None:
+    carried = carry(tmp_path / "run", way)
+    carried.thread.begin(long(sample[0]))
+    # At once: before the thread even runs.
+    carried.ask("stop")
+    carried.thread.start()
+    carried.until_rest()
+    assert not (tmp_path / "run").exists()
+    assert not carried.failures
+    assert not carried.of(StepReported)
+    assert carried.history.state == "stopped"
+
+
+@both_ways
+def test_leaving_ends_the_thread(
+    way: Way, carry: Carry, tmp_path: Path, sample: tuple[Path, Path], leftover: list[int]
+) -> None:
+    carried = carry(tmp_path / "run", way)
+    carried.thread.begin(long(sample[0]))
+    carried.thread.start()
+    carried.until_steps()
+    run = runs.Run(tmp_path / "run")
+    if way == "own process":
+        leftover.append(runs.read_json(run.lock_file)["pid"])
+    carried.leave()
+    if way == "this process":
+        assert runs.summarise(run).status == "stopped"
+        return
+    # A process of its own trains on, and the next window follows it to its end.
+    assert runs.is_running(run)
+    second = carry(tmp_path / "run", way)
+    second.thread.start()
+    second.until(lambda: second.history.state == "training")
+    second.ask("finish")
+    second.until(lambda: second.history.state == "completed")
+    kept = [event for event, _ in runs.read_events(run)]
+    assert second.events == kept
+
+
+def test_a_killed_trainer_is_told_and_resumed(
+    carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
+) -> None:
+    carried = carry(tmp_path / "run", "own process")
+    carried.thread.begin(tiny_config(sample[0], optim={"epochs": 400}))
+    carried.thread.start()
+    carried.until_steps()
+    os.kill(runs.read_json(tmp_path / "run" / "lock")["pid"], signal.SIGKILL)
+    carried.until(lambda: carried.failures)
+    carried.until_rest()
+    assert [failure.code for failure in carried.failures] == ["studio.killed"]
+    assert carried.history.state == "interrupted"
+    carried.thread.resume()
+    carried.until(lambda: carried.of(RunResumed))
+    carried.until(lambda: carried.history.state == "training")
+    # The folder goes away under the trainer, as when someone tidies up.
+    moved = tmp_path / "moved"
+    (tmp_path / "run").rename(moved)
+    carried.until(lambda: carried.history.state == "gone")
+    moved.rename(tmp_path / "run")
+    carried.until(lambda: carried.history.state == "training")
+    carried.ask("stop")
+    carried.until(lambda: carried.history.state == "stopped")
+
+
+def test_a_run_of_a_terminal_is_followed(
+    carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
+) -> None:
+    flags = [*tiny_flags(), "--optim.epochs", "5000"]
+    process = start_engine("pretrain", sample[0], "--out", tmp_path / "run", *flags)
+    wait_for_step(process, tmp_path / "run", 1)
+    carried = carry(tmp_path / "run", "this process")
+    carried.thread.start()
+    carried.until(lambda: carried.history.state == "training")
+    carried.ask("finish")
+    carried.until(lambda: carried.history.state == "completed")
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert not carried.failures
