@@ -120,7 +120,6 @@ def make_application() -> QApplication:
 
     from sit_studio import theme
     from sit_studio.assets import asset
-    from sit_studio.main_window import WheelGuard
     from sit_studio.preferences import Preferences
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
@@ -143,13 +142,26 @@ def make_application() -> QApplication:
         application.installTranslator(own)
     preferences = Preferences()
     theme.apply(application, preferences.text("look/theme", "system"))
-    guard = WheelGuard(application)
-    application.installEventFilter(guard)
     return application
+
+
+def _load_numpy_quietly() -> None:
+    """NumPy with one thread for its products: the window needs few, and training needs the cores."""
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    import numpy  # noqa: F401 - the variable is read here
+
+    # The engine's processes inherit our environment.
+    if before is None:
+        del os.environ[name]
+    else:
+        os.environ[name] = before
 
 
 def open_window(application: QApplication) -> MainWindow:
     """A window with a session of its own, shown."""
+    _load_numpy_quietly()
     from sit_studio.main_window import MainWindow
     from sit_studio.preferences import Preferences
     from sit_studio.session import Session

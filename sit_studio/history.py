@@ -35,6 +35,9 @@ State = Literal[
 LIVE: tuple[State, ...] = ("preparing", "training")
 ENDINGS = ("stop", "pause", "finish")
 MOST_LOG_LINES = 5000
+MOST_MARKS = 2000
+# Far more than a screen is wide; a run of days takes no more memory than one of hours.
+MOST_POINTS = 8192
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class History:
 
     def curve(self, name: str) -> Curve:
         """The curve of that name, made at its first point."""
-        return self.curves.setdefault(name, Curve())
+        return self.curves.setdefault(name, Curve(MOST_POINTS))
 
     def epoch_of(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
         """Steps as epochs."""
@@ -159,6 +162,7 @@ class History:
                 self.finished, self.step = event, event.step
             case _:
                 self._note(event)
+        del self.marks[:-MOST_MARKS]
         self._last_time = time
 
     def _begin(self, event: RunStarted) -> None:

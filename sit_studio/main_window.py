@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QTimer, Slot
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -15,11 +15,8 @@ from PySide6.QtGui import (
     QShowEvent,
 )
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
-    QComboBox,
     QHBoxLayout,
     QMainWindow,
-    QSlider,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -38,6 +35,7 @@ from sit_studio.session import Session
 from sit_studio.widgets.basics import Page
 from sit_studio.widgets.rail import Rail
 from sit_studio.widgets.status import Header, StatusBar
+from sit_studio.widgets.wheel import guard_wheel
 
 NARROW_BELOW = 1200
 
@@ -77,6 +75,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._connect()
         self._add_keys()
+        guard_wheel(self)
         self._may_close = False
         self._restore()
 
@@ -232,19 +231,3 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_keys_wanted(self) -> None:
         KeysDialog(self).open()
-
-
-class WheelGuard(QObject):
-    """The wheel over a spin box, a combo box or a slider scrolls the page instead of changing it."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel and isinstance(
-            watched, (QAbstractSpinBox, QComboBox, QSlider)
-        ):
-            is_popup = bool(
-                watched.window().windowFlags() & Qt.WindowType.Popup == Qt.WindowType.Popup
-            )
-            if not is_popup:
-                event.ignore()
-                return True
-        return super().eventFilter(watched, event)

@@ -44,7 +44,7 @@ class Asked:
     values: dict[str, float] = field(default_factory=dict)
 
 
-class _StoppedEarly(BaseException):  # noqa: N818 - as KeyboardInterrupt, which it stands for
+class _StoppedEarly(BaseException):
     """Thrown out of the engine's own progress report: stopped before the first step."""
 
 

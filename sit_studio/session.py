@@ -22,11 +22,12 @@ from sit_engine.wishes import Command
 from sit_studio.asker import Answer, Asker, Question, ask_once
 from sit_studio.history import History
 from sit_studio.lister import RunLister
-from sit_studio.mailbox import Failure, Heard, Mailbox, Refused, Seen, failure_of
+from sit_studio.mailbox import Failure, Heard, Letter, Mailbox, Refused, Seen, failure_of
 from sit_studio.preferences import Preferences
 from sit_studio.runner import EngineThread
 
-DRAIN_MS = 66
+DRAIN_MS, DRAIN_FAST_MS = 66, 16
+DRAIN_FOR_S = 0.006
 LabelSource = Literal["folders", "csv", "none"]
 
 
@@ -274,23 +275,30 @@ class Session(QObject):
 
     @Slot()
     def _on_timer(self) -> None:
-        history, before = self.history, (self.history.state, self.history.asked)
-        letters = self.mailbox.take()
+        history = self.history
+        before = (history.state, history.asked, history.failure)
+        is_new = len(self.mailbox) > 0
+        until_s = time.monotonic() + DRAIN_FOR_S
+        # A long run that is opened brings many letters at once: a few milliseconds of them a turn.
+        while (letters := self.mailbox.take(20)) and time.monotonic() < until_s:
+            self._hear(letters)
+        self._hear(letters)
+        self._timer.setInterval(DRAIN_FAST_MS if len(self.mailbox) else DRAIN_MS)
+        if is_new:
+            self.run_grew.emit()
+        if (history.state, history.asked, history.failure) != before:
+            self.run_changed.emit()
+
+    def _hear(self, letters: list[Letter]) -> None:
         for letter in letters:
             match letter:
                 case Heard():
-                    history.add(letter.event, letter.time)
+                    self.history.add(letter.event, letter.time)
                 case Seen():
-                    history.see(letter.state)
+                    self.history.see(letter.state)
                 case Refused():
-                    history.refuse(letter.failure)
+                    self.history.refuse(letter.failure)
                     self.failed.emit(letter.failure)
-        if letters:
-            self.run_grew.emit()
-        if (history.state, history.asked) != before or any(
-            isinstance(letter, Refused) for letter in letters
-        ):
-            self.run_changed.emit()
 
     # The end
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import psutil
 import sit_engine
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE
+from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE, DiskError
 from sit_studio.mailbox import Failure
 
 BEHIND_THE_WINDOW = 5
@@ -39,6 +40,7 @@ class Trainer:
 
     def __init__(self, words: list[str], settings: Path | None = None) -> None:
         self.settings = settings
+        self._was_asked = False
         with tempfile.NamedTemporaryFile(prefix="sit-studio-", suffix=".log", delete=False) as log:
             self.log = Path(log.name)
             self.process = subprocess.Popen(
@@ -62,6 +64,7 @@ class Trainer:
 
     def end_now(self) -> None:
         """Ask the process to end before its first step; it removes what it began."""
+        self._was_asked = True
         with suppress(OSError):
             self.process.terminate()
 
@@ -86,8 +89,18 @@ class Trainer:
                     error["code"], error["message"], error["hint"], error.get("values", {}), text
                 )
         code = self.process.returncode
-        if code in EXPECTED:
+        # So early that the engine did not hear it yet, the signal itself ends the process.
+        if code in EXPECTED or (self._was_asked and code == -signal.SIGTERM):
             return None
+        if code == DiskError.exit_code:
+            # So full that not even the engine's own words could be kept.
+            return Failure(
+                "studio.disk",
+                "The trainer ended because nothing more could be written to the disk.",
+                "Free some space, then resume the run; everything written before is kept.",
+                {},
+                text,
+            )
         if code > 0:
             return Failure(
                 "studio.trainer_failed",

@@ -27,7 +27,6 @@ from sit_studio.opening import move_to_trash, show_in_file_manager
 from sit_studio.run_list import RunRow, write_about
 from sit_studio.session import Session
 from sit_studio.widgets.basics import EmptyState, Page, button
-from sit_studio.widgets.compare import CompareDialog
 from sit_studio.widgets.run_table import COLUMNS, RunTableModel
 from sit_studio.widgets.sparkline import SparklineDelegate
 
@@ -263,6 +262,9 @@ class RunsPage(Page):
             self.lister.look_now()
 
     def _compare(self) -> None:
+        # Here, so that the window opens without pyqtgraph.
+        from sit_studio.widgets.compare import CompareDialog
+
         CompareDialog([row.path for row in self.chosen()], self).open()
 
     def showEvent(self, event: QShowEvent) -> None:

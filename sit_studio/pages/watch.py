@@ -89,6 +89,7 @@ class WatchPage(Page):
         from sit_studio.widgets.health import HealthPanel
         from sit_studio.widgets.pictures_panel import PicturesPanel
         from sit_studio.widgets.system import LogView, SystemPanel
+        from sit_studio.widgets.wheel import guard_wheel
 
         self.is_built = True
         self.curves = CurvesPanel()
@@ -112,6 +113,7 @@ class WatchPage(Page):
         self.split.addWidget(left)
         self.split.addWidget(right)
         self.split.setSizes([560, 440])
+        guard_wheel(self.split)
         self.curves.overlay_asked.connect(self.session.lister.look_now)
         self.session.lister.listed.connect(self._on_listed)
 
@@ -163,7 +165,9 @@ class WatchPage(Page):
                 self.tr("The folder of this run is gone: {path}.").format(path=path),
                 self.tr("It was moved, renamed or removed. Put it back, or open another run."),
             )
-        elif history.state == "interrupted":
+        elif history.state == "interrupted" and (
+            failure is None or failure.code == "studio.killed"
+        ):
             failure = Failure(
                 "studio.interrupted",
                 self.tr("The trainer ended without a word: it was killed, or the machine stopped."),

@@ -19,8 +19,10 @@ RAW_OPACITY = 0.3
 LINE_PX = 2.0
 DOT_PX = 6
 # Painting is the dearest part of a plot, and Qt's time goes with points, length and edges:
-# dashes and two pixels show only on a calm line, and smooth edges are for few points.
+# dashes show only on a calm line, width on one that does not fill a band anyhow, and smooth
+# edges are for few points.
 CALM_LENGTH_PX = 6_000.0
+BAND_LENGTH_PX = 12_000.0
 FEW_POINTS = 400
 RAW_COLUMN_PX = 2
 MAIN_COLUMN_PX = 4
@@ -141,7 +143,8 @@ class Line:
         travel = np.nansum(np.abs(np.diff(y))) / span * self._view.height_px if span > 0 else 0.0
         is_calm = bool(travel < CALM_LENGTH_PX)
         pen = self.legend_pen() if is_calm else QPen(self._pen)
-        pen.setWidthF((LINE_PX if is_calm or is_smoothed else 1.0) * self._view.pen_scale)
+        is_wide = is_calm or (is_smoothed and travel < BAND_LENGTH_PX)
+        pen.setWidthF((LINE_PX if is_wide else 1.0) * self._view.pen_scale)
         if pen != self.main.opts["pen"]:
             self.main.setPen(pen)
         self.main.setData(x, y, antialias=is_calm and len(x) <= FEW_POINTS)

@@ -23,7 +23,7 @@ from shiboken6 import isValid
 
 from sit_studio import theme, trainer
 from sit_studio.app import open_window
-from sit_studio.main_window import MainWindow, WheelGuard
+from sit_studio.main_window import MainWindow
 from tests.tiny import engine, tiny_flags
 
 WAIT_MS = 90_000
@@ -45,7 +45,6 @@ def qapp_args() -> list[str]:
 def _look(qapp: QApplication) -> None:
     """As app.make_application does, which would take pytest-qt's message handler away."""
     theme.apply(qapp, "light")
-    qapp.installEventFilter(WheelGuard(qapp))
 
 
 @pytest.fixture(autouse=True)
@@ -155,9 +154,7 @@ def window(open_new: OpenWindow, qtbot: QtBot) -> MainWindow:
 
 
 @pytest.fixture(scope="session")
-def finished_run(
-    sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def finished_run(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run with previews, readings and k-NN, made by the command line; to be read only."""
     run = tmp_path_factory.mktemp("runs") / "finished"
     engine("pretrain", sample[0], "--out", run, *tiny_flags(), check=True)
