@@ -20,7 +20,7 @@ from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.errors import ConfigError, DataError, RunError
-from sit_engine.events import Event, Warned
+from sit_engine.events import Event, warning
 from sit_engine.export.exported import Exported
 
 if TYPE_CHECKING:
@@ -125,7 +125,13 @@ def resume(
         if checkpoint.all_steps(run):
             found, _, rejected = checkpoint.newest_verified(run)
             for sentence in rejected:
-                tell(Warned("checkpoint.rejected", sentence))
+                tell(
+                    warning(
+                        "checkpoint.rejected",
+                        "A newer checkpoint is passed over. {why}",
+                        why=sentence,
+                    )
+                )
         config = run.config()
         data = prepare_resumed(run, config, tell)
         control = (make_control or FolderControl)(run)
@@ -335,6 +341,21 @@ def cache(*, clear: bool = False) -> dict[str, Any]:
     if clear:
         kept.clear()
     return {"path": str(kept.root), "bytes": kept.size_bytes(), "free_bytes": kept.free_bytes()}
+
+
+def write_sample(folder: Path) -> tuple[Path, Path]:
+    """The built-in sample's train and test folders, written unless they are there whole."""
+    from sit_engine.data.sample import write_sample as write
+
+    mark = folder / ".complete"
+    if mark.is_file():
+        return folder / "train", folder / "test"
+    found = write(folder)
+    try:
+        mark.touch()
+    except OSError as error:
+        raise runs.disk_error(error, mark) from None
+    return found
 
 
 @contextmanager

@@ -145,6 +145,12 @@ class Warned(Event):
     values: dict[str, str] = field(default_factory=dict)
 
 
+def warning(code: str, message: str, **values: object) -> Warned:
+    """As an error of ours: `message` is a template that is filled from `values`."""
+    texts = {name: str(value) for name, value in values.items()}
+    return Warned(code, message.format(**texts), texts)
+
+
 @dataclass(frozen=True)
 class RunFinished(Event):
     """Last event of a leg that ended by itself; none after a kill."""

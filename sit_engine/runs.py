@@ -280,8 +280,13 @@ def _is_alive(lock: dict[str, Any]) -> bool:
     if lock.get("host") != socket.gethostname():
         return True
     try:
-        started = psutil.Process(int(lock["pid"])).create_time()
+        process = psutil.Process(int(lock["pid"]))
+        started = process.create_time()
+        # Killed, and its parent has not taken note of it yet.
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE
     except (psutil.Error, KeyError, ValueError):
+        return False
+    if is_zombie:
         return False
     # Start times are reckoned from the system's clock, which may have been set since.
     return bool(abs(started - float(lock.get("started", 0.0))) < 60.0)

@@ -140,6 +140,8 @@ class Asker(QObject):
                     "Try again; if it happens again, there may be too little memory.",
                 )
             )
+        if self._once:
+            self.deleteLater()
         self._send_next()
 
     @Slot(QProcess.ProcessError)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from sit_studio import theme
 from sit_studio.asker import Answer, Question
@@ -202,6 +203,7 @@ class SettingsDialog(_Dialog):
         text = self.runs_folder.text().strip()
         if text:
             self.session.preferences.set("runs/folder", str(Path(text).expanduser().absolute()))
+            self.session.lister.look_now()
 
     def _choose_runs_folder(self) -> None:
         if found := QFileDialog.getExistingDirectory(self, self.tr("Folder for new runs")):
@@ -221,6 +223,7 @@ class SettingsDialog(_Dialog):
     def _keep_more(self) -> None:
         texts = [self.more.item(row).text() for row in range(self.more.count())]
         self.session.preferences.set("runs/more", texts)
+        self.session.lister.look_now()
 
     def _add_cache(self) -> None:
         preferences = self.session.preferences
@@ -248,7 +251,7 @@ class SettingsDialog(_Dialog):
         self.cache_gb.setText(f"{preferences.cache_gb:g}")
         preferences.use_cache_place()
         # The warm child was started with the old place.
-        self.session.asker.stop()
+        self.session.restart_asker()
         self._ask_cache(clear=False)
 
     def _clear_cache(self) -> None:
@@ -262,6 +265,8 @@ class SettingsDialog(_Dialog):
         )
 
     def _hear_cache(self, answer: Answer) -> None:
+        if not isValid(self):
+            return
         self.clear.setEnabled(answer["bytes"] > 0)
         text = self.tr("{used} in {path}; {free} free on this disk.")
         self.cache_size.setText(
@@ -271,6 +276,8 @@ class SettingsDialog(_Dialog):
         )
 
     def _hear_failure(self, failure: Failure) -> None:
+        if not isValid(self):
+            return
         self.clear.setEnabled(True)
         self.cache_size.setText("")
         self.notice.tell(failure)

@@ -1,4 +1,4 @@
-"""Every coded sentence of the engine: code -> (message, hint).
+"""Every coded sentence of the engine: code -> its (message, hint), one or several of them.
 
 Made by packaging/engine_sentences.py.
 """
@@ -8,420 +8,702 @@ from __future__ import annotations
 
 from sit_studio.marks import QT_TRANSLATE_NOOP
 
-ENGINE_SENTENCES: dict[str, tuple[str, str]] = {
+ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "ask.not_json": (
-        QT_TRANSLATE_NOOP("engine", "This line is not a question."),
-        QT_TRANSLATE_NOOP(
-            "engine", 'Write one JSON object a line, such as {{"id": 1, "ask": "device"}}.'
+        (
+            QT_TRANSLATE_NOOP("engine", "This line is not a question."),
+            QT_TRANSLATE_NOOP(
+                "engine", 'Write one JSON object a line, such as {{"id": 1, "ask": "device"}}.'
+            ),
         ),
     ),
     "ask.parameters": (
-        QT_TRANSLATE_NOOP("engine", "The question {name} cannot be asked so: {why}."),
-        QT_TRANSLATE_NOOP("engine", "Its parameters stand in sit_engine/cli/questions.py."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The question {name} cannot be asked so: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Its parameters stand in sit_engine/cli/questions.py."),
+        ),
     ),
     "ask.unknown": (
-        QT_TRANSLATE_NOOP("engine", "There is no question {name}."),
-        QT_TRANSLATE_NOOP("engine", "Ask one of {known}."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no question {name}."),
+            QT_TRANSLATE_NOOP("engine", "Ask one of {known}."),
+        ),
     ),
     "checkpoint.damaged": (
-        QT_TRANSLATE_NOOP("engine", "The checkpoint {path} is damaged: {why}."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Choose an older one with --step, or run `sit-engine doctor` on its run."
+        (
+            QT_TRANSLATE_NOOP("engine", "The checkpoint {path} is damaged: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Choose an older one with --step, or run `sit-engine doctor` on its run."
+            ),
         ),
     ),
     "checkpoint.foreign": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The checkpoint {path} does not fit the settings of its run: {why}."
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine", "It may belong to another run; choose an older one with --step."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The checkpoint {path} does not fit the settings of its run: {why}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "It may belong to another run; choose an older one with --step."
+            ),
         ),
     ),
     "checkpoint.no_step": (
-        QT_TRANSLATE_NOOP("engine", "The run {path} has no checkpoint of step {step}."),
-        QT_TRANSLATE_NOOP("engine", "It has {steps}."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The run {path} has no checkpoint of step {step}."),
+            QT_TRANSLATE_NOOP("engine", "It has {steps}."),
+        ),
     ),
     "checkpoint.none": (
-        QT_TRANSLATE_NOOP("engine", "The run {path} has no checkpoint that can be used."),
-        "",
+        (QT_TRANSLATE_NOOP("engine", "The run {path} has no checkpoint that can be used."), ""),
     ),
-    "checkpoint.rejected": ("", ""),
+    "checkpoint.rejected": (
+        (QT_TRANSLATE_NOOP("engine", "A newer checkpoint is passed over. {why}"), ""),
+    ),
+    "command.done": ((QT_TRANSLATE_NOOP("engine", "done"), ""),),
+    "command.refused_epoch": (
+        (QT_TRANSLATE_NOOP("engine", "refused: the run is at epoch {epoch} already"), ""),
+    ),
+    "command.refused_leg": ((QT_TRANSLATE_NOOP("engine", "refused: leg {leg} has ended"), ""),),
     "config.backbone": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The setting model.{key} = {given} does not fit model.backbone = {chosen}."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Leave it out, or choose model.backbone = custom."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Leave it out, or choose model.backbone = custom."),
     ),
     "config.batch": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The batch size {batch} is larger than the {images} training images."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The batch size {batch} is larger than the {images} training images."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Set optim.batch_size to {images} or less, or add images."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Set optim.batch_size to {images} or less, or add images."),
     ),
     "config.divide": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The setting {field} = {value} does not divide {whole_field} = {whole}."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The setting {field} = {value} does not divide {whole_field} = {whole}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Choose one of {choices}."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Choose one of {choices}."),
     ),
     "config.epochs": (
-        QT_TRANSLATE_NOOP("engine", "The number of epochs cannot be {value}."),
-        QT_TRANSLATE_NOOP("engine", "Give one above 0."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The number of epochs cannot be {value}."),
+            QT_TRANSLATE_NOOP("engine", "Give one above 0."),
+        ),
     ),
     "config.extend": (
-        QT_TRANSLATE_NOOP("engine", "The run cannot be trained to {epochs} epochs: {answer}."),
-        QT_TRANSLATE_NOOP("engine", "Give --epochs with a larger number."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The run cannot be trained to {epochs} epochs: {answer}."),
+            QT_TRANSLATE_NOOP("engine", "Give --epochs with a larger number."),
+        ),
     ),
     "config.group": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The setting {field} cannot be {value}; it is a group of settings."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The setting {field} cannot be {value}; it is a group of settings."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Write for example {example} = {default}."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Write for example {example} = {default}."),
     ),
     "config.labels_file": (
-        QT_TRANSLATE_NOOP("engine", "Labels are to come from a CSV file, but no file is named."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Set data.labels_file to a CSV file with the columns path and label."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "Labels are to come from a CSV file, but no file is named."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Set data.labels_file to a CSV file with the columns path and label."
+            ),
         ),
     ),
     "config.length": (
-        QT_TRANSLATE_NOOP("engine", "Both optim.epochs and optim.minutes are set."),
-        QT_TRANSLATE_NOOP("engine", "Leave one of them out."),
+        (
+            QT_TRANSLATE_NOOP("engine", "Both optim.epochs and optim.minutes are set."),
+            QT_TRANSLATE_NOOP("engine", "Leave one of them out."),
+        ),
     ),
     "config.method": (
-        QT_TRANSLATE_NOOP("engine", "There is no method {value}."),
-        QT_TRANSLATE_NOOP("engine", "Choose from {allowed}."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no method {value}."),
+            QT_TRANSLATE_NOOP("engine", "Choose from {allowed}."),
+        ),
     ),
     "config.network": (
-        QT_TRANSLATE_NOOP("engine", "There is no network {network}."),
-        QT_TRANSLATE_NOOP("engine", "Choose student or teacher."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no network {network}."),
+            QT_TRANSLATE_NOOP("engine", "Choose student or teacher."),
+        ),
     ),
     "config.no_corruption": (
-        QT_TRANSLATE_NOOP("engine", "The method {method} hides nothing of its images."),
-        QT_TRANSLATE_NOOP("engine", "Choose another method."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The method {method} hides nothing of its images."),
+            QT_TRANSLATE_NOOP("engine", "Choose another method."),
+        ),
     ),
     "config.no_loss": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "Every loss of the method {method} is switched off: there is nothing to learn from.",
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Every loss of the method {method} is switched off: there is nothing to learn from.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give one of its weights a value above 0."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Give one of its weights a value above 0."),
     ),
     "config.order": (
-        QT_TRANSLATE_NOOP("engine", "The setting method.views.{low} is above method.views.{high}."),
-        QT_TRANSLATE_NOOP("engine", "Swap the two or raise the second."),
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The setting method.views.{low} is above method.views.{high}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Swap the two or raise the second."),
+        ),
     ),
     "config.preset": (
-        QT_TRANSLATE_NOOP("engine", "There is no preset {value}."),
-        QT_TRANSLATE_NOOP("engine", "Choose from {allowed}."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no preset {value}."),
+            QT_TRANSLATE_NOOP("engine", "Choose from {allowed}."),
+        ),
     ),
     "config.toml": (
-        QT_TRANSLATE_NOOP("engine", "The config file {path} is not valid TOML: {why}."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Correct that line, or write a new file with `sit-engine config`."
+        (
+            QT_TRANSLATE_NOOP("engine", "The config file {path} is not valid TOML: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Correct that line, or write a new file with `sit-engine config`."
+            ),
         ),
     ),
     "config.unknown": (
-        QT_TRANSLATE_NOOP("engine", "There is no setting {field}."),
-        QT_TRANSLATE_NOOP("engine", "Did you mean {near}?"),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no setting {field}."),
+            QT_TRANSLATE_NOOP("engine", "Did you mean {near}?"),
+        ),
     ),
     "config.unreadable": (
-        QT_TRANSLATE_NOOP("engine", "The config file {path} cannot be read: {why}."),
-        QT_TRANSLATE_NOOP("engine", "Check that the file exists and is text."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The config file {path} cannot be read: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Check that the file exists and is text."),
+        ),
     ),
     "config.value": (
-        QT_TRANSLATE_NOOP("engine", "The setting {field} cannot be {value}; allowed: {allowed}."),
-        QT_TRANSLATE_NOOP("engine", "{title}: {help}"),
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The setting {field} cannot be {value}; allowed: {allowed}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "{title}: {help}"),
+        ),
     ),
-    "data.cancelled": (QT_TRANSLATE_NOOP("engine", "Reading the images was cancelled."), ""),
-    "data.changed": ("", ""),
+    "data.cancelled": ((QT_TRANSLATE_NOOP("engine", "Reading the images was cancelled."), ""),),
+    "data.changed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The training images are not the ones that this run was started with: files changed.",
+            ),
+            "",
+        ),
+    ),
     "data.channels": (
-        QT_TRANSLATE_NOOP(
-            "engine", "has {…} channels; grey or three colours, with or without alpha, can be read"
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "has {1} channels; grey or three colours, with or without alpha, can be read",
+            ),
+            "",
         ),
-        "",
     ),
-    "data.crashed": (QT_TRANSLATE_NOOP("engine", "crashed the image decoder"), ""),
-    "data.damaged": (QT_TRANSLATE_NOOP("engine", "is damaged: its pixels cannot be read"), ""),
+    "data.crashed": ((QT_TRANSLATE_NOOP("engine", "crashed the image decoder"), ""),),
+    "data.damaged": (
+        (QT_TRANSLATE_NOOP("engine", "is damaged: its pixels cannot be read"), ""),
+        (QT_TRANSLATE_NOOP("engine", "begins like an image, but is damaged or cut off"), ""),
+    ),
     "data.decoder_start": (
-        QT_TRANSLATE_NOOP("engine", "The image decoder cannot be started."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Install SiT Studio again; {python} -m sit_engine.data.decoder should wait."
+        (
+            QT_TRANSLATE_NOOP("engine", "The image decoder cannot be started."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Install SiT Studio again; {python} -m sit_engine.data.decoder should wait.",
+            ),
         ),
     ),
-    "data.depth": ("", ""),
-    "data.empty": (QT_TRANSLATE_NOOP("engine", "is empty (0 bytes)"), ""),
+    "data.depth": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "stores {1} bits a value in a layout that this program does not read"
+            ),
+            "",
+        ),
+    ),
+    "data.empty": ((QT_TRANSLATE_NOOP("engine", "is empty (0 bytes)"), ""),),
     "data.folder_missing": (
-        QT_TRANSLATE_NOOP("engine", "There is no folder {folder}."),
-        QT_TRANSLATE_NOOP("engine", "Check the spelling, and that the disk it is on is connected."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no folder {folder}."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Check the spelling, and that the disk it is on is connected."
+            ),
+        ),
     ),
     "data.folder_unreadable": (
-        QT_TRANSLATE_NOOP("engine", "The folder {folder} may not be read."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Give yourself the right to read it, or choose another folder."
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder {folder} may not be read."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Give yourself the right to read it, or choose another folder."
+            ),
         ),
+        (QT_TRANSLATE_NOOP("engine", "is a folder that may not be read"), ""),
     ),
     "data.gone": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "{count} images that this run was started with are missing or unreadable now; the first is {path}.",
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine", "Put them back, then resume. The run and its checkpoints are kept."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{count} images that this run was started with are missing or unreadable now; the first is {path}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Put them back, then resume. The run and its checkpoints are kept."
+            ),
         ),
     ),
     "data.image": (
-        QT_TRANSLATE_NOOP("engine", "The image {path} {reason}."),
-        QT_TRANSLATE_NOOP("engine", "Choose other images."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The image {path} {reason}."),
+            QT_TRANSLATE_NOOP("engine", "Choose other images."),
+        ),
     ),
     "data.labels_ambiguous": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "Line {line} of the label file {file} names {path}, which stands in several folders.",
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Line {line} of the label file {file} names {path}, which stands in several folders.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Write the whole path there."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Write the whole path there."),
     ),
     "data.labels_columns": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The label file {file} has the columns {columns}; path and label are needed."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The label file {file} has the columns {columns}; path and label are needed.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Name them in its first line, in any order."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Name them in its first line, in any order."),
     ),
     "data.labels_conflict": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "The label file {file} gives {path} two labels: {first} in line {first_line}, {second} in line {second_line}.",
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The label file {file} gives {path} two labels: {first} in line {first_line}, {second} in line {second_line}.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Remove one of the two lines."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Remove one of the two lines."),
     ),
     "data.labels_csv": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The label file {file} cannot be read: line {line} is not valid CSV ({why})."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The label file {file} cannot be read: line {line} is not valid CSV ({why}).",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Correct that line, or save the table again as CSV."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Correct that line, or save the table again as CSV."),
     ),
     "data.labels_encoding": (
-        QT_TRANSLATE_NOOP("engine", "The label file {file} is not UTF-8 text (byte {place})."),
-        QT_TRANSLATE_NOOP("engine", 'Save it as "CSV UTF-8" in the program that made it.'),
+        (
+            QT_TRANSLATE_NOOP("engine", "The label file {file} is not UTF-8 text (byte {place})."),
+            QT_TRANSLATE_NOOP("engine", 'Save it as "CSV UTF-8" in the program that made it.'),
+        ),
     ),
     "data.labels_no_match": (
-        QT_TRANSLATE_NOOP(
-            "engine", "None of the {rows} rows of the label file {file} names one of the images."
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "Write paths relative to the file's folder or to a folder of images, or whole paths.",
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "None of the {rows} rows of the label file {file} names one of the images.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Write paths relative to the file's folder or to a folder of images, or whole paths.",
+            ),
         ),
     ),
     "data.labels_unreadable": (
-        QT_TRANSLATE_NOOP("engine", "The label file {file} cannot be read: {why}."),
-        QT_TRANSLATE_NOOP("engine", "Check its name, and that you may read it."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The label file {file} cannot be read: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Check its name, and that you may read it."),
+        ),
     ),
-    "data.memory": (QT_TRANSLATE_NOOP("engine", "needs more memory than there is"), ""),
+    "data.memory": ((QT_TRANSLATE_NOOP("engine", "needs more memory than there is"), ""),),
     "data.no_folder": (
-        QT_TRANSLATE_NOOP("engine", "No folder of images was given."),
-        QT_TRANSLATE_NOOP("engine", "Name one or more."),
+        (
+            QT_TRANSLATE_NOOP("engine", "No folder of images was given."),
+            QT_TRANSLATE_NOOP("engine", "Name one or more."),
+        ),
     ),
     "data.no_image_given": (
-        QT_TRANSLATE_NOOP("engine", "No image was given."),
-        QT_TRANSLATE_NOOP("engine", "Choose one or more."),
+        (
+            QT_TRANSLATE_NOOP("engine", "No image was given."),
+            QT_TRANSLATE_NOOP("engine", "Choose one or more."),
+        ),
     ),
     "data.no_images": (
-        QT_TRANSLATE_NOOP(
-            "engine", "There is no usable image in {where} ({files} files looked at)."
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine", "Choose a folder that holds images, such as JPEG, PNG or TIFF files. {why}"
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "There is no usable image in {where} ({files} files looked at)."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Choose a folder that holds images, such as JPEG, PNG or TIFF files. {why}",
+            ),
         ),
     ),
     "data.no_sample": (
-        QT_TRANSLATE_NOOP("engine", "The photograph {file} of the built-in sample is missing."),
-        QT_TRANSLATE_NOOP("engine", "Install scikit-image and scikit-learn again."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The photograph {file} of the built-in sample is missing."),
+            QT_TRANSLATE_NOOP("engine", "Install scikit-image and scikit-learn again."),
+        ),
     ),
     "data.no_test": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The test folder has no image of a class that the training folder has."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The test folder has no image of a class that the training folder has."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Use the same names of sub-folders in both."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Use the same names of sub-folders in both."),
     ),
-    "data.not_a_file": (QT_TRANSLATE_NOOP("engine", "is not a regular file"), ""),
+    "data.not_a_file": (
+        (QT_TRANSLATE_NOOP("engine", "is a {1}, not a file"), ""),
+        (QT_TRANSLATE_NOOP("engine", "is not a regular file"), ""),
+    ),
     "data.not_a_folder": (
-        QT_TRANSLATE_NOOP("engine", "{folder} is a file, not a folder."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Give the folder that holds your images; an archive has to be unpacked first."
+        (
+            QT_TRANSLATE_NOOP("engine", "{folder} is a file, not a folder."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Give the folder that holds your images; an archive has to be unpacked first.",
+            ),
         ),
     ),
-    "data.not_an_image": (QT_TRANSLATE_NOOP("engine", "is not an image that can be read"), ""),
+    "data.not_an_image": ((QT_TRANSLATE_NOOP("engine", "is not an image that can be read"), ""),),
     "data.one_class": (
-        QT_TRANSLATE_NOOP("engine", "The training folder has fewer than two classes."),
-        QT_TRANSLATE_NOOP("engine", "Put the images of each class into a sub-folder of its own."),
-    ),
-    "data.permission": (QT_TRANSLATE_NOOP("engine", "may not be read by this user"), ""),
-    "data.problems": ("", ""),
-    "data.too_few": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "There are only {found} usable images in {where}; at least {at_least} are needed.",
+        (
+            QT_TRANSLATE_NOOP("engine", "The training folder has fewer than two classes."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Put the images of each class into a sub-folder of its own."
+            ),
         ),
-        QT_TRANSLATE_NOOP("engine", "Add images, or choose a folder with more. {why}"),
+    ),
+    "data.permission": ((QT_TRANSLATE_NOOP("engine", "may not be read by this user"), ""),),
+    "data.problems": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "{count} files cannot be used; the first: {path}: {reason}"
+            ),
+            "",
+        ),
+    ),
+    "data.too_few": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "There are only {found} usable images in {where}; at least {at_least} are needed.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Add images, or choose a folder with more. {why}"),
+        ),
     ),
     "data.too_many_pixels": (
-        QT_TRANSLATE_NOOP("engine", "has too many pixels; at most {…} million are read"),
-        "",
+        (QT_TRANSLATE_NOOP("engine", "has too many pixels; at most {1} million are read"), ""),
     ),
-    "data.too_slow": (QT_TRANSLATE_NOOP("engine", "took longer than {…} s to read"), ""),
-    "data.truncated": (QT_TRANSLATE_NOOP("engine", "is cut off: its end is missing"), ""),
-    "data.unreadable": (QT_TRANSLATE_NOOP("engine", "could not be read from the disk: {…}"), ""),
-    "data.vanished": (QT_TRANSLATE_NOOP("engine", "is a link that leads nowhere"), ""),
+    "data.too_slow": ((QT_TRANSLATE_NOOP("engine", "took longer than {1} s to read"), ""),),
+    "data.truncated": ((QT_TRANSLATE_NOOP("engine", "is cut off: its end is missing"), ""),),
+    "data.unreadable": ((QT_TRANSLATE_NOOP("engine", "could not be read from the disk: {1}"), ""),),
+    "data.vanished": (
+        (QT_TRANSLATE_NOOP("engine", "is a link that leads nowhere"), ""),
+        (QT_TRANSLATE_NOOP("engine", "is a link to a file that does not exist"), ""),
+        (QT_TRANSLATE_NOOP("engine", "vanished while its folder was listed"), ""),
+        (QT_TRANSLATE_NOOP("engine", "vanished before it could be read"), ""),
+    ),
     "demo.exists": (
-        QT_TRANSLATE_NOOP("engine", "The folder {path} is not empty."),
-        QT_TRANSLATE_NOOP("engine", "Remove it, or choose another with --out."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder {path} is not empty."),
+            QT_TRANSLATE_NOOP("engine", "Remove it, or choose another with --out."),
+        ),
     ),
     "demo.running": (
-        QT_TRANSLATE_NOOP("engine", "A demo is training in {path} now."),
-        QT_TRANSLATE_NOOP("engine", "Wait for it, or choose another folder with --out."),
+        (
+            QT_TRANSLATE_NOOP("engine", "A demo is training in {path} now."),
+            QT_TRANSLATE_NOOP("engine", "Wait for it, or choose another folder with --out."),
+        ),
     ),
     "device.index": (
-        QT_TRANSLATE_NOOP("engine", "There is no device {wanted}; this machine has {count}."),
-        QT_TRANSLATE_NOOP("engine", "Choose cuda:0 to cuda:{last}."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no device {wanted}; this machine has {count}."),
+            QT_TRANSLATE_NOOP("engine", "Choose cuda:0 to cuda:{last}."),
+        ),
     ),
     "device.no_gpu": (
-        QT_TRANSLATE_NOOP("engine", "The device {wanted} cannot be used: {why}."),
-        QT_TRANSLATE_NOOP("engine", "Set compute.device to auto or cpu."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The device {wanted} cannot be used: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Set compute.device to auto or cpu."),
+        ),
     ),
     "disk.cache": (
-        QT_TRANSLATE_NOOP("engine", "The pixel cache in {path} cannot be used: {why}."),
-        QT_TRANSLATE_NOOP("engine", "Set SIT_CACHE_DIR to a folder that you may write to."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The pixel cache in {path} cannot be used: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Set SIT_CACHE_DIR to a folder that you may write to."),
+        ),
     ),
     "disk.cache_budget": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "The decoded pixels of {images} images would take {needed} GB; the cache budget is {budget} GB.",
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine", "Raise data.cache_gb, choose a smaller view size, or use fewer images."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The decoded pixels of {images} images would take {needed} GB; the cache budget is {budget} GB.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Raise data.cache_gb, choose a smaller view size, or use fewer images."
+            ),
         ),
     ),
     "disk.cache_busy": (
-        QT_TRANSLATE_NOOP(
-            "engine", "Another SiT Studio process is still filling the pixel cache in {path}."
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine", "Wait until it has finished, or set SIT_CACHE_DIR to another folder."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "Another SiT Studio process is still filling the pixel cache in {path}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Wait until it has finished, or set SIT_CACHE_DIR to another folder."
+            ),
         ),
     ),
     "disk.full": (
-        QT_TRANSLATE_NOOP("engine", "The disk is full: the decoded pixels do not fit in {path}."),
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "Free some space, or set SIT_CACHE_DIR to a folder on a larger disk. What was decoded is kept.",
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The disk is full: the decoded pixels do not fit in {path}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Free some space, or set SIT_CACHE_DIR to a folder on a larger disk. What was decoded is kept.",
+            ),
+        ),
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The decoded pixels take {needed} GB; the disk of {path} has {free} GB free.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Free some space, or set SIT_CACHE_DIR to a folder on a larger disk."
+            ),
         ),
     ),
     "disk.sample": (
-        QT_TRANSLATE_NOOP("engine", "The built-in sample cannot be written to {path}: {why}."),
-        QT_TRANSLATE_NOOP("engine", "Choose a folder that you may write to, with 10 MB free."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The built-in sample cannot be written to {path}: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Choose a folder that you may write to, with 10 MB free."),
+        ),
     ),
     "disk.write": (
-        QT_TRANSLATE_NOOP("engine", "Cannot write to {path}: {why}."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Free some space or choose another place; everything written before is kept."
+        (
+            QT_TRANSLATE_NOOP("engine", "Cannot write to {path}: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Free some space or choose another place; everything written before is kept.",
+            ),
         ),
     ),
     "export.differs": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "The exported file {file} differs from the model by {difference} (allowed {most}).",
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The exported file {file} differs from the model by {difference} (allowed {most}).",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Keep the run and report this; the file was left for a look."
+            ),
         ),
-        QT_TRANSLATE_NOOP("engine", "Keep the run and report this; the file was left for a look."),
     ),
     "export.exists": (
-        QT_TRANSLATE_NOOP("engine", "The folder {out} holds other files."),
-        QT_TRANSLATE_NOOP("engine", "Choose a new folder with --out."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder {out} holds other files."),
+            QT_TRANSLATE_NOOP("engine", "Choose a new folder with --out."),
+        ),
     ),
     "export.reload": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The exported file {file} could not be run in a clean process: {why}."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The exported file {file} could not be run in a clean process: {why}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Try --format safetensors."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Try --format safetensors."),
     ),
     "export.torchscript": (
-        QT_TRANSLATE_NOOP(
-            "engine", "This Python ({python}) and torch ({torch}) cannot make TorchScript."
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine", "Use --format safetensors, or export with Python 3.13 or older."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "This Python ({python}) and torch ({torch}) cannot make TorchScript."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Use --format safetensors, or export with Python 3.13 or older."
+            ),
         ),
     ),
-    "health.collapsed": ("", ""),
-    "health.early": ("", ""),
-    "health.learning": ("", ""),
-    "health.not_learning": (QT_TRANSLATE_NOOP("engine", "not learning"), ""),
-    "health.not_started": ("", ""),
-    "health.unlabelled": ("", ""),
+    "health.collapsed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The features have collapsed: every image looks the same to the model. Lower the learning rate.",
+            ),
+            "",
+        ),
+    ),
+    "health.early": ((QT_TRANSLATE_NOOP("engine", "It is too early to tell."), ""),),
+    "health.learning": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "It is learning: nearest neighbours are right for {accuracy} of the watched images, {untrained} before training.",
+            ),
+            "",
+        ),
+    ),
+    "health.not_learning": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "No gain can be seen yet: nearest neighbours are right for {accuracy} of the watched images, {untrained} before training (± {interval}). More epochs, more images or a higher learning rate may help.",
+            ),
+            "",
+        ),
+    ),
+    "health.not_started": ((QT_TRANSLATE_NOOP("engine", "Training has not started yet."), ""),),
+    "health.unlabelled": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The features have not collapsed. Without labels it cannot be known whether they fit your classes.",
+            ),
+            "",
+        ),
+    ),
     "internal": (
-        QT_TRANSLATE_NOOP("engine", "Something went wrong inside the program ({kind})."),
-        QT_TRANSLATE_NOOP(
-            "engine", "This is our fault. Details are in {file}; please report it with that file."
+        (
+            QT_TRANSLATE_NOOP("engine", "Something went wrong inside the program ({kind})."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "This is our fault. Details are in {file}; please report it with that file.",
+            ),
+        ),
+        (
+            QT_TRANSLATE_NOOP("engine", "Something went wrong inside the program ({1})."),
+            QT_TRANSLATE_NOOP("engine", "This is our fault. Copy the details and report them."),
         ),
     ),
     "memory.device": (
-        QT_TRANSLATE_NOOP("engine", "There was not enough memory for {batch} images a step."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Set optim.batch_size to {half}, or choose a smaller backbone."
+        (
+            QT_TRANSLATE_NOOP("engine", "There was not enough memory for {batch} images a step."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Set optim.batch_size to {half}, or choose a smaller backbone."
+            ),
         ),
     ),
     "run.complete": (
-        QT_TRANSLATE_NOOP("engine", "The run {path} is complete."),
-        QT_TRANSLATE_NOOP("engine", "Give --epochs with a larger number to train it further."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The run {path} is complete."),
+            QT_TRANSLATE_NOOP("engine", "Give --epochs with a larger number to train it further."),
+        ),
     ),
     "run.died": (
-        QT_TRANSLATE_NOOP("engine", "The run {path} ended without an answer."),
-        QT_TRANSLATE_NOOP("engine", "Look at it with `sit-engine doctor {path}`."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The run {path} ended without an answer."),
+            QT_TRANSLATE_NOOP("engine", "Look at it with `sit-engine doctor {path}`."),
+        ),
     ),
     "run.exists": (
-        QT_TRANSLATE_NOOP("engine", "The run folder {path} exists already."),
-        QT_TRANSLATE_NOOP(
-            "engine", "Choose another --out, or continue it with `sit-engine resume {path}`."
+        (
+            QT_TRANSLATE_NOOP("engine", "The run folder {path} exists already."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Choose another --out, or continue it with `sit-engine resume {path}`."
+            ),
         ),
     ),
     "run.format": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The run in {path} has format {found}; this program reads format {known}."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The run in {path} has format {found}; this program reads format {known}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Open it with the version that made it."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Open it with the version that made it."),
     ),
     "run.inside": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The run folder {out} would lie inside the folder of images {folder}."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The run folder {out} would lie inside the folder of images {folder}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Choose another place with --out."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Choose another place with --out."),
     ),
     "run.locked": (
-        QT_TRANSLATE_NOOP(
-            "engine", "The run {path} is being trained by another process ({holder})."
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The run {path} is being trained by another process ({holder})."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Wait for it, or stop it with `sit-engine stop {path}`."),
         ),
-        QT_TRANSLATE_NOOP("engine", "Wait for it, or stop it with `sit-engine stop {path}`."),
     ),
     "run.missing": (
-        QT_TRANSLATE_NOOP("engine", "There is no run in {path}."),
-        QT_TRANSLATE_NOOP("engine", "Give a folder that `sit-engine pretrain` made."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no run in {path}."),
+            QT_TRANSLATE_NOOP("engine", "Give a folder that `sit-engine pretrain` made."),
+        ),
     ),
     "run.no_folder": (
-        QT_TRANSLATE_NOOP("engine", "There is no folder {path}."),
-        QT_TRANSLATE_NOOP("engine", "Name the folder of runs."),
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no folder {path}."),
+            QT_TRANSLATE_NOOP("engine", "Name the folder of runs."),
+        ),
     ),
     "run.not_running": (
-        QT_TRANSLATE_NOOP("engine", "The run {path} is not training now; it is {status}."),
-        QT_TRANSLATE_NOOP("engine", "Continue it with `sit-engine resume {path}`."),
+        (
+            QT_TRANSLATE_NOOP("engine", "The run {path} is not training now; it is {status}."),
+            QT_TRANSLATE_NOOP("engine", "Continue it with `sit-engine resume {path}`."),
+        ),
+    ),
+    "studio.disk": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The trainer ended because nothing more could be written to the disk."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Free some space, then resume the run; everything written before is kept."
+            ),
+        ),
+    ),
+    "studio.engine_died": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The engine ended before it could answer."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Try again; if it happens again, there may be too little memory."
+            ),
+        ),
+    ),
+    "studio.killed": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The trainer was ended from outside (signal {1})."),
+            QT_TRANSLATE_NOOP("engine", "What was saved is kept: resume the run."),
+        ),
+    ),
+    "studio.trainer_failed": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The trainer could not go on (exit code {1})."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Copy the details and report them; what was saved is kept."
+            ),
+        ),
     ),
     "train.not_finite": (
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "The loss was not a finite number for {count} steps in a row, up to step {step}.",
-        ),
-        QT_TRANSLATE_NOOP(
-            "engine",
-            "Lower optim.learning_rate and resume; the weights are as before the first of them.",
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The loss was not a finite number for {count} steps in a row, up to step {step}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Lower optim.learning_rate and resume; the weights are as before the first of them.",
+            ),
         ),
     ),
 }

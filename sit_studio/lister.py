@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,17 +19,22 @@ from sit_studio.history import History
 from sit_studio.run_list import RunList
 
 LOOK_EVERY_S = 2.0
+log = logging.getLogger(__name__)
 
 
 class RunLister(QThread):
-    """Looks at the run folders every two seconds while a page that shows them is open."""
+    """Looks at the run folders every two seconds while a page that shows them is open.
+
+    `folders` is called in the window's thread only: settings are not shared between threads.
+    """
 
     listed = Signal(object)
 
     def __init__(self, folders: Callable[[], list[Path]], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("run list")
-        self.folders = folders
+        self._folders_now = folders
+        self._folders = folders()
         self._wake = threading.Event()
         self._is_wanted = threading.Event()
         self._wanting: set[str] = set()
@@ -36,13 +44,15 @@ class RunLister(QThread):
         """Whether a page that shows runs is open."""
         (self._wanting.add if wanted else self._wanting.discard)(who)
         if self._wanting:
+            self._folders = self._folders_now()
             self._is_wanted.set()
             self._wake.set()
         else:
             self._is_wanted.clear()
 
     def look_now(self) -> None:
-        """Do not wait for the next round."""
+        """Do not wait for the next round; the folders may be others now."""
+        self._folders = self._folders_now()
         self._wake.set()
 
     def leave(self) -> None:
@@ -58,7 +68,11 @@ class RunLister(QThread):
             self._is_wanted.wait()
             if self._leaving.is_set():
                 return
-            self.listed.emit(found.look(self.folders()))
+            try:
+                self.listed.emit(found.look(self._folders))
+            except Exception:
+                # The boundary of this thread: the next look may go well.
+                log.exception("the run folders could not be looked at")
             self._wake.wait(LOOK_EVERY_S)
             self._wake.clear()
 
@@ -90,9 +104,10 @@ def load_history(path: Path, on_loaded: Callable[[History], None]) -> None:
 
 def _arrays(path: Path) -> dict[str, Any] | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here: of a damaged file np.load would leave it open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
 
 

@@ -23,8 +23,10 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine import runs
+from sit_studio.asker import Asker
 from sit_studio.dialogs import CloseQuestion, KeysDialog, SettingsDialog
 from sit_studio.mailbox import Failure
+from sit_studio.opening import is_run
 from sit_studio.pages.dataset import DatasetPage
 from sit_studio.pages.evaluate import EvaluatePage
 from sit_studio.pages.export import ExportPage
@@ -99,6 +101,7 @@ class MainWindow(QMainWindow):
         self.rail.settings_wanted.connect(self._on_settings_wanted)
         self.rail.keys_wanted.connect(self._on_keys_wanted)
         self.session.failed.connect(self._on_failed)
+        self.runs.settings_wanted.connect(self.train.load_run)
         for page in self.pages.values():
             if hasattr(page, "page_wanted"):
                 page.page_wanted.connect(self.show_page)
@@ -145,12 +148,17 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_shown(self) -> None:
+        if not self.isVisible():
+            return
         self.session.find_device()
         last = self.session.preferences.text("run/last")
-        if last and self.session.run is None and (Path(last) / "config.toml").is_file():
+        if not last or self.session.run is not None:
+            return
+        is_running = runs.is_running(runs.Run(Path(last)))
+        if is_running or is_run(last):
             self.session.open_run(Path(last))
-            if runs.is_running(runs.Run(Path(last))):
-                self.show_page("watch")
+        if is_running:
+            self.show_page("watch")
 
     def closeEvent(self, event: QCloseEvent) -> None:
         history = self.session.history
@@ -161,12 +169,13 @@ class MainWindow(QMainWindow):
         self.session.preferences.set("window/place", self.saveGeometry())
         for page in self.pages.values():
             page.shut_down()
+        for asker in self.findChildren(Asker):
+            asker.stop()
         self.session.shut_down()
         event.accept()
 
     def _ask_before_closing(self) -> None:
-        in_process = self.session.preferences.text("engine/way") == "this"
-        question = CloseQuestion(can_keep=not in_process, parent=self)
+        question = CloseQuestion(can_keep=not self.session.trains_here, parent=self)
         question.chosen.connect(self._on_close_chosen)
         question.open()
 
@@ -200,14 +209,22 @@ class MainWindow(QMainWindow):
         self.dataset.show_drop(False)
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        self.take_paths(paths)
+        if paths:
+            self.take_paths(paths)
+            return
+        self._on_failed(
+            Failure(
+                "studio.not_local",
+                self.tr("This does not lie on this computer."),
+                self.tr("Save it into a folder, then drop the folder."),
+            )
+        )
 
     def take_paths(self, paths: list[str]) -> None:
         """Folders of images, a run folder, a label file: whatever was dropped or named."""
-        runs_given = [path for path in paths if (Path(path) / "config.toml").is_file()]
-        if len(paths) == 1 and runs_given:
-            self.session.open_run(Path(paths[0]))
+        if len(paths) == 1 and is_run(paths[0]):
             self.show_page("watch")
+            self.session.open_run(Path(paths[0]))
             return
         self.show_page("dataset")
         self.dataset.take(paths)

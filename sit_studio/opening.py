@@ -5,10 +5,40 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QFile, QUrl
+from PySide6.QtCore import QFile, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether anything is there; also True where that may not be looked at."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return True
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether a file is there; also False where that may not be looked at."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder is there; also False where that may not be looked at."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether it is a run folder, of whatever version."""
+    return is_file(Path(path) / "config.toml") and is_file(Path(path) / "format")
 
 
 def show_in_file_manager(path: Path) -> bool:
@@ -27,4 +57,8 @@ def show_in_file_manager(path: Path) -> bool:
 
 def move_to_trash(path: Path) -> bool:
     """Into the system's trash, from where it can be brought back; False if there is none."""
+    # Qt makes the trash in the user's data folder, but not that folder.
+    place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
+    with suppress(OSError):
+        Path(place).mkdir(parents=True, exist_ok=True)
     return QFile(str(path)).moveToTrash()

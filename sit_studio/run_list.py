@@ -152,7 +152,7 @@ class RunReader:
     def _status(self) -> str:
         try:
             runs.open_run(self.path)
-        except SitError:
+        except (SitError, OSError):
             # Before its settings are written a run has no config.toml.
             return "running" if runs.is_running(self.run) else "unreadable"
         if runs.is_running(self.run):
@@ -194,14 +194,22 @@ class RunList:
 
 def _runs_in(folder: Path) -> list[Path]:
     """Run folders directly in `folder`, or the folder itself when it is one."""
-    if (folder / "config.toml").is_file() and (folder / "format").is_file():
+    if _has(folder, "config.toml") and _has(folder, "format"):
         return [folder]
     try:
         with os.scandir(folder) as entries:
             inside = [Path(entry.path) for entry in entries if entry.is_dir()]
     except OSError:
         return []
-    return [path for path in inside if (path / "format").is_file()]
+    return [path for path in inside if _has(path, "format")]
+
+
+def _has(folder: Path, name: str) -> bool:
+    """False also where it may not be looked at."""
+    try:
+        return (folder / name).is_file()
+    except OSError:
+        return False
 
 
 def differing(configs: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:

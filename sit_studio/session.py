@@ -20,7 +20,7 @@ from sit_engine.data.scan import escape_name
 from sit_engine.errors import SitError
 from sit_engine.wishes import Command
 from sit_studio.asker import Answer, Asker, Question, ask_once
-from sit_studio.history import History
+from sit_studio.history import ENDINGS, History
 from sit_studio.lister import RunLister
 from sit_studio.mailbox import Failure, Heard, Letter, Mailbox, Refused, Seen, failure_of
 from sit_studio.preferences import Preferences
@@ -80,6 +80,7 @@ class Session(QObject):
         self._thread: EngineThread | None = None
         self._leaving: list[EngineThread] = []
         self._scan: Asker | None = None
+        self._before: Dataset | None = None
         self._places = tempfile.TemporaryDirectory(prefix="sit-studio-")
         self._timer = QTimer(self)
         self._timer.setInterval(DRAIN_MS)
@@ -99,6 +100,12 @@ class Session(QObject):
             )
         )
 
+    def restart_asker(self) -> None:
+        """Questions from now on are answered by a child with today's settings."""
+        self.asker.stop()
+        if self.device is None:
+            self.find_device()
+
     def _hear_device(self, answer: Answer) -> None:
         self.device = DeviceFacts(**answer["facts"])
         self.device_answer = answer
@@ -116,6 +123,7 @@ class Session(QObject):
     ) -> None:
         """Scan these folders in a process of their own; an earlier scan is dropped."""
         self.cancel_scan(quietly=True)
+        self._before = None
         self.dataset = Dataset(tuple(folders), labels, labels_file, test, state="scanning")
         self.preferences.remember_folders(folders)
         place = tempfile.mkdtemp(prefix="scan-", dir=self._places.name)
@@ -139,7 +147,9 @@ class Session(QObject):
             "labels_file": self.dataset.labels_file,
             "test": self.dataset.test,
         }
-        self.look_at(list(self.dataset.folders), **known | changes)
+        before = self.dataset
+        self.look_at(list(before.folders), **known | changes)
+        self._before = before if before.state == "ready" else None
 
     def cancel_scan(self, *, quietly: bool = False) -> None:
         """Stop reading; what was decoded stays in the cache."""
@@ -177,6 +187,12 @@ class Session(QObject):
 
     def _hear_scan_failure(self, failure: Failure) -> None:
         self._scan = None
+        if self._before is not None:
+            # Only the labels or the test folder were wrong: what was there stays.
+            self.dataset, self._before = self._before, None
+            self.dataset_changed.emit()
+            self.failed.emit(failure)
+            return
         self.dataset.state, self.dataset.failure = "failed", failure
         self.dataset_changed.emit()
 
@@ -212,19 +228,37 @@ class Session(QObject):
             path, number = folder / f"{stem}-{number}", number + 1
         return path
 
-    def open_run(self, path: Path) -> None:
-        """Follow a run that exists, whoever made it."""
+    @property
+    def trains_here(self) -> bool:
+        """Whether a leg trains inside this window and would end with it."""
+        return self._thread is not None and self._thread.is_training_here
+
+    def open_run(self, path: Path) -> bool:
+        """Follow a run that exists, whoever made it; False, and a sentence, if that cannot be."""
         if self.run is not None and self.run.path == path:
-            return
+            return True
+        if self.trains_here:
+            self.failed.emit(
+                Failure(
+                    "studio.trains_here",
+                    self.tr("A run trains inside this window; opening another would end it."),
+                    self.tr("Pause or stop it first, or train in a process of its own (Settings)."),
+                )
+            )
+            return False
         try:
-            runs.open_run(path)
-        except SitError as error:
-            self.failed.emit(failure_of(error))
-            return
+            # One that is still being prepared has no settings yet.
+            if not runs.is_running(runs.Run(path)):
+                runs.open_run(path)
+        except (SitError, OSError) as error:
+            known = error if isinstance(error, SitError) else runs.disk_error(error, path)
+            self.failed.emit(failure_of(known))
+            return False
         self._carry(path).start()
         self.preferences.set("run/last", str(path))
         self.run_opened.emit()
         self.run_changed.emit()
+        return True
 
     def close_run(self) -> None:
         """Let go of the open run."""
@@ -244,7 +278,10 @@ class Session(QObject):
 
     def command(self, command: Command, **values: float) -> None:
         """Ask the running leg; the buttons wait for its answer, not for the click."""
-        if self._thread is not None and self.history.is_live and not self.history.asked:
+        asked = self.history.asked
+        # An end need not wait until a checkpoint or a preview is there.
+        is_free = not asked or (command in ENDINGS and asked not in ENDINGS)
+        if self._thread is not None and self.history.is_live and is_free:
             self.history.asked = command
             self._thread.ask(command, **values)
             self.run_changed.emit()

@@ -37,14 +37,15 @@ def tiny_config(folder: Path, **more: Any) -> RunConfig:
 
 def tiny_flags() -> list[str]:
     """The same as flags of the command line."""
-    return ["--preset", "quick", *_flags({name: TINY[name] for name in TINY if name != "preset"})]
+    return ["--preset", "quick", *flags({name: TINY[name] for name in TINY if name != "preset"})]
 
 
-def _flags(tree: dict[str, Any], prefix: str = "") -> list[str]:
+def flags(tree: dict[str, Any], prefix: str = "") -> list[str]:
+    """Nested settings as words of the command line."""
     words: list[str] = []
     for name, value in tree.items():
         path = f"{prefix}{name.replace('_', '-')}"
-        words += _flags(value, f"{path}.") if isinstance(value, dict) else [f"--{path}", str(value)]
+        words += flags(value, f"{path}.") if isinstance(value, dict) else [f"--{path}", str(value)]
     return words
 
 

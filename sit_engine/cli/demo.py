@@ -17,8 +17,8 @@ from sit_engine.errors import ExportError, RunError
 from sit_engine.runs import Run, disk_error, is_running
 
 if TYPE_CHECKING:
-    from sit_engine.export.exported import Exported
     from sit_engine.evaluation.report import Report
+    from sit_engine.export.exported import Exported
 
 MINUTES = 2.0
 MARK = ".sit-demo"

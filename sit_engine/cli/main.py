@@ -127,10 +127,13 @@ def record_of(error: SitError) -> dict[str, object]:
 
 
 def _tell(error: SitError, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"error": record_of(error)}))
-    else:
-        print(f"{error.message}\n{error.hint}".strip(), file=sys.stderr)
+    text = json.dumps({"error": record_of(error)})
+    stream = sys.stdout if as_json else sys.stderr
+    try:
+        print(text if as_json else f"{error.message}\n{error.hint}".strip(), file=stream, flush=True)
+    except OSError:
+        # A full disk: the exit code alone has to tell, and must not be lost in a last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def entry() -> None:

@@ -71,6 +71,12 @@ def _device(asked: Asked, *, device: str = "auto") -> Json:
     return api.describe_device(build({"compute": {"device": device}}).compute)
 
 
+def _sample(asked: Asked, *, out: str) -> Json:
+    """The two folders of the built-in sample, in `out`."""
+    train, test = api.write_sample(_path(out))
+    return {"train": str(train), "test": str(test)}
+
+
 def _scan(
     asked: Asked,
     *,
@@ -199,6 +205,7 @@ def _path(name: str) -> Path:
 
 QUESTIONS: dict[str, Callable[..., Json]] = {
     "device": _device,
+    "sample": _sample,
     "scan": _scan,
     "corruption": _corruption,
     "dry_run": _dry_run,

@@ -155,10 +155,14 @@ class _Walk:
             else:
                 self.linked_files.append((entry.path, relative, entry.stat()))
         except FileNotFoundError:
-            reason = "is a link to a file that does not exist"
-            if not entry.is_symlink():
-                reason = "vanished while its folder was listed"
-            self._problem(number, relative, reason, "data.vanished")
+            if entry.is_symlink():
+                self._problem(
+                    number, relative, "is a link to a file that does not exist", "data.vanished"
+                )
+            else:
+                self._problem(
+                    number, relative, "vanished while its folder was listed", "data.vanished"
+                )
         except OSError:
             self._problem(number, relative, "is a link that leads nowhere", "data.vanished")
 
@@ -167,8 +171,9 @@ class _Walk:
         if stat.S_ISREG(state.st_mode):
             self.listing.files.append(FoundFile(number, relative, state.st_size, state.st_mtime_ns))
         else:
-            reason = f"is a {_kind(state.st_mode)}, not a file"
-            self._problem(number, relative, reason, "data.not_a_file")
+            self._problem(
+                number, relative, f"is a {_kind(state.st_mode)}, not a file", "data.not_a_file"
+            )
 
     def _problem(self, number: int, relative: str, reason: str, code: str) -> None:
         roots = self.listing.roots

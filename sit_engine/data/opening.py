@@ -99,8 +99,9 @@ def _refuse_channels(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
 def _refuse_depth(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
     bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
     if bits > 8:
-        reason = f"stores {bits} bits a value in a layout that this program does not read"
-        raise UnreadableError("data.depth", reason)
+        raise UnreadableError(
+            "data.depth", f"stores {bits} bits a value in a layout that this program does not read"
+        )
 
 
 def _why_unidentified(file: IO[bytes]) -> UnreadableError:

@@ -19,7 +19,7 @@ from sit_engine.data.names import unescape_name
 from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import OnProgress, require_images, scan
 from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
-from sit_engine.events import Event, PhaseChanged, Warned
+from sit_engine.events import Event, PhaseChanged, warning
 from sit_engine.runs import Run, write_settings
 from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.loop import TrainingData
@@ -63,8 +63,12 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
     )
     split = from_record(index, record)
     if digest(store, split.train) != record["pixels"]:
-        text = "The training images are not the ones that this run was started with: files changed."
-        emit(Warned("data.changed", text))
+        emit(
+            warning(
+                "data.changed",
+                "The training images are not the ones that this run was started with: files changed.",
+            )
+        )
     return _training_data(index, store, split, config, emit)
 
 
@@ -107,10 +111,15 @@ def _decode(
     require_images(index, FEWEST_IMAGES)
     if index.problems:
         first = index.problems[0]
-        text = (
-            f"{len(index.problems)} files cannot be used; the first: {first.path}: {first.reason}"
+        emit(
+            warning(
+                "data.problems",
+                "{count} files cannot be used; the first: {path}: {reason}",
+                count=len(index.problems),
+                path=first.path,
+                reason=first.reason,
+            )
         )
-        emit(Warned("data.problems", text, {"count": str(len(index.problems))}))
     return index, store
 
 

@@ -23,14 +23,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.sample import write_sample
 from sit_engine.data.saved_index import SavedIndex
 from sit_engine.data.scan import display_name
-from sit_engine.errors import SitError
 from sit_engine.runs import disk_error
-from sit_studio.lister import in_thread
+from sit_studio.asker import Answer, Asker, Question, ask_once
 from sit_studio.mailbox import Failure, failure_of
-from sit_studio.opening import show_in_file_manager
+from sit_studio.opening import is_folder, is_there, show_in_file_manager
 from sit_studio.sentences import say_coded
 from sit_studio.session import Session
 from sit_studio.widgets.bars import BarList
@@ -61,6 +59,7 @@ class DatasetPage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
         self.session = session
+        self._sample: Asker | None = None
         self.title.setText(self.tr("Dataset"))
         self.lead.setText(self.tr("Your folder of images. It is only read, never changed."))
         self.other = button(self.tr("Open a folder…"), self.browse, icon="folder", flat=True)
@@ -105,7 +104,7 @@ class DatasetPage(Page):
 
     def _show_recent(self) -> None:
         clear_layout(self.recent)
-        recent = [f for f in self.session.preferences.texts("data/recent") if Path(f).is_dir()]
+        recent = [f for f in self.session.preferences.texts("data/recent") if is_folder(f)]
         if recent:
             self.recent.addWidget(label(self.tr("Recent folders"), "caption"), 0, 0)
         for row, folder in enumerate(recent[:5], start=1):
@@ -230,17 +229,16 @@ class DatasetPage(Page):
             self.notice.clear()
             self.session.look_again(labels="csv", labels_file=paths[0])
             return
-        files = [path for path in paths if not Path(path).is_dir()]
+        files = [path for path in paths if not is_folder(path)]
         if files:
             self.notice.tell(self._no_folder(files[0]))
             return
         self.notice.clear()
-        self.test.set_path("")
         self.session.look_at(paths)
 
     def _no_folder(self, path: str) -> Failure:
         name = display_name(path)
-        if not Path(path).exists():
+        if not is_there(path):
             return Failure(
                 "studio.not_there",
                 self.tr("There is no {path}.").format(path=name),
@@ -261,17 +259,22 @@ class DatasetPage(Page):
     @Slot()
     def open_sample(self) -> None:
         """Write the built-in sample once, then look at it."""
-        place = Path(platformdirs.user_data_dir("sit-studio")) / "sample"
-        in_thread(lambda: _sample(place), self._on_sample)
-
-    def _on_sample(self, found: tuple[Path, Path] | Failure) -> None:
-        if isinstance(found, Failure):
-            self.notice.tell(found)
+        if self._sample is not None:
             return
-        train, test = found
+        place = Path(platformdirs.user_data_dir("sit-studio")) / "sample"
+        self._sample = ask_once(
+            self,
+            Question("sample", {"out": str(place)}, self._hear_sample, self._hear_sample_failure),
+        )
+
+    def _hear_sample_failure(self, failure: Failure) -> None:
+        self._sample = None
+        self.notice.tell(failure)
+
+    def _hear_sample(self, answer: Answer) -> None:
+        self._sample = None
         self.notice.clear()
-        self.test.set_path(str(test))
-        self.session.look_at([str(train)], test=(str(test),))
+        self.session.look_at([answer["train"]], test=(answer["test"],))
 
     @Slot(int)
     def _on_source_chosen(self, _: int) -> None:
@@ -315,6 +318,10 @@ class DatasetPage(Page):
         self.progress.setVisible(is_scanning)
         self.progress_words.setVisible(is_scanning)
         self._show_source()
+        if not self.test.line.hasFocus():
+            self.test.blockSignals(True)
+            self.test.set_path(next(iter(dataset.test), ""))
+            self.test.blockSignals(False)
         if dataset.failure is not None:
             self.notice.tell(dataset.failure)
         if not has_images:
@@ -498,18 +505,3 @@ def _duplicate_cells(index: SavedIndex, row: int) -> list[str]:
 
 def _leak_cells(index: SavedIndex, row: int) -> list[str]:
     return [display_name(name) for name in index.leak(row)]
-
-
-def _sample(place: Path) -> tuple[Path, Path] | Failure:
-    """The sample's two folders, written unless they are there whole."""
-    mark = place / ".complete"
-    if mark.is_file():
-        return place / "train", place / "test"
-    try:
-        found = write_sample(place)
-        mark.touch()
-    except SitError as error:
-        return failure_of(error)
-    except OSError as error:
-        return failure_of(disk_error(error, place))
-    return found

@@ -24,7 +24,7 @@ from sit_engine import runs
 from sit_engine.errors import SitError
 from sit_studio.mailbox import Failure, failure_of
 from sit_studio.opening import move_to_trash, show_in_file_manager
-from sit_studio.run_list import RunRow, write_about
+from sit_studio.run_list import RunRow, read_about, write_about
 from sit_studio.session import Session
 from sit_studio.widgets.basics import EmptyState, Page, button
 from sit_studio.widgets.run_table import COLUMNS, RunTableModel
@@ -167,13 +167,11 @@ class RunsPage(Page):
 
     @Slot()
     def _open(self) -> None:
-        if row := self._one():
-            self.session.open_run(row.path)
+        if (row := self._one()) and self.session.open_run(row.path):
             self.page_wanted.emit("watch")
 
     def _resume(self) -> None:
-        if row := self._one():
-            self.session.open_run(row.path)
+        if (row := self._one()) and self.session.open_run(row.path):
             self.session.resume()
             self.page_wanted.emit("watch")
 
@@ -184,7 +182,7 @@ class RunsPage(Page):
 
     def _keep(self, row: RunRow, **changes: Any) -> None:
         try:
-            write_about(row.path, replace(row.about, **changes))
+            write_about(row.path, replace(read_about(row.path), **changes))
         except SitError as error:
             self.notice.tell(failure_of(error))
         self.lister.look_now()

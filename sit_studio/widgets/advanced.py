@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
@@ -66,10 +66,7 @@ class AdvancedForm(Card):
         skip: tuple[str, ...],
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__("", parent)
-        self.title.setText(self.tr("Advanced"))
-        self.head.addWidget(self.title)
-        self.head.addStretch(1)
+        super().__init__(QCoreApplication.translate("AdvancedForm", "Advanced"), parent)
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Find a setting"))
         self.search.setAccessibleName(self.tr("Find a setting"))
@@ -78,7 +75,6 @@ class AdvancedForm(Card):
         self.fold = button(self.tr("Show all"), self._toggle, flat=True)
         self.head.addWidget(self.search)
         self.head.addWidget(self.fold)
-        self.body.addLayout(self.head)
         self.inside = QWidget()
         column = QVBoxLayout(self.inside)
         column.setContentsMargins(0, 8, 0, 0)

@@ -110,10 +110,10 @@ class Card(QFrame):
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
         self.title = label(title, "cardTitle")
-        if title:
-            self.head.addWidget(self.title)
-            self.head.addStretch(1)
-            self.body.addLayout(self.head)
+        self.title.setVisible(bool(title))
+        self.head.addWidget(self.title)
+        self.head.addStretch(1)
+        self.body.addLayout(self.head)
 
 
 class FigureCard(Card):

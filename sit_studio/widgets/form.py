@@ -161,29 +161,37 @@ class SettingFields:
         """Texts, resolved values with their reasons, and the error beside its field."""
         best = checked.resolved.config if checked.resolved else checked.config
         tree = best.model_dump() if best is not None else {}
-        reasons = checked.resolved.reasons if checked.resolved else {}
+        reasons = dict(checked.resolved.reasons) if checked.resolved else {}
+        if checked.config is not None and checked.config.optim.minutes is not None:
+            # The trainer measures its speed first; until then nobody knows how many epochs fit.
+            tree["optim"] |= {"minutes": checked.config.optim.minutes, "epochs": "auto"}
+            reasons["optim.epochs"] = QCoreApplication.translate(
+                "SettingField", "as many as fit into the minutes"
+            )
         for path, fields in self.fields.items():
             text = self.model.texts.get(path, "")
             value = _at(tree, path, fields[0].item.default)
-            is_bad = checked.failure is not None and checked.field == path
-            why = reasons.get(path, "")
+            failure = checked.failure if checked.field == path else None
+            below = _auto_words(value, reasons.get(path, "")) if not text else ""
             for field in fields:
                 field.show_text(text, value)
-                if is_bad and checked.failure is not None:
-                    field.show_below(
-                        f"{checked.failure.message} {checked.failure.hint}".strip(), is_error=True
-                    )
-                elif not text and why:
-                    auto = QCoreApplication.translate("SettingField", "auto: {value}, {why}")
-                    field.show_below(auto.format(value=_shown(value), why=why))
-                elif not text and value == "auto":
-                    field.show_below(
-                        QCoreApplication.translate(
-                            "SettingField", "auto: worked out from your images and the device"
-                        )
-                    )
+                if failure is not None:
+                    field.show_below(f"{failure.message} {failure.hint}".strip(), is_error=True)
                 else:
-                    field.show_below("")
+                    field.show_below(below)
+
+
+def _auto_words(value: Any, why: str) -> str:
+    """What "auto" has come to and why, or that it waits."""
+    if value == "auto":
+        waits = QCoreApplication.translate(
+            "SettingField", "worked out from your images and the device"
+        )
+        return QCoreApplication.translate("SettingField", "auto: {why}").format(why=why or waits)
+    if not why:
+        return ""
+    text = QCoreApplication.translate("SettingField", "auto: {value}, {why}")
+    return text.format(value=_shown(value), why=why)
 
 
 def _at(tree: dict[str, Any], path: str, otherwise: Any) -> Any:

@@ -49,7 +49,9 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         self.setAntialiasing(False)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plotItem.hideButtons()
-        self.plotItem.ctrlMenu.setParent(self)  # made without a parent, it would outlive us
+        # Made without a parent, it would outlive us; without its flags it would show as a child.
+        menu = self.plotItem.ctrlMenu
+        menu.setParent(self, menu.windowFlags())
         self.plotItem.layout.setContentsMargins(0, 4, 16, 0)
         self.values_axis.setGrid(255)
         self.values_axis.setZValue(-1)

@@ -218,7 +218,9 @@ class ThumbnailGrid(QAbstractScrollArea):
         for number, (text, colour) in enumerate(lines):
             painter.setPen(QColor(colour))
             at = QRect(tile.x(), tile.bottom() + 3 + 15 * number, tile.width(), 15)
-            elided = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, tile.width())
+            elided = painter.fontMetrics().elidedText(
+                text, Qt.TextElideMode.ElideMiddle, tile.width()
+            )
             painter.drawText(
                 at, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), elided
             )

@@ -173,7 +173,7 @@ def test_a_run_does_what_it_is_asked(
     assert [change.new for change in carried.of(ConfigChanged)] == ["6000"]
     carried.ask("pause")
     carried.until_rest()
-    assert carried.history.state == "paused"
+    assert carried.history.finished == carried.of(RunFinished)[0]
     paused_at = carried.history.step
     carried.thread.resume()
     carried.until(lambda: carried.of(RunResumed))

@@ -1,0 +1,172 @@
+"""What the window knows of a run follows from its events, whatever order life brings them in."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sit_engine import runs
+from sit_engine.events import (
+    CheckpointWritten,
+    CommandAnswered,
+    ConfigChanged,
+    PhaseChanged,
+    PreviewWritten,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StepReported,
+    Warned,
+)
+from sit_studio.history import MOST_LOG_LINES, History, State
+from sit_studio.mailbox import Failure
+
+STARTED = RunStarted("run", "sit", "cpu", 100, 40, 10, 10, 1)
+TRAINING = PhaseChanged("training", 0, 40)
+
+
+def report(step: int, *, loss: float = 1.0, skipped: int = 0) -> StepReported:
+    return StepReported(
+        step=step, epoch=step / 10, loss=loss, terms={"contrast": loss}, curves={"agreement": 0.5},
+        learning_rate=0.1, weight_decay=0.1, gradient_norm=1.0, images_per_s=10.0,
+        waiting_share=0.0, skipped_steps=skipped, memory_bytes=10, seconds_left=None,
+    )  # fmt: skip
+
+
+def training(*steps: int) -> History:
+    """A run that someone trains and that has told of these steps."""
+    history = History()
+    history.see("alive")
+    for event in (STARTED, TRAINING, *(report(step) for step in steps)):
+        history.add(event, 1000.0 + history.version)
+    return history
+
+
+def test_a_whole_run_becomes_curves_readings_pictures_and_marks(finished_run: Path) -> None:
+    history = History()
+    for event, when in runs.read_events(runs.Run(finished_run)):
+        history.add(event, when)
+    history.see("idle")
+    assert (history.state, history.share, history.step) == ("completed", 1.0, history.total_steps)
+    assert history.curve("loss").steps[-1] == history.step
+    assert set(history.terms) == {"contrast", "reconstruction"}
+    assert history.knn is not None
+    assert history.health is not None
+    assert sorted(history.previews) == [0, history.step]
+    assert {mark.kind for mark in history.marks} == {"checkpoint"}
+    minutes = history.minutes_of(np.array([1.0, float(history.step)]))
+    assert 0 <= minutes[0] <= minutes[1]
+    assert history.epoch_of(np.array([float(history.step)]))[0] == pytest.approx(4.0)
+
+
+def test_a_resume_takes_back_what_came_after_its_checkpoint() -> None:
+    history = training(1, 2, 3, 4)
+    history.add(PreviewWritten(4, "previews/4"), 2000)
+    history.add(CheckpointWritten(2, "checkpoints/2"), 2000)
+    history.add(CheckpointWritten(4, "checkpoints/4"), 2000)
+    history.see("idle")
+    assert str(history.state) == "interrupted"
+    history.add(RunResumed(1, 2, "step-2", 5), 9000)
+    assert list(history.curve("loss").steps) == [1, 2]
+    assert not history.previews
+    assert [(mark.kind, mark.step) for mark in history.marks] == [("checkpoint", 2), ("resume", 2)]
+    assert history.step == 2
+
+
+@pytest.mark.parametrize("outcome", ["completed", "paused", "stopped", "failed"])
+def test_a_leg_that_ended_stands_as_it_said(outcome: State) -> None:
+    history = training(1)
+    history.add(RunFinished(outcome, 1, 0), 2000)  # type: ignore[arg-type]
+    history.see("idle")
+    assert history.state == outcome
+    assert not history.is_live
+
+
+def test_a_run_that_ended_before_its_first_leg_has_failed_unless_it_was_asked_to() -> None:
+    failed, stopped = History(), History()
+    for history, asked in ((failed, ""), (stopped, "stop")):
+        history.see("alive")
+        history.add(PhaseChanged("listing", 5, 0), 1)
+        assert str(history.state) == "preparing"
+        history.asked = asked
+        history.see("idle")
+    assert (failed.state, stopped.state, stopped.asked) == ("failed", "stopped", "")
+
+
+def test_the_next_leg_that_is_stopped_early_leaves_the_run_as_it_was() -> None:
+    history = training(1)
+    history.add(RunFinished("paused", 1, 0), 2000)
+    history.see("idle")
+    history.see("alive")
+    assert str(history.state) == "preparing"
+    history.asked = "stop"
+    history.see("idle")
+    assert str(history.state) == "paused"
+
+
+def test_opening_a_run_that_trains_shows_it_training_at_once() -> None:
+    history = History()
+    for event in (STARTED, PhaseChanged("reading images", 1, 2), TRAINING, report(1)):
+        history.add(event, 1)
+    assert str(history.state) == "opening"
+    history.see("alive")
+    assert str(history.state) == "training"
+    history.add(PhaseChanged("listing"), 2)
+    assert str(history.state) == "preparing"
+
+
+def test_a_folder_that_comes_back_is_taken_up_again() -> None:
+    history = training(1)
+    history.see("gone")
+    assert str(history.state) == "gone"
+    history.see("alive")
+    assert str(history.state) == "training"
+
+
+def test_an_answer_frees_the_buttons_and_another_ones_does_not() -> None:
+    history = training(1)
+    history.asked = "preview"
+    history.add(CommandAnswered("checkpoint", "done"), 2)
+    assert history.asked == "preview"
+    history.add(CommandAnswered("preview", "done"), 2)
+    assert history.asked == ""
+    history.asked = "extend"
+    history.refuse(Failure("disk.write", "Cannot write."))
+    assert history.asked == ""
+
+
+def test_an_extended_run_has_more_steps() -> None:
+    history = training(20)
+    history.add(ConfigChanged(20, "optim.epochs", "4", "8", "asked for"), 2)
+    assert (history.total_steps, history.share) == (80, 0.25)
+    assert history.marks[-1].kind == "change"
+
+
+def test_skipped_steps_are_marked_once_and_gaps_stay_gaps() -> None:
+    history = training(1)
+    history.add(report(2, loss=math.nan, skipped=1), 3)
+    history.add(report(3, skipped=1), 4)
+    assert [(mark.kind, mark.step, mark.text) for mark in history.marks] == [("skipped", 2, "1")]
+    assert math.isnan(history.curve("loss").values[1])
+    assert history.skipped == 1
+
+
+def test_hours_between_two_legs_are_no_training_time() -> None:
+    history = training(1, 2)
+    history.add(RunFinished("paused", 2, 0), 1010)
+    history.add(RunResumed(1, 2, "step-2", 5), 90_000)
+    history.add(PhaseChanged("training", 2, 40), 90_001)
+    history.add(report(3), 90_002)
+    assert history.curve("seconds").values[-1] < 60
+
+
+def test_the_log_is_bounded_and_warnings_are_kept() -> None:
+    history = training(1)
+    for number in range(MOST_LOG_LINES + 10):
+        history.add(Warned("data.changed", str(number)), 1)
+    assert len(history.log) == MOST_LOG_LINES
+    assert history.logged > MOST_LOG_LINES
+    assert len(history.warnings) == MOST_LOG_LINES + 10

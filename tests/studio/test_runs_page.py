@@ -1,0 +1,140 @@
+"""The Runs page on real run folders: listed, starred, renamed, compared, moved to the trash."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from sit_studio.main_window import MainWindow
+from sit_studio.pages.runs import RunsPage
+from sit_studio.run_list import read_about
+from sit_studio.widgets.compare import CompareDialog
+from sit_studio.widgets.run_table import COLUMNS, RunTableModel
+from tests.studio.conftest import wait
+
+
+@pytest.fixture
+def page(window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path) -> RunsPage:
+    """The page over a folder with two copies of a finished run, one with another rate."""
+    folder = tmp_path / "kept runs"
+    for name in ("first", "second"):
+        shutil.copytree(finished_run, folder / name)
+    config = folder / "second" / "config.toml"
+    text = config.read_text("utf-8")
+    assert "learning_rate = 0.002" in text
+    config.write_text(text.replace("learning_rate = 0.002", "learning_rate = 0.004"), "utf-8")
+    window.session.preferences.set("runs/folder", str(folder))
+    window.show_page("runs")
+    wait(qtbot, lambda: len(window.runs.table_model.rows) == 2)
+    return window.runs
+
+
+def choose(page: RunsPage, name: str) -> None:
+    """Select the run in that folder."""
+    row = [found.path.name for found in page.table_model.rows].index(name)
+    page.table.selectRow(page.proxy.mapFromSource(page.table_model.index(row, 0)).row())
+
+
+def text(page: RunsPage, name: str, column: str) -> str:
+    """What a cell says."""
+    row = [found.path.name for found in page.table_model.rows].index(name)
+    index = page.table_model.index(row, COLUMNS.index(column))
+    return str(page.table_model.data(index, Qt.ItemDataRole.DisplayRole))
+
+
+def test_a_finished_run_stands_there_with_its_figures(page: RunsPage) -> None:
+    assert text(page, "first", "status") == "Complete"
+    assert text(page, "first", "data") == "train"
+    assert text(page, "first", "knn").endswith("%")
+    assert text(page, "first", "size") != "–"
+    row = next(row for row in page.table_model.rows if row.path.name == "first")
+    assert (row.step, row.share) == (row.total_steps, 1.0)
+    assert len(row.sparks) > 1
+
+
+def test_star_title_and_note_stay_in_the_run_folder(page: RunsPage, qtbot: QtBot) -> None:
+    choose(page, "first")
+    row = page.chosen()[0]
+    column = COLUMNS.index("star")
+    source = page.table_model.index(page.table_model.rows.index(row), column)
+    page.table.clicked.emit(page.proxy.mapFromSource(source))
+    page._keep(page.chosen()[0], title="Leaves, <b>first</b> try")
+    wait(qtbot, lambda: text(page, "first", "run") == "Leaves, <b>first</b> try")
+    page._keep(page.chosen()[0], note="too dark")
+    wait(qtbot, lambda: page.chosen()[0].about.note == "too dark")
+    about = read_about(row.path)
+    assert (about.title, about.note, about.starred) == (
+        "Leaves, <b>first</b> try",
+        "too dark",
+        True,
+    )
+    tip = page.table_model.data(source, Qt.ItemDataRole.ToolTipRole)
+    assert "too dark" in str(tip)
+
+
+def test_the_filter_keeps_what_matches(page: RunsPage) -> None:
+    page.filter.setText("secon")
+    assert page.proxy.rowCount() == 1
+    page.filter.setText("")
+    assert page.proxy.rowCount() == 2
+
+
+def test_open_and_use_its_settings_again(page: RunsPage, window: MainWindow, qtbot: QtBot) -> None:
+    choose(page, "second")
+    page.open.click()
+    assert window.stack.currentWidget() is window.watch
+    wait(qtbot, lambda: window.session.history.state == "completed")
+    window.show_page("runs")
+    page._duplicate()
+    assert window.stack.currentWidget() is window.train
+    assert window.train.model.texts["optim.learning_rate"] == "0.004"
+    assert window.train.model.preset == "quick"
+    # What was "auto" then is left to the images of now.
+    assert "data.watch_share" not in window.train.model.texts
+
+
+def test_two_runs_are_compared_by_curves_and_by_what_differs(
+    page: RunsPage, window: MainWindow, qtbot: QtBot
+) -> None:
+    page.table.selectAll()
+    assert page.compare.isEnabled()
+    page.compare.click()
+    (dialog,) = window.findChildren(CompareDialog)
+    wait(qtbot, lambda: len(dialog.histories) == 2 and dialog.table.rowCount() > 0)
+    wait(qtbot, lambda: dialog.table.item(0, 0) is not None)
+    cells = [
+        [item.text() for item in map(dialog.table.item, [row] * 3, range(3)) if item is not None]
+        for row in range(dialog.table.rowCount())
+    ]
+    assert [(name, sorted(values)) for name, *values in cells] == [
+        ("optim.learning_rate", ["0.002", "0.004"])
+    ]
+    dialog.accept()
+
+
+def test_a_run_goes_to_the_trash_and_is_closed(
+    page: RunsPage, window: MainWindow, qtbot: QtBot, places: Path
+) -> None:
+    choose(page, "first")
+    path = page.chosen()[0].path
+    window.session.open_run(path)
+    wait(qtbot, lambda: window.session.history.state == "completed")
+    page.trash(path)
+    wait(qtbot, lambda: [row.path.name for row in page.table_model.rows] == ["second"])
+    assert not path.exists()
+    assert window.session.run is None
+    assert page.notice.text == ""
+    assert [found.parent.name for found in places.rglob("config.toml")] == ["first"]
+
+
+def test_the_table_keeps_its_selection_when_rows_change(page: RunsPage, qtbot: QtBot) -> None:
+    choose(page, "second")
+    page._keep(page.chosen()[0], starred=True)
+    wait(qtbot, lambda: page.chosen()[0].about.starred)
+    assert [row.path.name for row in page.chosen()] == ["second"]
+    assert page.table_model.rowCount() == 2
+    assert RunTableModel.WIDTHS.keys() <= set(COLUMNS)

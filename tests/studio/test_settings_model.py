@@ -1,0 +1,143 @@
+"""The form's words become settings, or one sentence beside the field; never anything else."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sit_engine.cli.main import parser
+from sit_engine.cli.settings import config_from
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.errors import ConfigError
+from sit_studio.settings_model import SettingsModel
+
+FACTS = DataFacts(images=500, classes=4, median_side_px=64)
+DEVICE = DeviceFacts(kind="cpu", name="CPU", cores=2, memory_bytes=2**33)
+PATHS = [item.path for item in SettingsModel().settings()]
+ODD = [
+    "", " ", "auto", "none", "0", "-1", "\u22123", "1e999", "nan", "inf", "-inf", "0,5", "1,2,3", "x",
+    "true", "½", "١٢", "1" * 400, "0x10", "1_000", "[]", "{}", "\0", "💧", "../../etc", "0.3", "2",
+]  # fmt: skip
+
+
+def test_defaults_resolve() -> None:
+    checked = SettingsModel().check(FACTS, DEVICE)
+    assert checked.failure is None
+    assert checked.resolved is not None
+    assert "auto" not in str(checked.resolved.config.model.image_size)
+    assert checked.resolved.reasons
+
+
+def test_without_images_or_device_the_settings_are_still_checked() -> None:
+    model = SettingsModel()
+    assert model.check(None, None).config is not None
+    assert model.check(DataFacts(0, 0, 0), DEVICE).resolved is None
+    model.set("optim.epochs", "many")
+    assert model.check(None, None).field == "optim.epochs"
+
+
+def test_an_error_names_its_field() -> None:
+    model = SettingsModel(preset="quick")
+    model.set("optim.epochs", "-3")
+    checked = model.check(FACTS, DEVICE)
+    assert checked.field == "optim.epochs"
+    assert checked.failure is not None
+    assert "-3" in checked.failure.message
+    model.set("optim.epochs", " ")
+    assert model.check(FACTS, DEVICE).failure is None
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_word_in_any_field_does_more_than_a_sentence(path: str) -> None:
+    for text in ODD:
+        model = SettingsModel(preset="quick")
+        model.set(path, text)
+        checked = model.check(FACTS, DEVICE)
+        assert (checked.failure is None) == (checked.resolved is not None), (text, checked)
+
+
+@given(st.dictionaries(st.sampled_from(PATHS), st.text(max_size=6), max_size=3))
+def test_any_text_gives_settings_or_a_sentence(texts: dict[str, str]) -> None:
+    model = SettingsModel()
+    for path, text in texts.items():
+        model.set(path, text)
+    checked = model.check(FACTS, DEVICE)
+    assert checked.failure is not None or checked.config is not None
+
+
+def test_settings_survive_a_file(tmp_path: Path) -> None:
+    model = SettingsModel(preset="quick")
+    for path, text in (
+        ("optim.epochs", "7"), ("method.views.scale", "0.3, 0.9"), ("model.image_size", "32"),
+        ("method.features", "teacher"), ("data.cache_gb", "0.5"),
+    ):  # fmt: skip
+        if path in PATHS:
+            model.set(path, text)
+    config = model.check(None, None).config
+    assert config is not None
+    file = tmp_path / "settings.toml"
+    file.write_text(model.to_toml(config))
+    again = SettingsModel()
+    again.load(file)
+    assert again.preset == "quick"
+    assert again.check(None, None).config == config
+
+
+def test_a_run_is_cloned_without_what_was_auto_then(finished_run: Path) -> None:
+    model = SettingsModel()
+    model.load(finished_run / "config.toml", of_run=True)
+    assert model.preset == "quick"
+    assert model.texts["optim.epochs"] == "4"
+    assert "data.folders" not in model.texts
+    # Nothing is left that was worked out from that run's images.
+    config = model.check(None, None).config
+    assert config is not None
+    assert config.data.watch_share == "auto"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('preset = "quick"\n[optim]\nwarp = 3\n', "config.unknown"),
+        ('preset = "quantum-2031"\n', "config.preset"),
+        ('preset = "quick"\n[method]\nname = "sit3"\n', "config."),
+        ("[optim\n", "config.toml"),
+        ("\x00\x01", "config.toml"),
+        ("optim = 3\n", "config."),
+    ],
+)
+def test_a_file_from_the_future_is_a_sentence_and_changes_nothing(
+    tmp_path: Path, text: str, code: str
+) -> None:
+    file = tmp_path / "future.toml"
+    file.write_text(text)
+    model = SettingsModel(preset="paper-2022", texts={"optim.epochs": "3"})
+    with pytest.raises(ConfigError) as caught:
+        model.load(file)
+    assert caught.value.code.startswith(code)
+    assert (model.preset, model.texts) == ("paper-2022", {"optim.epochs": "3"})
+    with pytest.raises(ConfigError):
+        model.load(tmp_path / "missing.toml")
+    with pytest.raises(ConfigError):
+        model.load(tmp_path)
+
+
+def test_the_copied_command_makes_the_same_run(tmp_path: Path) -> None:
+    model = SettingsModel(preset="quick")
+    model.set("optim.learning_rate", "0.003")
+    model.set("method.corruption.drop_share", "0.25")
+    folders = (str(tmp_path / "my 'leaves' ❦"), str(tmp_path / "-x"))
+    words = shlex.split(model.command_line(folders, "none", None))
+    assert words[0] == "sit-engine"
+    chosen = parser("pretrain").parse_args(words[1:])
+    assert chosen.folders == list(folders)
+    config = config_from(chosen, chosen.folders)
+    assert config.data.labels == "none"
+    expected = model.check(None, None).config
+    assert expected is not None
+    assert config.optim == expected.optim
+    assert config.method == expected.method

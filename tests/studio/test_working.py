@@ -1,0 +1,76 @@
+"""Watch says whether it is working: each state on a run that induces it, through the real window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from sit_engine.data.sample import write_sample
+from sit_studio.main_window import MainWindow
+from sit_studio.widgets.health import SIGNS
+from tests.studio.conftest import wait
+from tests.tiny import engine, flags, tiny_flags
+
+COLLAPSING: dict[str, Any] = {
+    "method": {"contrast_weight": 0.0},
+    "optim": {"epochs": 8, "learning_rate": 1.0, "warmup_epochs": 0},
+    "watch": {"readings": 6, "previews": 0},
+}
+STANDING_STILL: dict[str, Any] = {
+    "optim": {"learning_rate": 1e-12, "learning_rate_end": 0.0},
+    "watch": {"readings": 2, "previews": 0},
+}
+UNLABELLED: dict[str, Any] = {
+    "data": {"labels": "none"},
+    "watch": {"readings": 2, "previews": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "sentence"),
+    [
+        (COLLAPSING, "collapsed", "The features have collapsed: every image looks the same"),
+        (STANDING_STILL, "not learning", "No gain can be seen yet"),
+        (UNLABELLED, "unknown", "Without labels it cannot be known"),
+    ],
+)
+def test_the_sentence_on_top_of_watch_fits_the_run(
+    window: MainWindow,
+    qtbot: QtBot,
+    sample: tuple[Path, Path],
+    tmp_path: Path,
+    settings: dict[str, Any],
+    state: str,
+    sentence: str,
+) -> None:
+    run = tmp_path / "run"
+    engine("pretrain", sample[0], "--out", run, *tiny_flags(), *flags(settings), check=True)
+    show(window, qtbot, run, state)
+    card = window.watch.working
+    assert sentence in card.sentence.text()
+    # Without labels there is no k-NN to show.
+    assert card.knn.isVisibleTo(card) == (state != "unknown")
+
+
+@pytest.mark.long
+def test_a_run_that_learns_is_told_with_its_figures(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    train, _ = write_sample(tmp_path / "images")
+    run = tmp_path / "run"
+    words = ("--preset", "quick", "--epochs", "12")
+    engine("pretrain", train, "--out", run, *words, check=True)
+    show(window, qtbot, run, "learning")
+    assert "It is learning" in window.watch.working.sentence.text()
+
+
+def show(window: MainWindow, qtbot: QtBot, run: Path, state: str) -> None:
+    """Open the run on Watch and wait until its verdict stands there."""
+    window.session.open_run(run)
+    window.show_page("watch")
+    wait(qtbot, lambda: window.session.history.state == "completed")
+    wait(qtbot, lambda: window.watch.working.state == state)
+    assert window.watch.working.state in SIGNS
