@@ -126,6 +126,8 @@ class EngineThread(QThread):
         match event:
             case RunStarted() | RunResumed():
                 self._leg = event.leg
+                if self._trainer is not None:
+                    self._trainer.drop_settings()
             case PhaseChanged():
                 self._is_training = event.phase == "training"
             case RunFinished():

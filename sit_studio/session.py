@@ -49,6 +49,11 @@ class Dataset:
     failure: Failure | None = None
 
     @property
+    def is_usable(self) -> bool:
+        """Whether it was read and holds at least one image."""
+        return self.state == "ready" and self.index is not None and len(self.index) > 0
+
+    @property
     def facts(self) -> DataFacts | None:
         """Numbers that "auto" settings depend on; None before a scan is done."""
         return self.index.facts() if self.index is not None else None
@@ -201,7 +206,7 @@ class Session(QObject):
     @property
     def can_start(self) -> bool:
         """Whether a new run may begin: one trains at a time."""
-        return self.dataset.state == "ready" and not self.history.is_live
+        return self.dataset.is_usable and not self.history.is_live
 
     def start(self, values: dict[str, Any]) -> None:
         """Train a new run on the chosen images; raises ConfigError for settings that cannot be."""

@@ -68,6 +68,13 @@ class Trainer:
         with suppress(OSError):
             self.process.terminate()
 
+    def drop_settings(self) -> None:
+        """The leg has read them: from here on they stand in the run."""
+        if self.settings is not None:
+            with suppress(OSError):
+                self.settings.unlink()
+            self.settings = None
+
     def let_go(self) -> None:
         """Nobody listens any more; the leg goes on."""
         _left.append(self.process)
@@ -78,10 +85,9 @@ class Trainer:
     def failure(self) -> Failure | None:
         """Why it ended, in its own words; None when it ended well or was asked to."""
         text = self._said()
-        for file in (self.log, self.settings):
-            with suppress(OSError):
-                if file is not None:
-                    file.unlink()
+        self.drop_settings()
+        with suppress(OSError):
+            self.log.unlink()
         for line in reversed(text.splitlines()):
             with suppress(ValueError, TypeError, KeyError):
                 error = json.loads(line)["error"]

@@ -256,6 +256,15 @@ class DatasetPage(Page):
             self.tr("Drop the folder that holds your images."),
         )
 
+    def _no_images(self, folders: tuple[str, ...]) -> Failure:
+        return Failure(
+            "studio.no_images",
+            self.tr("There is no image that can be used in {folder}.").format(
+                folder=display_name(", ".join(folders))
+            ),
+            self.tr("Drop a folder that holds images, such as JPEG, PNG or TIFF files."),
+        )
+
     @Slot()
     def open_sample(self) -> None:
         """Write the built-in sample once, then look at it."""
@@ -314,7 +323,7 @@ class DatasetPage(Page):
         self.other.setVisible(has_images)
         self.cancel.setVisible(is_scanning)
         self.go_on.setVisible(has_images)
-        self.go_on.setEnabled(dataset.state == "ready" and index is not None and len(index) > 0)
+        self.go_on.setEnabled(dataset.is_usable)
         self.progress.setVisible(is_scanning)
         self.progress_words.setVisible(is_scanning)
         self._show_source()
@@ -324,6 +333,8 @@ class DatasetPage(Page):
             self.test.blockSignals(False)
         if dataset.failure is not None:
             self.notice.tell(dataset.failure)
+        elif dataset.state == "ready" and not dataset.is_usable:
+            self.notice.tell(self._no_images(dataset.folders))
         if not has_images:
             self._show_recent()
         self._show_summary(index.summary if index is not None else dataset.listed)

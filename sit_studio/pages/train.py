@@ -184,6 +184,8 @@ class TrainPage(Page):
             why = self.tr("The images are still being read.")
         elif dataset.state != "ready":
             why = self.tr("The images could not be read; see the Dataset page.")
+        elif not dataset.is_usable:
+            why = self.tr("There is no image that can be used; see the Dataset page.")
         elif history.is_live:
             why = self.tr("A run is training; see the Watch page.")
         elif self.checked.failure is not None:
@@ -193,7 +195,7 @@ class TrainPage(Page):
         self.start_button.setAccessibleDescription(why)
         self.copy.setEnabled(dataset.state != "none")
         self.measure.setEnabled(
-            dataset.state == "ready" and self.checked.failure is None and self._dry_run is None
+            dataset.is_usable and self.checked.failure is None and self._dry_run is None
         )
         self.measure.setToolTip(why)
 

@@ -164,6 +164,7 @@ class Notice(QFrame):
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setMaximumHeight(160)
+        self.details.setAccessibleName(self.tr("Details"))
         outer.addWidget(self.details)
         self.hide()
 

@@ -31,7 +31,8 @@ from sit_studio.widgets.pixels import (
 from sit_studio.widgets.tiles import TileGrid
 
 DEFAULT_ALPHA = 65  # percent
-HEAD_COLUMNS = 4
+HEAD_COLUMNS = 7
+HEAD_ROW_PX = 92
 
 
 class _Stack(QWidget):
@@ -121,7 +122,7 @@ class Reconstructions(_Stack):
 
 
 class AttentionView(_Stack):
-    """Where the model looks in one image: one map large, all heads beside it, mean first."""
+    """Where the model looks in one image: one map large, all heads below it, mean first."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -132,7 +133,7 @@ class AttentionView(_Stack):
         self.images.setAccessibleName(self.tr("Images"))
         self.large = TileGrid(least_px=64, most_px=640, is_fitting=True)
         self.large.setAccessibleName(self.tr("Attention, large"))
-        self.heads = TileGrid(least_px=56, most_px=160, has_captions=True, is_choice=True)
+        self.heads = TileGrid(least_px=48, most_px=64, has_captions=True, is_choice=True)
         self.heads.setAccessibleName(self.tr("Heads"))
         self.alpha = QSlider(Qt.Orientation.Horizontal)
         self.alpha.setRange(0, 100)
@@ -169,10 +170,10 @@ class AttentionView(_Stack):
         strength.addWidget(self.alpha, 1)
         strength.addWidget(self._percent)
         strength.addWidget(legend, 1)
-        maps = QHBoxLayout()
-        maps.setSpacing(16)
+        maps = QVBoxLayout()
+        maps.setSpacing(8)
         maps.addWidget(self.large, 1)
-        maps.addWidget(self.heads, 1)
+        maps.addWidget(self.heads)
         self.images.setFixedHeight(56)
         layout = QVBoxLayout(self._content)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -184,6 +185,7 @@ class AttentionView(_Stack):
     def _show_image(self) -> None:
         maps = self._maps.shape[1]
         rows = -(-maps // HEAD_COLUMNS)
+        self.heads.setFixedHeight(HEAD_ROW_PX * min(rows, 2))
         self.heads.set_tiles(rows, min(maps, HEAD_COLUMNS), self._head_layers, self._head_name)
         self._show_large()
 

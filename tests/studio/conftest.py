@@ -9,6 +9,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import contextlib
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +56,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("SIT_CONFIG_DIR", str(home / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setattr(tempfile, "tempdir", str(home / "tmp"))
+    (home / "tmp").mkdir()
     # `Preferences.use_cache_place` may change it.
     monkeypatch.setenv("SIT_CACHE_DIR", os.environ["SIT_CACHE_DIR"])
     return home
@@ -118,6 +121,7 @@ def _nothing_left(
     ]
     assert not more, "threads were left"
     assert not set(qapp.topLevelWidgets()) - widgets, "windows were left"
+    assert not list((places / "tmp").glob("sit-studio-*")), "temporary files were left"
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_empty_says_why(rows: Reconstructions) -> None:
 def test_attention_shows_the_mean_first_and_follows_choices(qtbot: QtBot) -> None:
     view = AttentionView()
     window = shown_in_window(view, qtbot)
-    heads = np.random.default_rng(0).random((3, 6, 14, 14), dtype=np.float32)
+    heads = np.random.default_rng(0).random((3, 8, 14, 14), dtype=np.float32)
     view.show_arrays(photos(3, 64), heads)
     np.testing.assert_allclose(view._maps[:, 0], heads.mean(axis=1))
     QTest.keyClick(view.images, Qt.Key.Key_Right)
