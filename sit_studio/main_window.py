@@ -151,6 +151,8 @@ class MainWindow(QMainWindow):
         if not self.isVisible():
             return
         self.session.find_device()
+        if self.session.dataset.state == "none":
+            self.session.look_at_last()
         last = self.session.preferences.text("run/last")
         if not last or self.session.run is not None:
             return

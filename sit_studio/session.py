@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 import time
@@ -23,12 +24,18 @@ from sit_studio.asker import Answer, Asker, Question, ask_once
 from sit_studio.history import ENDINGS, History
 from sit_studio.lister import RunLister
 from sit_studio.mailbox import Failure, Heard, Letter, Mailbox, Refused, Seen, failure_of
+from sit_studio.opening import is_folder
 from sit_studio.preferences import Preferences
 from sit_studio.runner import EngineThread
 
 DRAIN_MS, DRAIN_FAST_MS = 66, 16
+MOST_REOPENED = 20_000
 DRAIN_FOR_S = 0.006
 LabelSource = Literal["folders", "csv", "none"]
+
+
+def _label_source(text: str) -> LabelSource:
+    return "none" if text == "none" else "folders"
 
 
 @dataclass
@@ -145,6 +152,21 @@ class Session(QObject):
         )  # fmt: skip
         self.dataset_changed.emit()
 
+    def look_at_last(self) -> None:
+        """The folder of the last time, unless it is gone or so large that reading it takes minutes."""
+        preferences = self.preferences
+        folders = preferences.texts("data/last")
+        count = preferences.number("data/last_count", math.inf)
+        if not folders or count > MOST_REOPENED or not all(map(is_folder, folders)):
+            return
+        labels_file = preferences.text("data/labels_file") or None
+        self.look_at(
+            folders,
+            labels="csv" if labels_file else _label_source(preferences.text("data/labels")),
+            labels_file=labels_file,
+            test=tuple(test for test in preferences.texts("data/test") if is_folder(test)),
+        )
+
     def look_again(self, **changes: Any) -> None:
         """Scan the same folders with another label source or test folder."""
         known: dict[str, Any] = {
@@ -188,7 +210,14 @@ class Session(QObject):
             self._hear_scan_failure(failure_of(runs.disk_error(error, Path(answer["folder"]))))
             return
         self.dataset.state = "ready"
+        self._remember_images(self.dataset, self.dataset.index)
         self.dataset_changed.emit()
+
+    def _remember_images(self, dataset: Dataset, index: SavedIndex) -> None:
+        self.preferences.set("data/last_count", float(index.summary["images"]))
+        self.preferences.set("data/labels", dataset.labels)
+        self.preferences.set("data/labels_file", dataset.labels_file or "")
+        self.preferences.set("data/test", list(dataset.test))
 
     def _hear_scan_failure(self, failure: Failure) -> None:
         self._scan = None

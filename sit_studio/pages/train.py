@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -156,6 +156,8 @@ class TrainPage(Page):
             "muted", wrap=True,
         )  # fmt: skip
         card.body.addWidget(self.cost)
+        self.device = label("", "caption", wrap=True)
+        card.body.addWidget(self.device)
         return card
 
     # What stands in the form
@@ -165,6 +167,7 @@ class TrainPage(Page):
         """Check the settings and show what follows from them."""
         self.checked = self.model.check(self.session.dataset.facts, self.session.device)
         self.fields.show(self.checked)
+        self._show_device()
         self.presets.select(self.model.preset)
         failure = self.checked.failure
         if failure is not None and self.checked.field not in self.fields.fields:
@@ -174,6 +177,15 @@ class TrainPage(Page):
         self.notice.setProperty("of_form", failure is not None)
         self._show_start()
         self._timer.start()
+
+    def _show_device(self) -> None:
+        """Without a GPU: why, before anyone waits for hours."""
+        facts = self.session.device
+        text = ""
+        if facts is not None and facts.why_no_gpu:
+            why = QCoreApplication.translate("engine", facts.why_no_gpu)
+            text = self.tr("Trains on the CPU: {why}.").format(why=why)
+        self.device.setText(text)
 
     def _show_start(self) -> None:
         dataset, history = self.session.dataset, self.session.history
