@@ -150,33 +150,11 @@ def evaluate(
     network: str | None = None,
     knn_only: bool = False,
     on_progress: Progress | None = None,
-) -> Report:
-    """Measure a run's features on labelled folders; the report also lands in its `evaluations/`.
+) -> tuple[Report, Path]:
+    """Measure a run's features on labelled folders: the report, and its file in `evaluations/`.
 
     `knn_only` leaves the linear probe and few-shot out, which take longer.
     """
-    return evaluate_to_file(
-        path,
-        train=train,
-        test=test,
-        step=step,
-        network=network,
-        knn_only=knn_only,
-        on_progress=on_progress,
-    )[0]
-
-
-def evaluate_to_file(
-    path: Path,
-    *,
-    train: Sequence[str],
-    test: Sequence[str],
-    step: int | None = None,
-    network: str | None = None,
-    knn_only: bool = False,
-    on_progress: Progress | None = None,
-) -> tuple[Report, Path]:
-    """As `evaluate`; gives the file too."""
     import json
 
     from sit_engine.evaluation.report import evaluate as measure

@@ -63,7 +63,7 @@ def run(chosen: argparse.Namespace) -> int:
         screen.say(f"Continue with: sit-engine resume {run}")
         return signals.exit_code
     screen.say("4. Measuring before and after")
-    report = api.evaluate(run, train=[train], test=[test], on_progress=screen.progress)
+    report, _ = api.evaluate(run, train=[train], test=[test], on_progress=screen.progress)
     screen.say("5. Pictures and the model to take home")
     pictures = api.inspect(run, images=[], out=out / "pictures")
     pictures.append(api.draw_curves(run, out / "pictures" / "curves.png"))

@@ -46,7 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
     from sit_engine import api
 
     screen = Screen(as_json=chosen.json)
-    report = api.evaluate(
+    report, _ = api.evaluate(
         chosen.run.expanduser().absolute(),
         train=[str(Path(folder).expanduser().absolute()) for folder in chosen.train],
         test=[str(Path(folder).expanduser().absolute()) for folder in chosen.test],

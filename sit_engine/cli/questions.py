@@ -159,7 +159,7 @@ def _evaluate(
     knn_only: bool = False,
 ) -> Json:
     """The report of a run on labelled folders, as values, as a table and as a file."""
-    report, file = api.evaluate_to_file(
+    report, file = api.evaluate(
         _path(run),
         train=[str(_path(folder)) for folder in train],
         test=[str(_path(folder)) for folder in test],

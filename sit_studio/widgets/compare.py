@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QHBoxLayout,
+    QHeaderView,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -61,7 +62,12 @@ class CompareDialog(QDialog):
         self.table = QTableWidget()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(32)
         self.table.setShowGrid(False)
+        titles = self.table.horizontalHeader()
+        titles.setHighlightSections(False)
+        titles.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        titles.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         column.addWidget(self.table, 2)
         row = QHBoxLayout()
         row.addStretch(1)
@@ -106,7 +112,6 @@ class CompareDialog(QDialog):
                 item = QTableWidgetItem(display_name(text))
                 item.setToolTip(item.text())
                 self.table.setItem(number, column, item)
-        self.table.resizeColumnToContents(0)
 
 
 def run_title(path: Path) -> str:

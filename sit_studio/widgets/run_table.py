@@ -33,7 +33,7 @@ class RunTableModel(QAbstractTableModel):
 
     SORT_ROLE = Qt.ItemDataRole.UserRole + 1
     WIDTHS: ClassVar[dict[str, int]] = {
-        "star": 40, "status": 88, "data": 80, "progress": 112, "knn": 72, "loss": 64,
+        "star": 40, "status": 88, "data": 72, "progress": 128, "knn": 72, "loss": 64,
         "curve": 96, "size": 80, "started": 144,
     }  # fmt: skip
 

@@ -41,7 +41,7 @@ def run(few: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def measured(run: Path, train: Path, test: Path) -> Report:
     """Through the door."""
-    return api.evaluate(run, train=[str(train)], test=[str(test)])
+    return api.evaluate(run, train=[str(train)], test=[str(test)])[0]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_test_images_that_are_training_images_are_left_out_and_counted(
         shutil.copy(path, both / path.parent.name / f"leaked-{number}.png")
     (both / "unheard_of").mkdir()
     shutil.copy(leaked[0], both / "unheard_of" / "x.png")
-    report = api.evaluate(run, train=[str(few[0])], test=[str(both)], knn_only=True)
+    report, _ = api.evaluate(run, train=[str(few[0])], test=[str(both)], knn_only=True)
     assert report.test_images == len(list(few[1].rglob("*.png")))
     assert (report.left_out.in_train, report.left_out.no_class) == (3, 1)
     assert "3 test images that are training images too" in report.to_text()
