@@ -46,6 +46,7 @@ def scan(
     on_progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
     on_listed: Callable[[ImageIndex], None] | None = None,
+    cache_gb: float | None = None,
 ) -> ScanResult:
     """List, read and fully decode every file; gives what is usable, and every problem.
 
@@ -61,6 +62,7 @@ def scan(
         on_progress=on_progress,
         cancel=cancel,
         on_listed=on_listed,
+        cache_gb=cache_gb,
     )
 
 

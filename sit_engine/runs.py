@@ -284,12 +284,18 @@ def _is_alive(lock: dict[str, Any]) -> bool:
         started = process.create_time()
         # Killed, and its parent has not taken note of it yet.
         is_zombie = process.status() == psutil.STATUS_ZOMBIE
-    except (psutil.Error, KeyError, ValueError):
+        # Start times are reckoned from the system's clock, which may have been set since.
+        is_same = abs(started - float(lock.get("started", 0.0))) < 60.0
+    except (psutil.Error, KeyError, ValueError, TypeError, OverflowError):
         return False
-    if is_zombie:
-        return False
-    # Start times are reckoned from the system's clock, which may have been set since.
-    return bool(abs(started - float(lock.get("started", 0.0))) < 60.0)
+    return is_same and not is_zombie
+
+
+def holder_here(run: Run) -> int | None:
+    """The id of the process that trains the run, when it is one of this machine that lives."""
+    lock = read_json(run.lock_file)
+    is_here = lock.get("host") == socket.gethostname() and _is_alive(lock)
+    return int(lock["pid"]) if is_here else None
 
 
 # Events

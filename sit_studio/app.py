@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -86,11 +87,24 @@ def main(words: Sequence[str] | None = None) -> int:
         return 9
     application = make_application()
     window = open_window(application)
+    _hear_signals(window)
     if chosen.demo:
         window.dataset.open_sample()
     elif chosen.paths:
         window.take_paths([str(Path(path).expanduser().absolute()) for path in chosen.paths])
     return application.exec()
+
+
+def _hear_signals(window: MainWindow) -> None:
+    """Ctrl+C in the terminal asks as the close button does; SIGTERM closes and keeps the run."""
+    from PySide6.QtCore import QTimer
+
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close_now())
+    # Python hears a signal only between two of its own instructions: Qt must come by now and then.
+    waking = QTimer(window)
+    waking.timeout.connect(lambda: None)
+    waking.start(500)
 
 
 def why_no_window() -> str:
@@ -127,6 +141,8 @@ def make_application() -> QApplication:
     found = QApplication.instance()
     application = found if isinstance(found, QApplication) else QApplication(["sit-studio"])
     application.setApplicationName("SiT Studio")
+    # Numbers are written with a point whatever the system's language.
+    QLocale.setDefault(QLocale.c())
     application.setDesktopFileName("sit-studio")
     application.setWindowIcon(QIcon(str(asset("sit-studio.svg"))))
     # QApplication may have switched it; a comma would break the parsing of numbers.

@@ -29,10 +29,10 @@ from sit_studio.curve import Curve
 from sit_studio.mailbox import Failure
 
 State = Literal[
-    "opening", "preparing", "training", "completed", "paused", "stopped", "failed",
+    "opening", "preparing", "training", "lost", "completed", "paused", "stopped", "failed",
     "interrupted", "gone",
 ]  # fmt: skip
-LIVE: tuple[State, ...] = ("preparing", "training")
+LIVE: tuple[State, ...] = ("preparing", "training", "lost")
 ENDINGS = ("stop", "pause", "finish")
 MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
@@ -84,7 +84,7 @@ class History:
     """Lines of the log so far, those that it has dropped counted too."""
     asked: str = ""
     """The command that waits for its answer."""
-    _last_time: float = 0.0
+    _trained_until: float = 0.0
 
     @property
     def is_live(self) -> bool:
@@ -112,19 +112,22 @@ class History:
             return np.zeros_like(step)
         return np.interp(step, seconds.steps, seconds.values) / 60
 
-    def see(self, state: Literal["alive", "idle", "gone"]) -> None:
+    def see(self, state: Literal["alive", "idle", "lost", "gone"]) -> None:
         """How the run stands as seen from outside."""
         self.version += 1
-        if state == "gone":
-            self.state = "gone"
+        if state in ("lost", "gone"):
+            self.state = "lost" if state == "lost" else "gone"
         elif state == "alive":
-            if not self.is_live:
+            if not self.is_live or self.state == "lost":
                 is_training = (
                     self.finished is None
                     and self.phase is not None
                     and self.phase.phase == "training"
                 )
                 self.state, self.failure = "training" if is_training else "preparing", None
+                if self.finished is not None:
+                    # What the leg before did last is not what this one does.
+                    self.phase = None
         else:
             self.state, self.asked = self._state_at_rest(), ""
 
@@ -162,8 +165,10 @@ class History:
                 self.finished, self.step = event, event.step
             case _:
                 self._note(event)
+        if isinstance(event, PhaseChanged) and event.phase == "training":
+            # Time counts from the first step of a leg on, not while images are read again.
+            self._trained_until = time
         del self.marks[:-MOST_MARKS]
-        self._last_time = time
 
     def _begin(self, event: RunStarted) -> None:
         self._forget_after(-1)
@@ -184,19 +189,18 @@ class History:
 
     def _phase(self, event: PhaseChanged) -> None:
         self.phase = event
-        if self.is_live:
+        if self.is_live and self.state != "lost":
             self.state = "training" if event.phase == "training" else "preparing"
         if event.phase == "training":
             self.step = event.done
             self.total_steps = event.total or self.total_steps
 
     def _report(self, event: StepReported, time: float) -> None:
-        if self.is_live:
+        if self.is_live and self.state != "lost":
             self.state = "training"
-        gap = max(0.0, time - self._last_time) if self._last_time else 0.0
         seconds = self.curve("seconds")
-        # Training time between two reports; a gap of hours between legs does not count.
-        trained_s = gap if self.report is None or gap < 3600 else 0.0
+        trained_s = max(0.0, time - self._trained_until) if self._trained_until else 0.0
+        self._trained_until = time
         seconds.append(event.step, (float(seconds.values[-1]) if len(seconds) else 0.0) + trained_s)
         self.report, self.step = event, event.step
         if event.skipped_steps > self.skipped:

@@ -26,9 +26,12 @@ class Heard:
 
 @dataclass(frozen=True)
 class Seen:
-    """How the run stands as seen from outside: someone trains it, nobody does, or it is not there."""
+    """How the run stands as seen from outside.
 
-    state: Literal["alive", "idle", "gone"]
+    Someone trains it; nobody does; our trainer lives but its folder is not there; nothing is there.
+    """
+
+    state: Literal["alive", "idle", "lost", "gone"]
 
 
 @dataclass(frozen=True)

@@ -177,12 +177,15 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def _ask_before_closing(self) -> None:
+        if self.findChildren(CloseQuestion):
+            return
         question = CloseQuestion(can_keep=not self.session.trains_here, parent=self)
         question.chosen.connect(self._on_close_chosen)
         question.open()
 
     @Slot(str)
     def _on_close_chosen(self, choice: str) -> None:
+        self.session.when_idle(None)
         if choice == "keep":
             self.close_now()
         elif choice in ("finish", "stop"):

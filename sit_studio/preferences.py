@@ -8,7 +8,11 @@ from pathlib import Path
 import platformdirs
 from PySide6.QtCore import QByteArray, QSettings
 
+from sit_engine.data.scan import escape_name, unescape_name
+
 MOST_RECENT = 8
+# What the user's environment said before a setting of ours took its place.
+_GIVEN_CACHE = os.environ.get("SIT_CACHE_DIR", "")
 
 
 class Preferences:
@@ -71,12 +75,23 @@ class Preferences:
 
     def use_cache_place(self) -> None:
         """Tell this process and its children where decoded pixels go."""
-        if place := self.text("cache/folder"):
+        chosen = self.text("cache/folder")
+        place = str(Path(chosen).expanduser().absolute()) if chosen else _GIVEN_CACHE
+        if place:
             os.environ["SIT_CACHE_DIR"] = place
+        else:
+            os.environ.pop("SIT_CACHE_DIR", None)
 
     def remember_folders(self, folders: list[str]) -> None:
         """The newest first in the list of recent ones; several folders are one entry."""
-        self.set("data/last", folders)
-        if len(folders) == 1:
-            recent = [folders[0], *(f for f in self.texts("data/recent") if f != folders[0])]
+        # Escaped: an ini file cannot hold a name that is not UTF-8.
+        names = [escape_name(folder) for folder in folders]
+        self.set("data/last", names)
+        if len(names) == 1:
+            recent = [names[0], *(name for name in self.texts("data/recent") if name != names[0])]
             self.set("data/recent", recent[:MOST_RECENT])
+
+    @property
+    def recent_folders(self) -> list[str]:
+        """Folders of images that were open, the newest first."""
+        return [unescape_name(name) for name in self.texts("data/recent")]

@@ -102,7 +102,8 @@ class EngineThread(QThread):
             self._follow()
         finally:
             if self._trainer is not None:
-                self._trainer.let_go()
+                # Who holds the lock has read its settings.
+                self._trainer.let_go(has_settings=self.run_folder.lock_file.exists())
 
     def _follow(self) -> None:
         while not self._leaving.is_set():
@@ -126,8 +127,6 @@ class EngineThread(QThread):
         match event:
             case RunStarted() | RunResumed():
                 self._leg = event.leg
-                if self._trainer is not None:
-                    self._trainer.drop_settings()
             case PhaseChanged():
                 self._is_training = event.phase == "training"
             case RunFinished():

@@ -68,16 +68,17 @@ class Trainer:
         with suppress(OSError):
             self.process.terminate()
 
-    def drop_settings(self) -> None:
-        """The leg has read them: from here on they stand in the run."""
+    def _drop_settings(self) -> None:
         if self.settings is not None:
             with suppress(OSError):
                 self.settings.unlink()
             self.settings = None
 
-    def let_go(self) -> None:
+    def let_go(self, *, has_settings: bool) -> None:
         """Nobody listens any more; the leg goes on."""
         _left.append(self.process)
+        if has_settings:
+            self._drop_settings()
         # Where an open file can be removed, its log goes with its end.
         with suppress(OSError):
             self.log.unlink()
@@ -85,7 +86,7 @@ class Trainer:
     def failure(self) -> Failure | None:
         """Why it ended, in its own words; None when it ended well or was asked to."""
         text = self._said()
-        self.drop_settings()
+        self._drop_settings()
         with suppress(OSError):
             self.log.unlink()
         for line in reversed(text.splitlines()):

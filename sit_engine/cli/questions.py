@@ -85,6 +85,7 @@ def _scan(
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
     test: list[str] | None = None,
+    cache_gb: float | None = None,
 ) -> Json:
     """Part {"listed": summary} with `out`/listed, then `out`/decoded, as data.saved_index."""
     place = _path(out)
@@ -101,6 +102,7 @@ def _scan(
             on_progress=asked.progress,
             cancel=asked.is_over,
             on_listed=on_listed,
+            cache_gb=cache_gb,
         )
         folder = place / "decoded"
         summary = save_index(found.index, folder, leaks=found.leaks, stage="decoded")

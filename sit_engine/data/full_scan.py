@@ -45,6 +45,7 @@ def full_scan(
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
     on_listed: Callable[[ImageIndex], None] | None = None,
+    cache_gb: float | None = None,
 ) -> ScanResult:
     """Decode every file; `on_listed` gets what the headers alone say, long before the end."""
     listed = scan(
@@ -59,7 +60,7 @@ def full_scan(
     side = cache_side(no_auto(model.image_size), listed)
 
     def fill(index: ImageIndex) -> tuple[ImageIndex, PixelStore]:
-        budget_bytes = int(RunConfig().data.cache_gb * 1e9)
+        budget_bytes = int((cache_gb or RunConfig().data.cache_gb) * 1e9)
         return PixelCache().fill(
             index, side=side, on_progress=on_progress, cancel=cancel, budget_bytes=budget_bytes
         )

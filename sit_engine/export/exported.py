@@ -1,10 +1,12 @@
-"""What an export wrote and how it was checked; plain values, no torch."""
+"""What an export wrote and how it was checked, and the records of it in the run; no torch."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from sit_engine.runs import file_hash, read_json
 
 
 @dataclass(frozen=True)
@@ -26,3 +28,19 @@ class Exported:
             "path": str(self.path),
             "card": str(self.card) if self.card else None,
         }
+
+
+def read_records(run: Path) -> list[dict[str, Any]]:
+    """What the run remembers of its exports, the newest first; what cannot be read is left out."""
+    paths = sorted((run / "exports").glob("*-*.json"), reverse=True)
+    return [record for record in map(read_json, paths) if isinstance(record.get("file"), str)]
+
+
+def is_ours(run: Path, out: Path) -> bool:
+    """Whether a file or folder is as this run exported it; False where it cannot be read."""
+    hashes = [record.get("sha256") for record in read_records(run) if Path(record["file"]) == out]
+    try:
+        weights = out / "model.safetensors" if hashes and out.is_dir() else out
+        return bool(hashes) and file_hash(weights) in hashes
+    except OSError:
+        return False

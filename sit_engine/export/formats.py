@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,6 +88,7 @@ def export_torchscript(
             python=".".join(str(part) for part in sys.version_info[:2]),
             torch=torch.__version__,
         )
+    _check_program(out)
     side = no_auto(config.model.image_size)
     eager = Program(Preprocess(side), Features(vit)).eval().cpu()
     example = torch.zeros(2, 3, side, side)
@@ -111,6 +113,24 @@ def export_torchscript(
                 aside.unlink()
             raise _cannot_write(error, out) from None
     return eager
+
+
+def _check_program(out: Path) -> None:
+    """Only a TorchScript program is written over."""
+    if not out.is_file():
+        return
+    try:
+        with zipfile.ZipFile(out) as archive:
+            is_program = any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        is_program = False
+    if not is_program:
+        raise ExportError(
+            "export.exists",
+            "The file {out} exists and is no TorchScript program.",
+            "Choose a new name with --out.",
+            out=out,
+        )
 
 
 def export_safetensors(vit: nn.Module, config: RunConfig, about: dict[str, Any], out: Path) -> None:

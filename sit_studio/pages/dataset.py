@@ -104,7 +104,7 @@ class DatasetPage(Page):
 
     def _show_recent(self) -> None:
         clear_layout(self.recent)
-        recent = [f for f in self.session.preferences.texts("data/recent") if is_folder(f)]
+        recent = [f for f in self.session.preferences.recent_folders if is_folder(f)]
         if recent:
             self.recent.addWidget(label(self.tr("Recent folders"), "caption"), 0, 0)
         for row, folder in enumerate(recent[:5], start=1):
@@ -210,7 +210,7 @@ class DatasetPage(Page):
     @Slot()
     def browse(self) -> None:
         """Choose a folder."""
-        start = next(iter(self.session.preferences.texts("data/last")), "")
+        start = next(iter(self.session.preferences.recent_folders), "")
         if found := QFileDialog.getExistingDirectory(self, self.tr("A folder of images"), start):
             self.take([found])
 
@@ -224,6 +224,7 @@ class DatasetPage(Page):
         """Folders to look at, or a CSV of labels for those that are open."""
         if not paths:
             return
+        self._forget_sample()
         first = Path(paths[0])
         if len(paths) == 1 and first.suffix.lower() == ".csv" and self.session.dataset.folders:
             self.notice.clear()
@@ -275,6 +276,12 @@ class DatasetPage(Page):
             self,
             Question("sample", {"out": str(place)}, self._hear_sample, self._hear_sample_failure),
         )
+
+    def _forget_sample(self) -> None:
+        """Something else was chosen while it was written."""
+        if self._sample is not None:
+            self._sample.stop()
+            self._sample = None
 
     def _hear_sample_failure(self, failure: Failure) -> None:
         self._sample = None
@@ -333,7 +340,9 @@ class DatasetPage(Page):
             self.test.blockSignals(False)
         if dataset.failure is not None:
             self.notice.tell(dataset.failure)
-        elif dataset.state == "ready" and not dataset.is_usable:
+        elif dataset.is_usable:
+            self.notice.clear()
+        elif dataset.state == "ready":
             self.notice.tell(self._no_images(dataset.folders))
         if not has_images:
             self._show_recent()

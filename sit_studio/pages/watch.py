@@ -10,6 +10,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QInputDialog, QSplitter, QTabWidget, QWidget
 
 from sit_engine.data.scan import display_name
+from sit_studio.history import ENDINGS
 from sit_studio.mailbox import Failure
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Card, EmptyState, Page, button, scrolled
@@ -30,7 +31,7 @@ class WatchPage(Page):
         super().__init__("", "", parent)
         self.session = session
         self.title.setText(self.tr("Watch"))
-        self.lead.setText(self.tr("See whether the model learns, while it learns."))
+        self.lead.setText(self.tr("See whether the model learns."))
         self._add_buttons()
         self.working = WorkingCard()
         self.body.addWidget(self.working)
@@ -71,13 +72,13 @@ class WatchPage(Page):
         self.stop = button(tr("Stop"), lambda: self.session.command("stop"), icon="stop",
                            tip=tr("Write a checkpoint and end; the run can be resumed"))  # fmt: skip
         self.checkpoint = button(
-            "", lambda: self.session.command("checkpoint"), icon="checkpoint",
-            tip=tr("Checkpoint now"),
+            tr("Checkpoint now"), lambda: self.session.command("checkpoint"), flat=True,
+            tip=tr("Save the weights of this step"),
         )  # fmt: skip
-        self.preview = button("", lambda: self.session.command("preview"), icon="preview",
-                              tip=tr("Preview now: pictures of this step"))  # fmt: skip
+        self.preview = button(tr("Preview now"), lambda: self.session.command("preview"), flat=True,
+                              tip=tr("Make pictures of this step"))  # fmt: skip
         self.extend = button(
-            "", self._extend, icon="extend", tip=tr("Extend: train for more epochs")
+            tr("Extend…"), self._extend, flat=True, tip=tr("Train for more epochs")
         )
         for part in (self.checkpoint, self.preview, self.extend, self.pause, self.resume,
                      self.stop, self.finish):  # fmt: skip
@@ -114,6 +115,7 @@ class WatchPage(Page):
         self.split.addWidget(right)
         self.split.setSizes([560, 440])
         guard_wheel(self.split)
+        self.curves.failed.connect(self.notice.tell)
         self.curves.overlay_asked.connect(self.session.lister.look_now)
         self.session.lister.listed.connect(self._on_listed)
 
@@ -141,11 +143,15 @@ class WatchPage(Page):
         is_training, is_free = history.state == "training", not history.asked
         has_run = self.session.run is not None
         rests = history.state in ("paused", "stopped", "failed", "interrupted")
+        # An end need not wait until a checkpoint or a preview is there.
+        can_end = history.asked not in ENDINGS
         for part in (self.pause, self.finish, self.checkpoint, self.preview):
-            part.setVisible(history.is_live)
+            part.setVisible(history.is_live and history.state != "lost")
             part.setEnabled(is_training and is_free)
+        for part in (self.pause, self.finish):
+            part.setEnabled(is_training and can_end)
         self.stop.setVisible(history.is_live)
-        self.stop.setEnabled(is_free)
+        self.stop.setEnabled(can_end)
         can_resume = has_run and rests and (history.leg >= 0 or history.state == "interrupted")
         self.resume.setVisible(can_resume)
         self.extend.setVisible(is_training or history.state == "completed")
@@ -158,8 +164,16 @@ class WatchPage(Page):
         history = self.session.history
         failure = history.failure
         finished = history.finished
-        if history.state == "gone":
-            path = display_name(str(self.session.run.path)) if self.session.run else ""
+        path = display_name(str(self.session.run.path)) if self.session.run else ""
+        if history.state == "lost":
+            failure = Failure(
+                "studio.run_lost",
+                self.tr(
+                    "The folder of this run was moved or removed while it trains: {path}."
+                ).format(path=path),
+                self.tr("Nothing more can be saved. Put the folder back, or press Stop."),
+            )
+        elif history.state == "gone":
             failure = Failure(
                 "studio.run_gone",
                 self.tr("The folder of this run is gone: {path}.").format(path=path),

@@ -9,7 +9,7 @@ from sit_studio.history import History
 # State of a run (or a command under way): the role of its colour in style.qss.
 ROLES = {
     "training": "good", "completed": "good", "running": "good",
-    "failed": "bad", "interrupted": "warn", "gone": "bad", "paused": "warn", "stopped": "warn",
+    "lost": "bad", "failed": "bad", "interrupted": "warn", "gone": "bad", "paused": "warn", "stopped": "warn",
 }  # fmt: skip
 
 
@@ -20,6 +20,7 @@ def word(state: str) -> str:
         "preparing": QCoreApplication.translate("state", "Preparing"),
         "training": QCoreApplication.translate("state", "Training"),
         "running": QCoreApplication.translate("state", "Running"),
+        "lost": QCoreApplication.translate("state", "Folder gone"),
         "completed": QCoreApplication.translate("state", "Complete"),
         "paused": QCoreApplication.translate("state", "Paused"),
         "stopped": QCoreApplication.translate("state", "Stopped"),

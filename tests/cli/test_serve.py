@@ -188,6 +188,20 @@ def test_a_run_is_measured_before_and_after(
     assert child.answer("cache", clear=True)["bytes"] == 0
 
 
+def test_the_sample_is_written_once(child: Child, tmp_path: Path) -> None:
+    found = child.answer("sample", out=str(tmp_path))
+    train, test = Path(found["train"]), Path(found["test"])
+    assert len(list(train.iterdir())) == len(list(test.iterdir())) == 16
+    first = min(train.rglob("*.png"))
+    first.unlink()
+    assert child.answer("sample", out=str(tmp_path)) == found
+    assert not first.exists()
+    # Broken off before its end, it is written again.
+    (tmp_path / ".complete").unlink()
+    assert child.answer("sample", out=str(tmp_path)) == found
+    assert first.exists()
+
+
 def test_questions_before_the_end_of_the_input_are_answered() -> None:
     asked = b'{"id": 1, "ask": "cache"}\n\n{"id": 2, "ask": "cache"}'
     done = subprocess.run(COMMAND, input=asked, capture_output=True, timeout=60, check=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from sit_engine.data.preprocess import Preprocess, load_views
 from sit_engine.data.sample import PHOTOGRAPHS, _photograph
 from sit_engine.errors import ExportError
 from sit_engine.evaluation.features import extract
+from sit_engine.export.exported import is_ours
 from sit_engine.export.formats import Features, Program, can_torchscript, export_torchscript
 from sit_engine.export.verify import MOST_DIFFERENCE, verify_torchscript
 from sit_engine.runs import file_hash
@@ -152,6 +155,35 @@ def test_a_file_with_other_weights_is_refused(
         verify_torchscript(changed, ours, 16)
     assert caught.value.code == "export.reload"
     assert "clean process" in caught.value.message
+
+
+def test_only_a_program_is_written_over(run: Path, program: Path, tmp_path: Path) -> None:
+    essay = tmp_path / "thesis.docx"
+    with zipfile.ZipFile(essay, "w") as archive:
+        archive.writestr("word/document.xml", "years of work")
+    empty = tmp_path / "empty.pt"
+    empty.touch()
+    for file in (essay, empty):
+        before = file.read_bytes()
+        with pytest.raises(ExportError) as caught:
+            api.export(run, format="torchscript", out=file)
+        assert caught.value.code == "export.exists"
+        assert file.read_bytes() == before
+    again = tmp_path / "again.pt"
+    shutil.copy(program, again)
+    assert api.export(run, format="torchscript", out=again).path == again
+
+
+def test_a_run_knows_its_exports_from_other_files(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    api.export(run, format="safetensors", out=folder)
+    assert is_ours(run, folder)
+    assert not is_ours(run, tmp_path)
+    (run / "exports" / "20990101-000000-torchscript.json").write_text('{"file": 3}')
+    (folder / "model.safetensors").write_bytes(b"changed since")
+    assert not is_ours(run, folder)
+    (folder / "model.safetensors").unlink()
+    assert not is_ours(run, folder)
 
 
 def test_timm_loads_the_folder_without_arguments(run: Path, vit: nn.Module, tmp_path: Path) -> None:

@@ -120,18 +120,18 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
         ("watch.previews", "40"), ("watch.readings", "40"),
     ):  # fmt: skip
         page.fields.fields[path][0].edited.emit(path, text)
-    until(qtbot, lambda: len(page.preview.rows) > 0)
-    before = page.mask_share.text()
+    until(qtbot, lambda: len(page.preview.pictures.rows) > 0)
+    before = page.preview.share.text()
     page.fields.fields["method.corruption.drop_share"][-1].edited.emit(
         "method.corruption.drop_share", "0.9"
     )
     page.fields.fields["method.corruption.replace_probability"][-1].edited.emit(
         "method.corruption.replace_probability", "0"
     )
-    until(qtbot, lambda: page.mask_share.text() != before)
-    page.measure.click()
-    until(qtbot, lambda: page._dry_run is None)
-    assert "images/s" in page.cost.text()
+    until(qtbot, lambda: page.preview.share.text() != before)
+    page.cost.measure.click()
+    until(qtbot, lambda: not page.cost.is_busy)
+    assert "images/s" in page.cost.sentence.text()
     camera.shoot("train")
     page.advanced.fold.click()
     camera.shoot("train-advanced")

@@ -29,7 +29,7 @@ class Looked:
         self.application = make_application()
         self.window = open_window(self.application)
         self.window.session.preferences.set("runs/folder", self.run_folder)
-        self.until(lambda: self.window.session.device is not None)
+        self.until(self.window.isVisible)
         self.told["shown"] = loaded()
 
     def _hook(self, event: str, words: tuple[object, ...]) -> None:
@@ -88,6 +88,7 @@ class Looked:
         self.told["watch_painted"] = loaded()
         self.until(lambda: self.window.watch.is_built)
         self.until(lambda: self.window.session.history.state == "completed")
+        self.until(lambda: self.window.session.device is not None)
         for page in self.window.pages:
             self.window.show_page(page)
             self.application.processEvents()

@@ -102,6 +102,7 @@ def test_the_next_leg_that_is_stopped_early_leaves_the_run_as_it_was() -> None:
     history.see("idle")
     history.see("alive")
     assert str(history.state) == "preparing"
+    assert history.phase is None
     history.asked = "stop"
     history.see("idle")
     assert str(history.state) == "paused"

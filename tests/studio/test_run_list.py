@@ -17,7 +17,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from sit_engine import runs
-from sit_engine.events import RunResumed, StepReported, to_line
+from sit_engine.events import Event, RunResumed, to_line
 from sit_studio.lister import RunLister, load_arrays, load_history
 from sit_studio.run_list import (
     MOST_SPARKS,
@@ -45,7 +45,7 @@ def look(folder: Path) -> list[RunRow]:
     return RunList().look([folder])
 
 
-def append(run: Path, *events: StepReported | RunResumed) -> None:
+def append(run: Path, *events: Event) -> None:
     with (run / "events.jsonl").open("a") as file:
         file.writelines(to_line(event, time=time.time()) + "\n" for event in events)
 

@@ -154,7 +154,7 @@ def test_both_ways_tell_the_same(
 
 @both_ways
 def test_a_run_does_what_it_is_asked(
-    way: Way, carry: Carry, sample: tuple[Path, Path], tmp_path: Path
+    way: Way, carry: Carry, sample: tuple[Path, Path], tmp_path: Path, leftover: list[int]
 ) -> None:
     carried = carry(tmp_path / "run", way)
     carried.thread.begin(long(sample[0]))
@@ -179,9 +179,20 @@ def test_a_run_does_what_it_is_asked(
     carried.until(lambda: carried.of(RunResumed))
     assert carried.of(RunResumed)[-1].from_step == paused_at
     carried.until_steps(paused_at + 1)
+    assert not carried.failures
+    run = runs.Run(tmp_path / "run")
+    if way == "own process":
+        # Left alone it trains on, and whoever comes next hears everything.
+        leftover.append(runs.read_json(run.lock_file)["pid"])
+        carried.leave()
+        assert runs.is_running(run)
+        carried = carry(tmp_path / "run", way)
+        carried.thread.start()
+        carried.until(lambda: carried.history.state == "training")
     carried.ask("finish")
-    carried.until_rest(legs=2)
-    assert carried.history.state == "completed"
+    carried.until(lambda: carried.history.state == "completed")
+    kept = [event for event, _ in runs.read_events(run)]
+    assert [type(event) for event in carried.events] == [type(event) for event in kept]
     assert [end.outcome for end in carried.of(RunFinished)] == ["paused", "completed"]
     assert not carried.failures
 
@@ -225,30 +236,52 @@ def test_a_run_stopped_before_its_first_step_leaves_nothing(
     assert carried.history.state == "stopped"
 
 
-@both_ways
-def test_leaving_ends_the_thread(
-    way: Way, carry: Carry, tmp_path: Path, sample: tuple[Path, Path], leftover: list[int]
+def test_leaving_ends_what_trains_in_this_process(
+    carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
 ) -> None:
-    carried = carry(tmp_path / "run", way)
+    carried = carry(tmp_path / "run", "this process")
     carried.thread.begin(long(sample[0]))
     carried.thread.start()
     carried.until_steps()
-    run = runs.Run(tmp_path / "run")
-    if way == "own process":
-        leftover.append(runs.read_json(run.lock_file)["pid"])
     carried.leave()
-    if way == "this process":
-        assert runs.summarise(run).status == "stopped"
-        return
-    # A process of its own trains on, and the next window follows it to its end.
-    assert runs.is_running(run)
-    second = carry(tmp_path / "run", way)
-    second.thread.start()
-    second.until(lambda: second.history.state == "training")
-    second.ask("finish")
-    second.until(lambda: second.history.state == "completed")
-    kept = [event for event, _ in runs.read_events(run)]
-    assert second.events == kept
+    assert runs.summarise(runs.Run(tmp_path / "run")).status == "stopped"
+
+
+@both_ways
+def test_a_run_of_a_terminal_is_followed_and_left_training(
+    way: Way, carry: Carry, terminal: Path
+) -> None:
+    carried = carry(terminal, way)
+    carried.thread.start()
+    carried.until(lambda: carried.history.state == "training")
+    before = len(carried.of(CommandAnswered))
+    carried.ask("checkpoint")
+    carried.until(lambda: len(carried.of(CommandAnswered)) > before)
+    assert not carried.failures
+    carried.leave()
+    assert runs.is_running(runs.Run(terminal))
+
+
+def test_a_run_left_to_itself_is_followed_to_its_end(carry: Carry, terminal: Path) -> None:
+    carried = carry(terminal, "own process")
+    carried.thread.start()
+    carried.until(lambda: carried.history.state == "training")
+    carried.ask("finish")
+    carried.until(lambda: carried.history.state == "completed")
+    kept = [event for event, _ in runs.read_events(runs.Run(terminal))]
+    assert carried.events == kept
+
+
+@pytest.fixture(scope="module")
+def terminal(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A run that a terminal started and that trains on until a test ends it."""
+    path = tmp_path_factory.mktemp("terminal") / "run"
+    flags = [*tiny_flags(), "--optim.epochs", "50000"]
+    process = start_engine("pretrain", sample[0], "--out", path, *flags)
+    wait_for_step(process, path, 1)
+    yield path
+    process.kill()
+    process.communicate(timeout=30)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sets limits of another process")
@@ -256,7 +289,7 @@ def test_a_trainer_without_its_life_folder_or_disk_is_told(
     carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
 ) -> None:
     carried = carry(tmp_path / "run", "own process")
-    carried.thread.begin(tiny_config(sample[0], optim={"epochs": 400}))
+    carried.thread.begin(tiny_config(sample[0], optim={"epochs": 5000}))
     carried.thread.start()
     carried.until_steps()
     os.kill(runs.read_json(tmp_path / "run" / "lock")["pid"], signal.SIGKILL)
@@ -277,22 +310,6 @@ def test_a_trainer_without_its_life_folder_or_disk_is_told(
     process = psutil.Process(runs.read_json(tmp_path / "run" / "lock")["pid"])
     process.rlimit(psutil.RLIMIT_FSIZE, (4096, 4096))
     carried.until(lambda: len(carried.failures) == 2)
-    assert carried.failures[-1].code == "studio.disk"
+    # In the engine's own words where these could still be written, else by its exit code.
+    assert carried.failures[-1].code in ("disk.write", "studio.disk")
     carried.until(lambda: carried.history.state == "interrupted")
-
-
-def test_a_run_of_a_terminal_is_followed(
-    carry: Carry, tmp_path: Path, sample: tuple[Path, Path], leftover: list[int]
-) -> None:
-    flags = [*tiny_flags(), "--optim.epochs", "5000"]
-    process = start_engine("pretrain", sample[0], "--out", tmp_path / "run", *flags)
-    leftover.append(process.pid)
-    wait_for_step(process, tmp_path / "run", 1)
-    carried = carry(tmp_path / "run", "this process")
-    carried.thread.start()
-    carried.until(lambda: carried.history.state == "training")
-    carried.ask("finish")
-    carried.until(lambda: carried.history.state == "completed")
-    process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert not carried.failures

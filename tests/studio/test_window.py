@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,6 @@ from sit_engine.events import RunFinished, RunResumed
 from sit_studio import theme
 from sit_studio.dialogs import KeysDialog, SettingsDialog
 from sit_studio.main_window import MainWindow
-from sit_studio.mailbox import Failure
 from tests.data.conftest import unpack
 from tests.studio.conftest import wait
 from tests.studio.test_run_list import append
@@ -124,6 +124,18 @@ def test_a_folder_that_vanishes_while_it_is_read_is_a_sentence(
         assert window.dataset.notice.text
     # It was read before it vanished: then Start tells it.
     assert window.session.dataset.state in ("failed", "ready")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_a_sentence(
+    window: MainWindow, qtbot: QtBot, photos: Path
+) -> None:
+    photos.chmod(0)
+    try:
+        ready(window, qtbot, photos)
+        assert "may not be read" in window.dataset.notice.text
+    finally:
+        photos.chmod(0o700)
 
 
 def test_images_beside_a_config_of_another_program_are_images(
@@ -234,7 +246,9 @@ def fill_form(window: MainWindow, **more: str) -> None:
     }  # fmt: skip
     assert set(TINY) >= {path.partition(".")[0] for path in texts}
     window.train.model.preset = "quick"
-    window.train.model.texts = texts | {path.replace("__", "."): text for path, text in more.items()}
+    window.train.model.texts = texts | {
+        path.replace("__", "."): text for path, text in more.items()
+    }
     window.train.refresh()
     assert window.train.checked.failure is None
 
@@ -245,7 +259,6 @@ def test_the_buttons_are_right_through_the_whole_life_of_a_run(
     window.session.preferences.set("engine/way", "this")
     run = Run(window, qtbot)
     ready(window, qtbot, sample[0])
-    wait(qtbot, lambda: window.session.device is not None)
     fill_form(window)
     # Twice, and once more by its key.
     window.train.start_button.click()
@@ -349,6 +362,30 @@ def test_runs_and_settings_of_another_version_are_sentences(
     assert window.train.model.preset == "paper-2022"
 
 
+def test_resuming_a_run_that_cannot_be_opened_resumes_no_other(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    for name in ("future", "paused"):
+        shutil.copytree(finished_run, folder / name)
+    append(folder / "paused", RunResumed(1, 10, "step-10", 1), RunFinished("paused", 12, 1))
+    (folder / "future" / "format").write_text("99\n")
+    window.session.preferences.set("runs/folder", str(folder))
+    window.session.open_run(folder / "paused")
+    window.show_page("runs")
+    page = window.runs
+    wait(qtbot, lambda: len(page.table_model.rows) == 2)
+    wait(qtbot, lambda: window.session.history.state == "paused")
+    names = [page.proxy.index(row, 1).data() for row in range(2)]
+    page.table.selectRow(names.index("future"))
+    assert not page.open.isEnabled()
+    page._resume()
+    page._open()
+    assert "has format 99" in page.notice.text
+    assert window.stack.currentWidget() is page
+    assert window.session.history.state == "paused"
+
+
 def test_a_run_whose_settings_are_torn_opens_all_the_same(
     window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
 ) -> None:
@@ -428,7 +465,7 @@ def name_of(widget: QWidget) -> str:
     return found.text(QAccessible.Text.Name) if found is not None else ""
 
 
-def test_whatever_takes_the_focus_has_a_name(full: MainWindow, qtbot: QtBot) -> None:
+def test_whatever_takes_the_focus_has_a_name(full: MainWindow) -> None:
     kinds = (
         QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QSlider, QAbstractItemView,
         QPlainTextEdit,
@@ -453,7 +490,6 @@ def test_whatever_takes_the_focus_has_a_name(full: MainWindow, qtbot: QtBot) -> 
     ]
     assert not nameless
     dialog.reject()
-    wait(qtbot, lambda: not full.session.asker.is_busy())
 
 
 def test_the_wheel_changes_no_value(full: MainWindow) -> None:
@@ -478,7 +514,7 @@ def test_the_wheel_changes_no_value(full: MainWindow) -> None:
         assert value() == before, widget.accessibleName()
 
 
-def test_the_colours_change_with_all_pages_open(full: MainWindow, qtbot: QtBot) -> None:
+def test_the_colours_change_with_all_pages_open(full: MainWindow) -> None:
     visit_all(full)
     dialog = SettingsDialog(full.session, full)
     dialog.open()
@@ -493,11 +529,10 @@ def test_the_colours_change_with_all_pages_open(full: MainWindow, qtbot: QtBot) 
     finally:
         dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
         dialog.accept()
-    wait(qtbot, lambda: not full.session.asker.is_busy())
 
 
 def test_numbers_have_a_point_whatever_the_locale(
-    open_new: Callable[[], MainWindow], qtbot: QtBot
+    open_new: Callable[[], MainWindow],
 ) -> None:
     before = QLocale()
     QLocale.setDefault(QLocale(QLocale.Language.German, QLocale.Country.Germany))
@@ -505,7 +540,10 @@ def test_numbers_have_a_point_whatever_the_locale(
         window = open_new()
         window.show_page("train")
         window.train.advanced._show(True)
-        for path, text in (("method.corruption.drop_share", "0.25"), ("optim.weight_decay", "0.05")):
+        for path, text in (
+            ("method.corruption.drop_share", "0.25"),
+            ("optim.weight_decay", "0.05"),
+        ):
             for field in window.train.fields.fields[path]:
                 assert isinstance(field.editor, QLineEdit)
                 field.editor.clear()
@@ -524,7 +562,6 @@ def test_numbers_have_a_point_whatever_the_locale(
         assert "," not in window.train.model.texts["method.corruption.drop_share"]
     finally:
         QLocale.setDefault(before)
-    wait(qtbot, lambda: not window.session.asker.is_busy())
 
 
 def test_no_button_is_pressed_by_enter_in_a_field(window: MainWindow) -> None:

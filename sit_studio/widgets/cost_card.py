@@ -1,0 +1,117 @@
+"""The Train page's card "Time and memory": a few real steps tell what the run will take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtWidgets import QWidget
+
+from sit_engine.config.facts import DeviceFacts
+from sit_studio.asker import Answer, Asker, Question, ask_once
+from sit_studio.mailbox import Failure
+from sit_studio.widgets.basics import Card, button, label
+from sit_studio.widgets.status import phase_word
+from sit_studio.widgets.words import count, duration, figure, size
+
+
+class CostCard(Card):
+    """`measure_wanted` asks the page for the settings; `measure_with` takes them."""
+
+    measure_wanted = Signal()
+    failed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(" ", parent)
+        self.title.setText(self.tr("Time and memory"))
+        self._asker: Asker | None = None
+        self._can_measure = False
+        self.measure = button(self.tr("Measure"), self.measure_wanted.emit)
+        self.cancel = button(self.tr("Cancel"), self.stop)
+        self.head.addWidget(self.cancel)
+        self.head.addWidget(self.measure)
+        self.sentence = label("", "muted", wrap=True)
+        self.device = label("", "caption", wrap=True)
+        self.body.addWidget(self.sentence)
+        self.body.addWidget(self.device)
+        self.forget()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it measures now."""
+        return self._asker is not None
+
+    def show_device(self, facts: DeviceFacts | None) -> None:
+        """Without a GPU: why, before anyone waits for hours."""
+        text = ""
+        if facts is not None and facts.why_no_gpu:
+            why = QCoreApplication.translate("engine", facts.why_no_gpu)
+            text = self.tr("Trains on the CPU: {why}.").format(why=why)
+        self.device.setText(text)
+
+    def set_can_measure(self, can: bool, why_not: str) -> None:
+        """Whether the settings and images are such that it can be measured."""
+        self._can_measure = can
+        self.measure.setToolTip(why_not)
+        self._show_buttons()
+
+    def forget(self) -> None:
+        """What was measured holds no longer: other settings, other images."""
+        self.stop()
+        self.sentence.setText(
+            self.tr("A few real steps on this machine tell how long the run will take.")
+        )
+
+    def measure_with(self, config: dict[str, Any]) -> None:
+        """Take the steps with these settings, folders among them."""
+        self.stop()
+        self._asker = ask_once(
+            self,
+            Question(
+                "dry_run", {"config": config}, self._hear, self._hear_failure, self._hear_progress
+            ),
+        )
+        self.sentence.setText(self.tr("Starting the engine…"))
+        self._show_buttons()
+
+    def stop(self) -> None:
+        """Cancel."""
+        if self._asker is not None:
+            self._asker.stop()
+            self._end(self.tr("Measuring was cancelled."))
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        self.cancel.setVisible(self.is_busy)
+        self.measure.setEnabled(self._can_measure and not self.is_busy)
+
+    def _end(self, sentence: str) -> None:
+        self._asker = None
+        self.sentence.setText(sentence)
+        self._show_buttons()
+
+    def _hear_progress(self, phase: str, done: int, total: int) -> None:
+        part = f" {count(done)} / {count(total)}" if total else ""
+        self.sentence.setText(f"{phase_word(phase)}{part}")
+
+    def _hear(self, answer: Answer) -> None:
+        text = self.tr(
+            "About {time} for {steps} steps of {batch} images, at {rate} images/s on {device}. "
+            "Memory {memory}. Decoded pixels take {cache} of {free} free."
+        )
+        self._end(
+            text.format(
+                time=duration(answer["seconds_left"]),
+                steps=count(answer["total_steps"]),
+                batch=answer["batch_size"],
+                rate=figure(answer["images_per_s"]),
+                device=str(answer["device"]).upper(),
+                memory=size(answer["memory_bytes"]),
+                cache=size(answer["cache_bytes"]),
+                free=size(answer["disk_free_bytes"]),
+            )
+        )
+
+    def _hear_failure(self, failure: Failure) -> None:
+        self._end(self.tr("It could not be measured."))
+        self.failed.emit(failure)
