@@ -519,6 +519,10 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "export.exists": (
         (
+            QT_TRANSLATE_NOOP("engine", "The file {out} exists and is no TorchScript program."),
+            QT_TRANSLATE_NOOP("engine", "Choose a new name with --out."),
+        ),
+        (
             QT_TRANSLATE_NOOP("engine", "The folder {out} holds other files."),
             QT_TRANSLATE_NOOP("engine", "Choose a new folder with --out."),
         ),

@@ -27,9 +27,7 @@ class Job(QObject):
         """Whether an answer is waited for."""
         return self._asker is not None
 
-    def start(
-        self, name: str, params: dict[str, Any], on_answer: Callable[[Answer], None]
-    ) -> None:
+    def start(self, name: str, params: dict[str, Any], on_answer: Callable[[Answer], None]) -> None:
         """Ask; an earlier question is cancelled."""
         self.cancel()
 

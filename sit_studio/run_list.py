@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sit_engine import runs
+from sit_engine.data.names import display_name, unescape_name
 from sit_engine.errors import SitError
 from sit_engine.events import (
     Event,
@@ -23,6 +26,7 @@ from sit_engine.events import (
     StepReported,
 )
 from sit_engine.follow import Follower
+from sit_studio.settings_model import flat_texts
 
 ABOUT = "about.json"
 MOST_SPARKS = 64
@@ -164,7 +168,7 @@ class RunReader:
     def _data(self) -> str:
         with suppress(OSError, ValueError, SitError):
             folders = self.run.config().data.folders
-            return ", ".join(Path(folder).name for folder in folders)
+            return ", ".join(display_name(Path(unescape_name(text)).name) for text in folders)
         return ""
 
 
@@ -214,17 +218,19 @@ def _has(folder: Path, name: str) -> bool:
 
 def differing(configs: dict[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
     """Settings in which runs differ: path, and each run's value in order."""
-    flat = [_flat(config) for config in configs.values()]
+    flat = [flat_texts(config) for config in configs.values()]
     names = list(dict.fromkeys(name for values in flat for name in values))
     rows = [(name, [values.get(name, "–") for values in flat]) for name in names]
     return [(name, values) for name, values in rows if len(set(values)) > 1]
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = str(value)
-    return found
+def distinct_titles(titles: Mapping[Path, str]) -> dict[Path, str]:
+    """Runs by title; where several have the same, with the folder's name, else with its path."""
+    found = dict(titles)
+    for more in (lambda path: path.name, str):
+        times = Counter(found.values())
+        found = {
+            path: f"{titles[path]} ({more(path)})" if times[text] > 1 else text
+            for path, text in found.items()
+        }
+    return {path: display_name(text) for path, text in found.items()}

@@ -100,6 +100,8 @@ class EngineThread(QThread):
         """Follow until `leave`."""
         try:
             self._follow()
+        except Exception as error:  # noqa: BLE001 - the boundary of this thread
+            self.mailbox.put([Refused(internal(error))])
         finally:
             if self._trainer is not None:
                 # Who holds the lock has read its settings.
@@ -143,13 +145,15 @@ class EngineThread(QThread):
             if failure is not None:
                 self.mailbox.put([Refused(failure)])
         # Before its first leg has begun, the engine itself removes the folder of a run that failed.
-        is_there = self.run_folder.path.is_dir() or self._leg < 0
-        if not is_there:
-            self._show("gone")
+        if self._is_lost():
+            self._show("lost" if trainer and is_alive else "gone")
         else:
             self._show("alive" if is_alive else "idle")
 
-    def _show(self, state: Literal["alive", "idle", "gone"]) -> None:
+    def _is_lost(self) -> bool:
+        return self._leg >= 0 and not self.run_folder.path.is_dir()
+
+    def _show(self, state: Literal["alive", "idle", "lost", "gone"]) -> None:
         if self._seen is None or self._seen.state != state:
             self._seen = Seen(state)
             self.mailbox.put([self._seen])
@@ -166,19 +170,20 @@ class EngineThread(QThread):
             self.mailbox.put([Refused(failure_of(error))])
         except OSError as error:
             self.mailbox.put([Refused(failure_of(runs.disk_error(error, self.run_folder.path)))])
-        except Exception as error:  # noqa: BLE001 - the boundary of this thread
-            self.mailbox.put([Refused(internal(error))])
 
     def _command(self, asked: Asked) -> None:
-        if self._is_training:
+        if self._is_training and not self._is_lost():
             wishes.drop(self.run_folder, asked.command, self._leg, **asked.values)
         elif asked.command not in ENDINGS:
             # The steps ended between the click and now: the end of the leg answers.
             return
         elif self._trainer is not None:
             self._trainer.end_now()
-        elif pid := runs.read_json(self.run_folder.lock_file).get("pid"):
-            end_from_outside(int(pid))
+        elif pid := runs.holder_here(self.run_folder):
+            end_from_outside(pid)
+        else:
+            # It trains on another machine: the leg that is about to begin finds the wish.
+            wishes.drop(self.run_folder, asked.command, self._leg + 1, **asked.values)
 
     def _start_process(self, leg: Leg) -> None:
         path = str(self.run_folder.path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,14 +58,14 @@ class SettingsModel:
         """Nested, as a config file would hold them."""
         known = {item.path: item for item in settings()}
         flat: dict[str, Any] = {}
-        for path, text in self.texts.items():
-            item = known[path]
+        for path, typed in self.texts.items():
+            item, text = known[path], with_hyphens(typed)
             if text == "none" and item.takes_none:
                 flat[path] = None
             elif item.is_list:
                 flat[path] = [part.strip() for part in text.split(",") if part.strip()]
             else:
-                flat[path] = text.replace("\u2212", "-")
+                flat[path] = text
         return from_dotted(flat) | {"preset": self.preset}
 
     def check(self, facts: DataFacts | None, device: DeviceFacts | None) -> Checked:
@@ -85,8 +87,8 @@ class SettingsModel:
         build(values)
         preset = str(values.pop("preset", "standard"))
         known = {item.path for item in self.settings()}
-        flat = {name: text for name, text in _flat(values).items() if name in known}
-        defaults = _flat(build({"preset": preset}).model_dump(mode="json"))
+        flat = {name: text for name, text in flat_texts(values).items() if name in known}
+        defaults = flat_texts(build({"preset": preset}).model_dump(mode="json"))
         self.preset = preset
         self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
 
@@ -94,26 +96,43 @@ class SettingsModel:
         """The settings as a file."""
         return to_toml(config)
 
-    def command_line(self, folders: tuple[str, ...], labels: str, labels_file: str | None) -> str:
-        """The same run as a command for a terminal."""
+    def command_line(
+        self,
+        folders: tuple[str, ...],
+        labels: str,
+        labels_file: str | None,
+        *,
+        cache_gb: float | None = None,
+    ) -> str:
+        """The same run as a command for a terminal; `cache_gb` is the budget of this window."""
         words = ["sit-engine", "pretrain", *folders, "--preset", self.preset]
         if labels != "folders":
             words += ["--data.labels", labels]
         if labels_file:
             words += ["--data.labels-file", labels_file]
-        for path, text in self.texts.items():
-            words += [f"--{path.replace('_', '-')}", text]
-        return shlex.join(words)
+        budget = {}
+        if cache_gb is not None and cache_gb != RunConfig().data.cache_gb:
+            budget = {"data.cache_gb": f"{cache_gb:g}"}
+        for path, text in (budget | self.texts).items():
+            words += [f"--{path.replace('_', '-')}", with_hyphens(text)]
+        return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def with_hyphens(text: str) -> str:
+    """A number's minus sign as programs read it."""
+    return text.replace("\u2212", "-")
+
+
+def flat_texts(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings by dotted path, each as the form shows it; one without a value is left out."""
     found: dict[str, str] = {}
     for name, value in tree.items():
         path = f"{prefix}{name}"
         if isinstance(value, dict):
-            found |= _flat(value, f"{path}.")
+            found |= flat_texts(value, f"{path}.")
         elif isinstance(value, (list, tuple)):
             found[path] = ",".join(str(part) for part in value)
         elif value is not None:
-            found[path] = f"{value:g}" if isinstance(value, float) else str(value)
+            short = f"{value:g}" if isinstance(value, float) else ""
+            found[path] = short if short and float(short) == value else str(value)
     return found

@@ -44,7 +44,8 @@ class Trainer:
         with tempfile.NamedTemporaryFile(prefix="sit-studio-", suffix=".log", delete=False) as log:
             self.log = Path(log.name)
             self.process = subprocess.Popen(
-                engine_command(*words, "--json"),
+                # Errors only: the events stand in the run folder, and need not be written twice.
+                engine_command(*words, "--json", "--quiet"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -130,7 +130,9 @@ def _tell(error: SitError, *, as_json: bool) -> None:
     text = json.dumps({"error": record_of(error)})
     stream = sys.stdout if as_json else sys.stderr
     try:
-        print(text if as_json else f"{error.message}\n{error.hint}".strip(), file=stream, flush=True)
+        print(
+            text if as_json else f"{error.message}\n{error.hint}".strip(), file=stream, flush=True
+        )
     except OSError:
         # A full disk: the exit code alone has to tell, and must not be lost in a last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -7,7 +7,7 @@ import re
 import time
 from pathlib import Path
 
-from sit_engine.cli.session import work
+from sit_engine.cli.session import add_quiet_flag, work
 from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.data.names import escape_name
 
@@ -24,6 +24,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         metavar="RUN",
         help="the run folder to make (default: runs/DATE_FOLDER_METHOD)",
     )
+    add_quiet_flag(parser)
     add_settings(parser)
 
 
@@ -45,6 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
         out,
         lambda emit, make_control: api.pretrain(config, out, emit=emit, make_control=make_control),
         as_json=chosen.json,
+        quiet=chosen.quiet,
     )
 
 

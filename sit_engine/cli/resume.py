@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sit_engine.cli.session import work
+from sit_engine.cli.session import add_quiet_flag, work
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     """RUN and --epochs."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument("--epochs", type=float, help="train to this many epochs in all instead")
+    add_quiet_flag(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -25,4 +26,5 @@ def run(chosen: argparse.Namespace) -> int:
             path, emit=emit, make_control=make_control, epochs=chosen.epochs
         ),
         as_json=chosen.json,
+        quiet=chosen.quiet,
     )

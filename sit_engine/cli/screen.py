@@ -30,10 +30,13 @@ BAR = 24
 
 
 class Screen:
-    """Shows events; with `as_json` each is one line of JSON on standard output instead."""
+    """Shows events; with `as_json` each is one line of JSON on standard output instead.
 
-    def __init__(self, *, as_json: bool, out: TextIO | None = None) -> None:
-        self.as_json = as_json
+    `quiet` shows none at all: what happens stands in the run folder.
+    """
+
+    def __init__(self, *, as_json: bool, quiet: bool = False, out: TextIO | None = None) -> None:
+        self.as_json, self.quiet = as_json, quiet
         self.out = out or sys.stderr
         self.is_live = self.out.isatty() and not as_json
         self.drawn_s = 0.0
@@ -46,7 +49,8 @@ class Screen:
         """One event."""
         # Nobody may be watching any more (`| head`, a closed terminal): the run goes on.
         with contextlib.suppress(OSError):
-            self._show(event)
+            if not self.quiet:
+                self._show(event)
 
     def _show(self, event: Event) -> None:
         if self.as_json:
@@ -107,7 +111,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        if self.as_json:
+        if self.as_json or self.quiet:
             return
         self.clear()
         print(text, file=self.out, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -64,9 +65,16 @@ class Signals:
         return TERMINATED_EXIT_CODE if self.terminated else STOPPED_EXIT_CODE
 
 
-def work(path: Path, start: Start, *, as_json: bool) -> int:
+def add_quiet_flag(parser: argparse.ArgumentParser) -> None:
+    """--quiet, for the verbs that train."""
+    parser.add_argument(
+        "--quiet", action="store_true", help="print errors only; the run folder tells the rest"
+    )
+
+
+def work(path: Path, start: Start, *, as_json: bool, quiet: bool) -> int:
     """Run a leg and say how it ended."""
-    screen = Screen(as_json=as_json)
+    screen = Screen(as_json=as_json, quiet=quiet)
     signals = Signals(screen)
     signals.install()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,14 @@ class Exported:
 
 
 def read_records(run: Path) -> list[dict[str, Any]]:
-    """What the run remembers of its exports, the newest first; what cannot be read is left out."""
-    paths = sorted((run / "exports").glob("*-*.json"), reverse=True)
-    return [record for record in map(read_json, paths) if isinstance(record.get("file"), str)]
+    """What the run remembers of its exports, the newest first, with the time as "written"."""
+    records = []
+    for path in sorted((run / "exports").glob("*-*.json"), reverse=True):
+        record = read_json(path)
+        if isinstance(record.get("file"), str):
+            with suppress(OSError):
+                records.append(record | {"written": path.stat().st_mtime})
+    return records
 
 
 def is_ours(run: Path, out: Path) -> bool:

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import platformdirs
-from PySide6.QtCore import QModelIndex, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QMenu,
     QProgressBar,
     QStackedWidget,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from sit_engine.data.saved_index import SavedIndex
-from sit_engine.data.scan import display_name
-from sit_engine.runs import disk_error
+from sit_engine.data.scan import display_name, unescape_name
 from sit_studio.asker import Answer, Asker, Question, ask_once
-from sit_studio.mailbox import Failure, failure_of
+from sit_studio.mailbox import Failure
 from sit_studio.opening import is_folder, is_there, show_in_file_manager
-from sit_studio.sentences import say_coded
 from sit_studio.session import Session
 from sit_studio.widgets.bars import BarList
-from sit_studio.widgets.basics import (
-    Card,
-    EmptyState,
-    FigureCard,
-    Page,
-    button,
-    clear_layout,
-    label,
-)
+from sit_studio.widgets.basics import Card, EmptyState, Page, button, clear_layout, label
 from sit_studio.widgets.chooser import FolderChooser
-from sit_studio.widgets.line_table import LineTable
+from sit_studio.widgets.image_lists import ImageLists
 from sit_studio.widgets.status import phase_word
-from sit_studio.widgets.thumbnails import ThumbnailGrid
-from sit_studio.widgets.words import count, size
+from sit_studio.widgets.summary_cards import SummaryCards
+from sit_studio.widgets.words import count
 
 MOST_CLASSES = 10_000
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -60,6 +46,7 @@ class DatasetPage(Page):
         super().__init__("", "", parent)
         self.session = session
         self._sample: Asker | None = None
+        self._shown: dict[str, Any] = {}
         self.title.setText(self.tr("Dataset"))
         self.lead.setText(self.tr("Your folder of images. It is only read, never changed."))
         self.other = button(self.tr("Open a folder…"), self.browse, icon="folder", flat=True)
@@ -122,20 +109,16 @@ class DatasetPage(Page):
         self.progress.setAccessibleName(self.tr("Reading the images"))
         column.addWidget(self.progress_words)
         column.addWidget(self.progress)
-        cards = QHBoxLayout()
-        cards.setSpacing(16)
-        self.images = FigureCard(self.tr("Images"))
-        self.classes = FigureCard(self.tr("Classes"))
-        self.sizes = FigureCard(self.tr("Median size"))
-        self.colours = FigureCard(self.tr("Colours"))
-        self.disk = FigureCard(self.tr("On disk"))
-        for card in (self.images, self.classes, self.sizes, self.colours, self.disk):
-            cards.addWidget(card, 1)
-        column.addLayout(cards)
+        self.summary = SummaryCards()
+        column.addWidget(self.summary)
         below = QHBoxLayout()
         below.setSpacing(16)
         below.addWidget(self._label_card())
-        below.addWidget(self._lists(), 1)
+        self.lists = ImageLists()
+        self.lists.show_wanted.connect(self._show_file)
+        self.lists.failed.connect(self.notice.tell)
+        self.grid, self.tabs = self.lists.grid, self.lists.tabs
+        below.addWidget(self.lists, 1)
         column.addLayout(below, 1)
         return content
 
@@ -173,37 +156,6 @@ class DatasetPage(Page):
         bars.body.addWidget(self.no_classes)
         column.addWidget(bars, 1)
         return side
-
-    def _lists(self) -> Card:
-        card = Card()
-        card.body.setContentsMargins(8, 8, 8, 8)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.grid = ThumbnailGrid(self._caption)
-        self.grid.activated.connect(self._on_image)
-        self.grid.actions_of = self._image_actions
-        self.problems = LineTable([self.tr("File"), self.tr("Why")], self.tr("Problems"))
-        self.duplicates = LineTable([self.tr("Copies"), self.tr("Files")], self.tr("Duplicates"))
-        self.duplicates.setColumnWidth(0, 72)
-        self.leaks = LineTable(
-            [self.tr("Test image"), self.tr("is the training image")], self.tr("Leak")
-        )
-        problems = QWidget()
-        inside = QVBoxLayout(problems)
-        inside.setContentsMargins(0, 8, 0, 0)
-        inside.addWidget(self.problems, 1)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(button(self.tr("Save the list…"), self._save_problems, icon="save"))
-        row.addWidget(button(self.tr("Show in file manager"), self._show_problem, icon="folder"))
-        inside.addLayout(row)
-        for part in (self.grid, problems, self.duplicates, self.leaks):
-            self.tabs.addTab(part, "")
-        self.problems.activated.connect(lambda _: self._show_problem())
-        self.duplicates.activated.connect(self._show_duplicate)
-        self.leaks.activated.connect(self._show_leak)
-        card.body.addWidget(self.tabs)
-        return card
 
     # What was given
 
@@ -347,7 +299,7 @@ class DatasetPage(Page):
         if not has_images:
             self._show_recent()
         self._show_summary(index.summary if index is not None else dataset.listed)
-        self._show_index(index)
+        self.lists.show_index(index, has_test=bool(dataset.test))
         self._on_progress()
 
     @Slot()
@@ -364,86 +316,26 @@ class DatasetPage(Page):
         if dataset.listed:
             self._show_summary(dataset.listed)
         elif dataset.phase in ("listing", "headers"):
-            known = dataset.done if dataset.phase == "listing" else dataset.total
-            self.images.show_figure(count(known), self.tr("files so far"))
+            self.summary.show_counting(
+                dataset.done if dataset.phase == "listing" else dataset.total
+            )
 
     def _show_source(self) -> None:
         self.source.setCurrentIndex(self.source.findData(self.session.dataset.labels))
         self.source.setToolTip(display_name(self.session.dataset.labels_file or ""))
 
     def _show_summary(self, found: dict[str, Any]) -> None:
-        cards = (self.images, self.classes, self.sizes, self.colours, self.disk)
-        if not found:
-            for card in cards:
-                card.show_figure("–")
-            self.bars.set_counts([])
+        if found is self._shown and found:
             return
-        problems = found["problems"]
-        below = self.tr("{n} files cannot be used").format(n=count(problems)) if problems else ""
-        self.images.show_figure(count(found["usable"]), below)
-        unlabelled = found["unlabelled"]
-        below = self.tr("{n} without a label").format(n=count(unlabelled)) if unlabelled else ""
-        self.classes.show_figure(count(len(found["classes"])), below)
-        width, height = found["sizes"]["width"], found["sizes"]["height"]
-        if width and height:
-            below = self.tr("from {a} × {b} to {c} × {d} px").format(
-                a=width["min"], b=height["min"], c=width["max"], d=height["max"]
-            )
-            if width["min"] == width["max"] and height["min"] == height["max"]:
-                below = self.tr("px, all of one size")
-            self.sizes.show_figure(f"{width['median']} × {height['median']}", below)
-        else:
-            self.sizes.show_figure("–")
-        self.colours.show_figure(*self._depth_words(found))
-        self.disk.show_figure(size(found["bytes"]))
-        bars = list(found["classes"].items())[:MOST_CLASSES]
-        self.bars.set_counts([(display_name(name), n) for name, n in bars])
+        self._shown = found
+        self.summary.show_summary(found)
+        bars = list(found.get("classes", {}).items())[:MOST_CLASSES]
+        self.bars.set_counts([(display_name(unescape_name(name)), n) for name, n in bars])
         self.bars.setVisible(bool(bars))
         self.no_classes.setVisible(not bars)
 
-    def _depth_words(self, found: dict[str, Any]) -> tuple[str, str]:
-        words = {"1": self.tr("Grey"), "2": self.tr("Grey + alpha"), "3": self.tr("RGB"),
-                 "4": self.tr("Four channels")}  # fmt: skip
-        channels = found["channels"]
-        if not channels:
-            return "–", ""
-        main = max(channels, key=lambda key: channels[key])
-        deep = found["deep"]
-        below = self.tr("8 bits a channel")
-        if deep:
-            below = self.tr("{n} of more than 8 bits").format(n=count(deep))
-        others = sum(n for key, n in channels.items() if key != main)
-        if others:
-            below = self.tr("{n} others; ").format(n=count(others)) + below
-        return words.get(main, main), below
-
-    def _show_index(self, index: SavedIndex | None) -> None:
-        self.grid.show_images(index)
-        counts = [0, 0, 0, 0]
-        if index is not None:
-            counts = [len(index), len(index.problems), len(index.duplicates), len(index.leaks)]
-            self.problems.lines.show(counts[1], partial(_problem_cells, index))
-            self.duplicates.lines.show(counts[2], partial(_duplicate_cells, index))
-            self.leaks.lines.show(counts[3], partial(_leak_cells, index))
-        else:
-            for table in (self.problems, self.duplicates, self.leaks):
-                table.lines.show(0, lambda _: [])
-        words = (self.tr("Images"), self.tr("Problems"), self.tr("Duplicates"), self.tr("Leak"))
-        has_test = bool(self.session.dataset.test)
-        for number, (word, n) in enumerate(zip(words, counts, strict=True)):
-            self.tabs.setTabText(number, f"{word} {count(n)}" if index is not None else word)
-        self.tabs.setTabVisible(3, has_test)
-        self.tabs.setTabToolTip(3, self.tr("Test images that are training images too"))
-
-    def _caption(self, row: int) -> str:
-        index = self.session.dataset.index
-        if index is None or index.labels[row] < 0:
-            return ""
-        return str(index.classes[index.labels[row]])
-
-    # What can be done to a file
-
-    def _tell_unopened(self, path: Path) -> None:
+    @Slot(object)
+    def _show_file(self, path: Path) -> None:
         if not show_in_file_manager(path):
             self.notice.tell(
                 Failure(
@@ -454,74 +346,7 @@ class DatasetPage(Page):
                 kind="plain",
             )
 
-    @Slot(int)
-    def _on_image(self, row: int) -> None:
-        if self.session.dataset.index is not None:
-            self._tell_unopened(Path(self.session.dataset.index.path(row)))
-
-    def _image_actions(self, row: int, menu: QMenu) -> None:
-        menu.addAction(self.tr("Show in file manager"), lambda: self._on_image(row))
-
-    def _place_of(self, name: str) -> Path:
-        """The path that a problem or a duplicate names."""
-        index = self.session.dataset.index
-        root = index.roots[0] if index is not None and len(index.roots) == 1 else ""
-        return Path(root) / name
-
-    @Slot()
-    def _show_problem(self) -> None:
-        index, at = self.session.dataset.index, self.problems.currentIndex()
-        if index is not None and at.isValid():
-            self._tell_unopened(self._place_of(index.problem(at.row()).path))
-
-    @Slot(QModelIndex)
-    def _show_duplicate(self, at: QModelIndex) -> None:
-        if self.session.dataset.index is not None:
-            self._tell_unopened(
-                self._place_of(self.session.dataset.index.duplicate_group(at.row())[0])
-            )
-
-    @Slot(QModelIndex)
-    def _show_leak(self, at: QModelIndex) -> None:
-        if self.session.dataset.index is not None:
-            self._tell_unopened(self._place_of(self.session.dataset.index.leak(at.row())[1]))
-
-    def _save_problems(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Save the list of problems"), "problems.csv", "CSV (*.csv)"
-        )
-        if path:
-            self.save_problems_to(Path(path))
-
-    def save_problems_to(self, path: Path) -> None:
-        """The list as CSV: path, reason, code."""
-        index = self.session.dataset.index
-        if index is None:
-            return
-        try:
-            with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-                table = csv.writer(file)
-                table.writerow(["path", "reason", "code"])
-                for row in range(len(index.problems)):
-                    found = index.problem(row)
-                    table.writerow([found.path, found.reason, found.code])
-        except OSError as error:
-            self.notice.tell(failure_of(disk_error(error, path)))
-
     def shut_down(self) -> None:
         """The window closes."""
-        self.grid.shut_down()
-
-
-def _problem_cells(index: SavedIndex, row: int) -> list[str]:
-    found = index.problem(row)
-    return [display_name(found.path), say_coded(found.code, found.reason)]
-
-
-def _duplicate_cells(index: SavedIndex, row: int) -> list[str]:
-    group = index.duplicate_group(row)
-    return [count(len(group)), display_name(", ".join(group))]
-
-
-def _leak_cells(index: SavedIndex, row: int) -> list[str]:
-    return [display_name(name) for name in index.leak(row)]
+        self._forget_sample()
+        self.lists.shut_down()

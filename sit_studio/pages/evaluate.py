@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QProgressBar, QVBoxLayout, QWidget
 
-from sit_studio.asker import Answer, Asker, Question, ask_once
-from sit_studio.mailbox import Failure
+from sit_engine.runs import Run, read_json
+from sit_studio.asker import Answer
+from sit_studio.job import Job
+from sit_studio.marks import QT_TRANSLATE_NOOP
 from sit_studio.session import Session
 from sit_studio.widgets.basics import (
     Card,
@@ -22,9 +24,15 @@ from sit_studio.widgets.basics import (
     scrolled,
 )
 from sit_studio.widgets.chooser import CheckpointBox, FolderChooser, steps_of
-from sit_studio.widgets.scores import MeasureCard
+from sit_studio.widgets.scores import MeasureCard, can_show
 from sit_studio.widgets.status import phase_word
 from sit_studio.widgets.words import count
+
+LEFT_OUT = (
+    ("in_train", QT_TRANSLATE_NOOP("scores", "{n} test images that are training images too")),
+    ("no_class", QT_TRANSLATE_NOOP("scores", "{n} test images of no class of the training folder")),
+    ("unusable", QT_TRANSLATE_NOOP("scores", "{n} files that cannot be used")),
+)
 
 
 class EvaluatePage(Page):
@@ -39,9 +47,9 @@ class EvaluatePage(Page):
         self.lead.setText(
             self.tr("How good are the features? Measured beside two honest baselines.")
         )
-        self._job: Asker | None = None
+        self.job = Job(self)
         self.measure = button(self.tr("Measure"), self.start, icon="evaluate", primary=True)
-        self.cancel = button(self.tr("Cancel"), self._cancel)
+        self.cancel = button(self.tr("Cancel"), self.job.cancel)
         self.cancel.hide()
         self.action_row.addWidget(self.cancel)
         self.action_row.addWidget(self.measure)
@@ -65,6 +73,9 @@ class EvaluatePage(Page):
         session.run_opened.connect(self._on_run_opened)
         session.run_changed.connect(self._show)
         session.dataset_changed.connect(self._on_dataset_changed)
+        self.job.changed.connect(self._show)
+        self.job.progressed.connect(self._on_progressed)
+        self.job.failed.connect(self.notice.tell)
         self._on_run_opened()
 
     def _form(self) -> Card:
@@ -104,7 +115,6 @@ class EvaluatePage(Page):
 
     @Slot()
     def _on_run_opened(self) -> None:
-        self._cancel()
         self.notice.clear()
         self._show_report(self._newest_report())
         self._show()
@@ -113,15 +123,18 @@ class EvaluatePage(Page):
     def _on_dataset_changed(self) -> None:
         dataset = self.session.dataset
         if dataset.state == "ready":
-            if dataset.folders and not self.train.path:
-                self.train.set_path(dataset.folders[0])
-            if dataset.test and not self.test.path:
-                self.test.set_path(dataset.test[0])
+            self.train.propose(dataset.folders[0] if dataset.folders else "")
+            self.test.propose(dataset.test[0] if dataset.test else "")
+        self._show()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # A run that trains has written checkpoints since.
         self._show()
 
     @Slot()
     def _show(self) -> None:
-        run, is_busy = self.session.run, self._job is not None
+        run, is_busy = self.session.run, self.job.is_busy
         self.checkpoint.show_run(run)
         why = ""
         if run is None:
@@ -147,56 +160,43 @@ class EvaluatePage(Page):
     @Slot()
     def start(self) -> None:
         """Measure the chosen checkpoint."""
-        if not self.measure.isEnabled() or self.session.run is None:
+        run = self.session.run
+        if not self.measure.isEnabled() or run is None:
             return
         self.notice.clear()
         params = {
-            "run": str(self.session.run.path),
+            "run": str(run.path),
             "train": [self.train.path],
             "test": [self.test.path],
             "step": self.checkpoint.step,
             "network": self.network.currentData(),
             "knn_only": self.quick.isChecked(),
         }
-        self._job = ask_once(
-            self,
-            Question("evaluate", params, self._hear, self._hear_failure, self._hear_progress),
-        )
-        self._hear_progress("", 0, 0)
-        self._show()
+        self._on_progressed("", 0, 0)
+        self.job.start("evaluate", params, partial(self._hear, run))
 
-    def _hear_progress(self, phase: str, done: int, total: int) -> None:
+    @Slot(str, int, int)
+    def _on_progressed(self, phase: str, done: int, total: int) -> None:
         part = f" {count(done)} / {count(total)}" if total else ""
         self.phase.setText(f"{phase_word(phase)}{part}")
         self.progress.setRange(0, 1000 if total else 0)
         self.progress.setValue(round(1000 * done / total) if total else 0)
 
-    def _hear(self, answer: Answer) -> None:
-        self._job = None
-        self._show_report(answer["report"])
-        self._show()
-
-    def _hear_failure(self, failure: Failure) -> None:
-        self._job = None
-        self.notice.tell(failure)
-        self._show()
-
-    def _cancel(self) -> None:
-        if self._job is not None:
-            self._job.stop()
-            self._job = None
-            self._show()
+    def _hear(self, run: Run, answer: Answer) -> None:
+        if self.session.run is not None and self.session.run.path == run.path:
+            self._show_report(answer["report"])
 
     def _newest_report(self) -> dict[str, Any] | None:
+        """Of this version: one that another wrote may hold other figures."""
         if self.session.run is None:
             return None
-        folder = Path(self.session.run.path) / "evaluations"
+        folder = self.session.run.path / "evaluations"
         try:
-            newest = max(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-            found = json.loads(newest.read_text("utf-8"))
-        except (OSError, ValueError):
+            paths = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        except OSError:
             return None
-        return found if isinstance(found, dict) and "rows" in found else None
+        reports = (read_json(path) for path in reversed(paths))
+        return next((report for report in reports if can_show(report)), None)
 
     def _show_report(self, report: dict[str, Any] | None) -> None:
         clear_layout(self.grid)
@@ -226,20 +226,14 @@ class EvaluatePage(Page):
 
     def shut_down(self) -> None:
         """The window closes."""
-        self._cancel()
+        self.job.cancel()
 
 
 def left_out_words(report: dict[str, Any]) -> str:
     """Which images were not measured with; empty when all were."""
-    from PySide6.QtCore import QCoreApplication
-
     found = report.get("left_out") or {}
     parts = []
-    for key, text in (
-        ("in_train", "{n} test images that are training images too"),
-        ("no_class", "{n} test images of no class of the training folder"),
-        ("unusable", "{n} files that cannot be used"),
-    ):
+    for key, text in LEFT_OUT:
         if found.get(key):
             parts.append(QCoreApplication.translate("scores", text).format(n=count(found[key])))
     if not parts:

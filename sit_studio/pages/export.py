@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -16,23 +15,26 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QPlainTextEdit,
+    QMessageBox,
     QProgressBar,
     QRadioButton,
     QWidget,
 )
 
 from sit_engine.data.scan import display_name
-from sit_studio import theme
-from sit_studio.asker import Answer, Asker, Question, ask_once
+from sit_engine.export.exported import is_ours
+from sit_engine.runs import Run
+from sit_studio.asker import Answer
+from sit_studio.job import Job
 from sit_studio.mailbox import Failure
-from sit_studio.opening import show_in_file_manager
+from sit_studio.opening import is_there
 from sit_studio.session import Session
-from sit_studio.widgets.basics import Card, EmptyState, Page, button, clear_layout, label, scrolled
+from sit_studio.widgets.basics import Card, EmptyState, Page, button, label, scrolled
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
-from sit_studio.widgets.words import figure
+from sit_studio.widgets.exports import PastCard, WrittenCard
 
 ENDINGS = {"torchscript": ".pt", "safetensors": ""}
+TARGET_PX = 28
 
 
 class ExportPage(Page):
@@ -45,9 +47,10 @@ class ExportPage(Page):
         self.session = session
         self.title.setText(self.tr("Export"))
         self.lead.setText(self.tr("Take the model home: a file that runs without this program."))
-        self._job: Asker | None = None
+        self.job = Job(self)
+        self._proposed = Path()
         self.write = button(self.tr("Export"), self.start, icon="export", primary=True)
-        self.cancel = button(self.tr("Cancel"), self._cancel)
+        self.cancel = button(self.tr("Cancel"), self.job.cancel)
         self.action_row.addWidget(self.cancel)
         self.action_row.addWidget(self.write)
         self.content = QWidget()
@@ -55,11 +58,8 @@ class ExportPage(Page):
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(16)
         self.form = self._form()
-        self.result = self._result_card()
-        self.past = Card(self.tr("Earlier exports of this run"))
-        self.past_rows = QGridLayout()
-        self.past_rows.setHorizontalSpacing(16)
-        self.past.body.addLayout(self.past_rows)
+        self.result = WrittenCard()
+        self.past = PastCard()
         column.addWidget(self.form, 0, 0)
         column.addWidget(self.result, 1, 0)
         column.addWidget(self.past, 2, 0)
@@ -77,8 +77,11 @@ class ExportPage(Page):
         self.body.addWidget(self.area, 1)
         self.body.addWidget(self.empty, 1)
         session.run_opened.connect(self._on_run_opened)
-        session.run_changed.connect(self._show)
+        session.run_changed.connect(self._on_run_changed)
         session.device_known.connect(self._show)
+        self.checkpoint.currentIndexChanged.connect(self._on_run_changed)
+        self.job.changed.connect(self._on_run_changed)
+        self.job.failed.connect(self.notice.tell)
         self._on_run_opened()
 
     def _form(self) -> Card:
@@ -93,6 +96,7 @@ class ExportPage(Page):
         ):  # fmt: skip
             box = QRadioButton(word)
             box.setAccessibleDescription(about)
+            box.setMinimumHeight(TARGET_PX)
             self.formats.addButton(box)
             self.boxes[key] = box
             box.toggled.connect(self._on_format_chosen)
@@ -139,25 +143,6 @@ class ExportPage(Page):
         card.body.addWidget(self.progress)
         return card
 
-    def _result_card(self) -> Card:
-        card = Card(self.tr("Written and checked"))
-        self.copy = button(self.tr("Copy"), self._copy, icon="copy", flat=True)
-        self.show_file = button(
-            self.tr("Show in folder"), self._show_file, icon="folder", flat=True
-        )
-        card.head.addWidget(self.copy)
-        card.head.addWidget(self.show_file)
-        self.said = label("", wrap=True, selectable=True)
-        self.snippet = QPlainTextEdit()
-        self.snippet.setReadOnly(True)
-        self.snippet.setFont(theme.tabular_font(12))
-        self.snippet.setFixedHeight(120)
-        self.snippet.setAccessibleName(self.tr("How to use the file"))
-        card.body.addWidget(self.said)
-        card.body.addWidget(self.snippet)
-        card.hide()
-        return card
-
     @property
     def format(self) -> str:
         """The chosen format."""
@@ -165,12 +150,12 @@ class ExportPage(Page):
 
     @Slot()
     def _on_run_opened(self) -> None:
-        self._cancel()
         self.notice.clear()
         self.result.hide()
-        self._show_past()
+        self.past.show_run(self.session.run)
         if not any(box.isChecked() for box in self.boxes.values()):
             self.boxes["torchscript"].setChecked(True)
+        self.checkpoint.show_run(self.session.run)
         self._propose()
         self._show()
 
@@ -179,19 +164,37 @@ class ExportPage(Page):
         self._propose()
         self._show()
 
+    @Slot()
+    def _on_run_changed(self) -> None:
+        """There may be newer checkpoints and exports: the proposal follows, the user's word stays."""
+        self.checkpoint.show_run(self.session.run)
+        if self.target == self._proposed:
+            self._propose()
+        self._show()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._on_run_changed()
+
+    @property
+    def target(self) -> Path:
+        """Where to write. A line of text cannot hold every file name: ours is kept beside it."""
+        text = self.out.text().strip()
+        is_proposed = text == display_name(str(self._proposed))
+        return self._proposed if is_proposed else Path(text).expanduser().absolute()
+
     def _propose(self) -> None:
         run = self.session.run
         if run is not None:
-            name = f"model{ENDINGS[self.format]}"
-            self.out.setText(display_name(str(run.path / "exports" / name)))
+            self._proposed = new_target(run, self.checkpoint.step, ENDINGS[self.format])
+            self.out.setText(display_name(str(self._proposed)))
 
     @Slot()
     def _show(self) -> None:
-        run, is_busy = self.session.run, self._job is not None
+        run, is_busy = self.session.run, self.job.is_busy
         has_model = bool(steps_of(run))
         self.area.setVisible(has_model)
         self.empty.setVisible(not has_model)
-        self.checkpoint.show_run(run)
         can_script = bool(self.session.device_answer.get("torchscript", True))
         self.boxes["torchscript"].setEnabled(can_script)
         if not can_script:
@@ -215,95 +218,66 @@ class ExportPage(Page):
 
     @Slot()
     def start(self) -> None:
-        """Write, reopen, compare."""
-        if not self.write.isEnabled() or self.session.run is None:
+        """Write a new file; ask before an export of ours is replaced; never touch another file."""
+        run, target = self.session.run, self.target
+        if not self.write.isEnabled() or run is None:
             return
         self.notice.clear()
+        if not is_there(target):
+            self._start(run, target)
+        elif is_ours(run.path, target):
+            self._ask(run, target)
+        else:
+            self.notice.tell(
+                Failure(
+                    "studio.export_exists",
+                    self.tr("{path} exists and is no export of this run.").format(
+                        path=display_name(str(target))
+                    ),
+                    self.tr("Choose another name; nothing was written."),
+                )
+            )
+
+    def _ask(self, run: Run, target: Path) -> None:
+        question = QMessageBox(self)
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        question.setWindowTitle(self.tr("Export"))
+        question.setTextFormat(Qt.TextFormat.PlainText)
+        name = display_name(target.name)
+        question.setText(self.tr("Replace the earlier export {name}?").format(name=name))
+        replace = question.addButton(self.tr("Replace"), QMessageBox.ButtonRole.AcceptRole)
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        replace.clicked.connect(lambda: self._start(run, target))
+        question.open()
+
+    def _start(self, run: Run, target: Path) -> None:
+        """Write, reopen, compare."""
         self.result.hide()
         params = {
-            "run": str(self.session.run.path),
+            "run": str(run.path),
             "format": self.format,
-            "out": str(Path(self.out.text().strip()).expanduser().absolute()),
+            "out": str(target),
             "step": self.checkpoint.step,
             "network": self.network.currentData(),
         }
-        self._job = ask_once(self, Question("export", params, self._hear, self._hear_failure))
-        self._show()
+        self.job.start("export", params, partial(self._hear, run))
 
-    def _hear(self, answer: Answer) -> None:
-        self._job = None
-        self.written = str(answer["path"])
-        parts = [
-            self.tr("{path}: {network} of step {step}.").format(
-                path=display_name(self.written), network=answer["network"], step=answer["step"]
-            )
-        ]
-        if answer.get("difference") is not None:
-            text = self.tr(
-                "Opened in a clean process: {same}, {ms} ms for one image on {threads} CPU threads."
-            )
-            apart = self.tr("differs from the model by {difference}")
-            exact = self.tr("gives exactly the numbers of the model")
-            parts.append(
-                text.format(
-                    same=apart.format(difference=f"{answer['difference']:.1e}")
-                    if answer["difference"]
-                    else exact,
-                    ms=figure(answer["latency_ms"]),
-                    threads=answer["threads"],
-                )
-            )
-        if answer.get("card"):
-            text = self.tr("The model card stands beside it: {path}.")
-            parts.append(text.format(path=display_name(Path(answer["card"]).name)))
-        self.said.setText(" ".join(parts))
-        self.snippet.setPlainText(answer["snippet"])
-        self.result.show()
-        self._show_past()
-        self._show()
-
-    def _hear_failure(self, failure: Failure) -> None:
-        self._job = None
-        self.notice.tell(failure)
-        self._show()
-
-    def _cancel(self) -> None:
-        if self._job is not None:
-            self._job.stop()
-            self._job = None
-            self._show()
-
-    def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.snippet.toPlainText())
-
-    def _show_file(self) -> None:
-        show_in_file_manager(Path(self.written))
-
-    def _show_past(self) -> None:
-        clear_layout(self.past_rows)
-        run = self.session.run
-        records = []
-        for path in sorted((run.path / "exports").glob("*-*.json"), reverse=True) if run else []:
-            try:
-                record = json.loads(path.read_text("utf-8"))
-                when = path.stat().st_mtime
-            except (OSError, ValueError):
-                continue
-            if isinstance(record, dict) and "file" in record:
-                records.append((when, record))
-        for row, (when, record) in enumerate(records[:8]):
-            stamp = time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
-            path = Path(record["file"])
-            for column, text in enumerate(
-                (stamp, record.get("format", ""), self.tr("step {n}").format(n=record.get("step")))
-            ):
-                self.past_rows.addWidget(label(text, "muted"), row, column)
-            name = label(display_name(path.name))
-            name.setToolTip(display_name(str(path)))
-            self.past_rows.addWidget(name, row, 3)
-        self.past_rows.setColumnStretch(3, 1)
-        self.past.setVisible(bool(records))
+    def _hear(self, run: Run, answer: Answer) -> None:
+        if self.session.run is None or self.session.run.path != run.path:
+            return
+        self.result.show_answer(answer)
+        self.past.show_run(run)
 
     def shut_down(self) -> None:
         """The window closes."""
-        self._cancel()
+        self.job.cancel()
+
+
+def new_target(run: Run, step: int | None, ending: str) -> Path:
+    """A name in the run's folder that says which step it is, and that nothing has yet."""
+    steps = [step] if step is not None else steps_of(run)
+    stem = f"model-step-{steps[0]}" if steps else "model"
+    found, number = run.path / "exports" / f"{stem}{ending}", 2
+    while is_there(found):
+        found, number = found.with_name(f"{stem}-{number}{ending}"), number + 1
+    return found

@@ -21,6 +21,7 @@ class FolderChooser(QWidget):
     def __init__(self, title: str, *, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.heading = title
+        self._proposed = ""
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
@@ -40,6 +41,12 @@ class FolderChooser(QWidget):
     def set_path(self, path: str) -> None:
         """Show this path."""
         self.line.setText(path)
+
+    def propose(self, path: str) -> None:
+        """Show this path unless the user chose another."""
+        if self.line.text() == self._proposed:
+            self.line.setText(path)
+            self._proposed = self.line.text()
 
     def _browse(self) -> None:
         if found := QFileDialog.getExistingDirectory(self, self.heading, self.path):

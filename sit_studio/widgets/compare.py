@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from sit_engine.data.scan import display_name
 from sit_engine.errors import SitError
 from sit_studio.history import History
 from sit_studio.lister import in_thread, load_history
-from sit_studio.run_list import differing, read_about
+from sit_studio.run_list import differing, distinct_titles, read_about
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.curves_panel import curve_word
 
@@ -40,6 +40,7 @@ class CompareDialog(QDialog):
         self.setWindowTitle(self.tr("Compare runs"))
         self.resize(960, 640)
         self.paths = list(paths)
+        self.titles = distinct_titles({path: read_about(path).title or path.name for path in paths})
         self.histories: dict[Path, History] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 16, 24, 16)
@@ -75,7 +76,7 @@ class CompareDialog(QDialog):
         column.addLayout(row)
         for path in self.paths:
             load_history(path, partial(self._hear, path))
-        in_thread(lambda: _configs(self.paths), self._show_settings)
+        in_thread(lambda: _configs(self.titles), self._show_settings)
         self._is_open = True
         self.finished.connect(self._on_finished)
 
@@ -91,7 +92,7 @@ class CompareDialog(QDialog):
         name = str(self.curve.currentData())
         self.plot.set_curves(
             {
-                run_title(path): self.histories[path].curve(name)
+                self.titles[path]: self.histories[path].curve(name)
                 for path in self.paths
                 if path in self.histories
             }
@@ -114,17 +115,12 @@ class CompareDialog(QDialog):
                 self.table.setItem(number, column, item)
 
 
-def run_title(path: Path) -> str:
-    """The user's title of a run, else its folder's name."""
-    return display_name(read_about(path).title or path.name)
-
-
-def _configs(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
+def _configs(titles: Mapping[Path, str]) -> dict[str, dict[str, Any]]:
     """Settings of the runs that can be read; "data.folders" and the rest alike."""
     found: dict[str, dict[str, Any]] = {}
-    for path in paths:
+    for path, title in titles.items():
         try:
-            found[run_title(path)] = runs.Run(path).config().model_dump(mode="json")
+            found[title] = runs.Run(path).config().model_dump(mode="json")
         except (SitError, OSError):
             continue
     return found

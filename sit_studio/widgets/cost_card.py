@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtCore import QCoreApplication, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from sit_engine.config.facts import DeviceFacts
-from sit_studio.asker import Answer, Asker, Question, ask_once
+from sit_studio.asker import Answer
+from sit_studio.job import Job
 from sit_studio.mailbox import Failure
 from sit_studio.widgets.basics import Card, button, label
 from sit_studio.widgets.status import phase_word
@@ -24,7 +25,10 @@ class CostCard(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(" ", parent)
         self.title.setText(self.tr("Time and memory"))
-        self._asker: Asker | None = None
+        self.job = Job(self)
+        self.job.changed.connect(self._show_buttons)
+        self.job.progressed.connect(self._on_progressed)
+        self.job.failed.connect(self._on_failed)
         self._can_measure = False
         self.measure = button(self.tr("Measure"), self.measure_wanted.emit)
         self.cancel = button(self.tr("Cancel"), self.stop)
@@ -35,11 +39,7 @@ class CostCard(Card):
         self.body.addWidget(self.sentence)
         self.body.addWidget(self.device)
         self.forget()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it measures now."""
-        return self._asker is not None
+        self._show_buttons()
 
     def show_device(self, facts: DeviceFacts | None) -> None:
         """Without a GPU: why, before anyone waits for hours."""
@@ -64,42 +64,36 @@ class CostCard(Card):
 
     def measure_with(self, config: dict[str, Any]) -> None:
         """Take the steps with these settings, folders among them."""
-        self.stop()
-        self._asker = ask_once(
-            self,
-            Question(
-                "dry_run", {"config": config}, self._hear, self._hear_failure, self._hear_progress
-            ),
-        )
+        self.job.start("dry_run", {"config": config}, self._hear)
         self.sentence.setText(self.tr("Starting the engine…"))
-        self._show_buttons()
 
     def stop(self) -> None:
         """Cancel."""
-        if self._asker is not None:
-            self._asker.stop()
-            self._end(self.tr("Measuring was cancelled."))
-        self._show_buttons()
+        if self.job.is_busy:
+            self.job.cancel()
+            self.sentence.setText(self.tr("Measuring was cancelled."))
 
+    @Slot()
     def _show_buttons(self) -> None:
-        self.cancel.setVisible(self.is_busy)
-        self.measure.setEnabled(self._can_measure and not self.is_busy)
+        self.cancel.setVisible(self.job.is_busy)
+        self.measure.setEnabled(self._can_measure and not self.job.is_busy)
 
-    def _end(self, sentence: str) -> None:
-        self._asker = None
-        self.sentence.setText(sentence)
-        self._show_buttons()
-
-    def _hear_progress(self, phase: str, done: int, total: int) -> None:
+    @Slot(str, int, int)
+    def _on_progressed(self, phase: str, done: int, total: int) -> None:
         part = f" {count(done)} / {count(total)}" if total else ""
         self.sentence.setText(f"{phase_word(phase)}{part}")
+
+    @Slot(object)
+    def _on_failed(self, failure: Failure) -> None:
+        self.sentence.setText(self.tr("It could not be measured."))
+        self.failed.emit(failure)
 
     def _hear(self, answer: Answer) -> None:
         text = self.tr(
             "About {time} for {steps} steps of {batch} images, at {rate} images/s on {device}. "
             "Memory {memory}. Decoded pixels take {cache} of {free} free."
         )
-        self._end(
+        self.sentence.setText(
             text.format(
                 time=duration(answer["seconds_left"]),
                 steps=count(answer["total_steps"]),
@@ -111,7 +105,3 @@ class CostCard(Card):
                 free=size(answer["disk_free_bytes"]),
             )
         )
-
-    def _hear_failure(self, failure: Failure) -> None:
-        self._end(self.tr("It could not be measured."))
-        self.failed.emit(failure)

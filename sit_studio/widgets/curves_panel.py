@@ -24,34 +24,41 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine.data.scan import display_name
-from sit_studio.history import History
+from sit_engine.runs import disk_error
+from sit_studio.history import MOST_POINTS, History
 from sit_studio.lister import load_history
+from sit_studio.mailbox import failure_of
 from sit_studio.marks import QT_TRANSLATE_NOOP
-from sit_studio.run_list import RunRow
+from sit_studio.run_list import RunRow, distinct_titles
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.plot import CurvePlot
 from sit_studio.widgets.plot_markers import Marker
+from sit_studio.widgets.words import count
 
 SMOOTHING = 0.6
 
 
 @dataclass(frozen=True)
 class Group:
-    """A plot: its tab, unit and curves; no names means the loss terms."""
+    """A plot: its tab, unit and curves; no names means the loss terms.
+
+    Readings are few and each is measured with care: smoothing would only hide them.
+    """
 
     title: str
     unit: str
     names: tuple[str, ...] = ()
+    is_smoothed: bool = True
 
 
 GROUPS = (
     Group(QT_TRANSLATE_NOOP("curves", "Losses"), ""),
-    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",)),
+    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False),
     Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
     Group(QT_TRANSLATE_NOOP("curves", "Teacher"), "", ("teacher_momentum", "agreement")),
     Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share")),
-    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share"), False),
+    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False),
     Group(QT_TRANSLATE_NOOP("curves", "Speed"), "images/s", ("images_per_s",)),
     Group(QT_TRANSLATE_NOOP("curves", "Memory"), "GB", ("memory_gb",)),
 )  # fmt: skip
@@ -81,11 +88,12 @@ class CurvesPanel(QWidget):
     """Plots are made once; a new run only gives them other curves."""
 
     overlay_asked = Signal()
+    failed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history = History()
-        self.others: dict[str, History] = {}
+        self.others: dict[Path, tuple[str, History]] = {}
         self.known: list[RunRow] = []
         self._drawn: tuple[int, int] = (-1, -1)
         column = QVBoxLayout(self)
@@ -102,17 +110,17 @@ class CurvesPanel(QWidget):
             unit = QCoreApplication.translate("curves", group.unit) if group.unit else ""
             plot = CurvePlot(title, unit)
             plot.empty_text = self.tr("The first point appears after the first report.")
-            plot.set_smoothing(SMOOTHING if not group.names else 0.0)
             self.tabs.addTab(title)
             self.stack.addWidget(plot)
             self.plots.append(plot)
         self.plots[1].empty_text = self.tr(
-            "k-NN needs labels: sub-folders or a CSV file on the Dataset page."
+            "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
         )
         self.tabs.currentChanged.connect(self._on_tab)
         column.addWidget(self.tabs)
         column.addWidget(self.stack, 1)
         column.addLayout(self._tools())
+        self._on_smoothing()
 
     def _tools(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -122,6 +130,7 @@ class CurvesPanel(QWidget):
         self.smoothing.setValue(round(100 * SMOOTHING))
         self.smoothing.setFixedWidth(80)
         self.smoothing.setAccessibleName(self.tr("Smoothing"))
+        self.smoothing.setToolTip(self.tr("Readings (k-NN, health, rank) are never smoothed"))
         self.smoothing.valueChanged.connect(self._on_smoothing)
         word = label(self.tr("Smooth"), "caption")
         word.setBuddy(self.smoothing)
@@ -157,13 +166,14 @@ class CurvesPanel(QWidget):
         if history is not self.history:
             self.history = history
             self._set_axis()
-            for label_ in list(self.others):
-                self._remove(label_)
+            for path in list(self.others):
+                self._remove(path)
         self._draw()
 
     @Slot(int)
     def _on_tab(self, number: int) -> None:
         self.stack.setCurrentIndex(number)
+        self.smoothing.setEnabled(GROUPS[number].is_smoothed)
         self._drawn = (-1, -1)
         self._draw()
 
@@ -206,9 +216,11 @@ class CurvesPanel(QWidget):
 
     # Tools
 
-    @Slot(int)
-    def _on_smoothing(self, value: int) -> None:
-        self.plot.set_smoothing(value / 100)
+    @Slot()
+    def _on_smoothing(self) -> None:
+        """One weight for all plots: the slider tells the truth on every tab."""
+        for group, plot in zip(GROUPS, self.plots, strict=True):
+            plot.set_smoothing(self.smoothing.value() / 100 if group.is_smoothed else 0.0)
         self.plot.refresh()
 
     @Slot(bool)
@@ -238,8 +250,9 @@ class CurvesPanel(QWidget):
     def _show_saving(self) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        table = self.tr("Table (CSV) of at most {n} points a curve…").format(n=count(MOST_POINTS))
         for text, ending in ((self.tr("Picture (PNG)…"), "png"), (self.tr("Drawing (SVG)…"), "svg"),
-                             (self.tr("Table (CSV)…"), "csv")):  # fmt: skip
+                             (table, "csv")):  # fmt: skip
             menu.addAction(text, partial(self._save, ending))
         menu.popup(self.save_button.mapToGlobal(self.save_button.rect().topLeft()))
 
@@ -253,7 +266,10 @@ class CurvesPanel(QWidget):
     def save_to(self, path: Path) -> None:
         """The plot in front as .png, .svg or .csv, by the ending."""
         save = {".svg": self.plot.save_svg, ".csv": self.plot.save_csv}
-        save.get(path.suffix, self.plot.save_png)(path)
+        try:
+            save.get(path.suffix, self.plot.save_png)(path)
+        except OSError as error:
+            self.failed.emit(failure_of(disk_error(error, path)))
 
     # Other runs
 
@@ -261,11 +277,11 @@ class CurvesPanel(QWidget):
         self.overlay_asked.emit()
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        titles = distinct_titles({row.path: row.title for row in self.known})
         for row in self.known[:20]:
-            name = display_name(row.title)
-            action = menu.addAction(name)
+            action = menu.addAction(titles[row.path])
             action.setCheckable(True)
-            action.setChecked(name in self.others)
+            action.setChecked(row.path in self.others)
             action.triggered.connect(lambda on, row=row: self.set_overlay(row, on))
         if not self.known:
             menu.addAction(self.tr("No other run yet")).setEnabled(False)
@@ -273,22 +289,25 @@ class CurvesPanel(QWidget):
 
     def set_overlay(self, row: RunRow, on: bool) -> None:
         """Show or hide another run's curves."""
-        name = display_name(row.title)
         if on:
-            load_history(row.path, partial(self._add, name))
+            titles = distinct_titles({known.path: known.title for known in self.known})
+            name = titles.get(row.path, display_name(row.title))
+            load_history(row.path, partial(self._add, row.path, name))
         else:
-            self._remove(name)
+            self._remove(row.path)
 
-    def _add(self, name: str, history: History) -> None:
-        self.others[name] = history
+    def _add(self, path: Path, name: str, history: History) -> None:
+        self.others[path] = name, history
         for group, plot in zip(GROUPS, self.plots, strict=True):
             for curve in group.names or history.terms:
                 plot.set_overlay(f"{name}: {curve_word(curve)}", history.curve(curve), True)
         self.plot.refresh()
 
-    def _remove(self, name: str) -> None:
-        history = self.others.pop(name, None)
+    def _remove(self, path: Path) -> None:
+        if path not in self.others:
+            return
+        name, history = self.others.pop(path)
         for group, plot in zip(GROUPS, self.plots, strict=True):
-            for curve in (group.names or history.terms) if history else ():
+            for curve in group.names or history.terms:
                 plot.remove_overlay(f"{name}: {curve_word(curve)}")
         self.plot.refresh()

@@ -69,10 +69,6 @@ class EpochSlider(QWidget):
             place = min(bisect_left(self._steps, self._chosen), len(self._steps) - 1)
             self._choose(place)
 
-    def set_following(self, is_following: bool) -> None:
-        """Follow the newest step, or stay."""
-        self._follow.setChecked(is_following)
-
     def _build(self) -> None:
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setAccessibleName(self.tr("Preview of step"))

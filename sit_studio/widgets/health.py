@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_studio import theme
 from sit_studio.history import History
 from sit_studio.sentences import say_coded
 from sit_studio.widgets.basics import Card, FigureCard, follow_theme, label
+from sit_studio.widgets.figure_grid import FigureGrid
 from sit_studio.widgets.words import THIN, figure, percent
 
 # Health state: icon and colour.
@@ -105,26 +106,18 @@ class _Small(QWidget):
         self.text.setText(text)
 
 
-class HealthPanel(QWidget):
+class HealthPanel(FigureGrid):
     """The figures below the sentence, each with what it means."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 8, 0)
-        grid.setSpacing(8)
         self.deviation = FigureCard(self.tr("Spread of the features"))
         self.rank = FigureCard(self.tr("Effective rank"))
         self.agreement = FigureCard(self.tr("Teacher and student agree"))
         self.area = FigureCard(self.tr("Hidden or replaced area"))
         self.knn = FigureCard(self.tr("k-NN over untrained"))
         self.skipped = FigureCard(self.tr("Skipped steps"))
-        cards = (self.deviation, self.rank, self.knn, self.agreement, self.area, self.skipped)
-        for number, card in enumerate(cards):
-            grid.addWidget(card, number // 2, number % 2)
-        grid.setRowStretch(3, 1)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
+        self.set_cards(self.deviation, self.rank, self.knn, self.agreement, self.area, self.skipped)
 
     def show_history(self, history: History) -> None:
         """The newest reading."""
@@ -132,8 +125,11 @@ class HealthPanel(QWidget):
         if health is not None:
             about = self.tr("Share of its best value 1/√d. Near 0: every image looks the same.")
             self.deviation.show_figure(figure(health.deviation_ratio), about)
-            about = self.tr("Directions the features use, of {width}. Under 5: collapsed.")
-            self.rank.show_figure(figure(health.effective_rank), about.format(width=health.width))
+            about = self.tr("Directions the features use, of {width}. Under {least}: collapsed.")
+            # As inspection.health has it, which would bring torch into the window.
+            least = figure(max(5.0, 0.02 * health.width))
+            about = about.format(width=health.width, least=least)
+            self.rank.show_figure(figure(health.effective_rank), about)
             about = self.tr("Mean cosine of the two views of an image, from −1 to 1.")
             self.agreement.show_figure(figure(health.agreement), about)
             about = self.tr("Share of the pixels that were really corrupted.")
@@ -143,6 +139,9 @@ class HealthPanel(QWidget):
             about = self.tr("Points, ± {interval}. Above its interval: it has learned.")
             self.knn.show_figure(f"{gain:+.1f}", about.format(interval=f"{100 * knn.interval:.1f}"))
         else:
-            self.knn.show_figure("–", self.tr("Needs labels: sub-folders or a CSV file."))
+            about = self.tr(
+                "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
+            )
+            self.knn.show_figure("–", about)
         about = self.tr("Steps whose loss was not a finite number; they change nothing.")
         self.skipped.show_figure(f"{history.skipped}{THIN}", about)

@@ -73,6 +73,25 @@ def _figures(bar: Bar) -> str:
     return f"{100 * bar.accuracy:.1f} ± {100 * bar.interval:.1f}{THIN}%"
 
 
+def can_show(report: dict[str, Any]) -> bool:
+    """Whether it holds every figure that is shown; one of another version may not."""
+    try:
+        figures = [report[name] for name in ("step", "train_images", "test_images")]
+        for row in report["rows"]:
+            pairs = [row[f"gain_over_{name}"] for name in ("untrained", "raw_pixels")]
+            pairs += [row["scores"][name] for name in COLUMNS]
+            figures += [pair[key] for pair in pairs for key in ("accuracy", "interval")]
+        words = [report["network"], *(row["name"] for row in report["rows"])]
+        left_out = (report.get("left_out") or {}).values()
+        return (
+            all(isinstance(figure, (int, float)) for figure in [*figures, *left_out])
+            and all(isinstance(word, str) for word in words)
+            and isinstance(report["classes"], list)
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
 class MeasureCard(Card):
     """One row of a report: its bars, and in words whether pretraining helped."""
 

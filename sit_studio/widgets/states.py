@@ -9,7 +9,8 @@ from sit_studio.history import History
 # State of a run (or a command under way): the role of its colour in style.qss.
 ROLES = {
     "training": "good", "completed": "good", "running": "good",
-    "lost": "bad", "failed": "bad", "interrupted": "warn", "gone": "bad", "paused": "warn", "stopped": "warn",
+    "lost": "bad", "failed": "bad", "gone": "bad",
+    "interrupted": "warn", "paused": "warn", "stopped": "warn",
 }  # fmt: skip
 
 

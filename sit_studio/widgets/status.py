@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 
 from sit_engine.data.scan import display_name
 from sit_studio import theme
+from sit_studio.run_list import About, RunRow, read_about
 from sit_studio.session import Session
 from sit_studio.widgets.basics import label
 from sit_studio.widgets.states import state_word
@@ -34,15 +35,32 @@ class Header(QWidget):
         row.addWidget(self.title, 1)
         row.addWidget(self.state)
         row.addWidget(self.device)
-        session.run_opened.connect(self._show_run)
+        self._about = About()
+        session.run_opened.connect(self._on_run_opened)
         session.run_changed.connect(self._show_run)
+        session.lister.listed.connect(self._on_listed)
         session.device_known.connect(self._show_device)
+        self._on_run_opened()
+
+    @Slot()
+    def _on_run_opened(self) -> None:
+        run = self.session.run
+        self._about = read_about(run.path) if run else About()
         self._show_run()
 
+    @Slot(object)
+    def _on_listed(self, rows: list[RunRow]) -> None:
+        run = self.session.run
+        for row in rows:
+            if run is not None and row.path == run.path and row.about != self._about:
+                self._about = row.about
+                self._show_run()
+
+    @Slot()
     def _show_run(self) -> None:
         run, history = self.session.run, self.session.history
-        name = display_name(run.path.name) if run else self.tr("No run is open")
-        self.title.setText(name)
+        name = self._about.title or run.path.name if run else self.tr("No run is open")
+        self.title.setText(display_name(name))
         self.title.setToolTip(display_name(str(run.path)) if run else "")
         self.state.setVisible(run is not None)
         self.state.setText(state_word(history))

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psutil
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from sit_engine.data.scan import display_name
 from sit_engine.events import (
@@ -29,6 +29,7 @@ from sit_studio.history import History
 from sit_studio.sentences import say_coded
 from sit_studio.session import Session
 from sit_studio.widgets.basics import FigureCard
+from sit_studio.widgets.figure_grid import FigureGrid
 from sit_studio.widgets.states import word
 from sit_studio.widgets.status import phase_word
 from sit_studio.widgets.words import count, figure, percent, size
@@ -36,28 +37,20 @@ from sit_studio.widgets.words import count, figure, percent, size
 LOOK_EVERY_S = 2.0
 
 
-class SystemPanel(QWidget):
+class SystemPanel(FigureGrid):
     """Rate, waiting for data, memory, disk."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
         self._looked_s = 0.0
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 8, 0)
-        grid.setSpacing(8)
         self.device = FigureCard(self.tr("Device"))
         self.rate = FigureCard(self.tr("Images a second"))
         self.waiting = FigureCard(self.tr("Waiting for data"))
         self.memory = FigureCard(self.tr("Memory of the trainer"))
         self.free = FigureCard(self.tr("Memory of the machine"))
         self.disk = FigureCard(self.tr("Disk of the run"))
-        cards = (self.device, self.rate, self.waiting, self.memory, self.free, self.disk)
-        for number, card in enumerate(cards):
-            grid.addWidget(card, number // 2, number % 2)
-        grid.setRowStretch(3, 1)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
+        self.set_cards(self.device, self.rate, self.waiting, self.memory, self.free, self.disk)
 
     def show_history(self, history: History) -> None:
         """Figures of the last report; of the machine every two seconds."""

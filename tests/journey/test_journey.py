@@ -130,7 +130,7 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
     )
     until(qtbot, lambda: page.preview.share.text() != before)
     page.cost.measure.click()
-    until(qtbot, lambda: not page.cost.is_busy)
+    until(qtbot, lambda: not page.cost.job.is_busy)
     assert "images/s" in page.cost.sentence.text()
     camera.shoot("train")
     page.advanced.fold.click()

@@ -154,7 +154,7 @@ def test_what_only_the_window_waits_for_ends_with_it(
         ready(window, qtbot, photos)
         fill_form(window)
         window.train.cost.measure.click()
-        assert window.train.cost.is_busy
+        assert window.train.cost.job.is_busy
     if job == "sample":
         window.dataset.open_sample()
         window.dataset.open_sample()

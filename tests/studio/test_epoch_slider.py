@@ -56,7 +56,7 @@ def test_a_step_that_went_gives_way_to_the_next(slider: EpochSlider, qtbot: QtBo
 def test_following_again_goes_to_the_newest(slider: EpochSlider, qtbot: QtBot) -> None:
     slider._buttons["first"].click()
     with qtbot.waitSignal(slider.step_chosen) as heard:
-        slider.set_following(True)
+        slider._follow.click()
     assert heard.args == [1200]
 
 

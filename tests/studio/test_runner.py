@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -284,6 +287,39 @@ def terminal(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     process.communicate(timeout=30)
 
 
+def test_a_trainer_whose_folder_is_lost_can_still_be_stopped(
+    carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
+) -> None:
+    carried = carry(tmp_path / "run", "own process")
+    carried.thread.begin(tiny_config(sample[0], optim={"epochs": 5000}))
+    carried.thread.start()
+    carried.until_steps()
+    pid = runs.read_json(tmp_path / "run" / "lock")["pid"]
+    (tmp_path / "run").rename(tmp_path / "moved")
+    carried.until(lambda: carried.history.state == "lost")
+    carried.thread.ask("stop")
+    carried.until(lambda: carried.history.state == "gone")
+    assert not psutil.pid_exists(pid)
+
+
+def test_stop_never_ends_a_process_that_is_not_the_trainer(
+    carry: Carry, finished_run: Path, tmp_path: Path
+) -> None:
+    """A lock of another machine names a number that here belongs to somebody else."""
+    copy = tmp_path / "run"
+    shutil.copytree(finished_run, copy)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        lock = {"host": "another-machine", "pid": other.pid, "started": 0.0}
+        (copy / "lock").write_text(json.dumps(lock))
+        carried = carry(copy, "own process")
+        carried.thread.start()
+        carried.until(lambda: carried.history.state == "preparing")
+        carried.thread.ask("stop")
+        carried.until(lambda: list((copy / "control").iterdir()))
+        assert other.poll() is None
+        other.kill()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="sets limits of another process")
 def test_a_trainer_without_its_life_folder_or_disk_is_told(
     carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
@@ -303,7 +339,8 @@ def test_a_trainer_without_its_life_folder_or_disk_is_told(
     # The folder goes away under the trainer, as when someone tidies up.
     moved = tmp_path / "moved"
     (tmp_path / "run").rename(moved)
-    carried.until(lambda: carried.history.state == "gone")
+    carried.until(lambda: carried.history.state == "lost")
+    assert carried.history.is_live
     moved.rename(tmp_path / "run")
     carried.until(lambda: carried.history.state == "training")
     # A disk on which no file can grow any more.

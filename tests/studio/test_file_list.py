@@ -1,0 +1,42 @@
+"""The lists of the Dataset page on a folder with copies and a leak: opened, and saved as CSV."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+
+from sit_studio.main_window import MainWindow
+from tests.studio.conftest import wait
+
+
+def test_duplicates_and_leaks_are_opened_and_saved(
+    window: MainWindow, qtbot: QtBot, photos: Path, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one = sorted((photos / "cat").iterdir())[0]
+    shutil.copy(one, photos / "coins" / "a, copy.png")
+    test = tmp_path / "test"
+    shutil.copytree(sample[1], test)
+    shutil.copy(one, test / "cat" / "leak.png")
+    window.session.look_at([str(photos)], test=(str(test),))
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    lists = window.dataset.lists
+    assert (lists.duplicates.rows.count, lists.leaks.rows.count) == (1, 1)
+    asked: list[Path] = []
+    lists.leaks.show_wanted.connect(asked.append)
+    assert not lists.leaks.show_file.isEnabled()
+    lists.leaks.table.selectRow(0)
+    lists.leaks.show_file.click()
+    assert asked[0].parent.name == "cat" or asked[0].parent.name == "coins"
+    assert asked[0].is_file()
+    found = {path.name for path in lists.duplicates.rows.paths(0)}
+    assert found == {one.name, "a, copy.png"}
+    lists.duplicates.save_to(tmp_path / "copies.csv")
+    with (tmp_path / "copies.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["path"] for row in rows} == {f"cat/{one.name}", "coins/a, copy.png"}
+    assert {row["group"] for row in rows} == {"1"}
+    lists.leaks.save_to(tmp_path / "gone" / "leaks.csv")
+    assert "Cannot write" in window.dataset.notice.text
