@@ -39,6 +39,8 @@ class SummaryCards(QWidget):
             return
         problems, unlabelled = found["problems"], found["unlabelled"]
         below = self.tr("{n} files cannot be used").format(n=count(problems)) if problems else ""
+        if problems == 1:
+            below = self.tr("1 file cannot be used")
         self.images.show_figure(count(found["usable"]), below)
         below = self.tr("{n} without a label").format(n=count(unlabelled)) if unlabelled else ""
         self.classes.show_figure(count(len(found["classes"])), below)

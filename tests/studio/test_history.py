@@ -171,3 +171,15 @@ def test_the_log_is_bounded_and_warnings_are_kept() -> None:
     assert len(history.log) == MOST_LOG_LINES
     assert history.logged > MOST_LOG_LINES
     assert len(history.warnings) == MOST_LOG_LINES + 10
+
+
+def test_the_time_axis_counts_training_with_its_readings_and_nothing_between_legs() -> None:
+    history = History()
+    history.see("alive")
+    for event, when in (
+        (STARTED, 90.0), (TRAINING, 100.0), (report(10), 160.0), (PreviewWritten(20, "p"), 215.0),
+        (report(20), 220.0), (RunResumed(1, 20, "step-20", 1), 9000.0), (TRAINING, 9100.0),
+        (report(30), 9160.0),
+    ):  # fmt: skip
+        history.add(event, when)
+    assert history.minutes_of(np.array([10.0, 20.0, 30.0])).tolist() == [1.0, 2.0, 3.0]
