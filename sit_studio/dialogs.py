@@ -25,22 +25,33 @@ from shiboken6 import isValid
 from sit_studio import theme
 from sit_studio.asker import Answer, Question
 from sit_studio.mailbox import Failure
+from sit_studio.marks import QT_TRANSLATE_NOOP
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Notice, button, label
 from sit_studio.widgets.words import size
 
 KEYS = [
-    ("Ctrl+1 … Ctrl+6", "Dataset, Train, Watch, Evaluate, Export, Runs"),
-    ("Ctrl+O", "Open a folder of images"),
-    ("Ctrl+Enter", "Start training"),
-    ("Ctrl+P", "Pause or resume the open run"),
-    ("Ctrl+,", "Settings"),
-    ("F1", "This list"),
-    ("Ctrl+Q", "Quit; a run that trains is asked about"),
-    ("Tab, Shift+Tab", "Next or previous part of the page"),
-    ("Arrow keys, Home, End", "Move in lists, grids, sliders and the epoch slider"),
-    ("Enter, Space", "Press the button or open the item in focus"),
-    ("Esc", "Close a dialog or an enlarged picture"),
+    (
+        "Ctrl+1 … Ctrl+6",
+        QT_TRANSLATE_NOOP("KeysDialog", "Dataset, Train, Watch, Evaluate, Export, Runs"),
+    ),
+    ("Ctrl+O", QT_TRANSLATE_NOOP("KeysDialog", "Open a folder of images")),
+    ("Ctrl+Enter", QT_TRANSLATE_NOOP("KeysDialog", "Start training")),
+    ("Ctrl+P", QT_TRANSLATE_NOOP("KeysDialog", "Pause or resume the open run")),
+    ("Ctrl+,", QT_TRANSLATE_NOOP("KeysDialog", "Settings")),
+    ("F1", QT_TRANSLATE_NOOP("KeysDialog", "This list")),
+    ("Ctrl+Q", QT_TRANSLATE_NOOP("KeysDialog", "Quit; a run that trains is asked about")),
+    ("Tab, Shift+Tab", QT_TRANSLATE_NOOP("KeysDialog", "Next or previous part of the page")),
+    (
+        "Arrow keys, Home, End",
+        QT_TRANSLATE_NOOP("KeysDialog", "Move in lists, grids, sliders and the epoch slider"),
+    ),
+    ("Enter, Space", QT_TRANSLATE_NOOP("KeysDialog", "Press the button or open the item in focus")),
+    (
+        "Shift+F10, menu key",
+        QT_TRANSLATE_NOOP("KeysDialog", "What can be done to the run or image in focus"),
+    ),
+    ("Esc", QT_TRANSLATE_NOOP("KeysDialog", "Close a dialog or an enlarged picture")),
 ]
 
 

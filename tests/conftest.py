@@ -13,6 +13,7 @@ import torch
 
 from sit_engine.data.sample import write_sample
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where the journey leaves its pictures."""
     parser.addoption("--screenshots", type=Path, default=None, metavar="DIR")

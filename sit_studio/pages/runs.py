@@ -47,13 +47,16 @@ class RunsPage(Page):
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(self.tr("Filter"))
         self.filter.setAccessibleName(self.tr("Filter the runs"))
-        self.filter.setFixedWidth(200)
+        self.filter.setFixedWidth(160)
         self.action_row.addWidget(self.filter)
         self.action_row.addWidget(
             button(self.tr("Add a folder…"), self._add_folder, icon="folder", flat=True)
         )
         self.compare = button(self.tr("Compare"), self._compare, icon="watch")
         self.open = button(self.tr("Open"), self._open, icon="folder-open", primary=True)
+        self.more = button(self.tr("More"), self._show_more, flat=True)
+        self.more.setToolTip(self.tr("Resume, rename, note, star, use its settings again, trash"))
+        self.action_row.addWidget(self.more)
         self.action_row.addWidget(self.compare)
         self.action_row.addWidget(self.open)
         self.table_model = RunTableModel(self)
@@ -117,6 +120,7 @@ class RunsPage(Page):
     def _show_buttons(self) -> None:
         chosen = self.chosen()
         self.open.setEnabled(len(chosen) == 1 and chosen[0].status != "unreadable")
+        self.more.setEnabled(len(chosen) == 1)
         self.compare.setEnabled(1 < len(chosen) <= MOST_COMPARED)
         self.compare.setToolTip(
             self.tr("Select two to six runs (Ctrl+click).") if len(chosen) < 2 else ""
@@ -143,6 +147,9 @@ class RunsPage(Page):
     def _show_menu(self, place: QPoint) -> None:
         self.menu().popup(self.table.viewport().mapToGlobal(place))
 
+    def _show_more(self) -> None:
+        self.menu().popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
+
     def menu(self) -> QMenu:
         """What can be done to the selected run."""
         menu = QMenu(self)
@@ -153,7 +160,7 @@ class RunsPage(Page):
             "paused", "stopped", "failed", "interrupted",
         )  # fmt: skip
         for text, act, is_on in (
-            (self.tr("Open"), self._open, row is not None),
+            (self.tr("Open"), self._open, self.open.isEnabled()),
             (self.tr("Resume"), self._resume, can_resume and not self.session.history.is_live),
             (self.tr("Use its settings again"), self._duplicate, row is not None),
             (self.tr("Rename…"), self._rename, row is not None),

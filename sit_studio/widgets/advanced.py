@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
@@ -35,17 +36,7 @@ class PresetCards(QWidget):
             ("standard", self.tr("Standard"), self.tr("Scaled to your images and this device.")),
             ("paper-2022", self.tr("Paper"), self.tr("The published recipe at 224 px. Needs a GPU.")),
         ):  # fmt: skip
-            card = QPushButton()
-            card.setObjectName("preset")
-            card.setCheckable(True)
-            card.setAccessibleName(title)
-            card.setAccessibleDescription(about)
-            inside = QVBoxLayout(card)
-            inside.setContentsMargins(12, 12, 12, 12)
-            inside.setSpacing(4)
-            inside.addWidget(label(title, "cardTitle"))
-            inside.addWidget(label(about, "caption", wrap=True))
-            inside.addStretch(1)
+            card = _PresetCard(title, about)
             card.clicked.connect(lambda _=False, key=key: self.chosen.emit(key))
             self.group.addButton(card)
             self.buttons[key] = card
@@ -54,6 +45,27 @@ class PresetCards(QWidget):
     def select(self, key: str) -> None:
         """Show which one is in use."""
         self.buttons[key].setChecked(True)
+
+
+class _PresetCard(QPushButton):
+    """A button as high as its words need at its width."""
+
+    def __init__(self, title: str, about: str) -> None:
+        super().__init__()
+        self.setObjectName("preset")
+        self.setCheckable(True)
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(about)
+        self.inside = QVBoxLayout(self)
+        self.inside.setContentsMargins(12, 12, 12, 12)
+        self.inside.setSpacing(4)
+        self.inside.addWidget(label(title, "cardTitle", wrap=True))
+        self.inside.addWidget(label(about, "caption", wrap=True))
+        self.inside.addStretch(1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setMinimumHeight(self.inside.totalHeightForWidth(self.width()))
 
 
 class AdvancedForm(Card):

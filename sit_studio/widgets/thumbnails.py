@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal, Slot
@@ -51,7 +51,6 @@ class ThumbnailGrid(QAbstractScrollArea):
         super().__init__(parent)
         self.caption = caption
         self.images: Images | None = None
-        self.rows: Sequence[int] | None = None
         self.current = -1
         self.kept: OrderedDict[str, QImage | str] = OrderedDict()
         self.actions_of: Callable[[int, QMenu], None] | None = None
@@ -68,9 +67,9 @@ class ThumbnailGrid(QAbstractScrollArea):
         self.verticalScrollBar().valueChanged.connect(self._look)
         follow_theme(self, self.viewport().update)
 
-    def show_images(self, images: Images | None, rows: Sequence[int] | None = None) -> None:
-        """All images, or some rows of them; thumbnails that are known stay."""
-        self.images, self.rows = images, rows
+    def show_images(self, images: Images | None) -> None:
+        """Other images; thumbnails that are known stay."""
+        self.images = images
         self.current = min(self.current, len(self) - 1)
         self._set_range()
         self._look()
@@ -78,11 +77,7 @@ class ThumbnailGrid(QAbstractScrollArea):
     def __len__(self) -> int:
         if self.images is None:
             return 0
-        return len(self.images) if self.rows is None else len(self.rows)
-
-    def row(self, place: int) -> int:
-        """The image at a place of the grid."""
-        return place if self.rows is None else int(self.rows[place])
+        return len(self.images)
 
     # Geometry
 
@@ -150,7 +145,7 @@ class ThumbnailGrid(QAbstractScrollArea):
             self.kept.popitem(last=False)
         missing = []
         for place in self._in_sight():
-            path = images.path(self.row(place))
+            path = images.path(place)
             if path in self.kept:
                 self.kept.move_to_end(path)
             else:
@@ -190,9 +185,9 @@ class ThumbnailGrid(QAbstractScrollArea):
 
     def _paint_tile(self, painter: QPainter, place: int, colours: theme.Tokens) -> None:
         assert self.images is not None
-        row, tile = self.row(place), self._tile(place)
+        tile = self._tile(place)
         painter.fillRect(tile, QColor(colours.sunken))
-        found = self.kept.get(self.images.path(row))
+        found = self.kept.get(self.images.path(place))
         if isinstance(found, QImage):
             size = found.size().scaled(tile.size(), Qt.AspectRatioMode.KeepAspectRatio)
             place_of = QRect(
@@ -211,10 +206,10 @@ class ThumbnailGrid(QAbstractScrollArea):
             painter.setPen(QPen(QColor(colours.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(tile.adjusted(1, 1, -1, -1))
-        name = display_name(self.images.name(row)).rpartition("/")[2]
+        name = display_name(self.images.name(place)).rpartition("/")[2]
         lines = [(name, colours.text)]
         if self.caption is not None:
-            lines.append((display_name(self.caption(row)), colours.muted))
+            lines.append((display_name(self.caption(place)), colours.muted))
         for number, (text, colour) in enumerate(lines):
             painter.setPen(QColor(colour))
             at = QRect(tile.x(), tile.bottom() + 3 + 15 * number, tile.width(), 15)
@@ -253,7 +248,7 @@ class ThumbnailGrid(QAbstractScrollArea):
             return
         self.current = place
         assert self.images is not None
-        self.setAccessibleDescription(display_name(self.images.name(self.row(place))))
+        self.setAccessibleDescription(display_name(self.images.name(place)))
         tile, bar = self._tile(place), self.verticalScrollBar()
         if tile.top() < 0:
             bar.setValue(bar.value() + tile.top())
@@ -273,7 +268,7 @@ class ThumbnailGrid(QAbstractScrollArea):
             wanted = max(0, self.current) + (steps[key] if self.current >= 0 else 0)
             self.select(min(max(0, wanted), len(self) - 1))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.current >= 0:
-            self.activated.emit(self.row(self.current))
+            self.activated.emit(self.current)
         else:
             super().keyPressEvent(event)
 
@@ -283,19 +278,22 @@ class ThumbnailGrid(QAbstractScrollArea):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         place = self.place_at(int(event.position().x()), int(event.position().y()))
         if place >= 0:
-            self.activated.emit(self.row(place))
+            self.activated.emit(place)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         place = self.place_at(int(event.position().x()), int(event.position().y()))
-        tip = display_name(self.images.path(self.row(place))) if self.images and place >= 0 else ""
+        tip = display_name(self.images.path(place)) if self.images and place >= 0 else ""
         self.viewport().setToolTip(tip)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        place = self.place_at(event.pos().x(), event.pos().y())
-        self.select(place)
+        where = event.globalPos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            where = self.viewport().mapToGlobal(self._tile(max(0, self.current)).center())
+        else:
+            self.select(self.place_at(event.pos().x(), event.pos().y()))
         if self.current < 0 or self.actions_of is None:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.actions_of(self.row(self.current), menu)
-        menu.popup(event.globalPos())
+        self.actions_of(self.current, menu)
+        menu.popup(where)

@@ -11,7 +11,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,24 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from sit_engine import runs
-from sit_engine.events import ConfigChanged, RunFinished, RunResumed
+from sit_engine.events import RunFinished, RunResumed
 from sit_studio import theme
 from sit_studio.main_window import MainWindow
+from tests.studio.conftest import wait
 
+SETTINGS = {
+    "optim.epochs": "400",
+    "optim.batch_size": "32",
+    "model.image_size": "32",
+    "model.patch_size": "4",
+    "model.width": "32",
+    "model.depth": "2",
+    "model.heads": "2",
+    "compute.threads": "1",
+    "watch.report_every": "2",
+    "watch.previews": "40",
+    "watch.readings": "40",
+}
 SIZES = ((1280, 800), (1920, 1080))
 CLEAN = """
 import json, sys, warnings
@@ -56,13 +69,8 @@ class Camera:
         theme.apply(application, "light")
 
 
-def until(qtbot: QtBot, claim: Callable[[], bool], limit_s: float = 120) -> None:
-    """Wait, with the window alive, until the claim holds."""
-    qtbot.waitUntil(claim, timeout=round(1000 * limit_s))
-
-
 def damaged_copy(sample: tuple[Path, Path], folder: Path) -> tuple[Path, Path]:
-    """The photographs with three files that cannot be used and one exact copy."""
+    """The photographs with three files that cannot be used, one exact copy and one leak."""
     train, test = folder / "my images" / "train", folder / "my images" / "test"
     shutil.copytree(sample[0], train)
     shutil.copytree(sample[1], test)
@@ -75,6 +83,123 @@ def damaged_copy(sample: tuple[Path, Path], folder: Path) -> tuple[Path, Path]:
     return train, test
 
 
+def see_the_folder(
+    window: MainWindow, qtbot: QtBot, train: Path, test: Path, camera: Camera
+) -> None:
+    """Drop it; the images, problems, copies and leaks are there."""
+    session = window.session
+    window.take_paths([str(train)])
+    wait(qtbot, lambda: session.dataset.state == "ready")
+    window.dataset.test.set_path(str(test))
+    wait(qtbot, lambda: session.dataset.state == "ready" and bool(session.dataset.test))
+    index = session.dataset.index
+    assert index is not None
+    assert len(index) == 16 * 12 + 1
+    assert {Path(index.problem(n).path).name for n in range(len(index.problems))} == {
+        "cut off.png",
+        "empty.jpg",
+        "notes.txt",
+    }
+    assert len(index.duplicates) == 1
+    assert len(index.leaks) == 1
+    wait(qtbot, lambda: len(window.dataset.grid.kept) > 5)
+    camera.shoot("dataset")
+    window.dataset.tabs.setCurrentIndex(1)
+    camera.shoot("dataset-problems")
+
+
+def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
+    """Change settings, see the preview follow, measure what it will cost."""
+    window.show_page("train")
+    wait(qtbot, lambda: window.session.device is not None)
+    page = window.train
+    page.presets.buttons["quick"].click()
+    fields = page.fields.fields
+    for path, text in SETTINGS.items():
+        fields[path][0].edited.emit(path, text)
+    wait(qtbot, lambda: len(page.preview.pictures.rows) > 0)
+    before = page.preview.share.text()
+    for path, text in (("drop_share", "0.9"), ("replace_probability", "0")):
+        full = f"method.corruption.{path}"
+        fields[full][-1].edited.emit(full, text)
+    wait(qtbot, lambda: page.preview.share.text() != before)
+    page.cost.measure.click()
+    wait(qtbot, lambda: not page.cost.job.is_busy)
+    assert "images/s" in page.cost.sentence.text()
+    camera.shoot("train")
+    page.advanced.fold.click()
+    camera.shoot("train-advanced")
+    page.advanced.fold.click()
+
+
+def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
+    """Start; points on the curve, a reconstruction and an attention map arrive."""
+    window.train.start_button.click()
+    watch, history = window.watch, window.session.history
+    assert window.stack.currentWidget() is watch
+    wait(qtbot, lambda: history.state == "training" and history.step >= 40)
+    assert len(history.curve("loss")) > 5
+    wait(qtbot, lambda: watch.is_built and watch.pictures.shown >= 0)
+    qtbot.wait(500)
+    assert watch.pictures.reconstructions_tab.grid.isVisible()
+    for number, name in enumerate(("reconstructions", "attention", "health", "system", "log")):
+        watch.tabs.setCurrentIndex(number)
+        qtbot.wait(200)
+        camera.shoot(f"watch-{name}")
+    watch.curves.tabs.setCurrentIndex(1)
+    camera.shoot("watch-knn")
+    watch.curves.tabs.setCurrentIndex(0)
+
+
+def pause_resume_finish(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
+    """Two legs in the run folder: one paused, one finished early and kept."""
+    watch, session = window.watch, window.session
+    history = session.history
+    watch.pause.click()
+    wait(qtbot, lambda: history.state == "paused")
+    assert watch.resume.isVisibleTo(watch)
+    paused_at = history.step
+    watch.resume.click()
+    wait(qtbot, lambda: history.state == "training" and history.step > paused_at)
+    watch.finish.click()
+    wait(qtbot, lambda: history.state == "completed")
+    camera.shoot("watch-complete")
+    assert session.run is not None
+    told = [event for event, _ in runs.read_events(session.run)]
+    outcomes = [event.outcome for event in told if isinstance(event, RunFinished)]
+    assert outcomes == ["paused", "completed"]
+    assert [event.leg for event in told if isinstance(event, RunResumed)] == [1]
+
+
+def evaluate(window: MainWindow, qtbot: QtBot, train: Path, test: Path, camera: Camera) -> None:
+    """Figures beside the baselines."""
+    window.show_page("evaluate")
+    page = window.evaluate
+    assert (page.train.path, page.test.path) == (str(train), str(test))
+    page.measure.click()
+    wait(qtbot, lambda: not page.job.is_busy)
+    assert page.notice.text == ""
+    assert page.grid.count() > 4
+    camera.shoot("evaluate")
+
+
+def export(window: MainWindow, qtbot: QtBot, place: Path, camera: Camera) -> None:
+    """A file that a clean process opens without us."""
+    window.show_page("export")
+    page = window.export
+    file = Path(page.out.text())
+    page.write.click()
+    wait(qtbot, lambda: not page.job.is_busy)
+    assert page.notice.text == ""
+    camera.shoot("export")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", CLEAN, str(file)],
+        capture_output=True, text=True, check=True, cwd=place, timeout=120,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == [2, 32]
+    assert file.with_name(f"{file.name}.md").is_file()
+
+
 @pytest.mark.timeout(600)
 def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
     window: MainWindow,
@@ -84,124 +209,22 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
     screenshots: Path | None,
 ) -> None:
     camera = Camera(window, qtbot, screenshots)
-    session = window.session
+    window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
     train, test = damaged_copy(sample, tmp_path)
-    for page in ("dataset", "train", "watch", "evaluate", "export", "runs"):
+    for page in window.pages:
         window.show_page(page)
         camera.shoot(f"empty-{page}")
-
-    # Drop the folder, see the problems.
-    window.take_paths([str(train)])
-    until(qtbot, lambda: session.dataset.state == "ready")
-    window.dataset.test.set_path(str(test))
-    until(qtbot, lambda: session.dataset.state == "ready" and bool(session.dataset.test))
-    index = session.dataset.index
-    assert index is not None
-    assert len(index) == 16 * 12 + 1
-    assert {Path(index.problem(n).path).name for n in range(len(index.problems))} == {
-        "cut off.png", "empty.jpg", "notes.txt",
-    }  # fmt: skip
-    assert len(index.duplicates) == 1
-    assert len(index.leaks) == 1
-    until(qtbot, lambda: len(window.dataset.grid.kept) > 5)
-    camera.shoot("dataset")
-    window.dataset.tabs.setCurrentIndex(1)
-    camera.shoot("dataset-problems")
-
-    # Change settings, see the preview follow, measure.
-    window.show_page("train")
-    until(qtbot, lambda: session.device is not None)
-    page = window.train
-    page.model.preset = "quick"
-    for path, text in (
-        ("optim.epochs", "400"), ("optim.batch_size", "32"), ("model.image_size", "32"),
-        ("model.patch_size", "4"), ("model.width", "32"), ("model.depth", "2"),
-        ("model.heads", "2"), ("compute.threads", "1"), ("watch.report_every", "2"),
-        ("watch.previews", "40"), ("watch.readings", "40"),
-    ):  # fmt: skip
-        page.fields.fields[path][0].edited.emit(path, text)
-    until(qtbot, lambda: len(page.preview.pictures.rows) > 0)
-    before = page.preview.share.text()
-    page.fields.fields["method.corruption.drop_share"][-1].edited.emit(
-        "method.corruption.drop_share", "0.9"
-    )
-    page.fields.fields["method.corruption.replace_probability"][-1].edited.emit(
-        "method.corruption.replace_probability", "0"
-    )
-    until(qtbot, lambda: page.preview.share.text() != before)
-    page.cost.measure.click()
-    until(qtbot, lambda: not page.cost.job.is_busy)
-    assert "images/s" in page.cost.sentence.text()
-    camera.shoot("train")
-    page.advanced.fold.click()
-    camera.shoot("train-advanced")
-    page.advanced.fold.click()
-
-    # Start; points, a reconstruction and an attention map arrive.
-    page.start_button.click()
-    assert window.stack.currentWidget() is window.watch
-    history = session.history
-    until(qtbot, lambda: history.state == "training" and history.step >= 40)
-    watch = window.watch
-    assert len(history.curve("loss")) > 5
-    until(qtbot, lambda: watch.is_built and watch.pictures.shown >= 0)
-    camera.shoot("watch")
-    for number, name in enumerate(("reconstructions", "attention", "health", "system", "log")):
-        watch.tabs.setCurrentIndex(number)
-        qtbot.wait(200)
-        camera.shoot(f"watch-{name}")
-    watch.curves.tabs.setCurrentIndex(1)
-    camera.shoot("watch-knn")
-    watch.curves.tabs.setCurrentIndex(0)
-
-    # Pause, resume, finish early.
-    watch.pause.click()
-    until(qtbot, lambda: history.state == "paused")
-    assert watch.resume.isVisibleTo(watch)
-    paused_at = history.step
-    watch.resume.click()
-    until(qtbot, lambda: history.state == "training" and history.step > paused_at)
-    watch.finish.click()
-    until(qtbot, lambda: history.state == "completed")
-    camera.shoot("watch-complete")
-    assert session.run is not None
-    told = [event for event, _ in runs.read_events(session.run)]
-    assert [event.outcome for event in told if isinstance(event, RunFinished)] == [
-        "paused", "completed",
-    ]  # fmt: skip
-    assert [event.leg for event in told if isinstance(event, RunResumed)] == [1]
-    assert not [event for event in told if isinstance(event, ConfigChanged)]
-
-    # Evaluate beside the baselines.
-    window.show_page("evaluate")
-    evaluate = window.evaluate
-    assert (evaluate.train.path, evaluate.test.path) == (str(train), str(test))
-    evaluate.measure.click()
-    until(qtbot, lambda: evaluate._job is None, 240)
-    assert evaluate.notice.text == ""
-    assert evaluate.grid.count() > 4
-    camera.shoot("evaluate")
-
-    # Export, and open it elsewhere.
-    window.show_page("export")
-    export = window.export
-    export.write.click()
-    until(qtbot, lambda: export._job is None, 240)
-    assert export.notice.text == ""
-    camera.shoot("export")
-    file = session.run.path / "exports" / "model.pt"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", CLEAN, str(file)],
-        capture_output=True, text=True, check=True, cwd=tmp_path, timeout=120,
-    )  # fmt: skip
-    assert json.loads(done.stdout) == [2, 32]
-    assert file.with_name("model.pt.md").is_file()
-
-    # It stands among the runs.
+    see_the_folder(window, qtbot, train, test, camera)
+    choose_settings(window, qtbot, camera)
+    watch_it_learn(window, qtbot, camera)
+    pause_resume_finish(window, qtbot, camera)
+    evaluate(window, qtbot, train, test, camera)
+    export(window, qtbot, tmp_path, camera)
     window.show_page("runs")
-    until(qtbot, lambda: len(window.runs.table_model.rows) == 1)
+    wait(qtbot, lambda: len(window.runs.table_model.rows) == 1)
     window.runs.table.selectRow(0)
     row = window.runs.table_model.rows[0]
-    assert (row.path, row.status) == (session.run.path, "completed")
+    assert window.session.run is not None
+    assert (row.path, row.status) == (window.session.run.path, "completed")
     assert row.bytes > 0
     camera.shoot("runs")

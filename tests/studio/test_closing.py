@@ -164,7 +164,7 @@ def test_what_only_the_window_waits_for_ends_with_it(
         window.evaluate.test.set_path(str(photos))
         page = window.evaluate if job == "evaluate" else window.export
         page.start()
-        assert page._job is not None
+        assert page.job.is_busy
     children = psutil.Process().children(recursive=True)
     assert children or job == "nothing"
     window.close()
