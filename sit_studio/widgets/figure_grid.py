@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 
 from sit_studio.widgets.basics import FigureCard
 
-LEAST_FOR_TWO_PX = 440
+LEAST_FOR_TWO_PX = 400
 
 
 class FigureGrid(QWidget):

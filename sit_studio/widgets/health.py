@@ -127,7 +127,7 @@ class HealthPanel(FigureGrid):
             self.deviation.show_figure(figure(health.deviation_ratio), about)
             about = self.tr("Directions the features use, of {width}. Under {least}: collapsed.")
             # As inspection.health has it, which would bring torch into the window.
-            least = figure(max(5.0, 0.02 * health.width))
+            least = f"{max(5.0, 0.02 * health.width):.3g}"
             about = about.format(width=health.width, least=least)
             self.rank.show_figure(figure(health.effective_rank), about)
             about = self.tr("Mean cosine of the two views of an image, from −1 to 1.")

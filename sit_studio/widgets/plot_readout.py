@@ -150,9 +150,11 @@ class Legend:
         self._item.setPen(None)
         self._item.setLabelTextColor(tokens.text)
         pens = {line.main: line.legend_pen() for line in self._lines.values()}
-        for sample, _ in self._item.items:
+        for sample, name in self._item.items:
             sample.pen = pens[sample.item]
             sample.update()
+            # pyqtgraph keeps the new colour, but draws it only with the next text.
+            name.setText(name.text)
 
     def keep_clear(
         self, x_span: tuple[float, float], y_span: tuple[float, float], baselines: Sequence[float]

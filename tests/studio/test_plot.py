@@ -268,3 +268,18 @@ def test_files_hold_the_plot_and_the_raw_points(plot: CurvePlot, tmp_path: Path)
         rows = list(csv.reader(file))
     assert rows[0] == ["step", "epoch", "a", "b"]
     assert rows[1:] == [["0", "0", "1.0", "0.5"], ["10", "1", "", ""], ["20", "2", "3.0", ""]]
+
+
+def test_the_legend_takes_the_colours_of_the_theme(
+    plot: CurvePlot, qtbot: QtBot, qapp: QApplication
+) -> None:
+    plot.set_curves({"first": curve(1, 2), "second": curve(2, 3)})
+    settle(plot, qtbot)
+    names = [name for _, name in plot._lines.legend._item.items]
+    try:
+        theme.apply(qapp, "dark")
+        dark = theme.tokens().text.lower()
+        assert all(dark in name.item.toHtml().lower() for name in names)
+    finally:
+        theme.apply(qapp, "light")
+    assert all(theme.tokens().text.lower() in name.item.toHtml().lower() for name in names)
