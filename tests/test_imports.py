@@ -16,6 +16,7 @@ PORCH = (
     "sit_engine.runs",
     "sit_engine.events",
     "sit_engine.errors",
+    "sit_engine.export.exported",
     "sit_engine.cli.questions",
     "sit_engine.cli.serve",
     "sit_engine.wishes",

@@ -26,6 +26,7 @@ from sit_engine.export.exported import is_ours
 from sit_engine.runs import Run
 from sit_studio.asker import Answer
 from sit_studio.job import Job
+from sit_studio.lister import in_thread
 from sit_studio.mailbox import Failure
 from sit_studio.opening import is_there
 from sit_studio.session import Session
@@ -225,7 +226,12 @@ class ExportPage(Page):
         self.notice.clear()
         if not is_there(target):
             self._start(run, target)
-        elif is_ours(run.path, target):
+            return
+        # A thread compares its hash: models are large.
+        in_thread(lambda: is_ours(run.path, target), partial(self._decide, run, target))
+
+    def _decide(self, run: Run, target: Path, is_own: bool) -> None:
+        if is_own:
             self._ask(run, target)
         else:
             self.notice.tell(
