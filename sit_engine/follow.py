@@ -18,11 +18,6 @@ class Follower:
         self.offset = 0
         self.identity: tuple[int, int] | None = None
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether the file was there at least once."""
-        return self.identity is not None
-
     def read_new(self) -> list[tuple[Event, float]]:
         """Events with their times since the last call, a bounded number; empty when none is new.
 

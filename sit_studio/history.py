@@ -23,7 +23,6 @@ from sit_engine.events import (
     RunResumed,
     RunStarted,
     StepReported,
-    Warned,
 )
 from sit_studio.curve import Curve
 from sit_studio.mailbox import Failure
@@ -78,7 +77,6 @@ class History:
     terms: list[str] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     previews: dict[int, str] = field(default_factory=dict)
-    warnings: list[Warned] = field(default_factory=list)
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MOST_LOG_LINES))
     logged: int = 0
     """Lines of the log so far, those that it has dropped counted too."""
@@ -244,5 +242,3 @@ class History:
             case CommandAnswered():
                 if event.command == self.asked:
                     self.asked = ""
-            case Warned():
-                self.warnings.append(event)

@@ -35,9 +35,9 @@ from sit_studio.pages.train import TrainPage
 from sit_studio.pages.watch import WatchPage
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Page
+from sit_studio.widgets.guards import guard
 from sit_studio.widgets.rail import Rail
 from sit_studio.widgets.status import Header, StatusBar
-from sit_studio.widgets.wheel import guard_wheel
 
 NARROW_BELOW = 1200
 
@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._connect()
         self._add_keys()
-        guard_wheel(self)
+        guard(self)
         self._may_close = False
         self._restore()
 

@@ -70,11 +70,6 @@ def tokens() -> Tokens:
     return _all_tokens()[_State.name]
 
 
-def is_dark() -> bool:
-    """Whether the dark colours are in use."""
-    return _State.name == "dark"
-
-
 def apply(application: QApplication, choice: str) -> None:
     """Use "light", "dark", or what the system says; widgets hear of it from the notifier."""
     hints = application.styleHints()

@@ -39,6 +39,7 @@ class Trainer:
     """A started leg. It lives on when the window goes; what it says goes to a file, not a pipe."""
 
     def __init__(self, words: list[str], settings: Path | None = None) -> None:
+        reap()
         self.settings = settings
         self._was_asked = False
         with tempfile.NamedTemporaryFile(prefix="sit-studio-", suffix=".log", delete=False) as log:

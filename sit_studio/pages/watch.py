@@ -87,10 +87,10 @@ class WatchPage(Page):
     def _build(self) -> None:
         """Plots and pictures: after the first paint, since pyqtgraph takes its time."""
         from sit_studio.widgets.curves_panel import CurvesPanel
+        from sit_studio.widgets.guards import guard
         from sit_studio.widgets.health import HealthPanel
         from sit_studio.widgets.pictures_panel import PicturesPanel
         from sit_studio.widgets.system import LogView, SystemPanel
-        from sit_studio.widgets.wheel import guard_wheel
 
         self.is_built = True
         self.curves = CurvesPanel()
@@ -114,7 +114,7 @@ class WatchPage(Page):
         self.split.addWidget(left)
         self.split.addWidget(right)
         self.split.setSizes([560, 440])
-        guard_wheel(self.split)
+        guard(self.split)
         self.curves.failed.connect(self.notice.tell)
         self.curves.overlay_asked.connect(self.session.lister.look_now)
         self.session.lister.listed.connect(self._on_listed)

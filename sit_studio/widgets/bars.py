@@ -42,7 +42,7 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class BarList(QListView):
-    """Names, bars and counts in the order given, or the largest first."""
+    """Names, bars and counts in the order given."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,10 +62,6 @@ class BarList(QListView):
         self._model.show_counts(counts)
         self._measure()
 
-    def set_sorted_by_count(self, is_sorted: bool) -> None:
-        """Largest first, or as given."""
-        self._model.sort_by_count(is_sorted)
-
     def _measure(self) -> None:
         """Widths which hold for all rows, so that the bars begin and end in one line."""
         rows = self._model.rows
@@ -78,21 +74,16 @@ class BarList(QListView):
 
 
 class _Counts(QAbstractListModel):
-    """The rows in the order shown."""
+    """Names and counts."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._given: list[tuple[str, int]] = []
-        self._is_sorted = False
         self.rows: list[tuple[str, int]] = []
 
     def show_counts(self, counts: Sequence[tuple[str, int]]) -> None:
-        self._given = list(counts)
-        self._arrange()
-
-    def sort_by_count(self, is_sorted: bool) -> None:
-        self._is_sorted = is_sorted
-        self._arrange()
+        self.beginResetModel()
+        self.rows = list(counts)
+        self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
         return 0 if parent.isValid() else len(self.rows)
@@ -106,13 +97,6 @@ class _Counts(QAbstractListModel):
         if role in (Role.ToolTipRole, Role.AccessibleTextRole):
             return f"{name}: {count(number)}"
         return None
-
-    def _arrange(self) -> None:
-        self.beginResetModel()
-        self.rows = list(self._given)
-        if self._is_sorted:
-            self.rows.sort(key=lambda row: -row[1])
-        self.endResetModel()
 
 
 class _BarDelegate(QStyledItemDelegate):

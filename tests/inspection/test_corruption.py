@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from sit_engine.config.facts import DataFacts
+from sit_engine.data.decode_pool import DecodePool
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.inspection.corruption import Shown, show
 
@@ -58,14 +58,18 @@ def test_auto_sizes_follow_the_facts(images: list[str]) -> None:
     assert show(images[:1], {"preset": "quick"}, seed=0, facts=facts).view.shape[1] == 48
 
 
-def test_a_slider_moves_at_once(images: list[str]) -> None:
-    """Six views of 224 px: measured at 30 ms on two cores."""
-    seconds = []
-    for seed in range(4):
-        start_s = time.perf_counter()
-        shown(images, seed, 224)
-        seconds.append(time.perf_counter() - start_s)
-    assert min(seconds) < 0.1, seconds
+def test_a_slider_decodes_no_image_again(
+    images: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shown(images, 0, 224)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("an image was decoded again")
+
+    monkeypatch.setattr(DecodePool, "run", refuse)
+    second = shown(images, 1, 224)
+    assert (second.original == first.original).all()
+    assert (second.mask != first.mask).any()
 
 
 def test_what_cannot_be_shown_is_a_sentence(images: list[str], tmp_path: Path) -> None:

@@ -164,13 +164,12 @@ def test_hours_between_two_legs_are_no_training_time() -> None:
     assert history.curve("seconds").values[-1] < 60
 
 
-def test_the_log_is_bounded_and_warnings_are_kept() -> None:
+def test_the_log_is_bounded() -> None:
     history = training(1)
     for number in range(MOST_LOG_LINES + 10):
         history.add(Warned("data.changed", str(number)), 1)
     assert len(history.log) == MOST_LOG_LINES
     assert history.logged > MOST_LOG_LINES
-    assert len(history.warnings) == MOST_LOG_LINES + 10
 
 
 def test_the_time_axis_counts_training_with_its_readings_and_nothing_between_legs() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QMenu, QMessageBox
+from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from sit_studio.main_window import MainWindow
@@ -146,3 +146,14 @@ def test_the_menu_key_means_the_image_in_focus(
         menu.close()
     assert asked == [0]
     assert grid.current == 0
+
+
+def test_a_drop_on_a_line_of_text_is_a_drop_on_the_window(
+    window: MainWindow, qtbot: QtBot, run: Path
+) -> None:
+    window.show_page("watch")
+    wait(qtbot, lambda: window.watch.is_built)
+    lines = [*window.findChildren(QLineEdit), *window.findChildren(QPlainTextEdit)]
+    assert len(lines) > 20
+    assert not [line for line in lines if line.acceptDrops()]
+    assert window.acceptDrops()
