@@ -118,7 +118,9 @@ class ExportPage(Page):
         self.network.addItem(self.tr("Method's choice"), None)
         self.network.addItem(self.tr("Student"), "student")
         self.network.addItem(self.tr("Teacher"), "teacher")
-        self.head = label(self.tr("Features: the class token after the final norm"), "muted")
+        self.head = label(
+            self.tr("Features: the class token after the final norm"), "muted", wrap=True
+        )
         rows: list[tuple[str, Any]] = [
             (self.tr("File"), line), (self.tr("Output"), self.head),
             (self.tr("Checkpoint"), self.checkpoint), (self.tr("Network"), self.network),

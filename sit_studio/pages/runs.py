@@ -27,7 +27,7 @@ from sit_studio.opening import move_to_trash, show_in_file_manager
 from sit_studio.run_list import RunRow, read_about, write_about
 from sit_studio.session import Session
 from sit_studio.widgets.basics import EmptyState, Page, button
-from sit_studio.widgets.run_table import COLUMNS, RunTableModel
+from sit_studio.widgets.run_table import COLUMNS, RunTableModel, status_width
 from sit_studio.widgets.sparkline import SparklineDelegate
 
 MOST_COMPARED = 6
@@ -100,6 +100,8 @@ class RunsPage(Page):
         head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for name, width in RunTableModel.WIDTHS.items():
             table.setColumnWidth(COLUMNS.index(name), width)
+        table.setColumnWidth(COLUMNS.index("status"), status_width(table.fontMetrics()))
+        head.setTextElideMode(Qt.TextElideMode.ElideRight)
         head.setSectionResizeMode(COLUMNS.index("run"), QHeaderView.ResizeMode.Stretch)
         head.setMinimumSectionSize(32)
         table.setAccessibleName(self.tr("Runs"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -56,16 +56,14 @@ class _PresetCard(QPushButton):
         self.setCheckable(True)
         self.setAccessibleName(title)
         self.setAccessibleDescription(about)
-        self.inside = QVBoxLayout(self)
-        self.inside.setContentsMargins(12, 12, 12, 12)
-        self.inside.setSpacing(4)
-        self.inside.addWidget(label(title, "cardTitle", wrap=True))
-        self.inside.addWidget(label(about, "caption", wrap=True))
-        self.inside.addStretch(1)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.setMinimumHeight(self.inside.totalHeightForWidth(self.width()))
+        # Not a button's own, which is as high as one line.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        inside = QVBoxLayout(self)
+        inside.setContentsMargins(12, 12, 12, 12)
+        inside.setSpacing(4)
+        inside.addWidget(label(title, "cardTitle", wrap=True))
+        inside.addWidget(label(about, "caption", wrap=True))
+        inside.addStretch(1)
 
 
 class AdvancedForm(Card):

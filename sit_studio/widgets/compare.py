@@ -26,7 +26,7 @@ from sit_studio.history import History
 from sit_studio.lister import in_thread, load_history
 from sit_studio.run_list import differing, distinct_titles, read_about
 from sit_studio.widgets.basics import button, label
-from sit_studio.widgets.curves_panel import curve_word
+from sit_studio.widgets.curve_groups import curve_word
 
 
 class CompareDialog(QDialog):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -28,60 +27,14 @@ from sit_engine.runs import disk_error
 from sit_studio.history import MOST_POINTS, History
 from sit_studio.lister import load_history
 from sit_studio.mailbox import failure_of
-from sit_studio.marks import QT_TRANSLATE_NOOP
 from sit_studio.run_list import RunRow, distinct_titles
 from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.curve_groups import GROUPS, curve_word
 from sit_studio.widgets.plot import CurvePlot
 from sit_studio.widgets.plot_markers import Marker
 from sit_studio.widgets.words import count
 
 SMOOTHING = 0.6
-
-
-@dataclass(frozen=True)
-class Group:
-    """A plot: its tab, unit and curves; no names means the loss terms.
-
-    Readings are few and each is measured with care: smoothing would only hide them.
-    """
-
-    title: str
-    unit: str
-    names: tuple[str, ...] = ()
-    is_smoothed: bool = True
-
-
-GROUPS = (
-    Group(QT_TRANSLATE_NOOP("curves", "Losses"), ""),
-    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False),
-    Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Teacher"), "", ("teacher_momentum", "agreement")),
-    Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share"), False),
-    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False),
-    Group(QT_TRANSLATE_NOOP("curves", "Speed"), "images/s", ("images_per_s",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Memory"), "GB", ("memory_gb",)),
-)  # fmt: skip
-WORDS = {
-    "loss": QT_TRANSLATE_NOOP("curves", "total"),
-    "contrast": QT_TRANSLATE_NOOP("curves", "contrast"),
-    "reconstruction": QT_TRANSLATE_NOOP("curves", "reconstruction"),
-    "knn": QT_TRANSLATE_NOOP("curves", "k-NN accuracy"),
-    "learning_rate": QT_TRANSLATE_NOOP("curves", "learning rate"),
-    "teacher_momentum": QT_TRANSLATE_NOOP("curves", "teacher momentum"),
-    "agreement": QT_TRANSLATE_NOOP("curves", "teacher–student agreement"),
-    "gradient_norm": QT_TRANSLATE_NOOP("curves", "gradient norm"),
-    "deviation": QT_TRANSLATE_NOOP("curves", "spread of the features"),
-    "mask_share": QT_TRANSLATE_NOOP("curves", "corrupted area"),
-    "rank": QT_TRANSLATE_NOOP("curves", "effective rank"),
-    "images_per_s": QT_TRANSLATE_NOOP("curves", "images a second"),
-    "memory_gb": QT_TRANSLATE_NOOP("curves", "memory"),
-}
-
-
-def curve_word(name: str) -> str:
-    """A curve's name for people."""
-    return QCoreApplication.translate("curves", WORDS.get(name, name))
 
 
 class CurvesPanel(QWidget):

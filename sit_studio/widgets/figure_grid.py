@@ -27,6 +27,8 @@ class FigureGrid(QWidget):
     def set_cards(self, *cards: FigureCard) -> None:
         """The cards in reading order."""
         self._cards = cards
+        for card in cards:
+            card.caption.setWordWrap(True)
         self._arrange(2)
 
     def minimumSizeHint(self) -> QSize:

@@ -62,6 +62,7 @@ class WorkingCard(Card):
         for small in (self.knn, self.untrained, self.raw):
             self.figures.addWidget(small)
         row.addLayout(self.figures)
+        row.setAlignment(self.figures, Qt.AlignmentFlag.AlignTop)
         self.body.addLayout(row)
         self.state = "unknown"
         follow_theme(self, self._paint)

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     Qt,
 )
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QFontMetrics
 
 from sit_engine.data.scan import display_name
 from sit_studio import theme
@@ -25,6 +25,8 @@ from sit_studio.widgets.words import THIN, count, figure, percent, size
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("star", "run", "status", "data", "progress", "knn", "loss", "curve", "size", "started")
+STATUSES = ("completed", "interrupted", "paused", "stopped", "failed", "running", "unreadable")
+CELL_PX, MOST_STATUS_PX = 24, 128
 FIGURES = ("progress", "knn", "loss", "size")
 
 
@@ -33,7 +35,7 @@ class RunTableModel(QAbstractTableModel):
 
     SORT_ROLE = Qt.ItemDataRole.UserRole + 1
     WIDTHS: ClassVar[dict[str, int]] = {
-        "star": 40, "status": 88, "data": 72, "progress": 128, "knn": 72, "loss": 64,
+        "star": 40, "status": 80, "data": 72, "progress": 128, "knn": 72, "loss": 64,
         "curve": 96, "size": 80, "started": 144,
     }  # fmt: skip
 
@@ -82,7 +84,7 @@ class RunTableModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(COLUMNS[section])
-        if role != Qt.ItemDataRole.DisplayRole:
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return None
         words = {
             "star": "",
@@ -104,7 +106,8 @@ class RunTableModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
                 return _text(row, column)
             case Qt.ItemDataRole.ToolTipRole:
-                parts = [display_name(str(row.path)), row.about.note]
+                said = _text(row, column) if column in ("status", "data") else ""
+                parts = [said, display_name(str(row.path)), row.about.note]
                 return "\n".join(part for part in parts if part)
             case Qt.ItemDataRole.TextAlignmentRole:
                 return _alignment(column)
@@ -121,6 +124,12 @@ class RunTableModel(QAbstractTableModel):
             case _ if role == VALUES_ROLE and column == "curve":
                 return row.sparks or None
         return None
+
+
+def status_width(metrics: QFontMetrics) -> int:
+    """As wide as the longest word, within reason: a longer one is cut and stands in the tooltip."""
+    widest = max(metrics.horizontalAdvance(word(status)) for status in STATUSES)
+    return min(max(widest + CELL_PX, RunTableModel.WIDTHS["status"]), MOST_STATUS_PX)
 
 
 def _alignment(column: str) -> Qt.AlignmentFlag:

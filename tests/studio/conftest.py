@@ -36,6 +36,12 @@ def wait(qtbot: QtBot, condition: Callable[[], object], ms: int = WAIT_MS) -> No
     qtbot.waitUntil(lambda: bool(condition()), timeout=ms)
 
 
+def ready(window: MainWindow, qtbot: QtBot, *folders: Path) -> None:
+    """Drop folders and wait for the scan's end."""
+    window.take_paths([str(folder) for folder in folders])
+    wait(qtbot, lambda: window.session.dataset.state != "scanning")
+
+
 @pytest.fixture(scope="session")
 def qapp_args() -> list[str]:
     """What the application is called with."""

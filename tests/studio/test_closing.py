@@ -16,8 +16,8 @@ from pytestqt.qtbot import QtBot
 from sit_engine import runs
 from sit_studio.dialogs import CloseQuestion
 from sit_studio.main_window import MainWindow
-from tests.studio.conftest import OpenWindow, end, wait
-from tests.studio.test_window import fill_form, ready
+from tests.studio.conftest import OpenWindow, end, ready, wait
+from tests.studio.test_buttons import fill_form
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,7 +51,7 @@ DRIVER = """
 import sys
 from PySide6.QtCore import QTimer
 from sit_studio.app import make_application, open_window
-from tests.studio.test_window import fill_form
+from tests.studio.test_buttons import fill_form
 application = make_application()
 window = open_window(application)
 window.take_paths([sys.argv[1]])

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from sit_studio.main_window import MainWindow
 from sit_studio.run_list import About, write_about
-from sit_studio.widgets.curves_panel import GROUPS
+from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import wait
 
 

@@ -1,0 +1,55 @@
+"""Which curves stand in which plot, and what they are called; used by Watch and Compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication
+
+from sit_studio.marks import QT_TRANSLATE_NOOP
+
+
+@dataclass(frozen=True)
+class Group:
+    """A plot: its tab, unit and curves; no names means the loss terms.
+
+    Readings are few and each is measured with care: smoothing would only hide them.
+    """
+
+    title: str
+    unit: str
+    names: tuple[str, ...] = ()
+    is_smoothed: bool = True
+
+
+GROUPS = (
+    Group(QT_TRANSLATE_NOOP("curves", "Losses"), ""),
+    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False),
+    Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Teacher"), "", ("teacher_momentum", "agreement")),
+    Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share"), False),
+    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False),
+    Group(QT_TRANSLATE_NOOP("curves", "Speed"), "images/s", ("images_per_s",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Memory"), "GB", ("memory_gb",)),
+)  # fmt: skip
+WORDS = {
+    "loss": QT_TRANSLATE_NOOP("curves", "total"),
+    "contrast": QT_TRANSLATE_NOOP("curves", "contrast"),
+    "reconstruction": QT_TRANSLATE_NOOP("curves", "reconstruction"),
+    "knn": QT_TRANSLATE_NOOP("curves", "k-NN accuracy"),
+    "learning_rate": QT_TRANSLATE_NOOP("curves", "learning rate"),
+    "teacher_momentum": QT_TRANSLATE_NOOP("curves", "teacher momentum"),
+    "agreement": QT_TRANSLATE_NOOP("curves", "teacher–student agreement"),
+    "gradient_norm": QT_TRANSLATE_NOOP("curves", "gradient norm"),
+    "deviation": QT_TRANSLATE_NOOP("curves", "spread of the features"),
+    "mask_share": QT_TRANSLATE_NOOP("curves", "corrupted area"),
+    "rank": QT_TRANSLATE_NOOP("curves", "effective rank"),
+    "images_per_s": QT_TRANSLATE_NOOP("curves", "images a second"),
+    "memory_gb": QT_TRANSLATE_NOOP("curves", "memory"),
+}
+
+
+def curve_word(name: str) -> str:
+    """A curve's name for people."""
+    return QCoreApplication.translate("curves", WORDS.get(name, name))

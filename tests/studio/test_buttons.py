@@ -1,0 +1,237 @@
+"""Every button fits the state of the run, through its whole life and for runs of other versions."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from sit_engine.events import RunFinished, RunResumed
+from sit_studio.main_window import MainWindow
+from tests.studio.conftest import ready, wait
+from tests.studio.test_run_list import append
+from tests.tiny import TINY
+
+BUTTONS = ("pause", "resume", "finish", "stop", "checkpoint", "preview", "extend")
+SHOWN = {
+    "opening": set(), "gone": set(), "lost": {"stop"},
+    "preparing": {"pause", "finish", "stop", "checkpoint", "preview"},
+    "training": {"pause", "finish", "stop", "checkpoint", "preview", "extend"},
+    "paused": {"resume"}, "stopped": {"resume"}, "failed": {"resume"}, "interrupted": {"resume"},
+    "completed": {"extend"},
+}  # fmt: skip
+
+
+def check_buttons(window: MainWindow) -> str:
+    """Every button fits the state of the run; gives the state."""
+    page, history = window.watch, window.session.history
+    shown = {name for name in BUTTONS if getattr(page, name).isVisibleTo(page)}
+    on = {name for name in shown if getattr(page, name).isEnabled()}
+    expected = SHOWN[history.state]
+    assert shown == expected, history.state
+    if history.asked in ("pause", "stop", "finish"):
+        assert not on, (history.state, history.asked)
+    elif history.asked:
+        # An end need not wait until a checkpoint or a preview is there.
+        assert on == {"pause", "stop", "finish"}, history.asked
+    elif history.state == "preparing":
+        assert on == {"stop"}
+    else:
+        assert on == expected
+    is_ready = window.session.dataset.state == "ready" and not history.is_live
+    assert window.train.start_button.isEnabled() == is_ready, history.state
+    return history.state
+
+
+class Run:
+    """A run in the window, with every state that its buttons were checked in."""
+
+    def __init__(self, window: MainWindow, qtbot: QtBot) -> None:
+        self.window, self.qtbot = window, qtbot
+        self.states: list[str] = []
+        window.session.run_changed.connect(self._on_changed)
+
+    def _on_changed(self) -> None:
+        # After the page has heard of it too.
+        state = check_buttons(self.window)
+        if not self.states or self.states[-1] != state:
+            self.states.append(state)
+
+    def until(self, state: str) -> None:
+        wait(self.qtbot, lambda: self.window.session.history.state == state)
+        check_buttons(self.window)
+
+    def until_free(self) -> None:
+        wait(self.qtbot, lambda: not self.window.session.history.asked)
+
+
+def fill_form(window: MainWindow, **more: str) -> None:
+    """The tiny config in the form's own fields."""
+    texts = {
+        "model.image_size": "16", "model.patch_size": "4", "model.width": "32", "model.depth": "2",
+        "model.heads": "2", "optim.epochs": "4000", "optim.batch_size": "32",
+        "optim.warmup_epochs": "0.4", "method.head_width": "32", "method.head_out": "16",
+        "watch.readings": "0", "watch.previews": "0", "watch.report_every": "1",
+        "compute.device": "cpu", "compute.precision": "fp32",
+    }  # fmt: skip
+    assert set(TINY) >= {path.partition(".")[0] for path in texts}
+    window.train.model.preset = "quick"
+    window.train.model.texts = texts | {
+        path.replace("__", "."): text for path, text in more.items()
+    }
+    window.train.refresh()
+    assert window.train.checked.failure is None
+
+
+def test_the_buttons_are_right_through_the_whole_life_of_a_run(
+    window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path]
+) -> None:
+    window.session.preferences.set("engine/way", "this")
+    run = Run(window, qtbot)
+    ready(window, qtbot, sample[0])
+    fill_form(window)
+    # Twice, and once more by its key.
+    window.train.start_button.click()
+    window.train.start_button.click()
+    window.train.start()
+    assert window.stack.currentWidget() is window.watch
+    run.until("training")
+    assert len(list(window.session.preferences.runs_folder.iterdir())) == 1
+    page = window.watch
+    page.checkpoint.click()
+    check_buttons(window)
+    run.until_free()
+    page.preview.click()
+    run.until_free()
+    page.extend_to(5000)
+    run.until_free()
+    assert window.session.history.total_steps == 25_000
+    page.extend_to(0.01)
+    run.until_free()
+    assert window.session.history.total_steps == 25_000
+    page.pause.click()
+    page.pause.click()
+    run.until("paused")
+    page.resume.click()
+    page.resume.click()
+    run.until("training")
+    # Another run cannot be opened: this one would end.
+    other = window.session.preferences.runs_folder / "other"
+    shutil.copytree(window.session.run.path, other)  # type: ignore[union-attr]
+    assert not window.session.open_run(other)
+    assert "inside this window" in page.notice.text
+    page.finish.click()
+    run.until("completed")
+    assert page.notice.text == ""
+    page.extend_to(6000)
+    run.until("training")
+    page.stop.click()
+    run.until("stopped")
+    assert {"preparing", "training", "paused", "completed", "stopped"} <= set(run.states)
+    assert window.session.open_run(other)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("completed", ""),
+        ("interrupted", "The trainer ended without a word"),
+        ("failed", "Not finite."),
+        ("paused", ""),
+        ("gone", "The folder of this run is gone"),
+    ],
+)
+def test_a_run_at_rest_offers_what_can_be_done(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path, state: str, words: str
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished_run, copy)
+    if state in ("interrupted", "failed", "paused"):
+        append(copy, RunResumed(1, 10, "step-10", 1))
+    if state == "failed":
+        append(copy, RunFinished("failed", 12, 1, "x.y", "Not finite.", "Lower the rate."))
+    if state == "paused":
+        append(copy, RunFinished("paused", 12, 1))
+    run = Run(window, qtbot)
+    window.take_paths([str(copy)])
+    assert check_buttons(window) == "opening"
+    if state == "gone":
+        run.until("completed")
+        copy.rename(tmp_path / "moved")
+    run.until(state)
+    assert window.watch.notice.text.startswith(words)
+    assert bool(window.watch.notice.text) == bool(words)
+    if state == "gone":
+        # Put back, all is well again.
+        (tmp_path / "moved").rename(copy)
+        run.until("completed")
+        assert window.watch.notice.text == ""
+
+
+# Other versions
+
+
+def test_runs_and_settings_of_another_version_are_sentences(
+    window: MainWindow, finished_run: Path, tmp_path: Path
+) -> None:
+    future = tmp_path / "future"
+    shutil.copytree(finished_run, future)
+    (future / "format").write_text("99\n")
+    window.take_paths([str(future)])
+    assert "has format 99" in window.watch.notice.text
+    assert window.session.run is None
+    settings = tmp_path / "future.toml"
+    for text in ("[optim]\nwarp = 9\n", 'preset = "quantum"\n', "]"):
+        settings.write_text(text)
+        window.train.load_run(settings)
+        assert window.train.notice.text
+        window.train.notice.clear()
+    settings.write_text('preset = "paper-2022"\n')
+    window.train.load_run(settings)
+    assert window.train.notice.text == ""
+    assert window.train.model.preset == "paper-2022"
+
+
+def test_resuming_a_run_that_cannot_be_opened_resumes_no_other(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    for name in ("future", "paused"):
+        shutil.copytree(finished_run, folder / name)
+    append(folder / "paused", RunResumed(1, 10, "step-10", 1), RunFinished("paused", 12, 1))
+    (folder / "future" / "format").write_text("99\n")
+    window.session.preferences.set("runs/folder", str(folder))
+    window.session.open_run(folder / "paused")
+    window.show_page("runs")
+    page = window.runs
+    wait(qtbot, lambda: len(page.table_model.rows) == 2)
+    wait(qtbot, lambda: window.session.history.state == "paused")
+    names = [page.proxy.index(row, 1).data() for row in range(2)]
+    page.table.selectRow(names.index("future"))
+    assert not page.open.isEnabled()
+    page._resume()
+    page._open()
+    assert "has format 99" in page.notice.text
+    assert window.stack.currentWidget() is page
+    assert window.session.history.state == "paused"
+
+
+def test_a_run_whose_settings_are_torn_opens_all_the_same(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
+) -> None:
+    torn = tmp_path / "torn"
+    shutil.copytree(finished_run, torn)
+    (torn / "config.toml").write_text("[[[")
+    (torn / "split.json").write_text("{")
+    with (torn / "events.jsonl").open("ab") as file:
+        file.write(b'\xff\xfe{"event": "StepRep')
+    shutil.rmtree(torn / "previews")
+    window.take_paths([str(torn)])
+    wait(qtbot, lambda: window.session.history.state == "completed")
+    wait(qtbot, lambda: window.watch.is_built)
+    for page in window.pages:
+        window.show_page(page)
+        QTest.qWait(20)

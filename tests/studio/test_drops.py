@@ -1,0 +1,157 @@
+"""Whatever is dropped on the real window: a sentence, or images."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QApplication,
+)
+from pytestqt.qtbot import QtBot
+
+from sit_studio.main_window import MainWindow
+from tests.data.conftest import unpack
+from tests.studio.conftest import ready, wait
+
+
+def drop(window: MainWindow, *urls: QUrl) -> None:
+    data = QMimeData()
+    data.setUrls(list(urls))
+    how = (
+        Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    # As the platform does it: what is refused here cannot be dropped.
+    entering = QDragEnterEvent(QPoint(300, 300), *how)
+    QApplication.sendEvent(window, entering)
+    assert entering.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), *how))
+
+
+def test_what_is_no_folder_gets_a_sentence(window: MainWindow, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"x")
+    (tmp_path / "all.tar.gz").write_bytes(b"x")
+    (tmp_path / "folder").mkdir()
+    page = window.dataset
+    for names, words in (
+        (["photo.png"], "photo.png is a file. Drop the folder"),
+        (["all.tar.gz"], "all.tar.gz is an archive. Unpack it"),
+        (["no such ❦"], "There is no "),
+        (["folder", "photo.png"], "photo.png is a file."),
+    ):
+        drop(window, *(QUrl.fromLocalFile(str(tmp_path / name)) for name in names))
+        assert words in page.notice.text
+        assert window.session.dataset.state == "none"
+    drop(window, QUrl("https://example.org/cat.png"))
+    assert "not lie on this computer" in page.notice.text
+    page.notice.clear()
+    window.take_paths([])
+    assert page.notice.text == ""
+
+
+def test_two_folders_are_one_dataset_and_a_csv_gives_it_labels(
+    window: MainWindow, qtbot: QtBot, photos: Path, tmp_path: Path
+) -> None:
+    first, second = photos / "cat", photos / "moon"
+    ready(window, qtbot, first, second)
+    index = window.session.dataset.index
+    assert index is not None
+    assert len(index) == 24
+    rows = [f"{path.relative_to(photos)},{path.parent.name[0]}" for path in first.iterdir()]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,label\n" + "\n".join(rows))
+    ready(window, qtbot, photos)
+    drop(window, QUrl.fromLocalFile(str(labels)))
+    assert window.session.dataset.state == "scanning"
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    index = window.session.dataset.index
+    assert index is not None
+    assert index.classes == ("c",)
+    assert index.summary["unlabelled"] == len(index) - len(rows)
+    assert window.dataset.source.currentData() == "csv"
+
+
+def test_an_empty_folder_and_one_of_other_files_are_sentences(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("not an image")
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "texts"):
+        ready(window, qtbot, tmp_path / name)
+        assert window.dataset.notice.text, name
+        assert not window.dataset.go_on.isEnabled()
+        assert not window.train.start_button.isEnabled()
+
+
+def test_a_folder_that_vanishes_while_it_is_read_is_a_sentence(
+    window: MainWindow, qtbot: QtBot, photos: Path
+) -> None:
+    window.take_paths([str(photos)])
+    wait(qtbot, lambda: window.session.dataset.phase or window.session.dataset.listed)
+    shutil.rmtree(photos)
+    wait(qtbot, lambda: window.session.dataset.state != "scanning")
+    if window.session.dataset.state == "failed":
+        assert window.dataset.notice.text
+    # It was read before it vanished: then Start tells it.
+    assert window.session.dataset.state in ("failed", "ready")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_a_sentence(
+    window: MainWindow, qtbot: QtBot, photos: Path
+) -> None:
+    photos.chmod(0)
+    try:
+        ready(window, qtbot, photos)
+        assert "may not be read" in window.dataset.notice.text
+    finally:
+        photos.chmod(0o700)
+
+
+def test_images_beside_a_config_of_another_program_are_images(
+    window: MainWindow, qtbot: QtBot, photos: Path
+) -> None:
+    (photos / "config.toml").write_text("[tool]\n")
+    ready(window, qtbot, photos)
+    assert window.session.dataset.state == "ready"
+    assert window.session.run is None
+
+
+def test_the_hostile_folder_is_shown_calmly(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    folder = unpack("hostile.tar", tmp_path) / "hostile"
+    ready(window, qtbot, folder)
+    assert window.session.dataset.state == "ready"
+    page = window.dataset
+    assert page.summary.images.figure.text() == "154"
+    assert "48" in page.summary.images.below.text()
+    assert page.lists.problems.table.lines.rowCount() == 48
+    for row in range(48):
+        name, why = page.lists.problems.table.lines.cells(row)
+        assert name
+        assert why
+        assert "Error" not in why
+    page.lists.problems.save_to(tmp_path / "problems.csv")
+    assert len((tmp_path / "problems.csv").read_text().splitlines()) == 49
+    page.lists.problems.save_to(tmp_path / "no such folder" / "problems.csv")
+    assert "Cannot write" in page.notice.text
+
+
+def test_cancel_and_another_folder_end_the_scan_before(
+    window: MainWindow, qtbot: QtBot, photos: Path, sample: tuple[Path, Path]
+) -> None:
+    window.take_paths([str(photos)])
+    window.dataset.cancel.click()
+    assert window.session.dataset.state == "cancelled"
+    assert not window.dataset.cancel.isVisible()
+    window.take_paths([str(photos)])
+    ready(window, qtbot, sample[1])
+    index = window.session.dataset.index
+    assert index is not None
+    assert len(index) == 64
