@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal, Slot
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -31,6 +31,7 @@ from sit_studio.widgets.run_table import COLUMNS, RunTableModel, status_width
 from sit_studio.widgets.sparkline import SparklineDelegate
 
 MOST_COMPARED = 6
+NARROW_BELOW_PX = 1000
 
 
 class RunsPage(Page):
@@ -47,7 +48,8 @@ class RunsPage(Page):
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(self.tr("Filter"))
         self.filter.setAccessibleName(self.tr("Filter the runs"))
-        self.filter.setFixedWidth(160)
+        self.filter.setMinimumWidth(96)
+        self.filter.setMaximumWidth(160)
         self.action_row.addWidget(self.filter)
         self.action_row.addWidget(
             button(self.tr("Add a folder…"), self._add_folder, icon="folder", flat=True)
@@ -273,6 +275,12 @@ class RunsPage(Page):
         from sit_studio.widgets.compare import CompareDialog
 
         CompareDialog([row.path for row in self.chosen()], self).open()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # So that the names of the runs can be read in a narrow window too.
+        for name in ("data", "loss"):
+            self.table.setColumnHidden(COLUMNS.index(name), self.width() < NARROW_BELOW_PX)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

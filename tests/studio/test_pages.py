@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from sit_studio.main_window import MainWindow
-from sit_studio.run_list import About, write_about
+from sit_studio.run_list import About, RunRow, write_about
 from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import wait
 
@@ -127,6 +127,40 @@ def test_curves_that_cannot_be_saved_are_a_sentence(
     for ending in ("png", "svg", "csv"):
         window.watch.curves.save_to(tmp_path / f"curves.{ending}")
         assert (tmp_path / f"curves.{ending}").stat().st_size > 100
+
+
+def test_overlays_of_one_title_are_two_and_go_one_by_one(
+    window: MainWindow, qtbot: QtBot, run: Path, finished_run: Path
+) -> None:
+    window.show_page("watch")
+    wait(qtbot, lambda: window.watch.is_built)
+    curves = window.watch.curves
+    rows = []
+    for name in ("a", "b"):
+        shutil.copytree(finished_run, run.parent / name)
+        rows.append(RunRow(run.parent / name, "completed", About(title="Leaves")))
+    curves.known = rows
+    for row in rows:
+        curves.set_overlay(row, True)
+    wait(qtbot, lambda: len(curves.others) == 2)
+    assert [name for name, _ in curves.others.values()] == ["Leaves (a)", "Leaves (b)"]
+    curves.set_overlay(rows[0], False)
+    assert [path.name for path in curves.others] == ["b"]
+
+
+def test_the_table_of_curves_says_how_much_it_holds(
+    window: MainWindow, qtbot: QtBot, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    menus: list[QMenu] = []
+    # Without a screen Qt warns of each menu that pops up.
+    monkeypatch.setattr(QMenu, "popup", lambda menu, place: menus.append(menu))
+    window.show_page("watch")
+    wait(qtbot, lambda: window.watch.is_built)
+    curves = window.watch.curves
+    curves.save_button.click()
+    (menu,) = menus
+    assert any("at most 8\u202f192 points" in act.text() for act in menu.actions())
+    menu.deleteLater()
 
 
 def test_the_menu_key_means_the_image_in_focus(

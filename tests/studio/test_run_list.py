@@ -26,11 +26,13 @@ from sit_studio.run_list import (
     RunReader,
     RunRow,
     differing,
+    distinct_titles,
     read_about,
     write_about,
 )
 from tests.studio.conftest import wait
 from tests.studio.test_history import report
+from tests.tiny import engine, tiny_flags
 
 
 @pytest.fixture
@@ -151,6 +153,26 @@ def test_only_what_differs_is_compared() -> None:
         ("optim.epochs", ["1", "2"]),
         ("optim.minutes", ["–", "3"]),
     ]
+
+
+def test_runs_of_one_title_are_told_apart() -> None:
+    a, b, c = Path("/x/a"), Path("/x/b"), Path("/y/a")
+    assert distinct_titles({a: "one", b: "two"}) == {a: "one", b: "two"}
+    assert distinct_titles({a: "one", b: "one"}) == {a: "one (a)", b: "one (b)"}
+    found = distinct_titles({a: "one", b: "one", c: "one"})
+    assert len(set(found.values())) == 3
+    assert found[c] == f"one ({c})"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names elsewhere are Unicode")
+def test_a_folder_that_is_not_unicode_is_shown_as_people_see_it(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    images = tmp_path / "caf\udce9"
+    shutil.copytree(sample[0], images)
+    engine("pretrain", images, "--out", tmp_path / "run", *tiny_flags(), check=True)
+    (row,) = look(tmp_path / "run")
+    assert row.data == "caf\ufffd"
 
 
 def test_the_lister_looks_while_a_page_wants_it_and_ends(qtbot: QtBot, copy: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from sit_studio.main_window import MainWindow
 from sit_studio.pages.runs import RunsPage
-from sit_studio.run_list import read_about
+from sit_studio.run_list import About, read_about, write_about
 from sit_studio.widgets.compare import CompareDialog
 from sit_studio.widgets.run_table import COLUMNS, RunTableModel
 from tests.studio.conftest import wait
@@ -114,6 +115,53 @@ def test_two_runs_are_compared_by_curves_and_by_what_differs(
         ("optim.learning_rate", ["0.002", "0.004"])
     ]
     dialog.accept()
+
+
+def test_two_runs_of_one_title_are_two_curves(
+    page: RunsPage, window: MainWindow, qtbot: QtBot
+) -> None:
+    for row in page.table_model.rows:
+        write_about(row.path, About(title="Leaves"))
+    page.table.selectAll()
+    page.compare.click()
+    (dialog,) = window.findChildren(CompareDialog)
+    wait(qtbot, lambda: len(dialog.histories) == 2 and dialog.table.columnCount() == 3)
+    assert sorted(dialog.titles.values()) == ["Leaves (first)", "Leaves (second)"]
+    assert sorted(dialog.plot._lines.own()) == ["Leaves (first)", "Leaves (second)"]
+    dialog.accept()
+
+
+def test_what_can_be_done_to_a_run_stands_behind_a_button(
+    page: RunsPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    menus: list[QMenu] = []
+    # Without a screen Qt warns of each menu that pops up.
+    monkeypatch.setattr(QMenu, "popup", lambda menu, place: menus.append(menu))
+    page.table.clearSelection()
+    assert not page.more.isEnabled()
+    choose(page, "first")
+    assert page.more.isEnabled()
+    page.more.click()
+    (menu,) = menus
+    assert {"Rename…", "Note…", "Move to trash…"} <= {act.text() for act in menu.actions()}
+    menu.deleteLater()
+
+
+def test_an_unreadable_run_cannot_be_opened_by_the_menu_either(
+    page: RunsPage, qtbot: QtBot
+) -> None:
+    choose(page, "first")
+    (page.chosen()[0].path / "format").write_text("99\n")
+    wait(qtbot, lambda: text(page, "first", "status") == "Cannot be read")
+    menu = page.menu()
+    is_on = {act.text(): act.isEnabled() for act in menu.actions()}
+    menu.deleteLater()
+    assert not is_on["Open"]
+    assert is_on["Move to trash…"]
+    index = page.table_model.index(0, COLUMNS.index("status"))
+    assert text(page, page.table_model.rows[0].path.name, "status") in str(
+        page.table_model.data(index, Qt.ItemDataRole.ToolTipRole)
+    )
 
 
 def test_a_run_goes_to_the_trash_and_is_closed(

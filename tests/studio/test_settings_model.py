@@ -13,7 +13,7 @@ from sit_engine.cli.main import parser
 from sit_engine.cli.settings import config_from
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.errors import ConfigError
-from sit_studio.settings_model import SettingsModel
+from sit_studio.settings_model import SettingsModel, flat_texts
 
 FACTS = DataFacts(images=500, classes=4, median_side_px=64)
 DEVICE = DeviceFacts(kind="cpu", name="CPU", cores=2, memory_bytes=2**33)
@@ -141,3 +141,38 @@ def test_the_copied_command_makes_the_same_run(tmp_path: Path) -> None:
     assert expected is not None
     assert config.optim == expected.optim
     assert config.method == expected.method
+
+
+def test_the_command_says_the_budget_only_where_it_is_not_the_usual_one() -> None:
+    model = SettingsModel(preset="quick")
+    assert "cache-gb" not in model.command_line(("x",), "folders", None, cache_gb=20.0)
+    words = model.command_line(("x",), "folders", None, cache_gb=7.5).split()
+    assert words[words.index("--data.cache-gb") + 1] == "7.5"
+    model.set("data.cache_gb", "3")
+    words = model.command_line(("x",), "folders", None, cache_gb=7.5).split()
+    assert words.count("--data.cache-gb") == 1
+    assert words[words.index("--data.cache-gb") + 1] == "3"
+
+
+def test_a_typographic_minus_is_one_that_programs_read() -> None:
+    model = SettingsModel(preset="quick")
+    model.set("optim.learning_rate", "1e\u22123")
+    assert "1e-3" in model.command_line(("x",), "folders", None)
+    config = model.check(None, None).config
+    assert config is not None
+    assert config.optim.learning_rate == 0.001
+
+
+def test_on_windows_words_are_quoted_as_its_terminals_read_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sit_studio.settings_model.os.name", "nt")
+    text = SettingsModel().command_line(("C:\\my images",), "folders", None)
+    monkeypatch.undo()
+    assert '"C:\\my images"' in text
+
+
+def test_no_digit_of_a_setting_is_lost() -> None:
+    assert flat_texts({"a": {"rate": 0.00123456789, "epochs": 4.0}, "b": (0.3, 1), "c": None}) == {
+        "a.rate": "0.00123456789", "a.epochs": "4", "b": "0.3,1",
+    }  # fmt: skip

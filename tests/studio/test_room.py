@@ -1,0 +1,79 @@
+"""Words have room: in narrow panels, in the smallest window, in languages with long ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from sit_engine.events import HealthMeasured
+from sit_studio.history import History
+from sit_studio.main_window import MainWindow
+from sit_studio.widgets.advanced import PresetCards
+from sit_studio.widgets.basics import FigureCard, scrolled
+from sit_studio.widgets.health import HealthPanel
+from sit_studio.widgets.run_table import CELL_PX, MOST_STATUS_PX, status_width
+from sit_studio.widgets.states import word
+
+READING = HealthMeasured(10, 64, 0.5, 20.0, 384, 0.9, 0.5, "unknown", "Early.")
+
+
+@pytest.mark.parametrize("width", [400, 560, 300])
+def test_preset_cards_are_as_high_as_their_words(qtbot: QtBot, width: int) -> None:
+    page = QWidget()
+    column = QVBoxLayout(page)
+    cards = PresetCards()
+    column.addWidget(cards)
+    column.addStretch(1)
+    for text in cards.findChildren(QLabel):
+        text.setText(f"{text.text()} {text.text()}")
+    area = scrolled(page)
+    qtbot.addWidget(area)
+    area.resize(500, 400)
+    area.show()
+    area.resize(width, 400)
+    qtbot.wait(20)
+    for text in cards.findChildren(QLabel):
+        assert text.height() >= text.heightForWidth(text.width()), text.text()
+    assert len({card.height() for card in cards.buttons.values()}) == 1
+
+
+def test_figures_stand_below_each_other_where_it_is_narrow(qtbot: QtBot) -> None:
+    panel = HealthPanel()
+    area = scrolled(panel)
+    qtbot.addWidget(area)
+    area.show()
+    for width, is_wide in ((300, False), (700, True), (380, False)):
+        area.resize(width, 500)
+        qtbot.wait(20)
+        assert (panel.rank.x() > panel.deviation.x()) == is_wide, width
+        assert panel.width() <= width
+        for card in panel.findChildren(FigureCard):
+            assert card.caption.geometry().right() < card.width()
+
+
+def test_the_rank_that_counts_as_collapsed_grows_with_the_width(qtbot: QtBot) -> None:
+    panel = HealthPanel()
+    qtbot.addWidget(panel)
+    for width, least in ((32, "5"), (384, "7.68")):
+        history = History()
+        history.add(replace(READING, width=width), 0.0)
+        panel.show_history(history)
+        assert f"Under {least}" in panel.rank.below.text()
+    # True with and without labels.
+    assert "at least two classes and 100 images" in panel.knn.below.text()
+
+
+def test_the_status_column_holds_its_longest_word(qapp: QApplication) -> None:
+    metrics = QFontMetrics(qapp.font())
+    width = status_width(metrics)
+    for status in ("completed", "interrupted", "unreadable"):
+        assert min(metrics.horizontalAdvance(word(status)) + CELL_PX, MOST_STATUS_PX) <= width
+
+
+def test_the_formats_of_an_export_are_large_enough_to_hit(window: MainWindow) -> None:
+    window.show_page("export")
+    assert all(box.minimumHeight() >= 28 for box in window.export.boxes.values())
