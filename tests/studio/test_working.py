@@ -12,7 +12,7 @@ from sit_engine.data.sample import write_sample
 from sit_studio.main_window import MainWindow
 from sit_studio.widgets.health import SIGNS
 from tests.studio.conftest import wait
-from tests.tiny import engine, flags, tiny_flags
+from tests.tiny import engine, flags, start_engine, tiny_flags
 
 COLLAPSING: dict[str, Any] = {
     "method": {"contrast_weight": 0.0},
@@ -56,13 +56,17 @@ def test_the_sentence_on_top_of_watch_fits_the_run(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_run_that_learns_is_told_with_its_figures(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     train, _ = write_sample(tmp_path / "images")
     run = tmp_path / "run"
-    words = ("--preset", "quick", "--epochs", "12")
-    engine("pretrain", train, "--out", run, *words, check=True)
+    trainer = start_engine(
+        "pretrain", train, "--out", run, "--preset", "quick", "--epochs", "12", "--quiet"
+    )
+    trainer.communicate(timeout=800)
+    assert trainer.returncode == 0
     show(window, qtbot, run, "learning")
     assert "It is learning" in window.watch.working.sentence.text()
 
