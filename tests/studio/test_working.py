@@ -63,7 +63,17 @@ def test_a_run_that_learns_is_told_with_its_figures(
     train, _ = write_sample(tmp_path / "images")
     run = tmp_path / "run"
     trainer = start_engine(
-        "pretrain", train, "--out", run, "--preset", "quick", "--epochs", "12", "--quiet"
+        "pretrain",
+        train,
+        "--out",
+        run,
+        "--preset",
+        "quick",
+        "--epochs",
+        "12",
+        "--compute.threads",
+        "1",
+        "--quiet",
     )
     trainer.communicate(timeout=800)
     assert trainer.returncode == 0
