@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.names import display_name, unescape_name
 from sit_engine.runs import Run, disk_error, write_aside
 
 
@@ -55,7 +56,8 @@ def card(run: Run, about: dict[str, Any]) -> str:
 
 
 def _data(config: RunConfig, split: dict[str, Any]) -> str:
-    names = ", ".join(Path(folder).name for folder in config.data.folders)
+    folders = [unescape_name(folder) for folder in config.data.folders]
+    names = ", ".join(display_name(Path(folder).name) for folder in folders)
     classes = split["classes"]
     labels = f" {len(classes)} classes, used only to watch k-NN." if classes else " No labels."
     return (

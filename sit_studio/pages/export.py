@@ -233,6 +233,9 @@ class ExportPage(Page):
         in_thread(lambda: is_ours(run.path, target), partial(self._decide, run, target))
 
     def _decide(self, run: Run, target: Path, is_own: bool) -> None:
+        if self.job.is_busy or self.findChildren(QMessageBox):
+            # Pressed twice while the file was looked at.
+            return
         if is_own:
             self._ask(run, target)
         else:

@@ -215,7 +215,12 @@ class TrainPage(Page):
 
     def _copy(self) -> None:
         dataset = self.session.dataset
-        text = self.model.command_line(dataset.folders, dataset.labels, dataset.labels_file)
+        text = self.model.command_line(
+            dataset.folders,
+            dataset.labels,
+            dataset.labels_file,
+            cache_gb=self.session.preferences.cache_gb,
+        )
         QGuiApplication.clipboard().setText(text)
 
     # Start
