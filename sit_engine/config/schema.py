@@ -33,11 +33,6 @@ class Setting:
     low: float | None
     high: float | None
 
-    @property
-    def takes_auto(self) -> bool:
-        """Whether it can be left to be worked out."""
-        return "auto" in self.choices
-
 
 def settings(method: str = "sit") -> list[Setting]:
     """All settings of a run with that method, in the order in which they are declared."""

@@ -25,7 +25,7 @@ from sit_studio.widgets.basics import (
 )
 from sit_studio.widgets.chooser import CheckpointBox, FolderChooser, steps_of
 from sit_studio.widgets.scores import MeasureCard, can_show
-from sit_studio.widgets.status import phase_word
+from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import count
 
 LEFT_OUT = (
@@ -177,8 +177,7 @@ class EvaluatePage(Page):
 
     @Slot(str, int, int)
     def _on_progressed(self, phase: str, done: int, total: int) -> None:
-        part = f" {count(done)} / {count(total)}" if total else ""
-        self.phase.setText(f"{phase_word(phase)}{part}")
+        self.phase.setText(phase_words(phase, done, total))
         self.progress.setRange(0, 1000 if total else 0)
         self.progress.setValue(round(1000 * done / total) if total else 0)
 

@@ -12,7 +12,7 @@ from sit_studio.asker import Answer
 from sit_studio.job import Job
 from sit_studio.mailbox import Failure
 from sit_studio.widgets.basics import Card, button, label
-from sit_studio.widgets.status import phase_word
+from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import count, duration, figure, size
 
 
@@ -80,8 +80,7 @@ class CostCard(Card):
 
     @Slot(str, int, int)
     def _on_progressed(self, phase: str, done: int, total: int) -> None:
-        part = f" {count(done)} / {count(total)}" if total else ""
-        self.sentence.setText(f"{phase_word(phase)}{part}")
+        self.sentence.setText(phase_words(phase, done, total))
 
     @Slot(object)
     def _on_failed(self, failure: Failure) -> None:

@@ -151,6 +151,11 @@ class StatusBar(QWidget):
         return phase_word(phase.phase), phase.done, phase.total
 
 
+def phase_words(phase: str, done: int, total: int) -> str:
+    """A phase and how far it is: "Decoding 1 240 / 5 000"."""
+    return f"{phase_word(phase)} {count(done)} / {count(total)}" if total else phase_word(phase)
+
+
 def phase_word(phase: str) -> str:
     """A phase of the engine in the user's language."""
     words = {
