@@ -99,6 +99,22 @@ class KnnMeasured(Event):
 
 
 @dataclass(frozen=True)
+class ValidationMeasured(Event):
+    """Finetuning's reading on `images` labelled images that are held out of training.
+
+    `majority` is the accuracy of always answering the most frequent class.
+    """
+
+    step: int
+    accuracy: float
+    interval: float
+    loss: float
+    balanced_accuracy: float
+    majority: float
+    images: int
+
+
+@dataclass(frozen=True)
 class PreviewWritten(Event):
     """A folder of pictures and arrays was written."""
 

@@ -60,3 +60,6 @@ class Method(Protocol):
 
     def backbone(self, which: str) -> nn.Module:
         """The backbone of the "student" or the "teacher"."""
+
+    def classifier(self, which: str) -> nn.Module | None:
+        """Normalised views [B,3,V,V] to logits [B,C] by that network; None if it learns no classes."""

@@ -83,6 +83,10 @@ class Sit:
         network = self.networks.teacher if which == "teacher" else self.networks.student
         return network.backbone
 
+    def classifier(self, which: str) -> None:
+        """It learns no classes."""
+        del which
+
     def trained_parameters(self) -> list[tuple[str, nn.Parameter]]:
         """Student and reconstruction head."""
         return [(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]
