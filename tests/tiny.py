@@ -35,6 +35,18 @@ def tiny_config(folder: Path, **more: Any) -> RunConfig:
     return build(merge(merge(TINY, {"data": {"folders": [str(folder)]}}), more))
 
 
+def tiny_finetune(folder: Path, **more: Any) -> RunConfig:
+    """The same network learning the labels of `folder`, in a second; no drop path, no mixing."""
+    base = {name: TINY[name] for name in ("preset", "compute", "watch", "model")}
+    own = {
+        "data": {"folders": [str(folder)]},
+        "model": {"drop_path": 0},
+        "method": {"name": "finetune"},
+        "optim": {"epochs": 4, "batch_size": 8, "learning_rate": 0.02},
+    }
+    return build(merge(merge(base, own), more))
+
+
 def tiny_flags() -> list[str]:
     """The same as flags of the command line."""
     return ["--preset", "quick", *flags({name: TINY[name] for name in TINY if name != "preset"})]

@@ -7,20 +7,22 @@ import json
 
 from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.config.files import to_toml
+from sit_engine.config.methods import METHODS
 from sit_engine.config.schema import settings
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """Every setting."""
-    parser.usage = "%(prog)s [--preset P] [--SETTING X ...]"
-    add_settings(parser)
+    """--method, and every setting of pretraining."""
+    parser.usage = "%(prog)s [--method M] [--preset P] [--SETTING X ...]"
+    parser.add_argument("--method", choices=list(METHODS), default="sit", help="whose settings")
+    add_settings(parser, "sit")
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Print TOML; what each setting means stands behind it."""
-    config = config_from(chosen, [])
+    config = config_from(chosen, [], chosen.method)
     if chosen.json:
         print(json.dumps(config.model_dump()))
     else:
-        print(to_toml(config, {item.path: item.help for item in settings()}), end="")
+        print(to_toml(config, {item.path: item.help for item in settings(chosen.method)}), end="")
     return 0

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sit_engine.cli.session import add_quiet_flag, work
 from sit_engine.cli.settings import add_settings, config_from
+from sit_engine.config.methods import pretraining_methods
+from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name
 
 
@@ -25,23 +27,19 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         help="the run folder to make (default: runs/DATE_FOLDER_METHOD)",
     )
     add_quiet_flag(parser)
-    add_settings(parser)
+    methods = pretraining_methods()
+    parser.add_argument(
+        "--method", choices=methods, default=methods[0], help="the self-supervised method"
+    )
+    add_settings(parser, methods[0])
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Train until the end, a stop or a failure."""
     from sit_engine import api
 
-    # Escaped, since a TOML file cannot hold a folder's name that is not UTF-8.
-    folders = [escape_name(str(Path(folder).expanduser().absolute())) for folder in chosen.folders]
-    if file := getattr(chosen, "data.labels_file"):
-        setattr(chosen, "data.labels_file", escape_name(file))
-    config = config_from(chosen, folders)
-    out = (
-        (chosen.out or _default_out(config.data.folders, config.method.name))
-        .expanduser()
-        .absolute()
-    )
+    config = config_from(chosen, escaped_folders(chosen), chosen.method)
+    out = place_for(chosen.out, config)
     return work(
         out,
         lambda emit, make_control: api.pretrain(config, out, emit=emit, make_control=make_control),
@@ -50,6 +48,17 @@ def run(chosen: argparse.Namespace) -> int:
     )
 
 
-def _default_out(folders: tuple[str, ...], method: str) -> Path:
+def escaped_folders(chosen: argparse.Namespace) -> list[str]:
+    """The folders of the command line, and in place its other paths, as a TOML file can hold them."""
+    for path in ("data.labels_file", "model.weights"):
+        if file := getattr(chosen, path):
+            setattr(chosen, path, escape_name(file))
+    return [escape_name(str(Path(folder).expanduser().absolute())) for folder in chosen.folders]
+
+
+def place_for(out: Path | None, config: RunConfig) -> Path:
+    """The run folder that was asked for, or one named after time, images and method."""
+    folders = config.data.folders
     name = re.sub(r"[^\w-]+", "-", Path(folders[0]).name if folders else "images").strip("-")
-    return Path("runs") / f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name or 'images'}_{method}"
+    stem = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name or 'images'}_{config.method.name}"
+    return (out or Path("runs") / stem).expanduser().absolute()

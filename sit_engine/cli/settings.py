@@ -9,28 +9,32 @@ from typing import Any
 
 from sit_engine.config.build import build, from_dotted, merge
 from sit_engine.config.files import read_values
-from sit_engine.config.methods import METHODS
+from sit_engine.config.methods import pretraining_methods
+from sit_engine.config.presets import PRESETS
 from sit_engine.config.schema import Setting, settings
 from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
 
-SKIPPED = ("preset", "data.folders")
+SKIPPED = ("preset", "data.folders", "method.classes")
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """--preset, --config, --method and one flag for each setting of the method."""
+def add_settings(parser: argparse.ArgumentParser, method: str) -> None:
+    """--preset, --config and one flag for each setting of the method."""
+    has_paper = method in pretraining_methods()
     parser.add_argument(
         "--preset",
-        choices=["quick", "standard", "paper-2022"],
-        help="where settings that you leave alone come from: quick (a look in minutes), standard "
-        "(scaled to your images and device; the default) or paper-2022 (the published recipe)",
+        choices=[name for name in PRESETS if has_paper or name != "paper-2022"],
+        help="where settings that you leave alone come from: quick (a look in minutes)"
+        + (", standard " if has_paper else " or standard ")
+        + "(scaled to your images and device; the default)"
+        + (" or paper-2022 (the published recipe)" if has_paper else ""),
     )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, help="a TOML file of settings; flags win over it"
     )
-    parser.add_argument("--method", choices=list(METHODS), help="the self-supervised method")
     groups: dict[str, Any] = {}
-    leaves = Counter(item.path.rpartition(".")[2] for item in settings())
-    for item in settings():
+    leaves = Counter(item.path.rpartition(".")[2] for item in settings(method))
+    for item in settings(method):
         if item.path in SKIPPED:
             continue
         section = item.path.rpartition(".")[0]
@@ -50,11 +54,21 @@ def _help(item: Setting) -> str:
     return text.replace("%", "%%")
 
 
-def config_from(chosen: argparse.Namespace, folders: list[str]) -> RunConfig:
+def config_from(chosen: argparse.Namespace, folders: list[str], method: str) -> RunConfig:
     """The config that file and flags ask for; flags win."""
     values: dict[str, Any] = read_values(chosen.config) if chosen.config else {}
     flags: dict[str, Any] = {}
-    for item in settings(chosen.method or "sit"):
+    known = {item.path: item for item in settings(method)}
+    given = {path: text for path, text in vars(chosen).items() if "." in path and text is not None}
+    if others := given.keys() - known.keys():
+        raise ConfigError(
+            "config.not_of_method",
+            "The setting {field} is none of the method {method}.",
+            "Leave it out; `sit-engine config --method {method}` lists all settings.",
+            field=sorted(others)[0],
+            method=method,
+        )
+    for item in known.values():
         text = getattr(chosen, item.path, None)
         if text is not None:
             is_none = text == "none" and item.takes_none
@@ -62,8 +76,7 @@ def config_from(chosen: argparse.Namespace, folders: list[str]) -> RunConfig:
     tree = from_dotted(flags)
     if chosen.preset:
         tree["preset"] = chosen.preset
-    if chosen.method:
-        tree.setdefault("method", {})["name"] = chosen.method
+    tree.setdefault("method", {})["name"] = method
     if folders:
         tree.setdefault("data", {})["folders"] = folders
     return build(merge(values, tree))

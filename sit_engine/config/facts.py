@@ -12,6 +12,22 @@ class DataFacts:
     images: int
     classes: int
     median_side_px: int
+    smallest_class: int = 0
+    """Images of the class that has fewest; 0 without labels."""
+    largest_class: int = 0
+
+
+@dataclass(frozen=True)
+class StartFacts:
+    """Sizes of the backbone whose weights a run starts from (`sit_engine.starts`)."""
+
+    name: str
+    width: int
+    depth: int
+    heads: int | None
+    """None: the file does not say, and its width is no usual one."""
+    patch_size: int
+    image_size: int
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,26 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.fields import Options
 
 
 class MethodEntry(NamedTuple):
-    """Two "package:attribute" strings."""
+    """Two "package:attribute" strings, and whether the method learns from labels."""
 
     options: str
     method: str
+    needs_labels: bool = False
 
 
 METHODS: dict[str, MethodEntry] = {
     "sit": MethodEntry(
         "sit_engine.methods.sit.options:SitOptions", "sit_engine.methods.sit.method:Sit"
+    ),
+    "finetune": MethodEntry(
+        "sit_engine.methods.finetune.options:FinetuneOptions",
+        "sit_engine.methods.finetune.method:Finetune",
+        needs_labels=True,
     ),
 }
 
@@ -37,6 +43,8 @@ class Scale(NamedTuple):
     width: int
     total_steps: int
     preset: str
+    has_start: bool = False
+    """Whether it starts from weights."""
 
 
 class MethodOptions(Options):
@@ -44,6 +52,11 @@ class MethodOptions(Options):
 
     name: ClassVar[str]
     features: Literal["teacher", "student"] = "student"
+
+    def autos(self, facts: DataFacts, start: StartFacts | None) -> dict[str, tuple[object, str]]:
+        """The method's own values for "auto" settings outside it, and why, by the settings' paths."""
+        del facts, start
+        return {}
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
@@ -54,6 +67,11 @@ class MethodOptions(Options):
     @model_serializer(mode="wrap")
     def _with_name(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"name": self.name, **dump(self)}
+
+
+def pretraining_methods() -> list[str]:
+    """The methods that need no labels."""
+    return [name for name, entry in METHODS.items() if not entry.needs_labels]
 
 
 def load(target: str) -> Any:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sit_engine.config.build import check_together
-from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.fields import Options, no_auto
-from sit_engine.config.methods import Scale
-from sit_engine.config.tree import DataOptions, ModelOptions, OptimOptions, RunConfig
+from sit_engine.config.methods import METHODS, Scale
+from sit_engine.config.tree import ModelOptions, OptimOptions, RunConfig
 from sit_engine.errors import ConfigError
 
 NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12)}
@@ -27,8 +27,16 @@ class Filling:
 
     group: str
     options: Options
+    autos: dict[str, tuple[object, str]] = field(default_factory=dict)
+    """What the method wants for "auto" here, by whole path; it goes before the general rules."""
     values: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path, (value, why) in self.autos.items():
+            group, _, name = path.rpartition(".")
+            if group == self.group:
+                self.auto(name, value, why)
 
     def auto(self, name: str, value: object, why: str) -> None:
         """Set `name` if the user left it to us."""
@@ -53,12 +61,24 @@ class Resolved:
     reasons: dict[str, str]
 
 
-def resolve(config: RunConfig, facts: DataFacts, device: DeviceFacts) -> Resolved:
-    """Fill every "auto" of `config` for these images on this device."""
-    data = _data(config.data, facts)
-    model = _model(config.model, facts, device, is_quick=config.preset == "quick")
-    train_images = facts.images - watch_count(data.get("watch_share"), facts)
-    optim = _optim(config.optim, train_images, model.get("width"), device)
+def resolve(
+    config: RunConfig, facts: DataFacts, device: DeviceFacts, start: StartFacts | None = None
+) -> Resolved:
+    """Fill every "auto" of `config` for these images on this device.
+
+    `start` has the sizes of the weights that `model.weights` names.
+    """
+    autos = config.method.autos(facts, start)
+    data = _data(Filling("data", config.data, autos), facts)
+    model = Filling("model", config.model, autos)
+    if start is not None:
+        _as_start(model, start)
+    _model(model, facts, device, is_quick=config.preset == "quick")
+    needs_labels = METHODS[config.method.name].needs_labels
+    train_images = facts.images - watch_count(
+        data.get("watch_share"), facts, one_a_class=needs_labels
+    )
+    optim = _optim(Filling("optim", config.optim, autos), train_images, model.get("width"), device)
     compute = _compute(config, device)
     batch = optim.get("batch_size")
     scale = Scale(
@@ -67,6 +87,7 @@ def resolve(config: RunConfig, facts: DataFacts, device: DeviceFacts) -> Resolve
         width=model.get("width"),
         total_steps=total_steps(optim.get("epochs"), train_images, batch),
         preset=config.preset,
+        has_start=start is not None,
     )
     method, method_reasons = config.method.resolve(scale, facts, device)
     groups = (data, model, optim, compute)
@@ -82,15 +103,44 @@ def total_steps(epochs: float, train_images: int, batch_size: int) -> int:
     return max(1, round(epochs * (train_images // batch_size)))
 
 
-def watch_count(share: float, facts: DataFacts) -> int:
-    """How many labelled images are kept out of training to measure k-NN on."""
-    if facts.classes < 2:
+def watch_count(share: float, facts: DataFacts, *, one_a_class: bool = False) -> int:
+    """How many labelled images are kept out of training to measure on."""
+    if facts.classes < 2 or share == 0:
         return 0
-    return min(MOST_WATCHED, round(share * facts.images))
+    fewest = facts.classes if one_a_class else 0
+    return max(fewest, min(MOST_WATCHED, round(share * facts.images)))
 
 
-def _data(options: DataOptions, facts: DataFacts) -> Filling:
-    filling = Filling("data", options)
+def _as_start(filling: Filling, start: StartFacts) -> None:
+    """The backbone's sizes are those of its weights; only the view may have another side."""
+    if start.heads is None and filling.get("heads") == "auto":
+        raise ConfigError(
+            "config.weights_heads",
+            "The weights {file} do not say how many attention heads their network has.",
+            "Set model.heads.",
+            file=start.name,
+        )
+    why = "as the weights that it starts from"
+    for name in ("width", "depth", "heads", "patch_size"):
+        theirs = getattr(start, name)
+        if theirs is None:
+            continue
+        filling.auto(name, theirs, why)
+        if filling.get(name) != theirs:
+            raise ConfigError(
+                "config.weights_size",
+                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
+                "Leave model.{name} out, or choose other weights in model.weights.",
+                name=name,
+                value=filling.get(name),
+                file=start.name,
+                theirs=theirs,
+            )
+    filling.auto("backbone", "custom", why)
+    filling.auto("image_size", start.image_size, why)
+
+
+def _data(filling: Filling, facts: DataFacts) -> Filling:
     has_labels = facts.classes >= 2 and facts.images >= 100
     filling.auto(
         "watch_share", 0.1 if has_labels else 0.0,
@@ -100,10 +150,7 @@ def _data(options: DataOptions, facts: DataFacts) -> Filling:
     return filling
 
 
-def _model(
-    options: ModelOptions, facts: DataFacts, device: DeviceFacts, *, is_quick: bool
-) -> Filling:
-    filling = Filling("model", options)
+def _model(filling: Filling, facts: DataFacts, device: DeviceFacts, *, is_quick: bool) -> None:
     is_cpu = device.kind == "cpu"
     side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
     why = f"the images' median shorter side is {facts.median_side_px} px"
@@ -120,7 +167,7 @@ def _model(
         "patch_size", patch, f"{image_size // patch} × {image_size // patch} patches in a view"
     )
     _backbone(filling, facts, is_cpu=is_cpu, is_quick=is_quick)
-    return filling
+    filling.auto("drop_path", 0.1, "the published recipe's")
 
 
 def _view_side(median_px: int, most_px: int) -> int:
@@ -169,8 +216,9 @@ def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool, is_quick: boo
     filling.auto("heads", heads, f"about 32 numbers of the width {width} each")
 
 
-def _optim(options: OptimOptions, train_images: int, width: int, device: DeviceFacts) -> Filling:
-    filling = Filling("optim", options)
+def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts) -> Filling:
+    options = filling.options
+    assert isinstance(options, OptimOptions)
     usual = 256 if device.kind != "cpu" else 64
     batch = min(usual, 1 << max(1, (train_images // 4).bit_length() - 1))
     filling.auto(
@@ -200,6 +248,8 @@ def _optim(options: OptimOptions, train_images: int, width: int, device: DeviceF
         round(min(10.0, epochs / 10), 3),
         "a tenth of the run, at most the paper's 10 epochs",
     )
+    filling.auto("weight_decay", 0.04, "the published recipe's")
+    filling.auto("weight_decay_end", 0.1, "the published recipe's")
     # The file of a run says how long it is once; the minutes stand in the reason.
     filling.values["minutes"] = None
     return filling

@@ -20,7 +20,7 @@ class DataOptions(Options):
         "folders",
         "Labels",
         "Where labels come from: the first level of sub-folders, a CSV file, or none. "
-        "Pretraining never uses them; they only let k-NN say whether it works.",
+        "Pretraining never learns from them; they only let k-NN say whether it works.",
     )
     labels_file: str | None = setting(
         None,
@@ -31,7 +31,8 @@ class DataOptions(Options):
     watch_share: float | Auto = setting(
         "auto",
         "Watch images",
-        "Share of labelled images kept out of training to watch k-NN on.",
+        "Share of labelled images kept out of training: k-NN is watched on them, and finetuning "
+        "validates on them.",
         unit="share",
         ge=0,
         le=0.5,
@@ -76,8 +77,13 @@ class ModelOptions(Options):
     heads: int | Auto = setting(
         "auto", "Heads", "Attention heads; must divide the width.", ge=1, le=64
     )
-    drop_path: float = setting(
-        0.1,
+    weights: str | None = setting(
+        None,
+        "Start from",
+        "Weights to start from: a run, a safetensors file, or a folder of timm; none starts anew.",
+    )
+    drop_path: float | Auto = setting(
+        "auto",
         "Drop path",
         "How often the student skips its last block; less for earlier ones.",
         unit="probability",
@@ -120,10 +126,12 @@ class OptimOptions(Options):
     warmup_epochs: float | Auto = setting(
         "auto", "Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0
     )
-    weight_decay: float = setting(
-        0.04, "Weight decay, start", "Pull of the weights to 0.", ge=0, le=1
+    weight_decay: float | Auto = setting(
+        "auto", "Weight decay, start", "Pull of the weights to 0.", ge=0, le=1
     )
-    weight_decay_end: float = setting(0.1, "Weight decay, end", "The same at the end.", ge=0, le=1)
+    weight_decay_end: float | Auto = setting(
+        "auto", "Weight decay, end", "The same at the end.", ge=0, le=1
+    )
     clip_norm: float = setting(
         3.0,
         "Gradient clip",
@@ -196,7 +204,7 @@ class RunConfig(Options):
     data: DataOptions = DataOptions()
     model: ModelOptions = ModelOptions()
     method: SerializeAsAny[Annotated[MethodOptions, BeforeValidator(_as_method)]] = setting(
-        {"name": "sit"}, "Method", "The self-supervised method and its settings."
+        {"name": "sit"}, "Method", "How it learns, and the settings of that."
     )
     optim: OptimOptions = OptimOptions()
     compute: ComputeOptions = ComputeOptions()

@@ -5,6 +5,8 @@ Shapes: B batch, S side of a cached image, C channels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,10 +16,24 @@ from sit_engine.data.cache import PixelStore
 GPU_SHARE = 0.4
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Images of one step: uint8 pixels [B,S,S,C] on the device, the rest on the CPU."""
+
+    images_BSSC: Tensor
+    aspect_B: Tensor
+    """Width / height of the originals."""
+    labels_B: Tensor
+    """Class numbers; -1: no label."""
+    positions_B: Tensor
+    """Which of the training images they are."""
+
+
 class Batches:
     """Batch of step s = a pure function of (seed, s): the order is drawn per epoch.
 
     The last incomplete batch of an epoch is left out: the contrastive loss compares full batches.
+    With `weights` the images of an epoch are drawn with replacement, in proportion to them.
     """
 
     def __init__(
@@ -28,9 +44,13 @@ class Batches:
         batch_size: int,
         seed: int,
         device: torch.device,
+        labels: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.store, self.rows = store, rows
         self.batch_size, self.seed, self.device = batch_size, seed, device
+        self.labels = np.full(len(rows), -1) if labels is None else labels
+        self.shares = None if weights is None else weights / weights.sum()
         self.steps_per_epoch = len(rows) // batch_size
         self.epoch = -1
         self.order = np.empty(0, dtype=np.int64)
@@ -45,18 +65,30 @@ class Batches:
             return None
         return torch.from_numpy(self.store.rows(self.rows)).to(self.device)
 
-    def at(self, step: int) -> tuple[Tensor, Tensor]:
-        """uint8 images [B,S,S,C] on the device, and width / height of their originals [B]."""
+    def at(self, step: int) -> Batch:
+        """The batch of a step."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self.epoch:
-            generator = np.random.default_rng([self.seed, epoch])
-            self.order, self.epoch = generator.permutation(len(self.rows)), epoch
+            generator, count = np.random.default_rng([self.seed, epoch]), len(self.rows)
+            self.order, self.epoch = generator.permutation(count), epoch
+            if self.shares is not None:
+                self.order = generator.choice(count, count, p=self.shares)
             # Once an epoch, so that a step need not wait for a copy.
             self.order_on_device = torch.from_numpy(self.order).to(self.device)
         part = slice(position * self.batch_size, (position + 1) * self.batch_size)
-        chosen = self.order[part]
-        aspect_B = self.aspect[chosen]
-        if self.on_device is not None:
-            return self.on_device[self.order_on_device[part]], aspect_B
-        images = torch.from_numpy(self.store.rows(self.rows[chosen]))
-        return images.to(self.device, non_blocking=True), aspect_B
+        on_device = self.order_on_device[part] if self.on_device is not None else None
+        return self._batch(self.order[part], on_device)
+
+    def some(self, positions: np.ndarray) -> Batch:
+        """The training images at these positions of the list."""
+        on_device = torch.from_numpy(positions).to(self.device)
+        return self._batch(positions, on_device if self.on_device is not None else None)
+
+    def _batch(self, positions: np.ndarray, on_device: Tensor | None) -> Batch:
+        if self.on_device is not None and on_device is not None:
+            images = self.on_device[on_device]
+        else:
+            images = torch.from_numpy(self.store.rows(self.rows[positions]))
+            images = images.to(self.device, non_blocking=True)
+        labels_B = torch.from_numpy(self.labels[positions].astype(np.int64))
+        return Batch(images, self.aspect[positions], labels_B, torch.from_numpy(positions))

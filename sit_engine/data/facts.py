@@ -10,8 +10,11 @@ from sit_engine.data.scan import ImageIndex
 
 def facts_of(index: ImageIndex) -> DataFacts:
     """Counts and the median shorter side of the usable images."""
+    counts = np.unique(index.labels[index.labels >= 0], return_counts=True)[1]
     return DataFacts(
         images=len(index.paths),
-        classes=len(np.unique(index.labels[index.labels >= 0])),
+        classes=len(counts),
         median_side_px=int(np.median(index.sizes.min(axis=1))) if len(index.sizes) else 0,
+        smallest_class=int(counts.min(initial=len(index.paths))) if len(counts) else 0,
+        largest_class=int(counts.max(initial=0)),
     )

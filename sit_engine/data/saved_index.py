@@ -71,6 +71,8 @@ def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str
         "leaks": len(leaks),
         "labelled_classes": facts.classes,
         "median_side_px": facts.median_side_px,
+        "smallest_class": facts.smallest_class,
+        "largest_class": facts.largest_class,
     }
 
 
@@ -144,4 +146,6 @@ class SavedIndex:
             images=len(self),
             classes=self.summary["labelled_classes"],
             median_side_px=self.summary["median_side_px"],
+            smallest_class=self.summary["smallest_class"],
+            largest_class=self.summary["largest_class"],
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from sit_engine.data.deep import ValueRange
 from sit_engine.data.index import ImageIndex
-from sit_engine.data.names import escape_name, unescape_name
+from sit_engine.data.names import display_name, escape_name, unescape_name
 from sit_engine.errors import DataError
 
 RangeWish = Literal["percentile", "full"] | ValueRange
@@ -24,18 +24,40 @@ class Split:
     watch: np.ndarray
 
 
-def make_split(index: ImageIndex, watch_count: int, seed: int) -> Split:
-    """Draw `watch_count` labelled images, the same share of each class; a class keeps at least one."""
+def make_split(
+    index: ImageIndex, watch_count: int, seed: int, *, one_a_class: bool = False
+) -> Split:
+    """Draw `watch_count` labelled images, the same share of each class; a class keeps at least one.
+
+    With `one_a_class` it gives at least one, too, so that every class is validated on.
+    """
     generator = np.random.default_rng([seed, 1])
     labelled = np.flatnonzero(index.labels >= 0)
     counts = np.bincount(index.labels[labelled], minlength=len(index.classes))
+    quotas = _quotas(counts, watch_count)
+    if one_a_class and watch_count:
+        _check_two_each(index, counts)
+        quotas = [max(1, quota) for quota in quotas]
     chosen: list[int] = []
-    for label, quota in enumerate(_quotas(counts, watch_count)):
+    for label, quota in enumerate(quotas):
         rows = generator.permutation(np.flatnonzero(index.labels == label))
         chosen += rows[:quota].tolist()
     watch = np.array(sorted(chosen), dtype=np.int64)
     train = np.setdiff1d(np.arange(len(index.paths)), watch)
     return Split(train, watch)
+
+
+def _check_two_each(index: ImageIndex, counts: np.ndarray) -> None:
+    few = [index.classes[label] for label in np.flatnonzero(counts < 2)]
+    if few:
+        raise DataError(
+            "data.class_too_small",
+            "{count} classes have a single image, the first is {name}: one to learn from and one to "
+            "validate on are needed.",
+            "Add images to them, remove them, or set data.watch_share = 0 to train without validation.",
+            count=len(few),
+            name=display_name(few[0]),
+        )
 
 
 def _quotas(counts: np.ndarray, total: int) -> list[int]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from torch import Tensor, nn
+
+from sit_engine.data.batches import Batch, Batches
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Losses:
     curves: dict[str, Tensor] = field(default_factory=dict)
 
 
+class Trained(NamedTuple):
+    """A parameter that the optimiser updates, at `rate` times the learning rate."""
+
+    name: str
+    parameter: nn.Parameter
+    rate: float = 1.0
+
+
 @dataclass(frozen=True)
 class Repair:
     """What a method made of views it had corrupted itself: [B,3,Y,X] each, mask [B,Y,X]."""
@@ -37,14 +48,20 @@ class Repair:
 
 
 class Method(Protocol):
-    """A self-supervised method as the loop sees it."""
+    """A method as the loop sees it."""
 
     @property
     def networks(self) -> nn.Module:
         """Everything whose tensors a checkpoint holds."""
 
-    def make_views(self, images_BYXC: Tensor, aspect_B: Tensor, moment: Moment) -> Any:
-        """Views and corruption of uint8 images [B,S,S,3]; `aspect_B` is width / height."""
+    def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
+        """How often to draw each training image, relative to the others; None: each once an epoch."""
+
+    def prepare(self, batches: Batches) -> None:
+        """Called once before the first step of a leg, when the weights are in place."""
+
+    def make_views(self, batch: Batch, moment: Moment) -> Any:
+        """Views and corruption of a batch."""
 
     def loss(self, views: Any) -> Losses:
         """The losses of one batch of views."""
@@ -52,8 +69,8 @@ class Method(Protocol):
     def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
         """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""
 
-    def trained_parameters(self) -> list[tuple[str, nn.Parameter]]:
-        """Names and parameters for the optimiser."""
+    def trained_parameters(self) -> list[Trained]:
+        """What the optimiser updates."""
 
     def repair(self, views_BCYX: Tensor, seed: int) -> Repair | None:
         """Corrupt views and repair them, for people to look at; None if it reconstructs nothing."""

@@ -1,4 +1,4 @@
-"""The two heads of SiT: contrast on the class token, reconstruction on the patch tokens.
+"""The heads: contrast on the class token, reconstruction on the patch tokens, and two classifiers.
 
 Shapes: B batch, N patches, D width, C channels, Y X pixels, P patch size.
 """
@@ -65,6 +65,25 @@ class ReconstructionHead(nn.Module):
         pixels = pixels.reshape(batch, grid, grid, channels, patch, patch).permute(0, 3, 1, 4, 2, 5)
         image = pixels.reshape(batch, channels, grid * patch, grid * patch)
         return image + self.to_pixels.bias[:, None, None]
+
+
+class LinearHead(nn.Linear):
+    """The class token [B,D] to logits [B,C]."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__(width, classes)
+        _init_linear(self)
+
+
+class MlpHead(nn.Sequential):
+    """Class token joined with the mean patch token [B,2D] to logits [B,C].
+
+    The classifier of the December 2022 code of SiT: one hidden layer of width D with GELU.
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, classes))
+        self.apply(_init_linear)
 
 
 def _init_linear(module: nn.Module) -> None:

@@ -21,7 +21,7 @@ from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.scan import require_images
 from sit_engine.training.device import find_device, memory_errors, probe_once
-from sit_engine.training.prepare import list_images
+from sit_engine.training.prepare import list_images, needs_labels, with_start
 from sit_engine.training.stepper import measure_images_per_s
 
 MOST_IMAGES = 1000
@@ -51,20 +51,23 @@ def dry_run(
     config: RunConfig, on_progress: Progress, *, cancel: Callable[[], bool] | None = None
 ) -> DryRun:
     """List all images, decode at most about a thousand, and take some steps with networks of its own."""
+    config, start = with_start(config)
     listed = list_images(config, on_progress, cancel=cancel)
     facts = facts_of(listed)
     on_progress("probing the device", 0, 0)
     device = probe_once(config.compute)
-    first = resolve(config, facts, device)
+    first = resolve(config, facts, device, start)
     side = cache_side(no_auto(first.config.model.image_size), listed)
-    store = _decode_some(listed, first.config, side, on_progress, cancel)
+    store, labels = _decode_some(listed, first.config, side, on_progress, cancel)
     on_progress("measuring the speed", 0, 0)
     with memory_errors(first.config), _peak_memory(first.config) as peak:
-        rate = measure_images_per_s(first.config, store, np.arange(len(store)))
-    found = resolve(config, facts, dataclasses.replace(device, images_per_s=rate))
+        rate = measure_images_per_s(first.config, store, np.arange(len(store)), labels)
+    found = resolve(config, facts, dataclasses.replace(device, images_per_s=rate), start)
     optim = found.config.optim
     batch_size = no_auto(optim.batch_size)
-    train_images = facts.images - watch_count(no_auto(found.config.data.watch_share), facts)
+    share = no_auto(found.config.data.watch_share)
+    watched = watch_count(share, facts, one_a_class=needs_labels(config))
+    train_images = facts.images - watched
     steps = total_steps(no_auto(optim.epochs), train_images, batch_size)
     return DryRun(
         images_per_s=rate,
@@ -90,8 +93,8 @@ def _decode_some(
     side: int,
     on_progress: Progress,
     cancel: Callable[[], bool] | None,
-) -> PixelStore:
-    """Enough images for two batches at least; what is decoded here stays in the cache."""
+) -> tuple[PixelStore, np.ndarray]:
+    """Enough images for two batches at least, and labels; what is decoded here stays in the cache."""
     most = max(MOST_IMAGES, 2 * no_auto(config.optim.batch_size))
     chosen = np.random.default_rng([config.compute.seed, 3]).permutation(len(listed))[:most]
     index, store = PixelCache().fill(
@@ -103,8 +106,8 @@ def _decode_some(
         cancel=cancel,
         budget_bytes=int(config.data.cache_gb * 1e9),
     )
-    require_images(index, FEWEST_IMAGES)
-    return store
+    require_images(index, 1 if needs_labels(config) else FEWEST_IMAGES)
+    return store, index.labels
 
 
 @contextmanager

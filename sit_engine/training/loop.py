@@ -14,6 +14,7 @@ import torch
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelStore
+from sit_engine.data.names import unescape_name
 from sit_engine.errors import ConfigError, NotFiniteError, SitError
 from sit_engine.events import (
     CheckpointWritten,
@@ -27,7 +28,9 @@ from sit_engine.events import (
     RunStarted,
     StepReported,
 )
+from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Moment
+from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.runs import Run, disk_error
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
@@ -36,6 +39,7 @@ from sit_engine.training.monitor import Monitor, Watched
 from sit_engine.training.report import Window
 from sit_engine.training.schedules import cosine, falls_on
 from sit_engine.training.stepper import Stepper
+from sit_engine.training.validator import Validator
 from sit_engine.wishes import DONE, Wish, answer_to
 
 MOST_SKIPPED_IN_A_ROW = 50
@@ -50,6 +54,8 @@ class TrainingData:
 
     store: PixelStore
     rows: np.ndarray
+    labels: np.ndarray
+    """Of the rows; -1: no label."""
     watched: Watched
 
 
@@ -123,13 +129,18 @@ class Leg:
     ) -> None:
         self.run, self.config, self.emit, self.control = run, config, emit, control
         self.seed = config.compute.seed
-        self.stepper = Stepper(config, data.store, data.rows)
+        self.stepper = Stepper(config, data.store, data.rows, data.labels)
         self.device, self.method = self.stepper.device, self.stepper.method
         self.batches, self.optimiser = self.stepper.batches, self.stepper.optimiser
         self.batch_size = self.batches.batch_size
         epochs = no_auto(config.optim.epochs)
         self.progress = Progress(max(1, round(epochs * self.batches.steps_per_epoch)))
-        self.monitor = Monitor(run, self.method, data.watched, self.device, config.method.features)
+        looked_at = (run, self.method, data.watched, self.device)
+        self.monitor: Monitor | Validator = (
+            Validator(*looked_at, config.method)
+            if isinstance(config.method, FinetuneOptions)
+            else Monitor(*looked_at, config.method.features)
+        )
         self.window = Window(self.device)
         self.saved_step = -1
         self.saved_s = self.leg_started_s = time.perf_counter()
@@ -142,13 +153,16 @@ class Leg:
         progress = self.progress
         path, progress.leg = resume_from or (None, 0)
         if path is None:
+            self._start_from_weights()
             self.emit(self._started())
+            self.method.prepare(self.batches)
             watch = self.config.watch
             self._look(reading=watch.readings > 0, preview=watch.previews > 0)
             self._save()
         else:
             leg = progress.leg
             self._restore(path)
+            self.method.prepare(self.batches)
             self.progress.leg = leg
             self.emit(RunResumed(leg, self.progress.step, path.name, os.getpid()))
             if epochs is not None and (answer := self._extend(epochs)).code != DONE:
@@ -164,6 +178,13 @@ class Leg:
         self.leg_started_s = time.perf_counter()
         self.window = Window(self.device)
         self.emit(PhaseChanged("training", progress.step, progress.total_steps))
+
+    def _start_from_weights(self) -> None:
+        if self.config.model.weights is None:
+            return
+        weights = read_weights(Path(unescape_name(self.config.model.weights)))
+        for which in ("student", "teacher"):
+            load_weights(self.method.backbone(which), weights)
 
     def _started(self) -> RunStarted:
         return RunStarted(
@@ -181,7 +202,7 @@ class Leg:
     def work(self) -> RunResult:
         """Steps until the run is complete or someone ends the leg."""
         outcome: Outcome = "completed"
-        while self.progress.step < self.progress.total_steps:
+        while self.progress.step < self.progress.total_steps and not self.monitor.is_over:
             ending = self._answer(self.control.poll())
             if ending is not None:
                 outcome = ending
@@ -199,9 +220,8 @@ class Leg:
     def _step(self) -> None:
         progress, optim = self.progress, self.config.optim
         moment = Moment(self.seed, progress.step, progress.total_steps)
-        decay = cosine(
-            optim.weight_decay, optim.weight_decay_end, progress.step, progress.total_steps
-        )
+        first, last = no_auto(optim.weight_decay), no_auto(optim.weight_decay_end)
+        decay = cosine(first, last, progress.step, progress.total_steps)
         done = self.stepper.step(moment, learning_rate=self.learning_rate(), weight_decay=decay)
         self.schedules = done.schedules
         self.window.add(done)
@@ -234,16 +254,15 @@ class Leg:
 
     def _report(self) -> None:
         progress, window = self.progress, self.window
-        means, skipped = window.means()
+        terms, curves, skipped = window.means()
         progress.skipped += skipped
         progress.skipped_in_a_row = (
             progress.skipped_in_a_row + skipped if skipped == window.steps else 0
         )
-        progress.agreement = means.pop("agreement", float("nan"))
-        progress.mask_share = means.pop("mask_share", float("nan"))
-        bound_reached = means.pop("bound_reached", 0.0)
+        progress.agreement = curves.get("agreement", float("nan"))
+        progress.mask_share = curves.get("mask_share", float("nan"))
         busy_s = window.busy_s()
-        loss, norm = means.pop("loss"), means.pop("norm")
+        loss, norm = terms.pop("loss"), terms.pop("norm")
         done = progress.step - self.first_step
         per_step_s = (time.perf_counter() - self.leg_started_s) / max(1, done)
         seconds_left = per_step_s * (progress.total_steps - progress.step)
@@ -252,10 +271,8 @@ class Leg:
                 step=progress.step,
                 epoch=progress.step / self.batches.steps_per_epoch,
                 loss=loss,
-                terms=means,
-                curves=self.schedules
-                | {"agreement": progress.agreement, "mask_share": progress.mask_share}
-                | {"bound_reached": bound_reached},
+                terms=terms,
+                curves=self.schedules | curves,
                 learning_rate=self.learning_rate(),
                 weight_decay=self.optimiser.adamw.param_groups[0]["weight_decay"],
                 gradient_norm=norm,
@@ -307,6 +324,7 @@ class Leg:
         about = {
             "method": self.config.method.name,
             "total_steps": progress.total_steps,
+            "best_step": progress.best_step,
             "leg": progress.leg,
             "changes": progress.changes,
             "torch": torch.__version__,

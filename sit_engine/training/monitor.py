@@ -6,7 +6,7 @@ Draws from generators of its own, so that a run with and without it has the same
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -61,6 +61,8 @@ class Monitor:
     untrained: float = float("nan")
     raw: float = float("nan")
     best: float = -1.0
+    is_over: ClassVar[bool] = False
+    """It never ends a run."""
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
@@ -133,12 +135,18 @@ class Monitor:
 
     def preview(self, step: int) -> PreviewWritten:
         """Reconstructions and attention of the first training images into the run folder."""
-        folder = self.run.folder("previews") / f"step-{step:08d}"
-        folder.mkdir(exist_ok=True)
         views = self.watched.train[:PREVIEW_IMAGES]
-        found = reconstruct(self.method, views, self.device, seed=0)
-        if found is not None:
-            write_reconstructions(found, folder)
-        attention = attend(self.method.backbone(self.network), views, self.device)
-        write_attention(attention, views, folder)
-        return PreviewWritten(step, f"previews/{folder.name}")
+        return write_preview(self.run, self.method, views, self.device, self.network, step)
+
+
+def write_preview(
+    run: Run, method: Method, views: Tensor, device: torch.device, network: str, step: int
+) -> PreviewWritten:
+    """Pictures of views [n,3,V,V] as the method sees them, into the run folder."""
+    folder = run.folder("previews") / f"step-{step:08d}"
+    folder.mkdir(exist_ok=True)
+    found = reconstruct(method, views, device, seed=0)
+    if found is not None:
+        write_reconstructions(found, folder)
+    write_attention(attend(method.backbone(network), views, device), views, folder)
+    return PreviewWritten(step, f"previews/{folder.name}")

@@ -5,21 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from sit_engine.methods.protocol import Trained
 
 
 class Optimiser:
-    """AdamW over two groups: weights of two and more dimensions decay, biases and norms do not.
+    """AdamW: weights of two and more dimensions decay, biases and norms do not.
 
-    Position table and class token are 3-D and do decay, as in the published recipe.
+    Position table and class token are 3-D and do decay, as in the published recipe. There are two
+    groups of parameters for each rate.
     """
 
-    def __init__(self, parameters: Sequence[tuple[str, nn.Parameter]], *, clip_norm: float) -> None:
-        self.parameters = [parameter for _, parameter in parameters]
+    def __init__(self, trained: Sequence[Trained], *, clip_norm: float) -> None:
+        self.parameters = [item.parameter for item in trained]
         self.clip_norm = clip_norm
+        # Kept here, since a loaded state brings the groups of the version that wrote it.
+        self.kinds = [
+            (rate, decays)
+            for rate in dict.fromkeys(item.rate for item in trained)
+            for decays in (True, False)
+        ]
         groups = [
-            {"params": [p for p in self.parameters if p.ndim > 1]},
-            {"params": [p for p in self.parameters if p.ndim <= 1]},
+            {
+                "params": [
+                    item.parameter
+                    for item in trained
+                    if (item.rate, item.parameter.ndim > 1) == kind
+                ]
+            }
+            for kind in self.kinds
         ]
         # Rates are set before every step; fused keeps the update in one pass and knows found_inf.
         self.adamw = torch.optim.AdamW(groups, lr=0.0, weight_decay=0.0, fused=True)
@@ -40,9 +55,9 @@ class Optimiser:
         if self.clip_norm > 0:
             shrink = (self.clip_norm / (norms + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_(gradients, list(shrink.unbind()))
-        decay, plain = self.adamw.param_groups
-        decay["lr"] = plain["lr"] = learning_rate
-        decay["weight_decay"] = weight_decay
+        for (rate, decays), group in zip(self.kinds, self.adamw.param_groups, strict=True):
+            group["lr"] = learning_rate * rate
+            group["weight_decay"] = weight_decay if decays else 0.0
         # The fused kernel reads this flag and leaves everything as it was where it is 1.
         self.adamw.found_inf = 1.0 - finite  # type: ignore[attr-defined]
         self.adamw.step()

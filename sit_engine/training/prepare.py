@@ -5,25 +5,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
+from sit_engine.config.facts import StartFacts
 from sit_engine.config.fields import no_auto
+from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
-from sit_engine.data.names import unescape_name
+from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import OnProgress, require_images, scan
 from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
+from sit_engine.errors import DataError
 from sit_engine.events import Event, PhaseChanged, warning
 from sit_engine.runs import Run, write_settings
+from sit_engine.starts import describe_start, find_start
 from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.loop import TrainingData
-from sit_engine.training.monitor import Watched
+from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
 from sit_engine.training.stepper import measure_images_per_s
 
 MOST_KNN_IMAGES = 1000
@@ -34,24 +39,41 @@ Emit = Callable[[Event], None]
 
 def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, TrainingData]:
     """Scan, decode, resolve and freeze the settings of a run that was just created."""
-    listed = list_images(config, _teller(emit))
+    config, start = with_start(config)
+    listed = list_images(config, _teller(emit), emit=emit)
     emit(PhaseChanged("probing the device"))
     device = probe(config.compute)
-    first = resolve(config, facts_of(listed), device).config
+    first = resolve(config, facts_of(listed), device, start).config
     index, store = _decode(listed, first, config.data.value_range, emit)
-    resolved = resolve(config, facts_of(index), device)
-    share = no_auto(resolved.config.data.watch_share)
-    split = make_split(index, watch_count(share, facts_of(index)), config.compute.seed)
+    resolved = resolve(config, facts_of(index), device, start)
+    share, has_labels = no_auto(resolved.config.data.watch_share), needs_labels(config)
+    count = watch_count(share, facts_of(index), one_a_class=has_labels)
+    split = make_split(index, count, config.compute.seed, one_a_class=has_labels)
     if config.optim.minutes is not None and config.optim.epochs == "auto":
         emit(PhaseChanged("measuring the speed"))
         with memory_errors(resolved.config):
-            rate = measure_images_per_s(resolved.config, store, split.train)
+            labels = index.labels[split.train]
+            rate = measure_images_per_s(resolved.config, store, split.train, labels)
         faster = dataclasses.replace(device, images_per_s=rate)
-        resolved = resolve(config, facts_of(index), faster)
+        resolved = resolve(config, facts_of(index), faster, start)
     record = to_record(index, split, store.value_range)
     record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
     write_settings(run, resolved.config, resolved.reasons, record)
     return resolved.config, _training_data(index, store, split, resolved.config, emit)
+
+
+def needs_labels(config: RunConfig) -> bool:
+    """Whether the method learns from labels."""
+    return METHODS[config.method.name].needs_labels
+
+
+def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
+    """The config with the very checkpoint or file that the run starts from, and its sizes."""
+    if config.model.weights is None:
+        return config, None
+    path = find_start(Path(unescape_name(config.model.weights)))
+    model = config.model.model_copy(update={"weights": escape_name(str(path))})
+    return config.model_copy(update={"model": model}), describe_start(path).facts
 
 
 def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
@@ -77,9 +99,16 @@ def _teller(emit: Emit) -> OnProgress:
 
 
 def list_images(
-    config: RunConfig, on_progress: OnProgress, *, cancel: Cancel | None = None
+    config: RunConfig,
+    on_progress: OnProgress,
+    *,
+    cancel: Cancel | None = None,
+    emit: Emit | None = None,
 ) -> ImageIndex:
-    """The images of a run and their labels, not decoded yet; too few are a sentence."""
+    """The images of a run and their labels, not decoded yet; too few are a sentence.
+
+    Of a method that needs labels only the labelled ones; `emit` is told how many others there are.
+    """
     file = config.data.labels_file
     index = scan(
         [unescape_name(folder) for folder in config.data.folders],
@@ -88,8 +117,32 @@ def list_images(
         on_progress=on_progress,
         cancel=cancel,
     )
-    require_images(index, FEWEST_IMAGES)
+    if not needs_labels(config):
+        require_images(index, FEWEST_IMAGES)
+        return index
+    labelled = np.flatnonzero(index.labels >= 0)
+    if len(labelled) < len(index) and emit is not None:
+        emit(
+            warning(
+                "data.unlabelled",
+                "{count} images without a label are left out.",
+                count=len(index) - len(labelled),
+            )
+        )
+    index = index.subset(labelled)
+    check_classes(index)
     return index
+
+
+def check_classes(index: ImageIndex) -> None:
+    """There are two classes to tell apart."""
+    if len(np.unique(index.labels)) < 2:
+        raise DataError(
+            "data.labels_needed",
+            "Finetuning learns from labels, but the images have {count}.",
+            "Put the images of each class into a sub-folder of its own, or give data.labels_file.",
+            count="one class only" if len(index) else "none",
+        )
 
 
 def _decode(
@@ -108,7 +161,10 @@ def _decode(
         on_progress=_teller(emit),
         budget_bytes=int(config.data.cache_gb * 1e9),
     )
-    require_images(index, FEWEST_IMAGES)
+    if needs_labels(config):
+        check_classes(index)
+    else:
+        require_images(index, FEWEST_IMAGES)
     if index.problems:
         first = index.problems[0]
         emit(
@@ -137,10 +193,13 @@ def _training_data(
     side = no_auto(config.model.image_size)
     most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
     generator = np.random.default_rng([config.compute.seed, 2])
-    is_labelled = len(split.watch) > 0
-    train = split.train[index.labels[split.train] >= 0] if is_labelled else split.train
-    train = generator.permutation(train)[: most if is_labelled else 256]
-    watch = generator.permutation(split.watch)[: most // 2]
+    if needs_labels(config):
+        train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch
+    else:
+        is_labelled = len(split.watch) > 0
+        train = split.train[index.labels[split.train] >= 0] if is_labelled else split.train
+        train = generator.permutation(train)[: most if is_labelled else 256]
+        watch = generator.permutation(split.watch)[: most // 2]
     rows = np.concatenate([train, watch])
     views = load_views(
         [index.path(int(row)) for row in rows],
@@ -156,4 +215,4 @@ def _training_data(
         watch_labels=index.labels[watch],
         classes=max(1, len(index.classes)),
     )
-    return TrainingData(store, split.train, watched)
+    return TrainingData(store, split.train, index.labels[split.train], watched)

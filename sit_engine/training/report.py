@@ -17,6 +17,7 @@ class Window:
 
     device: torch.device
     names: list[str] = field(default_factory=list)
+    curve_names: set[str] = field(default_factory=set)
     sums: Tensor | None = None
     finite_steps: Tensor | None = None
     steps: int = 0
@@ -29,20 +30,26 @@ class Window:
         losses, finite, norm = done.losses, done.finite, done.norm
         self.waited_s += done.waited_s
         values = {"loss": losses.total, "norm": norm} | losses.terms | losses.curves
-        self.names = list(values)
+        self.names, self.curve_names = list(values), set(losses.curves)
         row = torch.stack([value.detach().float() for value in values.values()])
         row = torch.where(finite > 0, row, torch.zeros_like(row))
         self.sums = row if self.sums is None else self.sums + row
         self.finite_steps = finite if self.finite_steps is None else self.finite_steps + finite
         self.steps += 1
 
-    def means(self) -> tuple[dict[str, float], int]:
-        """Mean of each value over the finite steps (NaN if there was none), and how many were not."""
+    def means(self) -> tuple[dict[str, float], dict[str, float], int]:
+        """Loss terms (with "loss" and "norm") and curves, and how many steps were not finite.
+
+        Each is the mean over the finite steps, NaN if there was none.
+        """
         assert self.sums is not None
         assert self.finite_steps is not None
         finite = float(self.finite_steps)
         values = (self.sums.cpu() / finite if finite else self.sums.cpu() * float("nan")).tolist()
-        return dict(zip(self.names, values, strict=True)), self.steps - round(finite)
+        terms, curves = dict[str, float](), dict[str, float]()
+        for name, value in zip(self.names, values, strict=True):
+            (curves if name in self.curve_names else terms)[name] = value
+        return terms, curves, self.steps - round(finite)
 
     def busy_s(self) -> float:
         """Seconds of this window without previews, readings and checkpoints."""

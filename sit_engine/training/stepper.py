@@ -48,16 +48,25 @@ class Done:
 class Stepper:
     """Networks, optimiser and batches of a resolved config on its device."""
 
-    def __init__(self, config: RunConfig, store: PixelStore, rows: np.ndarray) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        store: PixelStore,
+        rows: np.ndarray,
+        labels: np.ndarray | None = None,
+    ) -> None:
         self.seed = config.compute.seed
         self.precision = config.compute.precision
         self.device = apply_settings(config.compute)
+        self.method = build_method(config, self.device)
         self.batches = Batches(
             store,
             rows,
             batch_size=no_auto(config.optim.batch_size),
             seed=self.seed,
             device=self.device,
+            labels=labels,
+            weights=None if labels is None else self.method.order_weights(labels),
         )
         if self.batches.steps_per_epoch == 0:
             raise ConfigError(
@@ -67,7 +76,6 @@ class Stepper:
                 batch=self.batches.batch_size,
                 images=len(rows),
             )
-        self.method = build_method(config, self.device)
         self.optimiser = Optimiser(
             self.method.trained_parameters(), clip_norm=config.optim.clip_norm
         )
@@ -75,11 +83,11 @@ class Stepper:
     def step(self, moment: Moment, *, learning_rate: float, weight_decay: float) -> Done:
         """Views, losses, backward, update, teacher."""
         waiting_from_s = time.perf_counter()
-        images, aspect = self.batches.at(moment.step)
+        batch = self.batches.at(moment.step)
         waited_s = time.perf_counter() - waiting_from_s
         # Drop path draws from the global generator: seeded per step, it needs no saved state.
         torch.manual_seed(stream_seed(self.seed, moment.step, moment.micro, "drop path"))
-        views = self.method.make_views(images, aspect, moment)
+        views = self.method.make_views(batch, moment)
         with autocast(self.device, self.precision):
             losses = self.method.loss(views)
         finite, norm = self.optimiser.step(
@@ -89,9 +97,12 @@ class Stepper:
         return Done(losses, finite, norm, schedules, waited_s)
 
 
-def measure_images_per_s(config: RunConfig, store: PixelStore, rows: np.ndarray) -> float:
+def measure_images_per_s(
+    config: RunConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray | None = None
+) -> float:
     """A dry run of about three seconds on networks of its own; median over its steps."""
-    stepper = Stepper(config, store, rows)
+    stepper = Stepper(config, store, rows, labels)
+    stepper.method.prepare(stepper.batches)
     seconds: list[float] = []
     started_s = time.perf_counter()
     while len(seconds) < 5 or time.perf_counter() - started_s < DRY_RUN_S:

@@ -6,7 +6,7 @@ Shapes: B samples; a box is (top, left, height, width) as shares of the image, i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -62,6 +62,13 @@ def neutral_params(batch: int) -> ViewParams:
         blur_B=torch.zeros(batch),
         solarise_B=torch.zeros(batch, dtype=torch.bool),
     )
+
+
+def centre_params(aspect_B: Tensor) -> ViewParams:
+    """Views that show the largest centred square of images of these aspects (width / height)."""
+    width_B, height_B = (1 / aspect_B).clamp(max=1), aspect_B.clamp(max=1)
+    box_B4 = torch.stack([(1 - height_B) / 2, (1 - width_B) / 2, height_B, width_B], dim=1)
+    return replace(neutral_params(len(aspect_B)), box_B4=box_B4.float())
 
 
 def draw_views(

@@ -9,21 +9,24 @@ from sit_engine.data.batches import Batches
 from sit_engine.data.cache import PixelStore
 
 
-def batches(seed: int = 0) -> Batches:
+def batches(seed: int = 0, **more: np.ndarray) -> Batches:
     """23 images whose pixels are their numbers, of which 21 train, in batches of 4."""
     pixels = (
         np.arange(23, dtype=np.uint8)[:, None, None, None].repeat(4 * 4 * 3, 1).reshape(23, 4, 4, 3)
     )
     store = PixelStore(4, pixels, np.arange(23), np.linspace(0.5, 2, 23, dtype=np.float32), None)
-    return Batches(store, np.arange(1, 22), batch_size=4, seed=seed, device=torch.device("cpu"))
+    return Batches(
+        store, np.arange(1, 22), batch_size=4, seed=seed, device=torch.device("cpu"), **more
+    )
 
 
 def numbers(found: Batches, step: int) -> list[int]:
     """Which images a step sees."""
-    images, aspect = found.at(step)
-    assert images.shape == (4, 4, 4, 3)
-    chosen = images[:, 0, 0, 0].tolist()
-    np.testing.assert_allclose(aspect, np.linspace(0.5, 2, 23)[chosen], rtol=1e-6)
+    batch = found.at(step)
+    assert batch.images_BSSC.shape == (4, 4, 4, 3)
+    chosen = batch.images_BSSC[:, 0, 0, 0].tolist()
+    assert (batch.positions_B + 1).tolist() == chosen
+    np.testing.assert_allclose(batch.aspect_B, np.linspace(0.5, 2, 23)[chosen], rtol=1e-6)
     return list(map(int, chosen))
 
 
@@ -46,3 +49,15 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     found = batches()
     assert numbers(found, 0) != numbers(found, 5)
     assert numbers(found, 0) != numbers(batches(seed=1), 0)
+
+
+def test_weights_say_how_often_an_image_is_drawn_and_labels_travel_with_it() -> None:
+    labels = np.arange(21) % 3
+    weights = np.where(labels == 2, 0.0, np.where(labels == 1, 3.0, 1.0))
+    found = batches(labels=labels, weights=weights)
+    drawn = np.concatenate([found.at(step).labels_B.numpy() for step in range(500)])
+    counts = np.bincount(drawn, minlength=3)
+    assert counts[2] == 0
+    assert 2.5 < counts[1] / counts[0] < 3.5
+    batch = found.at(7)
+    np.testing.assert_array_equal(labels[batch.positions_B], batch.labels_B)

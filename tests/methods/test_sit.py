@@ -11,6 +11,7 @@ import torch
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
+from sit_engine.data.batches import Batch
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit, contrast_loss, masked_l1
 from tests.tiny import tiny_config
@@ -25,11 +26,12 @@ def make(**more: Any) -> Sit:
     return Sit(resolve(config, DataFacts(180, 0, 32), DeviceFacts()).config)
 
 
-def images(count: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
-    """uint8 squares and aspects."""
+def images(count: int = 8) -> Batch:
+    """uint8 squares without labels."""
     generator = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (count, 18, 18, 3), dtype=torch.uint8, generator=generator)
-    return pixels, torch.ones(count)
+    numbers = torch.arange(count)
+    return Batch(pixels, torch.ones(count), torch.full_like(numbers, -1), numbers)
 
 
 def test_the_contrastive_loss_is_that_of_moco_v3_with_the_teachers_keys() -> None:
@@ -76,7 +78,7 @@ def test_each_term_is_weighted_and_can_be_switched_off(
     weights: dict[str, float], terms: set[str]
 ) -> None:
     method = make(method=weights)
-    losses = method.loss(method.make_views(*images(), Moment(0, 0, 10)))
+    losses = method.loss(method.make_views(images(), Moment(0, 0, 10)))
     assert set(losses.terms) == terms
     total = sum(weights[f"{name}_weight"] * value.item() for name, value in losses.terms.items())
     assert losses.total.item() == pytest.approx(total, rel=1e-5)
@@ -84,7 +86,7 @@ def test_each_term_is_weighted_and_can_be_switched_off(
 
 def test_the_teacher_sees_clean_views_and_gets_no_gradient() -> None:
     method = make()
-    views = method.make_views(*images(), Moment(0, 0, 10))
+    views = method.make_views(images(), Moment(0, 0, 10))
     changed = views.clean != views.corrupted
     assert not changed.any(dim=1)[~views.mask].any()
     method.loss(views).total.backward()  # type: ignore[no-untyped-call]
@@ -119,10 +121,10 @@ def test_the_teacher_keeps_its_values_when_a_step_was_not_finite() -> None:
 
 def test_views_are_a_function_of_seed_and_step() -> None:
     method = make()
-    first = method.make_views(*images(), Moment(0, 3, 10)).corrupted.clone()
+    first = method.make_views(images(), Moment(0, 3, 10)).corrupted.clone()
     torch.manual_seed(99)
-    again = method.make_views(*images(), Moment(0, 3, 10)).corrupted.clone()
-    other = method.make_views(*images(), Moment(0, 4, 10)).corrupted.clone()
+    again = method.make_views(images(), Moment(0, 3, 10)).corrupted.clone()
+    other = method.make_views(images(), Moment(0, 4, 10)).corrupted.clone()
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from sit_engine.methods.protocol import Trained
 from sit_engine.training.optim import Optimiser
 
 
@@ -22,7 +23,7 @@ def weights() -> list[tuple[str, nn.Parameter]]:
 
 def test_it_is_adamw_with_each_tensors_gradient_clipped_by_itself() -> None:
     ours, theirs = weights(), weights()
-    optimiser = Optimiser(ours, clip_norm=0.5)
+    optimiser = Optimiser([Trained(*pair) for pair in ours], clip_norm=0.5)
     oracle = torch.optim.AdamW(
         [
             {"params": [theirs[0][1]], "weight_decay": 0.2},
@@ -49,7 +50,7 @@ def loss(parameters: list[tuple[str, nn.Parameter]], step: int) -> torch.Tensor:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_step_that_is_not_finite_changes_nothing(bad: float) -> None:
     parameters = weights()
-    optimiser = Optimiser(parameters, clip_norm=3.0)
+    optimiser = Optimiser([Trained(*pair) for pair in parameters], clip_norm=3.0)
     optimiser.step(loss(parameters, 0), learning_rate=0.1, weight_decay=0.1)
     before = copy.deepcopy([p.detach().clone() for _, p in parameters])
     state = copy.deepcopy(optimiser.adamw.state_dict()["state"])
@@ -68,7 +69,7 @@ def test_a_step_that_is_not_finite_changes_nothing(bad: float) -> None:
 
 def test_only_tensors_of_two_and_more_dimensions_decay() -> None:
     parameters = weights()
-    optimiser = Optimiser(parameters, clip_norm=0.0)
+    optimiser = Optimiser([Trained(*pair) for pair in parameters], clip_norm=0.0)
     zero = sum((p * 0).sum() for _, p in parameters) + torch.zeros(())
     before = [p.detach().clone() for _, p in parameters]
     optimiser.step(zero, learning_rate=0.1, weight_decay=0.5)

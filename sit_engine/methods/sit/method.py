@@ -9,13 +9,15 @@ import copy
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
-from sit_engine.methods.protocol import Losses, Moment, Repair
+from sit_engine.data.batches import Batch, Batches
+from sit_engine.methods.protocol import Losses, Moment, Repair, Trained
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.models.backbones import all_tokens, build_backbone, feature
 from sit_engine.models.heads import ContrastHead, ReconstructionHead
@@ -51,7 +53,9 @@ class Networks(nn.Module):
         model = config.model
         width = no_auto(model.width)
         self.student = Network(
-            build_backbone(model, drop_path=model.drop_path, fused_attention=fused_attention),
+            build_backbone(
+                model, drop_path=no_auto(model.drop_path), fused_attention=fused_attention
+            ),
             ContrastHead(width, no_auto(options.head_width), options.head_out),
         )
         self.reconstruction_head = ReconstructionHead(width, no_auto(model.patch_size))
@@ -87,21 +91,30 @@ class Sit:
         """It learns no classes."""
         del which
 
-    def trained_parameters(self) -> list[tuple[str, nn.Parameter]]:
+    def trained_parameters(self) -> list[Trained]:
         """Student and reconstruction head."""
-        return [(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]
+        return [Trained(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]
 
-    def make_views(self, images_BYXC: Tensor, aspect_B: Tensor, moment: Moment) -> SitViews:
+    def order_weights(self, labels_n: np.ndarray) -> None:
+        """Every image once an epoch."""
+        del labels_n
+
+    def prepare(self, batches: Batches) -> None:
+        """Nothing to prepare."""
+        del batches
+
+    def make_views(self, batch: Batch, moment: Moment) -> SitViews:
         """Two views of each image and their corrupted copies."""
+        images_BYXC, aspect_B = batch.images_BSSC, batch.aspect_B
         place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
         pair = draw_views(self.options.views, aspect_B, size=self.size, **place)
-        batch, device = len(images_BYXC), images_BYXC.device
-        clean, corrupted = self._buffers(2 * batch, device)
+        count, device = len(images_BYXC), images_BYXC.device
+        clean, corrupted = self._buffers(2 * count, device)
         masks, bounds = [], []
         for view, params in enumerate(pair):
-            part = slice(view * batch, (view + 1) * batch)
+            part = slice(view * count, (view + 1) * count)
             image_BCYX = apply_views(images_BYXC, params, self.size, out=clean[part])
-            drawn = self._draw_corruption(batch, view, device, place)
+            drawn = self._draw_corruption(count, view, device, place)
             corrupt(image_BCYX, drawn, view=view, out=corrupted[part], **place)
             masks.append(drawn.mask_BYX)
             bounds.append(drawn.bound_reached)

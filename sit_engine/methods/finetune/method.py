@@ -1,0 +1,214 @@
+"""Finetuning: a classifier on the backbone learns the labels, all of it or only its last parts.
+
+Shapes: B images, N patches, D width, C channels or classes, Y X pixels.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.tree import RunConfig
+from sit_engine.config.views import ViewOptions
+from sit_engine.data.batches import Batch, Batches
+from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
+from sit_engine.methods.finetune.options import FinetuneOptions
+from sit_engine.methods.protocol import Losses, Moment, Trained
+from sit_engine.models.backbones import all_tokens, build_backbone, feature
+from sit_engine.models.heads import LinearHead, MlpHead
+from sit_engine.views.apply import apply_views
+from sit_engine.views.draw import centre_params, draw_views
+
+FEATURE_BATCH = 128
+
+
+@dataclass(frozen=True)
+class FinetuneViews:
+    """One view [B,C,Y,X] of each image, or what its head reads of it [B,·], and soft targets [B,C]."""
+
+    inputs: Tensor
+    targets: Tensor
+    labels: Tensor
+
+
+class Classifier(nn.Module):
+    """Normalised views [B,3,V,V] to logits [B,C]."""
+
+    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, view_BCYX: Tensor) -> Tensor:
+        """[B,3,V,V] to [B,C]."""
+        return self.head(self.read(view_BCYX))  # type: ignore[no-any-return]
+
+    def read(self, view_BCYX: Tensor) -> Tensor:
+        """What the head reads: [B,D] for a linear one; for two layers [B,2D] with the mean patch."""
+        if isinstance(self.head, LinearHead):
+            return feature(self.backbone, view_BCYX)
+        tokens_BND = all_tokens(self.backbone, view_BCYX)
+        return torch.cat([tokens_BND[:, 0], tokens_BND[:, 1:].mean(1)], dim=-1)
+
+
+class Networks(nn.Module):
+    """The student and its slow average: all that a checkpoint of finetuning holds."""
+
+    def __init__(self, config: RunConfig, options: FinetuneOptions, *, fused: bool) -> None:
+        super().__init__()
+        width, classes = no_auto(config.model.width), no_auto(options.classes)
+        backbone = build_backbone(
+            config.model, drop_path=no_auto(config.model.drop_path), fused_attention=fused
+        )
+        head = LinearHead(width, classes) if options.head == "linear" else MlpHead(width, classes)
+        self.student = Classifier(backbone, head)
+        self.teacher = Classifier(
+            build_backbone(config.model, drop_path=0.0, fused_attention=fused), copy.deepcopy(head)
+        )
+        self.teacher.load_state_dict(self.student.state_dict())
+        self.teacher.requires_grad_(False)
+
+
+class Finetune:
+    """The method as the training loop sees it (methods.protocol.Method)."""
+
+    def __init__(self, config: RunConfig, *, fused_attention: bool = False) -> None:
+        assert isinstance(config.method, FinetuneOptions)
+        self.options = config.method
+        side = no_auto(config.model.image_size)
+        self.size = (side, side)
+        self.classes = no_auto(self.options.classes)
+        self.view_options = ViewOptions(
+            crop_scale_min=no_auto(self.options.crop_scale_min), flip=self.options.flip,
+            jitter=0, grey=0, blur_first=0, blur_second=0, solarise=0,
+        )  # fmt: skip
+        self.networks = Networks(config, self.options, fused=fused_attention)
+        self.depth = no_auto(config.model.depth)
+        self._freeze()
+        self.weight_C: Tensor | None = None
+        self.kept_features: Tensor | None = None
+
+    def _freeze(self) -> None:
+        """What does not train neither learns nor drops its path."""
+        if self.options.trained == "all":
+            return
+        backbone: Any = self.networks.student.backbone
+        backbone.requires_grad_(False)
+        count = min(self.options.trained_blocks, self.depth)
+        last = self.depth - count if self.options.trained == "blocks" else self.depth
+        for block in backbone.blocks[:last]:
+            for path in (block.drop_path1, block.drop_path2):
+                if hasattr(path, "drop_prob"):
+                    path.drop_prob = 0.0
+        if self.options.trained == "blocks":
+            for part in (*backbone.blocks[last:], backbone.norm):
+                part.requires_grad_(True)
+
+    def backbone(self, which: str) -> nn.Module:
+        """The backbone of the "student" or of its average, the "teacher"."""
+        return self.classifier(which).backbone
+
+    def classifier(self, which: str) -> Classifier:
+        """Backbone and head of the "student" or of its average, the "teacher"."""
+        return self.networks.teacher if which == "teacher" else self.networks.student
+
+    def trained_parameters(self) -> list[Trained]:
+        """With layer-wise rates: decay^(blocks above), as in BEiT (arXiv 2106.08254, appendix)."""
+        return [
+            Trained(name, parameter, self._rate(name))
+            for name, parameter in self.networks.student.named_parameters()
+            if parameter.requires_grad
+        ]
+
+    def _rate(self, name: str) -> float:
+        decay = no_auto(self.options.layer_decay)
+        if name.startswith("backbone.blocks."):
+            return decay ** (self.depth - int(name.split(".")[2]))
+        is_top = name.startswith(("head.", "backbone.norm."))
+        return 1.0 if is_top else decay ** (self.depth + 1)
+
+    def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
+        """With balanced sampling every class is drawn as often as every other."""
+        if self.options.balance != "sampling":
+            return None
+        weights: np.ndarray = 1 / np.bincount(labels_n, minlength=self.classes)[labels_n]
+        return weights
+
+    def prepare(self, batches: Batches) -> None:
+        """Class weights of the loss, and the features of all images where only the head trains."""
+        if self.options.balance == "loss":
+            counts = np.bincount(batches.labels, minlength=self.classes).clip(min=1)
+            weights = len(batches.labels) / (self.classes * counts)
+            self.weight_C = torch.from_numpy(weights).float().to(batches.device)
+        if self.options.trained == "head":
+            self.kept_features = self._read_all(batches)
+
+    @torch.no_grad()
+    def _read_all(self, batches: Batches) -> Tensor:
+        """What the head reads of every image, in evaluation mode: [n,D] or [n,2D]."""
+        student = self.networks.student
+        was_training = student.training
+        student.eval()
+        parts = []
+        for start in range(0, len(batches.rows), FEATURE_BATCH):
+            batch = batches.some(np.arange(start, min(start + FEATURE_BATCH, len(batches.rows))))
+            views = apply_views(batch.images_BSSC, centre_params(batch.aspect_B), self.size)
+            parts.append(student.read(views).float())
+        student.train(was_training)
+        return torch.cat(parts)
+
+    def make_views(self, batch: Batch, moment: Moment) -> FinetuneViews:
+        """One changed view of each image with its target, or its features where those are kept."""
+        options = self.options
+        labels = batch.labels_B.to(batch.images_BSSC.device)
+        targets = functional.one_hot(labels, self.classes).float()
+        smoothing = no_auto(options.label_smoothing)
+        targets = targets * (1 - smoothing) + smoothing / self.classes
+        if self.kept_features is not None:
+            return FinetuneViews(self.kept_features[batch.positions_B], targets, labels)
+        images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), moment)
+        place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
+        params, _ = draw_views(self.view_options, batch.aspect_B, size=self.size, **place)
+        views = apply_views(images, params, self.size)
+        erase_(views, no_auto(options.random_erasing), moment)
+        mixup, cutmix = no_auto(options.mixup), no_auto(options.cutmix)
+        targets = mix_(views, targets, mixup=mixup, cutmix=cutmix, moment=moment)
+        return FinetuneViews(views, targets, labels)
+
+    def loss(self, views: FinetuneViews) -> Losses:
+        """Cross-entropy with soft targets; each class weighs alike where `balance` is "loss"."""
+        student = self.networks.student
+        is_read = self.kept_features is not None
+        logits_BC = (student.head if is_read else student)(views.inputs).float()
+        each_BC = -views.targets * functional.log_softmax(logits_BC, dim=-1)
+        if self.weight_C is not None:
+            each_BC = each_BC * self.weight_C
+        loss = each_BC.sum(-1).mean()
+        right = (logits_BC.detach().argmax(-1) == views.labels).float().mean()
+        return Losses(loss, {"classification": loss.detach()}, {"train_accuracy": right})
+
+    def repair(self, views_BCYX: Tensor, seed: int) -> None:
+        """It reconstructs nothing."""
+        del views_BCYX, seed
+
+    @torch.no_grad()
+    def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
+        """teacher ← m·teacher + (1−m)·student; a step that was not finite (0) changes nothing.
+
+        Early on m is at most (1+t)/(10+t), so that the average forgets the start.
+        """
+        early = (1 + moment.step) / (10 + moment.step)
+        momentum = min(no_auto(self.options.momentum), early)
+        student: list[Tensor] = list(self.networks.student.parameters())
+        teacher: list[Tensor] = list(self.networks.teacher.parameters())
+        difference = torch._foreach_sub(student, teacher)
+        torch._foreach_mul_(difference, finite * (1 - momentum))
+        torch._foreach_add_(teacher, difference)
+        return {"teacher_momentum": momentum}

@@ -1,0 +1,196 @@
+"""Settings of finetuning: a classifier on the backbone, learnt from labels by the DeiT recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.fields import Auto, setting
+from sit_engine.config.methods import MethodOptions, Scale
+from sit_engine.errors import ConfigError
+
+SMALL_SET = 2000
+UNBALANCED = 1.5
+FEWEST_TO_STOP = 500
+# Settings that change pixels, which is no use where features are computed once.
+PIXEL_CHANGES = ("mixup", "cutmix", "randaugment", "random_erasing")
+
+
+class FinetuneOptions(MethodOptions):
+    """Finetuning: class token and mean patch token to classes (arXiv 2104.03602 v3 and DeiT)."""
+
+    name: ClassVar[str] = "finetune"
+
+    classes: int | Auto = setting(
+        "auto", "Classes", "How many classes there are; counted from the labels.", ge=2, le=100_000
+    )
+    head: Literal["auto", "mlp", "linear"] = setting(
+        "auto",
+        "Classifier",
+        "mlp reads the class token and the mean of the patch tokens through two layers; linear "
+        "reads the class token through one.",
+    )
+    trained: Literal["auto", "all", "blocks", "head"] = setting(
+        "auto",
+        "What is trained",
+        "all of the network, its last blocks, or the classifier alone on features that are computed "
+        "once.",
+    )
+    trained_blocks: int = setting(
+        2, "Trained blocks", "How many of the last blocks train with “blocks”.", ge=1, le=64
+    )
+    layer_decay: float | Auto = setting(
+        "auto",
+        "Layer-wise rate",
+        "Each earlier block learns at this share of the next one's rate; 1 is the same for all.",
+        gt=0,
+        le=1,
+    )
+    balance: Literal["auto", "sampling", "loss", "none"] = setting(
+        "auto",
+        "Unbalanced classes",
+        "sampling shows rare classes more often, loss weighs their mistakes more.",
+    )
+    crop_scale_min: float | Auto = setting(
+        "auto", "Smallest crop", "Smallest share of the image's area that a crop may keep.",
+        gt=0, le=1,
+    )  # fmt: skip
+    flip: float = setting(
+        0.5, "Mirror", "How often a view is mirrored left to right.", unit="probability", ge=0, le=1
+    )
+    randaugment: int | Auto = setting(
+        "auto",
+        "RandAugment",
+        "Strength of two random changes of each image, up to 10; 0 switches them off.",
+        ge=0,
+        le=10,
+    )
+    random_erasing: float | Auto = setting(
+        "auto",
+        "Random erasing",
+        "How often a block of a view becomes noise.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
+    mixup: float | Auto = setting(
+        "auto",
+        "Mixup",
+        "Parameter of the share in which two images are blended; 0: off.",
+        ge=0,
+        le=8,
+    )
+    cutmix: float | Auto = setting(
+        "auto", "CutMix", "Parameter of the share that is pasted from another image; 0: off.",
+        ge=0, le=8,
+    )  # fmt: skip
+    label_smoothing: float | Auto = setting(
+        "auto", "Label smoothing", "Share of the answer given to all classes alike.", ge=0, lt=1
+    )
+    momentum: float | Auto = setting(
+        "auto",
+        "Weight average",
+        "Share of the slow average of the weights kept at each step.",
+        ge=0,
+        lt=1,
+    )
+    patience: int | Auto = setting(
+        "auto",
+        "Early stop",
+        "End after this many readings without a better validation; 0 never does.",
+        ge=0,
+        le=1000,
+    )
+    features: Literal["teacher", "student"] = setting(
+        "teacher",
+        "Answers from",
+        "Which network answers: the trained weights (student) or their slow average (teacher).",
+    )
+
+    def autos(self, facts: DataFacts, start: StartFacts | None) -> dict[str, tuple[object, str]]:
+        """Length, rates and the validation split; tuned as docs/adr/0010-finetuning.md tells."""
+        images = max(1, facts.images)
+        batch = min(64, 1 << max(1, (images // 4).bit_length() - 1))
+        epochs = float(max(10, min(200, round(24_000 / images))))
+        found: dict[str, tuple[object, str]] = {
+            "data.watch_share": (0.2, "a fifth of each class, to validate on"),
+            "optim.batch_size": (batch, f"at least four steps in an epoch of {images} images"),
+            "optim.epochs": (epochs, "24,000 images seen in all, within 10 and 200 epochs"),
+            "optim.weight_decay": (0.05, "the DeiT recipe's"),
+            "optim.weight_decay_end": (0.05, "the DeiT recipe's"),
+        }
+        if start is None:
+            return found
+        return found | {"model.drop_path": (0.1, "the DeiT recipe's")}
+
+    def resolve(
+        self, scale: Scale, facts: DataFacts, device: DeviceFacts
+    ) -> tuple[MethodOptions, dict[str, str]]:
+        """Fill every "auto"; on small sets the recipe's strong mixing makes way."""
+        del device
+        values: dict[str, object] = {}
+        reasons: dict[str, str] = {}
+
+        def fill(name: str, value: object, why: str) -> None:
+            if getattr(self, name) == "auto" and name not in values:
+                values[name], reasons[f"method.{name}"] = value, why
+
+        fill("classes", max(2, facts.classes), "counted from the labels")
+        fill("head", "mlp", "the published classifier")
+        fill("trained", "all", "every weight learns")
+        if scale.has_start:
+            fill("layer_decay", 0.75, "what was learnt early changes least")
+        fill("layer_decay", 1.0, "nothing is learnt yet")
+        ratio = facts.largest_class / max(1, facts.smallest_class)
+        fill(
+            "balance",
+            "sampling" if ratio > UNBALANCED else "none",
+            f"the largest class has {ratio:.1f} × the images of the smallest",
+        )
+        self._fill_changes(fill, facts, is_once=values.get("trained", self.trained) == "head")
+        fill(
+            "momentum",
+            round(min(0.9999, max(0.9, 1 - 10 / max(1, scale.total_steps))), 5),
+            f"averages over a tenth of the {scale.total_steps} steps",
+        )
+        is_few = facts.images < FEWEST_TO_STOP
+        fill(
+            "patience",
+            0 if is_few else 8,
+            f"off: {facts.images} images validate too roughly"
+            if is_few
+            else "of the run's readings",
+        )
+        return self.model_copy(update=values), reasons
+
+    def _fill_changes(
+        self, fill: Callable[[str, object, str], None], facts: DataFacts, *, is_once: bool
+    ) -> None:
+        if is_once:
+            self._check_no_changes()
+            for name in PIXEL_CHANGES:
+                fill(name, 0 if name == "randaugment" else 0.0, "features are computed once")
+        is_small = facts.images < SMALL_SET
+        small = f"milder than the DeiT recipe for {facts.images} images"
+        usual = "the DeiT recipe's"
+        for name, few, many in (
+            ("crop_scale_min", 0.35, 0.08),
+            ("randaugment", 5, 9),
+            ("random_erasing", 0.0, 0.25),
+            ("mixup", 0.0, 0.8),
+            ("cutmix", 0.0, 1.0),
+            ("label_smoothing", 0.1, 0.1),
+        ):
+            fill(name, few if is_small else many, small if is_small and few != many else usual)
+
+    def _check_no_changes(self) -> None:
+        for name in PIXEL_CHANGES:
+            if getattr(self, name) not in ("auto", 0):
+                raise ConfigError(
+                    "config.frozen",
+                    "The setting method.{name} changes pixels, but with method.trained = head features "
+                    "are computed once.",
+                    "Leave method.{name} out, or set method.trained to blocks or all.",
+                    name=name,
+                )

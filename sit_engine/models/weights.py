@@ -1,0 +1,137 @@
+"""Weights on disk as a backbone: read, fitted to another view size, and loaded.
+
+Shapes: N patches, D width, C colours, P patch size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.layers.pos_embed import resample_abs_pos_embed
+from torch import Tensor, nn
+
+from sit_engine.config.facts import StartFacts
+from sit_engine.config.tree import ModelOptions
+from sit_engine.errors import ConfigError, DataError
+from sit_engine.models.backbones import build_backbone
+from sit_engine.runs import file_hash, read_json
+from sit_engine.starts import KNOWN, Start, describe_start
+from sit_engine.views.pixels import MEAN, STD
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The tensors of a backbone under timm's names, for pixels normalised as ours, and its sizes."""
+
+    facts: StartFacts
+    tensors: dict[str, Tensor]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the views that it was trained on, in px."""
+        return self.facts.image_size
+
+
+def read_weights(path: Path) -> Weights:
+    """Open a start (`sit_engine.starts`); raises DataError where it is damaged or none."""
+    start = describe_start(path)
+    _verify(path, start)
+    try:
+        tensors = load_file(start.file)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from None
+    named = {
+        name.removeprefix(start.prefix): value.float()
+        for name, value in tensors.items()
+        if name.startswith(start.prefix) and KNOWN.fullmatch(name.removeprefix(start.prefix))
+    }
+    _fold_normalisation(named, start)
+    return Weights(start.facts, named)
+
+
+def _verify(path: Path, start: Start) -> None:
+    """A checkpoint of ours agrees with its manifest."""
+    if start.prefix:
+        files = read_json(path / "manifest.json").get("files", {})
+        if files.get(start.file.name, {}).get("sha256") != file_hash(start.file):
+            raise _damaged(path, "it differs from its manifest")
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(
+        "data.weights_damaged",
+        "The weights {path} are damaged: {why}.",
+        "Fetch or export them again.",
+        path=path,
+        why=why,
+    )
+
+
+def _fold_normalisation(tensors: dict[str, Tensor], start: Start) -> None:
+    """Weights made for other means and deviations take pixels normalised as ours.
+
+    With x = (p − m)/s theirs and y = (p − m')/s' ours, x = y·s'/s + (m' − m)/s, so that W·x + b =
+    (W·s'/s)·y + (b + Σ W·(m' − m)/s): the same answers, exactly.
+    """
+    mean_C, std_C, our_mean_C, our_std_C = (
+        torch.tensor(values) for values in (start.mean, start.std, MEAN, STD)
+    )
+    if torch.equal(mean_C, our_mean_C) and torch.equal(std_C, our_std_C):
+        return
+    weight_DCPP = tensors["patch_embed.proj.weight"]
+    shift_C = (our_mean_C - mean_C) / std_C
+    shift_D = (weight_DCPP * shift_C.view(1, 3, 1, 1)).sum((1, 2, 3))
+    bias_D = tensors.get("patch_embed.proj.bias", torch.zeros(len(weight_DCPP)))
+    tensors["patch_embed.proj.bias"] = bias_D + shift_D
+    tensors["patch_embed.proj.weight"] = weight_DCPP * (our_std_C / std_C).view(1, 3, 1, 1)
+
+
+def load_weights(vit: nn.Module, weights: Weights) -> None:
+    """Into a backbone of the same sizes; the position table is resized where the view differs.
+
+    The patch part is resized bicubically, as usual when a vision transformer changes resolution.
+    """
+    own = vit.state_dict()
+    tensors = dict(weights.tensors)
+    grid = round((own["pos_embed"].shape[1] - 1) ** 0.5)
+    if tensors["pos_embed"].shape != own["pos_embed"].shape:
+        tensors["pos_embed"] = resample_abs_pos_embed(
+            tensors["pos_embed"], new_size=[grid, grid], num_prefix_tokens=1
+        )
+    try:
+        vit.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise DataError(
+            "data.weights_fit",
+            "The weights {file} do not fit the network: {why}.",
+            "Leave the sizes of the model out: they are then those of the weights.",
+            file=weights.facts.name,
+            why=str(error).splitlines()[-1].strip(),
+        ) from None
+
+
+def build_from(weights: Weights, *, fused_attention: bool = False) -> nn.Module:
+    """The backbone of these weights, in its own view size and in evaluation mode."""
+    facts = weights.facts
+    if facts.heads is None:
+        raise ConfigError(
+            "config.weights_heads",
+            "The weights {file} do not say how many attention heads their network has.",
+            "Set model.heads.",
+            file=facts.name,
+        )
+    options = ModelOptions(
+        image_size=facts.image_size,
+        patch_size=facts.patch_size,
+        backbone="custom",
+        width=facts.width,
+        depth=facts.depth,
+        heads=facts.heads,
+    )
+    vit = build_backbone(options, drop_path=0.0, fused_attention=fused_attention)
+    load_weights(vit, weights)
+    return vit.eval()

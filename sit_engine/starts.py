@@ -1,0 +1,140 @@
+"""Weights on disk that a run may start from: what they are, without torch.
+
+A start is a checkpoint of one of our runs, a safetensors file, or a folder as timm writes it. Read by
+models.weights, and by whoever must know the sizes only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from sit_engine.config.facts import StartFacts
+from sit_engine.config.fields import no_auto
+from sit_engine.data.names import display_name
+from sit_engine.errors import DataError
+from sit_engine.runs import Run, open_run, read_json
+
+FILE = "model.safetensors"
+# Widths of the usual vision transformers, whose files need not say how many heads they have.
+USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
+KNOWN = re.compile(
+    r"cls_token|pos_embed|patch_embed\.proj\.(weight|bias)|norm\.(weight|bias)"
+    r"|blocks\.\d+\.(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\.(weight|bias)"
+)
+# Answers of the old classifier, which a new one replaces.
+DROPPED = re.compile(r"(head|head_dist|pre_logits)\.")
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+Colours = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the tensors lie, what their names begin with, the sizes, and how pixels were normalised."""
+
+    file: Path
+    prefix: str
+    facts: StartFacts
+    mean: Colours = IMAGENET[0]
+    std: Colours = IMAGENET[1]
+
+
+def find_start(path: Path) -> Path:
+    """What a user named, as it stands in the config: of a finetuned run the best checkpoint, else the
+    newest.
+    """
+    if not (path / "config.toml").is_file():
+        return path
+    run = open_run(path)
+    manifests = sorted(run.checkpoints.glob("step-*/manifest.json"))
+    if not manifests:
+        raise _unusable(path, "the run has no checkpoint yet")
+    best = int(read_json(manifests[-1]).get("best_step", -1))
+    chosen = run.checkpoints / f"step-{best:08d}"
+    is_finetuned = run.config().method.name == "finetune"
+    return chosen if is_finetuned and chosen.is_dir() else manifests[-1].parent
+
+
+def describe_start(path: Path) -> Start:
+    """Read the sizes of a start; a file that cannot be one is a sentence."""
+    if (path / "manifest.json").is_file():
+        return _of_checkpoint(path)
+    file, config = path, dict[str, Any]()
+    if path.is_dir():
+        file, config = path / FILE, read_json(path / "config.json")
+    pretrained = {**config.get("pretrained_cfg", {})}
+    arguments = {**config.get("model_args", {})}
+    mean, std = (
+        tuple(float(value) for value in pretrained.get(name, usual))
+        for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
+    )
+    facts = _facts(path, file, "", arguments.get("num_heads"))
+    if len(mean) != 3 or len(std) != 3:
+        raise _unusable(path, "its config.json has no three colours of mean and std")
+    return Start(file, "", facts, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+
+
+def _of_checkpoint(path: Path) -> Start:
+    run = Run(path.parent.parent)
+    config = open_run(run.path).config()
+    prefix = f"{config.method.features}.backbone."
+    return Start(
+        path / FILE, prefix, _facts(path, path / FILE, prefix, no_auto(config.model.heads))
+    )
+
+
+def _facts(path: Path, file: Path, prefix: str, heads: int | None) -> StartFacts:
+    shapes = _shapes(path, file, prefix)
+    unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
+    if unknown:
+        raise _unusable(path, f"it has parts that this program does not know, such as {unknown[0]}")
+    needed = ("cls_token", "pos_embed", "patch_embed.proj.weight", "norm.weight")
+    missing = [name for name in needed if name not in shapes]
+    if missing:
+        raise _unusable(
+            path, f"it is no vision transformer with a class token: {missing[0]} is missing"
+        )
+    width, patch = shapes["cls_token"][-1], shapes["patch_embed.proj.weight"][-1]
+    grid = math.isqrt(max(0, shapes["pos_embed"][1] - 1))
+    if grid * grid + 1 != shapes["pos_embed"][1] or shapes["patch_embed.proj.weight"][1] != 3:
+        raise _unusable(path, "its patches are no square grid of colour images")
+    depth = len({name.split(".")[1] for name in shapes if name.startswith("blocks.")})
+    return StartFacts(
+        name=display_name(str(path)),
+        width=width,
+        depth=depth,
+        heads=heads or USUAL_HEADS.get(width),
+        patch_size=patch,
+        image_size=grid * patch,
+    )
+
+
+def _shapes(path: Path, file: Path, prefix: str) -> dict[str, list[int]]:
+    """Shapes of the tensors under the prefix, by the names that they have in the backbone."""
+    try:
+        with safe_open(file, framework="numpy") as found:
+            names = [name for name in found.keys() if name.startswith(prefix)]  # noqa: SIM118
+            return {name.removeprefix(prefix): found.get_slice(name).get_shape() for name in names}
+    except (OSError, SafetensorError) as error:
+        why = (
+            str(error).splitlines()[0]
+            if isinstance(error, SafetensorError)
+            else "it cannot be opened"
+        )
+        raise _unusable(path, f"{why}; a safetensors file is needed") from None
+
+
+def _unusable(path: Path, why: str) -> DataError:
+    return DataError(
+        "data.weights",
+        "The weights {path} cannot be used: {why}.",
+        "Give a run, a safetensors file of a vision transformer, or a folder that timm wrote.",
+        path=display_name(str(path)),
+        why=why,
+    )
