@@ -128,7 +128,7 @@ def _show(report: Report, pictures: list[Path], exported: Exported) -> None:
             f"   reopened in a clean process: differs by {exported.difference:.1e}, "
             f"{exported.latency_ms:.1f} ms for one image on {exported.threads} CPU threads"
         )
-    print(f"\nUse it anywhere:\n\n{snippet(exported.format, exported.path)}")
+    print(f"\nUse it anywhere:\n\n{snippet(exported)}")
 
 
 def _export(run: Path, out: Path, screen: Screen) -> Exported:

@@ -27,42 +27,55 @@ def write_card(run: Run, about: dict[str, Any], out: Path) -> Path:
 def card(run: Run, about: dict[str, Any]) -> str:
     """Markdown: data, split, recipe, figures, preprocessing, licence."""
     config, split = run.config(), run.split()
-    model = config.model
+    is_finetuned = config.method.name == "finetune"
+    how = "finetuned with labels" if is_finetuned else "pretrained without labels"
+    output = about["features"] if about["output"] == "features" else "the probability of each class"
     parts = [
         f"# {about['run']}, step {about['step']}",
         (
-            f"A vision transformer pretrained without labels ({config.method.name}); "
-            f"{about['network']} network, output: {about['features']}."
+            f"A vision transformer {how} ({config.method.name}); {about['network']} network, output: "
+            f"{output}."
         ),
         "## Data",
-        _data(config, split),
+        _data(config, split, is_finetuned=is_finetuned),
         "## Recipe",
-        (
-            f"ViT of width {model.width}, depth {model.depth}, {model.heads} heads, patches of "
-            f"{model.patch_size} px, views of {model.image_size} px. {config.optim.epochs} epochs, "
-            f"batches of {config.optim.batch_size}, seed {config.compute.seed}, "
-            f"{config.compute.precision} on {config.compute.device}."
-        ),
+        _recipe(config),
         "## Figures",
         _figures(run, about),
         "## Preprocessing",
-        f"RGB, shorter side to {model.image_size} px (bicubic, antialiased), centre crop, ImageNet "
-        "mean and deviation. A TorchScript file does this itself from uint8 images of any size."
-        + _range(split),
+        f"RGB, shorter side to {about['image_size']} px (bicubic, antialiased), centre crop, ImageNet "
+        "mean and deviation. A TorchScript file does all this itself from uint8 images of any size; "
+        f"ONNX and .pt2 files take uint8 views of {about['image_size']} × {about['image_size']} px "
+        "and normalise them." + _range(split),
         "## Licence and limits",
         "Licence: (fill in)\n\nNot to be used for: (fill in)",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _data(config: RunConfig, split: dict[str, Any]) -> str:
+def _data(config: RunConfig, split: dict[str, Any], *, is_finetuned: bool) -> str:
     folders = [unescape_name(folder) for folder in config.data.folders]
     names = ", ".join(display_name(Path(folder).name) for folder in folders)
-    classes = split["classes"]
-    labels = f" {len(classes)} classes, used only to watch k-NN." if classes else " No labels."
+    classes, held_out = split["classes"], "validation" if is_finetuned else "watched"
+    said = f"{len(split['train'])} training and {len(split['watch'])} {held_out} images of the "
+    said += f"folders {names}."
+    if is_finetuned:
+        numbered = "\n".join(f"{n}. {display_name(name)}" for n, name in enumerate(classes))
+        return f"{said} {len(classes)} classes, numbered from 0 as in the answers:\n\n{numbered}"
+    if classes:
+        return f"{said} {len(classes)} classes, used only to watch k-NN."
+    return f"{said} No labels."
+
+
+def _recipe(config: RunConfig) -> str:
+    model = config.model
+    start = model.weights and display_name(Path(unescape_name(model.weights)).name)
     return (
-        f"{len(split['train'])} training and {len(split['watch'])} watched images of the folders "
-        f"{names}.{labels}"
+        f"ViT of width {model.width}, depth {model.depth}, {model.heads} heads, patches of "
+        f"{model.patch_size} px, views of {model.image_size} px. {config.optim.epochs} epochs, "
+        f"batches of {config.optim.batch_size}, seed {config.compute.seed}, "
+        f"{config.compute.precision} on {config.compute.device}; started from "
+        f"{f'the weights {start}' if start else 'nothing'}. All settings are in the run's config.toml."
     )
 
 
@@ -84,11 +97,13 @@ def _figures(run: Run, about: dict[str, Any]) -> str:
 
 
 def _table(report: dict[str, Any]) -> str:
-    columns = ("raw pixels", "untrained", "pretrained")
-    lines = [f"| accuracy, % | {' | '.join(columns)} |", "|---|---|---|---|"]
+    columns = report["columns"]
+    lines = [f"| accuracy, % | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for row in report["rows"]:
-        scores = [row["scores"][column] for column in columns]
-        cells = [f"{100 * s['accuracy']:.1f} ± {100 * s['interval']:.1f}" for s in scores]
+        scores = [row["scores"].get(column) for column in columns]
+        cells = [
+            f"{100 * s['accuracy']:.1f} ± {100 * s['interval']:.1f}" if s else "" for s in scores
+        ]
         lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     lines.append("")
     lines.append(

@@ -18,6 +18,9 @@ class Exported:
     format: str
     step: int
     network: str
+    head: str
+    image_size: int
+    """Side of the square views it works on, px."""
     difference: float | None = None
     latency_ms: float | None = None
     threads: int | None = None

@@ -1,6 +1,6 @@
 """Files that run without us: a TorchScript program, or weights in timm's layout.
 
-Shapes: B images, C channels, Y X pixels, V side of the view, D width.
+Shapes: C classes, V side of the view, D width.
 """
 
 from __future__ import annotations
@@ -17,41 +17,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from sit_engine.config.fields import no_auto
-from sit_engine.config.files import to_toml
 from sit_engine.config.tree import ModelOptions, RunConfig
 from sit_engine.data.preprocess import Preprocess
 from sit_engine.errors import ExportError
-from sit_engine.models.backbones import feature
+from sit_engine.export.programs import NamedProgram, Program
 from sit_engine.runs import disk_error
 from sit_engine.views.pixels import MEAN, STD
-
-
-class Features(nn.Module):
-    """Normalised views [B,3,V,V] to class-token features [B,D]."""
-
-    def __init__(self, vit: nn.Module) -> None:
-        super().__init__()
-        self.vit = vit
-
-    def forward(self, view_BCVV: Tensor) -> Tensor:
-        """[B,3,V,V] to [B,D]."""
-        return feature(self.vit, view_BCVV)
-
-
-class Program(nn.Module):
-    """uint8 images [B,3,Y,X] of any size to features [B,D]: preprocessing, then the network."""
-
-    def __init__(self, preprocess: nn.Module, network: nn.Module) -> None:
-        super().__init__()
-        self.preprocess = preprocess
-        self.network = network
-
-    def forward(self, image_BCYX: Tensor) -> Tensor:
-        """uint8 [B,3,Y,X] to float32 [B,D]."""
-        return self.network(self.preprocess(image_BCYX))  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -73,12 +47,12 @@ def can_torchscript() -> bool:
 
 
 def export_torchscript(
-    vit: nn.Module, config: RunConfig, classes: tuple[str, ...], about: dict[str, Any], out: Path
+    network: nn.Module, side: int, labels: tuple[str, ...], extra: dict[str, str], out: Path
 ) -> Program:
-    """Write the program to `out`; labels and config travel as extra files. Gives the eager model.
+    """Write the program to `out`; gives the eager model. `extra` travels as extra files.
 
     The preprocessing is scripted, since its size depends on the image; the network is traced, since
-    its size is fixed. Both are frozen.
+    its size is fixed. Both are frozen. `labels` are an attribute of a classifier.
     """
     if not can_torchscript():
         raise ExportError(
@@ -89,20 +63,19 @@ def export_torchscript(
             torch=torch.__version__,
         )
     _check_program(out)
-    side = no_auto(config.model.image_size)
-    eager = Program(Preprocess(side), Features(vit)).eval().cpu()
+    eager = Program(Preprocess(side), network).eval().cpu()
     example = torch.zeros(2, 3, side, side)
-    extra = {
-        "labels.json": json.dumps(list(classes)),
-        "config.toml": to_toml(config),
-        "about.json": json.dumps(about),
-    }
     with _quiet(), torch.no_grad():
         traced = torch.jit.trace(  # type: ignore[no-untyped-call]
             eager.network, example, check_trace=False
         )
-        scripted = torch.jit.script(Program(Preprocess(side), traced).eval())
-        frozen = torch.jit.freeze(scripted)
+        program = (
+            NamedProgram(Preprocess(side), traced, list(labels))
+            if labels
+            else Program(Preprocess(side), traced)
+        )
+        kept = ["labels"] if labels else None
+        frozen = torch.jit.freeze(torch.jit.script(program.eval()), preserved_attrs=kept)
         aside = out.with_name(f".{out.name}.tmp")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -133,8 +106,13 @@ def _check_program(out: Path) -> None:
         )
 
 
-def export_safetensors(vit: nn.Module, config: RunConfig, about: dict[str, Any], out: Path) -> None:
-    """Write a folder `out` that `timm.create_model('local-dir:…')` loads without arguments."""
+def export_safetensors(
+    vit: nn.Module, head: nn.Linear | None, config: RunConfig, about: dict[str, Any], out: Path
+) -> None:
+    """Write a folder `out` that `timm.create_model('local-dir:…')` loads without arguments.
+
+    timm's vision transformer has a place for a linear `head` [C,D] on the class token.
+    """
     model = config.model
     _check_ours(out)
     try:
@@ -142,8 +120,11 @@ def export_safetensors(vit: nn.Module, config: RunConfig, about: dict[str, Any],
         weights = {
             name: value.detach().cpu().contiguous() for name, value in vit.state_dict().items()
         }
+        if head is not None:
+            weights |= {"head.weight": head.weight.detach(), "head.bias": head.bias.detach()}
         save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
-        text = json.dumps(timm_config(model) | {"sit_studio": about}, indent=1)
+        classes = 0 if head is None else head.out_features
+        text = json.dumps(timm_config(model, classes) | {"sit_studio": about}, indent=1)
         (out / "config.json").write_text(text, "utf-8")
     except (OSError, SafetensorError) as error:
         raise _cannot_write(error, out) from None
@@ -166,12 +147,12 @@ def _check_ours(out: Path) -> None:
         )
 
 
-def timm_config(model: ModelOptions) -> dict[str, Any]:
+def timm_config(model: ModelOptions, classes: int = 0) -> dict[str, Any]:
     """The `config.json` from which timm rebuilds our backbone: a named ViT with our sizes."""
     side = no_auto(model.image_size)
     return {
         "architecture": "vit_tiny_patch16_224",
-        "num_classes": 0,
+        "num_classes": classes,
         "num_features": model.width,
         "global_pool": "token",
         "model_args": {
@@ -188,7 +169,7 @@ def timm_config(model: ModelOptions) -> dict[str, Any]:
             "crop_pct": 1.0,
             "mean": list(MEAN),
             "std": list(STD),
-            "num_classes": 0,
+            "num_classes": classes,
             "pool_size": None,
             "first_conv": "patch_embed.proj",
             "classifier": "head",

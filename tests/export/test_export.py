@@ -25,8 +25,9 @@ from sit_engine.data.sample import PHOTOGRAPHS, _photograph
 from sit_engine.errors import ExportError
 from sit_engine.evaluation.features import extract
 from sit_engine.export.exported import is_ours
-from sit_engine.export.formats import Features, Program, can_torchscript, export_torchscript
-from sit_engine.export.verify import MOST_DIFFERENCE, verify_torchscript
+from sit_engine.export.formats import can_torchscript, export_torchscript
+from sit_engine.export.programs import Features, Program
+from sit_engine.export.verify import MOST_DIFFERENCE, verify
 from sit_engine.runs import file_hash
 from sit_engine.training.restore import load_backbones
 from tests.tiny import engine, tiny_config
@@ -137,22 +138,21 @@ def test_the_run_remembers_the_hash_of_its_program(run: Path, program: Path) -> 
 def test_a_file_with_other_weights_is_refused(
     run: Path, program: Path, vit: nn.Module, tmp_path: Path
 ) -> None:
-    config = runs.open_run(run).config()
     ours = Program(Preprocess(16), Features(vit)).eval()
-    assert verify_torchscript(program, ours, 16).difference <= MOST_DIFFERENCE
+    assert verify(program, ours, 16, format="torchscript").difference <= MOST_DIFFERENCE
     other = load_backbones(runs.open_run(run)).trained
     weight = other.get_parameter("blocks.0.attn.qkv.weight")
     for value, code in ((1.05, "export.differs"), (float("nan"), "export.differs")):
         with torch.no_grad():
             weight.mul_(value)
         changed = tmp_path / "changed.pt"
-        export_torchscript(other, config, (), {}, changed)
+        export_torchscript(Features(other), 16, (), {}, changed)
         with pytest.raises(ExportError) as caught:
-            verify_torchscript(changed, ours, 16)
+            verify(changed, ours, 16, format="torchscript")
         assert caught.value.code == code
     changed.write_bytes(b"no program")
     with pytest.raises(ExportError) as caught:
-        verify_torchscript(changed, ours, 16)
+        verify(changed, ours, 16, format="torchscript")
     assert caught.value.code == "export.reload"
     assert "clean process" in caught.value.message
 

@@ -1,0 +1,75 @@
+"""What an exported program computes, as modules: pixels in, features or probabilities out.
+
+Shapes: B images, C colours or classes, Y X pixels, V side of the view, D width.
+"""
+
+# No `from __future__ import annotations` here: torch.jit cannot read annotations that are strings.
+
+import torch
+from torch import Tensor, nn
+
+from sit_engine.data.preprocess import Preprocess
+from sit_engine.models.backbones import feature
+
+
+class Features(nn.Module):
+    """Normalised views [B,3,V,V] to class-token features [B,D]."""
+
+    def __init__(self, vit: nn.Module) -> None:
+        super().__init__()
+        self.vit = vit
+
+    def forward(self, view_BCVV: Tensor) -> Tensor:
+        """[B,3,V,V] to [B,D]."""
+        return feature(self.vit, view_BCVV)
+
+
+class Probabilities(nn.Module):
+    """Normalised views [B,3,V,V] to the probability of each class [B,C]."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, view_BCVV: Tensor) -> Tensor:
+        """[B,3,V,V] to [B,C]."""
+        return torch.softmax(self.classifier(view_BCVV), dim=-1)
+
+
+class Program(nn.Module):
+    """uint8 images [B,3,Y,X] of any size: preprocessing, then the network."""
+
+    def __init__(self, preprocess: nn.Module, network: nn.Module) -> None:
+        super().__init__()
+        self.preprocess = preprocess
+        self.network = network
+
+    def forward(self, image_BCYX: Tensor) -> Tensor:
+        """uint8 [B,3,Y,X] to float32 [B,D] or [B,C]."""
+        return self.network(self.preprocess(image_BCYX))  # type: ignore[no-any-return]
+
+
+class NamedProgram(Program):
+    """A program that carries the names of its classes as the attribute `labels`."""
+
+    labels: list[str]
+
+    def __init__(self, preprocess: nn.Module, network: nn.Module, labels: list[str]) -> None:
+        super().__init__(preprocess, network)
+        self.labels = labels
+
+
+class ViewProgram(nn.Module):
+    """uint8 views [B,3,V,V], cut to size beforehand: normalisation, then the network.
+
+    ONNX and torch.export fix the size of the image; only the batch is free.
+    """
+
+    def __init__(self, side: int, network: nn.Module) -> None:
+        super().__init__()
+        self.preprocess = Preprocess(side)
+        self.network = network
+
+    def forward(self, view_BCVV: Tensor) -> Tensor:
+        """uint8 [B,3,V,V] to float32 [B,D] or [B,C]."""
+        return self.network(self.preprocess.normalise(view_BCVV))  # type: ignore[no-any-return]

@@ -1,0 +1,112 @@
+"""Writes a model of a run in one of the formats, checks it, and keeps a record in the run."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.files import to_toml
+from sit_engine.errors import ExportError
+from sit_engine.export.card import write_card
+from sit_engine.export.exported import Exported
+from sit_engine.export.formats import export_safetensors, export_torchscript
+from sit_engine.export.graphs import export_onnx, export_pt2, extra_files
+from sit_engine.export.program import remember
+from sit_engine.export.programs import Features, Probabilities, ViewProgram
+from sit_engine.export.verify import Verified, verify
+from sit_engine.runs import Run, disk_error, file_hash, write_aside
+
+
+@dataclass(frozen=True)
+class Model:
+    """The network that is exported: a backbone, and the classifier around it if that is wanted."""
+
+    backbone: nn.Module
+    classifier: nn.Module | None
+    step: int
+    network: str
+
+    @property
+    def head(self) -> str:
+        """What the export answers with."""
+        return "features" if self.classifier is None else "classifier"
+
+
+def write(run: Run, model: Model, *, format: str, out: Path) -> Exported:
+    """Write, reopen in a clean process, compare, describe."""
+    config, split = run.config(), run.split()
+    about: dict[str, Any] = {
+        "run": run.path.name,
+        "step": model.step,
+        "network": model.network,
+        "head": model.head,
+        "output": "features" if model.classifier is None else "probabilities",
+        "features": "class token after the final norm",
+        "image_size": no_auto(config.model.image_size),
+        "value_range": split["value_range"],
+    }
+    checked = _write(model, run, about, format, out)
+    weights = out / "model.safetensors" if format == "safetensors" else out
+    record = about | {"file": str(out), "format": format, "sha256": file_hash(weights)}
+    card = write_card(run, about, out)
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{format}.json"
+    try:
+        write_aside(run.folder("exports") / name, json.dumps(record, indent=1))
+        if checked is not None:
+            remember(out)
+    except OSError as error:
+        raise disk_error(error, run.path) from None
+    return Exported(
+        path=out,
+        format=format,
+        step=model.step,
+        network=model.network,
+        head=model.head,
+        image_size=int(about["image_size"]),
+        difference=None if checked is None else checked.difference,
+        latency_ms=None if checked is None else checked.latency_ms,
+        threads=None if checked is None else checked.threads,
+        card=card,
+    )
+
+
+def _write(
+    model: Model, run: Run, about: dict[str, Any], format: str, out: Path
+) -> Verified | None:
+    """The file itself, compared with the eager model; weights alone are no program to compare."""
+    config = run.config()
+    labels = tuple(run.split()["classes"])
+    if format == "safetensors":
+        export_safetensors(model.backbone, _linear_head(model), config, about, out)
+        return None
+    extra, side = extra_files(labels, to_toml(config), about), int(about["image_size"])
+    network = (
+        Features(model.backbone) if model.classifier is None else Probabilities(model.classifier)
+    )
+    if format == "torchscript":
+        named = labels if model.classifier is not None else ()
+        eager: nn.Module = export_torchscript(network, side, named, extra, out)
+    else:
+        eager = program = ViewProgram(side, network).eval().cpu()
+        (export_onnx if format == "onnx" else export_pt2)(program, extra, out)
+    return verify(out, eager, side, format=format)
+
+
+def _linear_head(model: Model) -> nn.Linear | None:
+    if model.classifier is None:
+        return None
+    head = model.classifier.head
+    if isinstance(head, nn.Linear):
+        return head
+    raise ExportError(
+        "export.head",
+        "timm's layout has no place for this run's classifier of two layers.",
+        "Use --format torchscript, onnx or pt2, or --head features, or finetune with method.head = "
+        "linear.",
+    )
