@@ -78,7 +78,7 @@ def _like(chosen: argparse.Namespace) -> Path:
         raise RunError(
             "finetune.like",
             "--like goes with the word scratch alone.",
-            "Write: sit-engine finetune scratch --like RUN",
+            "Write `sit-engine finetune scratch --like RUN`.",
         )
     return _path(chosen.like)
 

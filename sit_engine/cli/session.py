@@ -86,7 +86,9 @@ def work(path: Path, start: Start, *, as_json: bool, quiet: bool) -> int:
         screen.clear()
     if result.outcome == "completed":
         screen.say(f"The run is in {path}")
-        screen.say(f"Next: sit-engine evaluate {path} --train FOLDER --test FOLDER")
+        is_finetuned = Run(path).config().method.name == "finetune"
+        train = "" if is_finetuned else " --train FOLDER"
+        screen.say(f"Next: sit-engine evaluate {path}{train} --test FOLDER")
         return 0
     screen.say(f"Continue with: sit-engine resume {path}")
     return signals.exit_code

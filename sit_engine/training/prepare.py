@@ -18,6 +18,7 @@ from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import OnProgress, require_images, scan
@@ -117,6 +118,15 @@ def list_images(
         on_progress=on_progress,
         cancel=cancel,
     )
+    unmatched = dict(index.notes).get(UNMATCHED_ROWS, 0)
+    if unmatched and emit is not None:
+        emit(
+            warning(
+                "data.labels_unmatched",
+                "{count} rows of the label file name no image that is there.",
+                count=unmatched,
+            )
+        )
     if not needs_labels(config):
         require_images(index, FEWEST_IMAGES)
         return index

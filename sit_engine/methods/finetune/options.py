@@ -110,13 +110,13 @@ class FinetuneOptions(MethodOptions):
 
     def autos(self, facts: DataFacts, start: StartFacts | None) -> dict[str, tuple[object, str]]:
         """Length, rates and the validation split; tuned as docs/adr/0010-finetuning.md tells."""
-        images = max(1, facts.images)
-        batch = min(64, 1 << max(1, (images // 4).bit_length() - 1))
-        epochs = float(max(10, min(200, round(24_000 / images))))
+        images = max(4, facts.images)
+        batch = min(64, 1 << (max(images // 6, min(16, images // 2)).bit_length() - 1))
+        epochs = float(max(30, min(70, round(10_000 / images))))
         found: dict[str, tuple[object, str]] = {
             "data.watch_share": (0.2, "a fifth of each class, to validate on"),
-            "optim.batch_size": (batch, f"at least four steps in an epoch of {images} images"),
-            "optim.epochs": (epochs, "24,000 images seen in all, within 10 and 200 epochs"),
+            "optim.batch_size": (batch, f"several steps in an epoch of {images} images"),
+            "optim.epochs": (epochs, "10,000 images seen in all, within 30 and 70 epochs"),
             "optim.weight_decay": (0.05, "the DeiT recipe's"),
             "optim.weight_decay_end": (0.05, "the DeiT recipe's"),
         }
