@@ -5,22 +5,18 @@ Imports torch inside its functions only, so that the door itself opens at once.
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sit_engine import runs
 from sit_engine.config.facts import DataFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ComputeOptions, RunConfig
+from sit_engine.data.embedded import DUPLICATES_ABOVE, Embedded, MapKind
 from sit_engine.data.index import ImageIndex
-from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.errors import ConfigError, DataError, RunError
-from sit_engine.events import Event, warning
+from sit_engine.errors import RunError
+from sit_engine.events import Event
 from sit_engine.export.exported import Exported
 
 if TYPE_CHECKING:
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
     from sit_engine.training.control import Control
     from sit_engine.training.dry_run import DryRun
     from sit_engine.training.loop import RunResult
+    from sit_engine.training.predict import Predicted
 
 Emit = Callable[[Event], None]
 Progress = Callable[[str, int, int], None]
@@ -69,27 +66,34 @@ def scan(
 def pretrain(
     config: RunConfig, out: Path, *, emit: Emit, make_control: MakeControl | None = None
 ) -> RunResult:
-    """Make the run folder `out` and train its first leg."""
-    config = _with_absolute_folders(config)
-    _check_outside(out, config.data.folders)
-    run = runs.create(out)
-    try:
-        with runs.Lock(run), _events(run, emit) as tell:
-            return _first_leg(run, config, tell, make_control)
-    finally:
-        runs.discard_unstarted(run)
+    """Make the run folder `out` and train its first leg, by whatever method `config` names."""
+    from sit_engine.training.legs import start
+
+    return start(config, out, emit=emit, make_control=make_control)
 
 
-def _first_leg(
-    run: runs.Run, config: RunConfig, emit: Emit, make_control: MakeControl | None
+def finetune(
+    config: RunConfig,
+    out: Path,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None = None,
+    with_scratch: bool = False,
 ) -> RunResult:
-    from sit_engine.training.control import FolderControl
-    from sit_engine.training.loop import train
-    from sit_engine.training.prepare import prepare_new
+    """A run that learns labels; with `with_scratch` a second one that starts from nothing."""
+    result = pretrain(config, out, emit=emit, make_control=make_control)
+    if with_scratch and result.outcome == "completed":
+        twin, place = scratch_twin(out)
+        result = pretrain(twin, place, emit=emit, make_control=make_control)
+    return result
 
-    control = (make_control or FolderControl)(run)
-    resolved, data = prepare_new(run, config, emit)
-    return train(run, resolved, data, emit=emit, control=control)
+
+def scratch_twin(path: Path) -> tuple[RunConfig, Path]:
+    """Settings and place of a finetuned run's twin that starts from nothing."""
+    from sit_engine.starts import scratch_of
+    from sit_engine.training.legs import scratch_config
+
+    return scratch_config(runs.open_run(path)), scratch_of(path)
 
 
 def resume(
@@ -100,95 +104,94 @@ def resume(
     epochs: float | None = None,
 ) -> RunResult:
     """Train the next leg of a run from its newest checkpoint that verifies."""
-    from sit_engine.training import checkpoint
-    from sit_engine.training.control import FolderControl
-    from sit_engine.training.loop import train
-    from sit_engine.training.prepare import prepare_resumed
+    from sit_engine.training.legs import resume as go_on
 
-    run = runs.open_run(path)
-    if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
-        raise ConfigError(
-            "config.epochs",
-            "The number of epochs cannot be {value}.",
-            "Give one above 0.",
-            value=epochs,
-        )
-    with runs.Lock(run), _events(run, emit) as tell:
-        last = runs.summarise(run, holder_is_me=True)
-        if last.status == "completed" and epochs is None:
-            raise RunError(
-                "run.complete",
-                "The run {path} is complete.",
-                "Give --epochs with a larger number to train it further.",
-                path=path,
-            )
-        found = None
-        # Killed before the first checkpoint: begin again with the frozen settings and split.
-        if checkpoint.all_steps(run):
-            found, _, rejected = checkpoint.newest_verified(run)
-            for sentence in rejected:
-                tell(
-                    warning(
-                        "checkpoint.rejected",
-                        "A newer checkpoint is passed over. {why}",
-                        why=sentence,
-                    )
-                )
-        config = run.config()
-        data = prepare_resumed(run, config, tell)
-        control = (make_control or FolderControl)(run)
-        start = (found, last.leg + 1)
-        return train(
-            run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
-        )
+    return go_on(path, emit=emit, make_control=make_control, epochs=epochs)
 
 
 def evaluate(
     path: Path,
     *,
-    train: Sequence[str],
     test: Sequence[str],
+    train: Sequence[str] | None = None,
+    baselines: Sequence[Path] = (),
+    labels_file: str | None = None,
     step: int | None = None,
     network: str | None = None,
     knn_only: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[Report, Path]:
-    """Measure a run's features on labelled folders: the report, and its file in `evaluations/`.
+    """Measure a run on labelled folders: the report, and its file in `evaluations/`.
 
-    `knn_only` leaves the linear probe and few-shot out, which take longer.
+    A finetuned run may leave `train` out: its own training images. `knn_only` leaves the linear
+    probe and few-shot out, which take longer.
     """
-    import json
+    from sit_engine.training.evaluate_run import Asked, evaluate_run
 
-    from sit_engine.evaluation.report import evaluate as measure
-    from sit_engine.training.device import apply_settings
-    from sit_engine.training.restore import load_backbones, load_labelled
+    asked = Asked(test, train, baselines, labels_file, step, network, knn_only)
+    return evaluate_run(runs.open_run(path), asked, on_progress)
 
-    run = runs.open_run(path)
-    config = run.config()
-    device = apply_settings(config.compute, or_cpu=True)
-    loaded = load_backbones(run, step=step, network=network)
-    train_set, test_set, classes, left_out = load_labelled(run, train, test, on_progress)
-    report = measure(
-        {"untrained": loaded.untrained, "pretrained": loaded.trained},
-        train_set,
-        test_set,
-        classes=classes,
-        network=loaded.network,
-        step=loaded.step,
-        device=device,
-        seed=config.compute.seed,
-        left_out=left_out,
-        knn_only=knn_only,
-        on_progress=on_progress,
-    )
-    text = json.dumps(report.to_json() | {"train": list(train), "test": list(test)}, indent=1)
-    name = f"step-{loaded.step:08d}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    try:
-        file = run.folder("evaluations") / name
-        runs.write_aside(file, text)
-    except OSError as error:
-        raise runs.disk_error(error, run.path) from None
-    return report, file
+
+def predict(
+    source: Path,
+    folders: Sequence[str],
+    out: Path,
+    *,
+    step: int | None = None,
+    network: str | None = None,
+    trust: bool = False,
+    on_progress: Progress | None = None,
+) -> Predicted:
+    """Write the answers of a finetuned run, or of an exported model, for folders into a CSV file.
+
+    `trust` opens a program that no run of ours is known to have exported.
+    """
+    from sit_engine.training.predict import predict as answer
+    from sit_engine.training.predict import predictor
+
+    found = predictor(source, step=step, network=network, trust=trust)
+    return answer(found, folders, out, on_progress)
+
+
+def embed(
+    path: Path,
+    folders: Sequence[str],
+    out: Path,
+    *,
+    step: int | None = None,
+    network: str | None = None,
+    duplicates_above: float = DUPLICATES_ABOVE,
+    on_progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write features, a map and near-duplicates of folders into `out`; gives its `about.json`."""
+    from sit_engine.training.embed import Asked
+    from sit_engine.training.embed import embed as write
+
+    asked = Asked(folders, step, network, duplicates_above)
+    return write(runs.open_run(path), asked, out, on_progress)
+
+
+def add_map(embedded: Path, kind: MapKind, *, on_progress: Progress | None = None) -> Path:
+    """Draw a map of embedded images into their folder; gives its file."""
+    from sit_engine.training.embed import add_map as draw
+
+    return draw(embedded, kind, on_progress)
+
+
+def neighbours(embedded: Path, image: str, *, count: int = 12) -> list[tuple[int, str, float]]:
+    """Row, path and cosine of the embedded images most like `image`, itself left out.
+
+    An image that is embedded and did not change since is found without its network.
+    """
+    found = Embedded.open(embedded)
+    row = found.row_of(image)
+    if row is not None and found.is_unchanged(row):
+        feature = found.features[row]
+    else:
+        from sit_engine.training.embed import feature_of
+
+        feature = feature_of(found, image)
+    return [(at, found.paths[at], near) for at, near in found.nearest(feature, count, but=row)]
 
 
 def inspect(path: Path, *, images: Sequence[str], out: Path, step: int | None = None) -> list[Path]:
@@ -218,50 +221,32 @@ def draw_curves(path: Path, out: Path) -> Path:
 def export(
     path: Path,
     *,
-    format: Literal["torchscript", "safetensors"],
+    format: Literal["torchscript", "onnx", "pt2", "safetensors"],
     out: Path,
+    head: Literal["features", "classifier"] | None = None,
     step: int | None = None,
     network: str | None = None,
 ) -> Exported:
-    """Write the backbone of a run so that it runs without us; a program is reopened and compared."""
-    import json
+    """Write a run's model so that it runs without us; a program is reopened and compared.
 
-    from sit_engine.export import formats
-    from sit_engine.export.card import write_card
-    from sit_engine.export.verify import verify_torchscript
+    `head` None is the classifier of a finetuned run, and features of any other.
+    """
+    from sit_engine.export.write import Model, write
     from sit_engine.training.restore import load_backbones
 
     run = runs.open_run(path)
-    config = run.config()
     loaded = load_backbones(run, step=step, network=network)
-    about: dict[str, Any] = {
-        "run": run.path.name,
-        "step": loaded.step,
-        "network": loaded.network,
-        "features": "class token after the final norm",
-        "value_range": run.split()["value_range"],
-    }
-    classes = tuple(run.split()["classes"])
-    if format == "safetensors":
-        formats.export_safetensors(loaded.trained, config, about, out)
-        exported = Exported(out, format, loaded.step, loaded.network)
-        digest = runs.file_hash(out / "model.safetensors")
-    else:
-        eager = formats.export_torchscript(loaded.trained, config, classes, about, out)
-        checked = verify_torchscript(out, eager, no_auto(config.model.image_size))
-        exported = Exported(
-            out, format, loaded.step, loaded.network,
-            checked.difference, checked.latency_ms, checked.threads,
-        )  # fmt: skip
-        digest = runs.file_hash(out)
-    exported = replace(exported, card=write_card(run, about, out))
-    record = about | {"file": str(out), "format": format, "sha256": digest}
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{format}.json"
-    try:
-        runs.write_aside(run.folder("exports") / name, json.dumps(record, indent=1))
-    except OSError as error:
-        raise runs.disk_error(error, run.path) from None
-    return exported
+    if head == "classifier" and loaded.classifier is None:
+        raise RunError(
+            "run.no_classifier",
+            "The run {path} has no classifier: it was trained without labels.",
+            "Finetune it first with `sit-engine finetune`, or export --head features.",
+            path=path,
+        )
+    classifier = None if head == "features" else loaded.classifier
+    return write(
+        run, Model(loaded.trained, classifier, loaded.step, loaded.network), format=format, out=out
+    )
 
 
 def show_corruption(
@@ -286,16 +271,20 @@ def dry_run(
 ) -> DryRun:
     """Measure for some seconds what a run with this config would take."""
     from sit_engine.training.dry_run import dry_run as measure
+    from sit_engine.training.legs import with_absolute_paths
 
-    return measure(_with_absolute_folders(config), on_progress, cancel=cancel)
+    return measure(with_absolute_paths(config), on_progress, cancel=cancel)
 
 
 def resolve(config: RunConfig, facts: DataFacts, *, images_per_s: float | None = None) -> Resolved:
     """Every "auto" of `config` for such images on this machine's device."""
     from sit_engine.config.resolve import resolve as fill
     from sit_engine.training.device import probe_once
+    from sit_engine.training.prepare import with_start
 
-    return fill(config, facts, replace(probe_once(config.compute), images_per_s=images_per_s))
+    config, start = with_start(config)
+    device = replace(probe_once(config.compute), images_per_s=images_per_s)
+    return fill(config, facts, device, start)
 
 
 def describe_device(compute: ComputeOptions) -> dict[str, Any]:
@@ -303,6 +292,7 @@ def describe_device(compute: ComputeOptions) -> dict[str, Any]:
     import torch
 
     from sit_engine.export.formats import can_torchscript
+    from sit_engine.export.graphs import can_onnx
     from sit_engine.training.device import probe_once, why_no_gpu
 
     return {
@@ -310,6 +300,7 @@ def describe_device(compute: ComputeOptions) -> dict[str, Any]:
         "torch": torch.__version__,
         "why_no_gpu": why_no_gpu(),
         "torchscript": can_torchscript(),
+        "onnx": can_onnx(),
     }
 
 
@@ -336,47 +327,3 @@ def write_sample(folder: Path) -> tuple[Path, Path]:
     except OSError as error:
         raise runs.disk_error(error, mark) from None
     return found
-
-
-@contextmanager
-def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
-    """Events go into the run folder and to the caller."""
-    writer = runs.EventWriter(run)
-
-    def tell(event: Event) -> None:
-        writer.write(event)
-        emit(event)
-
-    try:
-        yield tell
-    finally:
-        writer.close()
-
-
-def _with_absolute_folders(config: RunConfig) -> RunConfig:
-    """The folders as they must stand in the run, which is read from other places later."""
-    if not config.data.folders:
-        raise DataError("data.no_folder", "No folder of images was given.", "Name one or more.")
-    data, file = config.data, config.data.labels_file
-    update = {
-        "folders": tuple(_absolute(folder) for folder in data.folders),
-        "labels_file": None if file is None else _absolute(file),
-    }
-    return config.model_copy(update={"data": data.model_copy(update=update)})
-
-
-def _absolute(name: str) -> str:
-    return escape_name(str(Path(unescape_name(name)).expanduser().absolute()))
-
-
-def _check_outside(out: Path, folders: Sequence[str]) -> None:
-    """A run inside its images would be scanned as images, and the user's folder be changed."""
-    for folder in folders:
-        if out.resolve().is_relative_to(Path(unescape_name(folder)).resolve()):
-            raise RunError(
-                "run.inside",
-                "The run folder {out} would lie inside the folder of images {folder}.",
-                "Choose another place with --out.",
-                out=out,
-                folder=folder,
-            )

@@ -61,6 +61,11 @@ def find_start(path: Path) -> Path:
     return chosen if is_finetuned and chosen.is_dir() else manifests[-1].parent
 
 
+def scratch_of(run: Path) -> Path:
+    """Where the twin of a finetuned run stands that started from nothing."""
+    return run.with_name(f"{run.name}-scratch")
+
+
 def describe_start(path: Path) -> Start:
     """Read the sizes of a start; a file that cannot be one is a sentence."""
     if (path / "manifest.json").is_file():

@@ -20,6 +20,8 @@ PORCH = (
     "sit_engine.cli.questions",
     "sit_engine.cli.serve",
     "sit_engine.wishes",
+    "sit_engine.starts",
+    "sit_engine.data.embedded",
     "sit_engine.data.full_scan",
     "sit_engine.data.label_file",
     "sit_engine.data.lines",

@@ -1,4 +1,4 @@
-"""`sit-engine evaluate`: a run's features beside raw pixels and the untrained backbone."""
+"""`sit-engine evaluate`: a run beside raw pixels, the untrained backbone and weights on disk."""
 
 from __future__ import annotations
 
@@ -10,19 +10,34 @@ from sit_engine.cli.screen import Screen
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """RUN, --train, --test, --step, --network."""
+    """RUN, --train, --test, --labels-file, --baseline, --step, --network."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    for name, what in (
-        ("train", "k-NN and probes learn from"),
-        ("test", "accuracy is measured on"),
-    ):
-        parser.add_argument(
-            f"--{name}",
-            nargs="+",
-            required=True,
-            metavar="FOLDER",
-            help=f"labelled images that {what}, one sub-folder a class",
-        )
+    parser.add_argument(
+        "--train",
+        nargs="+",
+        metavar="FOLDER",
+        help="labelled images that k-NN and probes learn from, one sub-folder a class; a finetuned "
+        "run has its own",
+    )
+    parser.add_argument(
+        "--test",
+        nargs="+",
+        required=True,
+        metavar="FOLDER",
+        help="labelled images that accuracy is measured on, one sub-folder a class",
+    )
+    parser.add_argument(
+        "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
+    )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="WEIGHTS",
+        help="weights on disk to measure beside it: a safetensors file, a folder of timm, or a run; "
+        "may be given several times",
+    )
     parser.add_argument(
         "--knn-only", action="store_true", help="leave the slower linear probe and few-shot out"
     )
@@ -32,7 +47,9 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
 def add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
     """--step and --network, for every verb that reads a checkpoint."""
     parser.add_argument(
-        "--step", type=int, help="the checkpoint of this step (default: the newest)"
+        "--step",
+        type=int,
+        help="the checkpoint of this step (default: the newest; of a finetuned run the best)",
     )
     parser.add_argument(
         "--network",
@@ -42,19 +59,30 @@ def add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Measure and print the table."""
+    """Measure, print the table, and say where the page is."""
     from sit_engine import api
 
     screen = Screen(as_json=chosen.json)
-    report, _ = api.evaluate(
+    train = chosen.train
+    report, file = api.evaluate(
         chosen.run.expanduser().absolute(),
-        train=[str(Path(folder).expanduser().absolute()) for folder in chosen.train],
-        test=[str(Path(folder).expanduser().absolute()) for folder in chosen.test],
+        train=None if train is None else [absolute(folder) for folder in train],
+        test=[absolute(folder) for folder in chosen.test],
+        baselines=[path.expanduser().absolute() for path in chosen.baseline],
+        labels_file=chosen.labels_file and absolute(chosen.labels_file),
         step=chosen.step,
         network=chosen.network,
         knn_only=chosen.knn_only,
         on_progress=screen.progress,
     )
     screen.clear()
-    print(json.dumps(report.to_json()) if chosen.json else report.to_text())
+    if chosen.json:
+        print(json.dumps(report.to_json()))
+    else:
+        print(f"{report.to_text()}\n\nPage: {file.with_name(report.page)}")
     return 0
+
+
+def absolute(name: str) -> str:
+    """A path as the user typed it."""
+    return str(Path(name).expanduser().absolute())

@@ -56,7 +56,7 @@ def run(chosen: argparse.Namespace) -> int:
 
     if chosen.like is not None:
         like = _like(chosen)
-        config, out = api.scratch_config(like), api.scratch_of(like)
+        config, out = api.scratch_twin(like)
     else:
         folders = escaped_folders(chosen)
         if chosen.start is not None and chosen.start != SCRATCH:

@@ -17,6 +17,7 @@ from sit_engine.cli.export import snippet
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts
 from sit_engine.data.decode_pool import CancelledError
+from sit_engine.data.embedded import DUPLICATES_ABOVE, MapKind
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.saved_index import save_index
 from sit_engine.errors import SitError
@@ -154,8 +155,10 @@ def _evaluate(
     asked: Asked,
     *,
     run: str,
-    train: list[str],
     test: list[str],
+    train: list[str] | None = None,
+    baseline: list[str] | None = None,
+    labels_file: str | None = None,
     step: int | None = None,
     network: str | None = None,
     knn_only: bool = False,
@@ -163,8 +166,10 @@ def _evaluate(
     """The report of a run on labelled folders, as values, as a table and as a file."""
     report, file = api.evaluate(
         _path(run),
-        train=[str(_path(folder)) for folder in train],
-        test=[str(_path(folder)) for folder in test],
+        train=None if train is None else _paths(train),
+        test=_paths(test),
+        baselines=[_path(weights) for weights in baseline or ()],
+        labels_file=labels_file and str(_path(labels_file)),
         step=step,
         network=network,
         knn_only=knn_only,
@@ -173,18 +178,85 @@ def _evaluate(
     return {"report": report.to_json(), "text": report.to_text(), "file": str(file)}
 
 
+def _predict(
+    asked: Asked,
+    *,
+    folders: list[str],
+    out: str,
+    run: str | None = None,
+    model: str | None = None,
+    step: int | None = None,
+    network: str | None = None,
+    trust: bool = False,
+) -> Json:
+    """A CSV file with the answers of a `run`, or of an exported `model`, and a summary of it."""
+    source = model or run
+    if not source:
+        raise SitError(
+            "ask.no_model", "Nothing was named that could answer.", "Name a run or a model."
+        )
+    done = api.predict(
+        _path(source),
+        _paths(folders),
+        _path(out),
+        step=step,
+        network=network,
+        trust=trust,
+        on_progress=asked.progress,
+    )
+    return done.to_json() | {"text": done.to_text()}
+
+
+def _embed(
+    asked: Asked,
+    *,
+    run: str,
+    folders: list[str],
+    out: str,
+    step: int | None = None,
+    network: str | None = None,
+    duplicates_above: float = DUPLICATES_ABOVE,
+) -> Json:
+    """A folder of embedded images (data.embedded), and what stands in its about.json."""
+    about = api.embed(
+        _path(run),
+        _paths(folders),
+        _path(out),
+        step=step,
+        network=network,
+        duplicates_above=duplicates_above,
+        on_progress=asked.progress,
+    )
+    return {"folder": str(_path(out)), "about": about}
+
+
+def _map(asked: Asked, *, embedded: str, kind: MapKind) -> Json:
+    """A further map in the folder of embedded images."""
+    return {"file": str(api.add_map(_path(embedded), kind, on_progress=asked.progress))}
+
+
+def _neighbours(asked: Asked, *, embedded: str, image: str, count: int = 12) -> Json:
+    """The embedded images most like one image, the nearest first."""
+    found = api.neighbours(_path(embedded), str(_path(image)), count=count)
+    keys = ("row", "path", "cosine")
+    return {"neighbours": [dict(zip(keys, near, strict=True)) for near in found]}
+
+
 def _export(
     asked: Asked,
     *,
     run: str,
-    format: Literal["torchscript", "safetensors"],
+    format: Literal["torchscript", "onnx", "pt2", "safetensors"],
     out: str,
+    head: Literal["features", "classifier"] | None = None,
     step: int | None = None,
     network: str | None = None,
 ) -> Json:
     """What was written, how it was checked, and lines that load it."""
-    done = api.export(_path(run), format=format, out=_path(out), step=step, network=network)
-    return done.to_json() | {"snippet": snippet(done.format, done.path)}
+    done = api.export(
+        _path(run), format=format, out=_path(out), head=head, step=step, network=network
+    )
+    return done.to_json() | {"snippet": snippet(done)}
 
 
 def _inspect(
@@ -205,6 +277,10 @@ def _path(name: str) -> Path:
     return Path(name).expanduser().absolute()
 
 
+def _paths(names: list[str]) -> list[str]:
+    return [str(_path(name)) for name in names]
+
+
 QUESTIONS: dict[str, Callable[..., Json]] = {
     "device": _device,
     "sample": _sample,
@@ -213,6 +289,10 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "dry_run": _dry_run,
     "resolve": _resolve,
     "evaluate": _evaluate,
+    "predict": _predict,
+    "embed": _embed,
+    "map": _map,
+    "neighbours": _neighbours,
     "export": _export,
     "inspect": _inspect,
     "cache": _cache,

@@ -6,6 +6,7 @@ Shapes: n images, D width, V side of a view.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,6 @@ from sit_engine.models.backbones import feature
 RAW_SIDE = 32
 
 
-@torch.no_grad()
 def extract(
     vit: nn.Module,
     views_n3VV: Tensor,
@@ -30,17 +30,38 @@ def extract(
 
     Always in fp32 with exact matrix products, and in evaluation mode; both are put back.
     """
-    was_training, matmul = vit.training, torch.get_float32_matmul_precision()
+    read = partial(feature, vit)
+    return _in_batches(vit, read, views_n3VV, device, batch_size, on_progress)
+
+
+def probabilities(
+    classifier: nn.Module, views_n3VV: Tensor, *, device: torch.device, batch_size: int = 128
+) -> Tensor:
+    """Softmax of a classifier's logits for uint8 views [n,3,V,V]: float32 [n,C], exact as features."""
+    logits_nC = _in_batches(classifier, classifier, views_n3VV, device, batch_size, None)
+    return logits_nC.softmax(1)
+
+
+@torch.no_grad()
+def _in_batches(
+    network: nn.Module,
+    read: Callable[[Tensor], Tensor],
+    views_n3VV: Tensor,
+    device: torch.device,
+    batch_size: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> Tensor:
+    was_training, matmul = network.training, torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
-    vit.eval()
+    network.eval()
     normalise = Preprocess(views_n3VV.shape[-1]).to(device).normalise
     parts = []
     for start in range(0, len(views_n3VV), batch_size):
         views = views_n3VV[start : start + batch_size].to(device)
-        parts.append(feature(vit, normalise(views)).float().cpu())
+        parts.append(read(normalise(views)).float().cpu())
         if on_progress is not None:
             on_progress(min(start + batch_size, len(views_n3VV)), len(views_n3VV))
-    vit.train(was_training)
+    network.train(was_training)
     torch.set_float32_matmul_precision(matmul)
     return torch.cat(parts)
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -70,10 +71,18 @@ def knn_predict(
     return torch.cat(answers).numpy()
 
 
+class Probed(NamedTuple):
+    """Answers [m], the C chosen on the training rows alone, and probabilities [m,C]."""
+
+    answers: np.ndarray
+    c: float
+    probabilities: np.ndarray
+
+
 def linear_probe(
-    train_nD: Tensor, train_labels_n: np.ndarray, test_mD: Tensor
-) -> tuple[np.ndarray, float]:
-    """Class of each test row by logistic regression, and the C chosen on the training rows alone.
+    train_nD: Tensor, train_labels_n: np.ndarray, test_mD: Tensor, *, classes: int
+) -> Probed:
+    """Logistic regression on all training rows; a class without any has probability 0.
 
     C comes from stratified cross-validation (three folds; two where a class has two images; C = 1
     where one has a single image).
@@ -82,16 +91,20 @@ def linear_probe(
     counts = np.bincount(train_labels_n)
     folds = min(3, int(counts[counts > 0].min()))
     if folds < 2:
-        return _fit(_regression(1.0), train, train_labels_n).predict(test), 1.0
-    train, test = _rotated(train, test)
-    with warnings.catch_warnings():
-        # Its attributes change shape in a later scikit-learn; only C_ and predict are read here.
-        warnings.simplefilter("ignore", FutureWarning)
-        model = LogisticRegressionCV(
-            Cs=C_GRID, cv=folds, max_iter=MOST_ITERATIONS, tol=TOLERANCE, scoring="accuracy"
-        )
-        _fit(model, train, train_labels_n)
-    return model.predict(test), float(np.ravel(model.C_)[0])
+        model, c = _fit(_regression(1.0), train, train_labels_n), 1.0
+    else:
+        train, test = _rotated(train, test)
+        with warnings.catch_warnings():
+            # Its attributes change shape in a later scikit-learn; C_ alone is read by name here.
+            warnings.simplefilter("ignore", FutureWarning)
+            model = LogisticRegressionCV(
+                Cs=C_GRID, cv=folds, max_iter=MOST_ITERATIONS, tol=TOLERANCE, scoring="accuracy"
+            )
+            _fit(model, train, train_labels_n)
+        c = float(np.ravel(model.C_)[0])
+    probabilities = np.zeros((len(test), classes))
+    probabilities[:, model.classes_] = model.predict_proba(test)
+    return Probed(probabilities.argmax(1), c, probabilities)
 
 
 def few_shot(
@@ -103,6 +116,7 @@ def few_shot(
     shots: int,
     draws: int = 20,
     seed: int = 0,
+    on_draw: Callable[[int], None] = lambda _: None,
 ) -> list[float]:
     """Accuracy of logistic regression (C = 1) on `shots` labels a class, once per random draw.
 
@@ -114,7 +128,8 @@ def few_shot(
     accuracies = []
     # The fits are tiny: on a busy machine BLAS threads that wait for each other took 12 × as long.
     with threadpool_limits(1, user_api="blas"):
-        for _ in range(draws):
+        for draw in range(draws):
+            on_draw(draw)
             chosen = np.concatenate([
                 generator.permutation(np.flatnonzero(train_labels_n == label))[:shots]
                 for label in np.unique(train_labels_n)
@@ -147,7 +162,8 @@ def _rotated(few: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """
     if few.shape[0] >= few.shape[1]:
         return few, test
-    basis = np.linalg.svd(few, full_matrices=False)[2].T
+    # Any orthonormal basis of it will do; this one costs a quarter of the singular vectors.
+    basis = np.linalg.qr(few.T)[0]
     return few @ basis, test @ basis
 
 

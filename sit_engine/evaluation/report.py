@@ -1,44 +1,24 @@
-"""An honest evaluation: every figure beside raw pixels and the same backbone untrained.
-
-Shapes: n train and m test images, D width, V side of a view.
-"""
+"""What an evaluation found, as plain values, as a table for a terminal and as JSON (format 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from sit_engine.data.names import display_name
+from sit_engine.evaluation.metrics import BINS, Answers
+from sit_engine.evaluation.probes import TEMPERATURE, K, Score
 
-from sit_engine.errors import DataError
-from sit_engine.evaluation.features import centred_units, extract, raw_pixels
-from sit_engine.evaluation.probes import (
-    K_SWEEP,
-    TEMPERATURE,
-    K,
-    Score,
-    binomial_score,
-    few_shot,
-    knn_predict,
-    linear_probe,
-    mean_score,
-)
-
-COLUMNS = ("raw pixels", "untrained", "pretrained")
+FORMAT = 2
 DRAWS = 20
-SHOTS = (1, 5)
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """uint8 views [n,3,V,V] and their classes [n]."""
-
-    views: Tensor
-    labels: np.ndarray
+RAW_PIXELS, UNTRAINED, SCRATCH = "raw pixels", "untrained", "scratch"
+Main = Literal["pretrained", "finetuned"]
+Kind = Literal["knn", "linear", "few-shot", "classifier"]
+WIDE = 16
+INTERVALS = (
+    "over test images for k-NN, linear and classifier, over the draws of labelled images for "
+    "few-shot"
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +33,7 @@ class LeftOut:
         """A sentence, empty when nothing was left out."""
         parts = [
             f"{self.in_train} test images that are training images too" if self.in_train else "",
-            f"{self.no_class} test images of no class of the training folder"
-            if self.no_class
-            else "",
+            f"{self.no_class} test images without a class" if self.no_class else "",
             f"{self.unusable} files that cannot be used" if self.unusable else "",
         ]
         said = ", ".join(part for part in parts if part)
@@ -64,18 +42,29 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement for each column; the gains of pretrained are paired, with 95 % intervals."""
+    """One measurement of each column; gains are main minus that column, paired, with intervals."""
 
     name: str
+    kind: Kind
+    shots: int | None
     scores: dict[str, Score]
-    gain_over_raw_pixels: Score
-    gain_over_untrained: Score
+    gains: dict[str, Score]
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The twin of a finetuned run that began without weights, or how to make it."""
+
+    run: str | None
+    hint: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """The table of an evaluation and what it was measured on."""
+    """The table of an evaluation and what it was measured on; the last column is the run's own."""
 
+    main: Main
+    columns: tuple[str, ...]
     rows: tuple[Row, ...]
     k_sweep: dict[str, dict[int, float]]
     train_images: int
@@ -85,183 +74,77 @@ class Report:
     step: int
     linear_c: dict[str, float]
     left_out: LeftOut
+    answers: Answers | None = None
+    scratch: Scratch | None = None
+    page: str = ""
+    train: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        settings = {"k": K, "temperature": TEMPERATURE, "draws": DRAWS}
-        return asdict(self) | {"settings": settings}
+        return {"format": FORMAT} | asdict(self) | {"settings": settings()}
 
     def to_text(self) -> str:
         """The table for a terminal; accuracies in percent."""
-        wide = max(len(row.name) for row in self.rows)
-        head = f"{'Accuracy, %':<{wide}}" + "".join(f"{column:>16}" for column in COLUMNS)
-        lines = [head + f"{'gain over raw':>17}{'over untrained':>17}", "─" * (len(head) + 34)]
-        for row in self.rows:
-            cells = "".join(_percent(row.scores[column]).rjust(16) for column in COLUMNS)
-            gains = (row.gain_over_raw_pixels, row.gain_over_untrained)
-            lines.append(
-                f"{row.name:<{wide}}{cells}"
-                + "".join(_percent(g, sign="+").rjust(17) for g in gains)
-            )
-        lines.append(
-            f"{self.train_images} train and {self.test_images} test images, "
-            f"{len(self.classes)} classes; features of the {self.network}. {self.left_out}".strip()
-        )
-        lines.append(
-            "± is the 95 % interval: over test images for k-NN and linear, over the draws of "
-            "labelled images for few-shot."
-        )
-        return "\n".join(lines)
+        return "\n".join([*_table(self), *_notes(self)])
 
 
-def _percent(score: Score, sign: str = "") -> str:
+def settings() -> dict[str, Any]:
+    """What was fixed beforehand."""
+    return {"k": K, "temperature": TEMPERATURE, "draws": DRAWS, "calibration_bins": BINS}
+
+
+def _table(report: Report) -> list[str]:
+    wide = max(len(row.name) for row in report.rows)
+    others = report.columns[:-1]
+    heads = [*report.columns, *(f"over {column}" for column in others)]
+    heads = [display_name(head) for head in heads]
+    widths = [max(WIDE, len(head) + 2) for head in heads]
+    head = f"{'Accuracy, %':<{wide}}" + _cells(heads, widths)
+    lines = [head, "─" * len(head)]
+    for row in report.rows:
+        cells = [percent(row.scores.get(column)) for column in report.columns]
+        cells += [percent(row.gains.get(column), sign="+") for column in others]
+        lines.append(f"{row.name:<{wide}}" + _cells(cells, widths))
+    return lines
+
+
+def _cells(texts: list[str], widths: list[int]) -> str:
+    return "".join(text.rjust(width) for text, width in zip(texts, widths, strict=True))
+
+
+def percent(score: Score | None, sign: str = "") -> str:
+    """For example "81.2 ± 3.4"; a dash for what was not measured."""
+    if score is None:
+        return "–"
     return f"{100 * score.accuracy:{sign}.1f} ± {100 * score.interval:.1f}"
 
 
-def check_labelled(train: np.ndarray, test: np.ndarray) -> None:
-    """At least two classes with training images, and test images of classes that train has."""
-    if len(np.unique(train)) < 2:
-        raise DataError(
-            "data.one_class",
-            "The training folder has fewer than two classes.",
-            "Put the images of each class into a sub-folder of its own.",
-        )
-    if not len(test):
-        raise DataError(
-            "data.no_test",
-            "The test folder has no image of a class that the training folder has.",
-            "Use the same names of sub-folders in both.",
-        )
+def _notes(report: Report) -> list[str]:
+    notes = [
+        f"{report.train_images} train and {report.test_images} test images, "
+        f"{len(report.classes)} classes; features of the {report.network}. "
+        f"{report.left_out}".strip(),
+        f"± is the 95 % interval: {INTERVALS}.",
+    ]
+    if report.answers is not None:
+        notes.append(answers_sentence(report.answers))
+    if report.scratch is not None and report.scratch.hint:
+        notes.append(scratch_sentence(report.scratch))
+    return notes
 
 
-def evaluate(
-    networks: dict[str, nn.Module],
-    train: Labelled,
-    test: Labelled,
-    *,
-    classes: tuple[str, ...],
-    network: str,
-    step: int,
-    device: torch.device,
-    seed: int = 0,
-    left_out: LeftOut = LeftOut(),
-    knn_only: bool = False,
-    on_progress: Callable[[str, int, int], None] | None = None,
-) -> Report:
-    """Measure `networks` ("untrained" and "pretrained" backbones) and raw pixels side by side."""
-    check_labelled(train.labels, test.labels)
-    tell = on_progress or _say_nothing
-    features = _features(networks, train, test, device, tell)
-    labels = (train.labels, test.labels)
-    rows = [_knn_row(features, *labels, len(classes))]
-    chosen: dict[str, float] = {}
-    if not knn_only:
-        tell("linear probe", 0, 1)
-        linear, chosen = _linear_row(features, *labels)
-        rows.append(linear)
-        for done, shots in enumerate(SHOTS):
-            tell("few-shot", done, len(SHOTS))
-            rows.append(_few_shot_row(features, *labels, shots, seed))
-    return Report(
-        rows=tuple(rows),
-        k_sweep=_k_sweep(features, *labels, len(classes)),
-        train_images=len(train.labels),
-        test_images=len(test.labels),
-        classes=classes,
-        network=network,
-        step=step,
-        linear_c=chosen,
-        left_out=left_out,
+def scratch_sentence(scratch: Scratch) -> str:
+    """Why the comparison with a run from scratch is missing, or not fair yet."""
+    if scratch.run is None:
+        return f"Is starting from weights worth it? A run from scratch says it. {scratch.hint}"
+    return f"The run from scratch is compared as it stands. {scratch.hint}"
+
+
+def answers_sentence(answers: Answers) -> str:
+    """What the answers are worth, in one line."""
+    return (
+        f"Answers of the {answers.by}: accuracy {percent(answers.accuracy)} %, balanced accuracy "
+        f"{100 * answers.balanced_accuracy:.1f} %, calibration error "
+        f"{100 * answers.calibration_error:.1f} %."
     )
-
-
-def _say_nothing(_phase: str, _done: int, _total: int) -> None:
-    return
-
-
-Features = dict[str, tuple[Tensor, Tensor]]
-
-
-def _features(
-    networks: dict[str, nn.Module],
-    train: Labelled,
-    test: Labelled,
-    device: torch.device,
-    tell: Callable[[str, int, int], None],
-) -> Features:
-    """Rows of train and test for raw pixels and each network."""
-    found = {"raw pixels": centred_units(raw_pixels(train.views), raw_pixels(test.views))}
-    for name, vit in networks.items():
-        vit.to(device)
-        found[name] = (
-            extract(
-                vit,
-                train.views,
-                device=device,
-                on_progress=partial(tell, f"reading features, {name}"),
-            ),
-            extract(vit, test.views, device=device),
-        )
-    return found
-
-
-def _knn_row(features: Features, train: np.ndarray, test: np.ndarray, classes: int) -> Row:
-    correct = {
-        name: knn_predict(train_nD, train, test_mD, classes=classes) == test
-        for name, (train_nD, test_mD) in features.items()
-    }
-    return _row_of_answers(f"k-NN, k = {K}", correct)
-
-
-def _linear_row(
-    features: Features, train: np.ndarray, test: np.ndarray
-) -> tuple[Row, dict[str, float]]:
-    correct, chosen = {}, {}
-    for name, (train_nD, test_mD) in features.items():
-        answers, chosen[name] = linear_probe(train_nD, train, test_mD)
-        correct[name] = answers == test
-    return _row_of_answers("Linear probe, all labels", correct), chosen
-
-
-def _row_of_answers(name: str, correct: dict[str, np.ndarray]) -> Row:
-    """Gains are paired over test images: mean difference, interval from its standard error."""
-
-    def gain(over: str) -> Score:
-        difference = correct["pretrained"].astype(float) - correct[over].astype(float)
-        error = (
-            float(difference.std(ddof=1)) / len(difference) ** 0.5 if len(difference) > 1 else 0.0
-        )
-        return Score(float(difference.mean()), 1.96 * error)
-
-    scores = {column: binomial_score(found) for column, found in correct.items()}
-    return Row(name, scores, gain("raw pixels"), gain("untrained"))
-
-
-def _few_shot_row(
-    features: Features, train: np.ndarray, test: np.ndarray, shots: int, seed: int
-) -> Row:
-    found = {
-        name: few_shot(train_nD, train, test_mD, test, shots=shots, draws=DRAWS, seed=seed)
-        for name, (train_nD, test_mD) in features.items()
-    }
-
-    def gain(over: str) -> Score:
-        pairs = zip(found["pretrained"], found[over], strict=True)
-        return mean_score([ours - theirs for ours, theirs in pairs])
-
-    scores = {column: mean_score(values) for column, values in found.items()}
-    label = f"{shots} label{'s' * (shots > 1)} a class, {DRAWS} draws"
-    return Row(label, scores, gain("raw pixels"), gain("untrained"))
-
-
-def _k_sweep(
-    features: Features, train: np.ndarray, test: np.ndarray, classes: int
-) -> dict[str, dict[int, float]]:
-    return {
-        name: {
-            k: float(np.mean(knn_predict(train_nD, train, test_mD, classes=classes, k=k) == test))
-            for k in K_SWEEP
-            if k <= len(train)
-        }
-        for name, (train_nD, test_mD) in features.items()
-    }

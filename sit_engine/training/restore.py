@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from sit_engine.config.fields import no_auto
-from sit_engine.data.cache import PixelCache, cache_side
+from sit_engine.config.methods import METHODS
 from sit_engine.data.decode_pool import DecodePool
-from sit_engine.data.index import ImageIndex
 from sit_engine.data.names import display_name
 from sit_engine.data.preprocess import load_views
-from sit_engine.data.scan import require_images, scan
 from sit_engine.data.split import frozen_range, paths_of
-from sit_engine.errors import CheckpointError, ConfigError, DataError
-from sit_engine.evaluation.report import Labelled, LeftOut
+from sit_engine.errors import CheckpointError, ConfigError, DataError, SitError
+from sit_engine.evaluation.measure import Network
 from sit_engine.inspection.pictures import (
     attend,
     reconstruct,
@@ -27,11 +24,12 @@ from sit_engine.inspection.pictures import (
     write_reconstructions,
 )
 from sit_engine.methods.protocol import Method
-from sit_engine.runs import Run, file_hash
+from sit_engine.models.weights import build_from, read_weights
+from sit_engine.runs import Run
+from sit_engine.starts import find_start, scratch_of
 from sit_engine.training import checkpoint
 from sit_engine.training.stepper import build_method
 
-Progress = Callable[[str, int, int], None]
 INSPECTED_IMAGES = 8
 
 
@@ -43,12 +41,20 @@ class Backbones:
     untrained: nn.Module
     network: str
     step: int
+    classifier: nn.Module | None = None
+    """Normalised views to logits, of a finetuned run."""
 
 
 def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
-    """The method on the CPU with the weights of `step`, or of the newest good checkpoint."""
+    """The method on the CPU with the weights of `step`; without one of the newest good checkpoint,
+    of a finetuned run of the one that validated best.
+    """
+    config = run.config()
     if step is None:
         path, manifest, _ = checkpoint.newest_verified(run)
+        best = checkpoint.folder(run, manifest.get("best_step", -1))
+        if METHODS[config.method.name].needs_labels and best.is_dir():
+            path, manifest = best, checkpoint.verify(best)
     else:
         path = checkpoint.folder(run, step)
         if not path.is_dir():
@@ -61,7 +67,7 @@ def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
                 steps=", ".join(str(found) for found in checkpoint.all_steps(run)) or "none",
             )
         manifest = checkpoint.verify(path)
-    method = build_method(run.config(), torch.device("cpu"))
+    method = build_method(config, torch.device("cpu"))
     with checkpoint.foreign_errors(path):
         method.networks.load_state_dict(checkpoint.load_model(path))
     method.networks.eval()
@@ -80,75 +86,37 @@ def load_backbones(run: Run, *, step: int | None = None, network: str | None = N
             network=chosen,
         )
     method, found = load_method(run, step=step)
-    untrained = build_method(config, torch.device("cpu")).backbone("student").eval()
-    return Backbones(method.backbone(chosen).eval(), untrained, chosen, found)
-
-
-def load_labelled(
-    run: Run, train: Sequence[str], test: Sequence[str], on_progress: Progress | None
-) -> tuple[Labelled, Labelled, tuple[str, ...], LeftOut]:
-    """Labelled views of two folders; classes are those of the training folder, by name.
-
-    A test image that is also a training image, byte by byte, would find itself: it is left out.
-    """
-    train_index, test_index = (_usable(run, folders, on_progress) for folders in (train, test))
-    number_of = {name: number for number, name in enumerate(train_index.classes)}
-    # One more at the end: the label −1 of images without one looks itself up there.
-    numbers = [number_of.get(name, -1) for name in test_index.classes] + [-1]
-    labels = np.array(numbers, dtype=np.int64)[test_index.labels]
-    known = {_content(train_index, row) for row in range(len(train_index))}
-    is_leak = np.array([_content(test_index, row) in known for row in range(len(test_index))])
-    left_out = LeftOut(
-        in_train=int((is_leak & (labels >= 0)).sum()),
-        no_class=int((labels < 0).sum()),
-        unusable=len(train_index.problems) + len(test_index.problems),
-    )
-    return (
-        _views(run, train_index, train_index.labels, on_progress),
-        _views(run, test_index, np.where(is_leak, -1, labels), on_progress),
-        train_index.classes,
-        left_out,
+    # What it started from is training too: untrained is before any weights.
+    model = config.model.model_copy(update={"weights": None})
+    bare = build_method(config.model_copy(update={"model": model}), torch.device("cpu"))
+    classifier = method.classifier(chosen)
+    return Backbones(
+        method.backbone(chosen).eval(), bare.backbone("student").eval(), chosen, found, classifier
     )
 
 
-def _content(index: ImageIndex, row: int) -> str:
-    return file_hash(Path(index.path(row)))
+def load_baseline(path: Path, name: str) -> Network:
+    """Weights on disk as a column, in views of their own size; a run's are those of its checkpoint."""
+    weights = read_weights(find_start(path))
+    return Network(name, build_from(weights), weights.image_size)
 
 
-def _usable(run: Run, folders: Sequence[str], on_progress: Progress | None) -> ImageIndex:
-    """Images that decode in a sacrificial process, so that decoding them here is safe."""
-    config = run.config()
-    listed = scan(folders, labels="folders", on_progress=on_progress)
-    require_images(listed, 1)
-    index, _ = PixelCache().fill(
-        listed,
-        side=cache_side(no_auto(config.model.image_size), listed),
-        value_range=frozen_range(run.split()) or config.data.value_range,
-        on_progress=on_progress,
-        budget_bytes=int(config.data.cache_gb * 1e9),
-    )
-    require_images(index, 1)
-    return index
+def is_finetuned(run: Run) -> bool:
+    """Whether the run learnt classes."""
+    return run.config().method.name == "finetune"
 
 
-def _views(
-    run: Run, index: ImageIndex, labels: np.ndarray, on_progress: Progress | None
-) -> Labelled:
-    config = run.config()
-    rows = np.flatnonzero(labels >= 0)
-
-    def tell(done: int, total: int) -> None:
-        if on_progress is not None:
-            on_progress("reading images", done, total)
-
-    views = load_views(
-        [index.path(int(row)) for row in rows],
-        no_auto(config.model.image_size),
-        frozen_range(run.split()),
-        on_progress=tell,
-        threads=no_auto(config.compute.threads),
-    )
-    return Labelled(views, labels[rows])
+def scratch_twin(run: Run) -> Run | None:
+    """The run beside a finetuned one that learnt the same classes without its weights."""
+    twin = Run(scratch_of(run.path))
+    try:
+        if not twin.config_file.is_file():
+            return None
+        checkpoint.newest_verified(twin)
+        is_twin = is_finetuned(twin) and twin.config().model.weights is None
+        return twin if is_twin and twin.split()["classes"] == run.split()["classes"] else None
+    except (SitError, OSError, ValueError):
+        return None  # Not begun, of another version, or damaged: it gives no column.
 
 
 def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -> list[Path]:
@@ -158,7 +126,7 @@ def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -
     # Spread over the whole list, which is sorted by class.
     every = max(1, len(record["train"]) // INSPECTED_IMAGES)
     own = paths_of(config.data.folders, record["train"][::every][:INSPECTED_IMAGES])
-    paths = _readable(images) if images else own
+    paths = readable(images) if images else own
     views = load_views(paths, no_auto(config.model.image_size), frozen_range(record))
     device = torch.device("cpu")
     found = reconstruct(method, views, device, seed=config.compute.seed)
@@ -167,10 +135,11 @@ def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -
     return written + write_attention(attention, views, out)
 
 
-def _readable(images: Sequence[str]) -> list[str]:
-    """Files that open as images in a sacrificial process; the first that does not is a sentence."""
+def readable(images: Sequence[str]) -> list[str]:
+    """Files that decode in a sacrificial process; the first that does not is a sentence."""
     with DecodePool(1) as pool:
-        for path, answer in pool.run((path, {"job": "header", "path": path}) for path in images):
+        jobs = ((path, {"job": "thumbnail", "path": path, "side": 16}) for path in images)
+        for path, answer in pool.run(jobs):
             if "problem" in answer:
                 raise DataError(
                     "data.image",

@@ -92,16 +92,17 @@ def test_what_it_cannot_start_from(
     pretrained = tmp_path / "pretrained"
     api.pretrain(tiny_config(sample[0], optim={"epochs": 0.3}), pretrained, emit=lambda _: None)
     (tmp_path / "weights.safetensors").write_bytes(b"not tensors at all")
-    for start, more, code, part in (
+    cases: tuple[tuple[str | Path, list[str], int, str], ...] = (
         (tmp_path / "nowhere", [], 5, "cannot be opened"),
         (tmp_path / "weights.safetensors", [], 5, "a safetensors file is needed"),
         (pretrained, ["--width", "64"], 4, "model.width = 64 does not fit"),
         (pretrained, ["--mixup", "9"], 4, "from 0 to 8"),
         ("scratch", ["--like", str(pretrained)], 2, "scratch alone"),
         ("scratch", ["--method.trained", "head", "--mixup", "0.5"], 4, "computed once"),
-    ):
-        words = ["finetune", start, sample[0], "--out", tmp_path / "run", *TINY, *more]
-        found, told = tell(capfd, *words)
+    )
+    for start, more, code, part in cases:
+        words = [start, sample[0], "--out", tmp_path / "run", *TINY, *more]
+        found, told = tell(capfd, "finetune", *words)
         assert found == code, told
         assert_sentence(told, part)
         assert not (tmp_path / "run").exists()

@@ -91,25 +91,29 @@ def test_knn_never_answers_a_class_without_training_images() -> None:
 def test_the_probe_is_logistic_regression_at_the_c_it_reports() -> None:
     train, labels = clusters(90, 8, spread=1.5, seed=2)
     test, truth = clusters(90, 8, spread=1.5, seed=3)
-    found, c = linear_probe(train, labels, test)
+    found, c, probabilities = linear_probe(train, labels, test, classes=4)
     assert c in C_GRID
     scaler = StandardScaler().fit(train.numpy())
     exact = LogisticRegression(C=c, max_iter=5000, tol=1e-8).fit(
         scaler.transform(train.numpy()), labels
     )
     assert np.mean(found == exact.predict(scaler.transform(test.numpy()))) >= 0.98
+    # A class without training images, the last one here, is never answered.
+    expected = exact.predict_proba(scaler.transform(test.numpy()))
+    np.testing.assert_allclose(probabilities[:, :3], expected, atol=0.05)
+    assert not probabilities[:, 3].any()
     assert np.mean(found == truth) > 0.6
 
 
 def test_the_probe_learns_nothing_from_the_test_rows() -> None:
     train, labels = clusters(90, 8, spread=1.5, seed=2)
     test, _ = clusters(60, 8, spread=1.5, seed=3)
-    alone, c = linear_probe(train, labels, test)
+    alone, c, _ = linear_probe(train, labels, test, classes=3)
     order = np.random.default_rng(0).permutation(60)
-    permuted, c_permuted = linear_probe(train, labels, test[order])
+    permuted, c_permuted, _ = linear_probe(train, labels, test[order], classes=3)
     assert permuted.tolist() == alone[order].tolist()
     among_others = torch.cat([test, 1000 * torch.randn(500, 8)])
-    with_others, c_others = linear_probe(train, labels, among_others)
+    with_others, c_others, _ = linear_probe(train, labels, among_others, classes=3)
     assert with_others[:60].tolist() == alone.tolist()
     assert c == c_permuted == c_others
 
@@ -118,10 +122,12 @@ def test_shuffled_labels_give_chance() -> None:
     """A cluster whose labels are shuffled takes any class: on average over shuffles, chance."""
     train, labels = clusters(120, 8, spread=0.3, seed=2, classes=6)
     test, truth = clusters(120, 8, spread=0.3, seed=3, classes=6)
-    assert np.mean(linear_probe(train, labels, test)[0] == truth) > 0.95
+    assert np.mean(linear_probe(train, labels, test, classes=6)[0] == truth) > 0.95
     assert np.mean(few_shot(train, labels, test, truth, shots=5, draws=2)) > 0.95
     shuffles = [np.random.default_rng(seed).permutation(labels) for seed in range(8)]
-    probed = [np.mean(linear_probe(train, wrong, test)[0] == truth) for wrong in shuffles]
+    probed = [
+        np.mean(linear_probe(train, wrong, test, classes=6)[0] == truth) for wrong in shuffles
+    ]
     assert np.mean(probed) == pytest.approx(1 / 6, abs=0.15)
     drawn = [
         np.mean(few_shot(train, wrong, test, truth, shots=5, draws=3)) for wrong in shuffles[:4]
@@ -132,7 +138,7 @@ def test_shuffled_labels_give_chance() -> None:
 def test_a_class_of_one_image_is_probed_without_cross_validation() -> None:
     train, labels = clusters(31, 8, spread=0.2, seed=2)
     labels = np.where(np.arange(31) == 30, 3, labels)
-    found, c = linear_probe(train, labels, train)
+    found, c, _ = linear_probe(train, labels, train, classes=4)
     assert c == 1.0
     assert np.mean(found == labels) > 0.9
 

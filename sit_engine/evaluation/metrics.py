@@ -1,0 +1,105 @@
+"""What one set of answers is worth: per class, confusion, and whether its probabilities can be trusted.
+
+Shapes: m images, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from sit_engine.evaluation.probes import Score, binomial_score
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Images answered with a confidence in one fifteenth of 0…1: their means, and how many."""
+
+    confidence: float
+    accuracy: float
+    images: int
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class: its test images, and precision, recall and F1 of answering it (0 where 0/0)."""
+
+    name: str
+    images: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that one set of answers says; `confusion` has a row a true class, a column an answer."""
+
+    by: str
+    accuracy: Score
+    balanced_accuracy: float
+    calibration_error: float
+    calibration: tuple[Bin, ...]
+    classes: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    predictions: str = ""
+    """Name of the file beside the report with the answer for each image."""
+
+
+def judge(
+    labels_m: np.ndarray, probabilities_mC: np.ndarray, classes: tuple[str, ...], *, by: str
+) -> Answers:
+    """Measure the answers argmax(probabilities) against the labels."""
+    answers_m = probabilities_mC.argmax(1)
+    numbers = np.arange(len(classes))
+    precision, recall, f1, images = precision_recall_fscore_support(
+        labels_m, answers_m, labels=numbers, zero_division=0
+    )
+    correct_m = answers_m == labels_m
+    bins = calibration(probabilities_mC.max(1), correct_m)
+    matrix = confusion_matrix(labels_m, answers_m, labels=numbers)
+    return Answers(
+        by=by,
+        accuracy=binomial_score(correct_m),
+        # A class without test images says nothing about how well classes are found.
+        balanced_accuracy=float(recall[images > 0].mean()),
+        calibration_error=calibration_error(bins),
+        calibration=bins,
+        classes=tuple(
+            ClassScore(name, int(images[n]), float(precision[n]), float(recall[n]), float(f1[n]))
+            for n, name in enumerate(classes)
+        ),
+        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+    )
+
+
+def calibration(confidence_m: np.ndarray, correct_m: np.ndarray) -> tuple[Bin, ...]:
+    """The bins that hold images, of 15 of equal width: (0, 1/15], (1/15, 2/15], …
+
+    Guo et al. 2017 (arXiv 1706.04599), section 2, equations 1 and 2.
+    """
+    place_m = np.clip(np.ceil(confidence_m * BINS).astype(int) - 1, 0, BINS - 1)
+    found = []
+    for number in np.unique(place_m):
+        chosen = place_m == number
+        found.append(
+            Bin(
+                float(confidence_m[chosen].mean()),
+                float(correct_m[chosen].mean()),
+                int(chosen.sum()),
+            )
+        )
+    return tuple(found)
+
+
+def calibration_error(bins: tuple[Bin, ...]) -> float:
+    """Expected calibration error: the mean gap between confidence and accuracy over images.
+
+    Guo et al. 2017 (arXiv 1706.04599), equation 3.
+    """
+    images = sum(found.images for found in bins)
+    return sum(found.images * abs(found.accuracy - found.confidence) for found in bins) / images

@@ -1,0 +1,204 @@
+"""Images for networks to be measured on: found, decoded once in children, and with their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from sit_engine.config.fields import no_auto
+from sit_engine.data.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.labels import UNLABELLED, LabelRule
+from sit_engine.data.names import display_name, unescape_name
+from sit_engine.data.scan import require_images, scan
+from sit_engine.data.split import RangeWish, from_record, frozen_range
+from sit_engine.errors import DataError
+from sit_engine.evaluation.measure import Given
+from sit_engine.evaluation.reading import Images, Reader
+from sit_engine.evaluation.report import LeftOut
+from sit_engine.runs import Run
+from sit_engine.training.restore import is_finetuned
+
+Progress = Callable[[str, int, int], None]
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Where files are tried out: the pixel cache, in the squares that a network's views need."""
+
+    side: int
+    value_range: RangeWish = "percentile"
+    budget_bytes: int = DEFAULT_BUDGET_BYTES
+
+    @classmethod
+    def of(cls, run: Run) -> Decoding:
+        """As the run decodes its own images."""
+        config = run.config()
+        wish = frozen_range(run.split()) or config.data.value_range
+        return cls(no_auto(config.model.image_size), wish, int(config.data.cache_gb * 1e9))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Usable images of some folders, and the hash of each file."""
+
+    index: ImageIndex
+    hashes: tuple[bytes, ...]
+
+    def only(self, rows: np.ndarray) -> Found:
+        """These images."""
+        return Found(self.index.subset(rows), tuple(self.hashes[row] for row in rows))
+
+    def images(self, labels: np.ndarray) -> Images:
+        """Those with a label of at least 0."""
+        rows = np.flatnonzero(labels >= 0)
+        return Images(tuple(self.index.path(int(row)) for row in rows), labels[rows])
+
+
+def reader_of(run: Run) -> Reader:
+    """How the run reads pixels."""
+    return Reader(frozen_range(run.split()), int(no_auto(run.config().compute.threads)))
+
+
+def find_usable(
+    folders: Sequence[str],
+    decoding: Decoding,
+    on_progress: Progress | None,
+    *,
+    labels: LabelRule = "folders",
+    labels_file: str | None = None,
+) -> Found:
+    """Images that decode in a sacrificial process, so that decoding them here is safe."""
+    listed = scan(folders, labels=labels, labels_file=labels_file, on_progress=on_progress)
+    if not len(listed):
+        return Found(listed, ())
+    index, store = PixelCache().fill(
+        listed,
+        side=cache_side(decoding.side, listed),
+        value_range=decoding.value_range,
+        on_progress=on_progress,
+        budget_bytes=decoding.budget_bytes,
+    )
+    return Found(index, store.sha256)
+
+
+def load_labelled(
+    run: Run,
+    train: Sequence[str] | None,
+    test: Sequence[str],
+    on_progress: Progress | None,
+    *,
+    labels_file: str | None = None,
+) -> Given:
+    """What to learn from and what to ask; without `train` a finetuned run's own training images.
+
+    Classes are those of the training folder, by name; of a finetuned run, those it learnt. A test
+    image that is also a training image, byte by byte, would find itself: it is left out.
+    """
+    train_found, test_found, classes = _sides(run, train, test, on_progress, labels_file)
+    train_labels = _numbers(train_found.index, classes, _other_class)
+    test_labels = _numbers(test_found.index, classes, _test_only_class)
+    known = set(train_found.hashes)
+    if is_finetuned(run) and train is not None:
+        # Folders that are gone since the run cannot be looked into, and say nothing.
+        with suppress(DataError):
+            known |= set(_own_training(run, on_progress).hashes)
+    is_leak = np.array([digest in known for digest in test_found.hashes], dtype=bool)
+    left_out = LeftOut(
+        in_train=int((is_leak & (test_labels >= 0)).sum()),
+        no_class=int((test_labels < 0).sum()),
+        unusable=len(train_found.index.problems) + len(test_found.index.problems),
+    )
+    return Given(
+        train_found.images(train_labels),
+        test_found.images(np.where(is_leak, UNLABELLED, test_labels)),
+        classes,
+        reader_of(run),
+        left_out,
+    )
+
+
+def _sides(
+    run: Run,
+    train: Sequence[str] | None,
+    test: Sequence[str],
+    on_progress: Progress | None,
+    labels_file: str | None,
+) -> tuple[Found, Found, tuple[str, ...]]:
+    """Training side, test side, and the classes in their order."""
+    rule: LabelRule = "csv" if labels_file else "folders"
+
+    def find(folders: Sequence[str]) -> Found:
+        found = find_usable(
+            folders, Decoding.of(run), on_progress, labels=rule, labels_file=labels_file
+        )
+        require_images(found.index, 1)
+        return found
+
+    if train is not None:
+        train_found = find(train)
+    elif is_finetuned(run):
+        train_found = _own_training(run, on_progress)
+    else:
+        raise DataError(
+            "data.no_train",
+            "No folder of training images was given.",
+            "Name one with --train; only a finetuned run knows its own.",
+        )
+    learnt = tuple(run.split()["classes"]) if is_finetuned(run) else train_found.index.classes
+    return train_found, find(test), learnt
+
+
+def _own_training(run: Run, on_progress: Progress | None) -> Found:
+    """The images that the run learnt from, with the labels it learnt."""
+    data = run.config().data
+    found = find_usable(
+        [unescape_name(folder) for folder in data.folders],
+        Decoding.of(run),
+        on_progress,
+        labels=data.labels,
+        labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
+    )
+    return found.only(from_record(found.index, run.split()).train)
+
+
+def _numbers(
+    index: ImageIndex, classes: tuple[str, ...], error: Callable[[list[str]], DataError]
+) -> np.ndarray:
+    """The label of each image as a number into `classes`, by name; -1: none."""
+    number_of = {name: number for number, name in enumerate(classes)}
+    unknown = [name for name in index.classes if name not in number_of]
+    if unknown:
+        raise error(unknown)
+    # One more at the end: the label -1 of images without one looks itself up there.
+    numbers = [number_of[name] for name in index.classes] + [UNLABELLED]
+    return np.array(numbers, dtype=np.int64)[index.labels]
+
+
+def _named(classes: list[str]) -> str:
+    names = ", ".join(display_name(name) for name in classes[:MOST_NAMED])
+    more = len(classes) - MOST_NAMED
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def _test_only_class(unknown: list[str]) -> DataError:
+    return DataError(
+        "data.test_only_class",
+        "The test folder has images of what was never learnt: {classes}. A class that was never "
+        "learnt cannot be answered.",
+        "Remove it from the test folder, or add images of it to the training folder.",
+        classes=_named(unknown),
+    )
+
+
+def _other_class(unknown: list[str]) -> DataError:
+    return DataError(
+        "data.other_class",
+        "The training folder has images of what the run never learnt: {classes}.",
+        "Leave --train out to use the run's own training images, or finetune with this folder.",
+        classes=_named(unknown),
+    )

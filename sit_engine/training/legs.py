@@ -1,0 +1,161 @@
+"""How a leg begins: a new run and its folder, the next leg of an old one, a finetuned run's twin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sit_engine import runs
+from sit_engine.config.build import build, merge
+from sit_engine.config.files import read_chosen
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.names import escape_name, unescape_name
+from sit_engine.errors import ConfigError, DataError, RunError
+from sit_engine.events import Event, warning
+from sit_engine.training import checkpoint
+from sit_engine.training.control import Control, FolderControl
+from sit_engine.training.loop import RunResult, train
+from sit_engine.training.prepare import prepare_new, prepare_resumed
+
+Emit = Callable[[Event], None]
+MakeControl = Callable[[runs.Run], Control]
+
+
+def start(
+    config: RunConfig, out: Path, *, emit: Emit, make_control: MakeControl | None = None
+) -> RunResult:
+    """Make the run folder `out` and train its first leg, by whatever method `config` names."""
+    config = with_absolute_paths(config)
+    _check_outside(out, config.data.folders)
+    run = runs.create(out)
+    try:
+        with runs.Lock(run), _events(run, emit) as tell:
+            return _first_leg(run, config, tell, make_control)
+    finally:
+        runs.discard_unstarted(run)
+
+
+def _first_leg(
+    run: runs.Run, config: RunConfig, emit: Emit, make_control: MakeControl | None
+) -> RunResult:
+    control = (make_control or FolderControl)(run)
+    resolved, data = prepare_new(run, config, emit)
+    return train(run, resolved, data, emit=emit, control=control)
+
+
+def resume(
+    path: Path,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None = None,
+    epochs: float | None = None,
+) -> RunResult:
+    """Train the next leg of a run from its newest checkpoint that verifies."""
+    run = runs.open_run(path)
+    if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
+        raise ConfigError(
+            "config.epochs",
+            "The number of epochs cannot be {value}.",
+            "Give one above 0.",
+            value=epochs,
+        )
+    with runs.Lock(run), _events(run, emit) as tell:
+        last = runs.summarise(run, holder_is_me=True)
+        if last.status == "completed" and epochs is None:
+            raise RunError(
+                "run.complete",
+                "The run {path} is complete.",
+                "Give --epochs with a larger number to train it further.",
+                path=path,
+            )
+        found = None
+        # Killed before the first checkpoint: begin again with the frozen settings and split.
+        if checkpoint.all_steps(run):
+            found, _, rejected = checkpoint.newest_verified(run)
+            for sentence in rejected:
+                tell(
+                    warning(
+                        "checkpoint.rejected",
+                        "A newer checkpoint is passed over. {why}",
+                        why=sentence,
+                    )
+                )
+        config = run.config()
+        data = prepare_resumed(run, config, tell)
+        control = (make_control or FolderControl)(run)
+        start = (found, last.leg + 1)
+        return train(
+            run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
+        )
+
+
+def scratch_config(run: runs.Run) -> RunConfig:
+    """The settings of a finetuned run's twin: the same images, network and length, no weights.
+
+    What the user left "auto" is worked out anew, so that the twin gets the recipe of a fresh start.
+    """
+    config = run.config()
+    if config.method.name != "finetune":
+        raise RunError(
+            "run.not_finetuned",
+            "The run {path} was not finetuned: there is nothing to compare a scratch run with.",
+            "Give a run that `sit-engine finetune` made.",
+            path=run.path,
+        )
+    names = ("image_size", "patch_size", "backbone", "width", "depth", "heads")
+    same = {
+        "model": {name: getattr(config.model, name) for name in names},
+        "optim": {"epochs": config.optim.epochs, "batch_size": config.optim.batch_size},
+        "data": {"watch_share": config.data.watch_share},
+    }
+    chosen = merge(read_chosen(run.config_file), same)
+    chosen["model"].pop("weights", None)
+    return build(chosen)
+
+
+@contextmanager
+def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
+    """Events go into the run folder and to the caller."""
+    writer = runs.EventWriter(run)
+
+    def tell(event: Event) -> None:
+        writer.write(event)
+        emit(event)
+
+    try:
+        yield tell
+    finally:
+        writer.close()
+
+
+def with_absolute_paths(config: RunConfig) -> RunConfig:
+    """The folders as they must stand in the run, which is read from other places later."""
+    if not config.data.folders:
+        raise DataError("data.no_folder", "No folder of images was given.", "Name one or more.")
+    data, file, weights = config.data, config.data.labels_file, config.model.weights
+    update = {
+        "folders": tuple(_absolute(folder) for folder in data.folders),
+        "labels_file": None if file is None else _absolute(file),
+    }
+    start = {"weights": None if weights is None else _absolute(weights)}
+    model = config.model.model_copy(update=start)
+    return config.model_copy(update={"data": data.model_copy(update=update), "model": model})
+
+
+def _absolute(name: str) -> str:
+    return escape_name(str(Path(unescape_name(name)).expanduser().absolute()))
+
+
+def _check_outside(out: Path, folders: Sequence[str]) -> None:
+    """A run inside its images would be scanned as images, and the user's folder be changed."""
+    for folder in folders:
+        if out.resolve().is_relative_to(Path(unescape_name(folder)).resolve()):
+            raise RunError(
+                "run.inside",
+                "The run folder {out} would lie inside the folder of images {folder}.",
+                "Choose another place with --out.",
+                out=out,
+                folder=folder,
+            )
