@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo studio test test-long check libraries format package clean
+# Where `make tables` finds train/ and test/ with one sub-folder a class, and keeps what it measured.
+DATA ?= ../shared/data/cifar10-mini.tar
+TABLES ?= build/tables
+
+.PHONY: help setup demo studio test test-long tables check libraries format package clean
 
 help:
 	@echo "make demo       the whole job on the built-in sample, in minutes (into demo/)"
 	@echo "make studio     open the window"
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=folder or tar)"
 	@echo "make check      lint, types and import rules only"
 	@echo "make package    build the wheel, install it in a clean environment and run it"
 
@@ -48,6 +53,10 @@ test: libraries check
 
 test-long: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m long
+
+# Goes on where it was stopped; about two hours on two cores.
+tables: $(READY)
+	$(BIN)/python -m benchmarks.tables finetune $(DATA) --out $(TABLES)
 
 package: $(READY)
 	$(BIN)/python -m pytest packaging

@@ -2,7 +2,7 @@
 
     python -m benchmarks.tables finetune DATA --out DIR [--labels 5,20] [--seeds 3] [--draws 20]
 
-DATA holds `train` and `test` with one sub-folder a class. The table compares, for each pretraining
+DATA holds `train` and `test` with one sub-folder a class, or is a tar of such a folder. The table compares, for each pretraining
 seed and each draw of labelled images, the pretrained backbone after finetuning with the same network
 trained on the same images from nothing: the same steps, each with the recipe that "auto" gives it.
 The test images are looked at once a cell, at its end; nothing is chosen by them.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -75,6 +76,19 @@ def read(folder: Path) -> Part:
     paths = [str(path) for each in classes for path in sorted(each.iterdir())]
     labels = [n for n, each in enumerate(classes) for _ in each.iterdir()]
     return Part(load_views(paths, MODEL["image_size"]), np.array(labels), paths)
+
+
+def unpacked(data: Path, out: Path) -> Path:
+    """The folder with `train` and `test`; a tar is unpacked into `out` once."""
+    if not data.is_file():
+        return data
+    place = out / data.stem
+    if not place.is_dir():
+        aside = out / f".{data.stem}"
+        with tarfile.open(data) as archive:
+            archive.extractall(aside, filter="data")
+        (aside / data.stem).rename(place)
+    return place
 
 
 def pretrained(chosen: argparse.Namespace, seed: int) -> Path:
@@ -251,6 +265,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
+    if not chosen.data.exists():
+        parser.error(f"{chosen.data} is not there; give a folder or a tar with train and test in it")
+    chosen.data = unpacked(chosen.data, chosen.out)
     if chosen.device == "cpu":
         torch.set_num_threads(chosen.threads)
     table(chosen)

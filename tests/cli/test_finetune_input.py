@@ -73,7 +73,7 @@ def test_a_label_file(
 ) -> None:  # fmt: skip
     file, out = tmp_path / "my labels.csv", tmp_path / "run"
     write(file, rows(flat))
-    more = ["--data.labels", "csv", "--data.labels-file", file, "--data.watch-share", "0"]
+    more: list[str | Path] = ["--data.labels", "csv", "--data.labels-file", file, "--data.watch-share", "0"]
     more += ["--optim.batch-size", "2"]
     found, told = tell(capfd, "finetune", "scratch", flat, "--out", out, *TINY, *more)
     assert found == code, told
@@ -101,7 +101,7 @@ def test_what_it_cannot_start_from(
         ("scratch", ["--method.trained", "head", "--mixup", "0.5"], 4, "computed once"),
     )
     for start, more, code, part in cases:
-        words = [start, sample[0], "--out", tmp_path / "run", *TINY, *more]
+        words: list[str | Path] = [start, sample[0], "--out", tmp_path / "run", *TINY, *more]
         found, told = tell(capfd, "finetune", *words)
         assert found == code, told
         assert_sentence(told, part)

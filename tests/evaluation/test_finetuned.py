@@ -16,6 +16,7 @@ from sit_engine.data.preprocess import Preprocess, load_views
 from sit_engine.data.split import paths_of
 from sit_engine.errors import DataError
 from sit_engine.evaluation.report import Report
+from sit_engine.starts import scratch_of
 from sit_engine.training.restore import load_backbones, load_method
 
 
