@@ -34,7 +34,10 @@ from sit_studio.widgets.basics import Card, EmptyState, Page, button, label, scr
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
 from sit_studio.widgets.exports import PastCard, WrittenCard
 
-ENDINGS = {"torchscript": ".pt", "safetensors": ""}
+ENDINGS = {"torchscript": ".pt", "onnx": ".onnx", "pt2": ".pt2", "safetensors": ""}
+FILTERS = {
+    "torchscript": "TorchScript (*.pt)", "onnx": "ONNX (*.onnx)", "pt2": "torch.export (*.pt2)",
+}  # fmt: skip
 TARGET_PX = 28
 
 
@@ -92,6 +95,10 @@ class ExportPage(Page):
         for key, word, about in (
             ("torchscript", self.tr("TorchScript program"),
              self.tr("One file with the preprocessing inside; needs only torch to run.")),
+            ("onnx", self.tr("ONNX model"),
+             self.tr("One file for onnxruntime, without torch; takes views that are cut to size.")),
+            ("pt2", self.tr("torch.export program"),
+             self.tr("One file for torch, its newer format; takes views that are cut to size.")),
             ("safetensors", self.tr("Weights for timm (safetensors)"),
              self.tr("A folder that timm loads by name; for going on in Python.")),
         ):  # fmt: skip
@@ -118,9 +125,7 @@ class ExportPage(Page):
         self.network.addItem(self.tr("Method's choice"), None)
         self.network.addItem(self.tr("Student"), "student")
         self.network.addItem(self.tr("Teacher"), "teacher")
-        self.head = label(
-            self.tr("Features: the class token after the final norm"), "muted", wrap=True
-        )
+        self.head = QComboBox()
         rows: list[tuple[str, Any]] = [
             (self.tr("File"), line), (self.tr("Output"), self.head),
             (self.tr("Checkpoint"), self.checkpoint), (self.tr("Network"), self.network),
@@ -151,14 +156,25 @@ class ExportPage(Page):
         """The chosen format."""
         return next((key for key, box in self.boxes.items() if box.isChecked()), "torchscript")
 
+    def _show_heads(self) -> None:
+        """A finetuned run answers with classes; any run with features."""
+        features = (self.tr("Features: the class token after the final norm"), "features")
+        classes = (self.tr("Probability of each class, names inside"), "classifier")
+        words = [classes, features] if self.session.history.is_finetuning else [features]
+        if [self.head.itemText(row) for row in range(self.head.count())] != [w for w, _ in words]:
+            self.head.clear()
+            for word, key in words:
+                self.head.addItem(word, key)
+
     @Slot()
     def _on_run_opened(self) -> None:
         self.notice.clear()
         self.result.hide()
+        self._show_heads()
         self.past.show_run(self.session.run)
         if not any(box.isChecked() for box in self.boxes.values()):
             self.boxes["torchscript"].setChecked(True)
-        self.checkpoint.show_run(self.session.run)
+        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.is_finetuning)
         self._propose()
         self._show()
 
@@ -170,7 +186,8 @@ class ExportPage(Page):
     @Slot()
     def _on_run_changed(self) -> None:
         """There may be newer checkpoints and exports: the proposal follows, the user's word stays."""
-        self.checkpoint.show_run(self.session.run)
+        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.is_finetuning)
+        self._show_heads()
         if self.target == self._proposed:
             self._propose()
         self._show()
@@ -198,23 +215,27 @@ class ExportPage(Page):
         has_model = bool(steps_of(run))
         self.area.setVisible(has_model)
         self.empty.setVisible(not has_model)
-        can_script = bool(self.session.device_answer.get("torchscript", True))
-        self.boxes["torchscript"].setEnabled(can_script)
-        if not can_script:
-            self.boxes["safetensors"].setChecked(True)
-            self.boxes["torchscript"].setToolTip(
-                self.tr("This Python and torch cannot make TorchScript.")
-            )
+        self._allow("torchscript", self.tr("This Python and torch cannot make TorchScript."))
+        self._allow("onnx", self.tr("ONNX needs packages: pip install 'sit-studio[onnx]'."))
         self.write.setEnabled(has_model and not is_busy and bool(self.out.text().strip()))
         for part in (self.cancel, self.progress, self.phase):
             part.setVisible(is_busy)
+
+    def _allow(self, format: str, why_not: str) -> None:
+        """Offer a format only where this machine can make it; else say why."""
+        can_make = bool(self.session.device_answer.get(format, True))
+        box = self.boxes[format]
+        box.setEnabled(can_make)
+        box.setToolTip("" if can_make else why_not)
+        if not can_make and box.isChecked():
+            self.boxes["safetensors"].setChecked(True)
 
     def _browse(self) -> None:
         if self.format == "safetensors":
             found = QFileDialog.getExistingDirectory(self, self.tr("An empty folder"))
         else:
             found, _ = QFileDialog.getSaveFileName(
-                self, self.tr("Export"), self.out.text(), "TorchScript (*.pt)"
+                self, self.tr("Export"), self.out.text(), FILTERS[self.format]
             )
         if found:
             self.out.setText(found)
@@ -268,6 +289,7 @@ class ExportPage(Page):
             "run": str(run.path),
             "format": self.format,
             "out": str(target),
+            "head": self.head.currentData(),
             "step": self.checkpoint.step,
             "network": self.network.currentData(),
         }

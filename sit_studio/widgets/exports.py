@@ -46,8 +46,11 @@ class WrittenCard(Card):
         """What the engine wrote."""
         self.path = Path(answer["path"])
         parts = [
-            self.tr("{path}: {network} of step {step}.").format(
-                path=display_name(answer["path"]), network=answer["network"], step=answer["step"]
+            self.tr("{path}: {head}, {network} of step {step}.").format(
+                path=display_name(answer["path"]),
+                head=self.tr("classifier") if answer["head"] == "classifier" else self.tr("features"),
+                network=answer["network"],
+                step=answer["step"],
             )
         ]
         if answer.get("difference") is not None:
