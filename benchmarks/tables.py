@@ -2,9 +2,9 @@
 
     python -m benchmarks.tables finetune DATA --out DIR [--labels 5,20] [--seeds 3] [--draws 20]
 
-DATA holds `train` and `test` with one sub-folder a class, or is a tar of such a folder. The table compares, for each pretraining
-seed and each draw of labelled images, the pretrained backbone after finetuning with the same network
-trained on the same images from nothing: the same steps, each with the recipe that "auto" gives it.
+DATA holds `train` and `test` with one sub-folder a class, or is a tar of such a folder. The table
+compares, for each pretraining seed and each draw of labelled images, the pretrained backbone after
+finetuning with the same network trained on the same images from nothing: the same steps, each with the recipe that "auto" gives it.
 The test images are looked at once a cell, at its end; nothing is chosen by them.
 """
 
@@ -42,7 +42,7 @@ from sit_engine.training.device import probe_once
 from sit_engine.training.schedules import cosine
 from sit_engine.training.stepper import Stepper
 
-MODEL = {"image_size": 32, "patch_size": 4, "width": 96, "depth": 4, "heads": 3}
+MODEL = {"image_size": 32, "patch_size": 8, "width": 96, "depth": 4, "heads": 3}
 WHOLE = {"seeds": 3, "draws": 20}
 RESAMPLES = 10_000
 
@@ -140,6 +140,14 @@ def config_for(
         "method": {"name": "finetune"},
         "compute": compute(chosen, seed),
     })  # fmt: skip
+    if chosen.steps is not None:
+        batch = no_auto(_resolved(config, rows, labels, start).optim.batch_size)
+        optim = {"batch_size": batch, "epochs": chosen.steps / (rows // batch)}
+        config = config.model_copy(update={"optim": config.optim.model_copy(update=optim)})
+    return _resolved(config, rows, labels, start)
+
+
+def _resolved(config: RunConfig, rows: int, labels: int, start: Path | None) -> RunConfig:
     facts = DataFacts(rows, rows // labels, MODEL["image_size"], labels, labels)
     sizes = None if start is None else describe_start(start).facts
     return resolve(config, facts, probe_once(config.compute), sizes).config
@@ -260,13 +268,16 @@ def main() -> None:
     parser.add_argument("--labels", default="5,20", help="labels a class, with commas between them")
     parser.add_argument("--seeds", type=int, default=WHOLE["seeds"])
     parser.add_argument("--draws", type=int, default=WHOLE["draws"])
-    parser.add_argument("--epochs", type=float, default=20, help="of pretraining")
+    parser.add_argument("--epochs", type=float, default=30, help="of pretraining")
+    parser.add_argument("--steps", type=int, help="of finetuning (default: what auto gives)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     if not chosen.data.exists():
-        parser.error(f"{chosen.data} is not there; give a folder or a tar with train and test in it")
+        parser.error(
+            f"{chosen.data} is not there; give a folder or a tar with train and test in it"
+        )
     chosen.data = unpacked(chosen.data, chosen.out)
     if chosen.device == "cpu":
         torch.set_num_threads(chosen.threads)

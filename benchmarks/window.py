@@ -26,7 +26,8 @@ import psutil
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from sit_engine.data.sample import write_sample
@@ -44,10 +45,12 @@ from sit_studio.curve import Curve
 from sit_studio.history import MOST_POINTS, History
 from sit_studio.mailbox import Heard
 from sit_studio.main_window import MainWindow
+from sit_studio.map_points import Cells, Embedding
 
 BEAT_MS = 10
 DAY_S = 24 * 3600
 POINTS = 1_000_000
+CASES = ("idle", "training", "scanning", "curves", "map", "day")
 Row = dict[str, Any]
 
 
@@ -219,6 +222,70 @@ def curves(application: QApplication, most_points: int) -> Row:
     return row
 
 
+def moving_map(application: QApplication, points: int) -> Row:
+    """A hand that drags and zooms the embedding map without a rest."""
+    from sit_studio.widgets.map_view import MapView
+
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 40, points).astype(np.int32)
+    middles = generator.normal(0, 4, (40, 2))
+    places = (middles[labels] + generator.normal(0, 0.6, (points, 2))).astype(np.float32)
+    none = np.full(points, -1, np.int32)
+    embedding = Embedding(
+        [""] * points, tuple(f"class {number}" for number in range(40)), (), ("train",),
+        labels, none, np.zeros(points, np.int8), none,
+    )  # fmt: skip
+    view = MapView()
+    view.resize(1000, 600)
+    view.show_map(embedding, Cells(places), keep=False)
+    view.colour_by("class")
+    view.show()
+    settle(application, 1)
+    ticks, pictures, last = 0, 0, view._shown
+    gesture = QTimer(interval=16)  # as often as a mouse tells
+
+    def move() -> None:
+        nonlocal ticks, pictures, last
+        ticks += 1
+        pictures += view._shown is not last
+        last = view._shown
+        swing = ticks / 20
+        here = QPointF(500 + 200 * np.sin(swing), 300 + 120 * np.cos(swing))
+        if ticks % 3 == 0:
+            turn = 30 if (ticks // 120) % 2 == 0 else -30
+            QApplication.sendEvent(view, wheel(here, turn))
+        else:
+            QApplication.sendEvent(view, mouse(QEvent.Type.MouseMove, here))
+        if ticks % 400 == 0:
+            view.fit()
+            QApplication.sendEvent(view, mouse(QEvent.Type.MouseButtonPress, here))
+
+    QApplication.sendEvent(view, mouse(QEvent.Type.MouseButtonPress, QPointF(500, 420)))
+    gesture.timeout.connect(move)
+    gesture.start()
+    heart = beat_while(application, lambda: True, 15, nothing)
+    gesture.stop()
+    row = heart.row(f"a map of {points:,} is dragged and zoomed", moves=ticks, pictures=pictures)
+    view.shut_down()
+    view.close()
+    return row
+
+
+def mouse(kind: QEvent.Type, place: QPointF) -> QMouseEvent:
+    """The left button is down."""
+    left = Qt.MouseButton.LeftButton
+    return QMouseEvent(kind, place, place, left, left, Qt.KeyboardModifier.NoModifier)
+
+
+def wheel(place: QPointF, turn: int) -> QWheelEvent:
+    """A quarter of a notch, as touch pads tell."""
+    none = Qt.MouseButton.NoButton
+    return QWheelEvent(
+        place, place, QPoint(), QPoint(0, turn), none, Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+
+
 def a_day(per_s: float) -> list[Heard]:
     """What a run tells in 24 hours, a report each 1 / `per_s` seconds."""
     total = round(DAY_S * per_s)
@@ -298,7 +365,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to watch a run")
     parser.add_argument("--per-second", type=float, default=1.0, help="reports a second of the day")
-    parser.add_argument("--only", choices=["idle", "training", "scanning", "curves", "day"])
+    parser.add_argument("--points", type=int, default=100_000, help="on the map")
+    parser.add_argument("--only", choices=CASES)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     rows: list[Row] = []
@@ -316,7 +384,7 @@ def main() -> None:
         window.session.preferences.set("runs/folder", str(place / "runs"))
         window.resize(1280, 800)
         settle(application, 8)
-        wanted = {chosen.only} if chosen.only else {"idle", "training", "scanning", "curves", "day"}
+        wanted = {chosen.only} if chosen.only else set(CASES)
         if "idle" in wanted:
             rows.append(beat_while(application, lambda: True, 10, nothing).row("idle"))
         if "training" in wanted:
@@ -324,6 +392,8 @@ def main() -> None:
         if "curves" in wanted:
             # All points held; and as many as the window's own curves hold.
             rows += [curves(application, most) for most in (2 * POINTS, MOST_POINTS)]
+        if "map" in wanted:
+            rows.append(moving_map(application, chosen.points))
         if "day" in wanted:
             rows += day(application, window, place, chosen.per_second)
         if "scanning" in wanted:

@@ -51,6 +51,7 @@ KEYS = [
         "Shift+F10, menu key",
         QT_TRANSLATE_NOOP("KeysDialog", "What can be done to the run or image in focus"),
     ),
+    ("+, \u2212, 0", QT_TRANSLATE_NOOP("KeysDialog", "Zoom a plot or the map, or show all of it")),
     ("Esc", QT_TRANSLATE_NOOP("KeysDialog", "Close a dialog or an enlarged picture")),
 ]
 

@@ -9,6 +9,12 @@ from __future__ import annotations
 from sit_studio.marks import QT_TRANSLATE_NOOP
 
 ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
+    "ask.no_model": (
+        (
+            QT_TRANSLATE_NOOP("engine", "Nothing was named that could answer."),
+            QT_TRANSLATE_NOOP("engine", "Name a run or a model."),
+        ),
+    ),
     "ask.not_json": (
         (
             QT_TRANSLATE_NOOP("engine", "This line is not a question."),
@@ -89,6 +95,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Choose one of {choices}."),
         ),
     ),
+    "config.duplicates_above": (
+        (
+            QT_TRANSLATE_NOOP("engine", "Images cannot be nearly equal above a cosine of {value}."),
+            QT_TRANSLATE_NOOP("engine", "Give one above 0 and at most 1."),
+        ),
+    ),
     "config.epochs": (
         (
             QT_TRANSLATE_NOOP("engine", "The number of epochs cannot be {value}."),
@@ -99,6 +111,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "The run cannot be trained to {epochs} epochs: {answer}."),
             QT_TRANSLATE_NOOP("engine", "Give --epochs with a larger number."),
+        ),
+    ),
+    "config.frozen": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The setting method.{name} changes pixels, but with method.trained = head features are computed once.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Leave method.{name} out, or set method.trained to blocks or all."
+            ),
         ),
     ),
     "config.group": (
@@ -152,6 +175,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Give one of its weights a value above 0."),
         ),
     ),
+    "config.not_of_method": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The setting {field} is none of the method {method}."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Leave it out; `sit-engine config --method {method}` lists all settings."
+            ),
+        ),
+    ),
     "config.order": (
         (
             QT_TRANSLATE_NOOP(
@@ -194,6 +225,26 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "{title}: {help}"),
         ),
     ),
+    "config.weights_heads": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The weights {file} do not say how many attention heads their network has.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Set model.heads."),
+        ),
+    ),
+    "config.weights_size": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Leave model.{name} out, or choose other weights in model.weights."
+            ),
+        ),
+    ),
     "data.cancelled": ((QT_TRANSLATE_NOOP("engine", "Reading the images was cancelled."), ""),),
     "data.changed": (
         (
@@ -211,6 +262,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "has {1} channels; grey or three colours, with or without alpha, can be read",
             ),
             "",
+        ),
+    ),
+    "data.class_too_small": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{count} classes have a single image, the first is {name}: one to learn from and one to validate on are needed.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Add images to them, remove them, or set data.watch_share = 0 to train without validation.",
+            ),
         ),
     ),
     "data.crashed": ((QT_TRANSLATE_NOOP("engine", "crashed the image decoder"), ""),),
@@ -252,6 +315,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
         (QT_TRANSLATE_NOOP("engine", "is a folder that may not be read"), ""),
+    ),
+    "data.foreign_program": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The file {path} is a program, and it was not exported on this machine."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Open it only if you trust who made it: add --trust."),
+        ),
     ),
     "data.gone": (
         (
@@ -312,6 +383,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", 'Save it as "CSV UTF-8" in the program that made it.'),
         ),
     ),
+    "data.labels_needed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "Finetuning learns from labels, but the images have {count}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Put the images of each class into a sub-folder of its own, or give data.labels_file.",
+            ),
+        ),
+    ),
     "data.labels_no_match": (
         (
             QT_TRANSLATE_NOOP(
@@ -322,6 +404,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine",
                 "Write paths relative to the file's folder or to a folder of images, or whole paths.",
             ),
+        ),
+    ),
+    "data.labels_unmatched": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "{count} rows of the label file name no image that is there."
+            ),
+            "",
         ),
     ),
     "data.labels_unreadable": (
@@ -354,6 +444,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "data.no_program": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The file {path} is no model that this program exported."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Give a run folder, or a .pt, .pt2 or .onnx file made by `sit-engine export`.",
+            ),
+        ),
+    ),
     "data.no_sample": (
         (
             QT_TRANSLATE_NOOP("engine", "The photograph {file} of the built-in sample is missing."),
@@ -366,6 +465,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine", "The test folder has no image of a class that the training folder has."
             ),
             QT_TRANSLATE_NOOP("engine", "Use the same names of sub-folders in both."),
+        ),
+    ),
+    "data.no_train": (
+        (
+            QT_TRANSLATE_NOOP("engine", "No folder of training images was given."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Name one with --train; only a finetuned run knows its own."
+            ),
         ),
     ),
     "data.not_a_file": (
@@ -390,6 +497,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "data.other_class": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The training folder has images of what the run never learnt: {classes}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Leave --train out to use the run's own training images, or finetune with this folder.",
+            ),
+        ),
+    ),
     "data.permission": ((QT_TRANSLATE_NOOP("engine", "may not be read by this user"), ""),),
     "data.problems": (
         (
@@ -397,6 +515,24 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine", "{count} files cannot be used; the first: {path}: {reason}"
             ),
             "",
+        ),
+    ),
+    "data.program_classes": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The model {path} gives features, not classes."),
+            QT_TRANSLATE_NOOP("engine", "Export one from a finetuned run."),
+        ),
+    ),
+    "data.test_only_class": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The test folder has images of what was never learnt: {classes}. A class that was never learnt cannot be answered.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Remove it from the test folder, or add images of it to the training folder.",
+            ),
         ),
     ),
     "data.too_few": (
@@ -413,12 +549,38 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "data.too_slow": ((QT_TRANSLATE_NOOP("engine", "took longer than {1} s to read"), ""),),
     "data.truncated": ((QT_TRANSLATE_NOOP("engine", "is cut off: its end is missing"), ""),),
+    "data.unlabelled": (
+        (QT_TRANSLATE_NOOP("engine", "{count} images without a label are left out."), ""),
+    ),
     "data.unreadable": ((QT_TRANSLATE_NOOP("engine", "could not be read from the disk: {1}"), ""),),
     "data.vanished": (
         (QT_TRANSLATE_NOOP("engine", "is a link that leads nowhere"), ""),
         (QT_TRANSLATE_NOOP("engine", "is a link to a file that does not exist"), ""),
         (QT_TRANSLATE_NOOP("engine", "vanished while its folder was listed"), ""),
         (QT_TRANSLATE_NOOP("engine", "vanished before it could be read"), ""),
+    ),
+    "data.weights": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The weights {path} cannot be used: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Give a run, a safetensors file of a vision transformer, or a folder that timm wrote.",
+            ),
+        ),
+    ),
+    "data.weights_damaged": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The weights {path} are damaged: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Fetch or export them again."),
+        ),
+    ),
+    "data.weights_fit": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The weights {file} do not fit the network: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Leave the sizes of the model out: they are then those of the weights."
+            ),
+        ),
     ),
     "demo.exists": (
         (
@@ -506,6 +668,52 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "embedded.inside": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{out} would lie inside the folder of images {folder}."),
+            QT_TRANSLATE_NOOP("engine", "Choose another place with --out."),
+        ),
+    ),
+    "embedded.missing": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "There are no embedded images in {path}, or they are damaged."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Make them with `sit-engine embed RUN FOLDER --out {path}`."
+            ),
+        ),
+    ),
+    "embedded.no_umap": (
+        (
+            QT_TRANSLATE_NOOP("engine", "UMAP is not installed."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Install it with `pip install 'sit-studio[umap]'`, or use PCA or t-SNE."
+            ),
+        ),
+    ),
+    "embedded.taken": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{path} exists already and holds no embedded images."),
+            QT_TRANSLATE_NOOP("engine", "Choose another place with --out."),
+        ),
+    ),
+    "embedded.too_few": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "A map by neighbours needs at least {fewest} images; there are {found}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Use the PCA map."),
+        ),
+    ),
+    "embedded.too_many": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "t-SNE takes too long for {found} images; it is made for at most {most}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Use the PCA map or UMAP, or embed fewer images."),
+        ),
+    ),
     "export.differs": (
         (
             QT_TRANSLATE_NOOP(
@@ -527,12 +735,35 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Choose a new folder with --out."),
         ),
     ),
+    "export.exists_other": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The file {out} exists and is no {what}."),
+            QT_TRANSLATE_NOOP("engine", "Choose a new name with --out."),
+        ),
+    ),
+    "export.head": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "timm's layout has no place for this run's classifier of two layers."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Use --format torchscript, onnx or pt2, or --head features, or finetune with method.head = linear.",
+            ),
+        ),
+    ),
+    "export.onnx_missing": (
+        (
+            QT_TRANSLATE_NOOP("engine", "ONNX needs packages that are not installed: {names}."),
+            QT_TRANSLATE_NOOP("engine", "Install them with: pip install 'sit-studio[onnx]'"),
+        ),
+    ),
     "export.reload": (
         (
             QT_TRANSLATE_NOOP(
                 "engine", "The exported file {file} could not be run in a clean process: {why}."
             ),
-            QT_TRANSLATE_NOOP("engine", "Try --format safetensors."),
+            QT_TRANSLATE_NOOP("engine", "Try another --format."),
         ),
     ),
     "export.torchscript": (
@@ -543,6 +774,20 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP(
                 "engine", "Use --format safetensors, or export with Python 3.13 or older."
             ),
+        ),
+    ),
+    "finetune.early_stop": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "Ended at step {step}: {count} readings brought no better validation."
+            ),
+            "",
+        ),
+    ),
+    "finetune.like": (
+        (
+            QT_TRANSLATE_NOOP("engine", "--like goes with the word scratch alone."),
+            QT_TRANSLATE_NOOP("engine", "Write `sit-engine finetune scratch --like RUN`."),
         ),
     ),
     "health.collapsed": (
@@ -604,6 +849,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "predict.taken": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{path} exists already and is no table of predictions."),
+            QT_TRANSLATE_NOOP("engine", "Choose another place with --csv."),
+        ),
+    ),
     "run.complete": (
         (
             QT_TRANSLATE_NOOP("engine", "The run {path} is complete."),
@@ -654,10 +905,41 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Give a folder that `sit-engine pretrain` made."),
         ),
     ),
+    "run.no_classes": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The run {path} was pretrained without labels: it knows no classes to answer with.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Teach it some: sit-engine finetune {path} FOLDER, with one sub-folder a class.",
+            ),
+        ),
+    ),
+    "run.no_classifier": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The run {path} has no classifier: it was trained without labels."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Finetune it first with `sit-engine finetune`, or export --head features."
+            ),
+        ),
+    ),
     "run.no_folder": (
         (
             QT_TRANSLATE_NOOP("engine", "There is no folder {path}."),
             QT_TRANSLATE_NOOP("engine", "Name the folder of runs."),
+        ),
+    ),
+    "run.not_finetuned": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The run {path} was not finetuned: there is nothing to compare a scratch run with.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give a run that `sit-engine finetune` made."),
         ),
     ),
     "run.not_running": (

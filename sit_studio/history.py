@@ -23,6 +23,7 @@ from sit_engine.events import (
     RunResumed,
     RunStarted,
     StepReported,
+    ValidationMeasured,
 )
 from sit_studio.curve import Curve
 from sit_studio.mailbox import Failure
@@ -33,6 +34,8 @@ State = Literal[
 ]  # fmt: skip
 LIVE: tuple[State, ...] = ("preparing", "training", "lost")
 ENDINGS = ("stop", "pause", "finish")
+FINETUNE = "finetune"
+SHARES = ("train_accuracy",)  # curves that are told as shares and shown as percent
 MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
 # Far more than a screen is wide; a run of days takes no more memory than one of hours.
@@ -70,6 +73,7 @@ class History:
     report: StepReported | None = None
     health: HealthMeasured | None = None
     knn: KnnMeasured | None = None
+    validation: ValidationMeasured | None = None
     finished: RunFinished | None = None
     failure: Failure | None = None
     skipped: int = 0
@@ -88,6 +92,11 @@ class History:
     def is_live(self) -> bool:
         """Whether someone prepares or trains it now."""
         return self.state in LIVE
+
+    @property
+    def is_finetuning(self) -> bool:
+        """Whether it learns from labels: with validation readings, without k-NN, health or pictures."""
+        return self.started is not None and self.started.method == FINETUNE
 
     @property
     def share(self) -> float:
@@ -218,7 +227,8 @@ class History:
             ("memory_gb", event.memory_bytes / 1e9),
             *event.curves.items(),
         ):
-            self.curve(name).append(event.step, math.nan if value is None else value)
+            shown = math.nan if value is None else 100 * value if name in SHARES else value
+            self.curve(name).append(event.step, shown)
 
     def _note(self, event: Event) -> None:
         match event:
@@ -229,6 +239,10 @@ class History:
             case KnnMeasured():
                 self.knn = event
                 self.curve("knn").append(event.step, 100 * event.accuracy)
+            case ValidationMeasured():
+                self.validation = event
+                self.curve("validation_accuracy").append(event.step, 100 * event.accuracy)
+                self.curve("validation_loss").append(event.step, event.loss)
             case PreviewWritten():
                 self.previews[event.step] = event.path
             case CheckpointWritten():

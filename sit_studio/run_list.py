@@ -24,6 +24,7 @@ from sit_engine.events import (
     RunResumed,
     RunStarted,
     StepReported,
+    ValidationMeasured,
 )
 from sit_engine.follow import Follower
 from sit_studio.settings_model import flat_texts
@@ -73,6 +74,7 @@ class RunRow:
     total_steps: int = 0
     knn: float | None = None
     untrained: float | None = None
+    validation: float | None = None
     loss: float | None = None
     sparks: tuple[float, ...] = ()
     bytes: int = 0
@@ -81,6 +83,11 @@ class RunRow:
     def title(self) -> str:
         """The user's title, else the folder's name."""
         return self.about.title or self.path.name
+
+    @property
+    def accuracy(self) -> float | None:
+        """On held-out labelled images: the classifier's where there is one, else k-NN."""
+        return self.knn if self.validation is None else self.validation
 
     @property
     def share(self) -> float:
@@ -139,6 +146,9 @@ class RunReader:
             case KnnMeasured():
                 self.accuracies.append(event.accuracy)
                 self.row = replace(self.row, knn=event.accuracy, untrained=event.untrained)
+            case ValidationMeasured():
+                self.accuracies.append(event.accuracy)
+                self.row = replace(self.row, validation=event.accuracy)
             case RunFinished():
                 self.finished = event
                 self.row = replace(self.row, step=event.step)

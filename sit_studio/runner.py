@@ -20,6 +20,7 @@ from sit_engine.errors import SitError
 from sit_engine.events import Event, PhaseChanged, RunFinished, RunResumed, RunStarted
 from sit_engine.follow import Follower
 from sit_studio.mailbox import Failure, Heard, Mailbox, Refused, Seen, failure_of
+from sit_studio.settings_model import FINETUNE
 from sit_studio.trainer import Trainer, end_from_outside, write_config
 
 Way = Literal["own process", "this process"]
@@ -34,6 +35,8 @@ class Leg:
 
     config: RunConfig | None = None
     epochs: float | None = None
+    with_scratch: bool = False
+    """After a finetuning run, its twin that starts from nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,15 @@ class EngineThread(QThread):
         self._trainer: Trainer | None = None
         self._leg = -1
         self._is_training = False
+        self._has_twin = self._is_completed = False
         self._leg_here = False
         self._seen: Seen | None = None
 
     # From the window
 
-    def begin(self, config: RunConfig) -> None:
-        """Start the run's first leg."""
-        self._wanted.put(Leg(config=config))
+    def begin(self, config: RunConfig, *, with_scratch: bool = False) -> None:
+        """Start the run's first leg; with its twin, in a process of its own in either way."""
+        self._wanted.put(Leg(config=config, with_scratch=with_scratch))
 
     def resume(self, epochs: float | None = None) -> None:
         """Start the next leg."""
@@ -133,9 +137,12 @@ class EngineThread(QThread):
                 self._is_training = event.phase == "training"
             case RunFinished():
                 self._is_training = False
+                self._is_completed = event.outcome == "completed"
 
     def _look(self) -> None:
         """Whether someone trains the run; a leg of ours that ended tells why."""
+        if self._has_twin and self._is_completed:
+            self._let_twin_go()
         trainer = self._trainer
         is_alive = trainer.is_alive if trainer else runs.is_running(self.run_folder)
         if trainer and not is_alive:
@@ -150,6 +157,13 @@ class EngineThread(QThread):
         else:
             self._show("alive" if is_alive else "idle")
 
+    def _let_twin_go(self) -> None:
+        """The run is complete; its process trains the twin now, which is a run of its own."""
+        self._has_twin = False
+        if self._trainer is not None:
+            self._trainer.let_go(has_settings=True)
+            self._trainer = None
+
     def _is_lost(self) -> bool:
         return self._leg >= 0 and not self.run_folder.path.is_dir()
 
@@ -162,7 +176,7 @@ class EngineThread(QThread):
         try:
             if isinstance(wanted, Asked):
                 self._command(wanted)
-            elif self.way == "own process":
+            elif self.way == "own process" or wanted.with_scratch:
                 self._start_process(wanted)
             else:
                 self._train_here(wanted)
@@ -193,8 +207,12 @@ class EngineThread(QThread):
             self._trainer = Trainer(["resume", path, *epochs])
         else:
             settings = write_config(leg.config)
-            words = ["pretrain", "--config", str(settings), "--out", path]
-            self._trainer = Trainer(words, settings)
+            verb = "finetune" if leg.config.method.name == FINETUNE else "pretrain"
+            twin = ["--with-scratch"] if leg.with_scratch else []
+            self._trainer = Trainer(
+                [verb, "--config", str(settings), "--out", path, *twin], settings
+            )
+            self._has_twin = leg.with_scratch
         self._show("alive")
 
     def _train_here(self, leg: Leg) -> None:
@@ -204,6 +222,7 @@ class EngineThread(QThread):
         self._show("alive")
         try:
             if leg.config is not None:
+                # Without its twin finetuning is the same verb with another config.
                 api.pretrain(leg.config, path, emit=self._emit, make_control=self._control)
             else:
                 api.resume(path, emit=self._emit, make_control=self._control, epochs=leg.epochs)

@@ -77,13 +77,16 @@ class Session(Images):
 
     # The run
 
-    def start(self, values: dict[str, Any]) -> None:
-        """Train a new run on the chosen images; raises ConfigError for settings that cannot be."""
+    def start(self, values: dict[str, Any], *, with_scratch: bool = False) -> None:
+        """Train a new run on the chosen images; raises ConfigError for settings that cannot be.
+
+        `with_scratch`: after a finetuning run, its twin that starts from nothing.
+        """
         config = build(merge(values, {"data": self.dataset.settings()}))
         path = self._new_path(config.method.name)
         thread = self._carry(path)
         self.history.state = "preparing"
-        thread.begin(config)
+        thread.begin(config, with_scratch=with_scratch)
         thread.start()
         self.preferences.set("run/last", str(path))
         self.run_opened.emit()

@@ -7,19 +7,24 @@ import shlex
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
-from sit_engine.config.build import build, from_dotted
+from sit_engine.config.build import build, from_dotted, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.files import read_chosen, read_values, to_toml
 from sit_engine.config.resolve import Resolved, resolve
 from sit_engine.config.schema import Setting, settings
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.names import unescape_name
 from sit_engine.errors import ConfigError, SitError
 from sit_studio.mailbox import Failure, failure_of
 
-# Chosen on other pages, or by the presets' cards.
+# Chosen on other pages, by the presets' cards, or (what finetuning starts from) in its own card.
 ELSEWHERE = ("preset", "data.folders", "data.labels", "data.labels_file")
+WEIGHTS = "model.weights"
+Method = Literal["sit", "finetune"]
+PRETRAIN: Final = "sit"
+FINETUNE: Final = "finetune"
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,12 @@ class SettingsModel:
 
     preset: str = "standard"
     texts: dict[str, str] = field(default_factory=dict)
+    method: Method = PRETRAIN
 
     def settings(self) -> list[Setting]:
         """Every setting that the form shows."""
-        return [item for item in settings() if item.path not in ELSEWHERE]
+        hidden = (*ELSEWHERE, WEIGHTS) if self.method == FINETUNE else ELSEWHERE
+        return [item for item in settings(self.method) if item.path not in hidden]
 
     def set(self, path: str, text: str) -> None:
         """The user's word; an empty one gives the setting back."""
@@ -56,7 +63,7 @@ class SettingsModel:
 
     def values(self) -> dict[str, Any]:
         """Nested, as a config file would hold them."""
-        known = {item.path: item for item in settings()}
+        known = {item.path: item for item in settings(self.method)}
         flat: dict[str, Any] = {}
         for path, typed in self.texts.items():
             item, text = known[path], with_hyphens(typed)
@@ -66,7 +73,10 @@ class SettingsModel:
                 flat[path] = [part.strip() for part in text.split(",") if part.strip()]
             else:
                 flat[path] = text
-        return from_dotted(flat) | {"preset": self.preset}
+        values = from_dotted(flat) | {"preset": self.preset}
+        if self.method == FINETUNE:
+            values = merge(values, {"method": {"name": FINETUNE}})
+        return values
 
     def check(self, facts: DataFacts | None, device: DeviceFacts | None) -> Checked:
         """Build, and resolve when images and device are known."""
@@ -74,7 +84,8 @@ class SettingsModel:
             config = build(self.values())
         except ConfigError as error:
             return Checked(failure=failure_of(error))
-        if facts is None or device is None or not facts.images:
+        if facts is None or device is None or not facts.images or config.model.weights:
+            # The sizes that weights bring are read by the engine's child (its question "resolve").
             return Checked(config)
         try:
             return Checked(config, resolve(config, facts, device))
@@ -84,11 +95,12 @@ class SettingsModel:
     def load(self, path: Path, *, of_run: bool = False) -> None:
         """Take over a file of settings; of a run, without what was "auto" then."""
         values = read_chosen(path) if of_run else read_values(path)
-        build(values)
+        assert build(values).method.name == self.method
         preset = str(values.pop("preset", "standard"))
-        known = {item.path for item in self.settings()}
+        known = {item.path for item in self.settings()} | {WEIGHTS}
         flat = {name: text for name, text in flat_texts(values).items() if name in known}
-        defaults = flat_texts(build({"preset": preset}).model_dump(mode="json"))
+        plain = {"preset": preset, "method": {"name": self.method}}
+        defaults = flat_texts(build(plain).model_dump(mode="json"))
         self.preset = preset
         self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
 
@@ -103,9 +115,16 @@ class SettingsModel:
         labels_file: str | None,
         *,
         cache_gb: float | None = None,
+        with_scratch: bool = False,
     ) -> str:
         """The same run as a command for a terminal; `cache_gb` is the budget of this window."""
-        words = ["sit-engine", "pretrain", *folders, "--preset", self.preset]
+        texts = dict(self.texts)
+        if self.method == FINETUNE:
+            start = unescape_name(texts.pop(WEIGHTS, "")) or "scratch"
+            words = ["sit-engine", "finetune", start, *folders]
+            words += ["--with-scratch"] if with_scratch else []
+        else:
+            words = ["sit-engine", "pretrain", *folders, "--preset", self.preset]
         if labels != "folders":
             words += ["--data.labels", labels]
         if labels_file:
@@ -113,7 +132,7 @@ class SettingsModel:
         budget = {}
         if cache_gb is not None and cache_gb != RunConfig().data.cache_gb:
             budget = {"data.cache_gb": f"{cache_gb:g}"}
-        for path, text in (budget | self.texts).items():
+        for path, text in (budget | texts).items():
             words += [f"--{path.replace('_', '-')}", with_hyphens(text)]
         return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
@@ -136,3 +155,8 @@ def flat_texts(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
             short = f"{value:g}" if isinstance(value, float) else ""
             found[path] = short if short and float(short) == value else str(value)
     return found
+
+
+def method_of(path: Path) -> Method:
+    """Which form a file of settings belongs to."""
+    return FINETUNE if build(read_values(path)).method.name == FINETUNE else PRETRAIN

@@ -136,7 +136,7 @@ def _style_sheet(colours: Tokens) -> str:
         name = found[1]
         if name in ("check", "dot"):
             return asset(f"icons/{name}.svg").as_posix()
-        if name in ("down", "left", "right"):
+        if name in ("down", "left", "right", "up"):
             return asset(f"icons/{name}-{_State.name}.svg").as_posix()
         return str(getattr(colours, name))
 

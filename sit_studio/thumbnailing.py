@@ -16,10 +16,10 @@ from sit_engine.errors import SitError
 class ThumbnailThread(QThread):
     """`want` replaces the wishes before it; results wait until `take`n by the window's timer."""
 
-    def __init__(self, side: int, parent: QObject | None = None) -> None:
+    def __init__(self, side: int, parent: QObject | None = None, *, workers: int = 2) -> None:
         super().__init__(parent)
         self.setObjectName("thumbnails")
-        self.side = side
+        self.side, self.workers = side, workers
         self._wanted: list[str] = []
         self._made: deque[tuple[str, QImage | str]] = deque()
         self._has_news = threading.Event()
@@ -44,7 +44,7 @@ class ThumbnailThread(QThread):
 
     def run(self) -> None:
         """Make what is wanted, until `leave`."""
-        with Thumbnailer() as thumbnailer:
+        with Thumbnailer(self.workers) as thumbnailer:
             while True:
                 self._has_news.wait()
                 self._has_news.clear()
@@ -63,6 +63,41 @@ class ThumbnailThread(QThread):
             return
         except SitError as error:
             self._made.extend((path, error.message) for path in paths)
+
+
+class ThumbnailSource(QObject):
+    """A thread that begins with the first wish and ends while nobody looks."""
+
+    def __init__(self, side: int, parent: QObject, *, workers: int = 2) -> None:
+        super().__init__(parent)
+        self.side, self.workers = side, workers
+        self._thread: ThumbnailThread | None = None
+        self._leaving: list[ThumbnailThread] = []
+
+    def want(self, paths: list[str]) -> None:
+        """Instead of all wishes before."""
+        if self._thread is None:
+            self._thread = ThumbnailThread(self.side, self, workers=self.workers)
+            self._thread.start()
+        self._thread.want(paths)
+
+    def take(self) -> list[tuple[str, QImage | str]]:
+        """What was made since the last call."""
+        return self._thread.take() if self._thread is not None else []
+
+    def rest(self) -> None:
+        """Give thread and children back; a later wish begins anew."""
+        thread, self._thread = self._thread, None
+        self._leaving = [one for one in self._leaving if not one.isFinished()]
+        if thread is not None:
+            thread.leave()
+            self._leaving.append(thread)
+
+    def shut_down(self) -> None:
+        """The window closes."""
+        self.rest()
+        for thread in self._leaving:
+            thread.wait(10_000)
 
 
 def _image(found: Thumbnail | str) -> QImage | str:

@@ -21,6 +21,7 @@ from sit_engine.evaluation.report import (
     INTERVALS,
     Report,
     Row,
+    few_shot_caution,
     percent,
     scratch_sentence,
     settings,
@@ -130,9 +131,10 @@ def _figures(report: Report) -> str:
     head = "".join(f"<th>{shown(column)}</th>" for column in columns)
     body = "".join(_figure_row(row, columns) for row in report.rows)
     gains = "".join(_gains(row) for row in report.rows)
-    hint = ""
+    caution = few_shot_caution(report)
+    hint = f"<p>{shown(caution)}</p>" if caution else ""
     if report.scratch is not None and report.scratch.hint:
-        hint = f"<p>{shown(scratch_sentence(report.scratch))}</p>"
+        hint += f"<p>{shown(scratch_sentence(report.scratch))}</p>"
     return _section(
         "Accuracy, %",
         _table(f"<th></th>{head}", body),

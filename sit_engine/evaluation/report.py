@@ -127,11 +127,23 @@ def _notes(report: Report) -> list[str]:
         f"{report.left_out}".strip(),
         f"± is the 95 % interval: {INTERVALS}.",
     ]
+    if caution := few_shot_caution(report):
+        notes.append(caution)
     if report.answers is not None:
         notes.append(answers_sentence(report.answers))
     if report.scratch is not None and report.scratch.hint:
         notes.append(scratch_sentence(report.scratch))
     return notes
+
+
+def few_shot_caution(report: Report) -> str:
+    """Few-shot figures of a network that learnt from all the labels are not what they seem."""
+    if report.main != "finetuned" or all(row.kind != "few-shot" for row in report.rows):
+        return ""
+    return (
+        "The finetuned network has seen every training label: its few-shot figures do not say how few "
+        "labels are enough."
+    )
 
 
 def scratch_sentence(scratch: Scratch) -> str:

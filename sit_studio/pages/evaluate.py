@@ -1,38 +1,31 @@
-"""Evaluate: the open run's features on labelled folders, beside raw pixels and the untrained network."""
+"""Evaluate: the open run on labelled folders beside honest baselines, its map, and predicting folders."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtCore import QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
 
-from sit_engine.runs import Run, read_json
+from sit_engine.data.scan import display_name
+from sit_engine.runs import Run
 from sit_studio.asker import Answer
 from sit_studio.job import Job
-from sit_studio.marks import QT_TRANSLATE_NOOP
+from sit_studio.mailbox import Failure
+from sit_studio.opening import show_in_file_manager
+from sit_studio.report import Report, parse, read_report
 from sit_studio.session import Session
-from sit_studio.widgets.basics import (
-    Card,
-    EmptyState,
-    Page,
-    button,
-    clear_layout,
-    label,
-    scrolled,
-)
-from sit_studio.widgets.chooser import CheckpointBox, FolderChooser, steps_of
-from sit_studio.widgets.scores import MeasureCard, can_show
+from sit_studio.widgets.basics import EmptyState, Page, button, label
+from sit_studio.widgets.chooser import steps_of
+from sit_studio.widgets.map_tab import MapInputs, MapTab
+from sit_studio.widgets.measure_form import MeasureForm
+from sit_studio.widgets.report_view import ReportView
 from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import count
 
-LEFT_OUT = (
-    ("in_train", QT_TRANSLATE_NOOP("scores", "{n} test images that are training images too")),
-    ("no_class", QT_TRANSLATE_NOOP("scores", "{n} test images of no class of the training folder")),
-    ("unusable", QT_TRANSLATE_NOOP("scores", "{n} files that cannot be used")),
-)
+LOW_PX = 640
 
 
 class EvaluatePage(Page):
@@ -44,79 +37,67 @@ class EvaluatePage(Page):
         super().__init__("", "", parent)
         self.session = session
         self.title.setText(self.tr("Evaluate"))
-        self.lead.setText(
-            self.tr("How good are the features? Measured beside two honest baselines.")
-        )
+        self.lead.setText(self.tr("How good is it? Measured beside honest baselines."))
         self.job = Job(self)
-        self.measure = button(self.tr("Measure"), self.start, icon="evaluate", primary=True)
-        self.cancel = button(self.tr("Cancel"), self.job.cancel)
-        self.cancel.hide()
-        self.action_row.addWidget(self.cancel)
-        self.action_row.addWidget(self.measure)
-        self.body.addWidget(self._form())
+        self._add_actions()
+        self.form = MeasureForm()
+        self.train, self.test = self.form.train, self.form.test
+        self.checkpoint, self.quick = self.form.checkpoint, self.form.quick
+        self.body.addWidget(self.form)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Progress"))
         self.phase = label("", "muted")
         self.body.addWidget(self.phase)
         self.body.addWidget(self.progress)
-        self.results = QWidget()
-        self.grid = QGridLayout(self.results)
-        self.grid.setContentsMargins(0, 0, 8, 0)
-        self.grid.setSpacing(16)
-        self.area = scrolled(self.results)
-        self.empty = EmptyState("evaluate", "", "")
-        self.open_runs = button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
-        self.empty.buttons.addWidget(self.open_runs)
-        self.body.addWidget(self.area, 1)
-        self.body.addWidget(self.empty, 1)
+        self._add_results()
         session.run_opened.connect(self._on_run_opened)
         session.run_changed.connect(self._show)
         session.dataset_changed.connect(self._on_dataset_changed)
+        self.form.changed.connect(self._show)
         self.job.changed.connect(self._show)
         self.job.progressed.connect(self._on_progressed)
         self.job.failed.connect(self.notice.tell)
+        self.map.failed.connect(self.notice.tell)
         self._on_run_opened()
 
-    def _form(self) -> Card:
-        card = Card()
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(8)
-        hint = self.tr("A folder with one sub-folder a class")
-        self.train = FolderChooser(self.tr("Learn from"), hint=hint)
-        self.test = FolderChooser(self.tr("Test on"), hint=hint)
-        self.checkpoint = CheckpointBox()
-        self.network = QComboBox()
-        self.network.addItem(self.tr("Method's choice"), None)
-        self.network.addItem(self.tr("Student"), "student")
-        self.network.addItem(self.tr("Teacher"), "teacher")
-        self.quick = QCheckBox(self.tr("k-NN only, in seconds"))
-        for row, (word, part, word2, part2) in enumerate(
-            (
-                (self.tr("Learn from"), self.train, self.tr("Checkpoint"), self.checkpoint),
-                (self.tr("Test on"), self.test, self.tr("Features of"), self.network),
-            )
-        ):
-            for column, (text, widget) in enumerate(((word, part), (word2, part2))):
-                head = label(text)
-                head.setBuddy(widget.line if isinstance(widget, FolderChooser) else widget)
-                grid.addWidget(head, row, 2 * column)
-                grid.addWidget(widget, row, 2 * column + 1)
-        self.checkpoint.setAccessibleName(self.tr("Checkpoint"))
-        self.network.setAccessibleName(self.tr("Features of"))
-        grid.addWidget(self.quick, 2, 3)
-        grid.setColumnStretch(1, 3)
-        grid.setColumnStretch(3, 1)
-        card.body.addLayout(grid)
-        for chooser in (self.train, self.test):
-            chooser.changed.connect(self._show)
-        return card
+    def _add_actions(self) -> None:
+        self.fold = button(
+            self.tr("Settings"), self._on_fold, icon="settings", flat=True,
+            tip=self.tr("Show or hide what is measured on; hidden, there is more room below"),
+        )  # fmt: skip
+        self.fold.setCheckable(True)
+        self.fold.setChecked(True)
+        self.is_fold_chosen = False
+        self.predict = button(self.tr("Predict a folder…"), self._choose_folder)
+        self.cancel = button(self.tr("Cancel"), self.job.cancel)
+        self.cancel.hide()
+        self.measure = button(self.tr("Measure"), self.start, icon="evaluate", primary=True)
+        for part in (self.fold, self.predict, self.cancel, self.measure):
+            self.action_row.addWidget(part)
+
+    def _add_results(self) -> None:
+        self.empty = EmptyState("evaluate", "", "")
+        self.open_runs = button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
+        self.empty.buttons.addWidget(self.open_runs)
+        self.results = ReportView(self.empty)
+        self.map = MapTab(self.session, self._map_inputs)
+        self.results.addTab(self.map, self.tr("Map"))
+        self.open_page = button(
+            self.tr("Open the page"), self._open_page, flat=True,
+            tip=self.tr("All of it as one page for the browser, to keep or to send"),
+        )  # fmt: skip
+        self.results.setCornerWidget(self.open_page)
+        self.body.addWidget(self.results, 1)
+        self.results.currentChanged.connect(self._on_room)
+
+    # What stands there
 
     @Slot()
     def _on_run_opened(self) -> None:
         self.notice.clear()
-        self._show_report(self._newest_report())
+        self.results.show_report(self._newest_report())
+        self.map.forget()
         self._show()
 
     @Slot()
@@ -135,27 +116,72 @@ class EvaluatePage(Page):
     @Slot()
     def _show(self) -> None:
         run, is_busy = self.session.run, self.job.is_busy
-        self.checkpoint.show_run(run)
-        why = ""
-        if run is None:
-            why = self.tr("Open or start a run first.")
-        elif not steps_of(run):
-            why = self.tr("The run has no checkpoint yet.")
-        elif not self.train.path or not self.test.path:
+        is_finetuned = self.session.history.is_finetuning
+        self.form.show_run(run, is_finetuned=is_finetuned)
+        why = self._why_not()
+        lacks_folder = not self.test.path or not (self.train.path or is_finetuned)
+        if not why and lacks_folder:
             why = self.tr("Choose two labelled folders.")
+            if is_finetuned:
+                why = self.tr("Choose a labelled folder to test on.")
         self.measure.setEnabled(not why and not is_busy)
         self.measure.setToolTip(why)
         self.measure.setAccessibleDescription(why)
-        self.cancel.setVisible(is_busy)
-        self.progress.setVisible(is_busy)
-        self.phase.setVisible(is_busy)
-        has_report = self.grid.count() > 0
-        self.area.setVisible(has_report)
-        self.empty.setVisible(not has_report)
+        cannot = self._why_not()
+        if not cannot and not is_finetuned:
+            cannot = self.tr("This run knows no classes: finetune it with labels first.")
+        self.predict.setEnabled(not cannot and not is_busy)
+        self.predict.setToolTip(
+            cannot or self.tr("Write the answer for every image into a CSV file")
+        )
+        self.predict.setAccessibleDescription(cannot)
+        for part in (self.cancel, self.progress, self.phase):
+            part.setVisible(is_busy)
+        report = self.results.report
+        self.open_page.setVisible(report is not None and report.page is not None)
         self.empty.title.setText(self.tr("No figures yet"))
-        text = self.tr("k-NN, a linear probe and few-shot accuracy will stand here with intervals.")
+        text = self.tr(
+            "k-NN, a linear probe, accuracy with few labels and the answers for each image will "
+            "stand here, with intervals."
+        )
         self.empty.text.setText(f"{why} {text}".strip())
         self.open_runs.setVisible(run is None)
+        self.map.refresh()
+
+    def _why_not(self) -> str:
+        """Why nothing can be asked of the run; empty when it can."""
+        if self.session.run is None:
+            return self.tr("Open or start a run first.")
+        if not steps_of(self.session.run):
+            return self.tr("The run has no checkpoint yet.")
+        return ""
+
+    def _on_fold(self) -> None:
+        self.is_fold_chosen = True
+        self.form.setVisible(self.fold.isChecked())
+
+    @Slot()
+    def _on_room(self) -> None:
+        """In a low window the form makes way for whatever needs the room, until somebody chooses."""
+        if not self.is_fold_chosen and self.isVisible():
+            is_wanted = self.height() >= LOW_PX or self.results.currentIndex() == 0
+            self.fold.setChecked(is_wanted)
+            self.form.setVisible(is_wanted)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._on_room()
+
+    def _map_inputs(self) -> MapInputs:
+        folders = tuple(dict.fromkeys(p for p in (self.train.path, self.test.path) if p))
+        why = self._why_not()
+        if not why and not folders:
+            why = self.tr("Choose a folder of images above.")
+        return MapInputs(
+            self.session.run, folders, self.checkpoint.step, self.form.network.currentData(), why
+        )
+
+    # Measuring
 
     @Slot()
     def start(self) -> None:
@@ -166,14 +192,23 @@ class EvaluatePage(Page):
         self.notice.clear()
         params = {
             "run": str(run.path),
-            "train": [self.train.path],
+            "train": [self.train.path] if self.train.path else None,
             "test": [self.test.path],
+            "baseline": [str(path) for path in self.form.baselines],
+            "labels_file": self._labels_file(),
             "step": self.checkpoint.step,
-            "network": self.network.currentData(),
+            "network": self.form.network.currentData(),
             "knn_only": self.quick.isChecked(),
         }
         self._on_progressed("", 0, 0)
         self.job.start("evaluate", params, partial(self._hear, run))
+
+    def _labels_file(self) -> str | None:
+        """The Dataset page's label file, where its images are measured with."""
+        dataset = self.session.dataset
+        chosen = {self.train.path, self.test.path}
+        is_theirs = bool(chosen & {*dataset.folders, *dataset.test})
+        return dataset.labels_file if dataset.labels == "csv" and is_theirs else None
 
     @Slot(str, int, int)
     def _on_progressed(self, phase: str, done: int, total: int) -> None:
@@ -183,9 +218,10 @@ class EvaluatePage(Page):
 
     def _hear(self, run: Run, answer: Answer) -> None:
         if self.session.run is not None and self.session.run.path == run.path:
-            self._show_report(answer["report"])
+            self.results.show_report(parse(answer["report"], run.path / "evaluations"))
+            self.results.setCurrentIndex(0)
 
-    def _newest_report(self) -> dict[str, Any] | None:
+    def _newest_report(self) -> Report | None:
         """Of this version: one that another wrote may hold other figures."""
         if self.session.run is None:
             return None
@@ -194,47 +230,55 @@ class EvaluatePage(Page):
             paths = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
         except OSError:
             return None
-        reports = (read_json(path) for path in reversed(paths))
-        return next((report for report in reports if can_show(report)), None)
+        reports = (read_report(path) for path in reversed(paths))
+        return next((report for report in reports if report is not None), None)
 
-    def _show_report(self, report: dict[str, Any] | None) -> None:
-        clear_layout(self.grid)
-        if report is None:
+    def _open_page(self) -> None:
+        report = self.results.report
+        if report is not None and report.page is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(report.page)))
+
+    # Predicting
+
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, self.tr("Images to predict"))
+        if not folder:
             return
-        facts = self.tr(
-            "Step {step}, features of the {network}: {train} train and {test} test images, "
-            "{classes} classes. ± is the 95 % interval."
-        ).format(
-            step=count(report["step"]),
-            network=report["network"],
-            train=count(report["train_images"]),
-            test=count(report["test_images"]),
-            classes=len(report["classes"]),
+        name = f"{Path(folder).name or 'images'}-predictions.csv"
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save the answers"), str(Path.home() / name), "CSV (*.csv)"
         )
-        self.grid.addWidget(label(facts, "muted", wrap=True), 0, 0, 1, 2)
-        for number, row in enumerate(report["rows"]):
-            self.grid.addWidget(MeasureCard(row), 1 + number // 2, number % 2)
-        self.grid.setColumnStretch(0, 1)
-        self.grid.setColumnStretch(1, 1)
-        last = QVBoxLayout()
-        last.addWidget(label(left_out_words(report), "caption", wrap=True))
-        last.addStretch(1)
-        self.grid.addLayout(last, 1 + (len(report["rows"]) + 1) // 2, 0, 1, 2)
-        self.grid.setRowStretch(1 + (len(report["rows"]) + 1) // 2, 1)
-        self.grid.setAlignment(Qt.AlignmentFlag.AlignTop)
+        if path:
+            self.predict_folder(folder, Path(path))
+
+    def predict_folder(self, folder: str, out: Path) -> None:
+        """Write the run's answer for every image of a folder into a CSV file."""
+        run = self.session.run
+        if not self.predict.isEnabled() or run is None:
+            return
+        self.notice.clear()
+        params = {
+            "run": str(run.path), "folders": [folder], "out": str(out),
+            "step": self.checkpoint.step, "network": self.form.network.currentData(),
+        }  # fmt: skip
+        self._on_progressed("", 0, 0)
+        self.job.start("predict", params, partial(self._hear_predictions, out))
+
+    def _hear_predictions(self, out: Path, answer: Answer) -> None:
+        told = self.tr("{n} images were answered into {path}.").format(
+            n=count(answer["images"]), path=display_name(str(out))
+        )
+        counts = sorted(answer["classes"].items(), key=lambda item: -item[1])
+        said = [f"{display_name(name)} {count(n)}" for name, n in counts if n]
+        hint = ", ".join(said[:10]) + (", …" if len(said) > 10 else "")
+        if answer["problems"]:
+            lost = self.tr("{n} files could not be used; they stand there with the reason.")
+            hint = f"{hint}. {lost.format(n=count(answer['problems']))}"
+        self.notice.tell(Failure("studio.predicted", told, hint), kind="good")
+        show_in_file_manager(out)
 
     def shut_down(self) -> None:
         """The window closes."""
         self.job.cancel()
-
-
-def left_out_words(report: dict[str, Any]) -> str:
-    """Which images were not measured with; empty when all were."""
-    found = report.get("left_out") or {}
-    parts = []
-    for key, text in LEFT_OUT:
-        if found.get(key):
-            parts.append(QCoreApplication.translate("scores", text).format(n=count(found[key])))
-    if not parts:
-        return ""
-    return QCoreApplication.translate("scores", "Left out: {what}.").format(what=", ".join(parts))
+        self.results.shut_down()
+        self.map.shut_down()

@@ -1,33 +1,47 @@
-"""Train: how long, how large, what the model sees, what it will cost, and Start."""
+"""Train: pretraining without labels or finetuning with them; settings, what it will cost, and Start."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_engine import runs
-from sit_engine.config.build import merge
+from sit_engine.config.build import build, merge
+from sit_engine.config.resolve import Resolved
 from sit_engine.errors import SitError
-from sit_studio.mailbox import failure_of
+from sit_studio.asker import Answer, Question
+from sit_studio.mailbox import Failure, failure_of
 from sit_studio.session import Session
-from sit_studio.settings_model import Checked, SettingsModel
-from sit_studio.widgets.advanced import AdvancedForm, PresetCards
-from sit_studio.widgets.basics import Card, Page, button, scrolled
+from sit_studio.settings_model import (
+    FINETUNE,
+    PRETRAIN,
+    WEIGHTS,
+    Checked,
+    Method,
+    SettingsModel,
+    method_of,
+)
+from sit_studio.widgets.basics import Page, button, scrolled
+from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.cost_card import CostCard
-from sit_studio.widgets.form import SettingField, SettingFields
+from sit_studio.widgets.form import SettingFields
+from sit_studio.widgets.labels_card import LabelsCard, has_labels, labels_wanted
+from sit_studio.widgets.method_form import MethodForm
 from sit_studio.widgets.preview_card import PreviewCard
 
-MAIN = ("model.backbone", "model.image_size", "model.patch_size", "optim.epochs", "optim.minutes")
 SLIDERS = (
     "method.corruption.drop_share",
     "method.corruption.replace_share",
     "method.corruption.replace_probability",
     "method.corruption.block_side",
 )
+METHODS: tuple[Method, ...] = (PRETRAIN, FINETUNE)
 
 
 class TrainPage(Page):
@@ -39,16 +53,32 @@ class TrainPage(Page):
         super().__init__("", "", parent)
         self.session = session
         self.title.setText(self.tr("Train"))
-        self.lead.setText(self.tr("Teach a model on your images, without labels."))
-        self.model = SettingsModel()
-        self.fields = SettingFields(self.model)
+        self.method: Method = PRETRAIN
         self.checked = Checked()
+        self._rows: list[Any] = []
         self._add_actions()
         self._add_columns()
         session.dataset_changed.connect(self._on_dataset_changed)
         session.device_known.connect(self.refresh)
         session.run_changed.connect(self._show_start)
-        self.refresh()
+        session.run_opened.connect(self._show_runs)
+        session.lister.listed.connect(self._on_listed)
+        self.show_method(PRETRAIN)
+
+    @property
+    def form(self) -> MethodForm:
+        """The form in front."""
+        return self.forms[self.method]
+
+    @property
+    def model(self) -> SettingsModel:
+        """What it holds."""
+        return self.form.model
+
+    @property
+    def fields(self) -> SettingFields:
+        """Its fields."""
+        return self.form.fields
 
     def _add_actions(self) -> None:
         self.copy = button(
@@ -70,61 +100,80 @@ class TrainPage(Page):
         forms = QVBoxLayout(left)
         forms.setContentsMargins(0, 0, 8, 0)
         forms.setSpacing(16)
-        self.presets = PresetCards()
-        self.presets.chosen.connect(self._on_preset_chosen)
-        forms.addWidget(self.presets)
-        forms.addWidget(self._main_card())
-        self.advanced = AdvancedForm(self.model, self.fields, skip=MAIN)
-        forms.addWidget(self.advanced)
+        self.methods = ChoiceCards(
+            [
+                (PRETRAIN, self.tr("Pretrain without labels"),
+                 self.tr("Learn from the images alone. Takes many images and some time.")),
+                (FINETUNE, self.tr("Finetune with labels"),
+                 self.tr("Teach a pretrained model your classes. A few labels go far.")),
+            ]
+        )  # fmt: skip
+        self.methods.chosen.connect(self.show_method)
+        forms.addWidget(self.methods)
+        self.forms = {method: MethodForm(method) for method in METHODS}
+        for form in self.forms.values():
+            form.edited.connect(self._on_edited)
+            form.preset_chosen.connect(self._on_preset_chosen)
+            forms.addWidget(form)
+        start = self.forms[FINETUNE].start
+        assert start is not None
+        self.start_card = start
+        self.start_card.changed.connect(self._on_start_changed)
         forms.addStretch(1)
         area = scrolled(left)
         area.setMaximumWidth(672)
         columns.addWidget(area, 5)
+        columns.addWidget(scrolled(self._sights()), 6)
+
+    def _sights(self) -> QWidget:
         right = QWidget()
         sights = QVBoxLayout(right)
         sights.setContentsMargins(0, 0, 8, 0)
         sights.setSpacing(16)
-        known = {item.path: item for item in self.model.settings()}
-        sliders = [self.fields.add(SettingField(known[path], slider=True)) for path in SLIDERS]
-        self.preview = PreviewCard(self.session, sliders)
+        self.preview = PreviewCard(self.session, self.forms[PRETRAIN].sliders(SLIDERS))
         self.cost = CostCard()
         self.cost.measure_wanted.connect(self._measure)
         self.cost.failed.connect(self.notice.tell)
-        sights.addWidget(self.preview)
-        sights.addWidget(self.cost)
+        self.labels = LabelsCard()
+        for part in (self.preview, self.labels, self.cost):
+            sights.addWidget(part)
         sights.addStretch(1)
-        columns.addWidget(scrolled(right), 6)
-        for fields in self.fields.fields.values():
-            for field in fields:
-                field.edited.connect(self._on_edited)
-
-    def _main_card(self) -> Card:
-        card = Card(self.tr("Model and length"))
-        known = {item.path: item for item in self.model.settings()}
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(12)
-        for number, path in enumerate(MAIN):
-            field = self.fields.add(SettingField(known[path]))
-            if number == 0:
-                grid.addWidget(field, 0, 0, 1, 2)
-            else:
-                grid.addWidget(field, 1 + (number - 1) // 2, (number - 1) % 2)
-                grid.setAlignment(field, Qt.AlignmentFlag.AlignTop)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
-        card.body.addLayout(grid)
-        return card
+        return right
 
     # What stands in the form
+
+    @Slot(str)
+    def show_method(self, method: Method) -> None:
+        """The form of the other kind of run; each keeps what was written into it."""
+        self.cost.forget()
+        self.method = method
+        self.methods.select(method)
+        is_finetuning = method == FINETUNE
+        for name, form in self.forms.items():
+            form.setVisible(name == method)
+        self.preview.setVisible(not is_finetuning)
+        self.labels.setVisible(is_finetuning)
+        self.lead.setText(
+            self.tr("Teach a model your classes, from labels.")
+            if is_finetuning
+            else self.tr("Teach a model on your images, without labels.")
+        )
+        self.labels.show_dataset(self.session.dataset)
+        self.refresh()
 
     @Slot()
     def refresh(self) -> None:
         """Check the settings and show what follows from them."""
         self.checked = self.model.check(self.session.dataset.facts, self.session.device)
+        if self.checked.config is not None and self.checked.config.model.weights:
+            self._ask_what_follows()
+        self._show_checked()
+
+    def _show_checked(self) -> None:
         self.fields.show(self.checked)
         self.cost.show_device(self.session.device)
-        self.presets.select(self.model.preset)
+        if self.form.presets is not None:
+            self.form.presets.select(self.model.preset)
         failure = self.checked.failure
         if failure is not None and self.checked.field not in self.fields.fields:
             self.notice.tell(failure)
@@ -133,28 +182,70 @@ class TrainPage(Page):
         self.notice.setProperty("of_form", failure is not None)
         self._show_start()
         best = self.checked.resolved.config if self.checked.resolved else self.checked.config
-        self.preview.show_config(best)
+        if self.method == PRETRAIN:
+            self.preview.show_config(best)
+
+    def _ask_what_follows(self) -> None:
+        """With weights to start from the engine's child looks into them."""
+        facts, checked = self.session.dataset.facts, self.checked
+        if facts is None or not facts.images or self.session.device is None:
+            return
+        assert checked.config is not None
+        params = {"config": checked.config.model_dump(mode="json"), "facts": asdict(facts)}
+        self.session.asker.ask(
+            Question(
+                "resolve", params, partial(self._hear_settings, checked),
+                partial(self._hear_refusal, checked), slot="resolve",
+            )
+        )  # fmt: skip
+
+    def _hear_settings(self, checked: Checked, answer: Answer) -> None:
+        if checked is self.checked:
+            try:
+                resolved = Resolved(build(answer["settings"]), answer["reasons"])
+            except SitError as error:
+                self._hear_refusal(checked, failure_of(error))
+                return
+            self.checked = Checked(checked.config, resolved)
+            self._show_checked()
+
+    def _hear_refusal(self, checked: Checked, failure: Failure) -> None:
+        if checked is self.checked:
+            self.checked = Checked(checked.config, failure=failure)
+            self._show_checked()
 
     def _show_start(self) -> None:
-        dataset, history = self.session.dataset, self.session.history
-        why = ""
-        if dataset.state == "none":
-            why = self.tr("Choose a folder of images first.")
-        elif dataset.state == "scanning":
-            why = self.tr("The images are still being read.")
-        elif dataset.state != "ready":
-            why = self.tr("The images could not be read; see the Dataset page.")
-        elif not dataset.is_usable:
-            why = self.tr("There is no image that can be used; see the Dataset page.")
-        elif history.is_live:
-            why = self.tr("A run is training; see the Watch page.")
-        elif self.checked.failure is not None:
-            why = self.tr("One setting cannot be used as it is.")
+        why = self._why_not()
         self.start_button.setEnabled(not why)
         self.start_button.setToolTip(why)
         self.start_button.setAccessibleDescription(why)
+        dataset = self.session.dataset
         self.copy.setEnabled(dataset.state != "none")
-        self.cost.set_can_measure(dataset.is_usable and self.checked.failure is None, why)
+        can = dataset.is_usable and self.checked.failure is None and self._has_labels()
+        self.cost.set_can_measure(can, why)
+
+    def _why_not(self) -> str:
+        """Why no run can be started; empty when it can."""
+        dataset = self.session.dataset
+        if dataset.state == "none":
+            return self.tr("Choose a folder of images first.")
+        if dataset.state == "scanning":
+            return self.tr("The images are still being read.")
+        if dataset.state != "ready":
+            return self.tr("The images could not be read; see the Dataset page.")
+        if not dataset.is_usable:
+            return self.tr("There is no image that can be used; see the Dataset page.")
+        if not self._has_labels():
+            return labels_wanted()
+        if self.session.history.is_live:
+            return self.tr("A run is training; see the Watch page.")
+        if self.checked.failure is not None:
+            return self.tr("One setting cannot be used as it is.")
+        return ""
+
+    def _has_labels(self) -> bool:
+        """Whether the images have what the chosen kind of run needs."""
+        return self.method != FINETUNE or has_labels(self.session.dataset)
 
     @Slot(str, str)
     def _on_edited(self, path: str, text: str) -> None:
@@ -173,9 +264,39 @@ class TrainPage(Page):
         self.refresh()
 
     @Slot()
+    def _on_start_changed(self) -> None:
+        self.cost.forget()
+        self.forms[FINETUNE].model.set(WEIGHTS, self.start_card.weights)
+        if self.method == FINETUNE:
+            self.refresh()
+
+    @Slot()
     def _on_dataset_changed(self) -> None:
         self.cost.forget()
+        self.labels.show_dataset(self.session.dataset)
         self.refresh()
+
+    # Runs to start from
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.session.lister.want("train", True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.session.lister.want("train", False)
+
+    @Slot(object)
+    def _on_listed(self, rows: list[Any]) -> None:
+        self._rows = rows
+        self._show_runs()
+
+    @Slot()
+    def _show_runs(self) -> None:
+        run = self.session.run
+        self.start_card.show_runs(self._rows, run.path if run is not None else None)
+
+    # Files
 
     def load_run(self, config: Path) -> None:
         """Take over the settings of a past run."""
@@ -183,13 +304,15 @@ class TrainPage(Page):
 
     def _take(self, path: Path, *, of_run: bool) -> None:
         try:
-            self.model.load(path, of_run=of_run)
+            method = method_of(path)
+            self.forms[method].model.load(path, of_run=of_run)
         except SitError as error:
             self.notice.tell(failure_of(error))
             return
         self.notice.clear()
-        self.cost.forget()
-        self.refresh()
+        if method == FINETUNE:
+            self.start_card.choose(self.forms[method].model.texts.get(WEIGHTS, ""))
+        self.show_method(method)
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, self.tr("Load settings"), "", "TOML (*.toml)")
@@ -220,6 +343,7 @@ class TrainPage(Page):
             dataset.labels,
             dataset.labels_file,
             cache_gb=self.session.preferences.cache_gb,
+            with_scratch=self.start_card.with_scratch,
         )
         QGuiApplication.clipboard().setText(text)
 
@@ -231,8 +355,9 @@ class TrainPage(Page):
         if not self.start_button.isEnabled():
             return
         self.cost.stop()
+        with_scratch = self.method == FINETUNE and self.start_card.with_scratch
         try:
-            self.session.start(self._values())
+            self.session.start(self._values(), with_scratch=with_scratch)
         except SitError as error:
             self.notice.tell(failure_of(error))
             return

@@ -148,6 +148,7 @@ class WatchPage(Page):
         for part in (self.pause, self.finish, self.checkpoint, self.preview):
             part.setVisible(history.is_live and history.state != "lost")
             part.setEnabled(is_training and is_free)
+        self._show_tabs()
         for part in (self.pause, self.finish):
             part.setEnabled(is_training and can_end)
         self.stop.setVisible(history.is_live)
@@ -158,6 +159,14 @@ class WatchPage(Page):
         self.extend.setEnabled(is_free)
         self._tell_end()
         self._draw(force=True)
+
+    def _show_tabs(self) -> None:
+        """Pictures and health belong to pretraining."""
+        has_pictures = not self.session.history.is_finetuning
+        self.preview.setVisible(has_pictures and not self.preview.isHidden())
+        for number in range(3) if self.is_built else ():
+            if self.tabs.isTabVisible(number) != has_pictures:
+                self.tabs.setTabVisible(number, has_pictures)
 
     def _tell_end(self) -> None:
         """What happened, when it did not end as asked."""
@@ -260,6 +269,7 @@ class WatchPage(Page):
         self.working.show_history(history)
         if not self.is_built:
             return
+        self._show_tabs()
         self.curves.show_history(history)
         has_slider = self.tabs.currentIndex() < 2
         self.pictures.slider.setVisible(has_slider and bool(history.previews))

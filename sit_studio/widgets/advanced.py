@@ -1,69 +1,13 @@
-"""The Train page's preset cards, and its fold of every setting in groups."""
+"""The Train page's fold of every setting, in groups."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QGridLayout,
-    QHBoxLayout,
-    QLineEdit,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sit_studio.settings_model import SettingsModel
 from sit_studio.widgets.basics import Card, button, label
 from sit_studio.widgets.form import SettingField, SettingFields
-
-
-class PresetCards(QWidget):
-    """Quick look, Standard, Paper: one of three."""
-
-    chosen = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        self.group = QButtonGroup(self)
-        self.buttons: dict[str, QPushButton] = {}
-        for key, title, about in (
-            ("quick", self.tr("Quick look"), self.tr("A small model for minutes: can it learn?")),
-            ("standard", self.tr("Standard"), self.tr("Scaled to your images and this device.")),
-            ("paper-2022", self.tr("Paper"), self.tr("The published recipe at 224 px. Needs a GPU.")),
-        ):  # fmt: skip
-            card = _PresetCard(title, about)
-            card.clicked.connect(lambda _=False, key=key: self.chosen.emit(key))
-            self.group.addButton(card)
-            self.buttons[key] = card
-            row.addWidget(card, 1)
-
-    def select(self, key: str) -> None:
-        """Show which one is in use."""
-        self.buttons[key].setChecked(True)
-
-
-class _PresetCard(QPushButton):
-    """A button as high as its words need at its width."""
-
-    def __init__(self, title: str, about: str) -> None:
-        super().__init__()
-        self.setObjectName("preset")
-        self.setCheckable(True)
-        self.setAccessibleName(title)
-        self.setAccessibleDescription(about)
-        # Not a button's own, which is as high as one line.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        inside = QVBoxLayout(self)
-        inside.setContentsMargins(12, 12, 12, 12)
-        inside.setSpacing(4)
-        inside.addWidget(label(title, "cardTitle", wrap=True))
-        inside.addWidget(label(about, "caption", wrap=True))
-        inside.addStretch(1)
 
 
 class AdvancedForm(Card):

@@ -56,12 +56,14 @@ class FolderChooser(QWidget):
 class CheckpointBox(QComboBox):
     """The checkpoints of a run, newest first; no file of them is opened."""
 
-    def show_run(self, run: Run | None) -> None:
+    def show_run(self, run: Run | None, *, is_finetuned: bool = False) -> None:
         """List them again; the choice stays where it still exists."""
         chosen = self.step
         self.blockSignals(True)
         self.clear()
-        self.addItem(self.tr("Newest checkpoint"), None)
+        # Of a finetuned run the engine takes the one that validated best.
+        usual = self.tr("Best checkpoint") if is_finetuned else self.tr("Newest checkpoint")
+        self.addItem(usual, None)
         for step in steps_of(run):
             self.addItem(self.tr("Step {step}").format(step=count(step)), step)
         self.setCurrentIndex(max(0, self.findData(chosen)) if chosen is not None else 0)
@@ -84,3 +86,10 @@ def steps_of(run: Run | None) -> list[int]:
         return []
     found = [re.fullmatch(r"step-(\d+)", name) for name in names]
     return sorted((int(match[1]) for match in found if match), reverse=True)
+
+
+def weights_place(path: Path) -> Path:
+    """A chosen file of weights, or its folder where that says what they are: timm's, or ours."""
+    folder = path.parent
+    names = ("config.json", "manifest.json")
+    return folder if any((folder / name).is_file() for name in names) else path

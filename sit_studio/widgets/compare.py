@@ -50,7 +50,10 @@ class CompareDialog(QDialog):
         head.addStretch(1)
         self.curve = QComboBox()
         self.curve.setAccessibleName(self.tr("Curve"))
-        for name in ("loss", "contrast", "reconstruction", "knn", "learning_rate"):
+        for name in (
+            "loss", "contrast", "reconstruction", "knn", "validation_accuracy",
+            "validation_loss", "train_accuracy", "learning_rate",
+        ):  # fmt: skip
             self.curve.addItem(curve_word(name), name)
         self.curve.currentIndexChanged.connect(lambda _: self._draw())
         head.addWidget(self.curve)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from PySide6.QtCore import QCoreApplication
 
@@ -20,23 +21,35 @@ class Group:
     unit: str
     names: tuple[str, ...] = ()
     is_smoothed: bool = True
+    only: Literal["", "pretraining", "finetuning"] = ""
+    """The kind of run that has these curves; all have when empty."""
 
 
 GROUPS = (
     Group(QT_TRANSLATE_NOOP("curves", "Losses"), ""),
-    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False),
+    Group(QT_TRANSLATE_NOOP("curves", "Accuracy"), "%",
+          ("train_accuracy", "validation_accuracy"), only="finetuning"),
+    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False, "pretraining"),
     Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Teacher"), "", ("teacher_momentum", "agreement")),
+    Group(QT_TRANSLATE_NOOP("curves", "Teacher"), "", ("teacher_momentum", "agreement"),
+          only="pretraining"),
     Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share"), False),
-    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False),
+    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share"), False,
+          "pretraining"),
+    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False, "pretraining"),
     Group(QT_TRANSLATE_NOOP("curves", "Speed"), "images/s", ("images_per_s",)),
     Group(QT_TRANSLATE_NOOP("curves", "Memory"), "GB", ("memory_gb",)),
 )  # fmt: skip
+# Drawn as they were measured in plots that are smoothed.
+READINGS = frozenset({"validation_accuracy", "validation_loss"})
 WORDS = {
     "loss": QT_TRANSLATE_NOOP("curves", "total"),
     "contrast": QT_TRANSLATE_NOOP("curves", "contrast"),
     "reconstruction": QT_TRANSLATE_NOOP("curves", "reconstruction"),
+    "classification": QT_TRANSLATE_NOOP("curves", "training loss"),
+    "train_accuracy": QT_TRANSLATE_NOOP("curves", "training accuracy"),
+    "validation_accuracy": QT_TRANSLATE_NOOP("curves", "validation accuracy"),
+    "validation_loss": QT_TRANSLATE_NOOP("curves", "validation loss"),
     "knn": QT_TRANSLATE_NOOP("curves", "k-NN accuracy"),
     "learning_rate": QT_TRANSLATE_NOOP("curves", "learning rate"),
     "teacher_momentum": QT_TRANSLATE_NOOP("curves", "teacher momentum"),

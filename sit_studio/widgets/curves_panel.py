@@ -29,7 +29,7 @@ from sit_studio.lister import load_history
 from sit_studio.mailbox import failure_of
 from sit_studio.run_list import RunRow, distinct_titles
 from sit_studio.widgets.basics import button, label
-from sit_studio.widgets.curve_groups import GROUPS, curve_word
+from sit_studio.widgets.curve_groups import GROUPS, READINGS, curve_word
 from sit_studio.widgets.plot import CurvePlot
 from sit_studio.widgets.plot_markers import Marker
 from sit_studio.widgets.words import count
@@ -66,7 +66,7 @@ class CurvesPanel(QWidget):
             self.tabs.addTab(title)
             self.stack.addWidget(plot)
             self.plots.append(plot)
-        self.plots[1].empty_text = self.tr(
+        self.plots[_place("knn")].empty_text = self.tr(
             "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
         )
         self.tabs.currentChanged.connect(self._on_tab)
@@ -74,6 +74,7 @@ class CurvesPanel(QWidget):
         column.addWidget(self.stack, 1)
         column.addLayout(self._tools())
         self._on_smoothing()
+        self._show_tabs()
 
     def _tools(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -121,7 +122,15 @@ class CurvesPanel(QWidget):
             self._set_axis()
             for path in list(self.others):
                 self._remove(path)
+        self._show_tabs()
         self._draw()
+
+    def _show_tabs(self) -> None:
+        """Those that runs of this kind have curves for."""
+        other = "pretraining" if self.history.is_finetuning else "finetuning"
+        for number, group in enumerate(GROUPS):
+            if self.tabs.isTabVisible(number) == (group.only == other):
+                self.tabs.setTabVisible(number, group.only != other)
 
     @Slot(int)
     def _on_tab(self, number: int) -> None:
@@ -137,7 +146,10 @@ class CurvesPanel(QWidget):
         self._drawn = (id(history), history.version)
         group, plot = GROUPS[number], self.plots[number]
         names = group.names or self._loss_names()
-        plot.set_curves({curve_word(name): history.curve(name) for name in names})
+        plot.set_curves(
+            {curve_word(name): history.curve(name) for name in names},
+            {curve_word(name) for name in READINGS},
+        )
         if history.knn is not None and "knn" in names:
             plot.set_baselines(
                 {
@@ -145,7 +157,10 @@ class CurvesPanel(QWidget):
                     self.tr("raw pixels"): 100 * history.knn.raw_pixels,
                 }
             )
-        elif "knn" in names:
+        elif history.validation is not None and "validation_accuracy" in names:
+            frequent = self.tr("the most frequent class")
+            plot.set_baselines({frequent: 100 * history.validation.majority})
+        elif group.unit == "%":
             plot.set_baselines({})
         plot.set_markers(
             [
@@ -157,6 +172,8 @@ class CurvesPanel(QWidget):
 
     def _loss_names(self) -> tuple[str, ...]:
         terms = tuple(self.history.terms)
+        if self.history.is_finetuning:
+            return (*terms, "validation_loss")
         return terms if len(terms) == 1 else (*terms, "loss")
 
     def _mark(self, kind: str, text: str) -> str:
@@ -253,7 +270,8 @@ class CurvesPanel(QWidget):
         self.others[path] = name, history
         for group, plot in zip(GROUPS, self.plots, strict=True):
             for curve in group.names or history.terms:
-                plot.set_overlay(f"{name}: {curve_word(curve)}", history.curve(curve), True)
+                label_ = f"{name}: {curve_word(curve)}"
+                plot.set_overlay(label_, history.curve(curve), exact=curve in READINGS)
         self.plot.refresh()
 
     def _remove(self, path: Path) -> None:
@@ -264,3 +282,8 @@ class CurvesPanel(QWidget):
             for curve in group.names or history.terms:
                 plot.remove_overlay(f"{name}: {curve_word(curve)}")
         self.plot.refresh()
+
+
+def _place(curve: str) -> int:
+    """The number of the plot with that curve."""
+    return next(number for number, group in enumerate(GROUPS) if curve in group.names)

@@ -20,6 +20,7 @@ class Enlarged(QWidget):
     """A veil over the window of `owner` with the picture on it; gone for good once closed."""
 
     moved = Signal(int, int)  # rows and columns to go on
+    closed = Signal()
 
     def __init__(self, owner: QWidget) -> None:
         super().__init__(owner.window())
@@ -87,4 +88,5 @@ class Enlarged(QWidget):
         if self.isVisible():
             self.hide()
             self._owner.setFocus()
+            self.closed.emit()
             self.deleteLater()

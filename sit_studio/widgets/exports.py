@@ -48,7 +48,9 @@ class WrittenCard(Card):
         parts = [
             self.tr("{path}: {head}, {network} of step {step}.").format(
                 path=display_name(answer["path"]),
-                head=self.tr("classifier") if answer["head"] == "classifier" else self.tr("features"),
+                head=self.tr("classifier")
+                if answer["head"] == "classifier"
+                else self.tr("features"),
                 network=answer["network"],
                 step=answer["step"],
             )

@@ -10,7 +10,7 @@ from sit_studio.history import History
 from sit_studio.sentences import say_coded
 from sit_studio.widgets.basics import Card, FigureCard, follow_theme, label
 from sit_studio.widgets.figure_grid import FigureGrid
-from sit_studio.widgets.words import THIN, figure, percent
+from sit_studio.widgets.words import THIN, count, figure, percent
 
 # Health state: icon and colour.
 SIGNS = {
@@ -23,10 +23,36 @@ SIGNS = {
 
 def verdict(history: History) -> tuple[str, str]:
     """The health state and its sentence; before the first reading, what the run does now."""
+    if history.is_finetuning:
+        return _validated(history)
     health = history.health
     # A reading before the first step says nothing about training.
     if health is not None and (health.step > 0 or not history.is_live):
         return health.state, say_coded(health.code, health.sentence, health.values)
+    return "unknown", _waiting(history)
+
+
+def _validated(history: History) -> tuple[str, str]:
+    """Of a finetuning run: how often it is right, against what needs no model at all."""
+    found = history.validation
+    if found is None:
+        return "unknown", _waiting(history)
+    text = QCoreApplication.translate(
+        "health",
+        "Right on {accuracy} ± {interval}\u202f% of {images} validation images; always answering "
+        "the most frequent class would give {majority}.",
+    )
+    is_better = found.accuracy - found.interval > found.majority
+    return "learning" if is_better else "unknown", text.format(
+        accuracy=f"{100 * found.accuracy:.1f}",
+        interval=f"{100 * found.interval:.1f}",
+        images=count(found.images),
+        majority=percent(found.majority),
+    )
+
+
+def _waiting(history: History) -> str:
+    """What the run does before its first reading."""
     texts = {
         "opening": QCoreApplication.translate("health", "Reading the run…"),
         "preparing": QCoreApplication.translate(
@@ -35,7 +61,7 @@ def verdict(history: History) -> tuple[str, str]:
         "training": QCoreApplication.translate("health", "It is too early to tell."),
     }
     fallback = QCoreApplication.translate("health", "The run ended before its first reading.")
-    return "unknown", texts.get(history.state, fallback)
+    return texts.get(history.state, fallback)
 
 
 class WorkingCard(Card):

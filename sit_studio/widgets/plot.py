@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = ["CurvePlot", "Marker", "XKind"]
 TURN_S = 0.003  # of preparing in one turn of the event loop
 PATIENCE_S = 0.1  # then the lines that are ready are shown without the others
 VIEW_WAIT_MS = 16
+NAME_PX = 24.0
 KEY_STEP = 0.01  # of the range in view, a press of an arrow key
 
 
@@ -68,14 +69,20 @@ class CurvePlot(QWidget):
         """Whether new points move the range; until the user zooms."""
         return self._is_following
 
-    def set_curves(self, curves: Mapping[str, Curve]) -> None:
-        """The run's own curves in the order of their colours; items live on by label."""
+    def set_curves(self, curves: Mapping[str, Curve], exact: Set[str] = frozenset()) -> None:
+        """The run's own curves in the order of their colours; items live on by label.
+
+        Those named in `exact` are drawn as they are, whatever the smoothing.
+        """
         if self._lines.set_own(curves):
+            self._lines.set_exact(exact)
             self._restyle()
 
-    def set_overlay(self, label: str, curve: Curve, dashed: bool = True) -> None:
+    def set_overlay(
+        self, label: str, curve: Curve, dashed: bool = True, *, exact: bool = False
+    ) -> None:
         """A curve of another run, drawn after our own."""
-        self._lines.set_overlay(label, curve, dashed)
+        self._lines.set_overlay(label, curve, dashed, exact)
         self._restyle()
 
     def remove_overlay(self, label: str) -> None:
@@ -258,7 +265,9 @@ class CurvePlot(QWidget):
         places += baselines
         if places:
             foot = FLAG_PX * 1.25 if self._markers else 0.0
-            self._canvas.show_y(min(places), max(places), foot)
+            # A baseline's name stands above its line.
+            head = NAME_PX if baselines and max(baselines) >= max(places) else 0.0
+            self._canvas.show_y(min(places), max(places), foot, head)
         (x0, x1), (y0, y1) = self._canvas.box.viewRange()
         self._flags.place(x0, x1, y0, (y1 - y0) / max(self._canvas.box.height(), 1.0))
         self._lines.legend.keep_clear((x0, x1), (y0, y1), baselines)

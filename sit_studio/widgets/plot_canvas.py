@@ -106,14 +106,15 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         x0, x1 = max(x0, -MOST_X), min(x1, MOST_X)
         self.box.setXRange(x0, x1, padding=0)
 
-    def show_y(self, low: float, high: float, foot_px: float) -> None:
-        """A range around these values, also where they are one, with a free foot for flags."""
+    def show_y(self, low: float, high: float, foot_px: float, head_px: float = 0.0) -> None:
+        """A range around these values, also where they are one, with room for flags and words."""
         span = high - low
         if span <= max(abs(low), abs(high)) * 1e-9:
             span = 0.6 if self.values_axis.is_log else abs(low) * 0.2 or 2.0
             low, high = low - span / 2, high + span / 2
         foot = span * foot_px / max(self.box.height(), 4 * foot_px, 1.0)
-        self.box.setYRange(low - max(span * EDGE, foot), high + span * EDGE, padding=0)
+        head = span * head_px / max(self.box.height(), 4 * head_px, 1.0)
+        self.box.setYRange(low - max(span * EDGE, foot), high + max(span * EDGE, head), padding=0)
         self.box.prepareForPaint()  # else the first paint finds it out and asks for a second
 
     def show_crosshair(self, x: float | None) -> None:

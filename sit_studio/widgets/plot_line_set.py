@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 import pyqtgraph as pg
@@ -56,9 +56,15 @@ class LineSet:
         self._lines = {one: self._lines[one] for one in [*curves, *self._overlays]}
         return True
 
-    def set_overlay(self, label: str, curve: Curve, is_dashed: bool) -> None:
+    def set_exact(self, labels: Set[str]) -> None:
+        """Which of our own lines are never smoothed."""
+        for label in self.own():
+            self._lines[label].is_exact = label in labels
+
+    def set_overlay(self, label: str, curve: Curve, is_dashed: bool, is_exact: bool) -> None:
         self._overlays[label] = is_dashed
         self._put(label, curve)
+        self._lines[label].is_exact = is_exact
 
     def remove_overlay(self, label: str) -> bool:
         """False when there is none of that name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyqtgraph as pg
@@ -54,6 +54,7 @@ class Line:
             item.setZValue(depth)
             plot.addItem(item, ignoreBounds=True)
         self.curve = curve
+        self.is_exact = False  # never smoothed
         self.low = self.high = np.nan
         self._raw = self._main = _NOTHING
         self._view = View(0.0, 1.0, 1, 1, 0.0, False)
@@ -118,6 +119,8 @@ class Line:
 
     def prepare(self, view: View) -> bool:
         """Find what is visible; False when that stands there already."""
+        if self.is_exact:
+            view = replace(view, weight=0.0)
         key = (view, self.curve.edition, len(self.curve))
         if key == self._prepared:
             return False

@@ -92,7 +92,7 @@ def read(
             continue
         words = words or place(float(line.curve.steps[index]), float(line.x()[index]))
         value = figure(float(line.curve.values[index]))
-        if weight:
+        if weight and not line.is_exact:
             value += f" ({figure(float(line.curve.smoothed(weight)[index]))})"
         readings.append(Reading(label, value, line.colour))
     return words, readings

@@ -35,7 +35,7 @@ class RunTableModel(QAbstractTableModel):
 
     SORT_ROLE = Qt.ItemDataRole.UserRole + 1
     WIDTHS: ClassVar[dict[str, int]] = {
-        "star": 40, "status": 80, "data": 72, "progress": 128, "knn": 72, "loss": 64,
+        "star": 40, "status": 80, "data": 72, "progress": 128, "knn": 88, "loss": 64,
         "curve": 96, "size": 80, "started": 144,
     }  # fmt: skip
 
@@ -56,8 +56,10 @@ class RunTableModel(QAbstractTableModel):
         self._remove_missing(set(paths))
         known: dict[Path, int] = {row.path: at for at, row in enumerate(self.rows)}
         for row in rows:
-            if row.path in known:
-                self.rows[known[row.path]] = row
+            at = known.get(row.path)
+            if at is not None and row != self.rows[at]:
+                self.rows[at] = row
+                self.dataChanged.emit(self.index(at, 0), self.index(at, len(COLUMNS) - 1))
         new = [row for row in rows if row.path not in known]
         if new:
             self.beginInsertRows(QModelIndex(), len(self.rows), len(self.rows) + len(new) - 1)
@@ -92,12 +94,16 @@ class RunTableModel(QAbstractTableModel):
             "status": QCoreApplication.translate("runs", "Status"),
             "data": QCoreApplication.translate("runs", "Images"),
             "progress": QCoreApplication.translate("runs", "Steps"),
-            "knn": QCoreApplication.translate("runs", "k-NN"),
+            "knn": QCoreApplication.translate("runs", "Accuracy"),
             "loss": QCoreApplication.translate("runs", "Loss"),
             "curve": QCoreApplication.translate("runs", "Curve"),
             "size": QCoreApplication.translate("runs", "On disk"),
             "started": QCoreApplication.translate("runs", "Started"),
         }
+        if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[section] == "knn":
+            return QCoreApplication.translate(
+                "runs", "k-NN accuracy, or the validation accuracy of a finetuned run"
+            )
         return words[COLUMNS[section]]
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -149,7 +155,7 @@ def _text(row: RunRow, column: str) -> str:
             done = f"{100 * row.share:.0f}{THIN}%"
             return f"{count(row.step)} · {done}" if row.total_steps else "–"
         case "knn":
-            return percent(row.knn)
+            return percent(row.accuracy)
         case "loss":
             return figure(row.loss)
         case "size":
@@ -165,7 +171,7 @@ def _sort_key(row: RunRow, column: str) -> float | str:
     keys: dict[str, float | str] = {
         "star": float(row.about.starred), "run": row.title.lower(), "status": row.status,
         "data": row.data.lower(), "progress": row.share, "size": float(row.bytes),
-        "knn": -1.0 if row.knn is None else row.knn, "loss": row.loss or 0.0,
+        "knn": -1.0 if row.accuracy is None else row.accuracy, "loss": row.loss or 0.0,
         "curve": row.loss or 0.0, "started": row.started,
     }  # fmt: skip
     return keys[column]

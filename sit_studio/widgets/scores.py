@@ -1,20 +1,43 @@
-"""The figures of an evaluation: for each measure three bars with their 95 % intervals."""
+"""The figures of an evaluation: for each measure a bar a column with its 95 % interval."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from sit_engine.data.scan import display_name
 from sit_studio import theme
+from sit_studio.marks import QT_TRANSLATE_NOOP
+from sit_studio.report import Answers, Measure, Report
 from sit_studio.widgets.basics import Card, follow_theme, label, set_role
-from sit_studio.widgets.words import THIN
+from sit_studio.widgets.words import THIN, count
 
-COLUMNS = ("raw pixels", "untrained", "pretrained")
-LINE_PX, NAME_PX, FIGURE_PX = 28, 96, 104
+MINUS = "\u2212"
+LINE_PX, FIGURE_PX = 28, 104
+NAME_PX = (96, 168)  # least and most
+COLUMNS = {
+    "raw pixels": QT_TRANSLATE_NOOP("scores", "Raw pixels"),
+    "untrained": QT_TRANSLATE_NOOP("scores", "Untrained"),
+    "scratch": QT_TRANSLATE_NOOP("scores", "From scratch"),
+    "pretrained": QT_TRANSLATE_NOOP("scores", "Pretrained"),
+    "finetuned": QT_TRANSLATE_NOOP("scores", "Finetuned"),
+}
+LEFT_OUT = (
+    ("in_train", QT_TRANSLATE_NOOP("scores", "{n} test images that are training images too")),
+    ("no_class", QT_TRANSLATE_NOOP("scores", "{n} test images of no class of the training folder")),
+    ("unusable", QT_TRANSLATE_NOOP("scores", "{n} files that cannot be used")),
+)
+
+
+def column_word(name: str) -> str:
+    """A column for people; a baseline is called as its file."""
+    if name in COLUMNS:
+        return QCoreApplication.translate("scores", COLUMNS[name])
+    return display_name(name)
 
 
 @dataclass(frozen=True)
@@ -24,16 +47,18 @@ class Bar:
     name: str
     accuracy: float
     interval: float
+    is_ours: bool = False
 
 
 class Bars(QWidget):
     """Horizontal bars from 0 to 100 %, a whisker for each interval, figures at the right."""
 
-    def __init__(self, bars: list[Bar], parent: QWidget | None = None) -> None:
+    def __init__(self, bars: Sequence[Bar], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.bars = bars
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("; ".join(f"{bar.name} {_figures(bar)}" for bar in bars))
+        self.setToolTip("\n".join(f"{bar.name}: {_figures(bar)}" for bar in bars))
         follow_theme(self, self.update)
 
     def sizeHint(self) -> QSize:
@@ -43,82 +68,92 @@ class Bars(QWidget):
         del event
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colours = theme.tokens()
-        room = max(16.0, self.width() - NAME_PX - FIGURE_PX - 8.0)
+        metrics = painter.fontMetrics()
+        widest = max((metrics.horizontalAdvance(bar.name) for bar in self.bars), default=0)
+        name_px = min(max(widest + 8, NAME_PX[0]), NAME_PX[1])
         for number, bar in enumerate(self.bars):
-            top = number * LINE_PX
-            is_ours = number == len(self.bars) - 1
-            painter.setPen(QColor(colours.text if is_ours else colours.muted))
-            left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            painter.drawText(QRectF(0, top, NAME_PX, LINE_PX), left, bar.name)
-            painter.drawText(
-                QRectF(self.width() - FIGURE_PX, top, FIGURE_PX, LINE_PX), right, _figures(bar)
-            )
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colours.sunken))
-            painter.drawRoundedRect(QRectF(NAME_PX, top + 9, room, 10), 2, 2)
-            painter.setBrush(QColor(colours.accent if is_ours else colours.muted))
-            painter.drawRoundedRect(QRectF(NAME_PX, top + 9, room * bar.accuracy, 10), 2, 2)
-            painter.setPen(QPen(QColor(colours.text), 1.5))
-            middle = top + 14
-            low = NAME_PX + room * max(0.0, bar.accuracy - bar.interval)
-            high = NAME_PX + room * min(1.0, bar.accuracy + bar.interval)
-            painter.drawLine(QPointF(low, middle), QPointF(high, middle))
-            for at in (low, high):
-                painter.drawLine(QPointF(at, middle - 4), QPointF(at, middle + 4))
+            self._paint_bar(painter, bar, number * LINE_PX, name_px)
+
+    def _paint_bar(self, painter: QPainter, bar: Bar, top: int, name_px: int) -> None:
+        colours = theme.tokens()
+        room = max(16.0, self.width() - name_px - FIGURE_PX - 8.0)
+        painter.setPen(QColor(colours.text if bar.is_ours else colours.muted))
+        left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        short = painter.fontMetrics().elidedText(
+            bar.name, Qt.TextElideMode.ElideMiddle, name_px - 8
+        )
+        painter.drawText(QRectF(0, top, name_px, LINE_PX), left, short)
+        figures = QRectF(self.width() - FIGURE_PX, top, FIGURE_PX, LINE_PX)
+        painter.drawText(figures, right, _figures(bar))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colours.sunken))
+        painter.drawRoundedRect(QRectF(name_px, top + 9, room, 10), 2, 2)
+        painter.setBrush(QColor(colours.accent if bar.is_ours else colours.muted))
+        painter.drawRoundedRect(QRectF(name_px, top + 9, room * bar.accuracy, 10), 2, 2)
+        painter.setPen(QPen(QColor(colours.text), 1.5))
+        middle = top + 14
+        low = name_px + room * max(0.0, bar.accuracy - bar.interval)
+        high = name_px + room * min(1.0, bar.accuracy + bar.interval)
+        painter.drawLine(QPointF(low, middle), QPointF(high, middle))
+        for at in (low, high):
+            painter.drawLine(QPointF(at, middle - 4), QPointF(at, middle + 4))
 
 
 def _figures(bar: Bar) -> str:
     return f"{100 * bar.accuracy:.1f} ± {100 * bar.interval:.1f}{THIN}%"
 
 
-def can_show(report: dict[str, Any]) -> bool:
-    """Whether it holds every figure that is shown; one of another version may not."""
-    try:
-        figures = [report[name] for name in ("step", "train_images", "test_images")]
-        for row in report["rows"]:
-            pairs = [row[f"gain_over_{name}"] for name in ("untrained", "raw_pixels")]
-            pairs += [row["scores"][name] for name in COLUMNS]
-            figures += [pair[key] for pair in pairs for key in ("accuracy", "interval")]
-        words = [report["network"], *(row["name"] for row in report["rows"])]
-        left_out = (report.get("left_out") or {}).values()
-        return (
-            all(isinstance(figure, (int, float)) for figure in [*figures, *left_out])
-            and all(isinstance(word, str) for word in words)
-            and isinstance(report["classes"], list)
-        )
-    except (KeyError, TypeError, AttributeError):
-        return False
-
-
 class MeasureCard(Card):
-    """One row of a report: its bars, and in words whether pretraining helped."""
+    """One row of a report: its bars, and in words how far the run leads."""
 
-    def __init__(self, row: dict[str, Any], parent: QWidget | None = None) -> None:
-        super().__init__(row["name"], parent)
-        words = {
-            "raw pixels": QCoreApplication.translate("scores", "Raw pixels"),
-            "untrained": QCoreApplication.translate("scores", "Untrained"),
-            "pretrained": QCoreApplication.translate("scores", "Pretrained"),
-        }
-        scores = row["scores"]
+    def __init__(
+        self, measure: Measure, columns: Sequence[str], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(measure_word(measure), parent)
+        ours = columns[-1]
+        shown = [name for name in columns if name in measure.scores]
         self.bars = Bars(
             [
-                Bar(words[name], scores[name]["accuracy"], scores[name]["interval"])
-                for name in COLUMNS
+                Bar(
+                    column_word(name),
+                    measure.scores[name].accuracy,
+                    measure.scores[name].interval,
+                    name == ours,
+                )
+                for name in shown
             ]
         )
         self.body.addWidget(self.bars)
-        for key, name in (
-            ("gain_over_untrained", "untrained"),
-            ("gain_over_raw_pixels", "raw pixels"),
-        ):
-            gain = row[key]
-            said = label(gain_sentence(gain["accuracy"], gain["interval"], words[name].lower()))
-            is_sure = abs(gain["accuracy"]) > gain["interval"]
-            set_role(said, "caption" if not is_sure else "good" if gain["accuracy"] > 0 else "bad")
+        for name in shown:
+            if (gain := measure.gains.get(name)) is None:
+                continue
+            words = gain_sentence(gain.accuracy, gain.interval, gain_word(name))
+            said = label(words, wrap=True)
+            is_sure = abs(gain.accuracy) > gain.interval
+            set_role(said, "caption" if not is_sure else "good" if gain.accuracy > 0 else "bad")
             self.body.addWidget(said)
+        self.body.addStretch(1)
+
+
+def measure_word(measure: Measure) -> str:
+    """What was measured, for people."""
+    texts = {
+        "knn": QCoreApplication.translate("scores", "k-NN"),
+        "linear": QCoreApplication.translate("scores", "Linear probe"),
+        "classifier": QCoreApplication.translate("scores", "Classifier"),
+    }
+    if measure.kind in texts:
+        return texts[measure.kind]
+    if measure.shots is not None:
+        text = QCoreApplication.translate("scores", "{n} labels a class")
+        return text.format(n=measure.shots)
+    return display_name(measure.name)
+
+
+def gain_word(name: str) -> str:
+    """A column inside a sentence."""
+    return column_word(name).lower() if name in COLUMNS else column_word(name)
 
 
 def gain_sentence(gain: float, interval: float, over: str) -> str:
@@ -130,5 +165,51 @@ def gain_sentence(gain: float, interval: float, over: str) -> str:
     else:
         verdict = QCoreApplication.translate("scores", "no sure difference")
     text = QCoreApplication.translate("scores", "{gain} points over {name}: {verdict}")
-    figures = f"{100 * gain:+.1f} ± {100 * interval:.1f}"
+    figures = f"{100 * gain:+.1f} ± {100 * interval:.1f}".replace("-", MINUS)
     return text.format(gain=figures, name=over, verdict=verdict)
+
+
+def facts_sentence(report: Report) -> str:
+    """What it was measured on."""
+    text = QCoreApplication.translate(
+        "scores",
+        "Step {step}, features of the {network}: {train} train and {test} test images, "
+        "{classes} classes. ± is the 95 % interval.",
+    )
+    return text.format(
+        step=count(report.step),
+        network=report.network,
+        train=count(report.train_images),
+        test=count(report.test_images),
+        classes=count(len(report.classes)),
+    )
+
+
+def answers_sentence(answers: Answers) -> str:
+    """Whose answers they are, and what they are worth."""
+    text = QCoreApplication.translate(
+        "scores",
+        "Answers of the {by}: {accuracy} right, {balanced} on the mean of all classes. "
+        "Its confidence is off by {error} points on average.",
+    )
+    by = {
+        "classifier": QCoreApplication.translate("scores", "classifier"),
+        "linear probe": QCoreApplication.translate("scores", "linear probe"),
+    }.get(answers.by, answers.by)
+    return text.format(
+        by=by,
+        accuracy=_figures(Bar("", answers.accuracy.accuracy, answers.accuracy.interval)),
+        balanced=f"{100 * answers.balanced_accuracy:.1f}{THIN}%",
+        error=f"{100 * answers.calibration_error:.1f}",
+    )
+
+
+def left_out_words(report: Report) -> str:
+    """Which images were not measured with; empty when all were."""
+    parts = []
+    for key, text in LEFT_OUT:
+        if number := report.left_out.get(key):
+            parts.append(QCoreApplication.translate("scores", text).format(n=count(number)))
+    if not parts:
+        return ""
+    return QCoreApplication.translate("scores", "Left out: {what}.").format(what=", ".join(parts))

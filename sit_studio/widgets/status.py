@@ -171,6 +171,9 @@ def phase_word(phase: str) -> str:
         "linear probe": QCoreApplication.translate("phase", "Fitting the linear probe"),
         "few-shot": QCoreApplication.translate("phase", "Measuring with few labels"),
         "training": QCoreApplication.translate("phase", "Training"),
+        "predicting": QCoreApplication.translate("phase", "Predicting"),
+        "near-duplicates": QCoreApplication.translate("phase", "Looking for near-duplicates"),
+        "map": QCoreApplication.translate("phase", "Drawing the map"),
     }
     if phase.startswith("reading features"):
         return QCoreApplication.translate("phase", "Reading features")

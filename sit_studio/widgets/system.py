@@ -22,6 +22,7 @@ from sit_engine.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    ValidationMeasured,
     Warned,
 )
 from sit_studio import theme
@@ -114,6 +115,12 @@ def log_words(event: Event) -> str:
             return _leg_words(event)
         case CheckpointWritten() | PreviewWritten() | HealthMeasured() | KnnMeasured():
             return _reading_words(event)
+        case ValidationMeasured():
+            text = _tr("Step {step}: validation accuracy {accuracy} ± {interval}, loss {loss}")
+            return text.format(
+                step=count(event.step), accuracy=percent(event.accuracy),
+                interval=percent(event.interval), loss=figure(event.loss),
+            )  # fmt: skip
         case ConfigChanged():
             return f"{event.field}: {event.old} → {event.new}"
         case CommandAnswered():

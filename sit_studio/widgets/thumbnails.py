@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QWidget
 
 from sit_engine.data.scan import display_name
 from sit_studio import theme
-from sit_studio.thumbnailing import ThumbnailThread
+from sit_studio.thumbnailing import ThumbnailSource
 from sit_studio.widgets.basics import follow_theme
 
 TILE, GAP, WORDS = 112, 8, 36
@@ -59,7 +59,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setMouseTracking(True)
         self.setAccessibleName(self.tr("Images"))
-        self._thread: ThumbnailThread | None = None
+        self.source = ThumbnailSource(2 * TILE, self)
         self._asked: list[str] = []
         self._timer = QTimer(self)
         self._timer.setInterval(FETCH_MS)
@@ -135,10 +135,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         images = self.images
         if images is None:
             return
-        if self._thread is None:
-            self._thread = ThumbnailThread(2 * TILE, self)
-            self._thread.start()
-        made = self._thread.take()
+        made = self.source.take()
         for path, found in made:
             self.kept[path] = found
         while len(self.kept) > MOST_KEPT:
@@ -152,7 +149,7 @@ class ThumbnailGrid(QAbstractScrollArea):
                 missing.append(path)
         if missing and missing != self._asked and not set(missing) <= set(self._asked):
             self._asked = missing
-            self._thread.want(missing)
+            self.source.want(missing)
         if made:
             self.viewport().update()
         if not missing:
@@ -162,10 +159,7 @@ class ThumbnailGrid(QAbstractScrollArea):
     def shut_down(self) -> None:
         """End the thread."""
         self._timer.stop()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.leave()
-            thread.wait(10_000)
+        self.source.shut_down()
 
     # Painting
 
@@ -206,12 +200,8 @@ class ThumbnailGrid(QAbstractScrollArea):
             painter.setPen(QPen(QColor(colours.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(tile.adjusted(1, 1, -1, -1))
-        name = display_name(self.images.name(place)).rpartition("/")[2]
-        lines = [(name, colours.text)]
-        if self.caption is not None:
-            lines.append((display_name(self.caption(place)), colours.muted))
-        for number, (text, colour) in enumerate(lines):
-            painter.setPen(QColor(colour))
+        for number, text in enumerate(self._lines(place)):
+            painter.setPen(QColor(colours.muted if number else colours.text))
             at = QRect(tile.x(), tile.bottom() + 3 + 15 * number, tile.width(), 15)
             elided = painter.fontMetrics().elidedText(
                 text, Qt.TextElideMode.ElideMiddle, tile.width()
@@ -219,6 +209,14 @@ class ThumbnailGrid(QAbstractScrollArea):
             painter.drawText(
                 at, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), elided
             )
+
+    def _lines(self, place: int) -> list[str]:
+        """What stands below an image."""
+        assert self.images is not None
+        lines = [self.images.name(place).rpartition("/")[2]]
+        if self.caption is not None:
+            lines.append(self.caption(place))
+        return [display_name(line) for line in lines]
 
     # Hands
 

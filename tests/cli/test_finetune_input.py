@@ -73,7 +73,14 @@ def test_a_label_file(
 ) -> None:  # fmt: skip
     file, out = tmp_path / "my labels.csv", tmp_path / "run"
     write(file, rows(flat))
-    more: list[str | Path] = ["--data.labels", "csv", "--data.labels-file", file, "--data.watch-share", "0"]
+    more: list[str | Path] = [
+        "--data.labels",
+        "csv",
+        "--data.labels-file",
+        file,
+        "--data.watch-share",
+        "0",
+    ]
     more += ["--optim.batch-size", "2"]
     found, told = tell(capfd, "finetune", "scratch", flat, "--out", out, *TINY, *more)
     assert found == code, told

@@ -21,6 +21,7 @@ from sit_engine import runs
 from sit_engine.events import RunFinished, RunResumed
 from sit_studio import theme
 from sit_studio.main_window import MainWindow
+from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import wait
 
 SETTINGS = {
@@ -113,7 +114,8 @@ def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     window.show_page("train")
     wait(qtbot, lambda: window.session.device is not None)
     page = window.train
-    page.presets.buttons["quick"].click()
+    assert page.form.presets is not None
+    page.form.presets.buttons["quick"].click()
     fields = page.fields.fields
     for path, text in SETTINGS.items():
         fields[path][0].edited.emit(path, text)
@@ -127,9 +129,9 @@ def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     wait(qtbot, lambda: not page.cost.job.is_busy)
     assert "images/s" in page.cost.sentence.text()
     camera.shoot("train")
-    page.advanced.fold.click()
+    page.form.advanced.fold.click()
     camera.shoot("train-advanced")
-    page.advanced.fold.click()
+    page.form.advanced.fold.click()
 
 
 def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
@@ -146,7 +148,8 @@ def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
         watch.tabs.setCurrentIndex(number)
         qtbot.wait(200)
         camera.shoot(f"watch-{name}")
-    watch.curves.tabs.setCurrentIndex(1)
+    (knn,) = (number for number, group in enumerate(GROUPS) if group.title == "k-NN")
+    watch.curves.tabs.setCurrentIndex(knn)
     camera.shoot("watch-knn")
     watch.curves.tabs.setCurrentIndex(0)
 
@@ -172,15 +175,27 @@ def pause_resume_finish(window: MainWindow, qtbot: QtBot, camera: Camera) -> Non
 
 
 def evaluate(window: MainWindow, qtbot: QtBot, train: Path, test: Path, camera: Camera) -> None:
-    """Figures beside the baselines."""
+    """Figures beside the baselines, the images behind them, and the map."""
     window.show_page("evaluate")
     page = window.evaluate
     assert (page.train.path, page.test.path) == (str(train), str(test))
     page.measure.click()
     wait(qtbot, lambda: not page.job.is_busy)
     assert page.notice.text == ""
-    assert page.grid.count() > 4
-    camera.shoot("evaluate")
+    report = page.results.report
+    assert report is not None
+    assert report.columns == ("raw pixels", "untrained", "pretrained")
+    for number, name in enumerate(("figures", "shots", "confusion", "classes", "wrong")):
+        page.results.setCurrentIndex(number)
+        qtbot.wait(200)
+        camera.shoot(f"evaluate-{name}")
+    page.results.setCurrentWidget(page.map)
+    page.map.make.click()
+    wait(qtbot, lambda: page.map.loaded is not None)
+    page.map.panel.view.clicked.emit(0)
+    wait(qtbot, lambda: len(page.map.panel.gallery) > 0)
+    qtbot.wait(300)
+    camera.shoot("evaluate-map")
 
 
 def export(window: MainWindow, qtbot: QtBot, place: Path, camera: Camera) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -128,6 +129,13 @@ def _nothing_left(
     assert not more, "threads were left"
     assert not set(qapp.topLevelWidgets()) - widgets, "windows were left"
     assert not list((places / "tmp").glob("sit-studio-*")), "temporary files were left"
+
+
+@pytest.fixture(autouse=True)
+def _no_file_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a screen Qt warns of each folder that it should open."""
+    services = SimpleNamespace(openUrl=lambda _: True)
+    monkeypatch.setattr("sit_studio.opening.QDesktopServices", services)
 
 
 @pytest.fixture

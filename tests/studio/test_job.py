@@ -43,11 +43,11 @@ def test_an_evaluation_ends_for_its_own_run_and_is_found_there_again(
     assert page.cancel.isVisibleTo(page)
     wait(qtbot, lambda: not page.job.is_busy)
     # It belongs to the other run, where it is found when that is opened again.
-    assert page.grid.count() == 0
+    assert page.results.report is None
     assert page.notice.text == ""
     assert not page.cancel.isVisibleTo(page)
     window.session.open_run(first)
-    assert page.grid.count() > 0
+    assert page.results.report is not None
     assert not page.empty.isVisibleTo(page)
 
 
@@ -79,7 +79,7 @@ def test_a_cancelled_question_is_over_and_says_nothing(
     assert not page.job.is_busy
     assert page.measure.isEnabled()
     assert page.notice.text == ""
-    assert page.grid.count() == 0
+    assert page.results.report is None
 
 
 def test_a_failure_is_a_sentence_and_the_page_is_free_again(

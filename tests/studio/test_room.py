@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 from sit_engine.events import HealthMeasured
 from sit_studio.history import History
 from sit_studio.main_window import MainWindow
-from sit_studio.widgets.advanced import PresetCards
 from sit_studio.widgets.basics import FigureCard, scrolled
+from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.health import HealthPanel
 from sit_studio.widgets.run_table import CELL_PX, MOST_STATUS_PX, status_width
 from sit_studio.widgets.states import word
@@ -22,10 +22,13 @@ READING = HealthMeasured(10, 64, 0.5, 20.0, 384, 0.9, 0.5, "unknown", "Early.")
 
 
 @pytest.mark.parametrize("width", [400, 560, 300])
-def test_preset_cards_are_as_high_as_their_words(qtbot: QtBot, width: int) -> None:
+def test_choice_cards_are_as_high_as_their_words(qtbot: QtBot, width: int) -> None:
     page = QWidget()
     column = QVBoxLayout(page)
-    cards = PresetCards()
+    words = "A small model for minutes: can it learn?"
+    cards = ChoiceCards(
+        [("a", "Quick look", words), ("b", "Paper", "Needs a GPU."), ("c", "C", "")]
+    )
     column.addWidget(cards)
     column.addStretch(1)
     for text in cards.findChildren(QLabel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from sit_studio.main_window import MainWindow
 from sit_studio.pages.runs import RunsPage
-from sit_studio.run_list import About, read_about, write_about
+from sit_studio.run_list import About, RunRow, read_about, write_about
 from sit_studio.widgets.compare import CompareDialog
 from sit_studio.widgets.run_table import COLUMNS, RunTableModel
 from tests.studio.conftest import wait
@@ -186,3 +187,13 @@ def test_the_table_keeps_its_selection_when_rows_change(page: RunsPage, qtbot: Q
     assert [row.path.name for row in page.chosen()] == ["second"]
     assert page.table_model.rowCount() == 2
     assert RunTableModel.WIDTHS.keys() <= set(COLUMNS)
+
+
+def test_a_row_that_changes_while_another_comes_is_drawn_and_sorted_anew(qtbot: QtBot) -> None:
+    model = RunTableModel()
+    first = RunRow(Path("/a"), "running", About())
+    model.show_rows([first])
+    with qtbot.waitSignal(model.dataChanged):
+        started = replace(first, status="completed", started=2.0)
+        model.show_rows([started, RunRow(Path("/b"), "running", About(), started=1.0)])
+    assert [row.status for row in model.rows] == ["completed", "running"]

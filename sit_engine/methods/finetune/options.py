@@ -12,7 +12,7 @@ from sit_engine.errors import ConfigError
 
 SMALL_SET = 2000
 UNBALANCED = 1.5
-FEWEST_TO_STOP = 500
+FEW = 500
 # Settings that change pixels, which is no use where features are computed once.
 PIXEL_CHANGES = ("mixup", "cutmix", "randaugment", "random_erasing")
 
@@ -137,7 +137,13 @@ class FinetuneOptions(MethodOptions):
                 values[name], reasons[f"method.{name}"] = value, why
 
         fill("classes", max(2, facts.classes), "counted from the labels")
-        fill("head", "mlp", "the published classifier")
+        is_few = facts.images < FEW
+        fill(
+            "head",
+            "linear" if is_few else "mlp",
+            f"fewer weights to learn from {facts.images} images" if is_few
+            else "the published classifier",
+        )  # fmt: skip
         fill("trained", "all", "every weight learns")
         if scale.has_start:
             fill("layer_decay", 0.75, "what was learnt early changes least")
@@ -154,7 +160,6 @@ class FinetuneOptions(MethodOptions):
             round(min(0.9999, max(0.9, 1 - 10 / max(1, scale.total_steps))), 5),
             f"averages over a tenth of the {scale.total_steps} steps",
         )
-        is_few = facts.images < FEWEST_TO_STOP
         fill(
             "patience",
             0 if is_few else 8,
