@@ -4,7 +4,8 @@
 
 DATA holds `train` and `test` with one sub-folder a class, or is a tar of such a folder. The table
 compares, for each pretraining seed and each draw of labelled images, the pretrained backbone after
-finetuning with the same network trained on the same images from nothing: the same steps, each with the recipe that "auto" gives it.
+finetuning with the same network trained on the same images from nothing: the same steps, each with
+the recipe that "auto" gives it.
 The test images are looked at once a cell, at its end; nothing is chosen by them.
 """
 

@@ -41,7 +41,7 @@ def tiny_finetune(folder: Path, **more: Any) -> RunConfig:
     own = {
         "data": {"folders": [str(folder)]},
         "model": {"drop_path": 0},
-        "method": {"name": "finetune"},
+        "method": {"name": "finetune", "head": "mlp"},
         "optim": {"epochs": 4, "batch_size": 8, "learning_rate": 0.02},
     }
     return build(merge(merge(base, own), more))
