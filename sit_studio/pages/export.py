@@ -206,7 +206,15 @@ class ExportPage(Page):
     def _propose(self) -> None:
         run = self.session.run
         if run is not None:
-            self._proposed = new_target(run, self.checkpoint.step, ENDINGS[self.format])
+            # Of a finetuned run the engine takes the checkpoint that validated best.
+            is_best = self.session.history.is_finetuning and self.checkpoint.step is None
+            steps = [] if is_best else steps_of(run)
+            step = (
+                self.checkpoint.step
+                if self.checkpoint.step is not None
+                else max(steps, default=None)
+            )
+            self._proposed = new_target(run, step, ENDINGS[self.format])
             self.out.setText(display_name(str(self._proposed)))
 
     @Slot()
@@ -308,8 +316,7 @@ class ExportPage(Page):
 
 def new_target(run: Run, step: int | None, ending: str) -> Path:
     """A name in the run's folder that says which step it is, and that nothing has yet."""
-    steps = [step] if step is not None else steps_of(run)
-    stem = f"model-step-{steps[0]}" if steps else "model"
+    stem = "model" if step is None else f"model-step-{step}"
     found, number = run.path / "exports" / f"{stem}{ending}", 2
     while is_there(found):
         found, number = found.with_name(f"{stem}-{number}{ending}"), number + 1

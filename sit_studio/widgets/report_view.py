@@ -155,6 +155,13 @@ class ReportView(QTabWidget):
         for number, measure in enumerate(shown):
             self.grid.addWidget(MeasureCard(measure, report.columns), number // 2, number % 2)
         notes = [left_out_words(report)]
+        if report.main == "finetuned" and len(shown) < len(report.measures):
+            notes.append(
+                self.tr(
+                    "The finetuned network has seen every training label: its curve over few labels "
+                    "does not say how few are enough."
+                )
+            )
         if report.scratch_hint:
             text = self.tr("Is starting from weights worth it? {hint}")
             notes.append(text.format(hint=report.scratch_hint))
