@@ -141,14 +141,6 @@ def config_for(
         "method": {"name": "finetune"},
         "compute": compute(chosen, seed),
     })  # fmt: skip
-    if chosen.steps is not None:
-        batch = no_auto(_resolved(config, rows, labels, start).optim.batch_size)
-        optim = {"batch_size": batch, "epochs": chosen.steps / (rows // batch)}
-        config = config.model_copy(update={"optim": config.optim.model_copy(update=optim)})
-    return _resolved(config, rows, labels, start)
-
-
-def _resolved(config: RunConfig, rows: int, labels: int, start: Path | None) -> RunConfig:
     facts = DataFacts(rows, rows // labels, MODEL["image_size"], labels, labels)
     sizes = None if start is None else describe_start(start).facts
     return resolve(config, facts, probe_once(config.compute), sizes).config
@@ -270,7 +262,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=WHOLE["seeds"])
     parser.add_argument("--draws", type=int, default=WHOLE["draws"])
     parser.add_argument("--epochs", type=float, default=30, help="of pretraining")
-    parser.add_argument("--steps", type=int, help="of finetuning (default: what auto gives)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()

@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", type=Path, default=None, metavar="DIR")
 
 
+FEW_CLASSES = ("brick", "cat", "grass", "moon")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -59,4 +60,13 @@ def photos(sample: tuple[Path, Path], tmp_path: Path) -> Path:
     """A copy of the training folder that a test may damage."""
     folder = tmp_path / "photos"
     shutil.copytree(sample[0], folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def few(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four classes of twelve images."""
+    folder = tmp_path_factory.mktemp("few")
+    for name in FEW_CLASSES:
+        shutil.copytree(sample[0] / name, folder / name)
     return folder

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Options
 
 
@@ -53,9 +53,9 @@ class MethodOptions(Options):
     name: ClassVar[str]
     features: Literal["teacher", "student"] = "student"
 
-    def autos(self, facts: DataFacts, start: StartFacts | None) -> dict[str, tuple[object, str]]:
+    def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The method's own values for "auto" settings outside it, and why, by the settings' paths."""
-        del facts, start
+        del facts
         return {}
 
     def resolve(

@@ -68,7 +68,7 @@ def resolve(
 
     `start` has the sizes of the weights that `model.weights` names.
     """
-    autos = config.method.autos(facts, start)
+    autos = config.method.autos(facts)
     data = _data(Filling("data", config.data, autos), facts)
     model = Filling("model", config.model, autos)
     if start is not None:

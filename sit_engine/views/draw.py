@@ -71,6 +71,15 @@ def centre_params(aspect_B: Tensor) -> ViewParams:
     return replace(neutral_params(len(aspect_B)), box_B4=box_B4.float())
 
 
+def draw_view(
+    options: ViewOptions, aspect_B: Tensor, *, seed: int, step: int, micro: int = 0
+) -> ViewParams:
+    """The first of the two views that `draw_views` draws, for methods that see one."""
+    aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
+    stream = numpy_stream(seed, step, micro, "view 0")
+    return _draw_view(options, aspect_array_B, stream, no_auto(options.blur_first), 0.0)
+
+
 def draw_views(
     options: ViewOptions,
     aspect_B: Tensor,

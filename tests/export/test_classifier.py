@@ -22,9 +22,9 @@ from sit_engine.export.graphs import can_onnx
 from sit_engine.export.program import is_known, open_program, run_program
 from sit_engine.export.verify import MOST_DIFFERENCE
 from sit_engine.training.restore import load_method
+from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune
 
-CLASSES = ("brick", "cat", "grass", "moon")
 ENDINGS = {"torchscript": ".pt", "onnx": ".onnx", "pt2": ".pt2"}
 # What a user would write, with torch alone or onnxruntime and NumPy alone.
 PROGRAMS = {
@@ -60,15 +60,6 @@ numpy.save(sys.argv[3], chances)
 print([name for name in ("sit_engine", "timm") if name in sys.modules])
 """,
 }
-
-
-@pytest.fixture(scope="module")
-def few(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four classes of twelve images."""
-    folder = tmp_path_factory.mktemp("few")
-    for name in CLASSES:
-        shutil.copytree(sample[0] / name, folder / name)
-    return folder
 
 
 @pytest.fixture(scope="module")

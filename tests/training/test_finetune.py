@@ -26,19 +26,9 @@ from sit_engine.events import (
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.starts import find_start
 from sit_engine.training import checkpoint
+from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune
 from tests.training.test_resume import assert_identical, stop_at
-
-CLASSES = ("brick", "cat", "grass", "moon")
-
-
-@pytest.fixture(scope="module")
-def few(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four classes of twelve images."""
-    folder = tmp_path_factory.mktemp("few")
-    for name in CLASSES:
-        shutil.copytree(sample[0] / name, folder / name)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,14 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.config.views import ViewOptions
 from sit_engine.data.batches import Batch, Batches
+from sit_engine.methods.average import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, Moment, Trained
 from sit_engine.models.backbones import all_tokens, build_backbone, feature
 from sit_engine.models.heads import LinearHead, MlpHead
 from sit_engine.views.apply import apply_views
-from sit_engine.views.draw import centre_params, draw_views
+from sit_engine.views.draw import centre_params, draw_view
 
 FEATURE_BATCH = 128
 
@@ -175,7 +176,7 @@ class Finetune:
             return FinetuneViews(self.kept_features[batch.positions_B], targets, labels)
         images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), moment)
         place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
-        params, _ = draw_views(self.view_options, batch.aspect_B, size=self.size, **place)
+        params = draw_view(self.view_options, batch.aspect_B, **place)
         views = apply_views(images, params, self.size)
         erase_(views, no_auto(options.random_erasing), moment)
         mixup, cutmix = no_auto(options.mixup), no_auto(options.cutmix)
@@ -198,7 +199,6 @@ class Finetune:
         """It reconstructs nothing."""
         del views_BCYX, seed
 
-    @torch.no_grad()
     def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student; a step that was not finite (0) changes nothing.
 
@@ -206,9 +206,10 @@ class Finetune:
         """
         early = (1 + moment.step) / (10 + moment.step)
         momentum = min(no_auto(self.options.momentum), early)
-        student: list[Tensor] = list(self.networks.student.parameters())
-        teacher: list[Tensor] = list(self.networks.teacher.parameters())
-        difference = torch._foreach_sub(student, teacher)
-        torch._foreach_mul_(difference, finite * (1 - momentum))
-        torch._foreach_add_(teacher, difference)
+        pairs = zip(
+            self.networks.teacher.parameters(), self.networks.student.parameters(), strict=True
+        )
+        # What is frozen is the same in both.
+        moving = [pair for pair in pairs if pair[1].requires_grad]
+        average_([pair[0] for pair in moving], [pair[1] for pair in moving], momentum, finite)
         return {"teacher_momentum": momentum}

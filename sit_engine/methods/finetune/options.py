@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
-from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.errors import ConfigError
@@ -108,21 +108,18 @@ class FinetuneOptions(MethodOptions):
         "Which network answers: the trained weights (student) or their slow average (teacher).",
     )
 
-    def autos(self, facts: DataFacts, start: StartFacts | None) -> dict[str, tuple[object, str]]:
+    def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """Length, rates and the validation split; tuned as docs/adr/0010-finetuning.md tells."""
         images = max(4, facts.images)
         batch = min(64, 1 << (max(images // 6, min(16, images // 2)).bit_length() - 1))
         epochs = float(max(30, min(70, round(10_000 / images))))
-        found: dict[str, tuple[object, str]] = {
+        return {
             "data.watch_share": (0.2, "a fifth of each class, to validate on"),
             "optim.batch_size": (batch, f"several steps in an epoch of {images} images"),
             "optim.epochs": (epochs, "10,000 images seen in all, within 30 and 70 epochs"),
             "optim.weight_decay": (0.05, "the DeiT recipe's"),
             "optim.weight_decay_end": (0.05, "the DeiT recipe's"),
         }
-        if start is None:
-            return found
-        return found | {"model.drop_path": (0.1, "the DeiT recipe's")}
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts

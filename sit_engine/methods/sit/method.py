@@ -17,6 +17,7 @@ from torch.nn import functional
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.batches import Batch, Batches
+from sit_engine.methods.average import average_
 from sit_engine.methods.protocol import Losses, Moment, Repair, Trained
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.models.backbones import all_tokens, build_backbone, feature
@@ -182,7 +183,6 @@ class Sit:
         networks.train(was_training)
         return Repair(corrupted, output, drawn.mask_BYX.to(views_BCYX.device))
 
-    @torch.no_grad()
     def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student, parameters only; m rises to 1 along a cosine.
 
@@ -190,11 +190,8 @@ class Sit:
         """
         progress = min(1.0, moment.step / max(1, moment.total_steps))
         momentum = 1 - (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2
-        student: list[Tensor] = list(self.networks.student.parameters())
-        teacher: list[Tensor] = list(self.networks.teacher.parameters())
-        difference = torch._foreach_sub(student, teacher)
-        torch._foreach_mul_(difference, finite * (1 - momentum))
-        torch._foreach_add_(teacher, difference)
+        teacher, student = self.networks.teacher, self.networks.student
+        average_(list(teacher.parameters()), list(student.parameters()), momentum, finite)
         return {"teacher_momentum": momentum}
 
 
