@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.slow_reference import reference_batch, view_transforms
@@ -29,7 +29,8 @@ from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.cache import PixelStore
 from sit_engine.methods.protocol import Moment
-from sit_engine.methods.sit.method import Networks, contrast_loss
+from sit_engine.methods.sit.losses import info_nce
+from sit_engine.methods.sit.method import Network, Networks
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.models.backbones import all_tokens
 from sit_engine.training.device import probe
@@ -82,20 +83,27 @@ class Reference:
                     parameter.grad.mul_(shrink)
         self.optimiser.step()
         with torch.no_grad():
-            student, teacher = self.networks.student, self.networks.teacher
+            student, teacher = self._pair()
             for mine, slow in zip(student.parameters(), teacher.parameters(), strict=True):
                 slow.mul_(0.996).add_(mine, alpha=0.004)
 
     def _loss(self, clean: Tensor, corrupted: Tensor, mask: Tensor) -> Tensor:
-        student, teacher = self.networks.student, self.networks.teacher
+        student, teacher = self._pair()
+        head = self.networks.reconstruction_head
+        assert student.contrast_head is not None
+        assert teacher.contrast_head is not None
+        assert head is not None
         with torch.no_grad():
             key = teacher.contrast_head(all_tokens(teacher.backbone, clean)[:, 0])
         tokens = all_tokens(student.backbone, corrupted)
-        contrast, _ = contrast_loss(student.contrast_head(tokens[:, 0]), key, 0.2)
-        head: nn.Module = self.networks.reconstruction_head
+        contrast, _ = info_nce(student.contrast_head(tokens[:, 0]), key, 0.2)
         chosen = mask.bool()
-        output = head(tokens[:, 1:])
+        output: Tensor = head(tokens[:, 1:])
         return contrast + functional.l1_loss(output[chosen], clean[chosen])
+
+    def _pair(self) -> tuple[Network, Network]:
+        assert self.networks.teacher is not None
+        return self.networks.student, self.networks.teacher
 
 
 def paper_config(backbone: str, batch: int, compute: dict[str, object]) -> RunConfig:

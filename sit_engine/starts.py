@@ -24,9 +24,10 @@ FILE = "model.safetensors"
 # Widths of the usual vision transformers, whose files need not say how many heads they have.
 USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 KNOWN = re.compile(
-    r"cls_token|pos_embed|patch_embed\.proj\.(weight|bias)|norm\.(weight|bias)"
+    r"cls_token|reg_token|pos_embed|patch_embed\.proj\.(weight|bias)|norm\.(weight|bias)"
     r"|blocks\.\d+\.(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\.(weight|bias)"
 )
+TOKENS = ("cls_token", "reg_token")
 # Answers of the old classifier, which a new one replaces.
 DROPPED = re.compile(r"(head|head_dist|pre_logits)\.")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -99,16 +100,18 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None) -> StartFacts
     unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
     if unknown:
         raise _unusable(path, f"it has parts that this program does not know, such as {unknown[0]}")
-    needed = ("cls_token", "pos_embed", "patch_embed.proj.weight", "norm.weight")
+    needed = ("pos_embed", "patch_embed.proj.weight", "norm.weight")
     missing = [name for name in needed if name not in shapes]
     if missing:
-        raise _unusable(
-            path, f"it is no vision transformer with a class token: {missing[0]} is missing"
-        )
-    width, patch = shapes["cls_token"][-1], shapes["patch_embed.proj.weight"][-1]
-    grid = math.isqrt(max(0, shapes["pos_embed"][1] - 1))
-    if grid * grid + 1 != shapes["pos_embed"][1] or shapes["patch_embed.proj.weight"][1] != 3:
+        raise _unusable(path, f"it is no plain vision transformer: {missing[0]} is missing")
+    width, patch = shapes["pos_embed"][-1], shapes["patch_embed.proj.weight"][-1]
+    tokens = sum(shapes[name][1] for name in TOKENS if name in shapes)
+    places = shapes["pos_embed"][1] - tokens
+    grid = math.isqrt(max(0, places))
+    if grid * grid != places or shapes["patch_embed.proj.weight"][1] != 3:
         raise _unusable(path, "its patches are no square grid of colour images")
+    if tokens > len(TOKENS):
+        raise _unusable(path, f"it has {tokens} tokens before its patches, more than two")
     depth = len({name.split(".")[1] for name in shapes if name.startswith("blocks.")})
     return StartFacts(
         name=display_name(str(path)),
@@ -117,6 +120,7 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None) -> StartFacts
         heads=heads or USUAL_HEADS.get(width),
         patch_size=patch,
         image_size=grid * patch,
+        tokens=tokens,
     )
 
 

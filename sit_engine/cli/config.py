@@ -14,7 +14,7 @@ from sit_engine.config.schema import settings
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     """--method, and every setting of pretraining."""
     parser.usage = "%(prog)s [--method M] [--preset P] [--SETTING X ...]"
-    parser.add_argument("--method", choices=list(METHODS), default="sit", help="whose settings")
+    parser.add_argument("--method", choices=list(METHODS), help="whose settings")
     add_settings(parser, "sit")
 
 
@@ -24,5 +24,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(config.model_dump()))
     else:
-        print(to_toml(config, {item.path: item.help for item in settings(chosen.method)}), end="")
+        print(
+            to_toml(config, {item.path: item.help for item in settings(config.method.name)}), end=""
+        )
     return 0

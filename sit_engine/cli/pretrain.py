@@ -29,7 +29,9 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     add_quiet_flag(parser)
     methods = pretraining_methods()
     parser.add_argument(
-        "--method", choices=methods, default=methods[0], help="the self-supervised method"
+        "--method",
+        choices=methods,
+        help=f"the self-supervised recipe (default: that of the preset, else {methods[0]})",
     )
     add_settings(parser, methods[0])
 

@@ -23,11 +23,16 @@ def add_settings(parser: argparse.ArgumentParser, method: str) -> None:
     has_paper = method in pretraining_methods()
     parser.add_argument(
         "--preset",
-        choices=[name for name in PRESETS if has_paper or name != "paper-2022"],
+        choices=[name for name in PRESETS if has_paper or name in ("quick", "standard")],
         help="where settings that you leave alone come from: quick (a look in minutes)"
         + (", standard " if has_paper else " or standard ")
         + "(scaled to your images and device; the default)"
-        + (" or paper-2022 (the published recipe)" if has_paper else ""),
+        + (
+            ", small-2021 (the same with the tasks of 2021), paper-2022 or paper-2021 (the published "
+            "recipes)"
+            if has_paper
+            else ""
+        ),
     )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, help="a TOML file of settings; flags win over it"
@@ -54,10 +59,13 @@ def _help(item: Setting) -> str:
     return text.replace("%", "%%")
 
 
-def config_from(chosen: argparse.Namespace, folders: list[str], method: str) -> RunConfig:
-    """The config that file and flags ask for; flags win."""
+def config_from(chosen: argparse.Namespace, folders: list[str], method: str | None) -> RunConfig:
+    """The config that file and flags ask for; flags win. Without `method` that of file or preset."""
     values: dict[str, Any] = read_values(chosen.config) if chosen.config else {}
     flags: dict[str, Any] = {}
+    if method is None:
+        plain = {"preset": chosen.preset} if chosen.preset else {}
+        method = build(merge(values, plain)).method.name
     known = {item.path: item for item in settings(method)}
     given = {path: text for path, text in vars(chosen).items() if "." in path and text is not None}
     if others := given.keys() - known.keys():
@@ -72,7 +80,7 @@ def config_from(chosen: argparse.Namespace, folders: list[str], method: str) -> 
         text = getattr(chosen, item.path, None)
         if text is not None:
             is_none = text == "none" and item.takes_none
-            flags[item.path] = None if is_none else text.split(",") if item.is_list else text
+            flags[item.path] = None if is_none else as_list(text) if item.is_list else text
     tree = from_dotted(flags)
     if chosen.preset:
         tree["preset"] = chosen.preset
@@ -80,3 +88,8 @@ def config_from(chosen: argparse.Namespace, folders: list[str], method: str) -> 
     if folders:
         tree.setdefault("data", {})["folders"] = folders
     return build(merge(values, tree))
+
+
+def as_list(text: str) -> list[str]:
+    """Words between commas; "none" is an empty list."""
+    return [] if text == "none" else [part.strip() for part in text.split(",") if part.strip()]

@@ -28,6 +28,8 @@ class StartFacts:
     """None: the file does not say, and its width is no usual one."""
     patch_size: int
     image_size: int
+    tokens: int = 1
+    """Tokens before the patches: class token, or rotation and contrastive token."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from copy import copy
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -61,6 +62,13 @@ def setting(
         pattern=pattern,
         validate_default=True,
     )
+
+
+def again(group: type[Options], name: str, default: Any) -> Any:
+    """The setting `name` of `group` with another default, for a recipe that differs in it."""
+    info = copy(group.model_fields[name])
+    info.default = default
+    return info
 
 
 def no_auto(value: Value | Auto) -> Value:

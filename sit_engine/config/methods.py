@@ -27,6 +27,9 @@ METHODS: dict[str, MethodEntry] = {
     "sit": MethodEntry(
         "sit_engine.methods.sit.options:SitOptions", "sit_engine.methods.sit.method:Sit"
     ),
+    "sit2021": MethodEntry(
+        "sit_engine.methods.sit.options2021:Sit2021Options", "sit_engine.methods.sit.method:Sit"
+    ),
     "finetune": MethodEntry(
         "sit_engine.methods.finetune.options:FinetuneOptions",
         "sit_engine.methods.finetune.method:Finetune",
@@ -52,6 +55,16 @@ class MethodOptions(Options):
 
     name: ClassVar[str]
     features: Literal["teacher", "student"] = "student"
+
+    @property
+    def tokens(self) -> int | None:
+        """How many tokens before the patches its tasks read; None: it takes any network."""
+        return None
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether a slow average of the student takes part."""
+        return True
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The method's own values for "auto" settings outside it, and why, by the settings' paths."""

@@ -74,6 +74,7 @@ def resolve(
     if start is not None:
         _as_start(model, start)
     _model(model, facts, device, is_quick=config.preset == "quick")
+    _tokens(model, config.method.tokens)
     needs_labels = METHODS[config.method.name].needs_labels
     train_images = facts.images - watch_count(
         data.get("watch_share"), facts, one_a_class=needs_labels
@@ -121,7 +122,7 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
             file=start.name,
         )
     why = "as the weights that it starts from"
-    for name in ("width", "depth", "heads", "patch_size"):
+    for name in ("width", "depth", "heads", "patch_size", "tokens"):
         theirs = getattr(start, name)
         if theirs is None:
             continue
@@ -168,6 +169,19 @@ def _model(filling: Filling, facts: DataFacts, device: DeviceFacts, *, is_quick:
     )
     _backbone(filling, facts, is_cpu=is_cpu, is_quick=is_quick)
     filling.auto("drop_path", 0.1, "the published recipe's")
+
+
+def _tokens(filling: Filling, read: int | None) -> None:
+    """One for each task of the method that reads one; a method without such tasks takes any."""
+    filling.auto("tokens", 1 if read is None else read, "one for each task that reads one")
+    if read not in (None, filling.get("tokens")):
+        raise ConfigError(
+            "config.tokens",
+            "The tasks read {read} tokens before the patches, but the network has {tokens}.",
+            "Switch tasks on or off to fit it, or leave model.tokens and model.weights out.",
+            read=read,
+            tokens=filling.get("tokens"),
+        )
 
 
 def _view_side(median_px: int, most_px: int) -> int:

@@ -77,6 +77,14 @@ class ModelOptions(Options):
     heads: int | Auto = setting(
         "auto", "Heads", "Attention heads; must divide the width.", ge=1, le=64
     )
+    tokens: int | Auto = setting(
+        "auto",
+        "Tokens",
+        "Tokens before the patches, one for each task that reads one; with none, features are the "
+        "mean of the patches.",
+        ge=0,
+        le=2,
+    )
     weights: str | None = setting(
         None,
         "Start from",
@@ -90,6 +98,11 @@ class ModelOptions(Options):
         ge=0,
         lt=1,
     )
+
+    @property
+    def token_count(self) -> int:
+        """Tokens before the patches; settings that were frozen before there was a choice mean one."""
+        return 1 if self.tokens == "auto" else self.tokens
 
 
 class OptimOptions(Options):
@@ -198,7 +211,7 @@ def _as_method(value: Any) -> Any:
 class RunConfig(Options):
     """Everything a run needs to be repeated."""
 
-    preset: Literal["quick", "standard", "paper-2022"] = setting(
+    preset: Literal["quick", "standard", "small-2021", "paper-2022", "paper-2021"] = setting(
         "standard", "Preset", "Where settings that you leave alone come from."
     )
     data: DataOptions = DataOptions()

@@ -1,4 +1,4 @@
-"""Settings of the two training views and of the corruption (methods: December 2022 recipe)."""
+"""Settings of the two training views and of their corruption (methods 1A and 1C)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ class ViewOptions(Options):
     )
     crop_scale_max: float = setting(
         1.0, "Largest crop", "Largest share of the image's area that a crop may keep.", gt=0, le=1
+    )
+    shift: int | Auto = setting(
+        0,
+        "Shift",
+        "Instead of a crop the whole image is moved by up to this, black filling up; 0 crops.",
+        unit="px",
+        ge=0,
+        le=64,
     )
     flip: float = setting(
         0.5, "Mirror", "How often a view is mirrored left to right.", unit="probability", ge=0, le=1
@@ -74,9 +82,55 @@ class ViewOptions(Options):
     )
 
 
-class CorruptionOptions(Options):
-    """GMML: blocks of a view are hidden, or replaced with blocks of another image."""
+class LocalOptions(Options):
+    """The four local corruptions of 2021, one after the other (methods 1A)."""
 
+    grey_block: float = setting(
+        1.0, "Grey block", "How often a block loses its colours.", unit="probability", ge=0, le=1
+    )
+    blur_block: float = setting(
+        1.0, "Blurred block", "How often a block is blurred.", unit="probability", ge=0, le=1
+    )
+    noise_share: float = setting(
+        0.3,
+        "Noise blocks",
+        "Blocks of noise are added until their areas make up a share between 0 and this.",
+        unit="share of the image",
+        ge=0,
+        le=0.95,
+    )
+    alien_share: float = setting(
+        0.3,
+        "Blocks of another image",
+        "Blocks of another image are added until their areas make up a share between 0 and this.",
+        unit="share of the image",
+        ge=0,
+        le=0.95,
+    )
+    side_min: float = setting(
+        0.05, "Smallest block", "Smallest side of a block.", unit="share of the image's side",
+        ge=0, le=0.5,
+    )  # fmt: skip
+    side_max: float = setting(
+        0.25,
+        "Largest block of noise or another image",
+        "Grey and blurred blocks may be as large as the image.",
+        unit="share of the image's side",
+        gt=0,
+        le=1,
+    )
+
+
+class CorruptionOptions(Options):
+    """What the student does not get to see: blocks hidden or replaced (GMML), or local changes."""
+
+    kind: Literal["gmml", "local", "none"] = setting(
+        "gmml",
+        "Corruption",
+        "gmml hides blocks or replaces them with another image's; local greys, blurs, adds noise and "
+        "another image's blocks; none leaves views as they are.",
+    )
+    local: LocalOptions = LocalOptions()
     drop_share: float = setting(
         0.5,
         "Hidden area",

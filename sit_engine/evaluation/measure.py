@@ -29,6 +29,7 @@ from sit_engine.evaluation.probes import (
 )
 from sit_engine.evaluation.reading import Images, Reader, Tell, Work, read_through
 from sit_engine.evaluation.report import DRAWS, RAW_PIXELS, Kind, LeftOut, Main, Report, Row
+from sit_engine.models.backbones import token_count
 
 SHOTS = (1, 2, 5, 10, 20)
 MOST_FEW = 5000
@@ -46,6 +47,11 @@ class Network:
     backbone: nn.Module
     side: int
     classifier: nn.Module | None = None
+
+    @property
+    def parts(self) -> int:
+        """Tokens that its features are made of, each of which a linear probe reads by itself."""
+        return max(1, token_count(self.backbone))
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class _Read:
     train: np.ndarray
     test: np.ndarray
     classes: tuple[str, ...]
+    parts: dict[str, int]
 
     def correct(self, answers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {name: found == self.test for name, found in answers.items()}
@@ -168,7 +175,8 @@ def _read(networks: Sequence[Network], given: Given, device: torch.device, tell:
     order = (RAW_PIXELS, *(network.name for network in networks))
     features = {name: (train[name], test[name]) for name in order}
     features[RAW_PIXELS] = centred_units(*features[RAW_PIXELS])
-    return _Read(features, said, given.train.labels, given.test.labels, given.classes)
+    parts = {RAW_PIXELS: 1} | {network.name: network.parts for network in networks}
+    return _Read(features, said, given.train.labels, given.test.labels, given.classes, parts)
 
 
 def _knn(read: _Read, k: int = K) -> dict[str, np.ndarray]:
@@ -197,7 +205,9 @@ def _probe(read: _Read, tell: Tell) -> dict[str, Probed]:
     found = {}
     for done, (name, (train_nD, test_mD)) in enumerate(read.features.items()):
         tell("linear probe", done, len(read.features))
-        found[name] = linear_probe(train_nD, read.train, test_mD, classes=len(read.classes))
+        found[name] = linear_probe(
+            train_nD, read.train, test_mD, classes=len(read.classes), parts=read.parts[name]
+        )
     return found
 
 

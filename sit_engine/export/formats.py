@@ -5,7 +5,6 @@ Shapes: C classes, V side of the view, D width.
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 import zipfile
@@ -15,17 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import nn
 
-from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import ModelOptions, RunConfig
+from sit_engine.config.tree import RunConfig
 from sit_engine.data.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import NamedProgram, Program
+from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.runs import disk_error
-from sit_engine.views.pixels import MEAN, STD
 
 
 @contextmanager
@@ -113,68 +109,12 @@ def export_safetensors(
 
     timm's vision transformer has a place for a linear `head` [C,D] on the class token.
     """
-    model = config.model
-    _check_ours(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        weights = {
-            name: value.detach().cpu().contiguous() for name, value in vit.state_dict().items()
-        }
-        if head is not None:
-            weights |= {"head.weight": head.weight.detach(), "head.bias": head.bias.detach()}
-        save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
-        classes = 0 if head is None else head.out_features
-        text = json.dumps(timm_config(model, classes) | {"sit_studio": about}, indent=1)
-        (out / "config.json").write_text(text, "utf-8")
-    except (OSError, SafetensorError) as error:
-        raise _cannot_write(error, out) from None
-
-
-def _check_ours(out: Path) -> None:
-    """Only an empty folder, or one that we exported into before, is written into."""
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    try:
-        is_ours = "sit_studio" in json.loads((out / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        is_ours = False
-    if not is_ours:
-        raise ExportError(
-            "export.exists",
-            "The folder {out} holds other files.",
-            "Choose a new folder with --out.",
-            out=out,
-        )
-
-
-def timm_config(model: ModelOptions, classes: int = 0) -> dict[str, Any]:
-    """The `config.json` from which timm rebuilds our backbone: a named ViT with our sizes."""
-    side = no_auto(model.image_size)
-    return {
-        "architecture": "vit_tiny_patch16_224",
-        "num_classes": classes,
-        "num_features": model.width,
-        "global_pool": "token",
-        "model_args": {
-            "img_size": side,
-            "patch_size": model.patch_size,
-            "embed_dim": model.width,
-            "depth": model.depth,
-            "num_heads": model.heads,
-        },
-        "pretrained_cfg": {
-            "input_size": [3, side, side],
-            "fixed_input_size": True,
-            "interpolation": "bicubic",
-            "crop_pct": 1.0,
-            "mean": list(MEAN),
-            "std": list(STD),
-            "num_classes": classes,
-            "pool_size": None,
-            "first_conv": "patch_embed.proj",
-            "classifier": "head",
-        },
-    }
+    weights = dict(vit.state_dict())
+    if head is not None:
+        weights |= {"head.weight": head.weight, "head.bias": head.bias}
+    classes = 0 if head is None else head.out_features
+    described = timm_config(config.model, classes) | {"sit_studio": about}
+    write_timm_folder(out, weights, described, mark="sit_studio")
 
 
 def _cannot_write(error: Exception, out: Path) -> Exception:

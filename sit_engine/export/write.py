@@ -22,6 +22,12 @@ from sit_engine.export.programs import Features, Probabilities, ViewProgram
 from sit_engine.export.verify import Verified, verify
 from sit_engine.runs import Run, disk_error, file_hash, write_aside
 
+READ = (
+    "mean patch token after the final norm",
+    "class token after the final norm",
+    "rotation token, then contrastive token, after the final norm",
+)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -47,7 +53,7 @@ def write(run: Run, model: Model, *, format: str, out: Path) -> Exported:
         "network": model.network,
         "head": model.head,
         "output": "features" if model.classifier is None else "probabilities",
-        "features": "class token after the final norm",
+        "features": READ[config.model.token_count],
         "image_size": no_auto(config.model.image_size),
         "value_range": split["value_range"],
     }
@@ -106,7 +112,6 @@ def _linear_head(model: Model) -> nn.Linear | None:
         return head
     raise ExportError(
         "export.head",
-        "timm's layout has no place for this run's classifier of two layers.",
-        "Use --format torchscript, onnx or pt2, or --head features, or finetune with method.head = "
-        "linear.",
+        "timm's layout has no place for this run's classifier: it has two layers, or reads two tokens.",
+        "Use --format torchscript, onnx or pt2, or --head features.",
     )

@@ -33,8 +33,8 @@ from sit_engine.data.preprocess import Preprocess
 from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.views.apply import MEAN, STD, apply_views
-from sit_engine.views.corrupt import corrupt, draw_corruption
 from sit_engine.views.draw import draw_views
+from sit_engine.views.hide import hide
 
 Stamp = tuple[str, int, int]
 """Path, size and time of a file: the same stamp, the same pixels."""
@@ -117,13 +117,8 @@ def _draw(source: _Source, views: ViewOptions, corruption: CorruptionOptions, se
     size = (source.original.shape[1], source.original.shape[2])
     params, _ = draw_views(views, source.aspect_B, size=size, seed=seed, step=0)
     view_BCYX = apply_views(source.squashed_BSSC, params, size)
-    drawn = draw_corruption(
-        corruption, len(view_BCYX), size, seed=seed, step=0, view=0, align=no_auto(corruption.align)
-    )
-    corrupted_BCYX = corrupt(view_BCYX, drawn, seed=seed, step=0, view=0)
-    return Shown(
-        source.original, _to_uint8(view_BCYX), _to_uint8(corrupted_BCYX), drawn.mask_BYX.numpy()
-    )
+    hidden = hide(corruption, view_BCYX, seed=seed, step=0, view=0)
+    return Shown(source.original, _to_uint8(view_BCYX), _to_uint8(hidden.view), hidden.mask.numpy())
 
 
 def _to_uint8(view_BCYX: Tensor) -> NDArray[np.uint8]:

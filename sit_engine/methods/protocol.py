@@ -31,11 +31,15 @@ class Losses:
 
 
 class Trained(NamedTuple):
-    """A parameter that the optimiser updates, at `rate` times the learning rate."""
+    """A parameter that the optimiser updates, at `rate` times the learning rate.
+
+    Weight decay pulls at it if it `decays` and is no bias or norm.
+    """
 
     name: str
     parameter: nn.Parameter
     rate: float = 1.0
+    decays: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Vision transformers from timm, and the one way in which their features are read.
 
-Shapes: B batch, N patches, D width, H heads, C channels, Y X pixels.
+Shapes: B batch, T tokens before the patches, N patches, D width, H heads, K width of a head, C
+channels, Y X pixels.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from sit_engine.config.tree import ModelOptions
 
 
 def build_backbone(options: ModelOptions, *, drop_path: float, fused_attention: bool) -> nn.Module:
-    """A ViT with one class token and no classifier; `options` are resolved.
+    """A ViT with as many tokens before the patches as `options`, resolved, say; no classifier.
 
     `fused_attention` is measured slower than plain attention on CPU (performance notes), so the
     caller switches it on for CUDA only.
     """
+    tokens = options.token_count
     vit = VisionTransformer(
         img_size=no_auto(options.image_size),
         patch_size=no_auto(options.patch_size),
@@ -29,8 +31,17 @@ def build_backbone(options: ModelOptions, *, drop_path: float, fused_attention: 
         depth=no_auto(options.depth),
         num_heads=no_auto(options.heads),
         num_classes=0,
+        class_token=tokens > 0,
+        reg_tokens=max(0, tokens - 1),
+        global_pool="token" if tokens else "avg",
+        fc_norm=False,
         drop_path_rate=drop_path,
     )
+    if tokens > 1:
+        # timm starts tokens at 1e-6, where two would begin as the same (methods 1A: 0.02)
+        for token in (vit.cls_token, vit.reg_token):
+            assert token is not None
+            nn.init.trunc_normal_(token, std=0.02)
     set_fused_attention(vit, fused=fused_attention)
     return vit
 
@@ -41,43 +52,60 @@ def set_fused_attention(vit: Any, *, fused: bool) -> None:
         block.attn.fused_attn = fused
 
 
+def token_count(vit: Any) -> int:
+    """Tokens before the patches, T."""
+    count: int = vit.num_prefix_tokens
+    return count
+
+
 def all_tokens(vit: Any, image_BCYX: Tensor) -> Tensor:
-    """Class token and patch tokens after the final norm: [B,C,Y,X] to [B,1+N,D]."""
+    """All tokens after the final norm, those of the patches last: [B,C,Y,X] to [B,T+N,D]."""
     tokens: Tensor = vit.forward_features(image_BCYX)
     return tokens
 
 
 def feature(vit: Any, image_BCYX: Tensor) -> Tensor:
-    """The class token after the final norm: [B,C,Y,X] to [B,D]; every measurement reads this.
+    """The features that every measurement reads: [B,C,Y,X] to [B,T·D], of `read_tokens`."""
+    return read_tokens(vit, image_BCYX).flatten(1)
 
-    Equals `all_tokens(...)[:, 0]`: the last block is worked out for the class token alone, since no
-    other output of it is read.
+
+def read_tokens(vit: Any, image_BCYX: Tensor) -> Tensor:
+    """The tokens that are read, after the final norm: [B,C,Y,X] to [B,T,D].
+
+    They are those before the patches; the last block is worked out for them alone, since no other
+    output of it is read. Of a network without any (T = 0) it is the mean patch token, [B,1,D].
     """
+    count = token_count(vit)
+    if count == 0:
+        return all_tokens(vit, image_BCYX).mean(1, keepdim=True)
     tokens_BND, block = _before_last_block(vit, image_BCYX)
-    mixed_B1D = _attend_class_token(block.attn, block.norm1(tokens_BND))
-    class_B1D = tokens_BND[:, :1] + block.drop_path1(block.ls1(mixed_B1D))
-    hidden_B1D = block.ls2(block.mlp(block.norm2(class_B1D)))
-    out: Tensor = vit.norm(class_B1D + block.drop_path2(hidden_B1D))[:, 0]
+    mixed_BTD = _attend_first(block.attn, block.norm1(tokens_BND), count)
+    first_BTD = tokens_BND[:, :count] + block.drop_path1(block.ls1(mixed_BTD))
+    hidden_BTD = block.ls2(block.mlp(block.norm2(first_BTD)))
+    out: Tensor = vit.norm(first_BTD + block.drop_path2(hidden_BTD))
     return out
 
 
 def class_attention(vit: Any, image_BCYX: Tensor) -> Tensor:
-    """How the last block's class token attends to the patches: [B,C,Y,X] to [B,H,N].
+    """How the last block's tokens that are read attend to the patches: [B,C,Y,X] to [B,H,N].
 
-    Worked out from the queries and keys, so that fused attention hides nothing. Rows sum to one
-    minus the share that the class token keeps for itself.
+    The mean over those before the patches; of a network without any, over the patches. Worked out
+    from the queries and keys, so that fused attention hides nothing. Rows sum to one minus the
+    share that such tokens keep for themselves.
     """
     tokens_BND, block = _before_last_block(vit, image_BCYX)
+    first = token_count(vit)
     normed_BND = block.norm1(tokens_BND)
     batch, count, _ = normed_BND.shape
     qkv = block.attn.qkv(normed_BND).reshape(batch, count, 3, block.attn.num_heads, -1)
     query_BHNK, key_BHNK, _ = qkv.permute(2, 0, 3, 1, 4)
-    scores_BH1N = (query_BHNK[:, :, :1] * block.attn.scale) @ key_BHNK.transpose(-2, -1)
-    return torch.softmax(scores_BH1N.float(), dim=-1)[:, :, 0, 1:]
+    asked_BHTK = query_BHNK[:, :, :first] if first else query_BHNK
+    scores_BHTN = (asked_BHTK * block.attn.scale) @ key_BHNK.transpose(-2, -1)
+    return torch.softmax(scores_BHTN.float(), dim=-1).mean(2)[:, :, first:]
 
 
 def _before_last_block(vit: Any, image_BCYX: Tensor) -> tuple[Tensor, Any]:
-    """Tokens [B,1+N,D] that enter the last block, and that block."""
+    """Tokens [B,T+N,D] that enter the last block, and that block."""
     tokens_BND = vit.norm_pre(vit.patch_drop(vit._pos_embed(vit.patch_embed(image_BCYX))))
     *before, last = vit.blocks
     for block in before:
@@ -85,15 +113,15 @@ def _before_last_block(vit: Any, image_BCYX: Tensor) -> tuple[Tensor, Any]:
     return tokens_BND, last
 
 
-def _attend_class_token(attention: Any, normed_BND: Tensor) -> Tensor:
-    """Softmax attention of the class token over all tokens: [B,1+N,D] to [B,1,D]."""
+def _attend_first(attention: Any, normed_BND: Tensor, first: int) -> Tensor:
+    """Softmax attention of the `first` T tokens over all: [B,T+N,D] to [B,T,D]."""
     batch, count, width = normed_BND.shape
     heads, weight, bias = attention.num_heads, attention.qkv.weight, attention.qkv.bias
-    query = functional.linear(normed_BND[:, :1], weight[:width], bias[:width])
+    query = functional.linear(normed_BND[:, :first], weight[:width], bias[:width])
     key_value = functional.linear(normed_BND, weight[width:], bias[width:])
-    query_BH1K = query.reshape(batch, 1, heads, -1).transpose(1, 2)
+    query_BHTK = query.reshape(batch, first, heads, -1).transpose(1, 2)
     key_BHNK, value_BHNK = key_value.reshape(batch, count, 2, heads, -1).permute(2, 0, 3, 1, 4)
-    scores_BH1N = (query_BH1K * attention.scale) @ key_BHNK.transpose(-2, -1)
-    mixed_BH1K = scores_BH1N.softmax(dim=-1) @ value_BHNK
-    out: Tensor = attention.proj(mixed_BH1K.transpose(1, 2).reshape(batch, 1, width))
+    scores_BHTN = (query_BHTK * attention.scale) @ key_BHNK.transpose(-2, -1)
+    mixed_BHTK = scores_BHTN.softmax(dim=-1) @ value_BHNK
+    out: Tensor = attention.proj(mixed_BHTK.transpose(1, 2).reshape(batch, first, width))
     return out

@@ -1,4 +1,4 @@
-"""The heads: contrast on the class token, reconstruction on the patch tokens, and two classifiers.
+"""The heads: contrast and rotation on a token, reconstruction on the patch tokens, classifiers.
 
 Shapes: B batch, N patches, D width, C channels, Y X pixels, P patch size.
 """
@@ -40,12 +40,12 @@ class ContrastHead(nn.Module):
 
 
 class ReconstructionHead(nn.Module):
-    """Three linear layers and one transposed convolution from each patch token to its pixels."""
+    """Some linear layers and one transposed convolution from each patch token to its pixels."""
 
-    def __init__(self, width: int, patch_size: int, channels: int = 3) -> None:
+    def __init__(self, width: int, patch_size: int, *, layers: int, channels: int = 3) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *[part for _ in range(3) for part in (nn.Linear(width, width), nn.GELU())]
+            *[part for _ in range(layers) for part in (nn.Linear(width, width), nn.GELU())]
         )
         self.to_pixels = nn.ConvTranspose2d(width, channels, patch_size, stride=patch_size)
         self.apply(_init_linear)
@@ -68,7 +68,7 @@ class ReconstructionHead(nn.Module):
 
 
 class LinearHead(nn.Linear):
-    """The class token [B,D] to logits [B,C]."""
+    """A token [B,D] to logits [B,C] of classes or quarter turns, or to what is contrasted."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__(width, classes)
@@ -84,6 +84,25 @@ class MlpHead(nn.Sequential):
     def __init__(self, width: int, classes: int) -> None:
         super().__init__(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, classes))
         self.apply(_init_linear)
+
+
+class TanhHead(nn.Sequential):
+    """A token [B,D] to logits [B,C] through a hidden layer of width D with tanh.
+
+    The two-layer classifier of SiT 2021, whose `representation_size` is set to D here (methods 1A).
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, classes))
+        self.apply(_init_linear)
+
+
+class TokenHeads(nn.ModuleList):
+    """A classifier for each token: [B,T,D] to the logits of each [B,T,C]."""
+
+    def forward(self, tokens_BTD: Tensor) -> Tensor:
+        """[B,T,D] to [B,T,C]."""
+        return torch.stack([head(tokens_BTD[:, t]) for t, head in enumerate(self)], dim=1)
 
 
 def _init_linear(module: nn.Module) -> None:

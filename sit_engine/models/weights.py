@@ -97,10 +97,11 @@ def load_weights(vit: nn.Module, weights: Weights) -> None:
     """
     own = vit.state_dict()
     tensors = dict(weights.tensors)
-    grid = round((own["pos_embed"].shape[1] - 1) ** 0.5)
+    tokens = weights.facts.tokens
+    grid = round((own["pos_embed"].shape[1] - tokens) ** 0.5)
     if tensors["pos_embed"].shape != own["pos_embed"].shape:
         tensors["pos_embed"] = resample_abs_pos_embed(
-            tensors["pos_embed"], new_size=[grid, grid], num_prefix_tokens=1
+            tensors["pos_embed"], new_size=[grid, grid], num_prefix_tokens=tokens
         )
     try:
         vit.load_state_dict(tensors)
@@ -131,6 +132,7 @@ def build_from(weights: Weights, *, fused_attention: bool = False) -> nn.Module:
         width=facts.width,
         depth=facts.depth,
         heads=facts.heads,
+        tokens=facts.tokens,
     )
     vit = build_backbone(options, drop_path=0.0, fused_attention=fused_attention)
     load_weights(vit, weights)

@@ -28,7 +28,7 @@ def start(
 ) -> RunResult:
     """Make the run folder `out` and train its first leg, by whatever method `config` names."""
     config = with_absolute_paths(config)
-    _check_outside(out, config.data.folders)
+    check_outside(out, config.data.folders)
     run = runs.create(out)
     try:
         with runs.Lock(run), _events(run, emit) as tell:
@@ -104,7 +104,7 @@ def scratch_config(run: runs.Run) -> RunConfig:
             "Give a run that `sit-engine finetune` made.",
             path=run.path,
         )
-    names = ("image_size", "patch_size", "backbone", "width", "depth", "heads")
+    names = ("image_size", "patch_size", "backbone", "width", "depth", "heads", "tokens")
     same = {
         "model": {name: getattr(config.model, name) for name in names},
         "optim": {"epochs": config.optim.epochs, "batch_size": config.optim.batch_size},
@@ -148,7 +148,7 @@ def _absolute(name: str) -> str:
     return escape_name(str(Path(unescape_name(name)).expanduser().absolute()))
 
 
-def _check_outside(out: Path, folders: Sequence[str]) -> None:
+def check_outside(out: Path, folders: Sequence[str]) -> None:
     """A run inside its images would be scanned as images, and the user's folder be changed."""
     for folder in folders:
         if out.resolve().is_relative_to(Path(unescape_name(folder)).resolve()):

@@ -13,8 +13,8 @@ from sit_engine.methods.protocol import Trained
 class Optimiser:
     """AdamW: weights of two and more dimensions decay, biases and norms do not.
 
-    Position table and class token are 3-D and do decay, as in the published recipe. There are two
-    groups of parameters for each rate.
+    Position table and tokens are 3-D and do decay, as in the recipe of 2022, unless the method says
+    otherwise. There are two groups of parameters for each rate.
     """
 
     def __init__(self, trained: Sequence[Trained], *, clip_norm: float) -> None:
@@ -31,7 +31,7 @@ class Optimiser:
                 "params": [
                     item.parameter
                     for item in trained
-                    if (item.rate, item.parameter.ndim > 1) == kind
+                    if (item.rate, item.decays and item.parameter.ndim > 1) == kind
                 ]
             }
             for kind in self.kinds

@@ -85,6 +85,13 @@ def load_backbones(run: Run, *, step: int | None = None, network: str | None = N
             "Choose student or teacher.",
             network=chosen,
         )
+    if chosen == "teacher" and not config.method.has_teacher:
+        raise ConfigError(
+            "config.run_has_no_teacher",
+            "The run {path} has no teacher.",
+            "Choose student, or leave it out.",
+            path=run.path,
+        )
     method, found = load_method(run, step=step)
     # What it started from is training too: untrained is before any weights.
     model = config.model.model_copy(update={"weights": None})

@@ -13,7 +13,13 @@ from torch import Tensor
 
 from sit_engine.views import colour
 from sit_engine.views.draw import ViewParams
-from sit_engine.views.pixels import SCALE_SHIFT, blur_radius, pixel_boxes, skipped_operations
+from sit_engine.views.pixels import (
+    SCALE_SHIFT,
+    blur_radius,
+    pixel_boxes,
+    shifted,
+    skipped_operations,
+)
 
 Size = tuple[int, int]
 
@@ -37,6 +43,7 @@ def apply_batch(
     is_flipped_B, is_grey_B, is_solarised_B = packed_BP[:, 8:].unbind(1)  # 0 or 1
 
     view_BCYX = crop_resize(images_BYXC, packed_BP[:, :4], is_flipped_B, size)
+    view_BCYX = shifted(view_BCYX, params.shift_B2)
     colour.jitter_(
         view_BCYX,
         [factor_B.view(-1, 1, 1, 1) for factor_B in packed_BP[:, 4:8].unbind(1)],
@@ -111,24 +118,28 @@ def _blur_some_(view_BCYX: Tensor, sigma_B: Tensor) -> None:
     blurred_sigma_B = torch.tensor(sigmas).to(device, non_blocking=True)
     is_all = len(rows) == len(view_BCYX)
     chosen_BCYX = view_BCYX if is_all else view_BCYX[rows_B]
-    batch, channels, height, width = chosen_BCYX.shape
     radius = max(blur_radius(sigma) for sigma in sigmas)
-    columns_BXX = blur_weights(blurred_sigma_B, radius, width)
-    rows_BYY = blur_weights(blurred_sigma_B, radius, height)
-    lines_BYX = chosen_BCYX.view(batch, channels * height, width) @ columns_BXX.mT
-    result_BCYX = rows_BYY[:, None] @ lines_BYX.view(batch, channels, height, width)
-    view_BCYX.index_copy_(0, rows_B, result_BCYX)
+    radius_B = (3 * blurred_sigma_B + 0.5).floor()
+    view_BCYX.index_copy_(0, rows_B, blur_each(chosen_BCYX, blurred_sigma_B, radius_B, radius))
 
 
-def blur_weights(sigma_B: Tensor, radius: int, size: int) -> Tensor:
+def blur_each(view_BCYX: Tensor, sigma_B: Tensor, radius_B: Tensor, most: int) -> Tensor:
+    """Each view behind a Gaussian of its own, cut at its own radius; `most` is the largest radius."""
+    batch, channels, height, width = view_BCYX.shape
+    columns_BXX = blur_weights(sigma_B, radius_B, most, width)
+    rows_BYY = blur_weights(sigma_B, radius_B, most, height)
+    lines_BYX = view_BCYX.reshape(batch, channels * height, width) @ columns_BXX.mT
+    return rows_BYY[:, None] @ lines_BYX.view(batch, channels, height, width)
+
+
+def blur_weights(sigma_B: Tensor, radius_B: Tensor, most: int, size: int) -> Tensor:
     """Matrices [B, size, size] of a Gaussian cut at its own radius, borders repeated.
 
-    `radius` is the batch's largest.
+    `most` is the batch's largest radius.
     """
-    offset_K = torch.arange(-radius, radius + 1, device=sigma_B.device)
-    own_radius_B1 = (3 * sigma_B + 0.5).floor().view(-1, 1)
+    offset_K = torch.arange(-most, most + 1, device=sigma_B.device)
     taps_BK = torch.exp(-0.5 * (offset_K / sigma_B.view(-1, 1)) ** 2)
-    taps_BK *= offset_K.abs() <= own_radius_B1
+    taps_BK *= offset_K.abs() <= radius_B.view(-1, 1)
     taps_BK /= taps_BK.sum(1, keepdim=True)
     pixel_Y = torch.arange(size, device=sigma_B.device)
     source_KY = (pixel_Y + offset_K.view(-1, 1)).clamp(0, size - 1)

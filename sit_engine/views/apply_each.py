@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from sit_engine.views import colour
 from sit_engine.views.draw import ViewParams
-from sit_engine.views.pixels import SCALE_SHIFT, blur_radius, pixel_boxes
+from sit_engine.views.pixels import SCALE_SHIFT, blur_radius, pixel_boxes, shifted
 from sit_engine.views.threads import one_thread
 
 Size = tuple[int, int]
@@ -35,6 +35,7 @@ def apply_each(
     sigmas = params.blur_B.tolist()
     for i, (top, left, bottom, right) in enumerate(boxes):
         view_CYX = _crop_resize(images_BYXC[i : i + 1, top:bottom, left:right], size, flips[i])
+        view_CYX = shifted(view_CYX[None], params.shift_B2[i : i + 1])[0]
         view_CYX = _recolour(view_CYX, factors[i], params.order)
         if greys[i]:
             view_CYX = colour.grey(view_CYX)

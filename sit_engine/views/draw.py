@@ -36,6 +36,7 @@ class ViewParams:
     grey_B: Tensor  # bool
     blur_B: Tensor  # float32, standard deviation in px of the view
     solarise_B: Tensor  # bool
+    shift_B2: Tensor  # int64, px of the view that it moves down and right, black filling up
     # Order of the operations 0 brightness, 1 contrast, 2 saturation, 3 hue. One for the whole
     # batch: an order per sample would cost the batched applier all four operations four times.
     order: tuple[int, int, int, int] = (0, 1, 2, 3)
@@ -61,14 +62,18 @@ def neutral_params(batch: int) -> ViewParams:
         grey_B=torch.zeros(batch, dtype=torch.bool),
         blur_B=torch.zeros(batch),
         solarise_B=torch.zeros(batch, dtype=torch.bool),
+        shift_B2=torch.zeros(batch, 2, dtype=torch.int64),
     )
 
 
 def centre_params(aspect_B: Tensor) -> ViewParams:
     """Views that show the largest centred square of images of these aspects (width / height)."""
+    return replace(neutral_params(len(aspect_B)), box_B4=_centre_boxes(aspect_B))
+
+
+def _centre_boxes(aspect_B: Tensor) -> Tensor:
     width_B, height_B = (1 / aspect_B).clamp(max=1), aspect_B.clamp(max=1)
-    box_B4 = torch.stack([(1 - height_B) / 2, (1 - width_B) / 2, height_B, width_B], dim=1)
-    return replace(neutral_params(len(aspect_B)), box_B4=box_B4.float())
+    return torch.stack([(1 - height_B) / 2, (1 - width_B) / 2, height_B, width_B], dim=1).float()
 
 
 def draw_view(
@@ -114,8 +119,7 @@ def _draw_view(
     solarise: float,
 ) -> ViewParams:
     batch = len(aspect_B)
-    scale = (options.crop_scale_min, options.crop_scale_max)
-    box_B4 = _draw_boxes(aspect_B, scale, rng)
+    box_B4, shift_B2 = _draw_place(options, aspect_B, rng)
     has_jitter_B = rng.random(batch) < options.jitter
 
     def jitter(low: float, high: float, neutral: float) -> Tensor:
@@ -141,8 +145,24 @@ def _draw_view(
         grey_B=torch.from_numpy(coin(options.grey)),
         blur_B=_float(np.where(coin(blur), sigma_B, 0.0)),
         solarise_B=torch.from_numpy(coin(solarise)),
+        shift_B2=shift_B2,
         order=(first, second, third, fourth),
     )
+
+
+def _draw_place(
+    options: ViewOptions, aspect_B: Array, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Boxes and shifts: a crop in its place, or the centre square moved by up to `shift` px.
+
+    The latter is the recipe of 2021 for views up to 32 px: torchvision's RandomCrop with padding.
+    """
+    batch, most = len(aspect_B), no_auto(options.shift)
+    if most == 0:
+        scale = (options.crop_scale_min, options.crop_scale_max)
+        return _draw_boxes(aspect_B, scale, rng), torch.zeros(batch, 2, dtype=torch.int64)
+    shift_B2 = torch.from_numpy(rng.integers(-most, most + 1, (batch, 2)))
+    return _centre_boxes(torch.from_numpy(aspect_B)), shift_B2
 
 
 def _draw_boxes(aspect_B: Array, scale: tuple[float, float], rng: np.random.Generator) -> Tensor:

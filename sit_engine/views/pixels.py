@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sit_engine.views.colour import TOP
 from sit_engine.views.draw import ViewParams
@@ -34,3 +35,16 @@ def skipped_operations(params: ViewParams) -> list[bool]:
     factors = (params.brightness_B, params.contrast_B, params.saturation_B)
     neutral = [bool((factor_B == 1).all()) for factor_B in factors]
     return [*neutral, bool((params.hue_B == 0).all())]
+
+
+def shifted(view_BCYX: Tensor, shift_B2: Tensor) -> Tensor:
+    """Each view moved by its own rows and columns (whole numbers on the CPU), black filling up."""
+    most = int(shift_B2.abs().max())
+    if most == 0:
+        return view_BCYX
+    height, width = view_BCYX.shape[-2:]
+    padded = functional.pad(view_BCYX, (most,) * 4)
+    windows_BCVUYX = padded.unfold(2, height, 1).unfold(3, width, 1)
+    place_B2 = (most - shift_B2).to(view_BCYX.device, non_blocking=True)
+    sample_B = torch.arange(len(view_BCYX), device=view_BCYX.device)
+    return windows_BCVUYX[sample_B, :, place_B2[:, 0], place_B2[:, 1]].contiguous()

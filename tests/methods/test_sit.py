@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.data.batches import Batch
 from sit_engine.methods.protocol import Moment
-from sit_engine.methods.sit.method import Sit, contrast_loss, masked_l1
+from sit_engine.methods.sit.losses import info_nce, masked_l1
+from sit_engine.methods.sit.method import Sit
 from tests.tiny import tiny_config
 
 NAMES = Path(__file__).with_name("sit_parameter_names.txt")
@@ -46,7 +48,7 @@ def test_the_contrastive_loss_is_that_of_moco_v3_with_the_teachers_keys() -> Non
             cosines = [float(torch.cosine_similarity(query[i], key[j], dim=0)) / tau for j in other]
             part += -cosines[row] + math.log(sum(math.exp(value) for value in cosines))
         total += 2 * tau * part / 5
-    loss, agreement = contrast_loss(query, key, tau)
+    loss, agreement = info_nce(query, key, tau)
     assert float(loss) == pytest.approx(total, rel=1e-5)
     own = [torch.cosine_similarity(query[i], key[(i + 5) % 10], dim=0) for i in range(10)]
     assert float(agreement) == pytest.approx(float(torch.stack(own).mean()), abs=1e-6)
@@ -84,27 +86,33 @@ def test_each_term_is_weighted_and_can_be_switched_off(
     assert losses.total.item() == pytest.approx(total, rel=1e-5)
 
 
+def teacher_of(method: Sit) -> nn.Module:
+    """The slow network, which is there in this recipe."""
+    assert method.networks.teacher is not None
+    return method.networks.teacher
+
+
 def test_the_teacher_sees_clean_views_and_gets_no_gradient() -> None:
     method = make()
     views = method.make_views(images(), Moment(0, 0, 10))
     changed = views.clean != views.corrupted
     assert not changed.any(dim=1)[~views.mask].any()
     method.loss(views).total.backward()  # type: ignore[no-untyped-call]
-    assert all(p.grad is None for p in method.networks.teacher.parameters())
+    assert all(p.grad is None for p in teacher_of(method).parameters())
     assert all(p.grad is not None for p in method.networks.student.parameters())
 
 
 @pytest.mark.parametrize(("step", "momentum"), [(0, 0.9), (50, 0.95), (100, 1.0)])
 def test_the_teacher_follows_with_a_momentum_that_rises_to_one(step: int, momentum: float) -> None:
     method = make(method={"momentum": 0.9})
-    before = [p.detach().clone() for p in method.networks.teacher.parameters()]
+    before = [p.detach().clone() for p in teacher_of(method).parameters()]
     with torch.no_grad():
         for parameter in method.networks.student.parameters():
             parameter.add_(1.0)
     student = [p.detach().clone() for p in method.networks.student.parameters()]
     curves = method.after_step(Moment(0, step, 100), torch.ones(()))
     assert curves["teacher_momentum"] == pytest.approx(momentum)
-    for old, new, mine in zip(before, method.networks.teacher.parameters(), student, strict=True):
+    for old, new, mine in zip(before, teacher_of(method).parameters(), student, strict=True):
         torch.testing.assert_close(new, momentum * old + (1 - momentum) * mine)
 
 
@@ -113,9 +121,9 @@ def test_the_teacher_keeps_its_values_when_a_step_was_not_finite() -> None:
     with torch.no_grad():
         for parameter in method.networks.student.parameters():
             parameter.add_(1.0)
-    before = [p.detach().clone() for p in method.networks.teacher.parameters()]
+    before = [p.detach().clone() for p in teacher_of(method).parameters()]
     method.after_step(Moment(0, 0, 100), torch.zeros(()))
-    for old, new in zip(before, method.networks.teacher.parameters(), strict=True):
+    for old, new in zip(before, teacher_of(method).parameters(), strict=True):
         assert torch.equal(old, new)
 
 

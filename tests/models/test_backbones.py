@@ -25,7 +25,7 @@ def test_parameter_totals_are_the_published_ones() -> None:
     trunk = count(build_backbone(SMALL, drop_path=0.1, fused_attention=False))
     contrast, reconstruction = (
         count(ContrastHead(384, 4096, 256)),
-        count(ReconstructionHead(384, 16)),
+        count(ReconstructionHead(384, 16, layers=3)),
     )
     assert (trunk, contrast, reconstruction) == (21_665_664, 19_423_488, 738_435)
     assert trunk + contrast + reconstruction == 41_827_587
@@ -56,7 +56,7 @@ def test_attention_is_that_of_the_last_block_whether_fused_or_not() -> None:
 
 def test_the_reconstruction_head_is_its_transposed_convolution() -> None:
     torch.manual_seed(0)
-    head = ReconstructionHead(32, 6)
+    head = ReconstructionHead(32, 6, layers=3)
     patches = torch.randn(2, 16, 32)
     grid = head.layers(patches).transpose(1, 2).reshape(2, 32, 4, 4)
     torch.testing.assert_close(head(patches), head.to_pixels(grid))

@@ -17,7 +17,7 @@ from sit_engine.training import checkpoint
 from sit_engine.wishes import Command, Wish
 from tests.tiny import engine, tiny_config, tiny_flags
 
-GOLDEN = Path(__file__).with_name("golden_losses.txt")
+GOLDEN = Path(__file__).parent
 # Another torch or CPU adds in another order: 1e-7 a product, grown by AdamW's first steps (which
 # divide by the gradient's own size) to about 1e-4 in 20 steps. A changed formula, schedule or draw
 # moves the first step by far more than this.
@@ -51,13 +51,23 @@ def table(found: list[StepReported]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_twenty_steps_give_the_golden_losses(sample: tuple[Path, Path], tmp_path: Path) -> None:
-    found = reports(pretrain(sample[0], tmp_path / "run", watch={"readings": 0, "previews": 0}))
-    text = table(found[:20])
-    if not GOLDEN.exists():
-        GOLDEN.write_text(text, "utf-8")
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("golden_losses.txt", {}),
+        ("golden_losses_2021.txt", {"name": "sit2021", "reconstruction_weight": 1.0}),
+    ],
+)
+def test_twenty_steps_give_the_golden_losses(
+    name: str, method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    watch = {"readings": 0, "previews": 0}
+    found = reports(pretrain(sample[0], tmp_path / "run", watch=watch, method=method))
+    text, kept = table(found[:20]), GOLDEN / name
+    if not kept.exists():
+        kept.write_text(text, "utf-8")
         pytest.fail("the golden losses were missing and have been written: look at them, run again")
-    golden = [line.split() for line in GOLDEN.read_text("utf-8").splitlines() if line[0] != "#"]
+    golden = [line.split() for line in kept.read_text("utf-8").splitlines() if line[0] != "#"]
     ours = [line.split() for line in text.splitlines() if line[0] != "#"]
     assert ours[0] == golden[0]
     assert len(ours) == len(golden) == 21

@@ -116,7 +116,8 @@ def test_blur_is_a_gaussian(sigma: float) -> None:
     expected = expected[:, radius : radius + 50, radius : radius + 37]
     torch.testing.assert_close(ours, expected, atol=2e-3, rtol=0)
     rows, columns = (
-        blur_weights(torch.tensor([sigma]), radius + 2, length)[0] for length in (50, 37)
+        blur_weights(torch.tensor([sigma]), torch.tensor([float(radius)]), radius + 2, length)[0]
+        for length in (50, 37)
     )
     torch.testing.assert_close(rows @ image @ columns.T, expected, atol=2e-3, rtol=0)
 

@@ -1,6 +1,6 @@
 """Finetuning: a classifier on the backbone learns the labels, all of it or only its last parts.
 
-Shapes: B images, N patches, D width, C channels or classes, Y X pixels.
+Shapes: B images, T tokens that are read, N patches, D width, C channels or classes, Y X pixels.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from sit_engine.methods.average import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, Moment, Trained
-from sit_engine.models.backbones import all_tokens, build_backbone, feature
-from sit_engine.models.heads import LinearHead, MlpHead
+from sit_engine.models.backbones import all_tokens, build_backbone, feature, read_tokens
+from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params, draw_view
 
@@ -32,7 +32,7 @@ FEATURE_BATCH = 128
 
 @dataclass(frozen=True)
 class FinetuneViews:
-    """One view [B,C,Y,X] of each image, or what its head reads of it [B,·], and soft targets [B,C]."""
+    """One view [B,C,Y,X] of each image, or what its head reads of it, and soft targets [B,C]."""
 
     inputs: Tensor
     targets: Tensor
@@ -40,7 +40,7 @@ class FinetuneViews:
 
 
 class Classifier(nn.Module):
-    """Normalised views [B,3,V,V] to logits [B,C]."""
+    """Normalised views [B,3,V,V] to logits [B,C]; of several heads the mean (methods 1A)."""
 
     def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -49,14 +49,31 @@ class Classifier(nn.Module):
 
     def forward(self, view_BCYX: Tensor) -> Tensor:
         """[B,3,V,V] to [B,C]."""
-        return self.head(self.read(view_BCYX))  # type: ignore[no-any-return]
+        return self.answers(self.read(view_BCYX)).mean(1)
+
+    def answers(self, read: Tensor) -> Tensor:
+        """What was read to the logits of each head: [B,T,C]."""
+        logits: Tensor = self.head(read)
+        return logits if isinstance(self.head, TokenHeads) else logits[:, None]
 
     def read(self, view_BCYX: Tensor) -> Tensor:
-        """What the head reads: [B,D] for a linear one; for two layers [B,2D] with the mean patch."""
-        if isinstance(self.head, LinearHead):
+        """What the head reads: [B,D]; of several tokens [B,T,D]; MlpHead the mean patch too, [B,2D]."""
+        if isinstance(self.head, TokenHeads):
+            return read_tokens(self.backbone, view_BCYX)
+        if not isinstance(self.head, MlpHead):
             return feature(self.backbone, view_BCYX)
         tokens_BND = all_tokens(self.backbone, view_BCYX)
         return torch.cat([tokens_BND[:, 0], tokens_BND[:, 1:].mean(1)], dim=-1)
+
+
+def make_head(kind: str, tokens: int, width: int, classes: int) -> nn.Module:
+    """A classifier for the token, for each of two, or for the mean patch where there is none."""
+    if kind == "mlp" and tokens == 1:
+        return MlpHead(width, classes)
+    one = LinearHead if kind == "linear" else TanhHead
+    if tokens < 2:
+        return one(width, classes)
+    return TokenHeads([one(width, classes) for _ in range(tokens)])
 
 
 class Networks(nn.Module):
@@ -68,10 +85,11 @@ class Networks(nn.Module):
         backbone = build_backbone(
             config.model, drop_path=no_auto(config.model.drop_path), fused_attention=fused
         )
-        head = LinearHead(width, classes) if options.head == "linear" else MlpHead(width, classes)
+        head = make_head(options.head, config.model.token_count, width, classes)
         self.student = Classifier(backbone, head)
         self.teacher = Classifier(
-            build_backbone(config.model, drop_path=0.0, fused_attention=fused), copy.deepcopy(head)
+            build_backbone(config.model, drop_path=0.0, fused_attention=fused),
+            copy.deepcopy(head),
         )
         self.teacher.load_state_dict(self.student.state_dict())
         self.teacher.requires_grad_(False)
@@ -153,7 +171,7 @@ class Finetune:
 
     @torch.no_grad()
     def _read_all(self, batches: Batches) -> Tensor:
-        """What the head reads of every image, in evaluation mode: [n,D] or [n,2D]."""
+        """What the head reads of every image, in evaluation mode: [n,D], [n,2D] or [n,T,D]."""
         student = self.networks.student
         was_training = student.training
         student.eval()
@@ -184,15 +202,19 @@ class Finetune:
         return FinetuneViews(views, targets, labels)
 
     def loss(self, views: FinetuneViews) -> Losses:
-        """Cross-entropy with soft targets; each class weighs alike where `balance` is "loss"."""
+        """Cross-entropy with soft targets, summed over the tokens' heads (methods 1A).
+
+        Each class weighs alike where `balance` is "loss".
+        """
         student = self.networks.student
         is_read = self.kept_features is not None
-        logits_BC = (student.head if is_read else student)(views.inputs).float()
-        each_BC = -views.targets * functional.log_softmax(logits_BC, dim=-1)
+        read = views.inputs if is_read else student.read(views.inputs)
+        logits_BTC = student.answers(read).float()
+        each_BTC = -views.targets[:, None] * functional.log_softmax(logits_BTC, dim=-1)
         if self.weight_C is not None:
-            each_BC = each_BC * self.weight_C
-        loss = each_BC.sum(-1).mean()
-        right = (logits_BC.detach().argmax(-1) == views.labels).float().mean()
+            each_BTC = each_BTC * self.weight_C
+        loss = each_BTC.sum((1, 2)).mean()
+        right = (logits_BTC.detach().mean(1).argmax(-1) == views.labels).float().mean()
         return Losses(loss, {"classification": loss.detach()}, {"train_accuracy": right})
 
     def repair(self, views_BCYX: Tensor, seed: int) -> None:

@@ -1,6 +1,7 @@
-"""SiT of December 2022: a student repairs corrupted views and is contrasted with its slow teacher.
+"""SiT: a student repairs corrupted views, tells how they are turned, and contrasts them.
 
-Shapes: B images, N patches, D width, K head output, C channels, Y X pixels.
+One method for the recipes of 2021 and 2022, which differ in their settings only (docs/adr/0012).
+Shapes: B images, T tokens before N patches, D width, K head output, C channels, Y X pixels.
 """
 
 from __future__ import annotations
@@ -19,54 +20,77 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.batches import Batch, Batches
 from sit_engine.methods.average import average_
 from sit_engine.methods.protocol import Losses, Moment, Repair, Trained
+from sit_engine.methods.sit.losses import LearnedWeights, info_nce, l1, masked_l1, nt_xent
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.models.backbones import all_tokens, build_backbone, feature
-from sit_engine.models.heads import ContrastHead, ReconstructionHead
+from sit_engine.models.backbones import all_tokens, build_backbone, read_tokens
+from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
 from sit_engine.views.apply import apply_views
-from sit_engine.views.corrupt import Corruption, corrupt, draw_corruption
 from sit_engine.views.draw import draw_views
+from sit_engine.views.hide import hide
+from sit_engine.views.turn import TURNS, draw_turns, turn_
+
+RECONSTRUCTION_LAYERS = 3
+TOKEN_NAMES = ("cls_token", "reg_token", "pos_embed")
 
 
 @dataclass(frozen=True)
 class SitViews:
-    """Two views of B images, stacked: [2B,C,Y,X]; masks are True where a view was corrupted."""
+    """Two views of B images, stacked: [2B,C,Y,X]; masks are True where a view was corrupted.
+
+    `turns` [2B] are the rotations' labels (views.turn), all 0 without that task.
+    """
 
     clean: Tensor
     corrupted: Tensor
     mask: Tensor
+    turns: Tensor
     bound_reached: Tensor
 
 
 class Network(nn.Module):
-    """A backbone with its contrastive head; the student has a reconstruction head too."""
+    """A backbone, with its contrastive head where it is contrasted."""
 
-    def __init__(self, backbone: nn.Module, contrast_head: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, contrast_head: nn.Module | None) -> None:
         super().__init__()
         self.backbone = backbone
         self.contrast_head = contrast_head
 
 
 class Networks(nn.Module):
-    """Student and teacher: all that a checkpoint of SiT holds."""
+    """The student, the parts that its tasks need, and a teacher for info_nce: what is saved."""
 
     def __init__(self, config: RunConfig, options: SitOptions, *, fused_attention: bool) -> None:
         super().__init__()
-        model = config.model
+        model, is_linear = config.model, options.head_kind == "linear"
         width = no_auto(model.width)
-        self.student = Network(
-            build_backbone(
-                model, drop_path=no_auto(model.drop_path), fused_attention=fused_attention
-            ),
-            ContrastHead(width, no_auto(options.head_width), options.head_out),
+        backbone = build_backbone(
+            model, drop_path=no_auto(model.drop_path), fused_attention=fused_attention
         )
-        self.reconstruction_head = ReconstructionHead(width, no_auto(model.patch_size))
-        # No drop path in the teacher; same start as the student.
-        self.teacher = Network(
-            build_backbone(model, drop_path=0.0, fused_attention=fused_attention),
-            copy.deepcopy(self.student.contrast_head),
+        contrast_head: nn.Module | None = None
+        if options.contrast_weight > 0 and is_linear:
+            contrast_head = LinearHead(width, options.head_out)
+        elif options.contrast_weight > 0:
+            contrast_head = ContrastHead(width, no_auto(options.head_width), options.head_out)
+        self.student = Network(backbone, contrast_head)
+        self.rotation_head = LinearHead(width, TURNS) if options.rotation_weight > 0 else None
+        self.reconstruction_head: nn.Module | None = None
+        if no_auto(options.reconstruction_weight) > 0:
+            layers = 0 if is_linear else RECONSTRUCTION_LAYERS
+            self.reconstruction_head = ReconstructionHead(
+                width, no_auto(model.patch_size), layers=layers
+            )
+        self.learned_weights = LearnedWeights(
+            [task for task in options.learned_weights if options.weight_of(task) > 0]
         )
-        self.teacher.load_state_dict(self.student.state_dict())
-        self.teacher.requires_grad_(False)
+        self.teacher: Network | None = None
+        if options.has_teacher:
+            # No drop path in the teacher; same start as the student.
+            self.teacher = Network(
+                build_backbone(model, drop_path=0.0, fused_attention=fused_attention),
+                copy.deepcopy(contrast_head),
+            )
+            self.teacher.load_state_dict(self.student.state_dict())
+            self.teacher.requires_grad_(False)
 
 
 class Sit:
@@ -78,23 +102,26 @@ class Sit:
         side = no_auto(config.model.image_size)
         self.size = (side, side)
         self.networks = Networks(config, self.options, fused_attention=fused_attention)
-        self.align = no_auto(self.options.corruption.align)
         self.kept: tuple[Tensor, Tensor] | None = None
         self.momentum = no_auto(self.options.momentum)
-        self.reconstruction_weight = no_auto(self.options.reconstruction_weight)
+        self.first_patch = config.model.token_count
 
     def backbone(self, which: str) -> nn.Module:
-        """The backbone of the "student" or the "teacher"."""
-        network = self.networks.teacher if which == "teacher" else self.networks.student
-        return network.backbone
+        """The backbone of the "teacher" where there is one, else of the "student"."""
+        teacher = self.networks.teacher if which == "teacher" else None
+        return (teacher or self.networks.student).backbone
 
     def classifier(self, which: str) -> None:
         """It learns no classes."""
         del which
 
     def trained_parameters(self) -> list[Trained]:
-        """Student and reconstruction head."""
-        return [Trained(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]
+        """All but the teacher; in the recipe of 2021 tokens and positions do not decay."""
+        return [
+            Trained(name, p, decays=self.options.tokens_decay or not name.endswith(TOKEN_NAMES))
+            for name, p in self.networks.named_parameters()
+            if p.requires_grad
+        ]
 
     def order_weights(self, labels_n: np.ndarray) -> None:
         """Every image once an epoch."""
@@ -111,16 +138,21 @@ class Sit:
         pair = draw_views(self.options.views, aspect_B, size=self.size, **place)
         count, device = len(images_BYXC), images_BYXC.device
         clean, corrupted = self._buffers(2 * count, device)
+        turns_B = torch.zeros(2 * count, dtype=torch.int64)
         masks, bounds = [], []
         for view, params in enumerate(pair):
             part = slice(view * count, (view + 1) * count)
-            image_BCYX = apply_views(images_BYXC, params, self.size, out=clean[part])
-            drawn = self._draw_corruption(count, view, device, place)
-            corrupt(image_BCYX, drawn, view=view, out=corrupted[part], **place)
-            masks.append(drawn.mask_BYX)
-            bounds.append(drawn.bound_reached)
-        mask = torch.cat(masks).to(device)
-        return SitViews(clean, corrupted, mask, torch.stack(bounds).sum())
+            view_BCYX = apply_views(images_BYXC, params, self.size, out=clean[part])
+            if self.options.rotation_weight > 0:
+                turns_B[part] = draw_turns(count, view=view, **place)
+                turn_(view_BCYX, turns_B[part])
+            hidden = hide(
+                self.options.corruption, view_BCYX, view=view, out=corrupted[part], **place
+            )
+            masks.append(hidden.mask)
+            bounds.append(hidden.bound_reached)
+        turns = turns_B.to(device, non_blocking=True)
+        return SitViews(clean, corrupted, torch.cat(masks), turns, torch.stack(bounds).sum())
 
     def _buffers(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Clean and corrupted views, kept between steps: fresh memory costs as much as the views.
@@ -132,89 +164,70 @@ class Sit:
             self.kept = (torch.empty(shape, device=device), torch.empty(shape, device=device))
         return self.kept
 
-    def _draw_corruption(
-        self, batch: int, view: int, device: torch.device, place: dict[str, int]
-    ) -> Corruption:
-        return draw_corruption(
-            self.options.corruption,
-            batch,
-            self.size,
-            view=view,
-            align=self.align,
-            device=device,
-            **place,
-        )
-
     def loss(self, views: SitViews) -> Losses:
-        """L = w·L_contrast + λ·L_reconstruction (arXiv 2104.03602 v3)."""
-        student = self.networks.student
-        tokens_BND = all_tokens(student.backbone, views.corrupted)
-        terms: dict[str, Tensor] = {}
+        """L = Σ w_k·L_k over the tasks that are on, a learned weight in the place of its L_k."""
+        networks, options = self.networks, self.options
+        tokens_BND = all_tokens(networks.student.backbone, views.corrupted)
         curves = {"mask_share": views.mask.float().mean(), "bound_reached": views.bound_reached}
-        total = tokens_BND.new_zeros((), dtype=torch.float32)
-        if self.options.contrast_weight > 0:
-            with torch.no_grad():
-                teacher = self.networks.teacher
-                key_BK = teacher.contrast_head(feature(teacher.backbone, views.clean))
-            query_BK = student.contrast_head(tokens_BND[:, 0])
-            terms["contrast"], curves["agreement"] = contrast_loss(
-                query_BK, key_BK, self.options.temperature
+        terms: dict[str, Tensor] = {}
+        if options.contrast_weight > 0:
+            contrast_BD = tokens_BND[:, self.first_patch - 1]
+            terms["contrast"], curves["agreement"] = self._contrast(contrast_BD, views)
+        if networks.rotation_head is not None:
+            logits_B4 = networks.rotation_head(tokens_BND[:, 0]).float()
+            terms["rotation"] = functional.cross_entropy(logits_B4, views.turns)
+            is_right_B = logits_B4.detach().argmax(-1) == views.turns
+            curves["rotation_accuracy"] = is_right_B.float().mean()
+        if networks.reconstruction_head is not None:
+            output = networks.reconstruction_head(tokens_BND[:, self.first_patch :])
+            terms["reconstruction"] = (
+                l1(output, views.clean)
+                if options.reconstruct == "all"
+                else masked_l1(output, views.clean, views.mask)
             )
-            total = total + self.options.contrast_weight * terms["contrast"]
-        if self.reconstruction_weight > 0:
-            output = self.networks.reconstruction_head(tokens_BND[:, 1:])
-            terms["reconstruction"] = masked_l1(output, views.clean, views.mask)
-            total = total + self.reconstruction_weight * terms["reconstruction"]
+        total = tokens_BND.new_zeros((), dtype=torch.float32)
+        for task, loss in terms.items():
+            weighed = loss
+            if task in networks.learned_weights.scalars:
+                weighed, curves[f"weight_{task}"] = networks.learned_weights.weigh(task, loss)
+            total = total + options.weight_of(task) * weighed
         return Losses(total, {name: term.detach() for name, term in terms.items()}, curves)
+
+    def _contrast(self, contrast_BD: Tensor, views: SitViews) -> tuple[Tensor, Tensor]:
+        """Loss and agreement of the contrastive tokens [2B,D]; the teacher sees the clean views."""
+        head, teacher = self.networks.student.contrast_head, self.networks.teacher
+        assert head is not None
+        query_BK = head(contrast_BD)
+        if teacher is None:
+            return nt_xent(query_BK, self.options.temperature)
+        assert teacher.contrast_head is not None
+        with torch.no_grad():
+            key_BK = teacher.contrast_head(read_tokens(teacher.backbone, views.clean)[:, -1])
+        return info_nce(query_BK, key_BK, self.options.temperature)
 
     @torch.no_grad()
     def repair(self, views_BCYX: Tensor, seed: int) -> Repair | None:
         """Corrupt normalised views as in training and let the student repair them."""
-        if self.reconstruction_weight == 0:
-            return None
-        place = {"seed": seed, "step": 0}
-        drawn = self._draw_corruption(len(views_BCYX), 0, views_BCYX.device, place)
-        corrupted = corrupt(views_BCYX, drawn, seed=seed, step=0, view=0)
         networks = self.networks
+        if networks.reconstruction_head is None:
+            return None
+        hidden = hide(self.options.corruption, views_BCYX, seed=seed, step=0, view=0)
         was_training = networks.training
         networks.eval()
-        tokens_BND = all_tokens(networks.student.backbone, corrupted)
-        output = networks.reconstruction_head(tokens_BND[:, 1:]).float()
+        tokens_BND = all_tokens(networks.student.backbone, hidden.view)
+        output = networks.reconstruction_head(tokens_BND[:, self.first_patch :]).float()
         networks.train(was_training)
-        return Repair(corrupted, output, drawn.mask_BYX.to(views_BCYX.device))
+        return Repair(hidden.view, output, hidden.mask)
 
     def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student, parameters only; m rises to 1 along a cosine.
 
         A step that was not finite has `finite` = 0 and leaves the teacher as it was.
         """
+        teacher, student = self.networks.teacher, self.networks.student
+        if teacher is None:
+            return {}
         progress = min(1.0, moment.step / max(1, moment.total_steps))
         momentum = 1 - (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2
-        teacher, student = self.networks.teacher, self.networks.student
         average_(list(teacher.parameters()), list(student.parameters()), momentum, finite)
         return {"teacher_momentum": momentum}
-
-
-def contrast_loss(query_BK: Tensor, key_BK: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """ctr(q₁,k₂) + ctr(q₂,k₁) with ctr = 2τ·CE(q̂·k̂ᵀ/τ, own index), and the mean cosine of pairs.
-
-    Both inputs stack two views, [2B,K]; negatives are the other view's keys of the other images
-    (arXiv 2104.03602 v3; the loss is that of MoCo v3, arXiv 2104.02057, algorithm 1).
-    """
-    query_1, query_2 = functional.normalize(query_BK.float(), dim=-1).chunk(2)
-    key_1, key_2 = functional.normalize(key_BK.float(), dim=-1).chunk(2)
-    own = torch.arange(len(query_1), device=query_1.device)
-    cosines = [query_1 @ key_2.T, query_2 @ key_1.T]
-    loss = sum(
-        (functional.cross_entropy(cosine / temperature, own) for cosine in cosines),
-        start=own.new_zeros((), dtype=torch.float32),
-    )
-    agreement = torch.stack([cosine.diagonal().mean() for cosine in cosines]).mean()
-    return 2 * temperature * loss, agreement.detach()
-
-
-def masked_l1(output_BCYX: Tensor, target_BCYX: Tensor, mask_BYX: Tensor) -> Tensor:
-    """Mean |output − target| over the corrupted pixels of all channels (Σ|d|·m / Σm)."""
-    mask_B1YX = mask_BYX[:, None]
-    difference = (output_BCYX.float() - target_BCYX).abs() * mask_B1YX
-    return difference.sum() / (mask_B1YX.sum() * target_BCYX.shape[1]).clamp(min=1)

@@ -1,32 +1,67 @@
-"""Settings of SiT as of December 2022: masked reconstruction and contrast to a momentum teacher."""
+"""Settings of SiT: three tasks that combine freely, by default as of December 2022.
+
+Reconstruction of what was corrupted, recognising a rotation, and contrast (methods 1A and 1C).
+"""
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Auto, setting
+from sit_engine.config.fields import Auto, no_auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.views import CorruptionOptions, ViewOptions
+from sit_engine.errors import ConfigError
 
 SHORT_RUN_STEPS = 20_000
+SHIFTED_UP_TO_PX = 32
+
+
+Task = Literal["rotation", "contrast", "reconstruction"]
 
 
 class SitOptions(MethodOptions):
     """SiT, recipe of December 2022 (arXiv 2104.03602 v3)."""
 
     name: ClassVar[str] = "sit"
+    tokens_decay: ClassVar[bool] = True
+    """Whether weight decay also pulls at tokens and positions."""
 
     views: ViewOptions = ViewOptions()
     corruption: CorruptionOptions = CorruptionOptions()
-    contrast_weight: float = setting(
-        1.0, "Weight of contrast", "Weight of the contrastive loss; 0 switches it off.", ge=0
-    )
     reconstruction_weight: float | Auto = setting(
         "auto",
         "Weight of reconstruction",
         "Weight λ of the reconstruction loss; 0 switches it off.",
         ge=0,
+    )
+    rotation_weight: float = setting(
+        0.0,
+        "Weight of rotation",
+        "Weight of telling by which quarter turn a view is rotated; 0 switches it off.",
+        ge=0,
+    )
+    contrast_weight: float = setting(
+        1.0, "Weight of contrast", "Weight of the contrastive loss; 0 switches it off.", ge=0
+    )
+    learned_weights: tuple[Task, ...] = setting(
+        (),
+        "Learned weights",
+        "Tasks that are weighed by how uncertain they are, times their weight; none for fixed weights.",
+    )
+    contrast_loss: Literal["info_nce", "nt_xent"] = setting(
+        "info_nce",
+        "Contrast with",
+        "info_nce compares the student with its slow average, the teacher; nt_xent its two views "
+        "with each other.",
+    )
+    reconstruct: Literal["corrupted", "all"] = setting(
+        "corrupted",
+        "Reconstruct",
+        "Which pixels the reconstruction is judged on: those that were corrupted, or all.",
+    )
+    head_kind: Literal["mlp", "linear"] = setting(
+        "mlp", "Heads", "mlp: three layers for contrast and reconstruction; linear: one."
     )
     temperature: float = setting(
         0.2, "Temperature", "Softness τ of the contrast: lower compares harder.", gt=0, le=10
@@ -50,72 +85,98 @@ class SitOptions(MethodOptions):
         "Which network gives the features that are measured and exported.",
     )
 
+    def weight_of(self, task: str) -> float:
+        """The fixed weight of a task, of resolved options."""
+        weights = {
+            "rotation": self.rotation_weight,
+            "contrast": self.contrast_weight,
+            "reconstruction": no_auto(self.reconstruction_weight),
+        }
+        return weights[task]
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether a slow average of the student takes part."""
+        return self.contrast_weight > 0 and self.contrast_loss == "info_nce"
+
+    @property
+    def tokens(self) -> int:
+        """One for rotation and one for contrast; reconstruction reads the patches."""
+        return (self.rotation_weight > 0) + (self.contrast_weight > 0)
+
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
     ) -> tuple[MethodOptions, dict[str, str]]:
-        """Fill blur, block grid, λ, momentum and head width; see docs/adr/0004-auto-settings.md."""
-        paper = scale.preset == "paper-2022"
-        views: dict[str, object] = {}
-        corruption: dict[str, object] = {}
-        own: dict[str, object] = {}
+        """Fill every "auto" of its own; see docs/adr/0004-auto-settings.md."""
+        del device
+        self._check()
+        values: dict[str, dict[str, object]] = {"views": {}, "corruption": {}, "": {}}
         reasons: dict[str, str] = {}
+        for path, (value, why) in self._rules(scale, facts).items():
+            group, _, name = path.rpartition(".")
+            if getattr(getattr(self, group) if group else self, name) == "auto":
+                values[group][name] = value
+                reasons[f"method.{path}"] = why
+        own = values.pop("")
+        groups = {name: getattr(self, name).model_copy(update=v) for name, v in values.items()}
+        return self.model_copy(update=own | groups), reasons
 
-        def fill(
-            group: dict[str, object], prefix: str, field: str, value: object, why: str
-        ) -> None:
-            group[field] = value
-            reasons[f"method.{prefix}{field}"] = why
+    def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
+        """The value of each "auto", and why."""
+        has_blur = scale.image_size >= 64
+        small = f"off: at {scale.image_size} px a blur of 2 px removes what there is to learn"
+        momentum = round(min(0.996, max(0.9, 1 - 20 / max(1, scale.total_steps))), 5)
+        paper = "the paper's value"
+        if scale.preset.startswith("paper"):
+            is_shifted = scale.preset == "paper-2021" and scale.image_size <= SHIFTED_UP_TO_PX
+            return {
+                "views.shift": (4 if is_shifted else 0, paper),
+                "views.blur_first": (1.0, paper),
+                "views.blur_second": (0.1, paper),
+                "corruption.align": (1, paper),
+                "reconstruction_weight": (1.0, paper),
+                "momentum": (0.996, paper),
+                "head_width": (4096, paper),
+            }
+        return {
+            "views.shift": (0, "crops show more of what differs than shifts"),
+            "views.blur_first": (1.0 if has_blur else 0.0, paper if has_blur else small),
+            "views.blur_second": (0.1 if has_blur else 0.0, paper if has_blur else small),
+            "corruption.align": (
+                scale.patch_size, "one patch: on small data whole patches are hidden",
+            ),
+            "reconstruction_weight": self._reconstruction_weight(scale, facts),
+            "momentum": (
+                momentum,
+                f"the teacher averages over a twentieth of the {scale.total_steps} steps",
+            ),
+            "head_width": (
+                min(4096, 4 * scale.width), f"4 × the width {scale.width}, at most 4096",
+            ),
+        }  # fmt: skip
 
-        has_blur = paper or scale.image_size >= 64
-        why_blur = (
-            "the paper's value"
-            if has_blur
-            else f"off: at {scale.image_size} px a blur of 2 px removes what there is to learn"
-        )
-        if self.views.blur_first == "auto":
-            fill(views, "views.", "blur_first", 1.0 if has_blur else 0.0, why_blur)
-        if self.views.blur_second == "auto":
-            fill(views, "views.", "blur_second", 0.1 if has_blur else 0.0, why_blur)
-        if self.corruption.align == "auto":
-            fill(
-                corruption,
-                "corruption.",
-                "align",
-                1 if paper else scale.patch_size,
-                "the paper's value"
-                if paper
-                else "one patch: on small data whole patches are hidden",
+    def _reconstruction_weight(self, scale: Scale, facts: DataFacts) -> tuple[float, str]:
+        if "reconstruction" in self.learned_weights:
+            return 1.0, "the run learns how much it counts"
+        if scale.total_steps < SHORT_RUN_STEPS:
+            return 1.0, f"short run ({scale.total_steps} steps): contrast helps first"
+        if facts.images < 100_000:
+            return 5.0, f"5 on small data ({facts.images} images)"
+        return 1.0, "the paper's value for large data"
+
+    def _check(self) -> None:
+        if self.features == "teacher" and not self.has_teacher:
+            raise ConfigError(
+                "config.no_teacher",
+                "The setting method.features cannot be teacher: without the contrast info_nce there "
+                "is none.",
+                "Set method.features to student.",
             )
-        if self.reconstruction_weight == "auto":
-            is_short = scale.total_steps < SHORT_RUN_STEPS
-            is_small = not paper and not is_short and facts.images < 100_000
-            why = "the paper's value for large data"
-            if is_small:
-                why = f"5 on small data ({facts.images} images)"
-            elif is_short and not paper:
-                why = f"short run ({scale.total_steps} steps): contrast helps first"
-            fill(own, "", "reconstruction_weight", 5.0 if is_small else 1.0, why)
-        if self.momentum == "auto":
-            momentum = 0.996 if paper else min(0.996, max(0.9, 1 - 20 / max(1, scale.total_steps)))
-            fill(
-                own,
-                "",
-                "momentum",
-                round(momentum, 5),
-                "the paper's value"
-                if paper
-                else f"the teacher averages over a twentieth of the {scale.total_steps} steps",
+        is_only_corrupted = self.reconstruct == "corrupted" and self.reconstruction_weight != 0
+        if self.corruption.kind == "none" and is_only_corrupted:
+            raise ConfigError(
+                "config.nothing_corrupted",
+                "Nothing is corrupted, so there is nothing to reconstruct.",
+                "Set method.reconstruct to all, choose a method.corruption.kind, or set "
+                "method.reconstruction_weight to 0.",
             )
-        if self.head_width == "auto":
-            fill(
-                own,
-                "",
-                "head_width",
-                4096 if paper else min(4096, 4 * scale.width),
-                "the paper's value" if paper else f"4 × the width {scale.width}, at most 4096",
-            )
-        update = own | {
-            "views": self.views.model_copy(update=views),
-            "corruption": self.corruption.model_copy(update=corruption),
-        }
-        return self.model_copy(update=update), reasons

@@ -1,0 +1,80 @@
+"""The losses of SiT's tasks, and how tasks are weighed by what they are uncertain about.
+
+Shapes: B images, two views of each stacked to 2B; K head output, C colours, Y X pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# The exponent's factor a of methods 1A; reconstruction has another.
+FACTOR, RECONSTRUCTION_FACTOR = 1.0, 0.5
+
+
+class LearnedWeights(nn.Module):
+    """One learned scalar s for each task (arXiv 2104.03602 v1; Kendall et al. 2018, 1705.07115).
+
+    L = exp(−a·s)·L_k + ½·s, with a = 1 for rotation and contrast and a = ½ for reconstruction; at
+    its own optimum a task counts 1/(2·L_k), reconstruction 1/L_k.
+    """
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        super().__init__()
+        self.scalars = nn.ParameterDict({task: nn.Parameter(torch.ones(1)) for task in tasks})
+
+    def weigh(self, task: str, loss: Tensor) -> tuple[Tensor, Tensor]:
+        """The weighed loss and the weight exp(−a·s), both 0-d."""
+        scalar = self.scalars[task].squeeze()
+        factor = RECONSTRUCTION_FACTOR if task == "reconstruction" else FACTOR
+        weight = torch.exp(-factor * scalar)
+        return weight * loss + scalar / 2, weight.detach()
+
+
+def info_nce(query_BK: Tensor, key_BK: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """ctr(q₁,k₂) + ctr(q₂,k₁) with ctr = 2τ·CE(q̂·k̂ᵀ/τ, own index), and the mean cosine of pairs.
+
+    Both inputs stack two views, [2B,K]; negatives are the other view's keys of the other images
+    (arXiv 2104.03602 v3; the loss is that of MoCo v3, arXiv 2104.02057, algorithm 1).
+    """
+    query_1, query_2 = functional.normalize(query_BK.float(), dim=-1).chunk(2)
+    key_1, key_2 = functional.normalize(key_BK.float(), dim=-1).chunk(2)
+    own = torch.arange(len(query_1), device=query_1.device)
+    cosines = [query_1 @ key_2.T, query_2 @ key_1.T]
+    loss = sum(
+        (functional.cross_entropy(cosine / temperature, own) for cosine in cosines),
+        start=own.new_zeros((), dtype=torch.float32),
+    )
+    agreement = torch.stack([cosine.diagonal().mean() for cosine in cosines]).mean()
+    return 2 * temperature * loss, agreement.detach()
+
+
+def nt_xent(query_BK: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """−log[exp(zᵢ·zₚ/τ) / Σ_{k≠i} exp(zᵢ·zₖ/τ)], the mean over 2B unit vectors z, and the mean cosine
+    of pairs (arXiv 2104.03602 v1; the loss is that of SimCLR, arXiv 2002.05709, equation 1).
+
+    The input stacks two views, [2B,K]; p is the other view of the same image, k all others of the
+    batch of this device.
+    """
+    unit_BK = functional.normalize(query_BK.float(), dim=-1)
+    cosine_BB = unit_BK @ unit_BK.T
+    itself_BB = torch.eye(len(unit_BK), dtype=torch.bool, device=unit_BK.device)
+    scores_BB = (cosine_BB / temperature).masked_fill(itself_BB, float("-inf"))
+    other_B = torch.arange(len(unit_BK), device=unit_BK.device).roll(len(unit_BK) // 2)
+    agreement = cosine_BB.gather(1, other_B[:, None]).mean()
+    return functional.cross_entropy(scores_BB, other_B), agreement.detach()
+
+
+def l1(output_BCYX: Tensor, target_BCYX: Tensor) -> Tensor:
+    """Mean |output − target| over all pixels and channels (methods 1A)."""
+    return (output_BCYX.float() - target_BCYX).abs().mean()
+
+
+def masked_l1(output_BCYX: Tensor, target_BCYX: Tensor, mask_BYX: Tensor) -> Tensor:
+    """Mean |output − target| over the corrupted pixels of all channels (Σ|d|·m / Σm)."""
+    mask_B1YX = mask_BYX[:, None]
+    difference = (output_BCYX.float() - target_BCYX).abs() * mask_B1YX
+    return difference.sum() / (mask_B1YX.sum() * target_BCYX.shape[1]).clamp(min=1)

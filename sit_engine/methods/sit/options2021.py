@@ -1,0 +1,57 @@
+"""Settings of SiT as first published in 2021: the same tasks with other defaults (methods 1A)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from sit_engine.config.facts import DataFacts
+from sit_engine.config.fields import Auto, again
+from sit_engine.config.views import CorruptionOptions, ViewOptions
+from sit_engine.methods.sit.options import SitOptions, Task
+
+
+class Views2021(ViewOptions):
+    """Both views alike: crop, flip, brightness, contrast and saturation."""
+
+    crop_scale_min: float = again(ViewOptions, "crop_scale_min", 0.08)
+    shift: int | Auto = again(ViewOptions, "shift", "auto")
+    jitter: float = again(ViewOptions, "jitter", 1.0)
+    saturation: float = again(ViewOptions, "saturation", 0.4)
+    hue: float = again(ViewOptions, "hue", 0.0)
+    grey: float = again(ViewOptions, "grey", 0.0)
+    blur_first: float | Auto = again(ViewOptions, "blur_first", 0.0)
+    blur_second: float | Auto = again(ViewOptions, "blur_second", 0.0)
+    solarise: float = again(ViewOptions, "solarise", 0.0)
+
+
+class Corruption2021(CorruptionOptions):
+    """The four local corruptions."""
+
+    kind: Literal["gmml", "local", "none"] = again(CorruptionOptions, "kind", "local")
+
+
+class Sit2021Options(SitOptions):
+    """SiT, recipe of 2021 (arXiv 2104.03602 v1): rotation, contrast of views, all pixels."""
+
+    name: ClassVar[str] = "sit2021"
+    tokens_decay: ClassVar[bool] = False
+
+    views: Views2021 = Views2021()
+    corruption: Corruption2021 = Corruption2021()
+    rotation_weight: float = again(SitOptions, "rotation_weight", 1.0)
+    learned_weights: tuple[Task, ...] = again(
+        SitOptions, "learned_weights", ("rotation", "contrast", "reconstruction")
+    )
+    contrast_loss: Literal["info_nce", "nt_xent"] = again(SitOptions, "contrast_loss", "nt_xent")
+    reconstruct: Literal["corrupted", "all"] = again(SitOptions, "reconstruct", "all")
+    head_kind: Literal["mlp", "linear"] = again(SitOptions, "head_kind", "linear")
+    temperature: float = again(SitOptions, "temperature", 0.5)
+    head_out: int = again(SitOptions, "head_out", 512)
+
+    def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
+        """Weight decay is the same from start to end."""
+        del facts
+        return {
+            f"optim.{name}": (0.05, "the published recipe's")
+            for name in ("weight_decay", "weight_decay_end")
+        }

@@ -1,0 +1,173 @@
+"""The four local corruptions of SiT 2021 (methods 1A): grey, blur, noise, blocks of another image.
+
+They follow each other on every view. The original takes one image after the other; here each step
+takes the whole batch, which differs in two ways (docs/adr/0012-tasks-and-recipes.md): pixels of
+another image come from the batch as it stood before that step, where the original finds images of a
+lower number already changed; and a block is cut out of the blurred view, where the original blurs the
+block by itself, so that nothing flows over its border.
+Shapes: B views, C colours, Y X pixels, K blocks; a block is (top, left, bottom, right), ends exclusive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sit_engine.config.views import LocalOptions
+from sit_engine.views.apply_batch import blur_each
+from sit_engine.views.seeds import numpy_stream, stream_seed
+
+Integers = NDArray[np.int64]
+Size = tuple[int, int]
+
+BLOCKS_AT_ONCE = 16
+LARGEST_RADIUS = 7  # of the kernels 3, 5 … 15
+
+
+@dataclass(frozen=True)
+class Local:
+    """What is done to each of B views of one batch; tensors on the device."""
+
+    grey_BYX: Tensor  # bool
+    blur_BYX: Tensor  # bool
+    radius_B: Tensor  # float32, of the blur, px
+    sigma_B: Tensor  # float32, px
+    noise_BYX: Tensor  # bool
+    alien_BYX: Tensor  # bool
+    partner_B: Tensor  # int64, whose pixels
+
+    @property
+    def mask_BYX(self) -> Tensor:
+        """Pixels that any of the four steps touched."""
+        return self.grey_BYX | self.blur_BYX | self.noise_BYX | self.alien_BYX
+
+
+def draw_local(
+    options: LocalOptions,
+    batch: int,
+    size: Size,
+    *,
+    seed: int,
+    step: int,
+    view: int,
+    device: torch.device | str = "cpu",
+    micro: int = 0,
+) -> Local:
+    """The corruption of one view of `batch` samples of `size`: a pure function of its arguments.
+
+    Kernel 2·(randint(3, 16) // 2) + 1, σ = 5·U[0,1] + 0.1; the area of noise blocks is at least
+    U[0, `noise_share`] of the view, overlaps counted twice; that of alien blocks likewise, of the batch
+    mate randint(0, B), which changes nothing where it is the image itself.
+    """
+    rng = numpy_stream(seed, step, micro, f"local {view}")
+    one_each = (batch, 1)
+    grey_BYX, blur_BYX = (
+        united(draw_blocks(size, (options.side_min, 1.0), one_each, rng), coin_B[:, None], size)
+        for coin_B in (
+            rng.random(batch) < options.grey_block,
+            rng.random(batch) < options.blur_block,
+        )
+    )
+    radius_B = rng.integers(3, 16, batch) // 2
+    sigma_B = 5 * rng.random(batch) + 0.1
+    sides = (options.side_min, options.side_max)
+    noise_BYX, alien_BYX = (
+        united(*draw_until(rng.uniform(0, most, batch), size, sides, rng), size)
+        for most in (options.noise_share, options.alien_share)
+    )
+    partner_B = rng.integers(0, batch, batch)
+    alien_BYX[partner_B == np.arange(batch)] = False
+    found = (
+        grey_BYX, blur_BYX, radius_B.astype(np.float32), sigma_B.astype(np.float32),
+        noise_BYX, alien_BYX, partner_B,
+    )  # fmt: skip
+    return Local(*(torch.from_numpy(part).to(device, non_blocking=True) for part in found))
+
+
+def draw_blocks(
+    size: Size, sides: tuple[float, float], shape: tuple[int, int], rng: np.random.Generator
+) -> Integers:
+    """Blocks [B,K,4]: corner randint(0, H − m), side randint(m, most), clipped at the border.
+
+    m = int(`sides[0]`·H) and most = int(`sides[1]`·H) for each axis, at least one pixel; upper ends
+    exclusive.
+    """
+    corners, ends = [], []
+    for length in size:
+        least = max(1, int(sides[0] * length))
+        most = max(least + 1, int(sides[1] * length))
+        corner_BK = rng.integers(0, max(1, length - least), shape)
+        corners.append(corner_BK)
+        ends.append(np.minimum(corner_BK + rng.integers(least, most, shape), length))
+    return np.stack([*corners, *ends], axis=2)
+
+
+def draw_until(
+    share_B: NDArray[np.float64], size: Size, sides: tuple[float, float], rng: np.random.Generator
+) -> tuple[Integers, NDArray[np.bool_]]:
+    """Blocks [B,K,4] and which of them are used [B,K]: one after the other until the sum of their
+    areas, overlaps counted twice, reaches the share of the view.
+    """
+    target_B1 = share_B[:, None] * size[0] * size[1]
+    so_far_B1 = np.zeros_like(target_B1)
+    blocks, used = [np.empty((len(share_B), 0, 4), dtype=np.int64)], [so_far_B1[:, :0] > 0]
+    while (so_far_B1 < target_B1).any():
+        block_BK4 = draw_blocks(size, sides, (len(share_B), BLOCKS_AT_ONCE), rng)
+        area_BK = np.prod(block_BK4[..., 2:] - block_BK4[..., :2], axis=2)
+        sums_BK = so_far_B1 + area_BK.cumsum(axis=1)
+        blocks.append(block_BK4)
+        used.append(sums_BK - area_BK < target_B1)
+        so_far_B1 = sums_BK[:, -1:]
+    return np.concatenate(blocks, axis=1), np.concatenate(used, axis=1)
+
+
+def united(block_BK4: Integers, is_used_BK: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
+    """The pixels [B,Y,X] of the blocks that are used: counts of corners, summed along both axes."""
+    corner_BYX = np.zeros((len(block_BK4), size[0] + 1, size[1] + 1), dtype=np.int32)
+    sample_BK, _ = np.indices(is_used_BK.shape)
+    used = is_used_BK.astype(np.int32)
+    top, left, bottom, right = np.moveaxis(block_BK4, 2, 0)
+    for row, column, sign in (
+        (top, left, 1),
+        (top, right, -1),
+        (bottom, left, -1),
+        (bottom, right, 1),
+    ):
+        np.add.at(corner_BYX, (sample_BK, row, column), sign * used)
+    counts: NDArray[np.int32] = corner_BYX.cumsum(1).cumsum(2)[:, :-1, :-1]
+    return counts > 0
+
+
+def corrupt_local(
+    view_BCYX: Tensor,
+    local: Local,
+    *,
+    seed: int,
+    step: int,
+    view: int,
+    micro: int = 0,
+    out: Tensor | None = None,
+) -> Tensor:
+    """A corrupted copy [B,C,Y,X] of the normalised view; noise is N(0,1).
+
+    `out`, never the view itself, is used again at every step. Grey is the plain mean of the channels.
+    `lerp` with weights 0 and 1 is exact and on CPU many times faster than `where`.
+    """
+    generator = torch.Generator(view_BCYX.device).manual_seed(
+        stream_seed(seed, step, micro, f"local noise {view}")
+    )
+    made_BCYX = torch.empty_like(view_BCYX) if out is None else out
+    made_BCYX.copy_(view_BCYX)
+
+    def paste(source: Tensor, mask_BYX: Tensor) -> None:
+        made_BCYX.lerp_(source.expand_as(made_BCYX), mask_BYX[:, None].to(made_BCYX.dtype))
+
+    paste(made_BCYX.mean(1, keepdim=True), local.grey_BYX)
+    paste(blur_each(made_BCYX, local.sigma_B, local.radius_B, LARGEST_RADIUS), local.blur_BYX)
+    paste(torch.empty_like(made_BCYX).normal_(generator=generator), local.noise_BYX)
+    paste(made_BCYX[local.partner_B], local.alien_BYX)
+    return made_BCYX

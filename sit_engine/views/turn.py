@@ -1,0 +1,30 @@
+"""Quarter turns of views, and which one each got: the labels of the rotation task (methods 1A).
+
+Shapes: B views, C colours, V side of a view.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sit_engine.views.seeds import numpy_stream
+
+TURNS = 4
+
+
+def draw_turns(batch: int, *, seed: int, step: int, view: int, micro: int = 0) -> Tensor:
+    """Labels int64 [B] on the CPU, each as likely: 0 as it is, 1 a quarter clockwise, 2 half, 3
+    a quarter anticlockwise.
+    """
+    return torch.from_numpy(
+        numpy_stream(seed, step, micro, f"turns {view}").integers(0, TURNS, batch)
+    )
+
+
+def turn_(view_BCVV: Tensor, turns_B: Tensor) -> None:
+    """Turn square views in place, each by its label."""
+    for turns in range(1, TURNS):
+        rows = torch.nonzero(turns_B == turns).flatten().to(view_BCVV.device, non_blocking=True)
+        # rot90 turns anticlockwise
+        view_BCVV[rows] = torch.rot90(view_BCVV[rows], -turns, (2, 3))
