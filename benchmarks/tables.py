@@ -35,6 +35,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelStore
 from sit_engine.data.preprocess import load_views
 from sit_engine.evaluation.features import probabilities
+from sit_engine.evaluation.paired import interval
 from sit_engine.methods.protocol import Moment
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.runs import Run, is_running, summarise
@@ -45,7 +46,6 @@ from sit_engine.training.stepper import Stepper
 
 MODEL = {"image_size": 32, "patch_size": 8, "width": 96, "depth": 4, "heads": 3}
 WHOLE = {"seeds": 3, "draws": 20}
-RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -198,21 +198,6 @@ def cells(chosen: argparse.Namespace, labels: int) -> Iterator[Cell]:
                         lines.write(json.dumps(asdict(cell)) + "\n")
                     known[seed, number, arm] = cell
                 yield known[seed, number, arm]
-
-
-def interval(difference_SD: np.ndarray) -> tuple[float, float]:
-    """95 % bootstrap of the mean over seeds × draws [S,D], both resampled with replacement.
-
-    Seeds and draws cross: a draw's images are the same for every seed, so pairs are not independent.
-    """
-    generator = np.random.default_rng(0)
-    seeds, draws = difference_SD.shape
-    means = np.empty(RESAMPLES)
-    for n in range(RESAMPLES):
-        some = difference_SD[generator.integers(seeds, size=seeds)]
-        means[n] = some[:, generator.integers(draws, size=draws)].mean()
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def table(chosen: argparse.Namespace) -> None:

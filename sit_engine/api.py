@@ -16,8 +16,10 @@ from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.embedded import DUPLICATES_ABOVE, Embedded, MapKind
 from sit_engine.data.index import ImageIndex
 from sit_engine.errors import RunError
+from sit_engine.evaluation.comparison import Budget, Comparison
 from sit_engine.events import Event
 from sit_engine.export.exported import Exported
+from sit_engine.models.imported import Imported
 
 if TYPE_CHECKING:
     from sit_engine.config.resolve import Resolved
@@ -130,6 +132,33 @@ def evaluate(
 
     asked = Asked(test, train, baselines, labels_file, step, network, knn_only)
     return evaluate_run(runs.open_run(path), asked, on_progress)
+
+
+def compare(
+    folder: str,
+    configs: Mapping[str, RunConfig],
+    out: Path,
+    *,
+    budget: Budget,
+    seeds: int = 2,
+    test: Sequence[str] = (),
+    shots: int = 5,
+    labels_file: str | None = None,
+    emit: Emit,
+    make_control: MakeControl | None = None,
+    on_run: Callable[[str, int, int], None] = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
+) -> Comparison:
+    """Pretrain with each of `configs` and each seed on `folder`, and measure them side by side.
+
+    `on_run` is told the name of a run that begins, its number and how many there are. Without `test`
+    the runs are asked about images that they held out. The same call again goes on.
+    """
+    from sit_engine.training.compare import compare as work
+    from sit_engine.training.compare_plan import Asked
+
+    asked = Asked(folder, configs, budget, seeds, tuple(test), shots, labels_file)
+    return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
 
 
 def predict(
@@ -247,6 +276,24 @@ def export(
     return write(
         run, Model(loaded.trained, classifier, loaded.step, loaded.network), format=format, out=out
     )
+
+
+def import_weights(
+    file: Path,
+    out: Path,
+    *,
+    network: str | None = None,
+    heads: int | None = None,
+    image_size: int | None = None,
+) -> Imported:
+    """Write weights that others trained into the folder `out`, from which a run may start.
+
+    SiT's own checkpoints (2021, 2022), DINO, MoCo v3 and timm; None is what their authors use, the
+    heads usual for the width, and the file's own view size in px.
+    """
+    from sit_engine.models.importing import import_weights as read
+
+    return read(file, out, network=network, heads=heads, image_size=image_size)
 
 
 def show_corruption(

@@ -70,6 +70,72 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (QT_TRANSLATE_NOOP("engine", "refused: the run is at epoch {epoch} already"), ""),
     ),
     "command.refused_leg": ((QT_TRANSLATE_NOOP("engine", "refused: leg {leg} has ended"), ""),),
+    "compare.data": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The settings {name} name other images, or read them otherwise; all train on {folder}, with the data settings of {first}.",
+            ),
+            "",
+        ),
+    ),
+    "compare.exists": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{out} exists already and holds no comparison."),
+            QT_TRANSLATE_NOOP("engine", "Choose another --out."),
+        ),
+    ),
+    "compare.locked": (
+        (
+            QT_TRANSLATE_NOOP("engine", "Another process works on the comparison {out}."),
+            QT_TRANSLATE_NOOP("engine", "Wait for it, or stop it where it runs."),
+        ),
+    ),
+    "compare.method": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The settings {name} are for {method}, which learns from labels; compare is for methods that pretrain.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Leave {name} out, or choose another method.name in it."),
+        ),
+    ),
+    "compare.no_test": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "There are no images to test on: nothing is held out of training."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Give --test FOLDER, or set data.watch_share above 0 in the first settings.",
+            ),
+        ),
+    ),
+    "compare.number": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The number of {name} cannot be {value}."),
+            QT_TRANSLATE_NOOP("engine", "Give one above 0."),
+        ),
+    ),
+    "compare.one": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "There is nothing to compare: {count} settings were given."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give two or more files of settings."),
+        ),
+    ),
+    "compare.other": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The folder {out} holds a comparison that was asked for with other {what}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Choose another --out, or ask for the same again to go on."
+            ),
+        ),
+    ),
     "config.backbone": (
         (
             QT_TRANSLATE_NOOP(
@@ -175,11 +241,31 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Give one of its weights a value above 0."),
         ),
     ),
+    "config.no_teacher": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The setting method.features cannot be teacher: without the contrast info_nce there is none.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Set method.features to student."),
+        ),
+    ),
     "config.not_of_method": (
         (
             QT_TRANSLATE_NOOP("engine", "The setting {field} is none of the method {method}."),
             QT_TRANSLATE_NOOP(
                 "engine", "Leave it out; `sit-engine config --method {method}` lists all settings."
+            ),
+        ),
+    ),
+    "config.nothing_corrupted": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "Nothing is corrupted, so there is nothing to reconstruct."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Set method.reconstruct to all, choose a method.corruption.kind, or set method.reconstruction_weight to 0.",
             ),
         ),
     ),
@@ -195,6 +281,24 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "There is no preset {value}."),
             QT_TRANSLATE_NOOP("engine", "Choose from {allowed}."),
+        ),
+    ),
+    "config.run_has_no_teacher": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The run {path} has no teacher."),
+            QT_TRANSLATE_NOOP("engine", "Choose student, or leave it out."),
+        ),
+    ),
+    "config.tokens": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The tasks read {read} tokens before the patches, but the network has {tokens}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Switch tasks on or off to fit it, or leave model.tokens and model.weights out.",
+            ),
         ),
     ),
     "config.toml": (
@@ -633,6 +737,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "disk.folder_taken": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder {out} holds other files."),
+            QT_TRANSLATE_NOOP("engine", "Choose a new folder with --out."),
+        ),
+    ),
     "disk.full": (
         (
             QT_TRANSLATE_NOOP(
@@ -730,10 +840,6 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "The file {out} exists and is no TorchScript program."),
             QT_TRANSLATE_NOOP("engine", "Choose a new name with --out."),
         ),
-        (
-            QT_TRANSLATE_NOOP("engine", "The folder {out} holds other files."),
-            QT_TRANSLATE_NOOP("engine", "Choose a new folder with --out."),
-        ),
     ),
     "export.exists_other": (
         (
@@ -744,11 +850,11 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "export.head": (
         (
             QT_TRANSLATE_NOOP(
-                "engine", "timm's layout has no place for this run's classifier of two layers."
+                "engine",
+                "timm's layout has no place for this run's classifier: it has two layers, or reads two tokens.",
             ),
             QT_TRANSLATE_NOOP(
-                "engine",
-                "Use --format torchscript, onnx or pt2, or --head features, or finetune with method.head = linear.",
+                "engine", "Use --format torchscript, onnx or pt2, or --head features."
             ),
         ),
     ),
@@ -826,6 +932,71 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "The features have not collapsed. Without labels it cannot be known whether they fit your classes.",
             ),
             "",
+        ),
+    ),
+    "import.heads": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "A width of {width} cannot be shared by {heads} attention heads."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give --heads a divisor of the width."),
+        ),
+    ),
+    "import.heads_unknown": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The file {file} does not say how many attention heads its network has, and its width {width} is no usual one.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give --heads."),
+        ),
+    ),
+    "import.image_size": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "Views of {side} px are no whole number of patches of {patch} px."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give --image-size a multiple of the patch."),
+        ),
+    ),
+    "import.needs": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The file {file} holds {needed}, which is not opened: tensors, plain values and argparse.Namespace alone are, since more could run code.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                'If you trust where it comes from, save its network alone, such as `torch.save(torch.load("{file}", weights_only=False)["student"], "student.pth")`, and import that.',
+            ),
+        ),
+    ),
+    "import.network": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The file {file} has no network {network}; it has {present}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Choose one of those with --network, or leave it out."),
+        ),
+    ),
+    "import.sizes": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The network of {file} cannot be built here: its {setting} {why}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Give --heads or --image-size, where it is theirs; else the network is out of bounds.",
+            ),
+        ),
+    ),
+    "import.unusable": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The file {file} cannot be imported: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Give a checkpoint of a plain vision transformer by SiT (2021 or 2022), DINO, MoCo v3 or timm.",
+            ),
         ),
     ),
     "internal": (

@@ -17,6 +17,7 @@ PORCH = (
     "sit_engine.events",
     "sit_engine.errors",
     "sit_engine.export.exported",
+    "sit_engine.evaluation.comparison",
     "sit_engine.cli.questions",
     "sit_engine.cli.serve",
     "sit_engine.wishes",
@@ -29,6 +30,7 @@ PORCH = (
     "sit_engine.data.scan",
     "sit_engine.data.thumbnails",
     "sit_engine.methods.sit.options",
+    "sit_engine.models.imported",
     *(f"sit_engine.config.{path.stem}" for path in (ROOT / "sit_engine/config").glob("[a-z]*.py")),
 )
 MODULES = [

@@ -41,12 +41,16 @@ VERBS = {
     "checkpoint": Verb("control", "write a checkpoint of a running run now"),
     "preview": Verb("control", "write reconstructions and attention of a running run now"),
     "extend": Verb("control", "make a running run longer"),
+    "compare": Verb(
+        "compare", "train several settings on one folder alike, and say which is better"
+    ),
     "evaluate": Verb("evaluate", "measure a run on labelled folders beside honest baselines"),
     "predict": Verb("predict", "answer a folder of images with a finetuned run or a model, as CSV"),
     "embed": Verb("embed", "write the features of images, a map of them and near-duplicates"),
     "neighbours": Verb("neighbours", "find the embedded images most like one image"),
     "inspect": Verb("inspect", "write reconstructions and attention maps as pictures and arrays"),
     "export": Verb("export", "write a file that runs without this program"),
+    "import": Verb("import_", "turn weights that others trained into a folder to start from"),
     "runs": Verb("runs", "list the runs in a folder"),
     "serve": Verb("serve", "answer questions of the window, one JSON line each"),
     "config": Verb("config", "print a config file with every setting"),

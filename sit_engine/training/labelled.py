@@ -101,13 +101,13 @@ def load_labelled(
     """
     train_found, test_found, classes = _sides(run, train, test, on_progress, labels_file)
     train_labels = _numbers(train_found.index, classes, _other_class)
-    test_labels = _numbers(test_found.index, classes, _test_only_class)
+    test_labels = numbers_to_ask(test_found.index, classes)
     known = set(train_found.hashes)
     if is_finetuned(run) and train is not None:
         # Folders that are gone since the run cannot be looked into, and say nothing.
         with suppress(DataError):
             known |= set(_own_training(run, on_progress).hashes)
-    is_leak = np.array([digest in known for digest in test_found.hashes], dtype=bool)
+    is_leak = _is_in(test_found, known)
     left_out = LeftOut(
         in_train=int((is_leak & (test_labels >= 0)).sum()),
         no_class=int((test_labels < 0).sum()),
@@ -120,6 +120,31 @@ def load_labelled(
         reader_of(run),
         left_out,
     )
+
+
+def load_held_out(run: Run, on_progress: Progress | None) -> Given:
+    """The images that a run learnt from, and those that it held out, without copies of the first."""
+    found = _own(run, on_progress)
+    split = from_record(found.index, run.split())
+    train, test = found.only(split.train), found.only(split.watch)
+    is_leak = _is_in(test, set(train.hashes))
+    left_out = LeftOut(in_train=int(is_leak.sum()), unusable=len(found.index.problems))
+    return Given(
+        train.images(train.index.labels),
+        test.images(np.where(is_leak, UNLABELLED, test.index.labels)),
+        found.index.classes,
+        reader_of(run),
+        left_out,
+    )
+
+
+def numbers_to_ask(index: ImageIndex, classes: tuple[str, ...]) -> np.ndarray:
+    """The label of each test image as a number into `classes`; -1: none. An unknown class is refused."""
+    return _numbers(index, classes, _test_only_class)
+
+
+def _is_in(found: Found, known: set[bytes]) -> np.ndarray:
+    return np.array([digest in known for digest in found.hashes], dtype=bool)
 
 
 def _sides(
@@ -155,15 +180,20 @@ def _sides(
 
 def _own_training(run: Run, on_progress: Progress | None) -> Found:
     """The images that the run learnt from, with the labels it learnt."""
+    found = _own(run, on_progress)
+    return found.only(from_record(found.index, run.split()).train)
+
+
+def _own(run: Run, on_progress: Progress | None) -> Found:
+    """The images of the run's folders, with their labels."""
     data = run.config().data
-    found = find_usable(
+    return find_usable(
         [unescape_name(folder) for folder in data.folders],
         Decoding.of(run),
         on_progress,
         labels=data.labels,
         labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
     )
-    return found.only(from_record(found.index, run.split()).train)
 
 
 def _numbers(

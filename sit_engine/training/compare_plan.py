@@ -1,0 +1,235 @@
+"""What a comparison was asked for: checked before anything is written, then frozen in its folder.
+
+Called by training.compare.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sit_engine import runs
+from sit_engine.config.build import build, merge
+from sit_engine.config.facts import DataFacts
+from sit_engine.config.fields import no_auto
+from sit_engine.config.resolve import resolve, watch_count
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.facts import facts_of
+from sit_engine.data.index import ImageIndex
+from sit_engine.data.names import display_name, escape_name, unescape_name
+from sit_engine.data.scan import scan
+from sit_engine.errors import ConfigError, DataError, RunError
+from sit_engine.evaluation.comparison import Budget
+from sit_engine.evaluation.measure import check_labelled
+from sit_engine.events import warning
+from sit_engine.runs import Run
+from sit_engine.training.device import probe_once
+from sit_engine.training.labelled import Progress, numbers_to_ask
+from sit_engine.training.legs import Emit, check_outside
+from sit_engine.training.prepare import list_images, needs_labels, with_start
+
+FORMAT = 1
+SHARE = 0.1
+"""Of the images, to ask where no test folder is given and the settings leave it to us."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Settings by name, the first to be compared with, and what all of them share."""
+
+    folder: str
+    configs: Mapping[str, RunConfig]
+    budget: Budget
+    seeds: int = 2
+    test: tuple[str, ...] = ()
+    shots: int = 5
+    labels_file: str | None = None
+
+
+def plan(
+    asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bool
+) -> dict[str, RunConfig]:
+    """The settings as they train, but for the seed. Raises before hours are spent.
+
+    Without `with_budget` nothing new is to start, and the folder of images is not looked into.
+    """
+    _check(asked)
+    _check_frozen(asked, out)
+    configs = _on_one_folder(asked, emit)
+    if not with_budget:
+        return configs
+    check_outside(out, [escape_name(asked.folder), *map(escape_name, asked.test)])
+    first = next(iter(configs.values()))
+    listed = list_images(first, tell)
+    facts = facts_of(listed)
+    _check_labels(asked, first, listed, facts, tell)
+    return {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
+
+
+def _check(asked: Asked) -> None:
+    if len(asked.configs) < 2:
+        raise ConfigError(
+            "compare.one",
+            "There is nothing to compare: {count} settings were given.",
+            "Give two or more files of settings.",
+            count=len(asked.configs),
+        )
+    for name, config in asked.configs.items():
+        if needs_labels(config):
+            raise ConfigError(
+                "compare.method",
+                "The settings {name} are for {method}, which learns from labels; compare is for "
+                "methods that pretrain.",
+                "Leave {name} out, or choose another method.name in it.",
+                name=name,
+                method=config.method.name,
+            )
+    for name, value in (
+        ("seeds", asked.seeds), ("shots", asked.shots), (asked.budget.unit, asked.budget.amount),
+    ):  # fmt: skip
+        if not 0 < value < float("inf"):
+            raise ConfigError(
+                "compare.number",
+                "The number of {name} cannot be {value}.",
+                "Give one above 0.",
+                name=name,
+                value=value,
+            )
+
+
+def _on_one_folder(asked: Asked, emit: Emit) -> dict[str, RunConfig]:
+    """Every config with the folder, and with the data settings of the first: the same split."""
+    first = next(iter(asked.configs.values())).data
+    update: dict[str, Any] = {"folders": (escape_name(asked.folder),)}
+    if asked.labels_file is not None:
+        update |= {"labels": "csv", "labels_file": escape_name(asked.labels_file)}
+    elif first.labels == "none":
+        update["labels"] = "folders"
+    if not asked.test and first.watch_share == "auto":
+        update["watch_share"] = SHARE
+    data = first.model_copy(update=update)
+    for name, config in asked.configs.items():
+        theirs = config.data.model_copy(update={"folders": first.folders})
+        if config.data.folders not in ((), data.folders) or theirs != first:
+            emit(
+                warning(
+                    "compare.data",
+                    "The settings {name} name other images, or read them otherwise; all train on "
+                    "{folder}, with the data settings of {first}.",
+                    name=name,
+                    folder=display_name(asked.folder),
+                    first=next(iter(asked.configs)),
+                )
+            )
+    return {
+        name: config.model_copy(update={"data": data}) for name, config in asked.configs.items()
+    }
+
+
+def _check_labels(
+    asked: Asked, config: RunConfig, listed: ImageIndex, facts: DataFacts, tell: Progress
+) -> None:
+    """There are classes to learn, and images of them to ask."""
+    train = listed.labels[listed.labels >= 0]
+    if not asked.test:
+        share = config.data.watch_share
+        check_labelled(train, train)
+        if not watch_count(no_auto(share), facts):
+            raise DataError(
+                "compare.no_test",
+                "There are no images to test on: nothing is held out of training.",
+                "Give --test FOLDER, or set data.watch_share above 0 in the first settings.",
+            )
+        return
+    file = config.data.labels_file
+    found = scan(
+        asked.test,
+        labels=config.data.labels,
+        labels_file=None if file is None else unescape_name(file),
+        on_progress=tell,
+    )
+    numbers = numbers_to_ask(found, listed.classes)
+    check_labelled(train, numbers[numbers >= 0])
+
+
+def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConfig:
+    """Epochs or minutes as asked; images become epochs, exact to a step."""
+    length: dict[str, Any] = {"minutes": None, "epochs": budget.amount}
+    if budget.unit == "minutes":
+        length = {"minutes": budget.amount, "epochs": "auto"}
+    if budget.unit == "images":
+        config, start = with_start(config)
+        resolved = resolve(config, facts, probe_once(config.compute), start).config
+        train = facts.images - watch_count(no_auto(resolved.data.watch_share), facts)
+        batch = no_auto(resolved.optim.batch_size)
+        length["epochs"] = budget.amount / (train // batch * batch)
+    return build(merge(config.model_dump(), {"optim": length}))
+
+
+# What was asked, in the folder
+
+
+@contextmanager
+def held(asked: Asked, out: Path) -> Iterator[None]:
+    """The folder of the comparison, written by this process alone until the end."""
+    if runs.is_running(Run(out)):
+        raise RunError(
+            "compare.locked",
+            "Another process works on the comparison {out}.",
+            "Wait for it, or stop it where it runs.",
+            out=out,
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not _file(out).exists():
+            runs.write_aside(_file(out), json.dumps(_record(asked), indent=1))
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
+    with runs.Lock(Run(out)):
+        yield
+
+
+def _check_frozen(asked: Asked, out: Path) -> None:
+    """The folder is new, or holds a comparison that asked for the same."""
+    if not _file(out).exists():
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise RunError(
+                "compare.exists",
+                "{out} exists already and holds no comparison.",
+                "Choose another --out.",
+                out=out,
+            )
+        return
+    then, now = runs.read_json(_file(out)), _record(asked)
+    names = {"configs": "settings", "labels_file": "label file"}
+    others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
+    if others:
+        raise RunError(
+            "compare.other",
+            "The folder {out} holds a comparison that was asked for with other {what}.",
+            "Choose another --out, or ask for the same again to go on.",
+            out=out,
+            what=", ".join(others),
+        )
+
+
+def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:
+    """Settings are compared as they are read now: one that is new since has its default."""
+    if name != "configs":
+        return bool(then == now[name])
+    has_same_names = isinstance(then, dict) and list(then) == list(now[name])
+    return has_same_names and all(build(then[key]) == build(now[name][key]) for key in then)
+
+
+def _record(asked: Asked) -> dict[str, Any]:
+    configs = {name: config.model_dump(mode="json") for name, config in asked.configs.items()}
+    record = asdict(Asked(**vars(asked) | {"configs": {}})) | {"configs": configs}
+    return dict(json.loads(json.dumps({"format": FORMAT} | record)))
+
+
+def _file(out: Path) -> Path:
+    return out / "compare.json"
