@@ -44,8 +44,8 @@ def reconstruct(
 ) -> Reconstructions | None:
     """What the student makes of corrupted views (uint8 [B,3,V,V]); None if it reconstructs nothing.
 
-    The output shows the model's pixels where the view was corrupted and the input elsewhere: the
-    loss asks nothing of the model at intact pixels.
+    The output shows the model's pixels where the loss judges them (where the view was corrupted, or
+    everywhere) and the input elsewhere: nothing is asked of the model there.
     """
     normalised = Preprocess(views_B3VV.shape[-1]).to(device).normalise(views_B3VV.to(device))
     repair = method.repair(normalised, seed)

@@ -44,7 +44,10 @@ class Trained(NamedTuple):
 
 @dataclass(frozen=True)
 class Repair:
-    """What a method made of views it had corrupted itself: [B,3,Y,X] each, mask [B,Y,X]."""
+    """What a method made of views it had corrupted itself: [B,3,Y,X] each.
+
+    The mask [B,Y,X] is True where it was asked to: its loss judges those pixels.
+    """
 
     corrupted: Tensor
     output: Tensor

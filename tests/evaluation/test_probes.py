@@ -217,3 +217,19 @@ def test_centred_units_take_the_mean_of_train_alone_off_both() -> None:
         expected = rows - train.mean(0)
         expected = expected / expected.norm(dim=1, keepdim=True)
         assert torch.allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_probe_of_two_tokens_averages_the_logits_of_two_probes(classes: int) -> None:
+    train, labels = clusters(90, 8, spread=2.0, seed=2, classes=classes)
+    test, _ = clusters(60, 8, spread=2.0, seed=3, classes=classes)
+    halves = [
+        linear_probe(train[:, part], labels, test[:, part], classes=classes)
+        for part in (slice(0, 4), slice(4, 8))
+    ]
+    both = linear_probe(train, labels, test, classes=classes, parts=2)
+    logits = sum(np.log(half.probabilities) for half in halves) / 2
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(both.probabilities, expected, atol=1e-6)
+    assert both.c == pytest.approx(math.sqrt(halves[0].c * halves[1].c))
+    assert both.probabilities.shape == (60, classes)

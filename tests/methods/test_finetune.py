@@ -27,9 +27,9 @@ FACTS = DataFacts(48, 3, 32, smallest_class=16, largest_class=16)
 NOW = Moment(0, 3, 10)
 
 
-def finetune(**method: Any) -> Finetune:
+def finetune(tokens: int = 1, **method: Any) -> Finetune:
     """The tiny method, changed by settings of its own."""
-    config = tiny_finetune(Path("images"), method=method)
+    config = tiny_finetune(Path("images"), method=method, model={"tokens": tokens})
     torch.manual_seed(0)
     return Finetune(resolve(config, FACTS, DeviceFacts()).config)
 
@@ -238,3 +238,28 @@ def test_small_and_large_sets_get_their_recipes_with_reasons() -> None:
     assert "48 images" in few.reasons["method.randaugment"]
     assert "auto" not in few.config.model_dump_json().replace('"data"', "")
     assert math.isfinite(few.config.optim.epochs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("head", ["linear", "mlp"])
+def test_two_tokens_have_a_head_each_whose_losses_are_summed(head: str) -> None:
+    method = finetune(tokens=2, head=head, label_smoothing=0.1, mixup=0, cutmix=0)
+    views = method.make_views(batch(), NOW)
+    losses = method.loss(views)
+    student: Any = method.classifier("student")
+    tokens = student.backbone.forward_features(views.inputs)[:, :2]
+    total = 0.0
+    for t, one in enumerate(student.head):
+        log = torch.log_softmax(one(tokens[:, t]), -1)
+        total += float(-(views.targets * log).sum(-1).mean().detach())
+    assert float(losses.total.detach()) == pytest.approx(total, rel=1e-5)
+    assert len(student.head) == 2
+    parts = [type(part).__name__ for part in student.head[0].children()]
+    assert parts == ([] if head == "linear" else ["Linear", "Tanh", "Linear"])
+
+
+def test_without_a_token_the_mean_patch_is_read() -> None:
+    method = finetune(tokens=0, head="linear")
+    student: Any = method.classifier("student")
+    images = torch.randn(2, 3, 16, 16)
+    mean = student.backbone.forward_features(images).mean(1)
+    torch.testing.assert_close(student(images), student.head(mean))

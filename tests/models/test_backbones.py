@@ -67,3 +67,26 @@ def test_the_contrast_head_keeps_no_running_statistics() -> None:
     assert not [name for name, _ in head.named_buffers()]
     out = head(torch.randn(64, 8))
     torch.testing.assert_close(out.mean(0), torch.zeros(4), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("tokens", [0, 2])
+def test_features_are_all_tokens_before_the_patches_or_their_mean(tokens: int) -> None:
+    torch.manual_seed(0)
+    options = TINY.model_copy(update={"tokens": tokens})
+    vit = build_backbone(options, drop_path=0.0, fused_attention=False).eval()
+    images = torch.randn(2, 3, 24, 24)
+    found = all_tokens(vit, images)
+    assert found.shape == (2, tokens + 16, 32)
+    expected = found[:, :2].flatten(1) if tokens else found.mean(1)
+    torch.testing.assert_close(feature(vit, images), expected)
+    seen: list[torch.Tensor] = []
+    vit.blocks[-1].attn.attn_drop.register_forward_hook(lambda *args: seen.append(args[2]))  # type: ignore[union-attr, index]
+    all_tokens(vit, images)
+    asked = seen[0][:, :, :2] if tokens else seen[0]
+    torch.testing.assert_close(class_attention(vit, images), asked.mean(2)[:, :, tokens:])
+
+
+def test_settings_that_do_not_say_how_many_tokens_mean_one() -> None:
+    vit = build_backbone(TINY, drop_path=0.0, fused_attention=False)
+    assert TINY.tokens == "auto"
+    assert vit.num_prefix_tokens == 1

@@ -217,7 +217,8 @@ class Sit:
         tokens_BND = all_tokens(networks.student.backbone, hidden.view)
         output = networks.reconstruction_head(tokens_BND[:, self.first_patch :]).float()
         networks.train(was_training)
-        return Repair(hidden.view, output, hidden.mask)
+        is_all = self.options.reconstruct == "all"
+        return Repair(hidden.view, output, hidden.mask | is_all)
 
     def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student, parameters only; m rises to 1 along a cosine.

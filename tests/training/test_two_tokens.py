@@ -1,0 +1,139 @@
+"""The recipe of 2021 through the whole engine: train, resume, inspect, finetune, evaluate, export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from sit_engine import api, runs
+from sit_engine.errors import ConfigError, ExportError
+from sit_engine.events import Event, StepReported
+from sit_engine.export.formats import can_torchscript
+from sit_engine.models.backbones import feature
+from sit_engine.training import checkpoint
+from sit_engine.training.restore import load_backbones, load_method
+from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags
+from tests.training.test_resume import stop_at
+
+METHOD = {"name": "sit2021", "reconstruction_weight": 1.0}
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    """Of the run below."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def run(few: Path, events: list[Event], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny pretraining run by the recipe of 2021."""
+    out = tmp_path_factory.mktemp("sit2021") / "run"
+    api.pretrain(tiny_config(few, method=METHOD), out, emit=events.append)
+    return out
+
+
+@pytest.fixture(scope="module")
+def finetuned(few: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finetuned from it; each token has its own linear classifier."""
+    out = tmp_path_factory.mktemp("finetuned") / "run"
+    config = tiny_finetune(few, model={"weights": str(run)}, method={"head": "linear"})
+    api.finetune(config, out, emit=lambda _: None)
+    return out
+
+
+def test_learned_weights_and_rotation_accuracy_are_curves(run: Path, events: list[Event]) -> None:
+    assert run.is_dir()
+    reports = [event for event in events if isinstance(event, StepReported)]
+    names = {"weight_rotation", "weight_contrast", "weight_reconstruction", "rotation_accuracy"}
+    assert all(names < set(report.curves) for report in reports)
+    first, last = reports[0].curves, reports[-1].curves
+    assert first["weight_reconstruction"] == pytest.approx(np.exp(-0.5))
+    assert last["weight_rotation"] != first["weight_rotation"] == pytest.approx(np.exp(-1))
+    assert "teacher_momentum" not in last
+
+
+def test_a_stopped_run_resumes_bit_identically(few: Path, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    config = tiny_config(few, method=METHOD)
+    api.pretrain(config, out, emit=lambda _: None, make_control=stop_at(2))
+    api.resume(out, emit=lambda _: None)
+    one, other = (
+        checkpoint.load_model(checkpoint.newest_verified(runs.open_run(path))[0])
+        for path in (run, out)
+    )
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert "learned_weights.scalars.rotation" in one
+
+
+def test_its_teacher_that_is_not_there_is_a_sentence(run: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_backbones(runs.open_run(run), network="teacher")
+    assert caught.value.code == "config.run_has_no_teacher"
+
+
+def test_pictures_and_evaluation_read_both_tokens(
+    sample: tuple[Path, Path], run: Path, tmp_path: Path
+) -> None:
+    names = {path.name for path in api.inspect(run, images=[], out=tmp_path / "seen")}
+    assert {"reconstructions.png", "attention.png"} <= names
+    report, _ = api.evaluate(run, train=[str(sample[0])], test=[str(sample[1])])
+    assert report.columns[-1] == "pretrained"
+    assert {row.kind for row in report.rows} >= {"knn", "linear"}
+    backbone = load_backbones(runs.open_run(run)).trained
+    assert feature(backbone, torch.zeros(1, 3, 16, 16)).shape == (1, 64)
+
+
+def test_finetuning_keeps_the_tokens_and_averages_two_heads(run: Path, finetuned: Path) -> None:
+    config = runs.open_run(finetuned).config()
+    assert (config.model.tokens, runs.open_run(run).config().model.tokens) == (2, 2)
+    method, _ = load_method(runs.open_run(finetuned))
+    classifier: Any = method.classifier("teacher")
+    views = torch.randn(3, 3, 16, 16)
+    with torch.no_grad():
+        tokens = classifier.backbone.forward_features(views)[:, :2]
+        each = [head(tokens[:, t]) for t, head in enumerate(classifier.head)]
+        torch.testing.assert_close(classifier(views), (each[0] + each[1]) / 2)
+
+
+@pytest.mark.skipif(not can_torchscript(), reason="this torch cannot make TorchScript")
+def test_its_classifier_travels_as_a_program(finetuned: Path, tmp_path: Path) -> None:
+    done = api.export(finetuned, format="torchscript", out=tmp_path / "model.pt")
+    assert done.difference is not None
+    assert done.difference < 1e-5
+    features = api.export(finetuned, format="torchscript", out=tmp_path / "f.pt", head="features")
+    assert "rotation token, then contrastive token" in features.card.read_text("utf-8")
+
+
+def test_timm_rebuilds_the_backbone_and_has_no_place_for_two_heads(
+    run: Path, finetuned: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "weights"
+    api.export(run, format="safetensors", out=out)
+    theirs = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    views = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        ours = feature(load_backbones(runs.open_run(run)).trained, views)
+        torch.testing.assert_close(theirs.forward_features(views)[:, :2].flatten(1), ours)
+    with pytest.raises(ExportError) as caught:
+        api.export(finetuned, format="safetensors", out=tmp_path / "other")
+    assert caught.value.code == "export.head"
+
+
+def test_the_command_line_takes_the_recipe_from_the_preset_or_by_name(
+    few: Path, tmp_path: Path
+) -> None:
+    more = ["--optim.epochs", "1", "--learned-weights", "none", "--watch.readings", "0"]
+    more += ["--preset", "small-2021", "--contrast-weight", "0", "--json"]
+    done = engine("pretrain", few, "--out", tmp_path / "run", *tiny_flags(), *more)
+    assert done.returncode == 0, done.stderr
+    config = runs.open_run(tmp_path / "run").config()
+    assert (config.preset, config.method.name, config.model.tokens) == ("small-2021", "sit2021", 1)
+    assert config.method.learned_weights == ()  # type: ignore[attr-defined]
+    printed = engine("config", "--method", "sit2021", "--json")
+    assert json.loads(printed.stdout)["method"]["rotation_weight"] == 1.0
