@@ -31,7 +31,8 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--method",
         choices=methods,
-        help=f"the self-supervised recipe (default: that of the preset, else {methods[0]})",
+        help=f"the self-supervised recipe (default: that of the preset, else {methods[0]}); defaults "
+        f"below are those of {methods[0]}, `sit-engine config --method` prints those of others",
     )
     add_settings(parser, methods[0])
 

@@ -259,6 +259,21 @@ def _export(
     return done.to_json() | {"snippet": snippet(done)}
 
 
+def _import(
+    asked: Asked,
+    *,
+    file: str,
+    out: str,
+    network: str | None = None,
+    heads: int | None = None,
+    image_size: int | None = None,
+) -> Json:
+    """The folder of weights that a file of others became, as models.imported.Imported."""
+    return api.import_weights(
+        _path(file), _path(out), network=network, heads=heads, image_size=image_size
+    ).to_json()
+
+
 def _inspect(
     asked: Asked, *, run: str, images: list[str], out: str, step: int | None = None
 ) -> Json:
@@ -294,6 +309,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "map": _map,
     "neighbours": _neighbours,
     "export": _export,
+    "import": _import,
     "inspect": _inspect,
     "cache": _cache,
 }

@@ -53,7 +53,8 @@ def add_settings(parser: argparse.ArgumentParser, method: str) -> None:
 
 
 def _help(item: Setting) -> str:
-    default = ",".join(item.default) if isinstance(item.default, tuple) else item.default
+    is_list = isinstance(item.default, tuple)
+    default = (",".join(item.default) or "none") if is_list else item.default
     unit = f" [{item.unit}]" if item.unit else ""
     text = f"{item.help}{unit} ({item.allowed}; default {default})"
     return text.replace("%", "%%")

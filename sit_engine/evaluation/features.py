@@ -26,7 +26,7 @@ def extract(
     batch_size: int = 128,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Class-token features of uint8 views [n,3,V,V]: float32 [n,D] on the CPU, not normalised.
+    """Features of uint8 views [n,3,V,V]: float32 [n,D] on the CPU, not normalised.
 
     Always in fp32 with exact matrix products, and in evaluation mode; both are put back.
     """

@@ -71,7 +71,7 @@ def _to_uint8(views_B3YX: Tensor) -> np.ndarray:
 
 @torch.no_grad()
 def attend(vit: nn.Module, views_B3VV: Tensor, device: torch.device) -> np.ndarray:
-    """Attention of the last block's class token to the patches: float32 [B,H,grid,grid]."""
+    """Attention of the last block to the patches (class_attention): float32 [B,H,grid,grid]."""
     was_training = vit.training
     vit.eval()
     normalised = Preprocess(views_B3VV.shape[-1]).to(device).normalise(views_B3VV.to(device))
