@@ -32,7 +32,9 @@ class Batch:
 class Batches:
     """Batch of step s = a pure function of (seed, s): the order is drawn per epoch.
 
-    The last incomplete batch of an epoch is left out: the contrastive loss compares full batches.
+    An image is in an epoch once: copies side by side (repeated augmentation) would be negatives of
+    each other to a contrastive loss (docs/adr/0012-tasks-and-recipes.md). The last incomplete batch is
+    left out, since that loss compares full batches.
     With `weights` the images of an epoch are drawn with replacement, in proportion to them.
     """
 

@@ -107,6 +107,7 @@ def test_its_classifier_travels_as_a_program(finetuned: Path, tmp_path: Path) ->
     assert done.difference is not None
     assert done.difference < 1e-5
     features = api.export(finetuned, format="torchscript", out=tmp_path / "f.pt", head="features")
+    assert features.card is not None
     assert "rotation token, then contrastive token" in features.card.read_text("utf-8")
 
 
@@ -115,7 +116,7 @@ def test_timm_rebuilds_the_backbone_and_has_no_place_for_two_heads(
 ) -> None:
     out = tmp_path / "weights"
     api.export(run, format="safetensors", out=out)
-    theirs = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    theirs: Any = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
     views = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
         ours = feature(load_backbones(runs.open_run(run)).trained, views)

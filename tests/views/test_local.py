@@ -181,6 +181,18 @@ def test_each_corruption_can_be_switched_off_alone() -> None:
         assert torch.equal(getattr(drawn, field), drawn.mask_BYX)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_the_same_pixels_change() -> None:
+    clean, options = views(12), LocalOptions(noise_share=0.0)
+    here = draw(12, options=options)
+    there = draw_local(options, 12, SIZE, seed=3, step=0, view=0, device="cuda")
+    assert torch.equal(there.mask_BYX.cpu(), here.mask_BYX)
+    found = corrupt_local(clean.cuda(), there, seed=3, step=0, view=0).cpu()
+    expected = corrupt_local(clean, here, seed=3, step=0, view=0)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("kind", ["gmml", "local", "none"])
 def test_hide_changes_what_its_mask_says_and_nothing_else(kind: str) -> None:
     clean = views(16)
