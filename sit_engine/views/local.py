@@ -126,20 +126,12 @@ def draw_until(
 
 
 def united(block_BK4: Integers, is_used_BK: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
-    """The pixels [B,Y,X] of the blocks that are used: counts of corners, summed along both axes."""
-    corner_BYX = np.zeros((len(block_BK4), size[0] + 1, size[1] + 1), dtype=np.int32)
-    sample_BK, _ = np.indices(is_used_BK.shape)
-    used = is_used_BK.astype(np.int32)
-    top, left, bottom, right = np.moveaxis(block_BK4, 2, 0)
-    for row, column, sign in (
-        (top, left, 1),
-        (top, right, -1),
-        (bottom, left, -1),
-        (bottom, right, 1),
-    ):
-        np.add.at(corner_BYX, (sample_BK, row, column), sign * used)
-    counts: NDArray[np.int32] = corner_BYX.cumsum(1).cumsum(2)[:, :-1, :-1]
-    return counts > 0
+    """The pixels [B,Y,X] of the blocks that are used."""
+    mask_BYX = np.zeros((len(block_BK4), *size), dtype=np.bool_)
+    for mask_YX, blocks, used in zip(mask_BYX, block_BK4, is_used_BK, strict=True):
+        for top, left, bottom, right in blocks[used].tolist():
+            mask_YX[top:bottom, left:right] = True
+    return mask_BYX
 
 
 def corrupt_local(
