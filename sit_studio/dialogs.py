@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
-    QDialog,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -28,6 +27,7 @@ from sit_studio.mailbox import Failure
 from sit_studio.marks import QT_TRANSLATE_NOOP
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Notice, button, label
+from sit_studio.widgets.dialog import Dialog
 from sit_studio.widgets.words import size
 
 KEYS = [
@@ -56,27 +56,7 @@ KEYS = [
 ]
 
 
-class _Dialog(QDialog):
-    """Title, content, a row of buttons at the right."""
-
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(title)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 24, 24, 16)
-        outer.setSpacing(16)
-        outer.addWidget(label(title, "cardTitle"))
-        self.body = QVBoxLayout()
-        self.body.setSpacing(8)
-        outer.addLayout(self.body, 1)
-        self.row = QHBoxLayout()
-        self.row.setSpacing(8)
-        self.row.addStretch(1)
-        outer.addLayout(self.row)
-
-
-class CloseQuestion(_Dialog):
+class CloseQuestion(Dialog):
     """A run trains and the window is closed: keep it, finish it, or stop it."""
 
     chosen = Signal(str)
@@ -115,7 +95,7 @@ class CloseQuestion(_Dialog):
         self.chosen.emit(key)
 
 
-class KeysDialog(_Dialog):
+class KeysDialog(Dialog):
     """The list that F1 shows."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -134,7 +114,7 @@ class KeysDialog(_Dialog):
         self.row.addWidget(close)
 
 
-class SettingsDialog(_Dialog):
+class SettingsDialog(Dialog):
     """Look, places and ways of working; every change holds at once."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:

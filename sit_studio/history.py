@@ -35,7 +35,8 @@ State = Literal[
 LIVE: tuple[State, ...] = ("preparing", "training", "lost")
 ENDINGS = ("stop", "pause", "finish")
 FINETUNE = "finetune"
-SHARES = ("train_accuracy",)  # curves that are told as shares and shown as percent
+# Curves that are told as shares and shown as percent.
+SHARES = ("train_accuracy", "rotation_accuracy")
 MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
 # Far more than a screen is wide; a run of days takes no more memory than one of hours.
@@ -106,6 +107,10 @@ class History:
     def curve(self, name: str) -> Curve:
         """The curve of that name, made at its first point."""
         return self.curves.setdefault(name, Curve(MOST_POINTS))
+
+    def has_curve(self, name: str) -> bool:
+        """Whether there is a point of it."""
+        return name in self.curves and len(self.curves[name]) > 0
 
     def epoch_of(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
         """Steps as epochs."""

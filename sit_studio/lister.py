@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QRunnable, QThread, QThreadPool, Signal
 
 from sit_engine.follow import Follower
 from sit_engine.runs import Run
+from sit_studio.comparison_list import ComparisonList
 from sit_studio.history import History
 from sit_studio.run_list import RunList
 
@@ -29,12 +30,15 @@ class RunLister(QThread):
     """
 
     listed = Signal(object)
+    compared = Signal(object, object)
+    """The comparisons, and the runs of the one that is open."""
 
     def __init__(self, folders: Callable[[], list[Path]], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("run list")
         self._folders_now = folders
         self._folders = folders()
+        self._opened: Path | None = None
         self._wake = threading.Event()
         self._is_wanted = threading.Event()
         self._wanting: set[str] = set()
@@ -55,6 +59,11 @@ class RunLister(QThread):
         self._folders = self._folders_now()
         self._wake.set()
 
+    def look_into(self, comparison: Path | None) -> None:
+        """Read the runs of this comparison too."""
+        self._opened = comparison
+        self._wake.set()
+
     def leave(self) -> None:
         """End the thread."""
         self._leaving.set()
@@ -63,13 +72,16 @@ class RunLister(QThread):
 
     def run(self) -> None:
         """Look until `leave`."""
-        found = RunList()
+        found, comparisons = RunList(), ComparisonList()
         while True:
             self._is_wanted.wait()
             if self._leaving.is_set():
                 return
             try:
                 self.listed.emit(found.look(self._folders))
+                opened = self._opened
+                rows = comparisons.look(self._folders)
+                self.compared.emit(rows, comparisons.look_inside(opened) if opened else [])
             except Exception:
                 # The boundary of this thread: the next look may go well.
                 log.exception("the run folders could not be looked at")

@@ -63,6 +63,11 @@ class Preferences:
         return Path(self.text("runs/folder") or default)
 
     @property
+    def weights_folder(self) -> Path:
+        """Where imported weights go: with the runs, on the disk that was chosen for them."""
+        return self.runs_folder / "weights"
+
+    @property
     def runs_folders(self) -> list[Path]:
         """All folders whose runs are shown; the one for new runs first."""
         more = [Path(folder) for folder in self.texts("runs/more")]

@@ -17,6 +17,7 @@ from sit_engine.config.facts import DeviceFacts
 from sit_engine.errors import SitError
 from sit_engine.wishes import Command
 from sit_studio.asker import Answer, Asker, Question
+from sit_studio.comparing import Comparer
 from sit_studio.history import ENDINGS, History
 from sit_studio.images import Images
 from sit_studio.lister import RunLister
@@ -47,6 +48,8 @@ class Session(Images):
         self.asker = Asker(self)
         self.lister = RunLister(lambda: preferences.runs_folders, self)
         self.lister.start()
+        self.comparer = Comparer(preferences, self)
+        self.comparer.failed.connect(self.failed)
         self._thread: EngineThread | None = None
         self._leaving: list[EngineThread] = []
         self._resume_wanted: tuple[float | None] | None = None
@@ -83,7 +86,7 @@ class Session(Images):
         `with_scratch`: after a finetuning run, its twin that starts from nothing.
         """
         config = build(merge(values, {"data": self.dataset.settings()}))
-        path = self._new_path(config.method.name)
+        path = self.new_place(self.dataset.folders[0], config.method.name)
         thread = self._carry(path)
         self.history.state = "preparing"
         thread.begin(config, with_scratch=with_scratch)
@@ -92,9 +95,10 @@ class Session(Images):
         self.run_opened.emit()
         self.run_changed.emit()
 
-    def _new_path(self, method: str) -> Path:
-        name = re.sub(r"[^\w-]+", "-", Path(self.dataset.folders[0]).name).strip("-") or "images"
-        stem = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name[:60]}_{method}"
+    def new_place(self, images: str, word: str) -> Path:
+        """A folder to make among the runs, named after time, the folder of images and `word`."""
+        name = re.sub(r"[^\w-]+", "-", Path(images).name).strip("-") or "images"
+        stem = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name[:60]}_{word}"
         folder = self.preferences.runs_folder
         path, number = folder / stem, 2
         while path.exists():
@@ -149,6 +153,15 @@ class Session(Images):
         if history.state == "opening":
             # Its past is still being read, and would be taken for the new leg.
             self._resume_wanted = (epochs,)
+            return
+        if self.comparer.is_busy:
+            self.failed.emit(
+                Failure(
+                    "studio.comparison_trains",
+                    self.tr("A comparison is training; this run would slow it down."),
+                    self.tr("Wait for it, or stop it on the Runs page; it can go on later."),
+                )
+            )
             return
         history.state, history.failure, history.phase = "preparing", None, None
         self._thread.resume(epochs)
@@ -233,6 +246,7 @@ class Session(Images):
         self.cancel_scan(quietly=True)
         self.dataset.index = None
         self._let_go()
+        self.comparer.let_go()
         self.asker.stop()
         self.lister.leave()
         self.lister.wait(wait_ms)

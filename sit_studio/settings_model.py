@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,9 +24,26 @@ from sit_studio.mailbox import Failure, failure_of
 # Chosen on other pages, by the presets' cards, or (what finetuning starts from) in its own card.
 ELSEWHERE = ("preset", "data.folders", "data.labels", "data.labels_file")
 WEIGHTS = "model.weights"
-Method = Literal["sit", "finetune"]
-PRETRAIN: Final = "sit"
+Kind = Literal["pretrain", "finetune"]
+PRETRAIN: Final = "pretrain"
 FINETUNE: Final = "finetune"
+RECIPES = ("sit", "sit2021")
+# How much is trained, by recipe: (size, method) is said as a preset.
+PRESETS = {
+    ("quick", "sit"): "quick",
+    ("quick", "sit2021"): "quick",
+    ("standard", "sit"): "standard",
+    ("standard", "sit2021"): "small-2021",
+    ("paper", "sit"): "paper-2022",
+    ("paper", "sit2021"): "paper-2021",
+}
+SIZES = {preset: size for (size, _), preset in PRESETS.items()}
+# What a recipe consists of: another one brings its own.
+TASK_PATHS = (
+    "method.reconstruction_weight", "method.rotation_weight", "method.contrast_weight",
+    "method.learned_weights", "method.reconstruct", "method.contrast_loss",
+    "method.corruption.kind",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,14 +62,27 @@ class Checked:
 
 @dataclass
 class SettingsModel:
-    """Texts by dotted path; a setting without one is left to the preset or to "auto"."""
+    """Texts by dotted path; a setting without one is left to preset and method, or to "auto"."""
 
     preset: str = "standard"
     texts: dict[str, str] = field(default_factory=dict)
-    method: Method = PRETRAIN
+    method: str = RECIPES[0]
+
+    @property
+    def size(self) -> str:
+        """How much is trained: quick, standard or paper."""
+        return SIZES[self.preset]
+
+    def choose(self, *, size: str | None = None, recipe: str | None = None) -> None:
+        """Another size or recipe; what the user said of the tasks goes with their recipe."""
+        if recipe is not None and recipe != self.method:
+            self.method = recipe
+            for path in TASK_PATHS:
+                self.texts.pop(path, None)
+        self.preset = PRESETS[size or self.size, self.method]
 
     def settings(self) -> list[Setting]:
-        """Every setting that the form shows."""
+        """Every setting that the form shows; which they are does not depend on the recipe."""
         hidden = (*ELSEWHERE, WEIGHTS) if self.method == FINETUNE else ELSEWHERE
         return [item for item in settings(self.method) if item.path not in hidden]
 
@@ -61,6 +93,14 @@ class SettingsModel:
         else:
             self.texts.pop(path, None)
 
+    def defaults(self) -> Mapping[str, str]:
+        """What settings without a text are by preset and method, as texts."""
+        return _defaults(self.preset, self.method)
+
+    def text(self, path: str) -> str:
+        """The user's word, else the default's; empty where there is neither."""
+        return self.texts.get(path, self.defaults().get(path, ""))
+
     def values(self) -> dict[str, Any]:
         """Nested, as a config file would hold them."""
         known = {item.path: item for item in settings(self.method)}
@@ -70,13 +110,12 @@ class SettingsModel:
             if text == "none" and item.takes_none:
                 flat[path] = None
             elif item.is_list:
-                flat[path] = [part.strip() for part in text.split(",") if part.strip()]
+                words = [part.strip() for part in text.split(",") if part.strip()]
+                flat[path] = [] if words == ["none"] else words
             else:
                 flat[path] = text
-        values = from_dotted(flat) | {"preset": self.preset}
-        if self.method == FINETUNE:
-            values = merge(values, {"method": {"name": FINETUNE}})
-        return values
+        chosen = {"preset": self.preset, "method": {"name": self.method}}
+        return merge(from_dotted(flat), chosen)
 
     def check(self, facts: DataFacts | None, device: DeviceFacts | None) -> Checked:
         """Build, and resolve when images and device are known."""
@@ -95,13 +134,13 @@ class SettingsModel:
     def load(self, path: Path, *, of_run: bool = False) -> None:
         """Take over a file of settings; of a run, without what was "auto" then."""
         values = read_chosen(path) if of_run else read_values(path)
-        assert build(values).method.name == self.method
+        method = build(values).method.name
+        assert (method == FINETUNE) == (self.method == FINETUNE)
         preset = str(values.pop("preset", "standard"))
         known = {item.path for item in self.settings()} | {WEIGHTS}
         flat = {name: text for name, text in flat_texts(values).items() if name in known}
-        plain = {"preset": preset, "method": {"name": self.method}}
-        defaults = flat_texts(build(plain).model_dump(mode="json"))
-        self.preset = preset
+        defaults = _defaults(preset, method)
+        self.preset, self.method = preset, method
         self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
 
     def to_toml(self, config: RunConfig) -> str:
@@ -125,6 +164,8 @@ class SettingsModel:
             words += ["--with-scratch"] if with_scratch else []
         else:
             words = ["sit-engine", "pretrain", *folders, "--preset", self.preset]
+            is_named = build({"preset": self.preset}).method.name == self.method
+            words += [] if is_named else ["--method", self.method]
         if labels != "folders":
             words += ["--data.labels", labels]
         if labels_file:
@@ -150,13 +191,19 @@ def flat_texts(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             found |= flat_texts(value, f"{path}.")
         elif isinstance(value, (list, tuple)):
-            found[path] = ",".join(str(part) for part in value)
+            found[path] = ",".join(str(part) for part in value) or "none"
         elif value is not None:
             short = f"{value:g}" if isinstance(value, float) else ""
             found[path] = short if short and float(short) == value else str(value)
     return found
 
 
-def method_of(path: Path) -> Method:
+def kind_of(path: Path) -> Kind:
     """Which form a file of settings belongs to."""
     return FINETUNE if build(read_values(path)).method.name == FINETUNE else PRETRAIN
+
+
+@lru_cache(maxsize=16)
+def _defaults(preset: str, method: str) -> dict[str, str]:
+    plain = {"preset": preset, "method": {"name": method}}
+    return flat_texts(build(plain).model_dump(mode="json"))

@@ -134,7 +134,7 @@ def _style_sheet(colours: Tokens) -> str:
 
     def value(found: re.Match[str]) -> str:
         name = found[1]
-        if name in ("check", "dot"):
+        if name in ("check", "dot", "knob_on", "knob_off"):
             return asset(f"icons/{name}.svg").as_posix()
         if name in ("down", "left", "right", "up"):
             return asset(f"icons/{name}-{_State.name}.svg").as_posix()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +37,9 @@ def engine_environment() -> dict[str, str]:
 
 
 class Trainer:
-    """A started leg. It lives on when the window goes; what it says goes to a file, not a pipe."""
+    """A started leg, or a comparison. It lives on when the window goes; what it says goes to a file,
+    not a pipe. `settings` is a file that it reads, or a folder of such.
+    """
 
     def __init__(self, words: list[str], settings: Path | None = None) -> None:
         reap()
@@ -73,7 +76,10 @@ class Trainer:
     def _drop_settings(self) -> None:
         if self.settings is not None:
             with suppress(OSError):
-                self.settings.unlink()
+                if self.settings.is_dir():
+                    shutil.rmtree(self.settings)
+                else:
+                    self.settings.unlink()
             self.settings = None
 
     def let_go(self, *, has_settings: bool) -> None:

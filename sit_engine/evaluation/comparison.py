@@ -71,6 +71,16 @@ class ComparedRun:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Means over the runs of one line."""
+
+    minutes: float
+    images: float
+    is_whole: bool
+    """Whether every one of them trained to its end."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Settings side by side on one folder; the first line is what the others are compared with."""
 
@@ -105,6 +115,17 @@ class Comparison:
             "runs": tuple(ComparedRun(**run) for run in record["runs"]),
         })  # fmt: skip
 
+    def cost(self, line: Line) -> Cost | None:
+        """What the settings of a line took; none for what was not trained."""
+        runs = [run for run in self.runs if run.config == line.name and line.kind == "config"]
+        if not runs:
+            return None
+        return Cost(
+            minutes=sum(run.minutes for run in runs) / len(runs),
+            images=sum(run.images for run in runs) / len(runs),
+            is_whole=all(run.is_whole for run in runs),
+        )
+
     def to_text(self) -> str:
         """The table for a terminal; accuracies in percent."""
         if not self.lines:
@@ -130,7 +151,7 @@ def _table(found: Comparison) -> list[str]:
         for key in MEASURES:
             figure = line.figures.get(key)
             cells += [f"{100 * figure.accuracy:.1f}" if figure else "–", _gap(figure)]
-        rows.append(cells + _cost(found, line))
+        rows.append(cells + _cost(found.cost(line)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         row[0].ljust(widths[0])
@@ -148,15 +169,12 @@ def _gap(figure: Figure | None) -> str:
     return f"{100 * gap.mean:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
 
 
-def _cost(found: Comparison, line: Line) -> list[str]:
+def _cost(cost: Cost | None) -> list[str]:
     """Mean minutes and images of the line's runs; an asterisk where one is incomplete."""
-    runs = [run for run in found.runs if run.config == line.name and line.kind == "config"]
-    if not runs:
+    if cost is None:
         return ["–", "–"]
-    star = "" if all(run.is_whole for run in runs) else "*"
-    minutes = sum(run.minutes for run in runs) / len(runs)
-    images = sum(run.images for run in runs) / len(runs)
-    return [f"{minutes:.1f}{star}", f"{images:,.0f}{star}"]
+    star = "" if cost.is_whole else "*"
+    return [f"{cost.minutes:.1f}{star}", f"{cost.images:,.0f}{star}"]
 
 
 def _notes(found: Comparison) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the model would see of some images: a view, its corrupted copy, the mask; no network is built.
+"""What the model would see of some images: two views, corrupted, turned; no network is built.
 
 Asked again and again while the window's settings change (api.show_corruption), so the decoded images
 are kept. Shapes: B images, S stored side, Y X = V V pixels of a view, C channels.
@@ -10,7 +10,7 @@ import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,16 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.data.cache import CACHE_MARGIN
 from sit_engine.data.names import display_name
 from sit_engine.data.preprocess import Preprocess
 from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.errors import ConfigError, DataError
+from sit_engine.methods.sit.options import SitOptions
 from sit_engine.views.apply import MEAN, STD, apply_views
 from sit_engine.views.draw import draw_views
 from sit_engine.views.hide import hide
+from sit_engine.views.turn import draw_turns, turn_
 
 Stamp = tuple[str, int, int]
 """Path, size and time of a file: the same stamp, the same pixels."""
@@ -43,18 +44,28 @@ KEPT_BATCHES = 4
 
 @dataclass(frozen=True)
 class Shown:
-    """uint8 [B,V,V,3]: the centre square, the first view and its corrupted copy; bool [B,V,V]."""
+    """uint8 [B,V,V,3]; `mask` is bool [B,V,V].
+
+    `original` is the centre square; `view` and `other` are the two views as training has them,
+    each with its corrupted copy; `mask` tells where `corrupted` was. `turned` [2B,V,V,3] are the
+    first views, then the others, by their quarter `turns` (int64 [2B], as views.turn has them):
+    the views themselves where rotation is a task.
+    """
 
     original: NDArray[np.uint8]
     view: NDArray[np.uint8]
     corrupted: NDArray[np.uint8]
     mask: NDArray[np.bool_]
+    other: NDArray[np.uint8]
+    other_corrupted: NDArray[np.uint8]
+    turned: NDArray[np.uint8]
+    turns: NDArray[np.int64]
 
     def save(self, folder: Path) -> dict[str, str]:
         """One .npy file each, replaced whole; gives their paths by name."""
         folder.mkdir(parents=True, exist_ok=True)
         files = {}
-        for name in ("original", "view", "corrupted", "mask"):
+        for name in (part.name for part in fields(self)):
             path, aside = folder / f"{name}.npy", folder / f".{uuid.uuid4().hex}.npy"
             np.save(aside, getattr(self, name))
             aside.replace(path)
@@ -62,14 +73,27 @@ class Shown:
         return files
 
 
-def settled(values: Mapping[str, Any], facts: DataFacts) -> RunConfig:
-    """The settings with every "auto" filled, on a plain CPU where it matters.
+def settled(values: Mapping[str, Any], facts: DataFacts) -> tuple[RunConfig, SitOptions]:
+    """The settings with every "auto" filled, on a plain CPU where it matters; and their method's.
 
-    What is asked of `optim` changes nothing here, and must not fail here.
+    What is asked of `optim`, of the network's tokens, and of what a task is judged on changes no
+    view, and must not fail here. Raises ConfigError for a method without corruption.
     """
     config = build({group: value for group, value in values.items() if group != "optim"})
+    if not isinstance(config.method, SitOptions):
+        raise ConfigError(
+            "config.no_corruption",
+            "The method {method} hides nothing of its images.",
+            "Choose another method.",
+            method=config.method.name,
+        )
+    method = config.method.model_copy(update={"reconstruct": "all", "features": "student"})
+    model = config.model.model_copy(update={"tokens": "auto"})
     enough = DataFacts(max(facts.images, FEWEST_IMAGES), facts.classes, facts.median_side_px)
-    return resolve(config, enough, DeviceFacts()).config
+    config = config.model_copy(update={"method": method, "model": model})
+    config = resolve(config, enough, DeviceFacts()).config
+    assert isinstance(config.method, SitOptions)
+    return config, config.method
 
 
 def show(
@@ -81,7 +105,7 @@ def show(
     image_size: int | None = None,
     patch_size: int | None = None,
 ) -> Shown:
-    """The first view of each image as training would draw it for this seed.
+    """The two views of each image as training would draw them for this seed.
 
     Batch mates are the other images here. `values` are a user's settings, the two sizes win over
     theirs. Raises DataError for an image that cannot be read.
@@ -91,17 +115,9 @@ def show(
     sizes = {"image_size": image_size, "patch_size": patch_size}
     wanted = {name: size for name, size in sizes.items() if size is not None}
     known = facts or DataFacts(len(paths), 0, 10**4)
-    config = settled(merge(values, {"model": wanted}), known)
-    views, corruption = (getattr(config.method, name, None) for name in ("views", "corruption"))
-    if not isinstance(views, ViewOptions) or not isinstance(corruption, CorruptionOptions):
-        raise ConfigError(
-            "config.no_corruption",
-            "The method {method} hides nothing of its images.",
-            "Choose another method.",
-            method=config.method.name,
-        )
-    return _draw(_source(tuple(map(_stamp, paths)), no_auto(config.model.image_size)), views,
-                 corruption, seed)  # fmt: skip
+    config, method = settled(merge(values, {"model": wanted}), known)
+    side = no_auto(config.model.image_size)
+    return _draw(_source(tuple(map(_stamp, paths)), side), method, seed)
 
 
 @dataclass(frozen=True)
@@ -113,12 +129,27 @@ class _Source:
     original: NDArray[np.uint8]
 
 
-def _draw(source: _Source, views: ViewOptions, corruption: CorruptionOptions, seed: int) -> Shown:
-    size = (source.original.shape[1], source.original.shape[2])
-    params, _ = draw_views(views, source.aspect_B, size=size, seed=seed, step=0)
-    view_BCYX = apply_views(source.squashed_BSSC, params, size)
-    hidden = hide(corruption, view_BCYX, seed=seed, step=0, view=0)
-    return Shown(source.original, _to_uint8(view_BCYX), _to_uint8(hidden.view), hidden.mask.numpy())
+def _draw(source: _Source, method: SitOptions, seed: int) -> Shown:
+    """The views as methods.sit.method makes them, without its networks."""
+    count, side = source.original.shape[:2]
+    size = (side, side)
+    pair = draw_views(method.views, source.aspect_B, size=size, seed=seed, step=0)
+    made, turned, turns = [], [], []
+    for number, params in enumerate(pair):
+        view_BCYX = apply_views(source.squashed_BSSC, params, size)
+        turns_B = draw_turns(count, seed=seed, step=0, view=number)
+        turned_BCYX = view_BCYX.clone()
+        turn_(turned_BCYX, turns_B)
+        seen_BCYX = turned_BCYX if method.rotation_weight > 0 else view_BCYX
+        hidden = hide(method.corruption, seen_BCYX, seed=seed, step=0, view=number)
+        made.append((_to_uint8(seen_BCYX), _to_uint8(hidden.view), hidden.mask.numpy()))
+        turned.append(_to_uint8(turned_BCYX))
+        turns.append(turns_B.numpy())
+    (view, corrupted, mask), (other, other_corrupted, _) = made
+    return Shown(
+        source.original, view, corrupted, mask, other, other_corrupted,
+        np.concatenate(turned), np.concatenate(turns),
+    )  # fmt: skip
 
 
 def _to_uint8(view_BCYX: Tensor) -> NDArray[np.uint8]:

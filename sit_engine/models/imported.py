@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -47,6 +46,23 @@ class Dropped:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A line of the listing: a tensor that was taken or left, or several of one kind."""
+
+    theirs: str
+    ours: str
+    parts: int
+    shape: tuple[int, ...] | None
+    """Of a single one that has one."""
+    why: str = ""
+
+    @property
+    def size(self) -> str:
+        """Its shape; empty where it has none, or is several."""
+        return "×".join(str(side) for side in self.shape) if self.shape else ""
+
+
+@dataclass(frozen=True)
 class Imported:
     """A folder of weights that a run may start from, and how it came about."""
 
@@ -67,6 +83,48 @@ class Imported:
         """Plain values; what `import.json` holds, which is the same without the path."""
         return asdict(self) | {"path": str(self.path)}
 
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Imported:
+        """What `to_json` gave."""
+        return cls(**record | {
+            "path": Path(record["path"]),
+            "facts": StartFacts(**record["facts"]),
+            "mapped": tuple(Mapped(**_shaped(part)) for part in record["mapped"]),
+            "resized": tuple(Resized(**table) for table in record["resized"]),
+            "dropped": tuple(Dropped(**_shaped(part)) for part in record["dropped"]),
+        })  # fmt: skip
+
+    def mapped_rows(self, *, folded: bool) -> list[Row]:
+        """What was taken; folded, equal parts of all blocks take one row."""
+        rows = []
+        for is_block, group in groupby(
+            self.mapped, key=lambda part: part.ours.startswith("blocks.")
+        ):
+            parts = list(group)
+            if is_block and folded:
+                theirs, ours = (
+                    _span(*(BLOCK.sub(r"\1", name) for name in ends))
+                    for ends in (
+                        (parts[0].theirs, parts[-1].theirs),
+                        (parts[0].ours, parts[-1].ours),
+                    )
+                )
+                rows.append(Row(theirs, ours, len(parts), None))
+            else:
+                rows += [Row(part.theirs, part.ours, 1, part.shape) for part in parts]
+        return rows
+
+    def dropped_rows(self, *, folded: bool) -> list[Row]:
+        """What was left, by reason; folded, the parts of one reason take one row."""
+        rows = []
+        for why, group in groupby(sorted(self.dropped, key=_why), key=_why):
+            parts = list(group)
+            if folded and len(parts) > 1:
+                rows.append(Row(_span(parts[0].name, parts[-1].name), "", len(parts), None, why))
+            else:
+                rows += [Row(part.name, "", 1, part.shape, why) for part in parts]
+        return rows
+
     def to_text(self) -> str:
         """For people: equal parts of all blocks, and dropped parts of one kind, take a line each."""
         facts = self.facts
@@ -79,7 +137,10 @@ class Imported:
             PIXELS,
             "",
             f"Mapped ({len(self.mapped)} tensors):",
-            *_mapped_lines(self.mapped),
+            *(
+                f"  {row.theirs} -> {row.ours} {row.size or f'({row.parts} tensors)'}"
+                for row in self.mapped_rows(folded=True)
+            ),
         ]
         if self.resized:
             lines.append("Resized:")
@@ -88,31 +149,13 @@ class Imported:
             for table in self.resized
         ]
         if self.dropped:
-            lines += [f"Dropped ({len(self.dropped)}):", *_dropped_lines(self.dropped)]
+            lines.append(f"Dropped ({len(self.dropped)}):")
+        lines += [
+            f"  {row.theirs} {row.size if row.parts == 1 else f'({row.parts} parts)'}".rstrip()
+            + f": {row.why}"
+            for row in self.dropped_rows(folded=True)
+        ]
         return "\n".join([*lines, "", f"Wrote {self.path}; the whole listing is in import.json."])
-
-
-def _mapped_lines(mapped: Iterable[Mapped]) -> Iterable[str]:
-    for is_block, group in groupby(mapped, key=lambda item: item.ours.startswith("blocks.")):
-        items = list(group)
-        if is_block:
-            theirs, ours = (
-                _span(BLOCK.sub(r"\1", first), BLOCK.sub(r"\1", last))
-                for first, last in (
-                    (items[0].theirs, items[-1].theirs),
-                    (items[0].ours, items[-1].ours),
-                )
-            )
-            yield f"  {theirs} -> {ours} ({len(items)} tensors)"
-        else:
-            yield from (f"  {item.theirs} -> {item.ours} {_shape(item.shape)}" for item in items)
-
-
-def _dropped_lines(dropped: Iterable[Dropped]) -> Iterable[str]:
-    for why, group in groupby(sorted(dropped, key=_why), key=_why):
-        items = list(group)
-        size = f"({len(items)} parts)" if len(items) > 1 else _shape(items[0].shape)
-        yield f"  {_span(items[0].name, items[-1].name)} {size}".rstrip() + f": {why}"
 
 
 def _span(first: str, last: str) -> str:
@@ -123,5 +166,7 @@ def _why(item: Dropped) -> str:
     return item.why
 
 
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return "×".join(str(side) for side in shape) if shape else ""
+def _shaped(part: dict[str, Any]) -> dict[str, Any]:
+    """With its shape as a tuple, which JSON has not."""
+    shape = part["shape"]
+    return part | {"shape": None if shape is None else tuple(shape)}

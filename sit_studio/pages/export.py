@@ -126,6 +126,12 @@ class ExportPage(Page):
         self.network.addItem(self.tr("Student"), "student")
         self.network.addItem(self.tr("Teacher"), "teacher")
         self.head = QComboBox()
+        self.head.setToolTip(
+            self.tr(
+                "Features are the tokens before the patches, after the final norm; in a network "
+                "without such tokens, the mean of its patches."
+            )
+        )
         rows: list[tuple[str, Any]] = [
             (self.tr("File"), line), (self.tr("Output"), self.head),
             (self.tr("Checkpoint"), self.checkpoint), (self.tr("Network"), self.network),
@@ -158,7 +164,7 @@ class ExportPage(Page):
 
     def _show_heads(self) -> None:
         """A finetuned run answers with classes; any run with features."""
-        features = (self.tr("Features: the class token after the final norm"), "features")
+        features = (self.tr("Features: one vector for each image"), "features")
         classes = (self.tr("Probability of each class, names inside"), "classifier")
         words = [classes, features] if self.session.history.is_finetuning else [features]
         if [self.head.itemText(row) for row in range(self.head.count())] != [w for w, _ in words]:

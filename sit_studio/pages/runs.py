@@ -6,32 +6,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal, Slot
-from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
-    QHeaderView,
+    QHBoxLayout,
     QInputDialog,
     QLineEdit,
     QMenu,
     QMessageBox,
-    QTableView,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
     QWidget,
 )
 
 from sit_engine import runs
 from sit_engine.errors import SitError
+from sit_studio.comparison_list import ComparisonRow
+from sit_studio.job import Job
 from sit_studio.mailbox import Failure, failure_of
 from sit_studio.opening import move_to_trash, show_in_file_manager
 from sit_studio.run_list import RunRow, read_about, write_about
 from sit_studio.session import Session
+from sit_studio.settings_model import FINETUNE
 from sit_studio.widgets.basics import EmptyState, Page, button
-from sit_studio.widgets.run_table import COLUMNS, RunTableModel, status_width
-from sit_studio.widgets.sparkline import SparklineDelegate
+from sit_studio.widgets.comparison_view import ComparisonView
+from sit_studio.widgets.comparisons import ComparisonTable
+from sit_studio.widgets.import_dialog import ImportDialog
+from sit_studio.widgets.run_table import COLUMNS, RunTable
+from sit_studio.widgets.side_by_side import SideBySideDialog
 
 MOST_COMPARED = 6
-NARROW_BELOW_PX = 1000
 
 
 class RunsPage(Page):
@@ -39,36 +45,72 @@ class RunsPage(Page):
 
     page_wanted = Signal(str)
     settings_wanted = Signal(object)
+    weights_wanted = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
         self.session = session
         self.title.setText(self.tr("Runs"))
         self.lead.setText(self.tr("Every run in your run folders, made here or in a terminal."))
+        self.action_row.addWidget(
+            button(self.tr("Add a folder…"), self._add_folder, icon="folder", flat=True)
+        )
+        self.import_weights = button(
+            self.tr("Import weights…"), self._choose_weights, icon="extend"
+        )
+        self.import_weights.setToolTip(
+            self.tr("A checkpoint of SiT, DINO, MoCo v3, DeiT or timm, to start from")
+        )
+        self.action_row.addWidget(self.import_weights)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self._runs_tab(), self.tr("Runs"))
+        self.comparisons = ComparisonTable()
+        self.comparisons.opened.connect(self.open_comparison)
+        self.tabs.addTab(self.comparisons, self.tr("Comparisons"))
+        self.view = ComparisonView(session.comparer)
+        self.view.left.connect(self._leave_comparison)
+        self.view.run_wanted.connect(self._open_path)
+        self.view.failed.connect(self.notice.tell)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.tabs)
+        self.stack.addWidget(self.view)
+        self.body.addWidget(self.stack, 1)
+        session.comparer.changed.connect(session.lister.look_now)
+        session.comparer.changed.connect(self._show_buttons)
+        session.run_changed.connect(self._show_buttons)
+        self.importing = Job(self)
+        self.opened: Path | None = None
+        self.lister = session.lister
+        self.lister.listed.connect(self._on_listed)
+        self.lister.compared.connect(self._on_compared)
+        self._on_listed([])
+
+    def _runs_tab(self) -> QWidget:
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(self.tr("Filter"))
         self.filter.setAccessibleName(self.tr("Filter the runs"))
         self.filter.setMinimumWidth(96)
-        self.filter.setMaximumWidth(160)
-        self.action_row.addWidget(self.filter)
-        self.action_row.addWidget(
-            button(self.tr("Add a folder…"), self._add_folder, icon="folder", flat=True)
-        )
-        self.compare = button(self.tr("Compare"), self._compare, icon="watch")
-        self.open = button(self.tr("Open"), self._open, icon="folder-open", primary=True)
+        self.filter.setMaximumWidth(240)
         self.more = button(self.tr("More"), self._show_more, flat=True)
         self.more.setToolTip(self.tr("Resume, rename, note, star, use its settings again, trash"))
-        self.action_row.addWidget(self.more)
-        self.action_row.addWidget(self.compare)
-        self.action_row.addWidget(self.open)
-        self.table_model = RunTableModel(self)
-        self.proxy = QSortFilterProxyModel(self)
-        self.proxy.setSourceModel(self.table_model)
-        self.proxy.setFilterKeyColumn(-1)
-        self.proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.proxy.setSortRole(RunTableModel.SORT_ROLE)
+        self.compare = button(self.tr("Compare curves"), self._compare, icon="watch")
+        self.side_by_side = button(self.tr("Train side by side…"), self._side_by_side, icon="train")
+        self.open = button(self.tr("Open"), self._open, icon="folder-open", primary=True)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.filter, 1)
+        row.addStretch(1)
+        for part in (self.more, self.compare, self.side_by_side, self.open):
+            row.addWidget(part)
+        self.table = RunTable(self.tr("Runs"))
+        self.table_model, self.proxy = self.table.runs, self.table.sorted
         self.filter.textChanged.connect(self.proxy.setFilterFixedString)
-        self.table = self._make_table()
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._show_menu)
+        self.table.activated.connect(lambda _: self._open())
+        self.table.clicked.connect(self._on_clicked)
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._show_buttons())
         self.empty = EmptyState(
             "runs",
             self.tr("No runs yet"),
@@ -77,42 +119,14 @@ class RunsPage(Page):
         self.empty.buttons.addWidget(
             button(self.tr("Choose images"), lambda: self.page_wanted.emit("dataset"), primary=True)
         )
-        self.body.addWidget(self.table, 1)
-        self.body.addWidget(self.empty, 1)
-        self.lister = session.lister
-        self.lister.listed.connect(self._on_listed)
-        self._on_listed([])
-
-    def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.proxy)
-        table.setItemDelegateForColumn(COLUMNS.index("curve"), SparklineDelegate(table))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setShowGrid(False)
-        table.setSortingEnabled(True)
-        table.sortByColumn(COLUMNS.index("started"), Qt.SortOrder.DescendingOrder)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(40)
-        head = table.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for name, width in RunTableModel.WIDTHS.items():
-            table.setColumnWidth(COLUMNS.index(name), width)
-        table.setColumnWidth(COLUMNS.index("status"), status_width(table.fontMetrics()))
-        head.setTextElideMode(Qt.TextElideMode.ElideRight)
-        head.setSectionResizeMode(COLUMNS.index("run"), QHeaderView.ResizeMode.Stretch)
-        head.setMinimumSectionSize(32)
-        table.setAccessibleName(self.tr("Runs"))
-        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        table.customContextMenuRequested.connect(self._show_menu)
-        table.activated.connect(lambda _: self._open())
-        table.clicked.connect(self._on_clicked)
-        table.selectionModel().selectionChanged.connect(lambda *_: self._show_buttons())
-        return table
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(row)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.empty, 1)
+        return inside
 
     @Slot(object)
     def _on_listed(self, rows: list[RunRow]) -> None:
@@ -123,17 +137,36 @@ class RunsPage(Page):
 
     def _show_buttons(self) -> None:
         chosen = self.chosen()
+        several = self.tr("Select two to six runs (Ctrl+click).")
+        is_some = 1 < len(chosen) <= MOST_COMPARED
         self.open.setEnabled(len(chosen) == 1 and chosen[0].status != "unreadable")
         self.more.setEnabled(len(chosen) == 1)
-        self.compare.setEnabled(1 < len(chosen) <= MOST_COMPARED)
+        self.compare.setEnabled(is_some)
         self.compare.setToolTip(
-            self.tr("Select two to six runs (Ctrl+click).") if len(chosen) < 2 else ""
+            self.tr("The curves of these runs in one plot") if is_some else several
         )
+        why = self._why_not() if is_some else several
+        if is_some and any(row.method == FINETUNE for row in chosen):
+            why = self.tr("Finetuned runs learn from labels; select runs that pretrain.")
+        if is_some and any(row.status == "unreadable" for row in chosen):
+            why = self.tr("One of these runs cannot be read.")
+        self.side_by_side.setEnabled(not why)
+        self.side_by_side.setToolTip(
+            why or self.tr("Train these settings anew under one budget, and measure each")
+        )
+
+    def _why_not(self) -> str:
+        """Why no comparison can train now; empty when one can."""
+        if self.session.history.is_live:
+            return self.tr("A run is training; see the Watch page.")
+        is_running = any(row.state == "running" for row in self.comparisons.rows)
+        if is_running or self.session.comparer.is_busy:
+            return self.tr("A comparison is training; see Comparisons.")
+        return ""
 
     def chosen(self) -> list[RunRow]:
         """The selected rows."""
-        found = self.table.selectionModel().selectedRows() if self.table.selectionModel() else []
-        return [self.table_model.rows[self.proxy.mapToSource(index).row()] for index in found]
+        return self.table.chosen()
 
     def _one(self) -> RunRow | None:
         chosen = self.chosen()
@@ -142,7 +175,7 @@ class RunsPage(Page):
     @Slot(QModelIndex)
     def _on_clicked(self, index: QModelIndex) -> None:
         if index.column() == COLUMNS.index("star"):
-            row = self.table_model.rows[self.proxy.mapToSource(index).row()]
+            row = self.table.row_at(index)
             self._keep(row, starred=not row.about.starred)
 
     # What can be done to a run
@@ -178,8 +211,8 @@ class RunsPage(Page):
 
     @Slot()
     def _open(self) -> None:
-        if (row := self._one()) and self.session.open_run(row.path):
-            self.page_wanted.emit("watch")
+        if row := self._one():
+            self._open_path(row.path)
 
     def _resume(self) -> None:
         if (row := self._one()) and self.session.open_run(row.path):
@@ -276,11 +309,70 @@ class RunsPage(Page):
 
         CompareDialog([row.path for row in self.chosen()], self).open()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        # So that the names of the runs can be read in a narrow window too.
-        for name in ("data", "loss"):
-            self.table.setColumnHidden(COLUMNS.index(name), self.width() < NARROW_BELOW_PX)
+    # Weights of others
+
+    def _choose_weights(self) -> None:
+        dialog = QFileDialog(self, self.tr("Weights to import"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        kinds = "*.pth *.pth.tar *.pt *.bin *.tar *.safetensors"
+        dialog.setNameFilters(
+            [self.tr("Weights ({kinds})").format(kinds=kinds), self.tr("All files (*)")]
+        )
+        dialog.fileSelected.connect(lambda name: self.import_file(Path(name)))
+        dialog.open()
+
+    def import_file(self, file: Path) -> ImportDialog:
+        """Ask what to take of a file of weights, and take it."""
+        dialog = ImportDialog(file, self.session.preferences.weights_folder, self.importing, self)
+        dialog.finetune_wanted.connect(self._on_weights_wanted)
+        dialog.open()
+        return dialog
+
+    @Slot(object)
+    def _on_weights_wanted(self, folder: Path) -> None:
+        self.weights_wanted.emit(folder)
+        self.page_wanted.emit("train")
+
+    # Settings side by side
+
+    def _side_by_side(self) -> None:
+        dialog = SideBySideDialog(self.session, self.chosen(), self)
+        dialog.started.connect(self.open_comparison)
+        dialog.open()
+
+    @Slot(object)
+    def open_comparison(self, path: Path) -> None:
+        """Show one; of one that has just been started nothing is written yet."""
+        self.opened = path
+        rows = [row for row in self.comparisons.rows if row.path == path]
+        self.view.show_row(rows[0] if rows else ComparisonRow(path, "preparing"), [], "")
+        self.stack.setCurrentWidget(self.view)
+        self.lister.look_into(path)
+
+    @Slot()
+    def _leave_comparison(self) -> None:
+        self.opened = None
+        self.lister.look_into(None)
+        self.tabs.setCurrentWidget(self.comparisons)
+        self.stack.setCurrentWidget(self.tabs)
+
+    @Slot(object, object)
+    def _on_compared(self, rows: list[ComparisonRow], inside: list[RunRow]) -> None:
+        self.comparisons.show_rows(rows)
+        self._show_buttons()
+        if self.opened is None:
+            return
+        found = next((row for row in rows if row.path == self.opened), None)
+        if found is not None:
+            self.view.show_row(found, inside, self._why_not())
+        elif self.session.comparer.path != self.opened:
+            self._leave_comparison()
+
+    @Slot(object)
+    def _open_path(self, path: Path) -> None:
+        if self.session.open_run(path):
+            self.page_wanted.emit("watch")
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -14,18 +14,20 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from sit_engine import runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.resolve import Resolved
+from sit_engine.data.names import escape_name
 from sit_engine.errors import SitError
 from sit_studio.asker import Answer, Question
 from sit_studio.mailbox import Failure, failure_of
+from sit_studio.sentences import say
 from sit_studio.session import Session
 from sit_studio.settings_model import (
     FINETUNE,
     PRETRAIN,
     WEIGHTS,
     Checked,
-    Method,
+    Kind,
     SettingsModel,
-    method_of,
+    kind_of,
 )
 from sit_studio.widgets.basics import Page, button, scrolled
 from sit_studio.widgets.choice_cards import ChoiceCards
@@ -35,13 +37,7 @@ from sit_studio.widgets.labels_card import LabelsCard, has_labels, labels_wanted
 from sit_studio.widgets.method_form import MethodForm
 from sit_studio.widgets.preview_card import PreviewCard
 
-SLIDERS = (
-    "method.corruption.drop_share",
-    "method.corruption.replace_share",
-    "method.corruption.replace_probability",
-    "method.corruption.block_side",
-)
-METHODS: tuple[Method, ...] = (PRETRAIN, FINETUNE)
+KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
 
 
 class TrainPage(Page):
@@ -53,7 +49,7 @@ class TrainPage(Page):
         super().__init__("", "", parent)
         self.session = session
         self.title.setText(self.tr("Train"))
-        self.method: Method = PRETRAIN
+        self.kind: Kind = PRETRAIN
         self.checked = Checked()
         self._rows: list[Any] = []
         self._add_actions()
@@ -61,14 +57,15 @@ class TrainPage(Page):
         session.dataset_changed.connect(self._on_dataset_changed)
         session.device_known.connect(self.refresh)
         session.run_changed.connect(self._show_start)
+        session.comparer.changed.connect(self._show_start)
         session.run_opened.connect(self._show_runs)
         session.lister.listed.connect(self._on_listed)
-        self.show_method(PRETRAIN)
+        self.show_kind(PRETRAIN)
 
     @property
     def form(self) -> MethodForm:
         """The form in front."""
-        return self.forms[self.method]
+        return self.forms[self.kind]
 
     @property
     def model(self) -> SettingsModel:
@@ -100,7 +97,7 @@ class TrainPage(Page):
         forms = QVBoxLayout(left)
         forms.setContentsMargins(0, 0, 8, 0)
         forms.setSpacing(16)
-        self.methods = ChoiceCards(
+        self.kinds = ChoiceCards(
             [
                 (PRETRAIN, self.tr("Pretrain without labels"),
                  self.tr("Learn from the images alone. Takes many images and some time.")),
@@ -108,12 +105,13 @@ class TrainPage(Page):
                  self.tr("Teach a pretrained model your classes. A few labels go far.")),
             ]
         )  # fmt: skip
-        self.methods.chosen.connect(self.show_method)
-        forms.addWidget(self.methods)
-        self.forms = {method: MethodForm(method) for method in METHODS}
+        self.kinds.chosen.connect(self.show_kind)
+        forms.addWidget(self.kinds)
+        self.forms = {kind: MethodForm(kind) for kind in KINDS}
         for form in self.forms.values():
             form.edited.connect(self._on_edited)
-            form.preset_chosen.connect(self._on_preset_chosen)
+            form.size_chosen.connect(self._on_size_chosen)
+            form.recipe_chosen.connect(self._on_recipe_chosen)
             forms.addWidget(form)
         start = self.forms[FINETUNE].start
         assert start is not None
@@ -130,7 +128,10 @@ class TrainPage(Page):
         sights = QVBoxLayout(right)
         sights.setContentsMargins(0, 0, 8, 0)
         sights.setSpacing(16)
-        self.preview = PreviewCard(self.session, self.forms[PRETRAIN].sliders(SLIDERS))
+        pretrain = self.forms[PRETRAIN]
+        assert pretrain.tasks is not None
+        self.preview = PreviewCard(self.session, pretrain)
+        self.preview.heard.connect(pretrain.tasks.show_arrays)
         self.cost = CostCard()
         self.cost.measure_wanted.connect(self._measure)
         self.cost.failed.connect(self.notice.tell)
@@ -143,14 +144,14 @@ class TrainPage(Page):
     # What stands in the form
 
     @Slot(str)
-    def show_method(self, method: Method) -> None:
+    def show_kind(self, kind: Kind) -> None:
         """The form of the other kind of run; each keeps what was written into it."""
         self.cost.forget()
-        self.method = method
-        self.methods.select(method)
-        is_finetuning = method == FINETUNE
+        self.kind = kind
+        self.kinds.select(kind)
+        is_finetuning = kind == FINETUNE
         for name, form in self.forms.items():
-            form.setVisible(name == method)
+            form.setVisible(name == kind)
         self.preview.setVisible(not is_finetuning)
         self.labels.setVisible(is_finetuning)
         self.lead.setText(
@@ -170,19 +171,17 @@ class TrainPage(Page):
         self._show_checked()
 
     def _show_checked(self) -> None:
-        self.fields.show(self.checked)
+        self.form.show_checked(self.checked)
         self.cost.show_device(self.session.device)
-        if self.form.presets is not None:
-            self.form.presets.select(self.model.preset)
         failure = self.checked.failure
-        if failure is not None and self.checked.field not in self.fields.fields:
+        if failure is not None and not self.form.tells(failure):
             self.notice.tell(failure)
         elif self.notice.property("of_form"):
             self.notice.clear()
         self.notice.setProperty("of_form", failure is not None)
         self._show_start()
         best = self.checked.resolved.config if self.checked.resolved else self.checked.config
-        if self.method == PRETRAIN:
+        if self.kind == PRETRAIN:
             self.preview.show_config(best)
 
     def _ask_what_follows(self) -> None:
@@ -239,13 +238,15 @@ class TrainPage(Page):
             return labels_wanted()
         if self.session.history.is_live:
             return self.tr("A run is training; see the Watch page.")
+        if self.session.comparer.is_busy:
+            return self.tr("A comparison is training; see the Runs page.")
         if self.checked.failure is not None:
-            return self.tr("One setting cannot be used as it is.")
+            return " ".join(say(self.checked.failure)).strip()
         return ""
 
     def _has_labels(self) -> bool:
         """Whether the images have what the chosen kind of run needs."""
-        return self.method != FINETUNE or has_labels(self.session.dataset)
+        return self.kind != FINETUNE or has_labels(self.session.dataset)
 
     @Slot(str, str)
     def _on_edited(self, path: str, text: str) -> None:
@@ -258,16 +259,22 @@ class TrainPage(Page):
         self.refresh()
 
     @Slot(str)
-    def _on_preset_chosen(self, preset: str) -> None:
+    def _on_size_chosen(self, size: str) -> None:
         self.cost.forget()
-        self.model.preset = preset
+        self.model.choose(size=size)
+        self.refresh()
+
+    @Slot(str)
+    def _on_recipe_chosen(self, recipe: str) -> None:
+        self.cost.forget()
+        self.model.choose(recipe=recipe)
         self.refresh()
 
     @Slot()
     def _on_start_changed(self) -> None:
         self.cost.forget()
         self.forms[FINETUNE].model.set(WEIGHTS, self.start_card.weights)
-        if self.method == FINETUNE:
+        if self.kind == FINETUNE:
             self.refresh()
 
     @Slot()
@@ -302,17 +309,23 @@ class TrainPage(Page):
         """Take over the settings of a past run."""
         self._take(config, of_run=True)
 
+    @Slot(object)
+    def start_from(self, weights: Path) -> None:
+        """Finetune from a folder of weights."""
+        self.start_card.choose(escape_name(str(weights)))
+        self.show_kind(FINETUNE)
+
     def _take(self, path: Path, *, of_run: bool) -> None:
         try:
-            method = method_of(path)
-            self.forms[method].model.load(path, of_run=of_run)
+            kind = kind_of(path)
+            self.forms[kind].model.load(path, of_run=of_run)
         except SitError as error:
             self.notice.tell(failure_of(error))
             return
         self.notice.clear()
-        if method == FINETUNE:
-            self.start_card.choose(self.forms[method].model.texts.get(WEIGHTS, ""))
-        self.show_method(method)
+        if kind == FINETUNE:
+            self.start_card.choose(self.forms[kind].model.texts.get(WEIGHTS, ""))
+        self.show_kind(kind)
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, self.tr("Load settings"), "", "TOML (*.toml)")
@@ -355,7 +368,7 @@ class TrainPage(Page):
         if not self.start_button.isEnabled():
             return
         self.cost.stop()
-        with_scratch = self.method == FINETUNE and self.start_card.with_scratch
+        with_scratch = self.kind == FINETUNE and self.start_card.with_scratch
         try:
             self.session.start(self._values(), with_scratch=with_scratch)
         except SitError as error:

@@ -74,6 +74,10 @@ class AdvancedForm(Card):
                 self.tr("Hide blocks of the image"),
                 "method.corruption: GMML, group masked model learning",
             ),
+            "method.corruption.local": (
+                self.tr("Local changes of the image"),
+                "method.corruption.local: the corruptions of arXiv 2104.03602 v1",
+            ),
             "optim": (self.tr("How it learns"), "optim: AdamW"),
             "compute": (self.tr("Device"), "compute"),
             "watch": (self.tr("Readings, previews, checkpoints"), "watch"),

@@ -51,7 +51,8 @@ class CompareDialog(QDialog):
         self.curve = QComboBox()
         self.curve.setAccessibleName(self.tr("Curve"))
         for name in (
-            "loss", "contrast", "reconstruction", "knn", "validation_accuracy",
+            "loss", "contrast", "rotation", "reconstruction", "knn", "rotation_accuracy",
+            "validation_accuracy",
             "validation_loss", "train_accuracy", "learning_rate",
         ):  # fmt: skip
             self.curve.addItem(curve_word(name), name)

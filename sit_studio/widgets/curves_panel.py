@@ -35,6 +35,7 @@ from sit_studio.widgets.plot_markers import Marker
 from sit_studio.widgets.words import count
 
 SMOOTHING = 0.6
+GUESSING = 25.0  # percent of the turns that are right by chance
 
 
 class CurvesPanel(QWidget):
@@ -129,8 +130,10 @@ class CurvesPanel(QWidget):
         """Those that runs of this kind have curves for."""
         other = "pretraining" if self.history.is_finetuning else "finetuning"
         for number, group in enumerate(GROUPS):
-            if self.tabs.isTabVisible(number) == (group.only == other):
-                self.tabs.setTabVisible(number, group.only != other)
+            has_some = not group.is_optional or any(map(self.history.has_curve, group.names))
+            is_shown = group.only != other and has_some
+            if self.tabs.isTabVisible(number) != is_shown:
+                self.tabs.setTabVisible(number, is_shown)
 
     @Slot(int)
     def _on_tab(self, number: int) -> None:
@@ -146,6 +149,8 @@ class CurvesPanel(QWidget):
         self._drawn = (id(history), history.version)
         group, plot = GROUPS[number], self.plots[number]
         names = group.names or self._loss_names()
+        if group.is_optional:
+            names = tuple(filter(history.has_curve, names))
         plot.set_curves(
             {curve_word(name): history.curve(name) for name in names},
             {curve_word(name) for name in READINGS},
@@ -160,6 +165,8 @@ class CurvesPanel(QWidget):
         elif history.validation is not None and "validation_accuracy" in names:
             frequent = self.tr("the most frequent class")
             plot.set_baselines({frequent: 100 * history.validation.majority})
+        elif "rotation_accuracy" in names:
+            plot.set_baselines({self.tr("guessing"): GUESSING})
         elif group.unit == "%":
             plot.set_baselines({})
         plot.set_markers(
@@ -271,7 +278,8 @@ class CurvesPanel(QWidget):
         for group, plot in zip(GROUPS, self.plots, strict=True):
             for curve in group.names or history.terms:
                 label_ = f"{name}: {curve_word(curve)}"
-                plot.set_overlay(label_, history.curve(curve), exact=curve in READINGS)
+                if history.has_curve(curve):
+                    plot.set_overlay(label_, history.curve(curve), exact=curve in READINGS)
         self.plot.refresh()
 
     def _remove(self, path: Path) -> None:

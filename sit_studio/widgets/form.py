@@ -26,36 +26,51 @@ class SettingField(QWidget):
     edited = Signal(str, str)
 
     def __init__(
-        self, item: Setting, *, slider: bool = False, parent: QWidget | None = None
+        self,
+        item: Setting,
+        *,
+        slider: bool = False,
+        title: str = "",
+        beside: QWidget | None = None,
+        parent: QWidget | None = None,
     ) -> None:
+        """`beside` makes it one row, with `title`: shorter, where the place says what it is of."""
         super().__init__(parent)
         self.item = item
+        self._default = ""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         unit = f" ({said(item.unit)})" if item.unit else ""
-        self.title = label(said(item.title) + unit, wrap=True)
+        full = said(item.title) + unit
+        self.title = label(title or full, wrap=beside is None)
         tip = f"{said(item.help)}\n{item.path}: {item.allowed}"
         self.setToolTip(tip)
-        column.addWidget(self.title)
         row = QHBoxLayout()
         row.setSpacing(8)
+        (column if beside is None else row).addWidget(self.title)
         self.slider = self._make_slider() if slider else None
         if self.slider is not None:
             row.addWidget(self.slider, 1)
         self.editor = self._make_editor()
-        self.editor.setAccessibleName(self.title.text())
+        if slider or beside:
+            self.editor.setFixedWidth(72)
+        self.editor.setAccessibleName(full)
         self.editor.setAccessibleDescription(tip)
         self.title.setBuddy(self.editor)
-        row.addWidget(self.editor, 0 if slider else 1)
+        row.addWidget(self.editor, 0 if slider or beside else 1)
         self.reset = button(
             "", self._clear, icon="reset", flat=True, tip=self.tr("Leave it to auto")
         )
-        self.reset.setAccessibleName(self.tr("Reset {title}").format(title=self.title.text()))
+        self.reset.setAccessibleName(self.tr("Reset {title}").format(title=full))
         policy = self.reset.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(policy)
+        if beside is not None:
+            row.addWidget(beside)
         row.addWidget(self.reset)
+        if beside is not None:
+            row.addStretch(1)
         column.addLayout(row)
         self.below = label("", "caption", wrap=True)
         self.below.hide()
@@ -70,16 +85,9 @@ class SettingField(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             box.setMinimumContentsLength(6)
-            default = item.default if isinstance(item.default, str) else ""
-            box.addItem(self.tr("Default ({word})").format(word=default), "")
-            for choice in item.choices:
-                if choice != default:
-                    box.addItem(choice, choice)
             box.activated.connect(lambda _: self._say(str(box.currentData())))
             return box
         line = QLineEdit()
-        if self.slider is not None:
-            line.setFixedWidth(72)
         line.textEdited.connect(self._say)
         return line
 
@@ -101,9 +109,19 @@ class SettingField(QWidget):
     def _clear(self) -> None:
         self._say("")
 
-    def show_text(self, text: str, shown: Any) -> None:
-        """The user's word, and the value that stands without one."""
+    def _fill(self, box: QComboBox, default: str) -> None:
+        self._default = default
+        box.clear()
+        box.addItem(self.tr("Default ({word})").format(word=default), "")
+        for choice in self.item.choices:
+            if choice != default:
+                box.addItem(choice, choice)
+
+    def show_text(self, text: str, shown: Any, default: str) -> None:
+        """The user's word, the value that stands without one, and what preset and method say."""
         if isinstance(self.editor, QComboBox):
+            if not self.editor.count() or default != self._default:
+                self._fill(self.editor, default)
             self.editor.setCurrentIndex(max(0, self.editor.findData(text)))
         elif self.editor.text() != text:
             self.editor.setText(text)
@@ -139,7 +157,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, (list, tuple)):
-        return ",".join(str(part) for part in value)
+        return ",".join(str(part) for part in value) or "none"
     if isinstance(value, float):
         return figure(value) if value and abs(value) < 1e-3 else f"{value:g}"
     return str(value)
@@ -168,13 +186,14 @@ class SettingFields:
             reasons["optim.epochs"] = QCoreApplication.translate(
                 "SettingField", "as many as fit into the minutes"
             )
+        defaults = self.model.defaults()
         for path, fields in self.fields.items():
             text = self.model.texts.get(path, "")
-            value = _at(tree, path, fields[0].item.default)
+            value = _at(tree, path, defaults.get(path))
             failure = checked.failure if checked.field == path else None
             below = _auto_words(value, reasons.get(path, "")) if not text else ""
             for field in fields:
-                field.show_text(text, value)
+                field.show_text(text, value, defaults.get(path, ""))
                 if failure is not None:
                     field.show_below(f"{failure.message} {failure.hint}".strip(), is_error=True)
                 else:

@@ -140,8 +140,8 @@ class HealthPanel(FigureGrid):
         super().__init__(parent)
         self.deviation = FigureCard(self.tr("Spread of the features"))
         self.rank = FigureCard(self.tr("Effective rank"))
-        self.agreement = FigureCard(self.tr("Teacher and student agree"))
-        self.area = FigureCard(self.tr("Hidden or replaced area"))
+        self.agreement = FigureCard(self.tr("Two views agree"))
+        self.area = FigureCard(self.tr("Corrupted area"))
         self.knn = FigureCard(self.tr("k-NN over untrained"))
         self.skipped = FigureCard(self.tr("Skipped steps"))
         self.set_cards(self.deviation, self.rank, self.knn, self.agreement, self.area, self.skipped)
@@ -157,8 +157,13 @@ class HealthPanel(FigureGrid):
             least = f"{max(5.0, 0.02 * health.width):.3g}"
             about = about.format(width=health.width, least=least)
             self.rank.show_figure(figure(health.effective_rank), about)
-            about = self.tr("Mean cosine of the two views of an image, from −1 to 1.")
-            self.agreement.show_figure(figure(health.agreement), about)
+            agreement = figure(health.agreement)
+            about = (
+                self.tr("Mean cosine of the two views of an image, from −1 to 1.")
+                if agreement != "–"
+                else self.tr("Measured where contrast is a task.")
+            )
+            self.agreement.show_figure(agreement, about)
             about = self.tr("Share of the pixels that were really corrupted.")
             self.area.show_figure(percent(health.mask_share, 0), about)
         if knn is not None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from sit_studio.settings_model import FINETUNE, Method, SettingsModel
+from sit_studio.mailbox import Failure
+from sit_studio.settings_model import FINETUNE, PRETRAIN, RECIPES, Checked, Kind, SettingsModel
+from sit_studio.task_settings import FAILURES
 from sit_studio.widgets.advanced import AdvancedForm
 from sit_studio.widgets.basics import Card
 from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.form import SettingField, SettingFields
 from sit_studio.widgets.start_card import StartCard
+from sit_studio.widgets.task_cards import TaskCards
 
 LENGTH = ("optim.epochs", "optim.minutes")
-MAIN: dict[Method, tuple[str, ...]] = {
-    "sit": ("model.backbone", "model.image_size", "model.patch_size", *LENGTH),
-    "finetune": ("method.trained", "model.image_size", "data.watch_share", *LENGTH),
+MAIN: dict[Kind, tuple[str, ...]] = {
+    PRETRAIN: ("model.backbone", "model.image_size", "model.patch_size", *LENGTH),
+    FINETUNE: ("method.trained", "model.image_size", "data.watch_share", *LENGTH),
 }
 
 
@@ -23,41 +26,65 @@ class MethodForm(QWidget):
     """`edited` tells of any field, those that the page adds to `fields` too."""
 
     edited = Signal(str, str)
-    preset_chosen = Signal(str)
+    size_chosen = Signal(str)
+    recipe_chosen = Signal(str)
 
-    def __init__(self, method: Method, parent: QWidget | None = None) -> None:
+    def __init__(self, kind: Kind, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.model = SettingsModel(method=method)
+        self.model = SettingsModel(method=FINETUNE if kind == FINETUNE else RECIPES[0])
         self.fields = SettingFields(self.model)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
-        self.presets = None if method == FINETUNE else self._preset_cards()
-        self.start = StartCard() if method == FINETUNE else None
-        for first in (self.presets, self.start):
-            if first is not None:
-                column.addWidget(first)
-        column.addWidget(self._main_card(MAIN[method]))
-        self.advanced = AdvancedForm(self.model, self.fields, skip=MAIN[method])
+        self.sizes: ChoiceCards | None = None
+        self.tasks: TaskCards | None = None
+        self.start: StartCard | None = None
+        if kind == FINETUNE:
+            self.start = StartCard()
+            column.addWidget(self.start)
+        else:
+            self.sizes = self._size_cards()
+            self.tasks = TaskCards(self.model, self.fields)
+            self.tasks.edited.connect(self.edited)
+            self.tasks.recipe_chosen.connect(self.recipe_chosen)
+            column.addWidget(self.sizes)
+            column.addWidget(self.tasks)
+        column.addWidget(self._main_card(MAIN[kind]))
+        self.advanced = AdvancedForm(self.model, self.fields, skip=MAIN[kind])
         column.addWidget(self.advanced)
         column.addStretch(1)
         for fields in self.fields.fields.values():
             for field in fields:
                 field.edited.connect(self.edited)
 
-    def _preset_cards(self) -> ChoiceCards:
+    def _size_cards(self) -> ChoiceCards:
         cards = ChoiceCards(
             [
                 ("quick", self.tr("Quick look"),
                  self.tr("A small model for minutes: can it learn?")),
                 ("standard", self.tr("Standard"),
                  self.tr("Scaled to your images and this device.")),
-                ("paper-2022", self.tr("Paper"),
+                ("paper", self.tr("Paper"),
                  self.tr("The published recipe at 224 px. Needs a GPU.")),
             ]
         )  # fmt: skip
-        cards.chosen.connect(self.preset_chosen)
+        cards.chosen.connect(self.size_chosen)
         return cards
+
+    def show_checked(self, checked: Checked) -> None:
+        """The settings as they are, and what is wrong with them."""
+        self.fields.show(checked)
+        if self.sizes is not None:
+            self.sizes.select(self.model.size)
+        if self.tasks is not None:
+            self.tasks.show_settings(checked.failure)
+
+    def tells(self, failure: Failure | None) -> bool:
+        """Whether the form says it beside what it is about."""
+        if failure is None:
+            return True
+        is_of_tasks = self.tasks is not None and failure.code in FAILURES
+        return is_of_tasks or failure.values.get("field", "") in self.fields.fields
 
     def _main_card(self, paths: tuple[str, ...]) -> Card:
         card = Card(self.tr("Model and length"))

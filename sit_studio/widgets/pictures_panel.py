@@ -63,12 +63,17 @@ class PicturesPanel(QObject):
         if step != self.shown:
             return
         if found is None:
-            text = self.tr("This run reconstructs nothing, or its pictures are gone.")
-            self.reconstructions_tab.show_empty(text)
+            self.reconstructions_tab.show_empty(self._why_none())
             return
         self.reconstructions_tab.show_arrays(
             found["input"], found["corrupted"], found["output"], found["difference"]
         )
+
+    def _why_none(self) -> str:
+        """A run without the task has no such curve, and no such pictures."""
+        if self.history.terms and "reconstruction" not in self.history.terms:
+            return self.tr("This run reconstructs nothing: the task is switched off.")
+        return self.tr("This run reconstructs nothing, or its pictures are gone.")
 
     def _attention(self, step: int, found: dict[str, Any] | None) -> None:
         if step != self.shown:

@@ -1,9 +1,11 @@
-"""The Train page's card "What the model sees": the user's images, and the sliders they follow."""
+"""The Train page's card "What the model sees": the user's images, the corruption and its sliders."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
@@ -12,53 +14,89 @@ from sit_studio import theme
 from sit_studio.asker import Answer, Question
 from sit_studio.mailbox import Failure
 from sit_studio.session import Session
+from sit_studio.task_settings import CORRUPTION, choice_text
 from sit_studio.widgets.basics import Card, button, follow_theme, label
 from sit_studio.widgets.form import SettingField
+from sit_studio.widgets.method_form import MethodForm
 from sit_studio.widgets.preview import ViewsPreview, mask_pictures
+from sit_studio.widgets.segments import Segments
 from sit_studio.widgets.words import percent
 
 IMAGES = 3
 ASK_AFTER_MS = 60
+# The settings that belong to a kind of corruption.
+SLIDERS = {
+    "gmml": ("drop_share", "replace_share", "replace_probability", "block_side"),
+    "local": ("local.grey_block", "local.blur_block", "local.noise_share", "local.alien_share"),
+    "none": (),
+}
 
 
 class PreviewCard(Card):
     """Asks the engine a moment after the last change; only the newest wish is answered."""
 
-    def __init__(
-        self, session: Session, sliders: list[SettingField], parent: QWidget | None = None
-    ) -> None:
+    heard = Signal(object)
+
+    def __init__(self, session: Session, form: MethodForm, parent: QWidget | None = None) -> None:
         super().__init__(" ", parent)
-        self.session = session
+        self.session, self.form = session, form
         self.config: RunConfig | None = None
         self.seed = 0
         self.title.setText(self.tr("What the model sees"))
         self.head.addWidget(
             button(self.tr("Draw again"), self._draw_again, icon="reset", flat=True)
         )
-        about = self.tr("Blocks of each view are hidden or replaced; the model has to repair them.")
-        self.body.addWidget(label(about, "muted", wrap=True))
+        self.kind = Segments(
+            self.tr("Corruption"),
+            [
+                ("gmml", self.tr("Hide blocks"), self.tr("gmml: group masked model learning")),
+                ("local", self.tr("Local changes"), self.tr("local: the corruptions of 2021")),
+                ("none", self.tr("None"), self.tr("none: views as they are")),
+            ],
+        )
+        self.kind.chosen.connect(self._on_kind_chosen)
+        self.body.addWidget(self.kind)
+        self.about = label("", "muted", wrap=True)
+        self.body.addWidget(self.about)
         titles = [self.tr("Image"), self.tr("View"), self.tr("Corrupted"), self.tr("Mask")]
         self.pictures = ViewsPreview(titles)
         self.pictures.setAccessibleName(self.tr("What the model sees"))
         self.body.addWidget(self.pictures)
         self.share = label("", "caption")
         self.body.addWidget(self.share)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(16)
-        for number, field in enumerate(sliders):
-            grid.addWidget(field, number // 2, number % 2)
-            grid.setAlignment(field, Qt.AlignmentFlag.AlignBottom)
-        self.body.addLayout(grid)
+        self.sliders: dict[str, QWidget] = {}
+        for kind, names in SLIDERS.items():
+            paths = tuple(f"method.corruption.{name}" for name in names)
+            self.sliders[kind] = _grid(form.sliders(paths))
+            self.body.addWidget(self.sliders[kind])
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(ASK_AFTER_MS)
         self._timer.timeout.connect(self._ask)
-        follow_theme(self, self._timer.start)
+        self.arrays: dict[str, Any] = {}
+        follow_theme(self, self._show_pictures)
 
     def show_config(self, config: RunConfig | None) -> None:
-        """Other settings or other images."""
-        self.config = config
+        """Other settings or other images; the last ones stay where there are none that can be used."""
+        kind = self.form.model.text(CORRUPTION)
+        self.kind.select(kind)
+        self.about.setText(
+            {
+                "gmml": self.tr("Blocks of each view are hidden, or replaced with another image."),
+                "local": self.tr(
+                    "Parts of each view lose their colours or are blurred; others become noise or "
+                    "another image."
+                ),
+            }.get(kind, self.tr("The model sees each view as it is."))
+        )
+        for name, sliders in self.sliders.items():
+            sliders.setVisible(name == kind and bool(SLIDERS[name]))
+        self.config = config or self.config
         self._timer.start()
+
+    @Slot(str)
+    def _on_kind_chosen(self, kind: str) -> None:
+        self.form.edited.emit(CORRUPTION, choice_text(self.form.model, CORRUPTION, kind))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -75,7 +113,7 @@ class PreviewCard(Card):
             self.pictures.show_empty(
                 self.tr("Choose a folder on the Dataset page to see your own images here.")
             )
-            self.share.clear()
+            self._hear_nothing()
             return
         if self.config is None or not self.isVisible():
             return
@@ -99,17 +137,37 @@ class PreviewCard(Card):
 
     def _hear(self, answer: Answer) -> None:
         try:
-            arrays = {name: np.load(path) for name, path in answer["files"].items()}
+            self.arrays = {name: np.load(path) for name, path in answer["files"].items()}
         except (OSError, ValueError):
             return
-        colours = theme.tokens()
-        mask = mask_pictures(arrays["mask"], colours.accent, colours.sunken)
-        self.pictures.show_columns([arrays["original"], arrays["view"], arrays["corrupted"], mask])
+        self._show_pictures()
         share = percent(float(answer["mask_share"]), 0)
-        self.share.setText(
-            self.tr("{share} of these pixels are hidden or replaced.").format(share=share)
-        )
+        self.share.setText(self.tr("{share} of these pixels are corrupted.").format(share=share))
+        self.heard.emit(self.arrays)
+
+    def _show_pictures(self) -> None:
+        if self.arrays:
+            colours = theme.tokens()
+            mask = mask_pictures(self.arrays["mask"], colours.accent, colours.sunken)
+            columns = [self.arrays[name] for name in ("original", "view", "corrupted")]
+            self.pictures.show_columns([*columns, mask])
 
     def _hear_failure(self, failure: Failure) -> None:
         self.pictures.show_empty(failure.message)
+        self._hear_nothing()
+
+    def _hear_nothing(self) -> None:
+        self.arrays = {}
         self.share.clear()
+        self.heard.emit({})
+
+
+def _grid(fields: list[SettingField]) -> QWidget:
+    made = QWidget()
+    grid = QGridLayout(made)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(16)
+    for number, field in enumerate(fields):
+        grid.addWidget(field, number // 2, number % 2)
+        grid.setAlignment(field, Qt.AlignmentFlag.AlignBottom)
+    return made

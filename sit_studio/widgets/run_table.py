@@ -12,14 +12,16 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QSortFilterProxyModel,
     Qt,
 )
-from PySide6.QtGui import QColor, QFontMetrics
+from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.run_list import RunRow
-from sit_studio.widgets.sparkline import VALUES_ROLE
+from sit_studio.widgets.sparkline import VALUES_ROLE, SparklineDelegate
 from sit_studio.widgets.states import ROLES, word
 from sit_studio.widgets.words import THIN, count, figure, percent, size
 
@@ -27,6 +29,7 @@ Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("star", "run", "status", "data", "progress", "knn", "loss", "curve", "size", "started")
 STATUSES = ("completed", "interrupted", "paused", "stopped", "failed", "running", "unreadable")
 CELL_PX, MOST_STATUS_PX = 24, 128
+NARROW_BELOW_PX = 952
 FIGURES = ("progress", "knn", "loss", "size")
 
 
@@ -175,3 +178,58 @@ def _sort_key(row: RunRow, column: str) -> float | str:
         "curve": row.loss or 0.0, "started": row.started,
     }  # fmt: skip
     return keys[column]
+
+
+class RunTable(QTableView):
+    """Rows that follow their folders; sorted as the user likes, the newest first until then."""
+
+    def __init__(
+        self, name: str, *, without: tuple[str, ...] = (), parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.without = without
+        self.runs = RunTableModel(self)
+        self.sorted = QSortFilterProxyModel(self)
+        self.sorted.setSourceModel(self.runs)
+        self.sorted.setFilterKeyColumn(-1)
+        self.sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.sorted.setSortRole(RunTableModel.SORT_ROLE)
+        self.setModel(self.sorted)
+        self.setItemDelegateForColumn(COLUMNS.index("curve"), SparklineDelegate(self))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setSortingEnabled(True)
+        self.sortByColumn(COLUMNS.index("started"), Qt.SortOrder.DescendingOrder)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(40)
+        head = self.horizontalHeader()
+        head.setHighlightSections(False)
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        for column, width in RunTableModel.WIDTHS.items():
+            self.setColumnWidth(COLUMNS.index(column), width)
+        self.setColumnWidth(COLUMNS.index("status"), status_width(self.fontMetrics()))
+        head.setTextElideMode(Qt.TextElideMode.ElideRight)
+        head.setSectionResizeMode(COLUMNS.index("run"), QHeaderView.ResizeMode.Stretch)
+        head.setMinimumSectionSize(32)
+        for column in without:
+            self.setColumnHidden(COLUMNS.index(column), True)
+        self.setAccessibleName(name)
+
+    def chosen(self) -> list[RunRow]:
+        """The selected rows."""
+        found = self.selectionModel().selectedRows() if self.selectionModel() else []
+        return [self.row_at(index) for index in found]
+
+    def row_at(self, index: QModelIndex) -> RunRow:
+        """The run of a cell."""
+        return self.runs.rows[self.sorted.mapToSource(index).row()]
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # So that the names of the runs can be read in a narrow window too.
+        for column in {"data", "loss"}.difference(self.without):
+            self.setColumnHidden(COLUMNS.index(column), self.width() < NARROW_BELOW_PX)

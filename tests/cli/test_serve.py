@@ -18,6 +18,8 @@ import pytest
 
 from sit_engine import api
 from sit_engine.data.saved_index import SavedIndex
+from sit_engine.models.imported import Imported
+from tests.models import foreign_files
 from tests.tiny import TINY, tiny_config
 
 Json = dict[str, Any]
@@ -148,6 +150,10 @@ def test_settings_are_resolved_and_corruption_is_shown(
         "view": ((4, 32, 32, 3), "uint8"),
         "corrupted": ((4, 32, 32, 3), "uint8"),
         "mask": ((4, 32, 32), "bool"),
+        "other": ((4, 32, 32, 3), "uint8"),
+        "other_corrupted": ((4, 32, 32, 3), "uint8"),
+        "turned": ((8, 32, 32, 3), "uint8"),
+        "turns": ((8,), "int64"),
     }
     assert arrays["mask"].mean() == pytest.approx(shown["mask_share"])
 
@@ -186,6 +192,15 @@ def test_a_run_is_measured_before_and_after(
     assert files
     assert all(Path(file).exists() for file in files)
     assert child.answer("cache", clear=True)["bytes"] == 0
+
+
+def test_weights_of_others_are_imported_or_refused(child: Child, tmp_path: Path) -> None:
+    file = foreign_files.saved(foreign_files.sit2021(), tmp_path / "checkpoint.pth")
+    params = {"file": str(file), "out": str(tmp_path / "theirs")}
+    assert child.ask("import", **params)["error"]["code"] == "import.heads_unknown"
+    found = child.answer("import", **params, heads=4, network="model_ema")
+    assert Imported.from_json(found).facts.tokens == 2
+    assert json.loads((tmp_path / "theirs" / "import.json").read_text())["network"] == "model_ema"
 
 
 def test_the_sample_is_written_once(child: Child, tmp_path: Path) -> None:

@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from sit_engine.config.facts import DataFacts
+from sit_engine.config.build import build, merge
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.resolve import resolve
+from sit_engine.data.batches import Batch
 from sit_engine.data.decode_pool import DecodePool
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.inspection.corruption import Shown, show
+from sit_engine.methods.protocol import Moment
+from sit_engine.methods.sit.method import Sit
+from sit_engine.views.apply import MEAN, STD
+from tests.tiny import TINY
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +44,49 @@ def test_only_masked_pixels_differ_and_one_seed_gives_one_picture(images: list[s
     again, other = shown(images), shown(images, seed=1)
     assert np.array_equal(found.corrupted, again.corrupted)
     assert not np.array_equal(found.mask, other.mask)
+
+
+@pytest.mark.parametrize("name", ["sit", "sit2021"])
+def test_the_views_are_those_of_training(name: str, images: list[str]) -> None:
+    more: dict[str, Any] = {"views": {"blur_first": 1.0}, "rotation_weight": 0.5}
+    found = shown(images, 3, name=name, **more)
+    settings = merge(
+        TINY, {"method": {"name": name} | more, "model": {"image_size": 32, "patch_size": 8}}
+    )
+    settings["method"].pop("corruption")
+    config = resolve(build(settings), DataFacts(100, 0, 32), DeviceFacts()).config
+    squares = torch.from_numpy(found.original)  # of 32 px, as the files are: stored as they came
+    count = torch.arange(len(images))
+    batch = Batch(squares, torch.ones(len(images)), torch.full_like(count, -1), count)
+    views = Sit(config).make_views(batch, Moment(step=0, total_steps=10, seed=3))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    for pair, tensor in (
+        ((found.view, found.other), views.clean),
+        ((found.corrupted, found.other_corrupted), views.corrupted),
+    ):
+        pixels = ((tensor * std + mean) * 255).round().clamp(0, 255).permute(0, 2, 3, 1)
+        assert np.array_equal(np.concatenate(pair), pixels)
+    assert np.array_equal(found.mask, views.mask[: len(images)])
+    assert np.array_equal(found.turns, views.turns)
+    assert np.array_equal(found.turned, np.concatenate([found.view, found.other]))
+
+
+def test_turns_are_shown_before_rotation_is_a_task(images: list[str]) -> None:
+    found = shown(images)
+    assert len(set(found.turns.tolist())) > 1
+    views = [*found.view, *found.other]
+    for view, turned, quarters in zip(views, found.turned, found.turns, strict=True):
+        assert np.array_equal(np.rot90(view, -quarters), turned)
+
+
+def test_every_kind_of_corruption_is_shown_whatever_the_tasks_ask(images: list[str]) -> None:
+    local = shown(images, corruption={"kind": "local"})
+    assert local.mask.any()
+    assert not np.array_equal(local.mask, shown(images).mask)
+    # Alone these settings would be refused: there is nothing to reconstruct, and no teacher.
+    plain = shown(images, corruption={"kind": "none"}, contrast_weight=0, features="teacher")
+    assert not plain.mask.any()
+    assert np.array_equal(plain.view, plain.corrupted)
 
 
 def test_settings_are_obeyed(images: list[str]) -> None:

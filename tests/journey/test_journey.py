@@ -114,8 +114,8 @@ def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     window.show_page("train")
     wait(qtbot, lambda: window.session.device is not None)
     page = window.train
-    assert page.form.presets is not None
-    page.form.presets.buttons["quick"].click()
+    assert page.form.sizes is not None
+    page.form.sizes.buttons["quick"].click()
     fields = page.fields.fields
     for path, text in SETTINGS.items():
         fields[path][0].edited.emit(path, text)

@@ -251,6 +251,7 @@ def test_the_presets_are_the_recipe_and_one_sized_for_the_images() -> None:
         build({"preset": "paper-2021", "model": {"image_size": 32, "patch_size": 4}}),
         facts, DeviceFacts(),
     ).config  # fmt: skip
+    assert [config.method.views.crop_scale_min for config in (paper, small)] == [0.08, 0.2]  # type: ignore[attr-defined]
     assert [config.method.views.shift for config in (paper, small, shifted)] == [0, 0, 4]  # type: ignore[attr-defined]
 
 

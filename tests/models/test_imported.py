@@ -309,3 +309,4 @@ def test_the_listing_takes_few_lines(tmp_path: Path) -> None:
     ):
         assert line in text.splitlines(), text
     assert len(text.splitlines()) < 30
+    assert Imported.from_json(json.loads(json.dumps(done.to_json()))) == done

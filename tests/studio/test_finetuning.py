@@ -181,13 +181,13 @@ def test_finetuning_needs_labels_and_says_so(
 ) -> None:
     page = window.train
     window.show_page("train")
-    page.methods.buttons["finetune"].click()
+    page.kinds.buttons["finetune"].click()
     assert page.start_button.toolTip() == "Choose a folder of images first."
     ready(window, qtbot, sample[0] / "brick")
     window.show_page("train")
     assert "at least two classes" in page.start_button.toolTip()
     assert "at least two classes" in page.labels.about.text()
-    page.methods.buttons["sit"].click()
+    page.kinds.buttons["pretrain"].click()
     assert page.start_button.isEnabled()
 
 
@@ -199,7 +199,7 @@ def test_the_form_follows_the_weights_that_it_starts_from(
     ready(window, qtbot, sample[0])
     assert window.session.open_run(finished_run)
     window.show_page("train")
-    page.methods.buttons["finetune"].click()
+    page.kinds.buttons["finetune"].click()
     wait(qtbot, lambda: page.start_card.weights == str(finished_run))
     wait(qtbot, lambda: page.checked.resolved is not None)
     resolved = page.checked.resolved
@@ -224,7 +224,7 @@ def test_a_started_finetuning_ends_while_its_twin_goes_on(
     page, session = window.train, window.session
     ready(window, qtbot, sample[0])
     window.show_page("train")
-    page.methods.buttons["finetune"].click()
+    page.kinds.buttons["finetune"].click()
     page.start_card.choose(str(finished_run))
     page.start_card.scratch.setChecked(True)
     for path, text in SHORT.items():
@@ -241,8 +241,8 @@ def test_a_started_finetuning_ends_while_its_twin_goes_on(
     wait(qtbot, lambda: twin.config_file.is_file() and not runs.is_running(twin))
     assert twin.config().model.weights is None
     # The duplicate of such a run is a finetuning again, from the same weights.
-    page.show_method("sit")
+    page.show_kind("pretrain")
     page.load_run(session.run.config_file)
-    assert page.method == "finetune"
+    assert page.kind == "finetune"
     assert page.start_card.weights == session.run.config().model.weights
     assert page.model.texts["optim.epochs"] == "2"

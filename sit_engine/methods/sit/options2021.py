@@ -13,7 +13,6 @@ from sit_engine.methods.sit.options import SitOptions, Task
 class Views2021(ViewOptions):
     """Both views alike: crop, flip, brightness, contrast and saturation."""
 
-    crop_scale_min: float = again(ViewOptions, "crop_scale_min", 0.08)
     shift: int | Auto = again(ViewOptions, "shift", "auto")
     jitter: float = again(ViewOptions, "jitter", 1.0)
     saturation: float = again(ViewOptions, "saturation", 0.4)
