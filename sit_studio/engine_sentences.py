@@ -85,6 +85,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Choose another --out."),
         ),
     ),
+    "compare.images": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Images of {folder}, or of the test folder, came or went since this comparison began.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Put them back to go on, or begin a new comparison with another --out."
+            ),
+        ),
+    ),
     "compare.locked": (
         (
             QT_TRANSLATE_NOOP("engine", "Another process works on the comparison {out}."),
@@ -293,7 +304,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The tasks read {read} tokens before the patches, but the network has {tokens}.",
+                "Tokens that the tasks read: {read}; tokens that the network has before its patches: {tokens}.",
             ),
             QT_TRANSLATE_NOOP(
                 "engine",

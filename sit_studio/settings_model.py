@@ -110,8 +110,7 @@ class SettingsModel:
             if text == "none" and item.takes_none:
                 flat[path] = None
             elif item.is_list:
-                words = [part.strip() for part in text.split(",") if part.strip()]
-                flat[path] = [] if words == ["none"] else words
+                flat[path] = [part.strip() for part in text.split(",") if part.strip()]
             else:
                 flat[path] = text
         chosen = {"preset": self.preset, "method": {"name": self.method}}

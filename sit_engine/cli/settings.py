@@ -81,7 +81,7 @@ def config_from(chosen: argparse.Namespace, folders: list[str], method: str | No
         text = getattr(chosen, item.path, None)
         if text is not None:
             is_none = text == "none" and item.takes_none
-            flags[item.path] = None if is_none else as_list(text) if item.is_list else text
+            flags[item.path] = None if is_none else text.split(",") if item.is_list else text
     tree = from_dotted(flags)
     if chosen.preset:
         tree["preset"] = chosen.preset
@@ -89,8 +89,3 @@ def config_from(chosen: argparse.Namespace, folders: list[str], method: str | No
     if folders:
         tree.setdefault("data", {})["folders"] = folders
     return build(merge(values, tree))
-
-
-def as_list(text: str) -> list[str]:
-    """Words between commas; "none" is an empty list."""
-    return [] if text == "none" else [part.strip() for part in text.split(",") if part.strip()]

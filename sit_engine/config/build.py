@@ -27,13 +27,22 @@ def build(user: Mapping[str, Any]) -> RunConfig:
             value=preset,
             allowed=", ".join(PRESETS),
         )
-    values = merge(_without_other_length(PRESETS[preset], user), user)
+    values = merge(_without_other_length(_of_method(PRESETS[preset], user), user), user)
     method = values.pop("method", {})
     options = _method(method if isinstance(method, dict) else {"name": method})
     config = _checked(RunConfig, values | {"method": options}, "", options.name)
     assert isinstance(config, RunConfig)
     check_together(config)
     return config
+
+
+def _of_method(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
+    """The preset, without what it sets of another method than the user's."""
+    method = user.get("method")
+    name = method.get("name") if isinstance(method, Mapping) else method
+    if name is None or name == preset.get("method", {}).get("name"):
+        return preset
+    return {key: value for key, value in preset.items() if key != "method"}
 
 
 def _without_other_length(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,13 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_list(cls, value: Any, info: ValidationInfo) -> Any:
+        """The word none is an empty list, as flag, form and file may write it."""
+        is_list = isinstance(cls.model_fields[str(info.field_name)].default, tuple)
+        return () if is_list and value in ("none", ["none"]) else value
+
     @field_validator("*", mode="after")
     @classmethod
     def _within_bounds(cls, value: Any, info: ValidationInfo) -> Any:

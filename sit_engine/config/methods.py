@@ -46,6 +46,8 @@ class Scale(NamedTuple):
     width: int
     total_steps: int
     preset: str
+    tokens: int = 1
+    """Before the patches."""
     has_start: bool = False
     """Whether it starts from weights."""
 

@@ -31,8 +31,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "learning_rate": 5e-4,
             "learning_rate_end": 5e-6,
             "warmup_epochs": 5,
-            "weight_decay": 0.05,
-            "weight_decay_end": 0.05,
             "clip_norm": 0,
         },
     },

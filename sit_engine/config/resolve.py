@@ -88,6 +88,7 @@ def resolve(
         width=model.get("width"),
         total_steps=total_steps(optim.get("epochs"), train_images, batch),
         preset=config.preset,
+        tokens=model.get("tokens"),
         has_start=start is not None,
     )
     method, method_reasons = config.method.resolve(scale, facts, device)
@@ -177,7 +178,8 @@ def _tokens(filling: Filling, read: int | None) -> None:
     if read not in (None, filling.get("tokens")):
         raise ConfigError(
             "config.tokens",
-            "The tasks read {read} tokens before the patches, but the network has {tokens}.",
+            "Tokens that the tasks read: {read}; tokens that the network has before its patches: "
+            "{tokens}.",
             "Switch tasks on or off to fit it, or leave model.tokens and model.weights out.",
             read=read,
             tokens=filling.get("tokens"),

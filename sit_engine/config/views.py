@@ -120,6 +120,11 @@ class LocalOptions(Options):
         le=1,
     )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all four are switched off."""
+        return not (self.grey_block or self.blur_block or self.noise_share or self.alien_share)
+
 
 class CorruptionOptions(Options):
     """What the student does not get to see: blocks hidden or replaced (GMML), or local changes."""

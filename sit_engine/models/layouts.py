@@ -9,7 +9,7 @@ GPUs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,11 @@ class Layout:
     heads: Mapping[int, int] = field(default_factory=lambda: USUAL_HEADS)
     """By width; the files do not say."""
 
+
+MOCO_HEADS = USUAL_HEADS | {384: 12}
+"""methods.md section 3: its small network has 12 heads, not 6."""
+MOCO_ARCHS = ("vit_small", "vit_base")
+"""What its files of linear evaluation, otherwise as timm's, name as `arch`; timm's names are longer."""
 
 # The order of the networks is what their authors use: of 2021 the raw weights (not their average),
 # which they finetune; of DINO the teacher, which they evaluate; of MoCo v3 the base encoder. Of 2022
@@ -81,8 +86,7 @@ LAYOUTS = (
             "momentum": Place("model", "momentum_encoder."),
         },
         {"head.": "projector of pretraining", "predictor.": "predictor of pretraining"},
-        # methods.md section 3: its small network has 12 heads, not 6.
-        heads=USUAL_HEADS | {384: 12},
+        heads=MOCO_HEADS,
     ),
     Layout(
         "DINO",
@@ -133,10 +137,13 @@ class Contents:
 
 def find_network(found: Mapping[Any, Any], file: Path, network: str | None = None) -> Contents:
     """Recognise the layout and take one network; whether it is a whole backbone is not looked at."""
-    parts = {
-        word: found[key] for key, word in KEYS.items() if isinstance(found.get(key), Mapping)
-    } or {"": found}
+    keys = [key for key in KEYS if isinstance(found.get(key), Mapping)]
+    if len({KEYS[key] for key in keys}) < len(keys):
+        raise unusable(file, f"it has one network twice, among its {', '.join(keys)}")
+    parts = {KEYS[key]: found[key] for key in keys} or {"": found}
     layout = _layout(parts, file)
+    if layout.name == "timm" and found.get("arch") in MOCO_ARCHS:
+        layout = replace(layout, name="MoCo v3, linear evaluation", heads=MOCO_HEADS)
     present = {
         name: place
         for name, place in layout.networks.items()
@@ -206,7 +213,10 @@ def _split(
             why = "batch-norm statistics" if plain.endswith(STATISTICS) else why
             dropped.append(Dropped(str(name), shape, why))
         elif plain.startswith(place.prefix) and isinstance(value, Tensor):
-            ours[layout.renamed.get(inner, inner)] = str(name), value
+            ours_name = layout.renamed.get(inner, inner)
+            if ours_name in ours:
+                raise unusable(file, f"it has {display_name(plain)} twice")
+            ours[ours_name] = str(name), value
         else:
             raise unusable(file, f"it has a part that is not known here, {display_name(plain)}")
     return ours, dropped

@@ -83,6 +83,7 @@ def timm_config(model: ModelOptions, classes: int = 0) -> dict[str, Any]:
             "depth": model.depth,
             "num_heads": model.heads,
             "class_token": model.token_count > 0,
+            "global_pool": "token" if model.token_count else "avg",
             "reg_tokens": max(0, model.token_count - 1),
             "fc_norm": False,
         },

@@ -22,7 +22,7 @@ from sit_engine.evaluation.measure import Network
 from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
 from sit_engine.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.runs import Run
-from sit_engine.training.compare_plan import Asked, held, plan
+from sit_engine.training.compare_plan import Asked, changed, held, plan
 from sit_engine.training.device import apply_settings
 from sit_engine.training.labelled import Progress, load_held_out, load_labelled
 from sit_engine.training.legs import Emit, MakeControl, resume, start
@@ -67,24 +67,38 @@ def compare(
 ) -> Comparison:
     """Train and measure what is missing, seed by seed; a run that someone ends ends it for now.
 
-    A run whose loss does not stay finite is measured as it stands, and the others go on.
+    A run whose loss does not stay finite is measured as it stands, once, and the others go on.
     """
     places = [Place(out, name, seed) for seed in range(asked.seeds) for name in asked.configs]
     is_new = any(not place.run.config_file.is_file() for place in places)
-    configs = plan(asked, out, emit, tell, with_budget=is_new)
-    with held(asked, out):
+    configs, images = plan(asked, out, emit, tell, with_budget=is_new)
+    with held(asked, out, images):
         for number, place in enumerate(places, 1):
-            if runs.summarise(place.run).status != "completed":
+            status = runs.summarise(place.run).status
+            if status != "completed" and not (status == "failed" and place.is_measured()):
                 on_run(place.run.path.name, number, len(places))
                 outcome = _train(place, configs[place.config], emit, make_control)
                 if outcome in ("paused", "stopped"):
                     break
             if not place.is_measured():
                 _measure(place, asked, tell)
+                _check_images(place, asked)
                 _write(_table(asked, places), out)
         found = _table(asked, places)
         _write(found, out)
     return found
+
+
+def _check_images(place: Place, asked: Asked) -> None:
+    """It learnt from and was asked about the images that the seed's first run was."""
+    first = Place(place.out, next(iter(asked.configs)), place.seed)
+    splits = [
+        (record["train"], record["watch"]) for record in (p.run.split() for p in (first, place))
+    ]
+    asked_about = [Cell.read(p.cell(TRAINED)).images.tolist() for p in (first, place)]
+    if splits[0] != splits[1] or asked_about[0] != asked_about[1]:
+        place.cell(TRAINED).unlink()
+        raise changed(asked)
 
 
 def _write(found: Comparison, out: Path) -> None:
@@ -169,9 +183,7 @@ def _table(asked: Asked, places: Sequence[Place]) -> Comparison:
     )
 
 
-def _rows(
-    asked: Asked, measured: Sequence[Place]
-) -> list[tuple[str, Kind, dict[int, Cell]]]:  # fmt: skip
+def _rows(asked: Asked, measured: Sequence[Place]) -> list[tuple[str, Kind, dict[int, Cell]]]:
     """Name, kind and cells by seed: the settings, their networks untrained, raw pixels."""
     rows: list[tuple[str, Kind, dict[int, Cell]]] = []
     kinds: tuple[tuple[str, Kind, str], ...] = (

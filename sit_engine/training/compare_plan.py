@@ -5,12 +5,15 @@ Called by training.compare.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from sit_engine import runs
 from sit_engine.config.build import build, merge
@@ -50,10 +53,15 @@ class Asked:
     labels_file: str | None = None
 
 
-def plan(
-    asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bool
-) -> dict[str, RunConfig]:
-    """The settings as they train, but for the seed. Raises before hours are spent.
+class Plan(NamedTuple):
+    """The settings as they train, but for the seed, and a fingerprint of the images' names."""
+
+    configs: dict[str, RunConfig]
+    images: str | None
+
+
+def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bool) -> Plan:
+    """Raises before hours are spent.
 
     Without `with_budget` nothing new is to start, and the folder of images is not looked into.
     """
@@ -61,13 +69,28 @@ def plan(
     _check_frozen(asked, out)
     configs = _on_one_folder(asked, emit)
     if not with_budget:
-        return configs
+        return Plan(configs, None)
     check_outside(out, [escape_name(asked.folder), *map(escape_name, asked.test)])
     first = next(iter(configs.values()))
     listed = list_images(first, tell)
     facts = facts_of(listed)
-    _check_labels(asked, first, listed, facts, tell)
-    return {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
+    tested = _check_labels(asked, first, listed, facts, tell)
+    names = [found.path(row) for found in (listed, tested) for row in range(len(found))]
+    images = hashlib.sha256("\0".join(map(escape_name, names)).encode()).hexdigest()
+    if _frozen(out).get("images") not in (None, images):
+        raise changed(asked)
+    ready = {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
+    return Plan(ready, images)
+
+
+def changed(asked: Asked) -> RunError:
+    """Runs on other images than the first ones' cannot stand in one table."""
+    return RunError(
+        "compare.images",
+        "Images of {folder}, or of the test folder, came or went since this comparison began.",
+        "Put them back to go on, or begin a new comparison with another --out.",
+        folder=display_name(asked.folder),
+    )
 
 
 def _check(asked: Asked) -> None:
@@ -132,8 +155,8 @@ def _on_one_folder(asked: Asked, emit: Emit) -> dict[str, RunConfig]:
 
 def _check_labels(
     asked: Asked, config: RunConfig, listed: ImageIndex, facts: DataFacts, tell: Progress
-) -> None:
-    """There are classes to learn, and images of them to ask."""
+) -> ImageIndex:
+    """There are classes to learn, and images of them to ask: those of the test folders, if any."""
     train = listed.labels[listed.labels >= 0]
     if not asked.test:
         share = config.data.watch_share
@@ -144,7 +167,7 @@ def _check_labels(
                 "There are no images to test on: nothing is held out of training.",
                 "Give --test FOLDER, or set data.watch_share above 0 in the first settings.",
             )
-        return
+        return listed.subset(np.empty(0, dtype=np.int64))
     file = config.data.labels_file
     found = scan(
         asked.test,
@@ -154,6 +177,7 @@ def _check_labels(
     )
     numbers = numbers_to_ask(found, listed.classes)
     check_labelled(train, numbers[numbers >= 0])
+    return found
 
 
 def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConfig:
@@ -174,7 +198,7 @@ def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConf
 
 
 @contextmanager
-def held(asked: Asked, out: Path) -> Iterator[None]:
+def held(asked: Asked, out: Path, images: str | None) -> Iterator[None]:
     """The folder of the comparison, written by this process alone until the end."""
     if runs.is_running(Run(out)):
         raise RunError(
@@ -185,8 +209,9 @@ def held(asked: Asked, out: Path) -> Iterator[None]:
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if not _file(out).exists():
-            runs.write_aside(_file(out), json.dumps(_record(asked), indent=1))
+        record = _record(asked) | {"images": images or _frozen(out).get("images")}
+        if _frozen(out) != record:
+            runs.write_aside(_file(out), json.dumps(record, indent=1))
     except OSError as error:
         raise runs.disk_error(error, out) from None
     with runs.Lock(Run(out)):
@@ -204,7 +229,7 @@ def _check_frozen(asked: Asked, out: Path) -> None:
                 out=out,
             )
         return
-    then, now = runs.read_json(_file(out)), _record(asked)
+    then, now = _frozen(out), _record(asked)
     names = {"configs": "settings", "labels_file": "label file"}
     others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
     if others:
@@ -218,7 +243,12 @@ def _check_frozen(asked: Asked, out: Path) -> None:
 
 
 def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:
-    """Settings are compared as they are read now: one that is new since has its default."""
+    """Settings are compared as they are read now: one that is new since has its default.
+
+    More seeds may be asked for than before.
+    """
+    if name == "seeds":
+        return isinstance(then, int) and then <= now[name]
     if name != "configs":
         return bool(then == now[name])
     has_same_names = isinstance(then, dict) and list(then) == list(now[name])
@@ -229,6 +259,10 @@ def _record(asked: Asked) -> dict[str, Any]:
     configs = {name: config.model_dump(mode="json") for name, config in asked.configs.items()}
     record = asdict(Asked(**vars(asked) | {"configs": {}})) | {"configs": configs}
     return dict(json.loads(json.dumps({"format": FORMAT} | record)))
+
+
+def _frozen(out: Path) -> dict[str, Any]:
+    return runs.read_json(_file(out)) if _file(out).exists() else {}
 
 
 def _file(out: Path) -> Path:

@@ -50,7 +50,8 @@ def hide(
         made = corrupt_local(
             view_BCYX, local, seed=seed, step=step, view=view, micro=micro, out=out
         )
-        return Hidden(made, local.mask_BYX, local.mask_BYX.new_zeros((), dtype=torch.int64))
+        mask = local.mask_BYX
+        return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
     drawn = draw_corruption(
         options, count, size, seed=seed, step=step, view=view, micro=micro,
         align=no_auto(options.align), device=device,

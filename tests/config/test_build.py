@@ -125,3 +125,16 @@ def test_what_cannot_be_meant_is_a_sentence(user: dict[str, Any], code: str) -> 
 def test_minutes_of_the_user_take_the_presets_epochs_away() -> None:
     config = build({"preset": "paper-2022", "optim": {"minutes": 5}})
     assert (config.optim.minutes, config.optim.epochs) == (5, "auto")
+
+
+def test_the_word_none_is_an_empty_list() -> None:
+    for written in ("none", ["none"], []):
+        method = build({"method": {"name": "sit2021", "learned_weights": written}}).method
+        assert method.learned_weights == ()  # type: ignore[attr-defined]
+
+
+def test_a_preset_sets_nothing_of_another_method() -> None:
+    config = build({"preset": "paper-2021", "method": {"name": "finetune"}})
+    assert (config.method.name, config.model.image_size) == ("finetune", 224)
+    own = build({"preset": "paper-2021", "method": {"name": "sit2021"}}).method
+    assert own.views.crop_scale_min == 0.08  # type: ignore[attr-defined]

@@ -263,6 +263,19 @@ def test_the_presets_are_the_recipe_and_one_sized_for_the_images() -> None:
             {"method": {"corruption": {"kind": "none"}, "reconstruct": "corrupted"}},
             "config.nothing_corrupted",
         ),
+        (
+            {
+                "method": {
+                    "reconstruct": "corrupted",
+                    "corruption": {
+                        "local": dict.fromkeys(
+                            ("grey_block", "blur_block", "noise_share", "alien_share"), 0
+                        )
+                    },
+                }
+            },
+            "config.nothing_corrupted",
+        ),
         ({"model": {"tokens": 1}}, "config.tokens"),
         ({"method": dict.fromkeys([f"{task}_weight" for task in TASKS], 0)}, "config.no_loss"),
     ],
@@ -271,3 +284,19 @@ def test_what_cannot_work_is_a_sentence(settings: dict[str, Any], code: str) -> 
     with pytest.raises(ConfigError) as caught:
         settled(**settings)
     assert caught.value.code == code
+
+
+def test_without_learned_weights_every_weight_is_one_however_long_the_run() -> None:
+    method = {"name": "sit2021", "learned_weights": "none"}
+    config = build({"method": method, "optim": {"epochs": 2000}, "data": {"folders": ["photos"]}})
+    options = resolve(config, DataFacts(5000, 10, 32), DeviceFacts()).config.method
+    assert isinstance(options, Sit2021Options)
+    assert [options.weight_of(task) for task in TASKS] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("tokens", "head"), [(0, "linear"), (1, "mlp"), (2, "linear")])
+def test_auto_finetunes_by_the_published_classifier_of_the_network(tokens: int, head: str) -> None:
+    config = build({"method": {"name": "finetune"}, "model": {"tokens": tokens}})
+    found = resolve(config, DataFacts(1000, 10, 32, 100, 100), DeviceFacts())
+    assert found.config.method.head == head  # type: ignore[attr-defined]
+    assert "published classifier" in found.reasons["method.head"]

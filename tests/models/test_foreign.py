@@ -159,3 +159,11 @@ def test_the_conv_stem_of_moco_v3_is_refused(tmp_path: Path) -> None:
         state[f"{stem}1.running_mean"] = state.pop(f"{stem}bias")
     with pytest.raises(DataError, match="conv stem"):
         api.import_weights(saved(content, tmp_path / "a.pth"), tmp_path / "out", heads=4)
+
+
+def test_a_network_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    flat = files.timm()
+    twice = flat | {"module.norm.weight": flat["norm.weight"]}
+    for content in (twice, {"model": flat, "state_dict": flat}):
+        with pytest.raises(DataError, match="twice"):
+            api.import_weights(files.saved(content, tmp_path / "a.pth"), tmp_path / "out", heads=4)

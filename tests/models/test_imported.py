@@ -118,6 +118,10 @@ def test_the_small_network_of_moco_v3_has_twelve_heads(tmp_path: Path) -> None:
     flat = api.import_weights(saved(files.timm(size), tmp_path / "deit.pth"), tmp_path / "deit")
     assert flat.facts.heads == 6
     assert "usual" in flat.heads_from
+    # Its linear evaluation saves plain names, and says what it is in a word of its own.
+    judged = {"state_dict": {f"module.{k}": v for k, v in files.timm(size).items()}, "arch": "vit_small"}
+    probed = api.import_weights(saved(judged, tmp_path / "c.pth"), tmp_path / "c")
+    assert (probed.layout, probed.facts.heads) == ("MoCo v3, linear evaluation", 12)
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,20 @@ def test_the_same_call_again_trains_and_measures_nothing(done: Done) -> None:
     assert times(done.out) == before
 
 
+def test_seeds_can_be_added_while_the_images_are_the_same(done: Done, tmp_path: Path) -> None:
+    out = shutil.copytree(done.out, tmp_path / "out")
+    asked: dict[str, Any] = {"test": [str(done.test)], "shots": 2, "seeds": 3}
+    for folder in (done.folder, done.test):
+        new = Path(shutil.copy(folder / "moon" / "000.png", folder / "moon" / "new.png"))
+        with pytest.raises(SitError, match="came or went") as caught:
+            compare(done.folder, out, **asked)
+        assert caught.value.code == "compare.images"
+        new.unlink()
+    found, names, _ = compare(done.folder, out, **asked)
+    assert names == [f"{name}-seed2" for name in CONFIGS]
+    assert (found.seeds, found.is_complete) == (3, True)
+
+
 def test_a_lost_cell_is_measured_again(done: Done) -> None:
     (done.out / "cells" / "trained" / "same-seed1.npz").unlink()
     assert done.again()[:2] == (done.found, [])
@@ -222,7 +236,7 @@ def test_a_lost_cell_is_measured_again(done: Done) -> None:
     ("change", "what"),
     [
         ({"budget": Budget("epochs", 2)}, "budget"),
-        ({"seeds": 3}, "seeds"),
+        ({"seeds": 1}, "seeds"),
         ({"shots": 5}, "shots"),
         ({"test": []}, "test"),
         ({"configs": {**CONFIGS, "same": settings(optim={"learning_rate": 0.1})}}, "settings"),
@@ -244,7 +258,8 @@ def test_a_budget_is_the_same_for_every_batch_size(done: Done, tmp_path: Path) -
     lengths = {}
     for budget in (BUDGET, Budget("minutes", 3), Budget("epochs", 7)):
         asked = Asked(str(done.folder), configs, budget)
-        ready = plan(asked, tmp_path / "out", lambda _: None, lambda *_: None, with_budget=True)
+        where = tmp_path / "out"
+        ready = plan(asked, where, lambda _: None, lambda *_: None, with_budget=True).configs
         lengths[budget.unit] = [(c.optim.epochs, c.optim.minutes) for c in ready.values()]
     # 27 images train: 24 in whole batches of 8, 20 in whole batches of 10.
     assert lengths["images"] == [(64 / 24, None), (64 / 20, None)]

@@ -12,10 +12,12 @@ import timm
 import torch
 
 from sit_engine import api, runs
+from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ConfigError, ExportError
 from sit_engine.events import Event, StepReported
 from sit_engine.export.formats import can_torchscript
-from sit_engine.models.backbones import feature
+from sit_engine.models.backbones import all_tokens, build_backbone, feature
+from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.training import checkpoint
 from sit_engine.training.restore import load_backbones, load_method
 from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags
@@ -111,19 +113,43 @@ def test_its_classifier_travels_as_a_program(finetuned: Path, tmp_path: Path) ->
     assert "rotation token, then contrastive token" in features.card.read_text("utf-8")
 
 
-def test_timm_rebuilds_the_backbone_and_has_no_place_for_two_heads(
-    run: Path, finetuned: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "weights"
-    api.export(run, format="safetensors", out=out)
-    theirs: Any = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
-    views = torch.randn(2, 3, 16, 16)
-    with torch.no_grad():
-        ours = feature(load_backbones(runs.open_run(run)).trained, views)
-        torch.testing.assert_close(theirs.forward_features(views)[:, :2].flatten(1), ours)
+def test_timm_has_no_place_for_two_heads(finetuned: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportError) as caught:
         api.export(finetuned, format="safetensors", out=tmp_path / "other")
     assert caught.value.code == "export.head"
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 2])
+def test_timm_rebuilds_a_backbone_of_any_tokens(tokens: int, tmp_path: Path) -> None:
+    options = ModelOptions(
+        image_size=16, patch_size=4, backbone="custom", width=32, depth=2, heads=2, tokens=tokens
+    )
+    ours = build_backbone(options, drop_path=0.0, fused_attention=False).eval()
+    write_timm_folder(tmp_path / "w", ours.state_dict(), timm_config(options), mark="test")
+    theirs: Any = timm.create_model(f"local-dir:{tmp_path / 'w'}", pretrained=True).eval()
+    views = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs.forward_features(views), all_tokens(ours, views))
+        if tokens < 2:
+            torch.testing.assert_close(theirs(views), feature(ours, views))
+
+
+def test_a_run_of_before_with_one_loss_off_can_still_be_looked_at(
+    few: Path, tmp_path: Path
+) -> None:
+    """It has one token, and holds the parts of the loss that was off."""
+    out = tmp_path / "run"
+    api.pretrain(tiny_config(few), out, emit=lambda _: None)
+    file = out / "config.toml"
+    lines = file.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("tokens")]
+    text = "\n".join(kept)
+    assert "contrast_weight = 1.0" in text
+    file.write_text(text.replace("contrast_weight = 1.0", "contrast_weight = 0.0"), "utf-8")
+    found = load_backbones(runs.open_run(out))
+    whole = checkpoint.load_model(checkpoint.newest_verified(runs.open_run(out))[0])
+    name = "student.backbone.cls_token"
+    assert torch.equal(found.trained.state_dict()["cls_token"], whole[name])
 
 
 def test_the_command_line_takes_the_recipe_from_the_preset_or_by_name(

@@ -29,7 +29,7 @@ class FinetuneOptions(MethodOptions):
         "auto",
         "Classifier",
         "mlp reads the class token and the mean of the patch tokens through two layers; linear "
-        "reads the class token through one.",
+        "reads the class token through one. A network with two tokens has one for each.",
     )
     trained: Literal["auto", "all", "blocks", "head"] = setting(
         "auto",
@@ -135,6 +135,9 @@ class FinetuneOptions(MethodOptions):
 
         fill("classes", max(2, facts.classes), "counted from the labels")
         is_few = facts.images < FEW
+        if scale.tokens != 1:
+            each = "each token" if scale.tokens else "the mean patch"
+            fill("head", "linear", f"the published classifier of {each}")
         fill(
             "head",
             "linear" if is_few else "mlp",

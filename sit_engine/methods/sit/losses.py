@@ -43,7 +43,7 @@ def info_nce(query_BK: Tensor, key_BK: Tensor, temperature: float) -> tuple[Tens
     query_1, query_2 = functional.normalize(query_BK.float(), dim=-1).chunk(2)
     key_1, key_2 = functional.normalize(key_BK.float(), dim=-1).chunk(2)
     own = torch.arange(len(query_1), device=query_1.device)
-    cosines = [query_1 @ key_2.T, query_2 @ key_1.T]
+    cosines = [_products(query_1, key_2), _products(query_2, key_1)]
     loss = sum(
         (functional.cross_entropy(cosine / temperature, own) for cosine in cosines),
         start=own.new_zeros((), dtype=torch.float32),
@@ -60,12 +60,18 @@ def nt_xent(query_BK: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     batch of this device.
     """
     unit_BK = functional.normalize(query_BK.float(), dim=-1)
-    cosine_BB = unit_BK @ unit_BK.T
+    cosine_BB = _products(unit_BK, unit_BK)
     itself_BB = torch.eye(len(unit_BK), dtype=torch.bool, device=unit_BK.device)
     scores_BB = (cosine_BB / temperature).masked_fill(itself_BB, float("-inf"))
     other_B = torch.arange(len(unit_BK), device=unit_BK.device).roll(len(unit_BK) // 2)
     agreement = cosine_BB.gather(1, other_B[:, None]).mean()
     return functional.cross_entropy(scores_BB, other_B), agreement.detach()
+
+
+def _products(one_BK: Tensor, other_BK: Tensor) -> Tensor:
+    """Of all pairs, in fp32 also where autocast would halve it: [B,B]."""
+    with torch.autocast(one_BK.device.type, enabled=False):
+        return one_BK @ other_BK.T
 
 
 def l1(output_BCYX: Tensor, target_BCYX: Tensor) -> Tensor:

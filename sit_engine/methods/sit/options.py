@@ -148,7 +148,9 @@ class SitOptions(MethodOptions):
             "reconstruction_weight": self._reconstruction_weight(scale, facts),
             "momentum": (
                 momentum,
-                f"the teacher averages over a twentieth of the {scale.total_steps} steps",
+                f"the teacher averages over a twentieth of the {scale.total_steps} steps"
+                if self.has_teacher
+                else "not used: there is no teacher",
             ),
             "head_width": (
                 min(4096, 4 * scale.width), f"4 × the width {scale.width}, at most 4096",
@@ -173,7 +175,9 @@ class SitOptions(MethodOptions):
                 "Set method.features to student.",
             )
         is_only_corrupted = self.reconstruct == "corrupted" and self.reconstruction_weight != 0
-        if self.corruption.kind == "none" and is_only_corrupted:
+        kind = self.corruption.kind
+        is_intact = kind == "none" or (kind == "local" and self.corruption.local.is_empty)
+        if is_intact and is_only_corrupted:
             raise ConfigError(
                 "config.nothing_corrupted",
                 "Nothing is corrupted, so there is nothing to reconstruct.",

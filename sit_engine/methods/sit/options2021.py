@@ -37,6 +37,7 @@ class Sit2021Options(SitOptions):
 
     views: Views2021 = Views2021()
     corruption: Corruption2021 = Corruption2021()
+    reconstruction_weight: float | Auto = again(SitOptions, "reconstruction_weight", 1.0)
     rotation_weight: float = again(SitOptions, "rotation_weight", 1.0)
     learned_weights: tuple[Task, ...] = again(
         SitOptions, "learned_weights", ("rotation", "contrast", "reconstruction")
