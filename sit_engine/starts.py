@@ -143,7 +143,8 @@ def _unusable(path: Path, why: str) -> DataError:
     return DataError(
         "data.weights",
         "The weights {path} cannot be used: {why}.",
-        "Give a run, a safetensors file of a vision transformer, or a folder that timm wrote.",
+        "Give a run, a safetensors file of a vision transformer, or a folder that timm wrote; "
+        "`sit-engine import` makes one of other files.",
         path=display_name(str(path)),
         why=why,
     )

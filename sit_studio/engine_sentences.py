@@ -294,6 +294,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Choose from {allowed}."),
         ),
     ),
+    "config.pretrain_method": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The settings are for {method}, which learns from labels."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Use `sit-engine finetune START FOLDER --config FILE`, or give --method."
+            ),
+        ),
+    ),
     "config.run_has_no_teacher": (
         (
             QT_TRANSLATE_NOOP("engine", "The run {path} has no teacher."),
@@ -679,7 +687,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "The weights {path} cannot be used: {why}."),
             QT_TRANSLATE_NOOP(
                 "engine",
-                "Give a run, a safetensors file of a vision transformer, or a folder that timm wrote.",
+                "Give a run, a safetensors file of a vision transformer, or a folder that timm wrote; `sit-engine import` makes one of other files.",
             ),
         ),
     ),
@@ -978,7 +986,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
-                'If you trust where it comes from, save its network alone, such as `torch.save(torch.load("{file}", weights_only=False)["student"], "student.pth")`, and import that.',
+                'Numbers of numpy often stand in an optimiser\'s state. If you trust where the file comes from, save its network alone, such as `torch.save(torch.load("{file}", weights_only=False)["student"], "student.pth")`, and import that.',
             ),
         ),
     ),
@@ -999,6 +1007,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine",
                 "Give --heads or --image-size, where it is theirs; else the network is out of bounds.",
             ),
+        ),
+    ),
+    "import.taken": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The folder {out} holds weights that were imported from {source}."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Choose another --out."),
         ),
     ),
     "import.unusable": (

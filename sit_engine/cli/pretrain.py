@@ -12,6 +12,7 @@ from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.config.methods import pretraining_methods
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name
+from sit_engine.errors import ConfigError
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -42,6 +43,13 @@ def run(chosen: argparse.Namespace) -> int:
     from sit_engine import api
 
     config = config_from(chosen, escaped_folders(chosen), chosen.method)
+    if config.method.name not in pretraining_methods():
+        raise ConfigError(
+            "config.pretrain_method",
+            "The settings are for {method}, which learns from labels.",
+            "Use `sit-engine finetune START FOLDER --config FILE`, or give --method.",
+            method=config.method.name,
+        )
     out = place_for(chosen.out, config)
     return work(
         out,

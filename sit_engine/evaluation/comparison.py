@@ -184,9 +184,10 @@ def _notes(found: Comparison) -> list[str]:
         f"Over first: the paired difference to {display_name(found.lines[0].name)} in points, "
         "with its 95 % interval, a bootstrap over seeds and test images (few labels: seeds and draws)."
     )
+    over_seeds = "seeds" if found.is_complete else "the seeds measured so far"
     notes = [
         f"{found.train_images} train and {found.test_images} test images ({where}), "
-        f"{budget} a run, {found.seeds} seed{'s' * (found.seeds > 1)}; means over seeds. "
+        f"{budget} a run, {found.seeds} seed{'s' * (found.seeds > 1)}; means over {over_seeds}. "
         f"{found.left_out}".strip(),
         over,
     ]

@@ -54,15 +54,7 @@ def open_foreign(file: Path) -> Mapping[Any, Any]:
         needed = NEEDED.search(str(error))
         if needed is None:
             raise unusable(file, "it is damaged, or no file of weights") from None
-        raise DataError(
-            "import.needs",
-            "The file {file} holds {needed}, which is not opened: tensors, plain values and "
-            "argparse.Namespace alone are, since more could run code.",
-            'If you trust where it comes from, save its network alone, such as `torch.save(torch.load("'
-            '{file}", weights_only=False)["student"], "student.pth")`, and import that.',
-            file=display_name(str(file)),
-            needed=display_name(needed[1]),
-        ) from None
+        raise _needs(file, needed[1]) from None
     if not isinstance(found, Mapping):
         raise unusable(file, f"it holds a {type(found).__name__}, no dictionary of tensors")
     return found
@@ -85,4 +77,21 @@ def unusable(file: Path, why: str) -> DataError:
         "Give a checkpoint of a plain vision transformer by SiT (2021 or 2022), DINO, MoCo v3 or timm.",
         file=display_name(str(file)),
         why=why,
+    )
+
+
+def _needs(file: Path, needed: str) -> DataError:
+    """Numbers of numpy in an optimiser's state are usual; anything else no weights need."""
+    return DataError(
+        "import.needs",
+        "The file {file} holds {needed}, which is not opened: tensors, plain values and "
+        "argparse.Namespace alone are, since more could run code.",
+        "Numbers of numpy often stand in an optimiser's state. If you trust where the file comes from, "
+        'save its network alone, such as `torch.save(torch.load("{file}", weights_only=False)["student"]'
+        ', "student.pth")`, and import that.'
+        if needed.startswith("numpy")
+        else "Weights need no such thing, and opening it could run code. Ask whoever made the file for "
+        'its tensors alone: `torch.save(model.state_dict(), "weights.pth")`.',
+        file=display_name(str(file)),
+        needed=display_name(needed),
     )

@@ -20,12 +20,12 @@ from torch import Tensor
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.tree import ModelOptions
 from sit_engine.data.names import display_name
-from sit_engine.errors import ConfigError
+from sit_engine.errors import ConfigError, DiskError
 from sit_engine.models.foreign import open_foreign, unusable
 from sit_engine.models.imported import Imported, Mapped, Resized
 from sit_engine.models.layouts import find_network
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
-from sit_engine.runs import file_hash
+from sit_engine.runs import file_hash, read_json
 from sit_engine.starts import TOKENS
 
 MARK = "sit_studio_import"
@@ -213,6 +213,15 @@ def _plain_tensor(tensor: Tensor, name: str, file: Path) -> Tensor:
 
 
 def _write(done: Imported, tensors: Mapping[str, Tensor], options: ModelOptions) -> None:
+    there = read_json(done.path / "config.json").get(MARK, {})
+    if there and there.get("sha256") != done.sha256:
+        raise DiskError(
+            "import.taken",
+            "The folder {out} holds weights that were imported from {source}.",
+            "Choose another --out.",
+            out=done.path,
+            source=there.get("source", "another file"),
+        )
     record = done.to_json()
     del record["path"]
     origin = {name: record[name] for name in ("source", "sha256", "layout", "network")}

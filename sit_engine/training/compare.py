@@ -166,7 +166,7 @@ def _table(asked: Asked, places: Sequence[Place]) -> Comparison:
     first = rows[0][2]
     lines = [Line(name, kind, figures(cells, first)) for name, kind, cells in rows if cells]
     one = next(iter(first.values()), None)
-    compared = tuple(_about(place) for place in begun)
+    compared = tuple(_about(place) for place in measured)
     return Comparison(
         folder=escape_name(asked.folder),
         test=tuple(escape_name(folder) for folder in asked.test),

@@ -140,7 +140,7 @@ def _read(
     device = apply_settings(config.compute, or_cpu=True)
     loaded.trained.to(device)
     paths = [index.path(row) for row in range(len(index))]
-    shape = (len(paths), no_auto(config.model.width))
+    shape = (len(paths), no_auto(config.model.width) * max(1, config.model.token_count))
     features_nD = open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     answers_n = np.full(len(paths), NONE, dtype=np.int32)
     pieces = reader_of(run).pieces(

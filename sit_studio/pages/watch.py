@@ -265,10 +265,10 @@ class WatchPage(Page):
             or (stamp == self._version and not force)
         ):
             return
-        self._version = stamp
         self.working.show_history(history)
         if not self.is_built:
             return
+        self._version = stamp
         self._show_tabs()
         self.curves.show_history(history)
         has_slider = self.tabs.currentIndex() < 2

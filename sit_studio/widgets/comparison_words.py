@@ -70,12 +70,18 @@ def facts_sentence(row: ComparisonRow) -> str:
     )
     text = QCoreApplication.translate(
         "comparison",
-        "{folder}: {train} training images, {test} {asked}; {budget} a run, seeds: {seeds}. Figures "
-        "are means over seeds.",
+        "{folder}: {train} training images, {test} {asked}; {budget} a run, seeds: {seeds}. {means}",
+    )
+    means = (
+        QCoreApplication.translate("comparison", "Figures are means over seeds.")
+        if found.is_complete
+        else QCoreApplication.translate(
+            "comparison", "Figures are means over the seeds measured so far."
+        )
     )
     sentence = text.format(
         folder=folder, train=count(found.train_images), test=count(found.test_images), asked=asked,
-        budget=budget_words(row.budget), seeds=row.seeds,
+        budget=budget_words(row.budget), seeds=row.seeds, means=means,
     )  # fmt: skip
     return f"{sentence} {found.left_out}".strip()
 

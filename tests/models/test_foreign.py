@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,9 @@ def test_what_more_a_file_needs_is_named(value: object, needed: str, tmp_path: P
         api.import_weights(file, tmp_path / "out", heads=4)
     assert caught.value.code == "import.needs"
     assert needed in caught.value.message
-    assert 'weights_only=False)["student"]' in caught.value.hint
+    # Opening anything but numbers without care is not advised.
+    is_numpy = "numpy" in caught.value.message
+    assert ('weights_only=False)["student"]' in caught.value.hint) is is_numpy
 
 
 def test_no_other_file_is_taken_for_weights(tmp_path: Path) -> None:
@@ -106,7 +109,7 @@ def test_damage_anywhere_is_a_sentence_or_does_no_harm(zipped: bool, tmp_path: P
         ):
             file.write_bytes(damaged)
             try:
-                api.import_weights(file, tmp_path / "out", heads=4)
+                shutil.rmtree(api.import_weights(file, tmp_path / "out", heads=4).path)
             except DataError as error:
                 codes.append(error.code)
     assert len(codes) >= 40

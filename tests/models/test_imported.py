@@ -119,7 +119,10 @@ def test_the_small_network_of_moco_v3_has_twelve_heads(tmp_path: Path) -> None:
     assert flat.facts.heads == 6
     assert "usual" in flat.heads_from
     # Its linear evaluation saves plain names, and says what it is in a word of its own.
-    judged = {"state_dict": {f"module.{k}": v for k, v in files.timm(size).items()}, "arch": "vit_small"}
+    judged = {
+        "state_dict": {f"module.{k}": v for k, v in files.timm(size).items()},
+        "arch": "vit_small",
+    }
     probed = api.import_weights(saved(judged, tmp_path / "c.pth"), tmp_path / "c")
     assert (probed.layout, probed.facts.heads) == ("MoCo v3, linear evaluation", 12)
 
@@ -269,15 +272,16 @@ def test_a_file_with_one_network_has_no_name_for_it(tmp_path: Path) -> None:
         api.import_weights(file, tmp_path / "out", heads=4, network="model")
 
 
-def test_only_an_import_is_written_over(tmp_path: Path) -> None:
+def test_only_an_import_of_the_same_file_is_written_over(tmp_path: Path) -> None:
     first = saved(files.timm(), tmp_path / "a.pth")
     second = saved(files.sit2022(), tmp_path / "b.pth")
     out = tmp_path / "out"
     out.mkdir()
-    api.import_weights(first, out, heads=4)
+    api.import_weights(second, out, heads=4, network="teacher")
     (out / "notes.txt").write_text("mine")
+    # The same file once more, with another choice.
     done = api.import_weights(second, out, heads=4)
-    assert json.loads((out / "import.json").read_text())["sha256"] == done.sha256
+    assert json.loads((out / "import.json").read_text())["network"] == "student"
     assert differ(CASES["sit2022"], files.sit2022(), done) < 1e-5
     assert (out / "notes.txt").read_text() == "mine"
     thesis = tmp_path / "thesis"
@@ -314,3 +318,14 @@ def test_the_listing_takes_few_lines(tmp_path: Path) -> None:
         assert line in text.splitlines(), text
     assert len(text.splitlines()) < 30
     assert Imported.from_json(json.loads(json.dumps(done.to_json()))) == done
+
+
+def test_another_import_is_not_written_over(tmp_path: Path) -> None:
+    one, other = files.sit2021(), files.dino()
+    first = api.import_weights(saved(one, tmp_path / "a.pth"), tmp_path / "out", heads=4)
+    before = (first.path / "model.safetensors").read_bytes()
+    assert api.import_weights(tmp_path / "a.pth", tmp_path / "out", heads=4) == first
+    with pytest.raises(DiskError, match=r"imported from a\.pth") as caught:
+        api.import_weights(saved(other, tmp_path / "b.pth"), tmp_path / "out", heads=4)
+    assert caught.value.code == "import.taken"
+    assert (first.path / "model.safetensors").read_bytes() == before

@@ -91,6 +91,14 @@ def test_pictures_and_evaluation_read_both_tokens(
     assert feature(backbone, torch.zeros(1, 3, 16, 16)).shape == (1, 64)
 
 
+def test_embedding_and_neighbours_have_both_tokens(few: Path, run: Path, tmp_path: Path) -> None:
+    api.embed(run, [str(few)], tmp_path / "map")
+    features = np.load(tmp_path / "map" / "features.npy")
+    assert features.shape[1] == 64
+    image = str(sorted(few.rglob("*.png"))[0])
+    assert len(api.neighbours(tmp_path / "map", image, count=3)) == 3
+
+
 def test_finetuning_keeps_the_tokens_and_averages_two_heads(run: Path, finetuned: Path) -> None:
     config = runs.open_run(finetuned).config()
     assert (config.model.tokens, runs.open_run(run).config().model.tokens) == (2, 2)
