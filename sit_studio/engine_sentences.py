@@ -147,6 +147,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "compare.settings": (
+        (
+            QT_TRANSLATE_NOOP("engine", "There is no file and no preset {name}."),
+            QT_TRANSLATE_NOOP("engine", "Presets are {presets}."),
+        ),
+    ),
     "config.backbone": (
         (
             QT_TRANSLATE_NOOP(
@@ -620,6 +626,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "data.only_copies": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "All {count} test images are also training images, byte by byte."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give test images that the network has not learnt from."),
+        ),
+    ),
     "data.other_class": (
         (
             QT_TRANSLATE_NOOP(
@@ -948,7 +962,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The features have not collapsed. Without labels it cannot be known whether they fit your classes.",
+                "The features have not collapsed. Without labels it cannot be known whether they fit your classes; k-NN watches from two classes and a hundred images on.",
             ),
             "",
         ),

@@ -14,6 +14,8 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.files import read
 from sit_engine.config.presets import PRESETS
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.names import display_name
+from sit_engine.errors import ConfigError
 from sit_engine.evaluation.comparison import Budget
 
 
@@ -125,6 +127,14 @@ def named(files: list[Path], threads: int | None) -> dict[str, RunConfig]:
     found: dict[str, RunConfig] = {}
     for file in files:
         is_preset = str(file) in PRESETS and not file.exists()
+        if not is_preset and not file.exists():
+            raise ConfigError(
+                "compare.settings",
+                "There is no file and no preset {name}.",
+                "Presets are {presets}.",
+                name=display_name(str(file)),
+                presets=", ".join(PRESETS),
+            )
         config = build({"preset": str(file)}) if is_preset else read(file)
         if threads is not None:
             config = build(merge(config.model_dump(), {"compute": {"threads": threads}}))

@@ -121,6 +121,13 @@ def evaluate(
 
     The predictions are those of its classifier, else of its linear probe; `knn_only` has no probe.
     """
+    if not len(given.test) and given.left_out.in_train:
+        raise DataError(
+            "data.only_copies",
+            "All {count} test images are also training images, byte by byte.",
+            "Give test images that the network has not learnt from.",
+            count=given.left_out.in_train,
+        )
     check_labelled(given.train.labels, given.test.labels)
     ours = networks[-1]
     read = _read(networks, given, device, tell)

@@ -86,7 +86,7 @@ SENTENCES = {
     "health.collapsed": "The features have collapsed: every image looks the same to the model. "
     "Lower the learning rate.",
     "health.unlabelled": "The features have not collapsed. Without labels it cannot be known "
-    "whether they fit your classes.",
+    "whether they fit your classes; k-NN watches from two classes and a hundred images on.",
     "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
     "the watched images, {untrained} before training (± {interval}). More epochs, more images or "
     "a higher learning rate may help.",

@@ -124,3 +124,14 @@ def test_a_folder_without_classes_says_how_to_give_them(
     found, told = tell(capfd, "finetune", "scratch", flat, "--out", tmp_path / "run", *TINY)
     assert found == 5
     assert_sentence(told, "sub-folder", "data.labels_file")
+
+
+def test_pretrain_is_not_for_settings_of_finetuning(
+    few: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "classes.toml"
+    file.write_text('[method]\nname = "finetune"\n', "utf-8")
+    code, told = tell(capfd, "pretrain", few, "--config", file, "--out", tmp_path / "run")
+    assert code == 4
+    assert "learns from labels" in told
+    assert not (tmp_path / "run").exists()

@@ -263,6 +263,14 @@ def test_test_images_that_are_training_images_are_left_out_and_counted(
         measured(run, few[0], few[0], knn_only=True)
 
 
+def test_test_images_that_are_all_training_images_are_told(
+    run: Path, few: tuple[Path, Path]
+) -> None:
+    with pytest.raises(DataError, match="test images are also training images") as caught:
+        measured(run, few[0], few[0])
+    assert caught.value.code == "data.only_copies"
+
+
 def test_progress_can_break_an_evaluation_off(run: Path, few: tuple[Path, Path]) -> None:
     class OverError(Exception):
         pass
