@@ -152,7 +152,7 @@ def test_pictures_follow_the_corruption_and_the_tasks(page: TrainPage, qtbot: Qt
     assert page.start_button.isEnabled()
     page.model.set("model.tokens", "0")
     page.refresh()
-    assert "The tasks read 2 tokens" in found.problem.text()
+    assert "Tokens that the tasks read: 2" in found.problem.text()
     assert not page.start_button.isEnabled()
 
 
