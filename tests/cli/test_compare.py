@@ -101,7 +101,16 @@ def test_words_that_do_not_make_a_comparison_are_usage_errors(
 def test_a_word_that_is_no_file_and_no_preset_is_named(
     few: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["compare", few, "standart", "quick", "--out", tmp_path / "out", "--epochs", "1"]
+    words: list[str | Path] = [
+        "compare",
+        few,
+        "standart",
+        "quick",
+        "--out",
+        tmp_path / "out",
+        "--epochs",
+        "1",
+    ]
     code, told = tell(capfd, *words)
     assert code == 4
     assert "There is no file and no preset standart." in told

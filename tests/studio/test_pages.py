@@ -104,6 +104,18 @@ def test_the_header_says_the_users_title(
     assert window.header.title.text() == "Leaves & <b>more</b>"
 
 
+def test_a_complete_run_is_drawn_though_its_plots_are_built_later(
+    window: MainWindow, qtbot: QtBot, finished_run: Path
+) -> None:
+    assert window.session.open_run(finished_run)
+    wait(qtbot, lambda: window.session.history.state == "completed")
+    window.show_page("watch")
+    window.watch._draw()
+    assert not window.watch.is_built
+    wait(qtbot, lambda: window.watch.is_built)
+    wait(qtbot, lambda: window.watch.curves.plot._lines.has_data(), 5000)
+
+
 def test_the_smoothing_slider_tells_what_the_plot_in_front_does(
     window: MainWindow, qtbot: QtBot, run: Path
 ) -> None:
