@@ -34,7 +34,7 @@ def only(task: str) -> dict[str, Any]:
 
 TASKS: dict[str, dict[str, Any]] = {
     "all, learned weights": {},
-    "all, fixed weights": FIXED | {"reconstruction_weight": 1},
+    "all, fixed weights": FIXED,
     "reconstruction only": only("reconstruction"),
     "rotation only": only("rotation"),
     "contrast only": only("contrast"),
