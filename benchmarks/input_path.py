@@ -1,20 +1,14 @@
-"""Times the two-view input path on one core against the slow reference: `python -m ... --quick`.
+"""Times the two-view input path on one core against the slow reference.
 
 Run from the repository root: `python -m benchmarks.input_path [--quick] [--json FILE]`. Ours reads
-a warm uint8 cache; the reference reads decoded pictures, or JPEG files. Repeats of both are
-interleaved, so that other work on the machine hits both; times are medians, the ratio is the median
-of the repeats' ratios.
+a warm uint8 cache; the reference reads decoded pictures, or JPEG files.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -29,25 +23,14 @@ from benchmarks.slow_reference import (
     view_transform,
     view_transforms,
 )
+from benchmarks.table import Row, Wish, against, main, row
 from sit_engine.config.views import CorruptionOptions, ViewOptions
+from sit_engine.data.cache import CACHE_MARGIN
 from sit_engine.views.apply import apply_views
 from sit_engine.views.corrupt import corrupt, draw_corruption
 from sit_engine.views.draw import draw_views
 
 ALIGN = {32: 4, 128: 1, 224: 1}
-CACHE_FACTOR = 1.15
-Work = Callable[[int], object]  # called with the number of the repeat
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; times are milliseconds an image."""
-
-    what: str
-    size_px: int
-    ours_ms: float
-    reference_ms: float
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -64,13 +47,10 @@ class Data:
         return len(self.pictures)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="3 repeats of small batches")
-    parser.add_argument("--json", type=Path, help="also write the table to this file")
-    arguments = parser.parse_args()
+def measure(wish: Wish) -> list[Row]:
+    """Single operations, the whole path, and the masks."""
     torch.set_num_threads(1)
-    repeats, batch = (3, 8) if arguments.quick else (9, 32)
+    repeats, batch = (3, 8) if wish.quick else (15, 32)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for size_px in ALIGN:
@@ -78,12 +58,7 @@ def main() -> None:
             rows += [*time_operations(data, repeats), *time_whole_path(data, repeats)]
     for size_px, align in ((224, 1), (224, 16), (32, 4)):
         rows.append(time_masks(size_px, align, batch, repeats))
-    print(f"{'ms an image, one thread':34}{'px':>5}{'ours':>9}{'reference':>11}{'ratio':>8}")
-    for row in rows:
-        times = f"{row.ours_ms:9.3f}{row.reference_ms:11.3f}{row.ratio:7.1f}×"
-        print(f"{row.what:34}{row.size_px:5}{times}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    return rows
 
 
 def make_data(size_px: int, batch: int, folder: Path) -> Data:
@@ -94,7 +69,7 @@ def make_data(size_px: int, batch: int, folder: Path) -> Data:
     smooth = functional.interpolate(coarse, shape, mode="bicubic") * 255
     noisy = smooth + 6 * torch.randn(smooth.shape, generator=generator)
     pixels_BCYX = noisy.clamp(0, 255).to(torch.uint8)
-    side_px = round(size_px * CACHE_FACTOR)
+    side_px = round(size_px * CACHE_MARGIN)
     cache_BCYX = functional.interpolate(
         pixels_BCYX, (side_px, side_px), mode="bicubic", antialias=True
     )
@@ -129,8 +104,7 @@ def _time_view(data: Data, repeats: int, what: str, jitter: float, grey: float, 
     def reference(_: int) -> None:
         torch.stack([transform(picture) for picture in data.pictures])
 
-    ours_ms, reference_ms, ratio = compare(ours, reference, repeats, data.batch)
-    return Row(what, data.size_px, ours_ms, reference_ms, ratio)
+    return row(what=what, size_px=data.size_px) | against(ours, reference, repeats, data.batch)
 
 
 def time_whole_path(data: Data, repeats: int) -> list[Row]:
@@ -162,14 +136,16 @@ def time_whole_path(data: Data, repeats: int) -> list[Row]:
         "decoded pictures": data.pictures,
         "JPEG files": data.files,
     }
-    rows = []
+    rows: list[Row] = []
     for name, items in sources.items():
 
         def reference(_: int, items: Sequence[Image.Image | Path] = items) -> None:
             reference_batch(items, transforms, align)
 
-        ours_ms, reference_ms, ratio = compare(ours, reference, repeats, data.batch)
-        rows.append(Row(f"whole path, {name}", data.size_px, ours_ms, reference_ms, ratio))
+        rows.append(
+            row(what=f"whole path, {name}", size_px=data.size_px)
+            | against(ours, reference, repeats, data.batch)
+        )
     return rows
 
 
@@ -186,26 +162,9 @@ def time_masks(size_px: int, align: int, batch: int, repeats: int) -> Row:
             for _block in gmml_mask(3, size, DROP_SHARE, align):
                 pass
 
-    ours_ms, reference_ms, ratio = compare(ours, reference, repeats, batch)
-    return Row(f"GMML mask, align {align}", size_px, ours_ms, reference_ms, ratio)
-
-
-def compare(ours: Work, reference: Work, repeats: int, images: int) -> tuple[float, float, float]:
-    """Median milliseconds an image of both, interleaved, and the median of their ratios."""
-    ours(0), reference(0)
-    pairs = [(_time_ms(ours, i), _time_ms(reference, i)) for i in range(1, repeats + 1)]
-    ratio = statistics.median(slow / fast for fast, slow in pairs)
-    ours_ms, reference_ms = (
-        statistics.median(times) / images for times in zip(*pairs, strict=True)
-    )
-    return ours_ms, reference_ms, ratio
-
-
-def _time_ms(work: Work, repeat: int) -> float:
-    start = time.perf_counter()
-    work(repeat)
-    return (time.perf_counter() - start) * 1000
+    about = row(what=f"GMML mask, align {align}", size_px=size_px)
+    return about | against(ours, reference, repeats, batch)
 
 
 if __name__ == "__main__":
-    main()
+    main("input_path", __doc__, measure)

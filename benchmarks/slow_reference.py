@@ -1,6 +1,7 @@
 """The authors' December 2022 input path as described: Pillow per image, masks in a Python loop.
 
-It is the yardstick of the benchmarks, written from the description (methods 1C) and nothing else.
+It is the yardstick of the benchmarks, written from the description (methods 1C) and nothing else;
+so is the corruption of 2021 (methods 1A).
 Shapes: C colours, Y X pixels.
 """
 
@@ -14,7 +15,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
+from torch.nn import functional
 from torchvision import transforms
+from torchvision.transforms.functional import gaussian_blur
 
 from sit_engine.views.pixels import MEAN, STD
 
@@ -126,3 +129,49 @@ def reference_batch(
         picture = Image.open(source).convert("RGB") if isinstance(source, Path) else source
         samples.append(reference_sample(picture, views, align))
     return reference_collate(samples, align)
+
+
+def local_corruption(batch_BCYX: Tensor) -> Tensor:
+    """The corruption of 2021 (methods 1A), one image and one block after the other: a copy."""
+    batch_BCYX = batch_BCYX.clone()
+    _, _, height, width = batch_BCYX.shape
+    sides = (height, width)
+    for i, image_CYX in enumerate(batch_BCYX):
+        rows, columns = _local_block(sides, sides)
+        block_CYX = image_CYX[:, rows, columns]
+        block_CYX[:] = block_CYX.mean(0, keepdim=True)
+        rows, columns = _local_block(sides, sides)
+        kernel = 2 * (np.random.randint(3, 16) // 2) + 1
+        sigma = np.random.rand() * 5 + 0.1
+        block_CYX = image_CYX[:, rows, columns]
+        # The cut-out block may be smaller than the kernel, which reflecting cannot pad
+        padded = functional.pad(block_CYX[None], (kernel // 2,) * 4, mode="replicate")
+        inside = slice(kernel // 2, -(kernel // 2))
+        blurred = gaussian_blur(padded, [kernel, kernel], [sigma, sigma])
+        block_CYX[:] = blurred[0, :, inside, inside]
+        _fill_until(image_CYX, lambda shape, _: torch.randn(shape))
+        mate = np.random.randint(0, len(batch_BCYX))
+        if mate != i:
+            other_CYX = batch_BCYX[mate]
+            _fill_until(image_CYX, lambda _, place, other=other_CYX: other[place])
+    return batch_BCYX
+
+
+def _local_block(size: tuple[int, int], most: tuple[int, int]) -> tuple[slice, slice]:
+    parts = []
+    for length, longest in zip(size, most, strict=True):
+        least = int(0.05 * length)
+        start = np.random.randint(0, length - least)
+        parts.append(slice(start, min(length, start + np.random.randint(max(1, least), longest))))
+    return parts[0], parts[1]
+
+
+def _fill_until(image_CYX: Tensor, source: Callable[..., Tensor]) -> None:
+    """Blocks from `source`(shape, place) until the sum of their areas reaches a drawn share."""
+    _, height, width = image_CYX.shape
+    target, area = np.random.rand() * 0.3 * height * width, 0
+    while area < target:
+        rows, columns = _local_block((height, width), (int(0.25 * height), int(0.25 * width)))
+        place = (slice(None), rows, columns)
+        image_CYX[place] = source(image_CYX[place].shape, place)
+        area += (rows.stop - rows.start) * (columns.stop - columns.start)

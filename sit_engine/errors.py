@@ -56,6 +56,12 @@ class DeviceError(SitError):
     exit_code = 9
 
 
+class RankError(SitError):
+    """Processes that train one run together lost each other, or cannot be started."""
+
+    exit_code = 10
+
+
 class RunError(SitError):
     """The run folder is not what was expected: missing, in use, or of another version."""
 

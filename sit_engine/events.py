@@ -29,6 +29,8 @@ class RunStarted(Event):
     batch_size: int
     pid: int
     leg: int = 0
+    processes: int = 1
+    """Ranks that share each batch."""
 
 
 @dataclass(frozen=True)

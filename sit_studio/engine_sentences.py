@@ -170,6 +170,16 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Set optim.batch_size to {images} or less, or add images."),
         ),
     ),
+    "config.batch_ranks": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "A batch of {batch} images cannot be shared evenly by {count} processes."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Set optim.batch_size to a multiple of {count}, or train on fewer GPUs."
+            ),
+        ),
+    ),
     "config.divide": (
         (
             QT_TRANSLATE_NOOP(
@@ -371,6 +381,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
             QT_TRANSLATE_NOOP(
                 "engine", "Leave model.{name} out, or choose other weights in model.weights."
+            ),
+        ),
+    ),
+    "data.batch_unreadable": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "None of the {count} images of a step can be read any more; the first is {path}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Check that the disk with the images is connected, then resume the run."
             ),
         ),
     ),
@@ -660,6 +681,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Export one from a finetuned run."),
         ),
     ),
+    "data.streamed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{count} of {images} images are read from their files in every epoch: decoded, all of them would take {needed} GB, more than data.cache_gb ({budget} GB) or the disk has room for.",
+            ),
+            "",
+        ),
+    ),
     "data.test_only_class": (
         (
             QT_TRANSLATE_NOOP(
@@ -729,6 +759,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "A demo is training in {path} now."),
             QT_TRANSLATE_NOOP("engine", "Wait for it, or choose another folder with --out."),
+        ),
+    ),
+    "device.gpus": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "--gpus {count} needs as many GPUs and compute.device = auto or cuda; this machine has {found}, and the device is {device}.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give --gpus a smaller number, or leave it out."),
         ),
     ),
     "device.index": (
@@ -1065,6 +1104,37 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "{path} exists already and is no table of predictions."),
             QT_TRANSLATE_NOOP("engine", "Choose another place with --csv."),
+        ),
+    ),
+    "ranks.images": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The images that process {number} of {count} finds are not those of the run.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Give every machine the same files under the same path."),
+        ),
+    ),
+    "ranks.killed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Process {number} of {count} was ended from outside (signal {signal}), so the run stopped.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Continue from the newest checkpoint with `sit-engine resume`."
+            ),
+        ),
+    ),
+    "ranks.lost": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Another process of this run ended, so process {number} of {count} ends too.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Look at what that process said; then continue with `sit-engine resume`."
+            ),
         ),
     ),
     "run.complete": (

@@ -24,6 +24,7 @@ from sit_engine.events import (
     RunStarted,
     StepReported,
     ValidationMeasured,
+    Warned,
 )
 from sit_studio.curve import Curve
 from sit_studio.mailbox import Failure
@@ -41,6 +42,9 @@ MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
 # Far more than a screen is wide; a run of days takes no more memory than one of hours.
 MOST_POINTS = 8192
+# The share of the time that steps may wait for data, over so many reports, before it is said.
+WAITS_ABOVE = 0.2
+WAITING_REPORTS = 3
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ class History:
     """Lines of the log so far, those that it has dropped counted too."""
     asked: str = ""
     """The command that waits for its answer."""
+    is_streaming: bool = False
+    """Whether images are read from their files while it trains."""
+    waits: deque[float] = field(default_factory=lambda: deque(maxlen=WAITING_REPORTS))
+    """Share of the time spent waiting for data, of the last reports of this leg."""
     _trained_until: float = 0.0
 
     @property
@@ -103,6 +111,14 @@ class History:
     def share(self) -> float:
         """Done steps as a share of all."""
         return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+    @property
+    def waiting_share(self) -> float | None:
+        """Mean share of the time that it waits for data now, where that is worth saying."""
+        if self.state != "training" or len(self.waits) < WAITING_REPORTS:
+            return None
+        share = sum(self.waits) / len(self.waits)
+        return share if share > WAITS_ABOVE else None
 
     def curve(self, name: str) -> Curve:
         """The curve of that name, made at its first point."""
@@ -175,6 +191,8 @@ class History:
                 self._resume(event)
             case RunFinished():
                 self.finished, self.step = event, event.step
+            case Warned(code="data.streamed"):
+                self.is_streaming = True
             case _:
                 self._note(event)
         if isinstance(event, PhaseChanged) and event.phase == "training":
@@ -189,6 +207,7 @@ class History:
 
     def _resume(self, event: RunResumed) -> None:
         """Events of earlier legs past the resume's step are void."""
+        self.waits.clear()
         self._forget_after(event.from_step)
         self.leg, self.step, self.finished = event.leg, event.from_step, None
         self.marks.append(Mark(event.from_step, "resume", f"leg {event.leg}"))
@@ -215,6 +234,7 @@ class History:
         self._trained_until = time
         seconds.append(event.step, (float(seconds.values[-1]) if len(seconds) else 0.0) + trained_s)
         self.report, self.step = event, event.step
+        self.waits.append(event.waiting_share)
         if event.skipped_steps > self.skipped:
             count = event.skipped_steps - self.skipped
             self.marks.append(Mark(event.step, "skipped", str(count)))

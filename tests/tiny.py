@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sit_engine import runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.tree import RunConfig
 from sit_engine.events import StepReported
+from sit_engine.training.optim import Optimiser
 
 TINY: dict[str, Any] = {
     "preset": "quick",
@@ -85,3 +88,12 @@ def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the run did not come so far in time")
+
+
+def learn(
+    optimiser: Optimiser, value: torch.Tensor, *, learning_rate: float, weight_decay: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step on a loss."""
+    optimiser.clear()
+    value.backward()  # type: ignore[no-untyped-call]
+    return optimiser.step(value, learning_rate=learning_rate, weight_decay=weight_decay)

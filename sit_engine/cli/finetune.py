@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from sit_engine.cli.pretrain import escaped_folders, place_for
-from sit_engine.cli.session import add_quiet_flag, work
+from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.data.names import escape_name
 from sit_engine.errors import RunError
@@ -47,6 +47,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         help=f"with {SCRATCH}: train what --with-scratch would have trained beside this run",
     )
     add_quiet_flag(parser)
+    add_gpus_flag(parser)
     add_settings(parser, "finetune")
 
 
@@ -65,11 +66,11 @@ def run(chosen: argparse.Namespace) -> int:
         out = place_for(chosen.out, config)
     return work(
         out,
-        lambda emit, make_control: api.finetune(
-            config, out, emit=emit, make_control=make_control, with_scratch=chosen.with_scratch
+        lambda path, emit, make_control: api.finetune(
+            config, path, emit=emit, make_control=make_control, with_scratch=chosen.with_scratch
         ),
-        as_json=chosen.json,
-        quiet=chosen.quiet,
+        chosen,
+        device=config.compute.device,
     )
 
 

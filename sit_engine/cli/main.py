@@ -83,6 +83,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else list(words)
     top = parser(next((word for word in words if not word.startswith("-")), None))
     chosen = top.parse_args(words)
+    chosen.words = words
     if chosen.version:
         from importlib.metadata import version
 

@@ -7,7 +7,7 @@ import re
 import time
 from pathlib import Path
 
-from sit_engine.cli.session import add_quiet_flag, work
+from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.config.methods import pretraining_methods
 from sit_engine.config.tree import RunConfig
@@ -28,6 +28,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         help="the run folder to make (default: runs/DATE_FOLDER_METHOD)",
     )
     add_quiet_flag(parser)
+    add_gpus_flag(parser)
     methods = pretraining_methods()
     parser.add_argument(
         "--method",
@@ -53,9 +54,11 @@ def run(chosen: argparse.Namespace) -> int:
     out = place_for(chosen.out, config)
     return work(
         out,
-        lambda emit, make_control: api.pretrain(config, out, emit=emit, make_control=make_control),
-        as_json=chosen.json,
-        quiet=chosen.quiet,
+        lambda path, emit, make_control: api.pretrain(
+            config, path, emit=emit, make_control=make_control
+        ),
+        chosen,
+        device=config.compute.device,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sit_engine.cli.session import add_quiet_flag, work
+from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -13,18 +13,19 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument("--epochs", type=float, help="train to this many epochs in all instead")
     add_quiet_flag(parser)
+    add_gpus_flag(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Train until the end, a stop or a failure."""
-    from sit_engine import api
+    from sit_engine import api, runs
 
     path = chosen.run.expanduser().absolute()
     return work(
         path,
-        lambda emit, make_control: api.resume(
+        lambda path, emit, make_control: api.resume(
             path, emit=emit, make_control=make_control, epochs=chosen.epochs
         ),
-        as_json=chosen.json,
-        quiet=chosen.quiet,
+        chosen,
+        device=runs.open_run(path).config().compute.device if chosen.gpus > 1 else "auto",
     )

@@ -63,7 +63,7 @@ class Screen:
                 self.total_steps = event.total_steps
                 self.say(
                     f"{event.images} images, batches of {event.batch_size}, {event.total_steps} "
-                    f"steps on {event.device}"
+                    f"steps on {event.device}{_processes(event.processes)}"
                 )
             case RunResumed():
                 self.say(
@@ -158,3 +158,7 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _processes(count: int) -> str:
+    return "" if count == 1 else f", shared by {count} processes"

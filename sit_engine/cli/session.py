@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from sit_engine.cli import launch
 from sit_engine.cli.screen import Screen
 from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE
 from sit_engine.events import Event, PhaseChanged, RunFinished
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sit_engine.training.control import FolderControl
     from sit_engine.training.loop import RunResult
 
-Start = Callable[[Callable[[Event], None], Callable[[Run], Any]], "RunResult"]
+Start = Callable[[Path, Callable[[Event], None], Callable[[Run], Any]], "RunResult"]
 
 
 class Signals:
@@ -72,13 +73,42 @@ def add_quiet_flag(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def work(path: Path, start: Start, *, as_json: bool, quiet: bool) -> int:
-    """Run a leg and say how it ended."""
+def add_gpus_flag(parser: argparse.ArgumentParser) -> None:
+    """--gpus, for the verbs whose run several processes can share."""
+    parser.add_argument(
+        "--gpus",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train on N GPUs of this machine; the batch is shared by them",
+    )
+
+
+def work(path: Path, start: Start, chosen: argparse.Namespace, *, device: str) -> int:
+    """Run a leg, in as many processes as were asked for, and say how it ended."""
+    if chosen.gpus > 1 and not launch.is_rank():
+        launch.check_gpus(chosen.gpus, device)
+        return launch.launch(chosen.gpus, chosen.words)
+    if not launch.is_rank():
+        return _work(path, start, as_json=chosen.json, quiet=chosen.quiet)
+    from sit_engine import ranks
+
+    with ranks.joined():
+        path, is_first = Path(ranks.told(str(path))), ranks.is_first()
+        return _work(
+            path,
+            start,
+            as_json=chosen.json and is_first,
+            quiet=chosen.quiet or not is_first,
+        )
+
+
+def _work(path: Path, start: Start, *, as_json: bool, quiet: bool) -> int:
     screen = Screen(as_json=as_json, quiet=quiet)
     signals = Signals(screen)
     signals.install()
     try:
-        result = start(signals.on_event, signals.make_control)
+        result = start(path, signals.on_event, signals.make_control)
     except KeyboardInterrupt:
         screen.say(_stopped_at_once(path))
         return signals.exit_code

@@ -163,6 +163,7 @@ def check_together(config: RunConfig, *, is_resolved: bool = False) -> None:
     pairs = [
         ("model.patch_size", model.patch_size, "model.image_size", model.image_size),
         ("model.heads", model.heads, "model.width", model.width),
+        ("compute.parts", config.compute.parts, "optim.batch_size", optim.batch_size),
     ]
     for field, value, whole_field, whole in pairs:
         if isinstance(value, int) and isinstance(whole, int) and whole % value:

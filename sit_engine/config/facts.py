@@ -33,6 +33,20 @@ class StartFacts:
 
 
 @dataclass(frozen=True)
+class MemoryFacts:
+    """What one step was measured to take (training.memory), in bytes."""
+
+    free: int
+    """What the device has free for the run."""
+    fixed: int
+    """Weights, gradients and the optimiser's state: whatever the batch."""
+    image: int
+    """Each image of a pass."""
+    recomputed_image: int
+    """The same with gradient checkpointing; 0 where it was not asked since all fits without."""
+
+
+@dataclass(frozen=True)
 class DeviceFacts:
     """What training.device found: no torch objects, so that resolving needs no torch."""
 
@@ -45,3 +59,8 @@ class DeviceFacts:
     why_precision: str = ""
     images_per_s: float | None = None
     why_no_gpu: str = ""
+    can_compile: bool = False
+    why_compile: str = "there is no GPU, where alone it pays"
+    memory: MemoryFacts | None = None
+    ranks: int = 1
+    """Processes that share a batch."""

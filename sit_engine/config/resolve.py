@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sit_engine.config.build import check_together
-from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
 from sit_engine.config.fields import Options, no_auto
 from sit_engine.config.methods import METHODS, Scale
 from sit_engine.config.tree import ModelOptions, OptimOptions, RunConfig
@@ -19,6 +19,8 @@ NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 
 MOST_WATCHED = 1000
 FEWEST_IMAGES = 16
 PEAK_RATE = 1.5e-3
+# Of the free memory: passing needs, and what was measured on few images, may be more than thought.
+FILLED_SHARE = 0.8
 
 
 @dataclass
@@ -80,8 +82,9 @@ def resolve(
         data.get("watch_share"), facts, one_a_class=needs_labels
     )
     optim = _optim(Filling("optim", config.optim, autos), train_images, model.get("width"), device)
-    compute = _compute(config, device)
     batch = optim.get("batch_size")
+    compute = _compute(config, device)
+    _fit(compute, batch // device.ranks, device.memory)
     scale = Scale(
         image_size=model.get("image_size"),
         patch_size=model.get("patch_size"),
@@ -237,6 +240,7 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
     assert isinstance(options, OptimOptions)
     usual = 256 if device.kind != "cpu" else 64
     batch = min(usual, 1 << max(1, (train_images // 4).bit_length() - 1))
+    batch = max(1, batch // device.ranks) * device.ranks
     filling.auto(
         "batch_size", batch,
         f"usual on a {'GPU' if usual == 256 else 'CPU'}" if batch == usual
@@ -290,4 +294,36 @@ def _compute(config: RunConfig, device: DeviceFacts) -> Filling:
     filling.auto("precision", device.precision, device.why_precision)
     filling.auto("matmul", device.matmul, device.why_precision)
     filling.auto("threads", device.cores, "one for each core")
+    filling.auto("compile", "on" if device.can_compile else "off", device.why_compile)
     return filling
+
+
+def _fit(filling: Filling, batch: int, memory: MemoryFacts | None) -> None:
+    """Whether a step keeps all of its pass, and in how many parts it is worked, so that it fits.
+
+    Gradient checkpointing goes first: it saves most, for about the time of one more forward pass.
+    """
+    why = "memory was not measured"
+    if memory is not None:
+        parts = 1 if filling.get("parts") == "auto" else filling.get("parts")
+        why = _needs(batch, parts, memory.image, memory)
+        if memory.fixed + memory.image * batch / parts > FILLED_SHARE * memory.free:
+            filling.auto("recompute", "on", why)
+        image = memory.recomputed_image if filling.get("recompute") == "on" else memory.image
+        while (
+            memory.fixed + image * batch / parts > FILLED_SHARE * memory.free
+            and batch % (2 * parts) == 0
+        ):
+            parts *= 2
+        why = _needs(batch, parts, image, memory)
+        filling.auto("parts", parts, why)
+    filling.auto("recompute", "off", why)
+    filling.auto("parts", 1, why)
+
+
+def _needs(batch: int, parts: int, image: int, memory: MemoryFacts) -> str:
+    need = memory.fixed + image * batch // parts
+    return (
+        f"measured {image / 1e6:.3g} MB an image: {need / 1e9:.2g} of {memory.free / 1e9:.2g} GB free "
+        f"for {batch // parts} images at once"
+    )

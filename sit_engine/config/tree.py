@@ -169,6 +169,26 @@ class ComputeOptions(Options):
         "Matrix products",
         "How exact fp32 matrix products are; auto measures speed and error.",
     )
+    compile: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Compile",
+        "Compile the networks' passes: steps are faster after a minute of compiling; auto compiles "
+        "on a GPU where a compiler is installed.",
+    )
+    recompute: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Save memory",
+        "Gradient checkpointing: keep little of each pass and work it out again; about a third "
+        "slower. Auto measures whether a step fits without.",
+    )
+    parts: int | Auto = setting(
+        "auto",
+        "Parts of a batch",
+        "Passes that a step is cut into to need less memory; the loss stays that of the whole "
+        "batch. Must divide the batch size. Auto measures what fits.",
+        ge=1,
+        le=1024,
+    )
     threads: int | Auto = setting("auto", "Threads", "CPU threads of the trainer.", ge=1, le=1024)
     seed: int = setting(
         0, "Seed", "Same seed, same settings, same machine: same weights.", ge=0, lt=2**31

@@ -9,10 +9,9 @@ import errno
 import math
 import os
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,16 +20,23 @@ import platformdirs
 from numpy.typing import NDArray
 
 from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, DecodePool
-from sit_engine.data.index import ImageIndex, Problem, ValueRange
+from sit_engine.data.index import ImageIndex, ValueRange
 from sit_engine.data.journal import FileLock, Record
 from sit_engine.data.label_file import UNMATCHED_ROWS
-from sit_engine.data.rows import RowBook
+from sit_engine.data.rows import Known, RowBook
 from sit_engine.data.scan import OnProgress, Progress
+from sit_engine.data.store import PixelStore as PixelStore
+from sit_engine.data.streaming import FileSquares
 from sit_engine.data.value_range import folder_range
 from sit_engine.errors import DiskError
 
 CACHE_MARGIN = 1.15
 DEFAULT_BUDGET_BYTES = 20 * 10**9
+MOST_OF_FREE = 0.9
+"""Share of a disk's free space that a cache may fill before the rest is streamed."""
+
+Streaming = Literal["refused", "allowed", "kept"]
+"""Whether pixels may be read from files while training; "kept": as in a run that began so."""
 
 
 def cache_side(view_px: int, index: ImageIndex) -> int:
@@ -40,29 +46,6 @@ def cache_side(view_px: int, index: ImageIndex) -> int:
     """
     largest = int(index.sizes.min(axis=1).max()) if len(index) else view_px
     return max(min(math.ceil(CACHE_MARGIN * view_px), largest), math.ceil(view_px / 2))
-
-
-@dataclass(frozen=True)
-class PixelStore:
-    """The cached pixels of one ImageIndex, in its order."""
-
-    side: int
-    pixels: NDArray[np.uint8]
-    """[rows in the file, S, S, 3], mapped."""
-    row_of: NDArray[np.int64]
-    aspect: NDArray[np.float32]
-    """Width / height of the originals."""
-    value_range: ValueRange | None
-    """What became 0 and 255 in deep images; None: their types' full ranges, or no deep image."""
-    sha256: tuple[bytes, ...] = ()
-    """Of each image's whole file."""
-
-    def __len__(self) -> int:
-        return len(self.row_of)
-
-    def rows(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-        """A copy of these images' pixels: uint8 [B,S,S,3]."""
-        return np.asarray(self.pixels[self.row_of[np.asarray(indices, dtype=np.int64)]])
 
 
 class PixelCache:
@@ -107,25 +90,41 @@ class PixelCache:
         cancel: Cancel | None = None,
         workers: int | None = None,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        streaming: Streaming = "refused",
     ) -> tuple[ImageIndex, PixelStore]:
         """Decode what is new or changed; the usable images with all problems, and their pixels.
 
-        A resumed run gives the two values that its first leg found as `value_range`.
+        A resumed run gives the two values that its first leg found as `value_range`. Where not all
+        images have room and streaming is "allowed", as many as have are decoded, and the store reads
+        the others from their files. Which of those are damaged is not known, so all stay in the
+        index, as they do where streaming is "kept".
         """
         folder = self.root / f"side-{side}"
         with _disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             chosen = self._choose_range(index, value_range, on_progress, cancel, workers)
             book = RowBook(folder, side)
-            records = book.find(index, chosen)
+            known = book.find(index, chosen)
             # Mapped at once, or under the lock: from then on nobody can take the pixels away.
             pixels = book.open_pixels()
-            if None in records:
+            most = len(index)
+            if streaming != "refused":
+                most = min(most, self.most_rows(side, budget_bytes))
+            if len(_wanted(known, most)):
                 with self._locked(folder / "lock", on_progress, cancel):
                     job = _Filling(index, book, chosen, on_progress, cancel, workers)
-                    records = job.run(budget_bytes)
+                    known = job.run(most, budget_bytes)
                     pixels = book.open_pixels()
-            return _result(index, pixels, [record for record in records if record], chosen)
+            if streaming == "kept" or (most < len(index) and len(known.missing())):
+                return _streamed(index, pixels, known, chosen, workers)
+            return _result(index, pixels, known, chosen)
+
+    def most_rows(self, side: int, budget_bytes: int) -> int:
+        """How many squares the budget and the disk have room for, those of now included."""
+        taken = self.root / f"side-{side}" / "pixels.bin"
+        own_bytes = taken.stat().st_size if taken.exists() else 0
+        room = min(budget_bytes, int(MOST_OF_FREE * self.free_bytes()) + own_bytes)
+        return room // (side * side * 3)
 
     def _choose_range(
         self,
@@ -200,21 +199,21 @@ class _Filling:
         self.on_progress, self.cancel, self.workers = on_progress, cancel, workers
         self.row_of_job: dict[int, int] = {}
 
-    def run(self, budget_bytes: int) -> list[Record | None]:
-        """A record per image."""
-        records = self.book.find(self.index, self.value_range)
-        if self.book.make_room(records, budget_bytes):
-            records = self.book.find(self.index, self.value_range)
-        missing = [i for i, record in enumerate(records) if record is None]
+    def run(self, most: int, budget_bytes: int) -> Known:
+        """What is known when `most` images are decoded, those that already were among them."""
+        known = self.book.find(self.index, self.value_range)
+        if self.book.make_room(len(_wanted(known, most)), most, budget_bytes):
+            known = self.book.find(self.index, self.value_range)
+        missing = _wanted(known, most)
         progress = Progress(self.on_progress, "decoding", len(missing))
         with self.book.appending(), DecodePool(self.workers) as pool:
             for i, answer in pool.run(self._jobs(missing), cancel=self.cancel):
-                records[i] = self._keep(i, answer)
+                known.keep(i, self._record(i, answer))
                 progress.step()
-        return records
+        return known
 
-    def _jobs(self, missing: list[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-        for i in missing:
+    def _jobs(self, missing: NDArray[np.int64]) -> Iterator[tuple[int, dict[str, Any]]]:
+        for i in missing.tolist():
             row = self.row_of_job[i] = self.book.take_row()
             yield (
                 i,
@@ -228,7 +227,7 @@ class _Filling:
                 },
             )
 
-    def _keep(self, i: int, answer: dict[str, Any]) -> Record:
+    def _record(self, i: int, answer: dict[str, Any]) -> Record:
         row = self.row_of_job.pop(i)
         if "disk" in answer:
             number = errno.ENOSPC if answer["full"] else None
@@ -244,37 +243,66 @@ class _Filling:
         return record
 
 
-def _result(
+def _wanted(known: Known, most: int) -> NDArray[np.int64]:
+    """The images to decode so that `most` are; with all of them those of the start come first."""
+    have = len(known.row) - len(missing := known.missing())
+    return missing[: max(0, most - have)]
+
+
+def _streamed(
     index: ImageIndex,
     pixels: NDArray[np.uint8],
-    records: list[Record],
+    known: Known,
     value_range: ValueRange | None,
+    workers: int | None,
 ) -> tuple[ImageIndex, PixelStore]:
-    problems = {
-        i: Problem(index.name(i), record["problem"], record["code"])
-        for i, record in enumerate(records)
-        if "problem" in record
-    }
-    usable = [record for record in records if "problem" not in record]
-    sizes = np.array([(found["width"], found["height"]) for found in usable], dtype=np.int32)
-    left = replace(index.without(problems), sizes=sizes.reshape(-1, 2))
+    """All images as their headers describe them, whichever have room: so a resumed run is the same."""
     store = PixelStore(
         side=pixels.shape[1],
         pixels=pixels,
-        row_of=np.array([found["row"] for found in usable], dtype=np.int64),
-        aspect=(left.sizes[:, 0] / left.sizes[:, 1]).astype(np.float32),
+        row_of=known.row,
+        aspect=_aspect(index),
         value_range=value_range,
-        sha256=tuple(bytes.fromhex(found["sha256"]) for found in usable),
+        files=FileSquares(index, pixels.shape[1], value_range, workers=workers),
+        problems=dict(known.problems),
     )
-    notes = Counter(note for found in usable for note in found["notes"])
+    return index, store
+
+
+def _result(
+    index: ImageIndex, pixels: NDArray[np.uint8], known: Known, value_range: ValueRange | None
+) -> tuple[ImageIndex, PixelStore]:
+    left = replace(index, sizes=known.sizes).without(known.problems)
+    usable = np.ones(len(index), dtype=np.bool_)
+    usable[list(known.problems)] = False
+    store = PixelStore(
+        side=pixels.shape[1],
+        pixels=pixels,
+        row_of=known.row[usable],
+        aspect=_aspect(left),
+        value_range=value_range,
+        hashes=known.hashes[usable],
+    )
+    notes = known.note_counts()
     # The decode knows the images' own notes; this one is about the label file.
     notes.update({text: count for text, count in index.notes if text == UNMATCHED_ROWS})
     left = replace(left, notes=tuple(sorted(notes.items())))
-    return replace(left, duplicates=_duplicates(left, usable)), store
+    return replace(left, duplicates=_duplicates(left, store.hashes)), store
 
 
-def _duplicates(index: ImageIndex, usable: list[Record]) -> tuple[tuple[str, ...], ...]:
-    names: dict[str, list[str]] = defaultdict(list)
-    for i, record in enumerate(usable):
-        names[record["sha256"]].append(index.name(i))
-    return tuple(tuple(group) for group in names.values() if len(group) > 1)
+def _aspect(index: ImageIndex) -> NDArray[np.float32]:
+    return (index.sizes[:, 0] / index.sizes[:, 1]).astype(np.float32)
+
+
+def _duplicates(index: ImageIndex, hashes: NDArray[np.uint8]) -> tuple[tuple[str, ...], ...]:
+    """Groups of equal hashes, ordered by their first images."""
+    if not len(hashes):
+        return ()
+    # Equal hashes beside each other; of equal ones the earlier image first.
+    words = hashes.view(np.uint64)
+    order = np.lexsort(words.T)
+    is_new = np.r_[True, (words[order[1:]] != words[order[:-1]]).any(axis=1)]
+    starts = np.flatnonzero(is_new)
+    groups = np.split(order, starts[1:]) if len(starts) < len(order) else []
+    found = sorted(group.tolist() for group in groups if len(group) > 1)
+    return tuple(tuple(index.name(i) for i in group) for group in found)

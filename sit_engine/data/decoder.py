@@ -59,6 +59,9 @@ def answer(job: dict[str, Any]) -> Answer:
                     return {"ranks": value_ranks(image) if is_deep(image) else []}
                 case "thumbnail":
                     return _thumbnail(image, job["side"])
+                case "squash":
+                    _write(job["out"], job["offset"], _squashed(job, image)[0])
+                    return {}
                 case _:
                     return _decode(job, image, file)
     except UnreadableError as problem:
@@ -91,10 +94,7 @@ def _thumbnail(image: Any, side: int) -> Answer:
 def _decode(job: dict[str, Any], image: Any, file: IO[bytes]) -> Answer:
     found = _header(image)
     state = os.fstat(file.fileno())
-    side, value_range = job["side"], job["range"]
-    pixels, found["width"], found["height"] = squash(
-        image, side, None if value_range is None else (value_range[0], value_range[1])
-    )
+    pixels, found["width"], found["height"] = _squashed(job, image)
     if PARTLY in image.info:
         found["notes"].append(PARTLY)
     file.seek(0)
@@ -107,6 +107,12 @@ def _decode(job: dict[str, Any], image: Any, file: IO[bytes]) -> Answer:
         "size": state.st_size,
         "mtime_ns": state.st_mtime_ns,
     }
+
+
+def _squashed(job: dict[str, Any], image: Any) -> tuple[bytes, int, int]:
+    value_range = job["range"]
+    given = None if value_range is None else (value_range[0], value_range[1])
+    return squash(image, job["side"], given)
 
 
 class DiskWriteError(Exception):

@@ -6,7 +6,7 @@ Called by api.scan. The decode fills the cache of a run that would follow, at it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sit_engine.config.facts import DeviceFacts
@@ -19,7 +19,7 @@ from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.labels import LabelRule
 from sit_engine.data.names import escape_name
-from sit_engine.data.saved_index import Leak
+from sit_engine.data.saved_index import NOT_DECODED, Leak
 from sit_engine.data.scan import OnProgress, scan
 
 
@@ -47,7 +47,11 @@ def full_scan(
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
 ) -> ScanResult:
-    """Decode every file; `on_listed` gets what the headers alone say, long before the end."""
+    """Decode every file; `on_listed` gets what the headers alone say, long before the end.
+
+    Of folders beyond the cache budget the headers are all: a run will stream them, and decoding
+    them here would take hours and leave nothing. A note says so.
+    """
     listed = scan(
         folders, labels=labels, labels_file=labels_file, on_progress=on_progress, cancel=cancel
     )
@@ -59,9 +63,14 @@ def full_scan(
     model = resolve(RunConfig(), facts_of(listed), DeviceFacts()).config.model
     side = cache_side(no_auto(model.image_size), listed)
 
-    def fill(index: ImageIndex) -> tuple[ImageIndex, PixelStore]:
-        budget_bytes = int((cache_gb or RunConfig().data.cache_gb) * 1e9)
-        return PixelCache().fill(
+    cache = PixelCache()
+    budget_bytes = int((cache_gb or RunConfig().data.cache_gb) * 1e9)
+
+    def fill(index: ImageIndex) -> tuple[ImageIndex, PixelStore | None]:
+        if len(index) > cache.most_rows(side, budget_bytes):
+            notes = dict(index.notes) | {NOT_DECODED: len(index)}
+            return replace(index, notes=tuple(sorted(notes.items()))), None
+        return cache.fill(
             index, side=side, on_progress=on_progress, cancel=cancel, budget_bytes=budget_bytes
         )
 
@@ -69,6 +78,9 @@ def full_scan(
     if not test:
         return ScanResult(index)
     tests, test_store = fill(scan(test, labels="none", on_progress=on_progress, cancel=cancel))
+    if store is None or test_store is None:
+        notes = dict(index.notes) | {NOT_DECODED: len(index if store is None else tests)}
+        return ScanResult(replace(index, notes=tuple(sorted(notes.items()))))
     return ScanResult(index, _leaks(index, store, tests, test_store))
 
 

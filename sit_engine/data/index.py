@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sit_engine.data.labels import UNLABELLED
 from sit_engine.data.names import escape_name
+from sit_engine.events import Warned, warning
 
 ValueRange: TypeAlias = tuple[float, float]
 """Values that become 0 and 255 in images of more than 8 bits; None: their type's full range."""
@@ -24,6 +25,17 @@ class Problem:
     path: str
     reason: str
     code: str
+
+
+def problems_warning(problems: Sequence[Problem]) -> Warned:
+    """How many files cannot be used, and why the first of them."""
+    return warning(
+        "data.problems",
+        "{count} files cannot be used; the first: {path}: {reason}",
+        count=len(problems),
+        path=problems[0].path,
+        reason=problems[0].reason,
+    )
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class ImageIndex:
         chosen = np.asarray(indices, dtype=np.int64)
         return replace(
             self,
-            paths=[self.paths[i] for i in chosen],
+            paths=[self.paths[i] for i in chosen.tolist()],
             root_of=self.root_of[chosen],
             sizes=self.sizes[chosen],
             bytes=self.bytes[chosen],
@@ -82,8 +94,9 @@ class ImageIndex:
 
     def without(self, problems: dict[int, Problem]) -> ImageIndex:
         """The images left when some turned out unusable; classes left empty are dropped."""
-        kept = [i for i in range(len(self)) if i not in problems]
-        left = self.subset(kept)
+        kept = np.ones(len(self), dtype=np.bool_)
+        kept[list(problems)] = False
+        left = self.subset(np.flatnonzero(kept)) if problems else self
         used = np.unique(left.labels[left.labels != UNLABELLED])
         number = np.full(len(self.classes) + 1, UNLABELLED, dtype=np.int32)
         number[used] = np.arange(len(used), dtype=np.int32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,29 +18,44 @@ FileKey = tuple[int, int]
 """(st_dev, st_ino): one file or folder, whatever its names."""
 
 
-@dataclass(frozen=True)
-class FoundFile:
-    """A regular file under the root number `root`; `path` is relative with "/"."""
-
-    root: int
-    path: str
-    size: int
-    mtime_ns: int
-
-
 @dataclass
 class Listing:
-    """Regular files sorted by the bytes of their paths, and why others cannot be read."""
+    """Regular files sorted by the bytes of their paths, and why others cannot be read.
+
+    A million of them take some 150 MB: no object a file besides its name.
+    """
 
     roots: tuple[str, ...]
-    files: list[FoundFile] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    """Relative to their roots, with "/"."""
+    root_of: array[int] = field(default_factory=lambda: array("i"))
+    bytes: array[int] = field(default_factory=lambda: array("q"))
+    mtime_ns: array[int] = field(default_factory=lambda: array("q"))
     problems: list[Problem] = field(default_factory=list)
     unreadable_folders: int = 0
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path(self, i: int) -> str:
+        """Absolute path of file `i`."""
+        return f"{self.roots[self.root_of[i]]}/{self.paths[i]}"
+
+    def name(self, i: int) -> str:
+        """How file `i` is called in problems."""
+        return self.paths[i] if len(self.roots) == 1 else self.path(i)
 
     @property
     def looked_at(self) -> int:
         """Files seen, of whatever kind."""
-        return len(self.files) + len(self.problems) - self.unreadable_folders
+        return len(self.paths) + len(self.problems) - self.unreadable_folders
+
+    def sort_from(self, start: int) -> None:
+        """Sort the files from number `start` on, which are all under one root."""
+        order = sorted(range(start, len(self)), key=lambda i: os.fsencode(self.paths[i]))
+        self.paths[start:] = [self.paths[i] for i in order]
+        for numbers in (self.bytes, self.mtime_ns):
+            numbers[start:] = array("q", [numbers[i] for i in order])
 
 
 def list_files(
@@ -52,8 +68,9 @@ def list_files(
     roots = tuple(dict.fromkeys(_root(str(folder)) for folder in folders))
     walk = _Walk(Listing(roots), on_count, cancel)
     for number in range(len(roots)):
+        start = len(walk.listing)
         walk.root(number)
-    walk.listing.files.sort(key=lambda found: (found.root, os.fsencode(found.path)))
+        walk.listing.sort_from(start)
     return walk.listing
 
 
@@ -94,9 +111,10 @@ class _Walk:
     ) -> None:
         self.listing, self.on_count, self.cancel = listing, on_count, cancel
         self.seen_folders: set[FileKey] = set()
-        self.seen_files: set[FileKey] = set()
+        # Hashes of FileKeys: a set of a million tuples would take more than all the rest.
+        self.seen_files = array("q")
         self.linked_folders: list[tuple[str, str]] = []
-        self.linked_files: list[tuple[str, str, os.stat_result]] = []
+        self.linked_files: list[tuple[str, os.stat_result]] = []
 
     def root(self, number: int) -> None:
         """Everything under one root."""
@@ -111,9 +129,11 @@ class _Walk:
                 link for link in self.linked_folders if _key(Path(link[0]).stat()) not in above
             ]
             self.linked_folders = []
-        for path, relative, state in self.linked_files:
-            if _key(state) not in self.seen_files:
-                self._add(number, path, relative, state)
+        seen = set(self.seen_files) if self.linked_files else set()
+        for relative, state in self.linked_files:
+            if (key := hash(_key(state))) not in seen:
+                seen.add(key)
+                self._add(number, relative, state)
         self.linked_files = []
 
     def _folder(self, number: int, path: str, relative: str) -> list[tuple[str, str]]:
@@ -149,11 +169,11 @@ class _Walk:
     def _entry(self, number: int, entry: os.DirEntry[str], relative: str) -> None:
         try:
             if not entry.is_symlink():
-                self._add(number, entry.path, relative, entry.stat(follow_symlinks=False))
+                self._add(number, relative, entry.stat(follow_symlinks=False))
             elif entry.is_dir():
                 self.linked_folders.append((entry.path, relative))
             else:
-                self.linked_files.append((entry.path, relative, entry.stat()))
+                self.linked_files.append((relative, entry.stat()))
         except FileNotFoundError:
             if entry.is_symlink():
                 self._problem(
@@ -166,10 +186,14 @@ class _Walk:
         except OSError:
             self._problem(number, relative, "is a link that leads nowhere", "data.vanished")
 
-    def _add(self, number: int, path: str, relative: str, state: os.stat_result) -> None:
-        self.seen_files.add(_key(state))
+    def _add(self, number: int, relative: str, state: os.stat_result) -> None:
+        self.seen_files.append(hash(_key(state)))
         if stat.S_ISREG(state.st_mode):
-            self.listing.files.append(FoundFile(number, relative, state.st_size, state.st_mtime_ns))
+            listing = self.listing
+            listing.paths.append(relative)
+            listing.root_of.append(number)
+            listing.bytes.append(state.st_size)
+            listing.mtime_ns.append(state.st_mtime_ns)
         else:
             self._problem(
                 number, relative, f"is a {_kind(state.st_mode)}, not a file", "data.not_a_file"

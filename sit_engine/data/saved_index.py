@@ -25,6 +25,8 @@ from sit_engine.data.lines import Lines, write_lines
 Leak = tuple[str, str]
 """A test image and the training image that is the same file, byte by byte."""
 Stage = Literal["listed", "decoded"]
+NOT_DECODED = "was listed, but not decoded: not all images have room in the cache"
+"""A note of full_scan; of these images neither damage nor copies are known."""
 
 
 def save_index(

@@ -18,7 +18,7 @@ from sit_engine.data.decode_pool import Cancel, CancelledError, DecodePool
 from sit_engine.data.index import ImageIndex, Problem, sort_problems
 from sit_engine.data.label_file import UNMATCHED_ROWS, labels_from
 from sit_engine.data.labels import LabelRule, class_of, number_classes
-from sit_engine.data.listing import FoundFile, Listing, list_files
+from sit_engine.data.listing import Listing, list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
 from sit_engine.errors import DataError
 
@@ -86,73 +86,86 @@ def scan(
     check_labels(labels, labels_file)
     counting = Progress(on_progress, "listing")
     listing = list_files(folders, on_count=counting.say, cancel=cancel)
-    progress = Progress(on_progress, "headers", len(listing.files))
-    headers: list[dict[str, Any]] = [{}] * len(listing.files)
+    headers = _Headers(len(listing))
+    progress = Progress(on_progress, "headers", len(listing))
     with DecodePool(workers) as pool:
         for number, found in pool.run(_header_jobs(listing), cancel=cancel):
-            headers[number] = found
+            headers.keep(number, found)
             progress.step()
     return _index(listing, headers, labels, labels_file)
 
 
 def _header_jobs(listing: Listing) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, file in enumerate(listing.files):
-        yield number, {"job": "header", "path": f"{listing.roots[file.root]}/{file.path}"}
+    for number in range(len(listing)):
+        yield number, {"job": "header", "path": listing.path(number)}
+
+
+class _Headers:
+    """What the headers of n files say, as arrays: a million answers would be a gigabyte."""
+
+    def __init__(self, count: int) -> None:
+        self.sizes = np.zeros((count, 2), dtype=np.int32)
+        self.deep = np.zeros(count, dtype=np.bool_)
+        self.channels = np.zeros(count, dtype=np.uint8)
+        self.notes: Counter[str] = Counter()
+        self.problems: dict[int, tuple[str, str]] = {}
+        """Reason and code of each file that is no usable image."""
+
+    def keep(self, number: int, found: dict[str, Any]) -> None:
+        """The answer about one file."""
+        if "problem" in found:
+            self.problems[number] = (found["problem"], found["code"])
+            return
+        self.sizes[number] = found["width"], found["height"]
+        self.deep[number] = found["depth"] == "deep"
+        self.channels[number] = found["channels"]
+        self.notes.update(found["notes"])
 
 
 def _index(
-    listing: Listing,
-    headers: list[dict[str, Any]],
-    rule: LabelRule,
-    labels_file: str | Path | None,
+    listing: Listing, headers: _Headers, rule: LabelRule, labels_file: str | Path | None
 ) -> ImageIndex:
-    problems = list(listing.problems)
-    usable: list[FoundFile] = []
-    found: list[dict[str, Any]] = []
     label_file = Path(labels_file).absolute() if labels_file and rule == "csv" else None
-    for file, header in zip(listing.files, headers, strict=True):
-        if "problem" in header and Path(listing.roots[file.root], file.path) == label_file:
-            continue  # It may lie beside its images, and is none.
-        if "problem" in header:
-            problems.append(_problem(listing, file, header))
-        else:
-            usable.append(file)
-            found.append(header)
-    names, unmatched = _labels(listing, usable, rule, label_file)
-    notes = Counter(note for header in found for note in header["notes"])
-    notes.update({UNMATCHED_ROWS: unmatched} if unmatched else {})
+    problems = list(listing.problems)
+    for number, (reason, code) in headers.problems.items():
+        # The label file may lie beside its images, and is none.
+        if label_file is None or Path(listing.path(number)) != label_file:
+            problems.append(Problem(listing.name(number), reason, code))
+    usable = np.ones(len(listing), dtype=np.bool_)
+    usable[list(headers.problems)] = False
+    chosen = np.flatnonzero(usable).tolist()
+    names, unmatched = _labels(listing, chosen, rule, label_file)
+    headers.notes.update({UNMATCHED_ROWS: unmatched} if unmatched else {})
     labels, classes = number_classes(names)
-    sizes = [(header["width"], header["height"]) for header in found]
     return ImageIndex(
         roots=listing.roots,
-        paths=[file.path for file in usable],
-        root_of=np.array([file.root for file in usable], dtype=np.int32),
-        sizes=np.array(sizes, dtype=np.int32).reshape(-1, 2),
-        bytes=np.array([file.size for file in usable], dtype=np.int64),
-        mtime_ns=np.array([file.mtime_ns for file in usable], dtype=np.int64),
+        paths=[listing.paths[i] for i in chosen] if headers.problems else listing.paths,
+        root_of=np.array(listing.root_of, dtype=np.int32)[usable],
+        sizes=headers.sizes[usable],
+        bytes=np.array(listing.bytes, dtype=np.int64)[usable],
+        mtime_ns=np.array(listing.mtime_ns, dtype=np.int64)[usable],
         labels=labels,
         classes=classes,
-        deep=np.array([header["depth"] == "deep" for header in found], dtype=np.bool_),
-        channels=np.array([header["channels"] for header in found], dtype=np.uint8),
+        deep=headers.deep[usable],
+        channels=headers.channels[usable],
         files=listing.looked_at,
         problems=sort_problems(problems),
-        notes=tuple(sorted(notes.items())),
+        notes=tuple(sorted(headers.notes.items())),
     )
 
 
 def _labels(
-    listing: Listing, usable: list[FoundFile], rule: LabelRule, label_file: Path | None
+    listing: Listing, chosen: list[int], rule: LabelRule, label_file: Path | None
 ) -> tuple[list[str | None], int]:
     """A class name or None for each image, and how many rows of the label file name no image."""
     if label_file is not None:
-        whole = [f"{listing.roots[file.root]}/{file.path}" for file in usable]
-        return labels_from(label_file, listing.roots, whole)
-    return [class_of(file.path) if rule == "folders" else None for file in usable], 0
-
-
-def _problem(listing: Listing, file: FoundFile, header: dict[str, Any]) -> Problem:
-    name = file.path if len(listing.roots) == 1 else f"{listing.roots[file.root]}/{file.path}"
-    return Problem(name, header["problem"], header["code"])
+        return labels_from(label_file, listing.roots, [listing.path(i) for i in chosen])
+    if rule != "folders":
+        return [None] * len(chosen), 0
+    # One text a class, not one an image.
+    same: dict[str | None, str | None] = {}
+    names = (class_of(listing.paths[i]) for i in chosen)
+    return [same.setdefault(name, name) for name in names], 0
 
 
 def require_images(index: ImageIndex, at_least: int = 1) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from sit_engine.data.batches import Batch, Batches
@@ -21,6 +22,13 @@ class Moment:
     micro: int = 0
 
 
+class Views(Protocol):
+    """Views of a batch, as a method likes them."""
+
+    def split(self, count: int) -> list[Any]:
+        """Equal parts of the images, in order."""
+
+
 @dataclass(frozen=True)
 class Losses:
     """The weighted sum to descend, its named parts and extra curves; 0-d tensors on the device."""
@@ -28,6 +36,30 @@ class Losses:
     total: Tensor
     terms: dict[str, Tensor]
     curves: dict[str, Tensor] = field(default_factory=dict)
+
+    def detached(self) -> Losses:
+        """The same values, which keep nothing of the pass."""
+        return Losses(
+            self.total.detach(), self.terms, {name: c.detach() for name, c in self.curves.items()}
+        )
+
+    @staticmethod
+    def mean(parts: list[Losses]) -> Losses:
+        """Of equal parts of a batch."""
+        if len(parts) == 1:
+            return parts[0]
+
+        def over(values: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+            return {
+                name: torch.stack([value[name].float() for value in values]).mean()
+                for name in values[0]
+            }
+
+        return Losses(
+            torch.stack([part.total for part in parts]).mean(),
+            over([part.terms for part in parts]),
+            over([part.curves for part in parts]),
+        )
 
 
 class Trained(NamedTuple):
@@ -67,11 +99,20 @@ class Method(Protocol):
     def prepare(self, batches: Batches) -> None:
         """Called once before the first step of a leg, when the weights are in place."""
 
-    def make_views(self, batch: Batch, moment: Moment) -> Any:
-        """Views and corruption of a batch."""
+    def make_views(self, batch: Batch, moment: Moment) -> Views:
+        """Views and corruption of this rank's share of a batch."""
 
-    def loss(self, views: Any) -> Losses:
-        """The losses of one batch of views."""
+    def loss(self, views: Any, joined: Any = None) -> Losses:
+        """The losses of one batch of views, or of a part of it with its share of `join`."""
+
+    def read(self, views: Any) -> Any:
+        """What a loss that compares images needs of a part of a batch; None: there is no such loss."""
+
+    def join(self, reads: list[Any]) -> list[Any]:
+        """From what was read of all parts, for each part what `loss` needs to know of the others."""
+
+    def compile(self, *, on: bool) -> None:
+        """Whether torch compiles the networks' passes from now on."""
 
     def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
         """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""

@@ -12,6 +12,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ModelOptions
@@ -50,6 +51,11 @@ def set_fused_attention(vit: Any, *, fused: bool) -> None:
     """Choose torch's fused attention or the plain matrix products in every block."""
     for block in vit.blocks:
         block.attn.fused_attn = fused
+
+
+def set_recompute(vit: Any, *, on: bool) -> None:
+    """Whether each block works its activations out again in the backward pass, to keep less."""
+    vit.set_grad_checkpointing(on)
 
 
 def token_count(vit: Any) -> int:
@@ -109,7 +115,11 @@ def _before_last_block(vit: Any, image_BCYX: Tensor) -> tuple[Tensor, Any]:
     tokens_BND = vit.norm_pre(vit.patch_drop(vit._pos_embed(vit.patch_embed(image_BCYX))))
     *before, last = vit.blocks
     for block in before:
-        tokens_BND = block(tokens_BND)
+        tokens_BND = (
+            checkpoint(block, tokens_BND, use_reentrant=False)
+            if vit.grad_checkpointing
+            else block(tokens_BND)
+        )
     return tokens_BND, last
 
 

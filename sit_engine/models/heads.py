@@ -11,6 +11,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sit_engine import ranks
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch norm over the tokens of all ranks, without running statistics: [B,D] to [B,D].
+
+    Ranks have equally many tokens, so the mean is the mean of their means, and the variance that of
+    their variances plus the variance of their means (law of total variance).
+    """
+
+    def __init__(self, width: int, *, affine: bool = True) -> None:
+        super().__init__(width, affine=affine, track_running_stats=False)
+
+    def forward(self, token_BD: Tensor) -> Tensor:
+        """Normalised by mean and biased variance."""
+        if ranks.count() == 1:
+            return super().forward(token_BD)
+        exact_BD = token_BD.to(torch.promote_types(token_BD.dtype, torch.float32))
+        variance_D, mean_D = torch.var_mean(exact_BD, dim=0, correction=0)
+        mean_RD, variance_RD = ranks.gathered(torch.stack([mean_D, variance_D])).unbind(1)
+        mean_D = mean_RD.mean(0)
+        variance_D = variance_RD.mean(0) + (mean_RD - mean_D).square().mean(0)
+        made_BD = (exact_BD - mean_D) * torch.rsqrt(variance_D + self.eps)
+        if self.affine:
+            made_BD = made_BD * self.weight + self.bias
+        return made_BD.to(token_BD.dtype)
+
 
 class ContrastHead(nn.Module):
     """Three linear layers with batch norm: [B,D] to [B,out] (arXiv 2104.03602 v3, contrastive head).
@@ -23,13 +50,13 @@ class ContrastHead(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(width, hidden),
-            nn.BatchNorm1d(hidden, track_running_stats=False),
+            BatchNorm(hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, hidden),
-            nn.BatchNorm1d(hidden, track_running_stats=False),
+            BatchNorm(hidden),
             nn.GELU(),
             nn.Linear(hidden, out),
-            nn.BatchNorm1d(out, affine=False, track_running_stats=False),
+            BatchNorm(out, affine=False),
         )
         self.apply(_init_linear)
 

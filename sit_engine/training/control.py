@@ -6,6 +6,7 @@ import time
 from collections import deque
 from typing import Protocol
 
+from sit_engine import ranks
 from sit_engine.runs import Run
 from sit_engine.wishes import Command, Wish, take_wishes
 
@@ -37,7 +38,7 @@ class FolderControl:
         while self.own:
             wishes.append(Wish(self.own.popleft(), -1))
         now_s = time.monotonic()
-        if now_s - self.looked_s >= POLL_EVERY_S:
+        if ranks.is_first() and now_s - self.looked_s >= POLL_EVERY_S:
             self.looked_s = now_s
             wishes += take_wishes(self.run)
         return wishes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
-import statistics
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,15 +14,36 @@ from functools import lru_cache
 import psutil
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from sit_engine import ranks
 from sit_engine.config.facts import DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.errors import DeviceError, OutOfMemoryError
 
 MOST_MATMUL_ERROR = 1e-4
-# How CUDA, cuDNN and the CPU allocator say it.
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cudnn_status_alloc_failed")
+CPU_FORMATS = ("highest", "medium", "bf16")
+PROBE_ROUNDS = 12
+# How CUDA, its libraries and the CPU allocator say it.
+OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cudnn_status_alloc_failed",
+    "cublas_status_alloc_failed",
+    "bad_alloc",
+)
+# What cuDNN, cuBLAS and oneDNN say when they find no room to work in; it may mean another fault.
+DISGUISED = (
+    "unable to find a valid cudnn algorithm",
+    "unable to find an engine",
+    "cudnn_status_not_initialized",
+    "cudnn_status_internal_error",
+    "cudnn_status_execution_failed",
+    "cublas_status_not_initialized",
+    "could not create a primitive",
+    "could not execute a primitive",
+)
 
 
 def find_device(wanted: str) -> torch.device:
@@ -36,7 +58,8 @@ def find_device(wanted: str) -> torch.device:
             wanted=wanted,
             why=why_no_gpu(),
         )
-    device = torch.device("cuda:0" if wanted == "auto" else wanted)
+    place = ranks.on_this_machine()[0] if wanted in ("auto", "cuda") else None
+    device = torch.device(wanted if place is None else f"cuda:{place}")
     if (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
             "device.index",
@@ -61,18 +84,21 @@ def why_no_gpu() -> str:
 def probe(compute: ComputeOptions) -> DeviceFacts:
     """Facts about the device, and the number format that is measured faster on it."""
     device = find_device(compute.device)
-    cores = _usable_cores()
+    cores = max(1, _usable_cores() // ranks.on_this_machine()[1])
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return DeviceFacts(
-            kind="cuda" if device.index in (None, 0) else str(device),
+            kind=str(device) if compute.device.startswith("cuda:") else "cuda",
             name=properties.name,
             cores=cores,
             memory_bytes=properties.total_memory,
             precision="bf16" if has_bf16 else "fp32",
             matmul="medium",
             why_precision="this GPU has bf16 units" if has_bf16 else "this GPU has no bf16 units",
+            can_compile=not (missing := why_not_compile()),
+            why_compile=missing or "a GPU with a compiler",
+            ranks=ranks.count(),
         )
     if compute.threads != "auto":
         torch.set_num_threads(compute.threads)
@@ -87,7 +113,17 @@ def probe(compute: ComputeOptions) -> DeviceFacts:
         matmul=matmul,
         why_precision=why,
         why_no_gpu=why_no_gpu(),
+        ranks=ranks.count(),
     )
+
+
+def why_not_compile() -> str:
+    """What torch lacks to compile for a GPU; empty if nothing."""
+    if importlib.util.find_spec("triton") is None:
+        return "Triton is not installed"
+    if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+        return "no C compiler was found"
+    return ""
 
 
 def probe_once(compute: ComputeOptions) -> DeviceFacts:
@@ -108,53 +144,70 @@ def _usable_cores() -> int:
 
 
 def _fastest_on_cpu() -> tuple[str, str, str]:
-    """Forward and backward of one block-sized product in each format; a gain under 10 % is none."""
-    generator = torch.Generator().manual_seed(0)
-    left = torch.randn(1024, 384, generator=generator)
-    right = torch.randn(384, 1536, generator=generator, requires_grad=True)
+    """The fastest format for forward and backward of a feed-forward layer; under 10 % is no gain.
 
-    def product() -> Tensor:
-        return left @ right
-
-    def half_product() -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return (left @ right).float()
-
+    A layer with its norm and activation, since bf16 speeds these up too. The formats take turns and
+    the smallest time of each counts: other work on the machine only ever adds to a time, and with
+    medians it made fp32 win every third probe of a processor whose bf16 steps are 2.7 times as fast.
+    """
+    layer = _feed_forward()
     before = torch.get_float32_matmul_precision()
     try:
-        torch.set_float32_matmul_precision("highest")
-        exact, plain_s = product().detach(), _time(product)
-        half_s = _time(half_product, give_up_s=3 * plain_s)
-        torch.set_float32_matmul_precision("medium")
-        error = (product().detach() - exact).abs().max() / exact.abs().max()
-        medium_s = _time(product, give_up_s=3 * plain_s)
+        # Warm-up, and out with what is hopeless: emulated bf16 can be a hundred times slower.
+        seconds = {name: _time(layer, name) for name in CPU_FORMATS}
+        rivals = [name for name in CPU_FORMATS if seconds[name] < 10 * seconds["highest"]]
+        seconds = dict.fromkeys(CPU_FORMATS, math.inf)
+        for _ in range(PROBE_ROUNDS):
+            for name in rivals:
+                seconds[name] = min(seconds[name], _time(layer, name))
+        error = _medium_error(layer)
     finally:
         torch.set_float32_matmul_precision(before)
-    is_exact = float(error) <= MOST_MATMUL_ERROR
+    plain_s, medium_s, half_s = (seconds[name] for name in CPU_FORMATS)
     matmul, fp32_s = "highest", plain_s
-    if is_exact and medium_s < 0.9 * plain_s:
+    if error <= MOST_MATMUL_ERROR and medium_s < 0.9 * plain_s:
         matmul, fp32_s = "medium", medium_s
     precision = "bf16" if half_s < 0.9 * fp32_s else "fp32"
     why = (
         f"measured here against plain fp32: medium {plain_s / medium_s:.2g} times as fast with an "
-        f"error of {float(error):.0e}, bf16 {plain_s / half_s:.2g} times as fast"
+        f"error of {error:.0e}, bf16 {plain_s / half_s:.2g} times as fast"
     )
     return precision, matmul, why
 
 
-def _time(work: Callable[[], Tensor], *, give_up_s: float = math.inf, repeats: int = 5) -> float:
-    """Median seconds of forward and backward after a warm-up; the first if past `give_up_s`.
+def _feed_forward() -> Callable[[], Tensor]:
+    """Norm, 384 to 1536, GELU, and back, on 512 tokens, with weights of its own."""
+    generator = torch.Generator().manual_seed(0)
+    tokens_ND = torch.randn(512, 384, generator=generator, requires_grad=True)
+    wider_HD, narrower_DH = (
+        torch.randn(shape, generator=generator).mul_(0.05).requires_grad_()
+        for shape in ((1536, 384), (384, 1536))
+    )
 
-    Emulated bf16 can be a hundred times slower: one look at it is enough.
-    """
-    seconds: list[float] = []
-    for _ in range(repeats + 2):
-        start_s = time.perf_counter()
-        work().square().mean().backward()  # type: ignore[no-untyped-call]
-        seconds.append(time.perf_counter() - start_s)
-        if seconds[0] > 10 * give_up_s or (len(seconds) == 2 and min(seconds) > give_up_s):
-            return min(seconds)
-    return statistics.median(seconds[2:])
+    def forward() -> Tensor:
+        hidden_NH = functional.linear(functional.layer_norm(tokens_ND, (384,)), wider_HD)
+        return functional.linear(functional.gelu(hidden_NH), narrower_DH) + tokens_ND
+
+    return forward
+
+
+def _time(forward: Callable[[], Tensor], name: str) -> float:
+    """Seconds of one forward and backward in a format of CPU_FORMATS."""
+    torch.set_float32_matmul_precision("highest" if name == "highest" else "medium")
+    start_s = time.perf_counter()
+    with autocast(torch.device("cpu"), "bf16" if name == "bf16" else "fp32"):
+        output = forward()
+    output.float().square().mean().backward()  # type: ignore[no-untyped-call]
+    return time.perf_counter() - start_s
+
+
+@torch.no_grad()
+def _medium_error(forward: Callable[[], Tensor]) -> float:
+    """Largest deviation of "medium" products, relative to the largest value."""
+    torch.set_float32_matmul_precision("highest")
+    exact = forward()
+    torch.set_float32_matmul_precision("medium")
+    return float((forward() - exact).abs().max() / exact.abs().max())
 
 
 def apply_settings(compute: ComputeOptions, *, or_cpu: bool = False) -> torch.device:
@@ -177,14 +230,22 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return nullcontext()
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, or is one behind which that usually hides."""
+    words = str(error).lower()
+    says = isinstance(error, RuntimeError) and any(
+        part in words for part in OUT_OF_MEMORY + DISGUISED
+    )
+    return says or isinstance(error, (MemoryError, torch.OutOfMemoryError))
+
+
 @contextmanager
 def memory_errors(config: RunConfig) -> Iterator[None]:
     """Out of memory, in whatever words, becomes our sentence."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        words = str(error).lower()
-        if isinstance(error, RuntimeError) and not any(part in words for part in OUT_OF_MEMORY):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         batch = no_auto(config.optim.batch_size)
         raise OutOfMemoryError(

@@ -21,6 +21,7 @@ from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.scan import require_images
 from sit_engine.training.device import find_device, memory_errors, probe_once
+from sit_engine.training.memory import with_memory
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 from sit_engine.training.stepper import measure_images_per_s
 
@@ -60,8 +61,12 @@ def dry_run(
     side = cache_side(no_auto(first.config.model.image_size), listed)
     store, labels = _decode_some(listed, first.config, side, on_progress, cancel)
     on_progress("measuring the speed", 0, 0)
+    rows = np.arange(len(store))
+    with memory_errors(first.config):
+        device = with_memory(device, first.config, store, rows, labels)
+    first = resolve(config, facts, device, start)
     with memory_errors(first.config), _peak_memory(first.config) as peak:
-        rate = measure_images_per_s(first.config, store, np.arange(len(store)), labels)
+        rate = measure_images_per_s(first.config, store, rows, labels)
     found = resolve(config, facts, dataclasses.replace(device, images_per_s=rate), start)
     optim = found.config.optim
     batch_size = no_auto(optim.batch_size)

@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sit_engine import runs
+from sit_engine import ranks, runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.errors import ConfigError, DataError, RunError
-from sit_engine.events import Event, warning
+from sit_engine.errors import ConfigError, DataError, RankError, RunError
+from sit_engine.events import Event, Warned, warning
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.loop import RunResult, train
 from sit_engine.training.prepare import prepare_new, prepare_resumed
+
+NO_CHECKPOINT = -1
 
 Emit = Callable[[Event], None]
 MakeControl = Callable[[runs.Run], Control]
@@ -29,6 +31,9 @@ def start(
     """Make the run folder `out` and train its first leg, by whatever method `config` names."""
     config = with_absolute_paths(config)
     check_outside(out, config.data.folders)
+    check_shared(config)
+    if not ranks.is_first():
+        return _follow(out, make_control)
     run = runs.create(out)
     try:
         with runs.Lock(run), _events(run, emit) as tell:
@@ -42,7 +47,57 @@ def _first_leg(
 ) -> RunResult:
     control = (make_control or FolderControl)(run)
     resolved, data = prepare_new(run, config, emit)
+    ranks.agree([NO_CHECKPOINT, 0])
     return train(run, resolved, data, emit=emit, control=control)
+
+
+def _follow(path: Path, make_control: MakeControl | None, epochs: float | None = None) -> RunResult:
+    """The leg of a rank that is not the first: it waits for the run folder, writes nothing there and
+    speaks to nobody. Its machine must have the same images.
+    """
+    step, leg = ranks.agree([NO_CHECKPOINT, 0])
+    run = runs.open_run(path)
+    config = run.config()
+    data = prepare_resumed(run, config, _same_images)
+    found = None if step == NO_CHECKPOINT else checkpoint.folder(run, step)
+    return train(
+        run,
+        config,
+        data,
+        emit=_to_nobody,
+        control=(make_control or FolderControl)(run),
+        resume_from=(found, leg),
+        epochs=epochs,
+    )
+
+
+def check_shared(config: RunConfig) -> None:
+    """Every rank gets as many images of a batch; "auto" sees to that by itself."""
+    batch = config.optim.batch_size
+    if batch != "auto" and batch % ranks.count():
+        raise ConfigError(
+            "config.batch_ranks",
+            "A batch of {batch} images cannot be shared evenly by {count} processes.",
+            "Set optim.batch_size to a multiple of {count}, or train on fewer GPUs.",
+            batch=batch,
+            count=ranks.count(),
+        )
+
+
+def _to_nobody(event: Event) -> None:
+    del event
+
+
+def _same_images(event: Event) -> None:
+    """What is a warning to a run that goes on later would here mix two sets of images."""
+    if isinstance(event, Warned) and event.code == "data.changed":
+        raise RankError(
+            "ranks.images",
+            "The images that process {number} of {count} finds are not those of the run.",
+            "Give every machine the same files under the same path.",
+            number=ranks.number() + 1,
+            count=ranks.count(),
+        )
 
 
 def resume(
@@ -61,6 +116,8 @@ def resume(
             "Give one above 0.",
             value=epochs,
         )
+    if not ranks.is_first():
+        return _follow(path, make_control, epochs)
     with runs.Lock(run), _events(run, emit) as tell:
         last = runs.summarise(run, holder_is_me=True)
         if last.status == "completed" and epochs is None:
@@ -83,9 +140,12 @@ def resume(
                     )
                 )
         config = run.config()
+        check_shared(config)
         data = prepare_resumed(run, config, tell)
         control = (make_control or FolderControl)(run)
         start = (found, last.leg + 1)
+        step = NO_CHECKPOINT if found is None else int(found.name.rpartition("-")[2])
+        ranks.agree([step, start[1]])
         return train(
             run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
         )

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelStore
 from sit_engine.data.names import unescape_name
 from sit_engine.errors import ConfigError, NotFiniteError, SitError
 from sit_engine.events import (
-    CheckpointWritten,
     CommandAnswered,
     ConfigChanged,
     Event,
@@ -32,16 +31,19 @@ from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Moment
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.runs import Run, disk_error
-from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
 from sit_engine.training.device import memory_errors, peak_memory_bytes
+from sit_engine.training.keeping import Keeper
 from sit_engine.training.monitor import Monitor, Watched
+from sit_engine.training.progress import Progress
+from sit_engine.training.relief import Change, apply_change, free_memory, relieve
 from sit_engine.training.report import Window
 from sit_engine.training.schedules import cosine, falls_on
-from sit_engine.training.stepper import Stepper
+from sit_engine.training.stepper import Done, Stepper
 from sit_engine.training.validator import Validator
 from sit_engine.wishes import DONE, Wish, answer_to
 
+ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
 MOST_SKIPPED_IN_A_ROW = 50
 STEPS_BEFORE_ESTIMATE = 30
 
@@ -66,21 +68,6 @@ class RunResult:
     outcome: Outcome
     step: int
     checkpoint: Path
-
-
-@dataclass
-class Progress:
-    """Everything besides tensors that a resumed run must know: all of it goes into `state.pt`."""
-
-    total_steps: int
-    step: int = 0
-    leg: int = 0
-    skipped: int = 0
-    skipped_in_a_row: int = 0
-    best_step: int = -1
-    agreement: float = float("nan")
-    mask_share: float = float("nan")
-    changes: list[dict[str, str]] = field(default_factory=list)
 
 
 def train(
@@ -109,6 +96,12 @@ def train(
         failure: SitError = error
     except OSError as error:
         failure = disk_error(error, run.path)
+    except RuntimeError as error:
+        known = ranks.lost(error)
+        if known is None:
+            _finish_failed(emit, trainer, leg, SitError("internal", "{what}", what=repr(error)))
+            raise
+        failure = known
     except Exception as error:
         _finish_failed(emit, trainer, leg, SitError("internal", "{what}", what=repr(error)))
         raise
@@ -141,9 +134,9 @@ class Leg:
             if isinstance(config.method, FinetuneOptions)
             else Monitor(*looked_at, config.method.features)
         )
+        self.keeper = Keeper(run, config, self.stepper, self.monitor, emit)
         self.window = Window(self.device)
-        self.saved_step = -1
-        self.saved_s = self.leg_started_s = time.perf_counter()
+        self.leg_started_s = time.perf_counter()
         self.first_step = 0
 
     # Begin and end
@@ -161,7 +154,9 @@ class Leg:
             self._save()
         else:
             leg = progress.leg
-            self._restore(path)
+            self.progress = self.keeper.restore(path)
+            for change in self.progress.changes:
+                apply_change(self.stepper, change["field"], change["new"])
             self.method.prepare(self.batches)
             self.progress.leg = leg
             self.emit(RunResumed(leg, self.progress.step, path.name, os.getpid()))
@@ -197,23 +192,38 @@ class Leg:
             batch_size=self.batch_size,
             pid=os.getpid(),
             leg=self.progress.leg,
+            processes=ranks.count(),
         )
 
     def work(self) -> RunResult:
         """Steps until the run is complete or someone ends the leg."""
-        outcome: Outcome = "completed"
-        while self.progress.step < self.progress.total_steps and not self.monitor.is_over:
-            ending = self._answer(self.control.poll())
-            if ending is not None:
-                outcome = ending
-                break
-            self._step()
-            self._after_step()
+        outcome: Outcome | None = None
+        while outcome is None and self.progress.step < self.progress.total_steps:
+            outcome = self._agreed_ending()
+            if outcome is None:
+                self._step()
+                self._after_step()
         if self.window.steps:
             self._report()
         path = self._save()
+        ranks.wait()
+        outcome = outcome or "completed"
         self.emit(RunFinished(outcome, self.progress.step, self.progress.leg))
         return RunResult(outcome, self.progress.step, path)
+
+    def _agreed_ending(self) -> Outcome | None:
+        """How the leg ends before the next step, if it does: what the first rank says, or any wishes.
+
+        Commands and readings are the first rank's; signals may come to any of them.
+        """
+        progress = self.progress
+        ending = "completed" if self.monitor.is_over else self._answer(self.control.poll())
+        if ranks.count() == 1:
+            return ending
+        number = 0 if ending is None else 1 + ENDINGS.index(ending)
+        total_steps = progress.total_steps if ranks.is_first() else 0
+        number, progress.total_steps = ranks.agree([number, total_steps])
+        return ENDINGS[number - 1] if number else None
 
     # One step
 
@@ -222,10 +232,29 @@ class Leg:
         moment = Moment(self.seed, progress.step, progress.total_steps)
         first, last = no_auto(optim.weight_decay), no_auto(optim.weight_decay_end)
         decay = cosine(first, last, progress.step, progress.total_steps)
-        done = self.stepper.step(moment, learning_rate=self.learning_rate(), weight_decay=decay)
+        done: Done | None = None
+        while done is None:
+            done, change = self._try(moment, decay)
+            if change is not None:
+                free_memory()
+                self._change(change)
         self.schedules = done.schedules
         self.window.add(done)
         progress.step += 1
+
+    def _try(self, moment: Moment, decay: float) -> tuple[Done | None, Change | None]:
+        """The step, or what it is relieved of before it is tried again: its draws do not change.
+
+        What failed it may have happened on one rank only, so several give up and say why.
+        """
+        try:
+            done = self.stepper.step(moment, learning_rate=self.learning_rate(), weight_decay=decay)
+        except (MemoryError, RuntimeError) as error:
+            change = relieve(self.stepper, error) if ranks.count() == 1 else None
+            if change is None:
+                raise
+            return None, change
+        return done, None
 
     def learning_rate(self) -> float:
         """At the present step; the setting is for 256 images, so it is scaled by the batch."""
@@ -246,7 +275,7 @@ class Leg:
             self._look(reading=is_reading, preview=is_preview)
         due_s = 60 * watch.checkpoint_minutes
         is_tenth = falls_on(progress.step, progress.total_steps, 10)
-        if not at_end and (time.perf_counter() - self.saved_s >= due_s or is_tenth):
+        if not at_end and (time.perf_counter() - self.keeper.saved_s >= due_s or is_tenth):
             self._save()
         self.window.paused_s += time.perf_counter() - paused_from_s
 
@@ -293,8 +322,13 @@ class Leg:
                 step=progress.step,
             )
 
+    def _save(self, *, again: bool = False, best: bool = False) -> Path:
+        return self.keeper.save(self.progress, again=again, best=best)
+
     def _look(self, *, reading: bool = True, preview: bool = False) -> None:
         progress = self.progress
+        if not ranks.is_first():
+            return
         if reading:
             events, is_best = self.monitor.read(
                 progress.step,
@@ -309,48 +343,6 @@ class Leg:
                 self._save(best=True)
         if preview:
             self.emit(self.monitor.preview(progress.step))
-
-    # Keeping
-
-    def _save(self, *, best: bool = False) -> Path:
-        progress = self.progress
-        if self.saved_step == progress.step and not best:
-            return checkpoint.folder(self.run, progress.step)
-        state = {
-            "progress": asdict(progress),
-            "optimiser": self.optimiser.adamw.state_dict(),
-            "monitor": self.monitor.state(),
-        }
-        about = {
-            "method": self.config.method.name,
-            "total_steps": progress.total_steps,
-            "best_step": progress.best_step,
-            "leg": progress.leg,
-            "changes": progress.changes,
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-        }
-        model = self.method.networks.state_dict()
-        path = checkpoint.save(self.run, progress.step, model, state, about)
-        self.saved_step, self.saved_s = progress.step, time.perf_counter()
-        self.emit(CheckpointWritten(progress.step, f"checkpoints/{path.name}", best))
-        checkpoint.prune(
-            self.run,
-            keep=self.config.watch.keep,
-            total_steps=progress.total_steps,
-            best_step=progress.best_step,
-        )
-        return path
-
-    def _restore(self, path: Path) -> None:
-        checkpoint.remove_unfinished(self.run)
-        state = checkpoint.load_state(path)
-        with checkpoint.foreign_errors(path):
-            self.method.networks.load_state_dict(checkpoint.load_model(path))
-            self.optimiser.adamw.load_state_dict(state["optimiser"])
-            self.monitor.restore(state["monitor"])
-            self.progress = Progress(**state["progress"])
-        self.saved_step = self.progress.step
 
     # Obeying
 
@@ -386,12 +378,12 @@ class Leg:
             return answer_to("extend", "command.refused_epoch", epoch=epoch)
         old = progress.total_steps / per_epoch
         progress.total_steps = total
-        change = {
-            "field": "optim.epochs", "old": f"{old:g}", "new": f"{epochs:g}", "why": "asked for",
-        }  # fmt: skip
-        progress.changes.append(change)
-        self.emit(ConfigChanged(step=progress.step, **change))
+        self._change(Change("optim.epochs", f"{old:g}", f"{epochs:g}", "asked for"))
         # The change must outlive this process, so it goes into a checkpoint at once.
-        self.saved_step = -1
-        self._save()
+        self._save(again=True)
         return answer_to("extend")
+
+    def _change(self, change: Change) -> None:
+        """Note that a setting differs from here on."""
+        self.progress.changes.append(asdict(change))
+        self.emit(ConfigChanged(step=self.progress.step, **asdict(change)))

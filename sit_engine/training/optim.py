@@ -39,15 +39,17 @@ class Optimiser:
         # Rates are set before every step; fused keeps the update in one pass and knows found_inf.
         self.adamw = torch.optim.AdamW(groups, lr=0.0, weight_decay=0.0, fused=True)
 
+    def clear(self) -> None:
+        """Forget the gradients, before the backward passes of a step."""
+        self.adamw.zero_grad(set_to_none=True)
+
     def step(
         self, loss: Tensor, *, learning_rate: float, weight_decay: float
     ) -> tuple[Tensor, Tensor]:
-        """Backward, clip, update. Gives (1.0 if finite else 0.0, gradient norm before clipping).
+        """Clip, update. Gives (1.0 if finite else 0.0, gradient norm before clipping).
 
         Where the loss or a gradient is not finite, parameters and optimiser keep their values.
         """
-        self.adamw.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norms = torch.stack(torch._foreach_norm(gradients))
         norm = norms.norm()

@@ -6,18 +6,20 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from sit_engine import ranks
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.cache import PixelCache, PixelStore, Streaming, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
-from sit_engine.data.index import ImageIndex
+from sit_engine.data.index import ImageIndex, problems_warning
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.data.preprocess import load_views
@@ -29,6 +31,7 @@ from sit_engine.runs import Run, write_settings
 from sit_engine.starts import describe_start, find_start
 from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.loop import TrainingData
+from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
 from sit_engine.training.stepper import measure_images_per_s
 
@@ -50,17 +53,30 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     share, has_labels = no_auto(resolved.config.data.watch_share), needs_labels(config)
     count = watch_count(share, facts_of(index), one_a_class=has_labels)
     split = make_split(index, count, config.compute.seed, one_a_class=has_labels)
+    labels = index.labels[split.train]
+    emit(PhaseChanged("measuring the memory"))
+    with memory_errors(resolved.config):
+        device = with_memory(device, resolved.config, store, split.train, labels)
+    resolved = resolve(config, facts_of(index), device, start)
     if config.optim.minutes is not None and config.optim.epochs == "auto":
         emit(PhaseChanged("measuring the speed"))
-        with memory_errors(resolved.config):
-            labels = index.labels[split.train]
-            rate = measure_images_per_s(resolved.config, store, split.train, labels)
+        with memory_errors(resolved.config), ranks.alone():
+            shared = share_of(resolved.config, device.ranks)
+            rate = device.ranks * measure_images_per_s(shared, store, split.train, labels)
         faster = dataclasses.replace(device, images_per_s=rate)
         resolved = resolve(config, facts_of(index), faster, start)
     record = to_record(index, split, store.value_range)
     record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
     write_settings(run, resolved.config, resolved.reasons, record)
     return resolved.config, _training_data(index, store, split, resolved.config, emit)
+
+
+def share_of(config: RunConfig, count: int) -> RunConfig:
+    """The settings with what one of `count` ranks has of a batch."""
+    batch = no_auto(config.optim.batch_size) // count
+    return config.model_copy(
+        update={"optim": config.optim.model_copy(update={"batch_size": batch})}
+    )
 
 
 def needs_labels(config: RunConfig) -> bool:
@@ -162,36 +178,62 @@ def _decode(
     emit: Emit,
     *,
     side: int | None = None,
+    streaming: Streaming = "allowed",
 ) -> tuple[ImageIndex, PixelStore]:
-    """Fill the pixel cache; files that turn out broken leave the index and are told."""
+    """Fill the pixel cache; files that turn out broken leave the index and are told.
+
+    A folder beyond the cache budget is streamed: then those stay, and leave their batches.
+    """
     index, store = PixelCache().fill(
         listed,
         side=side or cache_side(no_auto(config.model.image_size), listed),
         value_range=value_range,
         on_progress=_teller(emit),
         budget_bytes=int(config.data.cache_gb * 1e9),
+        streaming=streaming,
     )
     if needs_labels(config):
         check_classes(index)
     else:
         require_images(index, FEWEST_IMAGES)
     if index.problems:
-        first = index.problems[0]
+        emit(problems_warning(index.problems))
+    if store.files is not None:
         emit(
             warning(
-                "data.problems",
-                "{count} files cannot be used; the first: {path}: {reason}",
-                count=len(index.problems),
-                path=first.path,
-                reason=first.reason,
+                "data.streamed",
+                "{count} of {images} images are read from their files in every epoch: decoded, all of "
+                "them would take {needed} GB, more than data.cache_gb ({budget} GB) or the disk has "
+                "room for.",
+                count=store.streamed,
+                images=len(store),
+                needed=f"{len(store) * store.side**2 * 3 / 1e9:.3g}",
+                budget=f"{config.data.cache_gb:.3g}",
             )
         )
     return index, store
 
 
+_OF_FILES = "files:"
+
+
+def was_streamed(record: dict[str, Any]) -> bool:
+    """Whether the run of this split record read images from their files."""
+    return str(record["pixels"]).startswith(_OF_FILES)
+
+
 def digest(store: PixelStore, rows: np.ndarray) -> str:
-    """A fingerprint of the training pixels, from a sparse grid of each image."""
+    """A fingerprint of the training pixels, from a sparse grid of each image.
+
+    Of a streamed run, one of the files' names, sizes and times: reading the pixels takes an epoch.
+    """
     found = hashlib.sha256()
+    if store.files is not None:
+        index = store.files.index
+        for row in rows.tolist():
+            stamp = (int(index.root_of[row]), index.paths[row], int(index.bytes[row]))
+            found.update(ascii((*stamp, int(index.mtime_ns[row]))).encode("ascii"))
+        return _OF_FILES + found.hexdigest()
     for part in np.array_split(rows, max(1, len(rows) // 1024)):
         found.update(store.rows(part)[:, ::8, ::8].tobytes())
     return found.hexdigest()
@@ -210,6 +252,9 @@ def _training_data(
         train = split.train[index.labels[split.train] >= 0] if is_labelled else split.train
         train = generator.permutation(train)[: most if is_labelled else 256]
         watch = generator.permutation(split.watch)[: most // 2]
+    if not ranks.is_first():
+        # Nothing is measured here.
+        train, watch = train[:0], watch[:0]
     rows = np.concatenate([train, watch])
     views = load_views(
         [index.path(int(row)) for row in rows],

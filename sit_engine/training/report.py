@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sit_engine import ranks
 from sit_engine.training.stepper import Done
 
 
@@ -45,7 +46,8 @@ class Window:
         assert self.sums is not None
         assert self.finite_steps is not None
         finite = float(self.finite_steps)
-        values = (self.sums.cpu() / finite if finite else self.sums.cpu() * float("nan")).tolist()
+        sums = ranks.mean(self.sums)
+        values = (sums.cpu() / finite if finite else sums.cpu() * float("nan")).tolist()
         terms, curves = dict[str, float](), dict[str, float]()
         for name, value in zip(self.names, values, strict=True):
             (curves if name in self.curve_names else terms)[name] = value

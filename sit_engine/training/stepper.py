@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS, load
 from sit_engine.config.tree import RunConfig
@@ -17,6 +22,7 @@ from sit_engine.data.batches import Batches
 from sit_engine.data.cache import PixelStore
 from sit_engine.errors import ConfigError
 from sit_engine.methods.protocol import Losses, Method, Moment
+from sit_engine.models.backbones import set_recompute
 from sit_engine.training.device import apply_settings, autocast
 from sit_engine.training.optim import Optimiser
 from sit_engine.views.seeds import stream_seed
@@ -45,6 +51,19 @@ class Done:
     waited_s: float
 
 
+class Learner(nn.Module):
+    """The losses as the forward pass of one module, which is what averages gradients over ranks."""
+
+    def __init__(self, method: Method) -> None:
+        super().__init__()
+        self.networks = method.networks
+        self.method = method
+
+    def forward(self, views: Any, joined: Any) -> Losses:
+        """The losses of views of this rank."""
+        return self.method.loss(views, joined)
+
+
 class Stepper:
     """Networks, optimiser and batches of a resolved config on its device."""
 
@@ -55,6 +74,7 @@ class Stepper:
         rows: np.ndarray,
         labels: np.ndarray | None = None,
     ) -> None:
+        _check_batch(no_auto(config.optim.batch_size), len(rows))
         self.seed = config.compute.seed
         self.precision = config.compute.precision
         self.device = apply_settings(config.compute)
@@ -67,34 +87,92 @@ class Stepper:
             device=self.device,
             labels=labels,
             weights=None if labels is None else self.method.order_weights(labels),
+            share=(ranks.number(), ranks.count()),
         )
-        if self.batches.steps_per_epoch == 0:
-            raise ConfigError(
-                "config.batch",
-                "The batch size {batch} is larger than the {images} training images.",
-                "Set optim.batch_size to {images} or less, or add images.",
-                batch=self.batches.batch_size,
-                images=len(rows),
-            )
         self.optimiser = Optimiser(
             self.method.trained_parameters(), clip_norm=config.optim.clip_norm
         )
+        parts = 1 if config.compute.parts == "auto" else config.compute.parts
+        # A run may go on with other ranks than those that its parts were chosen for.
+        self.parts = math.gcd(parts, self.batches.batch_size // ranks.count())
+        self.recompute(on=config.compute.recompute == "on")
+        self.is_compiled = config.compute.compile == "on"
+        if self.is_compiled:
+            self.method.compile(on=True)
+        learner = Learner(self.method)
+        self.over_ranks = DistributedDataParallel(learner) if ranks.count() > 1 else None
+        self.learner: nn.Module = self.over_ranks or learner
+
+    def recompute(self, *, on: bool) -> None:
+        """Whether the student keeps little of its pass and works it out again."""
+        self.is_recomputing = on
+        set_recompute(self.method.backbone("student"), on=on)
+
+    def interpret(self) -> bool:
+        """Go on without compiled passes; gives whether there were any."""
+        was_compiled, self.is_compiled = self.is_compiled, False
+        self.method.compile(on=False)
+        return was_compiled
+
+    @property
+    def can_halve(self) -> bool:
+        """Whether this rank's share of a batch can be worked in twice as many parts."""
+        own = self.batches.batch_size // ranks.count()
+        return own % (2 * self.parts) == 0
 
     def step(self, moment: Moment, *, learning_rate: float, weight_decay: float) -> Done:
         """Views, losses, backward, update, teacher."""
         waiting_from_s = time.perf_counter()
         batch = self.batches.at(moment.step)
         waited_s = time.perf_counter() - waiting_from_s
-        # Drop path draws from the global generator: seeded per step, it needs no saved state.
-        torch.manual_seed(stream_seed(self.seed, moment.step, moment.micro, "drop path"))
         views = self.method.make_views(batch, moment)
-        with autocast(self.device, self.precision):
-            losses = self.method.loss(views)
+        self.optimiser.clear()
+        losses = self._learn(moment, [views] if self.parts == 1 else views.split(self.parts))
         finite, norm = self.optimiser.step(
-            losses.total, learning_rate=learning_rate, weight_decay=weight_decay
+            ranks.mean(losses.total), learning_rate=learning_rate, weight_decay=weight_decay
         )
         schedules = self.method.after_step(moment, finite)
         return Done(losses, finite, norm, schedules, waited_s)
+
+    def _learn(self, moment: Moment, parts: list[Any]) -> Losses:
+        """Forward and backward of all parts; the gradients are the mean over parts and ranks."""
+        joined: list[Any] = [None]
+        if len(parts) > 1:
+            joined = self.method.join([self._read(moment, i, part) for i, part in enumerate(parts)])
+        found = []
+        for number, part in enumerate(parts):
+            self._seed(moment, number)
+            with self._alone_until(number == len(parts) - 1):
+                with autocast(self.device, self.precision):
+                    losses: Losses = self.learner(part, joined[number])
+                (losses.total / len(parts)).backward()  # type: ignore[no-untyped-call]
+            found.append(losses.detached())
+        return Losses.mean(found)
+
+    def _read(self, moment: Moment, number: int, part: Any) -> Any:
+        self._seed(moment, number)
+        with autocast(self.device, self.precision):
+            return self.method.read(part)
+
+    def _seed(self, moment: Moment, part: int) -> None:
+        """Drop path draws from the global generator: seeded per pass, it needs no saved state."""
+        place = part * ranks.count() + ranks.number()
+        torch.manual_seed(stream_seed(self.seed, moment.step, place, "drop path"))
+
+    def _alone_until(self, is_last: bool) -> AbstractContextManager[object]:
+        """Gradients travel between ranks once a step."""
+        return nullcontext() if is_last or self.over_ranks is None else self.over_ranks.no_sync()
+
+
+def _check_batch(batch: int, images: int) -> None:
+    if batch > images:
+        raise ConfigError(
+            "config.batch",
+            "The batch size {batch} is larger than the {images} training images.",
+            "Set optim.batch_size to {images} or less, or add images.",
+            batch=batch,
+            images=images,
+        )
 
 
 def measure_images_per_s(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sit_engine.views import colour
+from sit_engine.views.apply_each import blur
 from sit_engine.views.draw import ViewParams
 from sit_engine.views.pixels import (
     SCALE_SHIFT,
@@ -20,8 +21,13 @@ from sit_engine.views.pixels import (
     shifted,
     skipped_operations,
 )
+from sit_engine.views.threads import one_thread
 
 Size = tuple[int, int]
+
+# On CPU a blur's dense products are faster than a pass for each tap up to about this many pixels (one
+# core, radii of the recipe of 2021: 0.9 × the time at 80 px, 1.8 × at 96, 4.9 × at 224).
+DENSE_BLUR_MAX_PIXELS = 80 * 80
 
 
 def apply_batch(
@@ -126,6 +132,10 @@ def _blur_some_(view_BCYX: Tensor, sigma_B: Tensor) -> None:
 def blur_each(view_BCYX: Tensor, sigma_B: Tensor, radius_B: Tensor, most: int) -> Tensor:
     """Each view behind a Gaussian of its own, cut at its own radius; `most` is the largest radius."""
     batch, channels, height, width = view_BCYX.shape
+    if view_BCYX.device.type == "cpu" and height * width > DENSE_BLUR_MAX_PIXELS:
+        each = zip(view_BCYX, sigma_B.tolist(), radius_B.long().tolist(), strict=True)
+        with one_thread():
+            return torch.stack([blur(view, sigma, radius) for view, sigma, radius in each])
     columns_BXX = blur_weights(sigma_B, radius_B, most, width)
     rows_BYY = blur_weights(sigma_B, radius_B, most, height)
     lines_BYX = view_BCYX.reshape(batch, channels * height, width) @ columns_BXX.mT

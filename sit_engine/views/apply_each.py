@@ -14,12 +14,10 @@ from torch.nn import functional
 from sit_engine.views import colour
 from sit_engine.views.draw import ViewParams
 from sit_engine.views.pixels import SCALE_SHIFT, blur_radius, pixel_boxes, shifted
-from sit_engine.views.threads import one_thread
 
 Size = tuple[int, int]
 
 
-@one_thread()
 def apply_each(
     images_BYXC: Tensor, params: ViewParams, size: Size, *, out: Tensor | None = None
 ) -> Tensor:
@@ -39,8 +37,8 @@ def apply_each(
         view_CYX = _recolour(view_CYX, factors[i], params.order)
         if greys[i]:
             view_CYX = colour.grey(view_CYX)
-        if blur_radius(sigmas[i]) > 0:
-            view_CYX = blur(view_CYX, sigmas[i])
+        if (radius := blur_radius(sigmas[i])) > 0:
+            view_CYX = blur(view_CYX, sigmas[i], radius)
         if solarises[i]:
             view_CYX = colour.solarise(view_CYX)
         _normalise(view_CYX, out_BCYX[i])
@@ -63,13 +61,12 @@ def _recolour(view_CYX: Tensor, factors: list[float], order: tuple[int, ...]) ->
     return colour.jitter_(view_CYX, factors, order, skip=skip, is_hue_narrow=is_narrow)
 
 
-def blur(view_CYX: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of [C, Y, X] with borders repeated.
+def blur(view_CYX: Tensor, sigma: float, radius: int) -> Tensor:
+    """Gaussian blur of [C, Y, X], cut at `radius` pixels, with borders repeated.
 
     Every tap is one pass over a whole padded plane seen as a line: shifted by a row's length for
     the vertical pass, by one for the horizontal. What wraps round lands in the padding.
     """
-    radius = blur_radius(sigma)
     taps = [math.exp(-0.5 * (i / sigma) ** 2) for i in range(-radius, radius + 1)]
     taps = [tap / sum(taps) for tap in taps]
     channels, height, width = view_CYX.shape

@@ -44,10 +44,10 @@ class ViewParams:
     def __len__(self) -> int:
         return len(self.box_B4)
 
-    def slice(self, start: int, end: int) -> ViewParams:
-        """The samples from `start` up to, not including, `end`: a rank's share of the batch."""
+    def take(self, chosen: NDArray[np.int64]) -> ViewParams:
+        """The samples of these numbers: what a rank makes of the batch."""
         tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "order"}
-        return ViewParams(**{k: v[start:end] for k, v in tensors.items()}, order=self.order)
+        return ViewParams(**{k: v[chosen] for k, v in tensors.items()}, order=self.order)
 
 
 def neutral_params(batch: int) -> ViewParams:
@@ -96,7 +96,7 @@ def draw_views(
 ) -> tuple[ViewParams, ViewParams]:
     """Both views of B images of the given aspects (width / height of the originals).
 
-    A pure function of its arguments. Draw for the whole batch, then `slice`. The law of the
+    A pure function of its arguments. Draw for the whole batch, then `take`. The law of the
     December 2022 recipe: only the first view's blur and the second's blur and solarise differ.
     """
     del size  # the crop's ratio is the original's, whatever the view is then resized to

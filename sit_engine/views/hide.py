@@ -5,15 +5,18 @@ Callers: the methods, previews. Shapes: B views, C colours, Y X pixels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.views import CorruptionOptions
-from sit_engine.views.corrupt import corrupt, draw_corruption
-from sit_engine.views.local import corrupt_local, draw_local
+from sit_engine.views.corrupt import DrawnGmml, corrupt, draw_gmml
+from sit_engine.views.local import DrawnLocal, corrupt_local, draw_blocks_of
+from sit_engine.views.rows import Numbers, Rows
 
 
 class Hidden(NamedTuple):
@@ -26,6 +29,67 @@ class Hidden(NamedTuple):
     bound_reached: Tensor
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What will happen to a batch of views, drawn and not yet done; `drawn` None: nothing."""
+
+    drawn: DrawnGmml | DrawnLocal | None
+    count: int
+    seed: int
+    step: int
+    view: int
+    micro: int
+
+    @property
+    def partner_B(self) -> Numbers:
+        """The batch mate whose pixels each sample gets; itself where it needs none."""
+        return np.arange(self.count) if self.drawn is None else self.drawn.partner_B
+
+    def carry_out(self, view_BCYX: Tensor, rows: Rows, *, out: Tensor | None = None) -> Hidden:
+        """Corrupt the own samples of `rows`; the views are those of all of `rows`."""
+        own_BCYX = view_BCYX[: rows.own.stop - rows.own.start]
+        if self.drawn is None:
+            made = own_BCYX.clone() if out is None else out.copy_(own_BCYX)
+            mask = torch.zeros_like(made[:, 0], dtype=torch.bool)
+            return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
+        place = {"seed": self.seed, "step": self.step, "view": self.view, "micro": self.micro}
+        if isinstance(self.drawn, DrawnLocal):
+            local = self.drawn.on(view_BCYX.device, rows)
+            made = corrupt_local(view_BCYX, local, out=out if rows.is_all else None, **place)
+            made, mask = made[: len(own_BCYX)], local.mask_BYX[: len(own_BCYX)]
+            if out is not None and not rows.is_all:
+                made = out.copy_(made)
+            return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
+        blocks = self.drawn.on(view_BCYX.device, rows)
+        made = corrupt(view_BCYX, blocks, out=out, **place)
+        device = view_BCYX.device
+        return Hidden(made, blocks.mask_BYX.to(device), blocks.bound_reached.to(device))
+
+
+def plan(
+    options: CorruptionOptions,
+    count: int,
+    size: tuple[int, int],
+    *,
+    seed: int,
+    step: int,
+    view: int,
+    micro: int = 0,
+) -> Plan:
+    """Draw for `count` views; `options` are resolved. A pure function of its arguments."""
+    drawn: DrawnGmml | DrawnLocal | None = None
+    if options.kind == "local":
+        drawn = draw_blocks_of(
+            options.local, count, size, seed=seed, step=step, view=view, micro=micro
+        )
+    elif options.kind != "none":
+        align = no_auto(options.align)
+        drawn = draw_gmml(
+            options, count, size, seed=seed, step=step, view=view, micro=micro, align=align
+        )
+    return Plan(drawn, count, seed, step, view, micro)
+
+
 def hide(
     options: CorruptionOptions,
     view_BCYX: Tensor,
@@ -36,25 +100,7 @@ def hide(
     micro: int = 0,
     out: Tensor | None = None,
 ) -> Hidden:
-    """Corrupt normalised views; `options` are resolved. A pure function of its arguments."""
-    count, device = len(view_BCYX), view_BCYX.device
-    size = (view_BCYX.shape[2], view_BCYX.shape[3])
-    if options.kind == "none":
-        made = view_BCYX.clone() if out is None else out.copy_(view_BCYX)
-        mask = torch.zeros(count, *size, dtype=torch.bool, device=device)
-        return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
-    if options.kind == "local":
-        local = draw_local(
-            options.local, count, size, seed=seed, step=step, view=view, micro=micro, device=device
-        )
-        made = corrupt_local(
-            view_BCYX, local, seed=seed, step=step, view=view, micro=micro, out=out
-        )
-        mask = local.mask_BYX
-        return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
-    drawn = draw_corruption(
-        options, count, size, seed=seed, step=step, view=view, micro=micro,
-        align=no_auto(options.align), device=device,
-    )  # fmt: skip
-    made = corrupt(view_BCYX, drawn, seed=seed, step=step, view=view, micro=micro, out=out)
-    return Hidden(made, drawn.mask_BYX.to(device), drawn.bound_reached.to(device))
+    """Draw for a whole batch of normalised views and corrupt them."""
+    count, size = len(view_BCYX), (view_BCYX.shape[2], view_BCYX.shape[3])
+    drawn = plan(options, count, size, seed=seed, step=step, view=view, micro=micro)
+    return drawn.carry_out(view_BCYX, Rows.all(count), out=out)

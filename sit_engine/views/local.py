@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sit_engine.config.views import LocalOptions
 from sit_engine.views.apply_batch import blur_each
+from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import numpy_stream, stream_seed
 
 Integers = NDArray[np.int64]
@@ -38,12 +39,41 @@ class Local:
     sigma_B: Tensor  # float32, px
     noise_BYX: Tensor  # bool
     alien_BYX: Tensor  # bool
-    partner_B: Tensor  # int64, whose pixels
+    partner_B: Tensor  # int64, row of the views whose pixels
+    rows: Rows
 
     @property
     def mask_BYX(self) -> Tensor:
         """Pixels that any of the four steps touched."""
         return self.grey_BYX | self.blur_BYX | self.noise_BYX | self.alien_BYX
+
+
+@dataclass(frozen=True)
+class DrawnLocal:
+    """What `draw_blocks_of` drew for a whole batch, on the host; nothing is laid out in pixels yet.
+
+    Each of the four kinds has blocks [B,K,4] and which of them are used [B,K].
+    """
+
+    size: Size
+    kinds: tuple[tuple[Integers, NDArray[np.bool_]], ...]
+    radius_B: NDArray[np.float32]
+    sigma_B: NDArray[np.float32]
+    partner_B: Integers
+
+    def on(self, device: torch.device, rows: Rows) -> Local:
+        """The masks and numbers of the samples here, on the device."""
+        chosen = rows.numbers
+        masks = np.stack([united(block[chosen], used[chosen], self.size)
+                          for block, used in self.kinds])  # fmt: skip
+        partner_B = rows.place(self.partner_B)
+        masks[3, self.partner_B[chosen] == chosen] = False
+        grey, blur, noise, alien = torch.from_numpy(masks).to(device, non_blocking=True)
+        radius, sigma, partner = (
+            torch.from_numpy(values).to(device, non_blocking=True)
+            for values in (self.radius_B[chosen], self.sigma_B[chosen], partner_B)
+        )
+        return Local(grey, blur, radius, sigma, noise, alien, partner, rows)
 
 
 def draw_local(
@@ -57,6 +87,21 @@ def draw_local(
     device: torch.device | str = "cpu",
     micro: int = 0,
 ) -> Local:
+    """`draw_blocks_of` for the whole batch, laid out on the device."""
+    drawn = draw_blocks_of(options, batch, size, seed=seed, step=step, view=view, micro=micro)
+    return drawn.on(torch.device(device), Rows.all(batch))
+
+
+def draw_blocks_of(
+    options: LocalOptions,
+    batch: int,
+    size: Size,
+    *,
+    seed: int,
+    step: int,
+    view: int,
+    micro: int = 0,
+) -> DrawnLocal:
     """The corruption of one view of `batch` samples of `size`: a pure function of its arguments.
 
     Kernel 2·(randint(3, 16) // 2) + 1, σ = 5·U[0,1] + 0.1; the area of noise blocks is at least
@@ -65,27 +110,22 @@ def draw_local(
     """
     rng = numpy_stream(seed, step, micro, f"local {view}")
     one_each = (batch, 1)
-    grey_BYX, blur_BYX = (
-        united(draw_blocks(size, (options.side_min, 1.0), one_each, rng), coin_B[:, None], size)
-        for coin_B in (
-            rng.random(batch) < options.grey_block,
-            rng.random(batch) < options.blur_block,
-        )
-    )
+    coins = [rng.random(batch) < chance for chance in (options.grey_block, options.blur_block)]
+    kinds = [
+        (draw_blocks(size, (options.side_min, 1.0), one_each, rng), coin_B[:, None])
+        for coin_B in coins
+    ]
     radius_B = rng.integers(3, 16, batch) // 2
     sigma_B = 5 * rng.random(batch) + 0.1
     sides = (options.side_min, options.side_max)
-    noise_BYX, alien_BYX = (
-        united(*draw_until(rng.uniform(0, most, batch), size, sides, rng), size)
+    kinds += [
+        draw_until(rng.uniform(0, most, batch), size, sides, rng)
         for most in (options.noise_share, options.alien_share)
-    )
+    ]
     partner_B = rng.integers(0, batch, batch)
-    alien_BYX[partner_B == np.arange(batch)] = False
-    found = (
-        grey_BYX, blur_BYX, radius_B.astype(np.float32), sigma_B.astype(np.float32),
-        noise_BYX, alien_BYX, partner_B,
-    )  # fmt: skip
-    return Local(*(torch.from_numpy(part).to(device, non_blocking=True) for part in found))
+    return DrawnLocal(
+        size, tuple(kinds), radius_B.astype(np.float32), sigma_B.astype(np.float32), partner_B
+    )
 
 
 def draw_blocks(
@@ -144,9 +184,10 @@ def corrupt_local(
     micro: int = 0,
     out: Tensor | None = None,
 ) -> Tensor:
-    """A corrupted copy [B,C,Y,X] of the normalised view; noise is N(0,1).
+    """A corrupted copy [B,C,Y,X] of the normalised views; noise is N(0,1).
 
-    `out`, never the view itself, is used again at every step. Grey is the plain mean of the channels.
+    Views are those of `local.rows`, partners among them. `out`, never the view itself, is used again
+    at every step. Grey is the plain mean of the channels.
     `lerp` with weights 0 and 1 is exact and on CPU many times faster than `where`.
     """
     generator = torch.Generator(view_BCYX.device).manual_seed(
@@ -160,6 +201,6 @@ def corrupt_local(
 
     paste(made_BCYX.mean(1, keepdim=True), local.grey_BYX)
     paste(blur_each(made_BCYX, local.sigma_B, local.radius_B, LARGEST_RADIUS), local.blur_BYX)
-    paste(torch.empty_like(made_BCYX).normal_(generator=generator), local.noise_BYX)
+    paste(local.rows.noise_like(made_BCYX, generator), local.noise_BYX)
     paste(made_BCYX[local.partner_B], local.alien_BYX)
     return made_BCYX

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.data.saved_index import NOT_DECODED
 from sit_engine.data.scan import display_name, unescape_name
 from sit_studio.asker import Answer, Asker, Question, ask_once
 from sit_studio.mailbox import Failure
@@ -292,8 +293,8 @@ class DatasetPage(Page):
             self.test.blockSignals(False)
         if dataset.failure is not None:
             self.notice.tell(dataset.failure)
-        elif dataset.is_usable:
-            self.notice.clear()
+        elif dataset.is_usable and index is not None:
+            self._tell_not_decoded(index.summary["notes"])
         elif dataset.state == "ready":
             self.notice.tell(self._no_images(dataset.folders))
         if not has_images:
@@ -301,6 +302,24 @@ class DatasetPage(Page):
         self._show_summary(index.summary if index is not None else dataset.listed)
         self.lists.show_index(index, has_test=bool(dataset.test))
         self._on_progress()
+
+    def _tell_not_decoded(self, notes: dict[str, int]) -> None:
+        """Where only the headers were read, what is not known for that."""
+        if NOT_DECODED not in notes:
+            self.notice.clear()
+            return
+        failure = Failure(
+            "studio.not_decoded",
+            self.tr(
+                "Only the headers of {n} images were read: decoded, they would take more than the "
+                "cache may."
+            ).format(n=count(notes[NOT_DECODED])),
+            self.tr(
+                "They can be trained on; what has no room is read from the files. Damaged files and "
+                "copies are not known. The settings of this window hold how much the cache may take."
+            ),
+        )
+        self.notice.tell(failure, kind="plain")
 
     @Slot()
     def _on_progress(self) -> None:

@@ -90,7 +90,7 @@ class CostCard(Card):
     def _hear(self, answer: Answer) -> None:
         text = self.tr(
             "About {time} for {steps} steps of {batch} images, at {rate} images/s on {device}. "
-            "Memory {memory}. Decoded pixels take {cache} of {free} free."
+            "Memory {memory}. {pixels}"
         )
         self.sentence.setText(
             text.format(
@@ -100,7 +100,18 @@ class CostCard(Card):
                 rate=figure(answer["images_per_s"]),
                 device=str(answer["device"]).upper(),
                 memory=size(answer["memory_bytes"]),
-                cache=size(answer["cache_bytes"]),
-                free=size(answer["disk_free_bytes"]),
+                pixels=self._pixels_words(answer),
             )
         )
+
+    def _pixels_words(self, answer: Answer) -> str:
+        """What the decoded pixels take, or that they have no room."""
+        taken, free = answer["cache_bytes"], answer["disk_free_bytes"]
+        budget = 1e9 * answer["settings"]["data"]["cache_gb"]
+        text = self.tr("Decoded pixels take {cache} of {free} free.")
+        if taken > min(budget, free):
+            text = self.tr(
+                "Decoded pixels would take {cache}, and the cache may take {budget} of {free} free: "
+                "the rest is read from the files, which may be slower than measured here."
+            )
+        return text.format(cache=size(taken), free=size(free), budget=size(budget))

@@ -64,8 +64,30 @@ def _waiting(history: History) -> str:
     return texts.get(history.state, fallback)
 
 
+def waiting_words(history: History) -> str:
+    """That the device waits for data, and what to do; empty where it does not."""
+    share = history.waiting_share
+    if share is None:
+        return ""
+    said = QCoreApplication.translate("health", "Waits for data: {share} of the time.")
+    why = (
+        QCoreApplication.translate(
+            "health",
+            "The images are read from their files, which is slower than this device. Raise "
+            "data.cache_gb above what they take decoded, or choose a smaller view size.",
+        )
+        if history.is_streaming
+        else QCoreApplication.translate(
+            "health",
+            "The disk with the decoded pixels is slower than this device. Set SIT_CACHE_DIR to a "
+            "folder on a faster disk.",
+        )
+    )
+    return f"{said.format(share=percent(share, 0))} {why}"
+
+
 class WorkingCard(Card):
-    """The sentence on top of Watch."""
+    """The sentence on top of Watch, and that it waits for data where it does."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -79,6 +101,9 @@ class WorkingCard(Card):
         words.addWidget(label(self.tr("Is it working?"), "caption"))
         self.sentence = label("", "cardTitle", wrap=True)
         words.addWidget(self.sentence)
+        self.waiting = label("", "muted", wrap=True)
+        self.waiting.hide()
+        words.addWidget(self.waiting)
         row.addLayout(words, 1)
         self.figures = QHBoxLayout()
         self.figures.setSpacing(24)
@@ -103,6 +128,9 @@ class WorkingCard(Card):
         if state != self.state:
             self.state = state
             self._paint()
+        waiting = waiting_words(history)
+        self.waiting.setText(waiting)
+        self.waiting.setVisible(bool(waiting))
         knn = history.knn
         for small in (self.knn, self.untrained, self.raw):
             small.setVisible(knn is not None)

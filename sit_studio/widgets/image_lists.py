@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QTabWidget, QWidget
 
-from sit_engine.data.saved_index import SavedIndex
+from sit_engine.data.saved_index import NOT_DECODED, SavedIndex
 from sit_engine.data.scan import display_name
 from sit_studio.sentences import say_coded
 from sit_studio.widgets.basics import Card
@@ -62,7 +62,10 @@ class ImageLists(Card):
             *(f.rows.count for f in (self.problems, self.duplicates, self.leaks)),
         )
         for number, (word, n) in enumerate(zip(words, counts, strict=True)):
-            self.tabs.setTabText(number, f"{word} {count(n)}" if index is not None else word)
+            text = f"{word} {count(n)}" if index is not None else word
+            if number >= 2 and index is not None and NOT_DECODED in index.summary["notes"]:
+                text = f"{word} –"
+            self.tabs.setTabText(number, text)
         self.tabs.setTabVisible(3, has_test)
 
     def shut_down(self) -> None:

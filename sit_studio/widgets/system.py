@@ -62,7 +62,11 @@ class SystemPanel(FigureGrid):
             self.device.show_figure(started.device.upper(), about)
         if report is not None:
             self.rate.show_figure(figure(report.images_per_s))
-            about = self.tr("Share of the time. High: a slow disk holds the device up.")
+            about = (
+                self.tr("Share of the time. High: reading the image files holds the device up.")
+                if history.is_streaming
+                else self.tr("Share of the time. High: a slow disk holds the device up.")
+            )
             self.waiting.show_figure(percent(report.waiting_share), about)
             self.memory.show_figure(size(report.memory_bytes))
         if time.monotonic() - self._looked_s >= LOOK_EVERY_S:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
+import pytest
 import torch
 
+from sit_engine.data.ahead import Ahead
 from sit_engine.data.batches import Batches
 from sit_engine.data.cache import PixelStore
 
 
-def batches(seed: int = 0, **more: np.ndarray) -> Batches:
+def batches(seed: int = 0, share: tuple[int, int] = (0, 1), **more: np.ndarray) -> Batches:
     """23 images whose pixels are their numbers, of which 21 train, in batches of 4."""
     pixels = (
         np.arange(23, dtype=np.uint8)[:, None, None, None].repeat(4 * 4 * 3, 1).reshape(23, 4, 4, 3)
     )
     store = PixelStore(4, pixels, np.arange(23), np.linspace(0.5, 2, 23, dtype=np.float32), None)
     return Batches(
-        store, np.arange(1, 22), batch_size=4, seed=seed, device=torch.device("cpu"), **more
+        store,
+        np.arange(1, 22),
+        batch_size=4,
+        seed=seed,
+        device=torch.device("cpu"),
+        share=share,
+        **more,
     )
 
 
@@ -61,3 +72,42 @@ def test_weights_say_how_often_an_image_is_drawn_and_labels_travel_with_it() -> 
     assert 2.5 < counts[1] / counts[0] < 3.5
     batch = found.at(7)
     np.testing.assert_array_equal(labels[batch.positions_B], batch.labels_B)
+
+
+def test_processes_share_the_pixels_of_a_step_and_know_all_the_rest() -> None:
+    labels = np.arange(21) % 3
+    one, parts = batches(labels=labels), [batches(share=(n, 2), labels=labels) for n in (0, 1)]
+    for step in (0, 4, 5, 11):
+        whole = one.at(step)
+        assert whole.own == slice(0, 4)
+        for number, part in enumerate(found.at(step) for found in parts):
+            assert part.own == slice(2 * number, 2 * number + 2)
+            assert torch.equal(part.images_BSSC, whole.images_BSSC[part.own])
+            for name in ("aspect_B", "labels_B", "positions_B"):
+                assert torch.equal(getattr(part, name), getattr(whole, name))
+            indices = np.array([3, 0, 0])
+            assert torch.equal(part.more(indices), whole.images_BSSC[indices])
+            assert torch.equal(whole.more(indices), whole.images_BSSC[indices])
+
+
+def test_what_comes_next_is_made_ahead_and_its_errors_wait_for_their_step() -> None:
+    made: list[int] = []
+
+    def make(step: int) -> int:
+        made.append(step)
+        if step == 2:
+            raise ValueError("this step")
+        return 10 * step
+
+    ahead = Ahead(make, 2)
+    assert [ahead.at(0), ahead.at(1)] == [0, 10]
+    with pytest.raises(ValueError, match="this step"):
+        ahead.at(2)
+    assert [ahead.at(3), ahead.at(9), ahead.at(0)] == [30, 90, 0]
+    assert made[:4] == [0, 1, 2, 3]
+    name = ahead.thread._thread_name_prefix
+    del ahead
+    until_s = time.monotonic() + 10
+    while any(str(name) in thread.name for thread in threading.enumerate()):
+        assert time.monotonic() < until_s, "its thread lives on"
+        time.sleep(0.01)

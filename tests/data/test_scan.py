@@ -7,12 +7,15 @@ import os
 import socket
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode_pool import CancelledError
+from sit_engine.data.decode_pool import CancelledError, DecodePool, Job
 from sit_engine.data.scan import ImageIndex, require_images, scan
 from sit_engine.errors import DataError
 from tests.data.conftest import Snapshot, picture, unpack
@@ -174,3 +177,30 @@ def test_scanning_loads_neither_torch_nor_pillow() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.stderr.strip() == ""
+
+
+def test_an_index_takes_under_200_bytes_a_file_beside_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        folder = tmp_path / f"class-{number:03d}"
+        folder.mkdir()
+        for i in range(1000):
+            (folder / f"an-image-with-a-name-{i:05d}.jpg").touch()
+    header = {"width": 400, "height": 300, "depth": "8bit", "channels": 3, "notes": ["a note"]}
+
+    def answers(_: DecodePool, jobs: Iterable[tuple[int, Job]], **__: object) -> Iterator[Any]:
+        return ((number, json.loads(json.dumps(header))) for number, _ in jobs)
+
+    monkeypatch.setattr(DecodePool, "run", answers)
+    tracemalloc.start()
+    try:
+        index = scan([tmp_path])
+        taken, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(index), len(index.classes)) == (20_000, 20)
+    assert dict(index.notes) == {"a note": 20_000}
+    names = sum(len(os.fsencode(path)) for path in index.paths)
+    assert taken - names < 200 * len(index)
+    assert most - names < 400 * len(index)

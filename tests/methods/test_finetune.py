@@ -21,7 +21,7 @@ from sit_engine.methods.finetune.method import Finetune
 from sit_engine.methods.protocol import Moment
 from sit_engine.models.backbones import all_tokens
 from sit_engine.training.optim import Optimiser
-from tests.tiny import tiny_finetune
+from tests.tiny import learn, tiny_finetune
 
 FACTS = DataFacts(48, 3, 32, smallest_class=16, largest_class=16)
 NOW = Moment(0, 3, 10)
@@ -89,7 +89,7 @@ def test_only_what_is_not_frozen_changes(trained: str, learns: set[str]) -> None
     method.prepare(batches(np.arange(8) % 3))
     optimiser = Optimiser(method.trained_parameters(), clip_norm=0)
     losses = method.loss(method.make_views(batch(), NOW))
-    optimiser.step(losses.total, learning_rate=1e-2, weight_decay=0.1)
+    learn(optimiser, losses.total, learning_rate=1e-2, weight_decay=0.1)
     changed = {
         name.removeprefix("backbone.")
         for name, p in method.networks.student.named_parameters()
@@ -110,7 +110,7 @@ def test_earlier_blocks_learn_slower() -> None:
     for one in (slow, fast):
         optimiser = Optimiser(one.trained_parameters(), clip_norm=0)
         losses = one.loss(one.make_views(batch(), NOW))
-        optimiser.step(losses.total, learning_rate=1e-2, weight_decay=0.0)
+        learn(optimiser, losses.total, learning_rate=1e-2, weight_decay=0.0)
     start = finetune().networks.student.backbone.state_dict()["pos_embed"]
     moved = [
         float((one.networks.student.backbone.state_dict()["pos_embed"] - start).abs().max())

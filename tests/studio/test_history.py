@@ -28,11 +28,11 @@ STARTED = RunStarted("run", "sit", "cpu", 100, 40, 10, 10, 1)
 TRAINING = PhaseChanged("training", 0, 40)
 
 
-def report(step: int, *, loss: float = 1.0, skipped: int = 0) -> StepReported:
+def report(step: int, *, loss: float = 1.0, skipped: int = 0, waiting: float = 0.0) -> StepReported:
     return StepReported(
         step=step, epoch=step / 10, loss=loss, terms={"contrast": loss}, curves={"agreement": 0.5},
         learning_rate=0.1, weight_decay=0.1, gradient_norm=1.0, images_per_s=10.0,
-        waiting_share=0.0, skipped_steps=skipped, memory_bytes=10, seconds_left=None,
+        waiting_share=waiting, skipped_steps=skipped, memory_bytes=10, seconds_left=None,
     )  # fmt: skip
 
 
@@ -182,3 +182,26 @@ def test_the_time_axis_counts_training_with_its_readings_and_nothing_between_leg
     ):  # fmt: skip
         history.add(event, when)
     assert history.minutes_of(np.array([10.0, 20.0, 30.0])).tolist() == [1.0, 2.0, 3.0]
+
+
+def test_waiting_for_data_is_told_after_some_reports_of_a_leg_that_trains() -> None:
+    history = training(1)
+    for step, waiting in ((2, 0.6), (3, 0.5)):
+        history.add(report(step, waiting=waiting), 2000.0 + step)
+    assert history.waiting_share == pytest.approx(1.1 / 3)
+    for step in (4, 5):
+        history.add(report(step, waiting=0.0), 2000.0 + step)
+    assert history.waiting_share is None
+    for step in (6, 7, 8):
+        history.add(report(step, waiting=0.9), 2000.0 + step)
+    assert history.waiting_share == pytest.approx(0.9)
+    history.see("idle")
+    assert history.waiting_share is None
+    history.see("alive")
+    history.add(RunResumed(1, 8, "step-8", 1), 3000.0)
+    history.add(PhaseChanged("training", 8, 40), 3001.0)
+    history.add(report(9, waiting=0.9), 3002.0)
+    assert history.waiting_share is None
+    assert not history.is_streaming
+    history.add(Warned("data.streamed", "…", {}), 3003.0)
+    assert history.is_streaming

@@ -64,15 +64,21 @@ def test_a_folder_dropped_while_the_sample_is_written_wins(
     assert window.session.dataset.folders == (str(sample[0]),)
 
 
-def test_the_budget_of_the_settings_holds_for_the_scan(
+def test_a_folder_beyond_the_budget_opens_with_its_headers_alone(
     window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path]
 ) -> None:
     window.session.preferences.set("cache/gb", 1e-6)
     window.take_paths([str(sample[0])])
-    wait(qtbot, lambda: window.session.dataset.state == "failed")
-    assert window.session.dataset.failure is not None
-    assert window.session.dataset.failure.code == "disk.cache_budget"
-    assert "cache budget" in window.dataset.notice.text
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    assert window.session.dataset.is_usable
+    assert "Only the headers of 192 images were read" in window.dataset.notice.text
+    tabs = window.dataset.tabs
+    assert [tabs.tabText(n) for n in range(3)] == ["Images 192", "Problems 0", "Duplicates –"]
+    window.session.preferences.set("cache/gb", 1.0)
+    window.session.look_again()
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    assert window.dataset.notice.text == ""
+    assert tabs.tabText(2) == "Duplicates 0"
 
 
 def test_a_strange_line_hides_no_event_after_it(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from sit_engine import runs
 from sit_engine.data.sample import write_sample
+from sit_engine.events import RunFinished, StepReported, Warned
+from sit_studio.history import History
 from sit_studio.main_window import MainWindow
 from sit_studio.widgets.health import SIGNS
 from tests.studio.conftest import wait
@@ -89,3 +93,32 @@ def show(window: MainWindow, qtbot: QtBot, run: Path, state: str) -> None:
     wait(qtbot, lambda: window.session.history.state == "completed")
     wait(qtbot, lambda: window.watch.working.state == state)
     assert window.watch.working.state in SIGNS
+
+
+def test_watch_says_that_the_device_waits_for_data_and_why(
+    window: MainWindow, qtbot: QtBot, finished_run: Path
+) -> None:
+    window.session.open_run(finished_run)
+    window.show_page("watch")
+    wait(qtbot, lambda: window.session.history.state == "completed")
+    waiting = window.watch.working.waiting
+    assert not waiting.isVisible()
+    told = runs.read_events(runs.Run(finished_run))
+    for streams, why in ((False, "the decoded pixels is slower"), (True, "Raise data.cache_gb")):
+        history = History()
+        history.see("alive")
+        if streams:
+            history.add(Warned("data.streamed", "", {}), 0.0)
+        for event, when in told:
+            if isinstance(event, StepReported):
+                history.add(replace(event, waiting_share=0.62), when)
+            elif not isinstance(event, RunFinished):
+                history.add(event, when)
+        window.session.history = history
+        window.session.run_changed.emit()
+        assert waiting.isVisible()
+        assert waiting.text().startswith("Waits for data: 62\u202f% of the time. The ")
+        assert why in waiting.text()
+    history.see("idle")
+    window.session.run_changed.emit()
+    assert not waiting.isVisible()

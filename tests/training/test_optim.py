@@ -10,6 +10,7 @@ from torch import nn
 
 from sit_engine.methods.protocol import Trained
 from sit_engine.training.optim import Optimiser
+from tests.tiny import learn
 
 
 def weights() -> list[tuple[str, nn.Parameter]]:
@@ -32,7 +33,7 @@ def test_it_is_adamw_with_each_tensors_gradient_clipped_by_itself() -> None:
         lr=0.01,
     )
     for step in range(5):
-        optimiser.step(loss(ours, step), learning_rate=0.01, weight_decay=0.2)
+        learn(optimiser, loss(ours, step), learning_rate=0.01, weight_decay=0.2)
         oracle.zero_grad()
         loss(theirs, step).backward()  # type: ignore[no-untyped-call]
         for _, parameter in theirs:
@@ -51,10 +52,10 @@ def loss(parameters: list[tuple[str, nn.Parameter]], step: int) -> torch.Tensor:
 def test_a_step_that_is_not_finite_changes_nothing(bad: float) -> None:
     parameters = weights()
     optimiser = Optimiser([Trained(*pair) for pair in parameters], clip_norm=3.0)
-    optimiser.step(loss(parameters, 0), learning_rate=0.1, weight_decay=0.1)
+    learn(optimiser, loss(parameters, 0), learning_rate=0.1, weight_decay=0.1)
     before = copy.deepcopy([p.detach().clone() for _, p in parameters])
     state = copy.deepcopy(optimiser.adamw.state_dict()["state"])
-    finite, _ = optimiser.step(loss(parameters, 1) * bad, learning_rate=0.1, weight_decay=0.1)
+    finite, _ = learn(optimiser, loss(parameters, 1) * bad, learning_rate=0.1, weight_decay=0.1)
     assert float(finite) == 0.0
     for old, (_, new) in zip(before, parameters, strict=True):
         assert torch.equal(old, new)
@@ -62,7 +63,7 @@ def test_a_step_that_is_not_finite_changes_nothing(bad: float) -> None:
     for number, values in state.items():
         for name, value in values.items():
             assert torch.equal(value, after[number][name]), name
-    finite, _ = optimiser.step(loss(parameters, 1), learning_rate=0.1, weight_decay=0.1)
+    finite, _ = learn(optimiser, loss(parameters, 1), learning_rate=0.1, weight_decay=0.1)
     assert float(finite) == 1.0
     assert not torch.equal(before[0], parameters[0][1])
 
@@ -72,6 +73,6 @@ def test_only_tensors_of_two_and_more_dimensions_decay() -> None:
     optimiser = Optimiser([Trained(*pair) for pair in parameters], clip_norm=0.0)
     zero = sum((p * 0).sum() for _, p in parameters) + torch.zeros(())
     before = [p.detach().clone() for _, p in parameters]
-    optimiser.step(zero, learning_rate=0.1, weight_decay=0.5)
+    learn(optimiser, zero, learning_rate=0.1, weight_decay=0.5)
     torch.testing.assert_close(parameters[0][1].detach(), before[0] * (1 - 0.1 * 0.5))
     assert torch.equal(parameters[1][1], before[1])

@@ -15,7 +15,7 @@ from torchvision.transforms import functional as theirs
 
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.apply import MEAN, STD, apply_views
-from sit_engine.views.apply_batch import apply_batch, blur_weights
+from sit_engine.views.apply_batch import apply_batch, blur_each, blur_weights
 from sit_engine.views.apply_each import apply_each, blur
 from sit_engine.views.draw import ViewParams, draw_views, neutral_params
 from sit_engine.views.pixels import pixel_boxes
@@ -101,16 +101,16 @@ def test_a_slice_of_the_batch_gives_the_same_views(apply: Applier) -> None:
     images = smooth_pictures(9, 60)
     params = draw_views(_blurring(), torch.ones(9), size=(48, 48), seed=0, step=4)[0]
     whole = apply(images, params, (48, 48))
-    part = apply(images[3:7], params.slice(3, 7), (48, 48))
+    part = apply(images[3:7], params.take(np.arange(3, 7)), (48, 48))
     torch.testing.assert_close(part, whole[3:7], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("sigma", [0.2, 0.5, 1.0, 2.0, 4.0])
 def test_blur_is_a_gaussian(sigma: float) -> None:
     image = smooth_pictures(1, 50)[0].permute(2, 0, 1).float()[:, :, :37].contiguous()
-    ours = blur(image, sigma)
-    kernel_px = 2 * int(3 * sigma + 0.5) + 1
-    radius = kernel_px // 2
+    radius = int(3 * sigma + 0.5)
+    kernel_px = 2 * radius + 1
+    ours = blur(image, sigma, radius)
     padded = functional.pad(image[None], (radius,) * 4, mode="replicate")
     expected = theirs.gaussian_blur(padded, [kernel_px] * 2, [sigma] * 2)[0]
     expected = expected[:, radius : radius + 50, radius : radius + 37]
@@ -120,6 +120,16 @@ def test_blur_is_a_gaussian(sigma: float) -> None:
         for length in (50, 37)
     )
     torch.testing.assert_close(rows @ image @ columns.T, expected, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_views_are_each_blurred_by_themselves(side: int) -> None:
+    """Large ones on the CPU go another way than small ones."""
+    views = smooth_pictures(3, side).permute(0, 3, 1, 2).float()
+    sigmas, radii = torch.tensor([0.4, 2.0, 5.0]), torch.tensor([1.0, 7.0, 3.0])
+    rows = blur_weights(sigmas, radii, 7, side)
+    expected = rows[:, None] @ views @ rows.mT[:, None]
+    torch.testing.assert_close(blur_each(views, sigmas, radii, 7), expected, atol=1e-3, rtol=0)
 
 
 def test_tiny_boxes_keep_one_pixel() -> None:
@@ -134,9 +144,10 @@ def test_tiny_boxes_keep_one_pixel() -> None:
         assert apply(smooth_pictures(3, 30), params, (16, 16)).isfinite().all()
 
 
-def test_the_number_of_threads_is_restored() -> None:
+@pytest.mark.parametrize("size_px", [32, 100])
+def test_the_number_of_threads_is_restored(size_px: int) -> None:
     torch.set_num_threads(2)
-    apply_each(smooth_pictures(1, 40), neutral_params(1), (32, 32))
+    apply_views(smooth_pictures(1, 40), neutral_params(1), (size_px, size_px))
     assert torch.get_num_threads() == 2
 
 

@@ -6,7 +6,7 @@ Shapes: B images, T tokens that are read, N patches, D width, C channels or clas
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.config.views import ViewOptions
@@ -37,6 +38,11 @@ class FinetuneViews:
     inputs: Tensor
     targets: Tensor
     labels: Tensor
+
+    def split(self, count: int) -> list[FinetuneViews]:
+        """Equal parts of the images."""
+        parts = (self.inputs.chunk(count), self.targets.chunk(count), self.labels.chunk(count))
+        return [FinetuneViews(*part) for part in zip(*parts, strict=True)]
 
 
 class Classifier(nn.Module):
@@ -111,6 +117,7 @@ class Finetune:
         self.networks = Networks(config, self.options, fused=fused_attention)
         self.depth = no_auto(config.model.depth)
         self._freeze()
+        self.compile(on=False)
         self.weight_C: Tensor | None = None
         self.kept_features: Tensor | None = None
 
@@ -184,31 +191,49 @@ class Finetune:
         return torch.cat(parts)
 
     def make_views(self, batch: Batch, moment: Moment) -> FinetuneViews:
-        """One changed view of each image with its target, or its features where those are kept."""
-        options = self.options
-        labels = batch.labels_B.to(batch.images_BSSC.device)
+        """One changed view of each of this rank's images with its target, or its kept features.
+
+        Ranks draw for themselves, and mix among their own images.
+        """
+        options, own = self.options, batch.own
+        moment = replace(moment, micro=ranks.number())
+        labels = batch.labels_B[own].to(batch.images_BSSC.device)
         targets = functional.one_hot(labels, self.classes).float()
         smoothing = no_auto(options.label_smoothing)
         targets = targets * (1 - smoothing) + smoothing / self.classes
         if self.kept_features is not None:
-            return FinetuneViews(self.kept_features[batch.positions_B], targets, labels)
+            return FinetuneViews(self.kept_features[batch.positions_B[own]], targets, labels)
         images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), moment)
         place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
-        params = draw_view(self.view_options, batch.aspect_B, **place)
+        params = draw_view(self.view_options, batch.aspect_B[own], **place)
         views = apply_views(images, params, self.size)
         erase_(views, no_auto(options.random_erasing), moment)
         mixup, cutmix = no_auto(options.mixup), no_auto(options.cutmix)
         targets = mix_(views, targets, mixup=mixup, cutmix=cutmix, moment=moment)
         return FinetuneViews(views, targets, labels)
 
-    def loss(self, views: FinetuneViews) -> Losses:
+    def read(self, views: FinetuneViews) -> None:
+        """No loss compares images."""
+        del views
+
+    def join(self, reads: list[None]) -> list[None]:
+        """Nothing to join."""
+        return reads
+
+    def compile(self, *, on: bool) -> None:
+        """Whether torch compiles the student's pass."""
+        read = self.networks.student.read
+        self.pass_student = torch.compile(read) if on else read
+
+    def loss(self, views: FinetuneViews, joined: None = None) -> Losses:
         """Cross-entropy with soft targets, summed over the tokens' heads (methods 1A).
 
         Each class weighs alike where `balance` is "loss".
         """
+        del joined
         student = self.networks.student
         is_read = self.kept_features is not None
-        read = views.inputs if is_read else student.read(views.inputs)
+        read = views.inputs if is_read else self.pass_student(views.inputs)
         logits_BTC = student.answers(read).float()
         each_BTC = -views.targets[:, None] * functional.log_softmax(logits_BTC, dim=-1)
         if self.weight_C is not None:

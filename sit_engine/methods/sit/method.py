@@ -15,18 +15,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.batches import Batch, Batches
 from sit_engine.methods.average import average_
 from sit_engine.methods.protocol import Losses, Moment, Repair, Trained
-from sit_engine.methods.sit.losses import LearnedWeights, info_nce, l1, masked_l1, nt_xent
+from sit_engine.methods.sit.joined import Joined, Read, join
+from sit_engine.methods.sit.losses import (
+    LearnedWeights,
+    at_least_single,
+    info_nce,
+    l1,
+    masked_l1,
+    nt_xent,
+)
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.models.backbones import all_tokens, build_backbone, read_tokens
 from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
 from sit_engine.views.apply import apply_views
-from sit_engine.views.draw import draw_views
-from sit_engine.views.hide import hide
+from sit_engine.views.draw import ViewParams, draw_views
+from sit_engine.views.hide import hide, plan
+from sit_engine.views.rows import Rows
 from sit_engine.views.turn import TURNS, draw_turns, turn_
 
 RECONSTRUCTION_LAYERS = 3
@@ -37,7 +47,8 @@ TOKEN_NAMES = ("cls_token", "reg_token", "pos_embed")
 class SitViews:
     """Two views of B images, stacked: [2B,C,Y,X]; masks are True where a view was corrupted.
 
-    `turns` [2B] are the rotations' labels (views.turn), all 0 without that task.
+    `turns` [2B] are the rotations' labels (views.turn), all 0 without that task. The images are one
+    of `parts` equal parts of a whole batch, in which `hidden` pixels are corrupted.
     """
 
     clean: Tensor
@@ -45,6 +56,24 @@ class SitViews:
     mask: Tensor
     turns: Tensor
     bound_reached: Tensor
+    hidden: Tensor
+    parts: int
+
+    def split(self, count: int) -> list[SitViews]:
+        """Equal parts of the images, each with both views."""
+
+        def cut(stacked: Tensor) -> list[Tensor]:
+            first, second = (half.chunk(count) for half in stacked.chunk(2))
+            return [torch.cat(pair) for pair in zip(first, second, strict=True)]
+
+        stacked = (self.clean, self.corrupted, self.mask, self.turns)
+        return [
+            SitViews(
+                clean, corrupted, mask, turns,
+                self.bound_reached, self.hidden, self.parts * count,
+            )
+            for clean, corrupted, mask, turns in zip(*map(cut, stacked), strict=True)
+        ]  # fmt: skip
 
 
 class Network(nn.Module):
@@ -105,6 +134,12 @@ class Sit:
         self.kept: tuple[Tensor, Tensor] | None = None
         self.momentum = no_auto(self.options.momentum)
         self.first_patch = config.model.token_count
+        self.compile(on=False)
+
+    def compile(self, *, on: bool) -> None:
+        """Whether torch compiles both backbones' passes; heads and losses are small."""
+        self.read_all = torch.compile(all_tokens) if on else all_tokens
+        self.read_some = torch.compile(read_tokens) if on else read_tokens
 
     def backbone(self, which: str) -> nn.Module:
         """The backbone of the "teacher" where there is one, else of the "student"."""
@@ -132,27 +167,53 @@ class Sit:
         del batches
 
     def make_views(self, batch: Batch, moment: Moment) -> SitViews:
-        """Two views of each image and their corrupted copies."""
-        images_BYXC, aspect_B = batch.images_BSSC, batch.aspect_B
+        """Two views of each of this rank's images and their corrupted copies.
+
+        All is drawn for the whole batch, so that the number of ranks changes nothing. A batch mate
+        whose pixels are needed and that another rank has is made here too.
+        """
+        count = len(batch.aspect_B)
+        start, stop, _ = batch.own.indices(count)
+        own, mine = slice(start, stop), stop - start
         place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
-        pair = draw_views(self.options.views, aspect_B, size=self.size, **place)
-        count, device = len(images_BYXC), images_BYXC.device
-        clean, corrupted = self._buffers(2 * count, device)
-        turns_B = torch.zeros(2 * count, dtype=torch.int64)
+        pair = draw_views(self.options.views, batch.aspect_B, size=self.size, **place)
+        clean, corrupted = self._buffers(2 * mine, batch.images_BSSC.device)
+        turns = torch.zeros(2, count, dtype=torch.int64)
         masks, bounds = [], []
         for view, params in enumerate(pair):
-            part = slice(view * count, (view + 1) * count)
-            view_BCYX = apply_views(images_BYXC, params, self.size, out=clean[part])
+            part = slice(view * mine, (view + 1) * mine)
+            planned = plan(self.options.corruption, count, self.size, view=view, **place)
+            rows = Rows.all(count) if mine == count else Rows.of(own, planned.partner_B)
             if self.options.rotation_weight > 0:
-                turns_B[part] = draw_turns(count, view=view, **place)
-                turn_(view_BCYX, turns_B[part])
-            hidden = hide(
-                self.options.corruption, view_BCYX, view=view, out=corrupted[part], **place
-            )
+                turns[view] = draw_turns(count, view=view, **place)
+            view_BCYX = self._clean(batch, rows, params, turns[view], out=clean[part])
+            hidden = planned.carry_out(view_BCYX, rows, out=corrupted[part])
             masks.append(hidden.mask)
             bounds.append(hidden.bound_reached)
-        turns = turns_B.to(device, non_blocking=True)
-        return SitViews(clean, corrupted, torch.cat(masks), turns, torch.stack(bounds).sum())
+        mask = torch.cat(masks)
+        return SitViews(
+            clean, corrupted, mask,
+            turns=turns[:, own].flatten().to(mask.device, non_blocking=True),
+            # Means over ranks are reported, and this is a count.
+            bound_reached=torch.stack(bounds).sum() * ranks.count(),
+            hidden=ranks.total(mask.sum()),
+            parts=ranks.count(),
+        )  # fmt: skip
+
+    def _clean(
+        self, batch: Batch, rows: Rows, params: ViewParams, turns_N: Tensor, *, out: Tensor
+    ) -> Tensor:
+        """One view, turned, of all of `rows`; of the own ones in `out` too."""
+        images, numbers = batch.images_BSSC, rows.numbers
+        if rows.is_all:
+            view_BCYX = apply_views(images, params, self.size, out=out)
+            turn_(view_BCYX, turns_N)
+            return view_BCYX
+        images = torch.cat([images, batch.more(rows.others)])
+        view_BCYX = apply_views(images, params.take(numbers), self.size)
+        turn_(view_BCYX, turns_N[numbers])
+        out.copy_(view_BCYX[: len(out)])
+        return view_BCYX
 
     def _buffers(self, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Clean and corrupted views, kept between steps: fresh memory costs as much as the views.
@@ -164,17 +225,24 @@ class Sit:
             self.kept = (torch.empty(shape, device=device), torch.empty(shape, device=device))
         return self.kept
 
-    def loss(self, views: SitViews) -> Losses:
-        """L = Σ w_k·L_k over the tasks that are on, a learned weight in the place of its L_k."""
+    def loss(self, views: SitViews, joined: Joined | None = None) -> Losses:
+        """L = Σ w_k·L_k over the tasks that are on, a learned weight in the place of its L_k.
+
+        The contrast of views that are a part of this rank's batch was worked out before: `joined`.
+        """
         networks, options = self.networks, self.options
-        tokens_BND = all_tokens(networks.student.backbone, views.corrupted)
+        tokens_BND = self.read_all(networks.student.backbone, views.corrupted)
         curves = {"mask_share": views.mask.float().mean(), "bound_reached": views.bound_reached}
         terms: dict[str, Tensor] = {}
         if options.contrast_weight > 0:
             contrast_BD = tokens_BND[:, self.first_patch - 1]
-            terms["contrast"], curves["agreement"] = self._contrast(contrast_BD, views)
+            terms["contrast"], curves["agreement"] = (
+                self._contrast(contrast_BD, self._keys(views))
+                if joined is None
+                else joined.of(contrast_BD)
+            )
         if networks.rotation_head is not None:
-            logits_B4 = networks.rotation_head(tokens_BND[:, 0]).float()
+            logits_B4 = at_least_single(networks.rotation_head(tokens_BND[:, 0]))
             terms["rotation"] = functional.cross_entropy(logits_B4, views.turns)
             is_right_B = logits_B4.detach().argmax(-1) == views.turns
             curves["rotation_accuracy"] = is_right_B.float().mean()
@@ -183,7 +251,7 @@ class Sit:
             terms["reconstruction"] = (
                 l1(output, views.clean)
                 if options.reconstruct == "all"
-                else masked_l1(output, views.clean, views.mask)
+                else masked_l1(output, views.clean, views.mask, views.hidden, views.parts)
             )
         total = tokens_BND.new_zeros((), dtype=torch.float32)
         for task, loss in terms.items():
@@ -193,17 +261,37 @@ class Sit:
             total = total + options.weight_of(task) * weighed
         return Losses(total, {name: term.detach() for name, term in terms.items()}, curves)
 
-    def _contrast(self, contrast_BD: Tensor, views: SitViews) -> tuple[Tensor, Tensor]:
-        """Loss and agreement of the contrastive tokens [2B,D]; the teacher sees the clean views."""
+    def _contrast(self, contrast_BD: Tensor, key_BD: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Loss and agreement of all contrastive tokens [2B,D] of this rank's batch."""
         head, teacher = self.networks.student.contrast_head, self.networks.teacher
         assert head is not None
         query_BK = head(contrast_BD)
-        if teacher is None:
+        if key_BD is None:
             return nt_xent(query_BK, self.options.temperature)
+        assert teacher is not None
         assert teacher.contrast_head is not None
         with torch.no_grad():
-            key_BK = teacher.contrast_head(read_tokens(teacher.backbone, views.clean)[:, -1])
+            key_BK = teacher.contrast_head(key_BD)
         return info_nce(query_BK, key_BK, self.options.temperature)
+
+    @torch.no_grad()
+    def _keys(self, views: SitViews) -> Tensor | None:
+        """The teacher's contrastive tokens [2B,D] of the clean views; None without a teacher."""
+        teacher = self.networks.teacher
+        return None if teacher is None else self.read_some(teacher.backbone, views.clean)[:, -1]
+
+    @torch.no_grad()
+    def read(self, views: SitViews) -> Read | None:
+        """What the contrast needs to know of a part of the batch; None without that task."""
+        if self.options.contrast_weight == 0:
+            return None
+        tokens_BND = self.read_all(self.networks.student.backbone, views.corrupted)
+        return Read(tokens_BND[:, self.first_patch - 1].clone(), self._keys(views))
+
+    def join(self, reads: list[Read | None]) -> list[Joined] | list[None]:
+        """The contrast of all parts together; for each part what its `loss` takes from it."""
+        found = [read for read in reads if read is not None]
+        return join(found, self._contrast) if found else [None] * len(reads)
 
     @torch.no_grad()
     def repair(self, views_BCYX: Tensor, seed: int) -> Repair | None:

@@ -1,0 +1,108 @@
+"""How fast the pixel cache is built from 12-megapixel JPEGs, against full decoding with Pillow.
+
+Run from the repository root: `python -m benchmarks.decoding [--quick] [--json FILE]`. The reference
+opens, decodes all pixels and resizes on one core, and writes nothing. Ours lists nothing here, but
+hashes each file and writes the squares; starting its child processes counts. What is left of decoding
+at an eighth of the size is reading the compressed bits, so files with more detail gain less. Children
+are polite (niced): on a busy machine the ratio of processor times is the one to read.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from benchmarks.table import Row, Wish, Work, alternate, main, ratio, row
+from sit_engine.data.cache import PixelCache
+from sit_engine.data.scan import scan
+
+WIDTH, HEIGHT, SIDE = 4000, 3000, 258
+PICTURES = 6
+NOISE = {"soft": 2.0, "detailed": 6.0}  # levels of 255
+PILLOW = "Pillow, full size"
+
+
+def measure(wish: Wish) -> list[Row]:
+    """Two kinds of photographs, with one worker and one for each core."""
+    files, repeats = (6, 1) if wish.quick else (48, 3)
+    rows: list[Row] = []
+    for kind, noise in NOISE.items():
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name)
+            photographs(place / "photographs", files, noise)
+            rows += time_filling(place, kind, repeats)
+    return rows
+
+
+def photographs(folder: Path, count: int, noise: float) -> None:
+    """JPEGs of 12 megapixels, smooth with some noise of so many levels; six under many names."""
+    folder.mkdir()
+    generator = torch.Generator().manual_seed(0)
+    for number in range(PICTURES):
+        coarse = torch.rand(1, 3, 30, 40, generator=generator)
+        smooth = functional.interpolate(coarse, (HEIGHT, WIDTH), mode="bicubic")[0] * 255
+        noisy = smooth + noise * torch.randn(smooth.shape, generator=generator)
+        pixels = noisy.clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save(folder / f"{number}-0.jpg", quality=90)
+        for copy in range(1, -(-count // PICTURES)):
+            os.link(folder / f"{number}-0.jpg", folder / f"{number}-{copy}.jpg")
+
+
+def time_filling(place: Path, kind: str, repeats: int) -> list[Row]:
+    """Rows for both numbers of workers and the reference, which take turns."""
+    index = scan([str(place / "photographs")])
+    paths = [index.path(i) for i in range(len(index))]
+    processor_s: dict[str, list[float]] = {}
+
+    def timed(name: str, work: Work) -> Work:
+        def run(repeat: int) -> None:
+            started_s = _processor_s()
+            work(repeat)
+            processor_s.setdefault(name, []).append(_processor_s() - started_s)
+
+        return run
+
+    def ours(workers: int) -> Work:
+        return lambda repeat: PixelCache(place / f"cache-{workers}-{repeat}").fill(
+            index, side=SIDE, workers=workers
+        )
+
+    def reference(_: int) -> None:
+        for path in paths:
+            with Image.open(path) as image:
+                squashed = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+                np.asarray(squashed)
+
+    works = {f"ours, {n} at once": ours(n) for n in sorted({1, os.cpu_count() or 1})}
+    works |= {PILLOW: reference}
+    seconds = alternate({name: timed(name, work) for name, work in works.items()}, repeats)
+    return [
+        row(
+            what=what,
+            photographs=kind,
+            files=len(paths),
+            mb_a_file=float(np.mean(index.bytes)) / 1e6,
+            ms_a_file=1000 * statistics.median(times) / len(paths),
+            processor_ms_a_file=1000 * statistics.median(processor_s[what][1:]) / len(paths),
+            ratio=ratio(times, seconds[PILLOW]),
+            ratio_of_processor_time=ratio(processor_s[what][1:], processor_s[PILLOW][1:]),
+        )
+        for what, times in seconds.items()
+    ]
+
+
+def _processor_s() -> float:
+    """Of this process and of its children that have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+if __name__ == "__main__":
+    main("decoding", __doc__, measure)

@@ -1,0 +1,91 @@
+"""Peak memory of a training step against the batch, each in a fresh process.
+
+Run from the repository root: `python -m benchmarks.memory [--quick] [--device cuda] [--json FILE]`.
+On the CPU it is the process's peak less what it had after its imports; on a GPU what torch allocated
+at most. The ratio is plain fp32's memory to this way's, at the same batch.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import astuple
+
+import torch
+
+from benchmarks.recipe import HALF, PLAIN, Case, stepper_of, take_step
+from benchmarks.table import Row, Wish, main, row
+
+WAYS = {"fp32": (PLAIN, "off"), "bf16": (HALF, "off"), "bf16, recomputed": (HALF, "on")}
+CASES = {
+    "quick": [Case("vit_tiny", 32, 8)],
+    "cpu": [
+        *(Case("vit_tiny", 32, batch) for batch in (16, 64)),
+        *(Case("vit_tiny", 224, batch) for batch in (4, 16, 64)),
+        *(Case("vit_small", 224, batch) for batch in (4, 16)),
+    ],
+    "cuda": [
+        Case(name, side, batch)
+        for name, side in (("vit_tiny", 32), ("vit_small", 224))
+        for batch in (64, 256, 1024)
+    ],
+}
+
+
+def measure(wish: Wish) -> list[Row]:
+    """Three ways of each case; what does not fit has no figure."""
+    return [
+        row
+        for case in CASES["quick" if wish.quick else wish.device.type]
+        for row in time_case(case, wish.device)
+    ]
+
+
+def time_case(case: Case, device: torch.device) -> list[Row]:
+    """A row a way."""
+    rows: list[Row] = []
+    plain = None
+    for way in WAYS:
+        words = [way, device.type, str(torch.get_num_threads()), json.dumps(astuple(case))]
+        command = [sys.executable, "-m", "benchmarks.memory", "--child", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        mb = float(done.stdout) if done.returncode == 0 else None
+        plain = mb if way == "fp32" else plain
+        rows.append(
+            case.row()
+            | row(
+                way=way,
+                peak_mb=mb,
+                mb_an_image=mb and mb / case.batch,
+                ratio=plain / mb if plain and mb else None,
+            )
+        )
+    return rows
+
+
+def child(way: str, device: str, threads: str, case: str) -> None:
+    """Two steps; prints their peak in MB."""
+    torch.set_num_threads(int(threads))
+    form, recompute = WAYS[way]
+    before = _peak_mb(device)
+    stepper = stepper_of(Case(*json.loads(case)), form, torch.device(device), recompute=recompute)
+    for number in range(2):
+        float(take_step(stepper, number).norm)
+    print(_peak_mb(device) - before)
+
+
+def _peak_mb(device: str) -> float:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
+    import resource  # Not on Windows.
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(*sys.argv[2:])
+    else:
+        main("memory", __doc__, measure)

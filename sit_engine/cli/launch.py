@@ -1,0 +1,122 @@
+"""`--gpus N`: the same command in N processes that train one run together, one for each GPU."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import IO
+
+from sit_engine.errors import DeviceError, RankError
+
+# Those that are left notice within a step that one is gone, and then write their last words.
+LEAVE_S = 30.0
+POLL_S = 0.2
+
+
+def is_rank() -> bool:
+    """Whether a launcher, ours or torchrun, started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def check_gpus(count: int, device: str) -> None:
+    """There is a GPU for each process; on the CPU any number may share it."""
+    import torch
+
+    found = torch.cuda.device_count()
+    if device == "cpu" or (count <= found and device in ("auto", "cuda")):
+        return
+    raise DeviceError(
+        "device.gpus",
+        "--gpus {count} needs as many GPUs and compute.device = auto or cuda; this machine has "
+        "{found}, and the device is {device}.",
+        "Give --gpus a smaller number, or leave it out.",
+        count=count,
+        found=found,
+        device=device,
+    )
+
+
+def launch(count: int, words: Sequence[str]) -> int:
+    """Run the command in `count` processes and wait for all; gives their exit code.
+
+    The first rank speaks in this terminal. Ctrl+C reaches all of them by itself; other signals are
+    passed on. Raises RankError where one was ended from outside.
+    """
+    with tempfile.TemporaryFile() as said:
+        port = _free_port()
+        children = [_start(rank, count, port, words, said) for rank in range(count)]
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda number, _: _pass_on(children, number))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        codes = _watch(children)
+        guilty = min(codes, key=lambda rank: _guilt(codes[rank]))
+        if codes[guilty] < 0:
+            raise RankError(
+                "ranks.killed",
+                "Process {number} of {count} was ended from outside (signal {signal}), so the run "
+                "stopped.",
+                "Continue from the newest checkpoint with `sit-engine resume`.",
+                number=guilty + 1,
+                count=count,
+                signal=-codes[guilty],
+            )
+        if guilty > 0:
+            said.seek(0)
+            sys.stderr.write(said.read().decode(errors="replace"))
+        return codes[guilty]
+
+
+def _guilt(code: int) -> int:
+    """Who was ended from outside comes first, then who failed by itself, then who was left alone."""
+    if code < 0:
+        return 0
+    return 3 if code == 0 else 2 if code == RankError.exit_code else 1
+
+
+def _start(
+    rank: int, count: int, port: int, words: Sequence[str], said: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    environment = os.environ | {name: str(value) for name, value in (place | address).items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "sit_engine", *words],
+        env=environment,
+        stdout=None if rank == 0 else subprocess.DEVNULL,
+        stderr=None if rank == 0 else said,
+    )
+
+
+def _free_port() -> int:
+    """Free now; the first rank takes it a moment later."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _pass_on(children: Sequence[subprocess.Popen[bytes]], number: int) -> None:
+    for child in children:
+        child.send_signal(number)
+
+
+def _watch(children: Sequence[subprocess.Popen[bytes]]) -> dict[int, int]:
+    """Exit codes of those that ended, once all have; whoever stays behind is ended and has none."""
+    leave_at_s = float("inf")
+    while any(child.poll() is None for child in children) and time.monotonic() < leave_at_s:
+        if any(child.poll() is not None for child in children):
+            leave_at_s = min(leave_at_s, time.monotonic() + LEAVE_S)
+        time.sleep(POLL_S)
+    codes = {
+        rank: child.returncode for rank, child in enumerate(children) if child.poll() is not None
+    }
+    for child in children:
+        child.kill()
+        child.wait()
+    return codes

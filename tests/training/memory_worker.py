@@ -1,0 +1,47 @@
+"""A run whose memory is cut short once it trains: what test_relief starts.
+
+`python -m tests.training.memory_worker FOLDER OUT MEGABYTES`: from the first step on, the process may
+take so much more than it has; prints the losses, and what the run changed. 0: no limit.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import psutil
+import torch
+
+from sit_engine import api
+from sit_engine.events import ConfigChanged, Event, PhaseChanged, StepReported
+from tests.tiny import tiny_config
+
+
+def main(folder: str, out: str, megabytes: str) -> None:
+    """Train two steps."""
+    torch.set_num_threads(1)
+    losses, changes = [], []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, PhaseChanged) and event.phase == "training" and int(megabytes):
+            limit = psutil.Process().memory_info().vms + int(megabytes) * 10**6
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        if isinstance(event, StepReported):
+            losses.append(event.loss)
+        if isinstance(event, ConfigChanged):
+            changes.append([event.step, event.field, event.old, event.new])
+
+    config = tiny_config(
+        Path(folder),
+        model={"width": 96, "depth": 4, "heads": 3, "patch_size": 2, "drop_path": 0.0},
+        optim={"batch_size": 32, "epochs": 0.4},
+        watch={"readings": 0, "previews": 0},
+    )
+    api.pretrain(config, Path(out), emit=hear)
+    sys.stdout.write(json.dumps({"losses": losses, "changes": changes}) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

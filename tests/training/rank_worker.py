@@ -1,0 +1,98 @@
+"""A rank of a small training: what test_ranks starts in one process and in several.
+
+`python -m tests.training.rank_worker FOLDER METHOD:DTYPE:PARTS:RECOMPUTE …`: ten steps on made-up
+images each; the first rank writes losses and weights as a safetensors file.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sit_engine import ranks
+from sit_engine.config.build import build
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.resolve import resolve
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.batches import Batch
+from sit_engine.data.cache import PixelStore
+from sit_engine.methods.protocol import Moment
+from sit_engine.training.stepper import Stepper
+
+STEPS, BATCH, IMAGES, SIDE = 10, 8, 24, 20
+METHODS: dict[str, dict[str, Any]] = {
+    "sit": {"name": "sit", "head_width": 32, "head_out": 16},
+    # Noise, and all kinds of pixels from elsewhere; no teacher, so NT-Xent of every rank's queries.
+    "sit2021": {"name": "sit2021", "reconstruction_weight": 1.0},
+    "noise": {
+        "name": "sit", "head_width": 32, "head_out": 16,
+        "corruption": {"fills": ["noise", "elsewhere"], "replace_probability": 0.4},
+    },
+}  # fmt: skip
+
+
+def config_of(method: str, parts: int, recompute: str) -> RunConfig:
+    """Resolved, without drop path: that is drawn by each rank for itself."""
+    chosen = {
+        "preset": "quick",
+        "model": {
+            "image_size": 16, "patch_size": 4, "width": 32, "depth": 2, "heads": 2, "drop_path": 0.0,
+        },
+        "method": METHODS[method],
+        "optim": {"batch_size": BATCH, "epochs": 100.0},
+        "compute": {
+            "device": "cpu", "precision": "fp32", "matmul": "highest", "threads": 1,
+            "parts": parts, "recompute": recompute,
+        },
+    }  # fmt: skip
+    return resolve(build(chosen), DataFacts(IMAGES, 0, SIDE), DeviceFacts()).config
+
+
+def store() -> PixelStore:
+    """Random pixels of images of several shapes."""
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (IMAGES, SIDE, SIDE, 3), dtype=np.uint8)
+    aspect = generator.uniform(0.7, 1.4, IMAGES).astype(np.float32)
+    return PixelStore(SIDE, pixels, np.arange(IMAGES), aspect, None)
+
+
+def train(case: str) -> dict[str, Tensor]:
+    """Ten steps in this rank; gives all weights, and the losses of all ranks together."""
+    method, dtype, parts, recompute = case.split(":")
+    number = getattr(torch, dtype)
+    torch.set_default_dtype(number)
+    stepper = Stepper(config_of(method, int(parts), recompute), store(), np.arange(IMAGES))
+    torch.set_default_dtype(torch.float32)
+    make_views = stepper.method.make_views
+
+    def exact_views(batch: Batch, moment: Moment) -> Any:
+        """Views are made in single precision; from there on all is as exact as asked."""
+        made: Any = make_views(batch, moment)
+        return replace(made, clean=made.clean.to(number), corrupted=made.corrupted.to(number))
+
+    stepper.method.make_views = exact_views  # type: ignore[method-assign]
+    losses = []
+    for step in range(STEPS):
+        done = stepper.step(Moment(0, step, 1000), learning_rate=1e-3, weight_decay=0.05)
+        losses.append(ranks.mean(done.losses.total))
+    return dict(stepper.method.networks.state_dict()) | {"losses": torch.stack(losses)}
+
+
+def main(folder: str, *cases: str) -> None:
+    """Train all cases, and write what the first rank has."""
+    with ranks.joined():
+        for case in cases:
+            found = train(case)
+            if ranks.is_first():
+                save_file(found, Path(folder) / case.replace(":", "_"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

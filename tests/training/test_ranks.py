@@ -1,0 +1,144 @@
+"""Two processes train what one would; and when one is lost, nothing else is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from safetensors.torch import load_file
+
+from sit_engine import api, runs
+from sit_engine.cli.launch import _free_port
+from sit_engine.errors import ConfigError, RankError
+from sit_engine.events import RunStarted
+from sit_engine.training import checkpoint
+from tests.tiny import engine, start_engine, tiny_flags, wait_for_step
+from tests.training import rank_worker
+from tests.training.test_resume import StopAt
+
+# Of weights whose gradient is zero but for rounding, which AdamW blows up: batch norm takes every shift
+# away again. 1e-8 is asked of all others.
+SHIFTS = (
+    "contrast_head.layers.0.bias",
+    "contrast_head.layers.3.bias",
+    "contrast_head.layers.6.bias",
+)
+CASES = {
+    "sit:float64:1:off": 1e-8,
+    "sit:float64:2:on": 1e-8,
+    "noise:float64:1:off": 1e-8,
+    "sit2021:float64:2:off": 1e-8,
+    "sit:float32:1:off": 1e-4,
+    "sit2021:float32:1:off": 1e-4,
+}
+
+
+def in_ranks(count: int, *words: str) -> list[subprocess.Popen[str]]:
+    """A Python module in so many ranks, as torchrun would start them."""
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", *words],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ
+            | address
+            | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            | {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)},
+        )
+        for rank in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where two ranks left all cases."""
+    folder = tmp_path_factory.mktemp("ranks")
+    started = in_ranks(2, "tests.training.rank_worker", str(folder), *CASES)
+    for process in started:
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    return folder
+
+
+@pytest.mark.parametrize(("case", "most"), CASES.items())
+def test_two_ranks_train_what_one_process_does(case: str, most: float, together: Path) -> None:
+    """The parts and the gradient checkpointing of the two change nothing either."""
+    method, dtype, *_ = case.split(":")
+    alone = rank_worker.train(f"{method}:{dtype}:1:off")
+    found = load_file(together / case.replace(":", "_"))
+    assert (alone["losses"] - found["losses"]).abs().max() < most
+    if dtype == "float64":
+        for name, value in alone.items():
+            bound = 1e-7 if name.endswith(SHIFTS) else most
+            assert (value - found[name]).abs().max() < bound, name
+    assert alone["losses"][0] != alone["losses"][-1]
+
+
+def test_a_batch_that_cannot_be_shared_is_a_sentence(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    odd = tiny_flags()
+    odd[odd.index("--optim.batch-size") + 1] = "31"
+    done = engine("pretrain", sample[0], "--out", tmp_path / "run", "--gpus", "2", *odd)
+    assert done.returncode == ConfigError.exit_code, done.stderr
+    assert "31 images cannot be shared evenly by 2 processes" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_more_gpus_than_there_are_is_a_sentence(sample: tuple[Path, Path], tmp_path: Path) -> None:
+    done = engine("pretrain", sample[0], "--out", tmp_path / "run", "--gpus", "99")
+    assert done.returncode == 9
+    assert "--gpus 99 needs as many GPUs" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def ranks_of(run: Path) -> dict[int, psutil.Process]:
+    """The processes that train this run, by rank."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            if str(run) in process.cmdline() and "RANK" in (about := process.environ()):
+                found[int(about["RANK"])] = process
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_rank_ends_all_and_the_newest_checkpoint_goes_on_alone(
+    killed: int, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    long = ["--optim.epochs", "2000", "--watch.readings", "0", "--watch.checkpoint-minutes", "0.01"]
+    process = start_engine("pretrain", sample[0], "--out", out, "--gpus", "2", *tiny_flags(), *long)
+    wait_for_step(process, out, 20)
+    both = ranks_of(out)
+    assert set(both) == {0, 1}
+    both[killed].send_signal(signal.SIGKILL)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == RankError.exit_code, said
+    assert f"Process {killed + 1} of 2 was ended from outside (signal 9)" in said
+    assert "sit-engine resume" in said
+    assert "Traceback" not in said
+    until_s = time.monotonic() + 60
+    while ranks_of(out) and time.monotonic() < until_s:
+        time.sleep(0.1)
+    assert not ranks_of(out)
+    run = runs.open_run(out)
+    assert runs.summarise(run).status == ("interrupted" if killed == 0 else "failed")
+    path, manifest, rejected = checkpoint.newest_verified(run)
+    assert not rejected
+    step = int(path.name.rpartition("-")[2])
+    result = api.resume(out, emit=lambda _: None, make_control=lambda run: StopAt(run, 3, "stop"))
+    assert (result.outcome, result.step) == ("stopped", step + 3)
+    (started,) = [e for e, _ in runs.read_events(run) if isinstance(e, RunStarted)]
+    assert started.processes == 2
+    assert manifest["method"] == "sit"
