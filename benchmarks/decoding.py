@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from benchmarks.table import Row, Wish, Work, alternate, main, ratio, row
 from sit_engine.data.cache import PixelCache
+from sit_engine.data.decoder import answer
 from sit_engine.data.scan import scan
 
 WIDTH, HEIGHT, SIDE = 4000, 3000, 258
@@ -74,6 +75,15 @@ def time_filling(place: Path, kind: str, repeats: int) -> list[Row]:
             index, side=SIDE, workers=workers
         )
 
+    def here(_: int) -> None:
+        """What a child does for each file, without any child: the rate of a long folder."""
+        squares = place / "squares"
+        squares.write_bytes(bytes(3 * SIDE**2))
+        for path in paths:
+            job = {"job": "decode", "path": path, "side": SIDE, "range": None}
+            answered = answer(job | {"out": str(squares), "offset": 0})
+            assert "sha256" in answered, answered
+
     def reference(_: int) -> None:
         for path in paths:
             with Image.open(path) as image:
@@ -81,7 +91,7 @@ def time_filling(place: Path, kind: str, repeats: int) -> list[Row]:
                 np.asarray(squashed)
 
     works = {f"ours, {n} at once": ours(n) for n in sorted({1, os.cpu_count() or 1})}
-    works |= {PILLOW: reference}
+    works |= {"ours, no child process": here, PILLOW: reference}
     seconds = alternate({name: timed(name, work) for name, work in works.items()}, repeats)
     return [
         row(

@@ -56,7 +56,7 @@ class Clock:
 
 def measure(wish: Wish) -> list[Row]:
     """All cases."""
-    repeats = 3 if wish.quick else 7
+    repeats = 3 if wish.quick else 5
     cases = CASES["quick" if wish.quick else wish.device.type]
     with tempfile.TemporaryDirectory() as name:
         events = EventWriter(Run(Path(name)))

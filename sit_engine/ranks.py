@@ -102,7 +102,7 @@ def lost(error: BaseException) -> RankError | None:
     return RankError(
         "ranks.lost",
         "Another process of this run ended, so process {number} of {count} ends too.",
-        "Look at what that process said; then continue with `sit-engine resume`.",
+        "Look at what that process said. A run that had begun goes on with `sit-engine resume`.",
         number=number() + 1,
         count=count(),
     )

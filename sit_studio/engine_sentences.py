@@ -1133,7 +1133,8 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "Another process of this run ended, so process {number} of {count} ends too.",
             ),
             QT_TRANSLATE_NOOP(
-                "engine", "Look at what that process said; then continue with `sit-engine resume`."
+                "engine",
+                "Look at what that process said. A run that had begun goes on with `sit-engine resume`.",
             ),
         ),
     ),

@@ -87,7 +87,8 @@ def _start(
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     environment = os.environ | {name: str(value) for name, value in (place | address).items()}
     return subprocess.Popen(
-        [sys.executable, "-m", "sit_engine", *words],
+        # -P: nothing of the folder that the user stands in is imported.
+        [sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "sit_engine", *words],
         env=environment,
         stdout=None if rank == 0 else subprocess.DEVNULL,
         stderr=None if rank == 0 else said,

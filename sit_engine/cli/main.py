@@ -18,7 +18,7 @@ from sit_engine.errors import STOPPED_EXIT_CODE, SitError
 
 EXIT_CODES = (
     "exit codes: 0 done, 1 our own fault, 2 usage, 3 stopped by you, 4 config, 5 data, "
-    "6 not finite, 7 out of memory, 8 disk, 9 device, 143 terminated"
+    "6 not finite, 7 out of memory, 8 disk, 9 device, 10 a process lost, 143 terminated"
 )
 
 

@@ -77,11 +77,19 @@ def add_gpus_flag(parser: argparse.ArgumentParser) -> None:
     """--gpus, for the verbs whose run several processes can share."""
     parser.add_argument(
         "--gpus",
-        type=int,
+        type=number,
         default=1,
         metavar="N",
         help="train on N GPUs of this machine; the batch is shared by them",
     )
+
+
+def number(text: str) -> int:
+    """Of processes; argparse calls it by this name where it is none."""
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("it must be 1 or more")
+    return count
 
 
 def work(path: Path, start: Start, chosen: argparse.Namespace, *, device: str) -> int:

@@ -5,6 +5,7 @@ Made by cache.PixelCache.fill, read by batches. Shapes: B n images, S side.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,6 +94,7 @@ class PixelStore:
     def read(self, indices: NDArray[np.integer[Any]], out: NDArray[np.uint8]) -> dict[int, Problem]:
         """Fill `out` [B,S,S,3]; gives why some could not be read, by their place in `indices`."""
         rows = self.row_of[indices]
+        self._announce(rows[rows != NOT_CACHED])
         if self.files is None:
             # Rows are in range: what "raise" would do needs a second buffer.
             np.take(self.pixels, rows, axis=0, out=out, mode="clip")
@@ -104,3 +106,16 @@ class PixelStore:
         for place, problem in failed.items():
             self.problems.setdefault(int(indices[place]), problem)
         return failed
+
+    def _announce(self, rows: NDArray[np.int64]) -> None:
+        """Tell the system which rows come next: it reads from the disk side by side, not in turn.
+
+        Three times as fast where they are not in memory (docs/benchmarks.md).
+        """
+        whole = self.pixels.base
+        if not isinstance(whole, mmap.mmap) or not hasattr(whole, "madvise"):
+            return
+        row_bytes = self.side * self.side * 3
+        for row in rows.tolist():
+            start = row * row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+            whole.madvise(mmap.MADV_WILLNEED, start, (row + 1) * row_bytes - start)

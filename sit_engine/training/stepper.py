@@ -138,7 +138,9 @@ class Stepper:
         """Forward and backward of all parts; the gradients are the mean over parts and ranks."""
         joined: list[Any] = [None]
         if len(parts) > 1:
-            joined = self.method.join([self._read(moment, i, part) for i, part in enumerate(parts)])
+            reads = [self._read(moment, i, part) for i, part in enumerate(parts)]
+            with autocast(self.device, self.precision):
+                joined = self.method.join(reads)
         found = []
         for number, part in enumerate(parts):
             self._seed(moment, number)

@@ -6,7 +6,7 @@ Callers: the methods, previews. Shapes: B views, C colours, Y X pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -52,13 +52,17 @@ class Plan:
             made = own_BCYX.clone() if out is None else out.copy_(own_BCYX)
             mask = torch.zeros_like(made[:, 0], dtype=torch.bool)
             return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
-        place = {"seed": self.seed, "step": self.step, "view": self.view, "micro": self.micro}
+        place: dict[str, Any] = {"seed": self.seed, "step": self.step, "micro": self.micro}
+        place["view"] = self.view
         if isinstance(self.drawn, DrawnLocal):
             local = self.drawn.on(view_BCYX.device, rows)
-            made = corrupt_local(view_BCYX, local, out=out if rows.is_all else None, **place)
-            made, mask = made[: len(own_BCYX)], local.mask_BYX[: len(own_BCYX)]
-            if out is not None and not rows.is_all:
-                made = out.copy_(made)
+            mask = local.mask_BYX[: len(own_BCYX)]
+            if rows.is_all:
+                made = corrupt_local(view_BCYX, local, out=out, **place)
+            else:
+                # Partners are corrupted on the way, and left behind.
+                made = corrupt_local(view_BCYX, local, **place)[: len(own_BCYX)]
+                made = made if out is None else out.copy_(made)
             return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
         blocks = self.drawn.on(view_BCYX.device, rows)
         made = corrupt(view_BCYX, blocks, out=out, **place)

@@ -19,8 +19,10 @@ from torch import Tensor
 
 from sit_engine.config.views import LocalOptions
 from sit_engine.views.apply_batch import blur_each
+from sit_engine.views.corrupt import BATCH_MAX_PIXELS
 from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import numpy_stream, stream_seed
+from sit_engine.views.threads import one_thread
 
 Integers = NDArray[np.int64]
 Size = tuple[int, int]
@@ -200,7 +202,30 @@ def corrupt_local(
         made_BCYX.lerp_(source.expand_as(made_BCYX), mask_BYX[:, None].to(made_BCYX.dtype))
 
     paste(made_BCYX.mean(1, keepdim=True), local.grey_BYX)
-    paste(blur_each(made_BCYX, local.sigma_B, local.radius_B, LARGEST_RADIUS), local.blur_BYX)
+    if view_BCYX.device.type == "cpu" and view_BCYX[0, 0].numel() > BATCH_MAX_PIXELS:
+        blur_blocks_(made_BCYX, local)
+    else:
+        paste(blur_each(made_BCYX, local.sigma_B, local.radius_B, LARGEST_RADIUS), local.blur_BYX)
     paste(local.rows.noise_like(made_BCYX, generator), local.noise_BYX)
     paste(made_BCYX[local.partner_B], local.alien_BYX)
     return made_BCYX
+
+
+@one_thread()
+def blur_blocks_(view_BCYX: Tensor, local: Local) -> None:
+    """In place: each blur block from its own pixels and the rim that its kernel reaches.
+
+    The same as cutting it out of a blurred view, and at 224 px on CPU several times faster.
+    """
+    sigmas, radii = local.sigma_B, local.radius_B.long().tolist()
+    for i, (view_CYX, mask_YX) in enumerate(zip(view_BCYX, local.blur_BYX, strict=True)):
+        rows, columns = (np.flatnonzero(mask_YX.any(axis).numpy()) for axis in (1, 0))
+        if not len(rows):
+            continue
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        above, before = max(0, top - radii[i]), max(0, left - radii[i])
+        near_CYX = view_CYX[:, above : bottom + radii[i], before : right + radii[i]]
+        one = slice(i, i + 1)
+        blurred_CYX = blur_each(near_CYX[None], sigmas[one], local.radius_B[one], radii[i])[0]
+        inner_CYX = blurred_CYX[:, top - above : bottom - above, left - before : right - before]
+        view_CYX[:, top:bottom, left:right] = inner_CYX

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,9 +18,12 @@ from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.errors import OutOfMemoryError
 from sit_engine.events import ConfigChanged, Event, StepReported
+from sit_engine.methods.protocol import Moment
 from sit_engine.training import checkpoint
 from sit_engine.training.device import is_out_of_memory
+from sit_engine.training.stepper import Stepper
 from tests.tiny import engine, tiny_config, tiny_flags
+from tests.training import rank_worker
 from tests.training.test_resume import stop_at
 
 
@@ -89,7 +93,7 @@ def test_a_resumed_leg_works_as_the_one_before_had_to(
 def test_parts_and_gradient_checkpointing_leave_the_losses_alone(
     method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    found = []
+    found: list[list[float]] = []
     for compute in ({}, {"parts": 4, "recompute": "on"}):
         events: list[Event] = []
         config = tiny_config(
@@ -100,6 +104,18 @@ def test_parts_and_gradient_checkpointing_leave_the_losses_alone(
         found.append([e.loss for e in events if isinstance(e, StepReported)])
     assert len(found[0]) == 10
     assert found[1] == pytest.approx(found[0], rel=2e-4)
+
+
+def test_parts_are_contrasted_in_the_runs_own_number_format() -> None:
+    first = []
+    for parts in (1, 2):
+        config = rank_worker.config_of("sit", parts, "off")
+        half = config.compute.model_copy(update={"precision": "bf16"})
+        config = config.model_copy(update={"compute": half})
+        stepper = Stepper(config, rank_worker.store(), np.arange(rank_worker.IMAGES))
+        done = stepper.step(Moment(0, 0, 1000), learning_rate=0.0, weight_decay=0.0)
+        first.append(float(done.losses.total))
+    assert first[1] == pytest.approx(first[0], rel=1e-4)
 
 
 def test_without_a_working_compiler_the_run_goes_on_without_one(
@@ -124,7 +140,7 @@ def test_without_a_working_compiler_the_run_goes_on_without_one(
 def test_compiled_passes_train_as_plain_ones_do(
     method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    found = []
+    found: list[list[float]] = []
     for compute in ({"compile": "off"}, {"compile": "on"}):
         events: list[Event] = []
         config = tiny_config(
