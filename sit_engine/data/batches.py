@@ -17,7 +17,7 @@ from torch import Tensor
 from sit_engine.data.ahead import Ahead
 from sit_engine.data.cache import PixelStore
 from sit_engine.data.index import Problem
-from sit_engine.data.upload import Uploaded, Uploader
+from sit_engine.data.upload import Uploaded, Uploader, sent
 from sit_engine.errors import DataError
 
 GPU_SHARE = 0.4
@@ -55,7 +55,7 @@ class Batch:
     def more(self, indices: NDArray[np.integer]) -> Tensor:
         """uint8 [n,S,S,C] on the device, of any of the N images of the step."""
         if self.read is None:
-            return self.images_BSSC[torch.from_numpy(indices).to(self.images_BSSC.device)]
+            return self.images_BSSC[sent(indices, self.images_BSSC.device)]
         return self.read(np.asarray(indices, dtype=np.int64))
 
 
@@ -127,11 +127,10 @@ class Batches:
     def some(self, positions: Positions) -> Batch:
         """The training images at these positions of the list, with all their pixels."""
         if self.on_device is not None:
-            chosen = torch.from_numpy(positions).to(self.device)
-            return self._batch(positions, self.on_device[chosen], slice(0, len(positions)))
+            images = self.on_device[sent(positions, self.device)]
+            return self._batch(positions, images, slice(0, len(positions)))
         pixels, positions = self.source.read(positions, np.arange(len(positions)))
-        images = torch.from_numpy(pixels).to(self.device, non_blocking=True)
-        return self._batch(positions, images, slice(0, len(positions)))
+        return self._batch(positions, sent(pixels, self.device), slice(0, len(positions)))
 
     def _gathered(self, step: int) -> Tensor:
         """This process's pixels of a step, out of those on the GPU."""
@@ -158,8 +157,8 @@ class Batches:
 
         def read(indices: Positions) -> Tensor:
             if on_device is not None:
-                return on_device[torch.from_numpy(positions[indices]).to(device)]
-            return torch.from_numpy(source.read(positions, indices)[0]).to(device)
+                return on_device[sent(positions[indices], device)]
+            return sent(source.read(positions, indices)[0], device)
 
         return read
 

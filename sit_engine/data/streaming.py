@@ -49,6 +49,10 @@ class FileSquares:
         self.places = 0
         weakref.finalize(self, _close, self.pool, self.squares, self.folder)
 
+    def share_cores(self, processes: int) -> None:
+        """So many processes of this machine stream: each with its part of the decoders."""
+        self.pool.workers = max(1, self.pool.workers // processes)
+
     def read(
         self,
         indices: NDArray[np.integer[Any]],

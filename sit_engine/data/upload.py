@@ -1,11 +1,12 @@
 """Pixels onto a GPU beside its work: pinned buffers in turn and a stream of their own.
 
-Used by batches in its thread, on CUDA only. Shapes: B images, S side, C channels.
+Used by batches, the Uploader in its thread and on CUDA only. Shapes: B images, S side, C channels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 BUFFERS = 2
+
+
+def sent(values: NDArray[Any], device: torch.device) -> Tensor:
+    """An array on a device, on the current stream; the host does not wait for a GPU."""
+    tensor = torch.from_numpy(values)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def start(
     check_outside(out, config.data.folders)
     check_shared(config)
     if not ranks.is_first():
-        return _follow(out, make_control)
+        return _follow(out, emit, make_control)
     run = runs.create(out)
     try:
         with runs.Lock(run), _events(run, emit) as tell:
@@ -51,9 +51,12 @@ def _first_leg(
     return train(run, resolved, data, emit=emit, control=control)
 
 
-def _follow(path: Path, make_control: MakeControl | None, epochs: float | None = None) -> RunResult:
-    """The leg of a rank that is not the first: it waits for the run folder, writes nothing there and
-    speaks to nobody. Its machine must have the same images.
+def _follow(
+    path: Path, emit: Emit, make_control: MakeControl | None, epochs: float | None = None
+) -> RunResult:
+    """The leg of a rank that is not the first: it waits for the run folder and writes nothing there.
+
+    Its machine must have the same images.
     """
     step, leg = ranks.agree([NO_CHECKPOINT, 0])
     run = runs.open_run(path)
@@ -64,7 +67,7 @@ def _follow(path: Path, make_control: MakeControl | None, epochs: float | None =
         run,
         config,
         data,
-        emit=_to_nobody,
+        emit=emit,
         control=(make_control or FolderControl)(run),
         resume_from=(found, leg),
         epochs=epochs,
@@ -82,10 +85,6 @@ def check_shared(config: RunConfig) -> None:
             batch=batch,
             count=ranks.count(),
         )
-
-
-def _to_nobody(event: Event) -> None:
-    del event
 
 
 def _same_images(event: Event) -> None:
@@ -117,7 +116,7 @@ def resume(
             value=epochs,
         )
     if not ranks.is_first():
-        return _follow(path, make_control, epochs)
+        return _follow(path, emit, make_control, epochs)
     with runs.Lock(run), _events(run, emit) as tell:
         last = runs.summarise(run, holder_is_me=True)
         if last.status == "completed" and epochs is None:

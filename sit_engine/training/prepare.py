@@ -199,6 +199,7 @@ def _decode(
     if index.problems:
         emit(problems_warning(index.problems))
     if store.files is not None:
+        store.files.share_cores(ranks.on_this_machine()[1])
         emit(
             warning(
                 "data.streamed",
@@ -225,14 +226,15 @@ def was_streamed(record: dict[str, Any]) -> bool:
 def digest(store: PixelStore, rows: np.ndarray) -> str:
     """A fingerprint of the training pixels, from a sparse grid of each image.
 
-    Of a streamed run, one of the files' names, sizes and times: reading the pixels takes an epoch.
+    Of a streamed run, one of the files' names and sizes: reading the pixels takes an epoch. Not of
+    their times, which another machine's copies need not share.
     """
     found = hashlib.sha256()
     if store.files is not None:
         index = store.files.index
         for row in rows.tolist():
             stamp = (int(index.root_of[row]), index.paths[row], int(index.bytes[row]))
-            found.update(ascii((*stamp, int(index.mtime_ns[row]))).encode("ascii"))
+            found.update(ascii((*stamp, *index.sizes[row].tolist())).encode("ascii"))
         return _OF_FILES + found.hexdigest()
     for part in np.array_split(rows, max(1, len(rows) // 1024)):
         found.update(store.rows(part)[:, ::8, ::8].tobytes())

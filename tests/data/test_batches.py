@@ -13,22 +13,22 @@ from sit_engine.data.ahead import Ahead
 from sit_engine.data.batches import Batches
 from sit_engine.data.cache import PixelStore
 
+CPU = torch.device("cpu")
 
-def batches(seed: int = 0, share: tuple[int, int] = (0, 1), **more: np.ndarray) -> Batches:
+
+def batches(
+    seed: int = 0,
+    share: tuple[int, int] = (0, 1),
+    device: torch.device = CPU,
+    **more: np.ndarray,
+) -> Batches:
     """23 images whose pixels are their numbers, of which 21 train, in batches of 4."""
     pixels = (
         np.arange(23, dtype=np.uint8)[:, None, None, None].repeat(4 * 4 * 3, 1).reshape(23, 4, 4, 3)
     )
     store = PixelStore(4, pixels, np.arange(23), np.linspace(0.5, 2, 23, dtype=np.float32), None)
-    return Batches(
-        store,
-        np.arange(1, 22),
-        batch_size=4,
-        seed=seed,
-        device=torch.device("cpu"),
-        share=share,
-        **more,
-    )
+    rows = np.arange(1, 22)
+    return Batches(store, rows, batch_size=4, seed=seed, device=device, share=share, **more)
 
 
 def numbers(found: Batches, step: int) -> list[int]:
@@ -111,3 +111,23 @@ def test_what_comes_next_is_made_ahead_and_its_errors_wait_for_their_step() -> N
     while any(str(name) in thread.name for thread in threading.enumerate()):
         assert time.monotonic() < until_s, "its thread lives on"
         time.sleep(0.01)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("share", [0.4, 0.0])
+def test_a_gpu_gets_the_same_pixels_out_of_its_own_memory_and_uploaded_beside_its_work(
+    monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr("sit_engine.data.batches.GPU_SHARE", share)
+    device = torch.device("cuda")
+    found, half = batches(device=device), batches(device=device, share=(1, 2))
+    assert (found.on_device is None) == (share == 0.0)
+    busy = torch.rand(2000, 2000, device=device)
+    for step, wanted in ((step, batches().at(step)) for step in (0, 1, 2, 3, 4, 5, 2)):
+        busy = busy @ busy
+        batch, part = found.at(step), half.at(step)
+        assert batch.images_BSSC.device.type == "cuda"
+        assert torch.equal(batch.images_BSSC.cpu(), wanted.images_BSSC)
+        assert torch.equal(part.images_BSSC.cpu(), wanted.images_BSSC[2:])
+        assert torch.equal(part.more(np.array([0])).cpu(), wanted.images_BSSC[:1])

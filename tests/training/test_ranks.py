@@ -29,6 +29,7 @@ SHIFTS = (
     "contrast_head.layers.3.bias",
     "contrast_head.layers.6.bias",
 )
+LONG = ["--optim.epochs", "2000", "--watch.readings", "0", "--watch.checkpoint-minutes", "0.01"]
 CASES = {
     "sit:float64:1:off": 1e-8,
     "sit:float64:2:on": 1e-8,
@@ -112,13 +113,30 @@ def ranks_of(run: Path) -> dict[int, psutil.Process]:
     return found
 
 
+@pytest.mark.parametrize("asked", ["parent", "second rank"])
+def test_a_signal_to_any_of_them_stops_all_with_a_checkpoint(
+    asked: str, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    process = start_engine("pretrain", sample[0], "--out", out, "--gpus", "2", *tiny_flags(), *LONG)
+    wait_for_step(process, out, 5)
+    (process if asked == "parent" else ranks_of(out)[1]).send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == (143 if asked == "parent" else 3), said
+    assert "Stopped at step" in said
+    assert "Another process" not in said
+    run = runs.open_run(out)
+    found = runs.summarise(run)
+    assert found.status == "stopped"
+    assert checkpoint.all_steps(run)[-1] == found.step
+
+
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_rank_ends_all_and_the_newest_checkpoint_goes_on_alone(
     killed: int, sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    long = ["--optim.epochs", "2000", "--watch.readings", "0", "--watch.checkpoint-minutes", "0.01"]
-    process = start_engine("pretrain", sample[0], "--out", out, "--gpus", "2", *tiny_flags(), *long)
+    process = start_engine("pretrain", sample[0], "--out", out, "--gpus", "2", *tiny_flags(), *LONG)
     wait_for_step(process, out, 20)
     both = ranks_of(out)
     assert set(both) == {0, 1}
