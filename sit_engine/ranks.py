@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,11 +19,19 @@ from torch import Tensor, distributed
 
 from sit_engine.errors import RankError
 
-# The first rank scans, decodes and measures while the others wait, perhaps for hours.
-LONGEST_WAIT = timedelta(hours=24)
+# The first rank scans, decodes and measures while the others wait, perhaps for hours; in the middle
+# of a step nobody waits for long.
+LONGEST_WAIT, LONGEST_STEP = timedelta(hours=24), timedelta(minutes=10)
 # How gloo, NCCL and the store say that a peer is gone.
-LOST = ("connection closed by peer", "connection reset", "connection refused", "broken pipe",
-        "socket timeout", "timed out", "timeout", "nccl", "gloo", "peer")  # fmt: skip
+LOST = (
+    "connection closed by peer",
+    "connection reset by peer",
+    "connection refused",
+    "broken pipe",
+    "timed out waiting",
+    "watchdog caught collective operation timeout",
+    "remote process exited or there was a network error",
+)
 
 
 class _State:
@@ -63,17 +72,32 @@ def joined() -> Iterator[None]:
         yield
         return
     backend = "gloo"
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and distributed.is_nccl_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
         backend = "cpu:gloo,cuda:nccl"
-    with _lost_peers():
-        distributed.init_process_group(backend, timeout=LONGEST_WAIT)
-        _State.control = distributed.new_group(backend="gloo", timeout=LONGEST_WAIT)
     try:
-        yield
-    finally:
-        _State.control = None
-        distributed.destroy_process_group()
+        distributed.init_process_group(
+            backend, init_method=_meeting(), timeout=LONGEST_STEP,
+            rank=int(os.environ["RANK"]), world_size=int(os.environ["WORLD_SIZE"]),
+        )  # fmt: skip
+        _State.control = distributed.new_group(backend="gloo", timeout=LONGEST_WAIT)
+    except (RuntimeError, ValueError) as error:
+        raise RankError(
+            "ranks.join",
+            "The processes of this run did not find each other: {why}.",
+            "Check the address, the port and the number of processes given to the launcher.",
+            why=str(error).strip().splitlines()[0].rstrip("."),
+        ) from None
+    yield
+    # After a failure nobody waits for the others: the process ends, and its connections with it.
+    _State.control = None
+    distributed.destroy_process_group()
+
+
+def _meeting() -> str:
+    """Where the ranks find each other: a file of `--gpus`, or the address that a launcher gave."""
+    file = os.environ.get("SIT_RANKS_MEET")
+    return "env://" if file is None else Path(file).as_uri()
 
 
 @contextmanager
@@ -101,10 +125,11 @@ def lost(error: BaseException) -> RankError | None:
         return None
     return RankError(
         "ranks.lost",
-        "Another process of this run ended, so process {number} of {count} ends too.",
+        "Another process of this run ended, so process {number} of {count} ends too ({why}).",
         "Look at what that process said. A run that had begun goes on with `sit-engine resume`.",
         number=number() + 1,
         count=count(),
+        why=str(error).strip().splitlines()[0][:200],
     )
 
 
@@ -127,10 +152,10 @@ def told(text: str) -> str:
     """What the first rank says, to all of them."""
     if count() == 1:
         return text
-    own = list(text.encode()) if is_first() else []
+    own = list(os.fsencode(text)) if is_first() else []
     (length,) = agree([len(own)])
     # Bytes are never negative, so the largest of each is the first rank's.
-    return bytes(agree(own + [0] * (length - len(own)))).decode()
+    return os.fsdecode(bytes(agree(own + [0] * (length - len(own)))))
 
 
 def total(values: Tensor) -> Tensor:

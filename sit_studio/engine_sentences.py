@@ -761,6 +761,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Wait for it, or choose another folder with --out."),
         ),
     ),
+    "device.compiler": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The networks' passes cannot be compiled on this machine."),
+            QT_TRANSLATE_NOOP("engine", "Set compute.compile to off."),
+        ),
+    ),
     "device.gpus": (
         (
             QT_TRANSLATE_NOOP(
@@ -780,6 +786,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "The device {wanted} cannot be used: {why}."),
             QT_TRANSLATE_NOOP("engine", "Set compute.device to auto or cpu."),
+        ),
+    ),
+    "device.one_for_all": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The device {wanted} cannot be that of all processes."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Set compute.device to auto or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.",
+            ),
         ),
     ),
     "disk.cache": (
@@ -1100,6 +1115,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "memory.ranks": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "There was not enough memory for the share of a batch on process {number} of {count}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Set compute.recompute to on, or compute.parts to a larger number."
+            ),
+        ),
+    ),
     "predict.taken": (
         (
             QT_TRANSLATE_NOOP("engine", "{path} exists already and is no table of predictions."),
@@ -1113,6 +1139,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "The images that process {number} of {count} finds are not those of the run.",
             ),
             QT_TRANSLATE_NOOP("engine", "Give every machine the same files under the same path."),
+        ),
+    ),
+    "ranks.join": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The processes of this run did not find each other: {why}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Check the address, the port and the number of processes given to the launcher.",
+            ),
         ),
     ),
     "ranks.killed": (
@@ -1130,7 +1167,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "Another process of this run ended, so process {number} of {count} ends too.",
+                "Another process of this run ended, so process {number} of {count} ends too ({why}).",
             ),
             QT_TRANSLATE_NOOP(
                 "engine",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 from sit_engine.errors import DeviceError, RankError
 
 # Those that are left notice within a step that one is gone, and then write their last words.
 LEAVE_S = 30.0
+MEETING = "SIT_RANKS_MEET"
+"""The variable that names a file by which the ranks of one machine find each other (ranks.joined)."""
 POLL_S = 0.2
 
 
@@ -45,16 +47,15 @@ def check_gpus(count: int, device: str) -> None:
 def launch(count: int, words: Sequence[str]) -> int:
     """Run the command in `count` processes and wait for all; gives their exit code.
 
-    The first rank speaks in this terminal. Ctrl+C reaches all of them by itself; other signals are
-    passed on. Raises RankError where one was ended from outside.
+    The first rank speaks in this terminal. Signals, Ctrl+C among them, are passed on to all. Raises
+    RankError where one was ended from outside.
     """
-    with tempfile.TemporaryFile() as said:
-        port = _free_port()
-        children = [_start(rank, count, port, words, said) for rank in range(count)]
-        for name in ("SIGTERM", "SIGHUP"):
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory() as folder:
+        meeting = Path(folder, "meeting")
+        children = [_start(rank, count, meeting, words, said) for rank in range(count)]
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), lambda number, _: _pass_on(children, number))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         codes = _watch(children)
         guilty = min(codes, key=lambda rank: _guilt(codes[rank]))
         if codes[guilty] < 0:
@@ -69,7 +70,8 @@ def launch(count: int, words: Sequence[str]) -> int:
             )
         if guilty > 0:
             said.seek(0)
-            sys.stderr.write(said.read().decode(errors="replace"))
+            stream = sys.stdout if "--json" in words else sys.stderr
+            stream.write(said.read().decode(errors="replace"))
         return codes[guilty]
 
 
@@ -81,29 +83,30 @@ def _guilt(code: int) -> int:
 
 
 def _start(
-    rank: int, count: int, port: int, words: Sequence[str], said: IO[bytes]
+    rank: int, count: int, meeting: Path, words: Sequence[str], said: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    environment = os.environ | {name: str(value) for name, value in (place | address).items()}
+    place: dict[str, object] = {
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": count,
+        "LOCAL_WORLD_SIZE": count,
+    }
+    place |= {MEETING: meeting}
+    environment = os.environ | {name: str(value) for name, value in place.items()}
     return subprocess.Popen(
         # -P: nothing of the folder that the user stands in is imported.
         [sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "sit_engine", *words],
         env=environment,
-        stdout=None if rank == 0 else subprocess.DEVNULL,
+        stdout=None if rank == 0 else said,
         stderr=None if rank == 0 else said,
+        # Ctrl+C comes once, from us.
+        start_new_session=True,
     )
 
 
-def _free_port() -> int:
-    """Free now; the first rank takes it a moment later."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def _pass_on(children: Sequence[subprocess.Popen[bytes]], number: int) -> None:
-    for child in children:
+    # On Windows a console's processes all hear Ctrl+C, and nothing else can be sent.
+    for child in children if sys.platform != "win32" else ():
         child.send_signal(number)
 
 

@@ -240,13 +240,16 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
     assert isinstance(options, OptimOptions)
     usual = 256 if device.kind != "cpu" else 64
     batch = min(usual, 1 << max(1, (train_images // 4).bit_length() - 1))
-    batch = max(1, batch // device.ranks) * device.ranks
     filling.auto(
         "batch_size", batch,
         f"usual on a {'GPU' if usual == 256 else 'CPU'}" if batch == usual
         else f"at least four steps in an epoch of {train_images} images",
     )  # fmt: skip
     batch = filling.get("batch_size")
+    if batch % device.ranks and options.batch_size == "auto":
+        batch = max(1, batch // device.ranks) * device.ranks
+        filling.values["batch_size"] = batch
+        filling.reasons["optim.batch_size"] += f", shared by {device.ranks} processes"
     if batch > train_images:
         raise ConfigError(
             "config.batch",

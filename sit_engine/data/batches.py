@@ -17,8 +17,9 @@ from torch import Tensor
 from sit_engine.data.ahead import Ahead
 from sit_engine.data.cache import PixelStore
 from sit_engine.data.index import Problem
-from sit_engine.data.upload import Uploaded, Uploader, sent
+from sit_engine.data.upload import Uploaded, Uploader
 from sit_engine.errors import DataError
+from sit_engine.views.sending import sent
 
 GPU_SHARE = 0.4
 STEPS_AHEAD = 2

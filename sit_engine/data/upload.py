@@ -6,7 +6,6 @@ Used by batches, the Uploader in its thread and on CUDA only. Shapes: B images, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 BUFFERS = 2
-
-
-def sent(values: NDArray[Any], device: torch.device) -> Tensor:
-    """An array on a device, on the current stream; the host does not wait for a GPU."""
-    tensor = torch.from_numpy(values)
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from sit_engine.errors import DeviceError, OutOfMemoryError
 
 MOST_MATMUL_ERROR = 1e-4
 CPU_FORMATS = ("highest", "medium", "bf16")
-PROBE_ROUNDS = 12
+PROBE_ROUNDS, FEWEST_ROUNDS, PROBE_S = 12, 4, 2.0
 # How CUDA, its libraries and the CPU allocator say it.
 OUT_OF_MEMORY = (
     "out of memory",
@@ -57,6 +57,13 @@ def find_device(wanted: str) -> torch.device:
             "Set compute.device to auto or cpu.",
             wanted=wanted,
             why=why_no_gpu(),
+        )
+    if wanted.startswith("cuda:") and ranks.count() > 1:
+        raise DeviceError(
+            "device.one_for_all",
+            "The device {wanted} cannot be that of all processes.",
+            "Set compute.device to auto or cuda; CUDA_VISIBLE_DEVICES chooses among GPUs.",
+            wanted=wanted,
         )
     place = ranks.on_this_machine()[0] if wanted in ("auto", "cuda") else None
     device = torch.device(wanted if place is None else f"cuda:{place}")
@@ -153,11 +160,14 @@ def _fastest_on_cpu() -> tuple[str, str, str]:
     layer = _feed_forward()
     before = torch.get_float32_matmul_precision()
     try:
-        # Warm-up, and out with what is hopeless: emulated bf16 can be a hundred times slower.
+        # Warm-up, and out with what is hopeless: emulated bf16 is 30 to 100 times slower.
         seconds = {name: _time(layer, name) for name in CPU_FORMATS}
-        rivals = [name for name in CPU_FORMATS if seconds[name] < 10 * seconds["highest"]]
-        seconds = dict.fromkeys(CPU_FORMATS, math.inf)
-        for _ in range(PROBE_ROUNDS):
+        rivals = [name for name in CPU_FORMATS if seconds[name] < 20 * seconds["highest"]]
+        seconds |= dict.fromkeys(rivals, math.inf)
+        until_s = time.perf_counter() + PROBE_S
+        for number in range(PROBE_ROUNDS):
+            if number >= FEWEST_ROUNDS and time.perf_counter() > until_s:
+                break  # A busy machine
             for name in rivals:
                 seconds[name] = min(seconds[name], _time(layer, name))
         error = _medium_error(layer)

@@ -110,6 +110,7 @@ def _decode_some(
         on_progress=on_progress,
         cancel=cancel,
         budget_bytes=int(config.data.cache_gb * 1e9),
+        streaming="allowed",
     )
     require_images(index, 1 if needs_labels(config) else FEWEST_IMAGES)
     return store, index.labels

@@ -12,7 +12,7 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.errors import ConfigError, DataError, RankError, RunError
+from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.events import Event, Warned, warning
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control, FolderControl
@@ -75,7 +75,7 @@ def _follow(
 
 
 def check_shared(config: RunConfig) -> None:
-    """Every rank gets as many images of a batch; "auto" sees to that by itself."""
+    """Every rank gets as many images of a batch; "auto" is rounded to that."""
     batch = config.optim.batch_size
     if batch != "auto" and batch % ranks.count():
         raise ConfigError(
@@ -90,7 +90,7 @@ def check_shared(config: RunConfig) -> None:
 def _same_images(event: Event) -> None:
     """What is a warning to a run that goes on later would here mix two sets of images."""
     if isinstance(event, Warned) and event.code == "data.changed":
-        raise RankError(
+        raise DataError(
             "ranks.images",
             "The images that process {number} of {count} finds are not those of the run.",
             "Give every machine the same files under the same path.",

@@ -14,6 +14,7 @@ from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelStore
+from sit_engine.data.index import problems_warning
 from sit_engine.data.names import unescape_name
 from sit_engine.errors import ConfigError, NotFiniteError, SitError
 from sit_engine.events import (
@@ -39,7 +40,7 @@ from sit_engine.training.progress import Progress
 from sit_engine.training.relief import Change, apply_change, free_memory, relieve
 from sit_engine.training.report import Window
 from sit_engine.training.schedules import cosine, falls_on
-from sit_engine.training.stepper import Done, Stepper
+from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.training.validator import Validator
 from sit_engine.wishes import DONE, Wish, answer_to
 
@@ -138,6 +139,7 @@ class Leg:
         self.window = Window(self.device)
         self.leg_started_s = time.perf_counter()
         self.first_step = 0
+        self.problems_told = 0
 
     # Begin and end
 
@@ -155,6 +157,7 @@ class Leg:
         else:
             leg = progress.leg
             self.progress = self.keeper.restore(path)
+            ranks.wait()  # Nobody reads the checkpoint any more, should it be written anew.
             for change in self.progress.changes:
                 apply_change(self.stepper, change["field"], change["new"])
             self.method.prepare(self.batches)
@@ -232,29 +235,31 @@ class Leg:
         moment = Moment(self.seed, progress.step, progress.total_steps)
         first, last = no_auto(optim.weight_decay), no_auto(optim.weight_decay_end)
         decay = cosine(first, last, progress.step, progress.total_steps)
-        done: Done | None = None
-        while done is None:
-            done, change = self._try(moment, decay)
+        learned: Learned | None = None
+        while learned is None:
+            learned, change = self._try(moment)
             if change is not None:
                 free_memory()
                 self._change(change)
+        rate = self.learning_rate()
+        done = self.stepper.update(learned, moment, learning_rate=rate, weight_decay=decay)
         self.schedules = done.schedules
         self.window.add(done)
         progress.step += 1
 
-    def _try(self, moment: Moment, decay: float) -> tuple[Done | None, Change | None]:
-        """The step, or what it is relieved of before it is tried again: its draws do not change.
+    def _try(self, moment: Moment) -> tuple[Learned | None, Change | None]:
+        """A step up to its gradients, or what it is relieved of before it is tried again.
 
-        What failed it may have happened on one rank only, so several give up and say why.
+        Its draws do not change, and nothing is updated yet. What failed may have failed on one rank
+        only, so several give up and say why.
         """
         try:
-            done = self.stepper.step(moment, learning_rate=self.learning_rate(), weight_decay=decay)
+            return self.stepper.learn(moment), None
         except (MemoryError, RuntimeError) as error:
-            change = relieve(self.stepper, error) if ranks.count() == 1 else None
+            change = relieve(self.stepper, error)
             if change is None:
                 raise
             return None, change
-        return done, None
 
     def learning_rate(self) -> float:
         """At the present step; the setting is for 256 images, so it is scaled by the batch."""
@@ -313,6 +318,9 @@ class Leg:
             )
         )
         self.window = Window(self.device)
+        if len(problems := self.batches.problems) > self.problems_told:
+            self.problems_told = len(problems)
+            self.emit(problems_warning(problems))
         if progress.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
             raise NotFiniteError(
                 "train.not_finite",

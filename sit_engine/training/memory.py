@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -17,11 +17,22 @@ from sit_engine.config.facts import DeviceFacts, MemoryFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FILLED_SHARE
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.batches import GPU_SHARE
 from sit_engine.data.cache import PixelStore
 from sit_engine.methods.protocol import Moment
+from sit_engine.training.device import autocast, is_out_of_memory
+from sit_engine.training.relief import free_memory
 from sit_engine.training.stepper import Stepper
 
 FEW, MORE = 4, 8
+# Most and used, of a container by both versions of Linux's control groups.
+CGROUPS = [
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+]
 # On the CPU: what passes between operations, beside what is kept for the backward pass.
 PASSING = 1.25
 
@@ -29,48 +40,107 @@ PASSING = 1.25
 def with_memory(
     device: DeviceFacts, config: RunConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray
 ) -> DeviceFacts:
-    """The device's facts with those of a step of `config`, which is resolved but for its memory."""
+    """The device's facts with those of a step of `config`, which is resolved but for its memory.
+
+    Where the user chose how a batch is worked there is nothing to find out.
+    """
+    compute = config.compute
+    if compute.recompute != "auto" and compute.parts != "auto":
+        return device
+    free = _free_bytes(no_auto(compute.device))
+    batch = no_auto(config.optim.batch_size) // device.ranks
+    kept = batch * _view_bytes(config) + _resident_bytes(device, store, rows, free)
+    plain: _Need | None = _Need()
+    small: _Need | None = None
     with ranks.alone():
-        plain = _measure(config, store, rows, labels, recompute=False)
-        batch = no_auto(config.optim.batch_size) // device.ranks
-        if plain.fixed + plain.image * batch > FILLED_SHARE * plain.free:
+        if compute.recompute != "on":
+            plain = _measure(config, store, rows, labels)
+        is_too_large = plain is None or (
+            plain.fixed + kept + plain.image * batch > FILLED_SHARE * free
+        )
+        if compute.recompute == "on" or (compute.recompute == "auto" and is_too_large):
             small = _measure(config, store, rows, labels, recompute=True)
-            plain = replace(plain, recomputed_image=small.image)
-    return replace(device, memory=plain)
+    fixed = max(need.fixed for need in (plain, small, _Need()) if need is not None)
+    facts = MemoryFacts(
+        free=free,
+        fixed=fixed + kept,
+        # One that does not fit even with few images is too large by any measure.
+        image=free if plain is None else plain.image,
+        recomputed_image=0 if small is None else small.image,
+    )
+    return replace(device, memory=facts)
+
+
+@dataclass(frozen=True)
+class _Need:
+    """Bytes that a step needs whatever the batch, and for each image of a pass."""
+
+    fixed: int = 0
+    image: int = 0
+
+
+def _view_bytes(config: RunConfig) -> int:
+    """Of the views of an image, which are there in all parts of a batch, and once more when it is cut.
+
+    Two views, clean and corrupted in single precision, and a mask.
+    """
+    colours, copies = 3, 2
+    return copies * 2 * no_auto(config.model.image_size) ** 2 * (2 * colours * 4 + 1)
+
+
+def _resident_bytes(device: DeviceFacts, store: PixelStore, rows: np.ndarray, free: int) -> int:
+    """Of the training pixels that stay on a GPU (data.batches)."""
+    pixels = len(rows) * store.side**2 * 3
+    return pixels if device.kind != "cpu" and pixels <= GPU_SHARE * free else 0
+
+
+def _free_bytes(device: str) -> int:
+    """What is left for one process: on the GPU, or of this machine's or container's memory."""
+    if device != "cpu":
+        return int(torch.cuda.mem_get_info(device)[0])
+    free: int = psutil.virtual_memory().available
+    for most, used in CGROUPS:
+        try:
+            free = min(free, int(most.read_text("ascii")) - int(used.read_text("ascii")))
+        except (OSError, ValueError):  # No such file, or the word "max"
+            continue
+    return max(0, free) // ranks.on_this_machine()[1]
 
 
 def _measure(
-    config: RunConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray, *, recompute: bool
-) -> MemoryFacts:
-    few = min(FEW, len(rows))
-    if no_auto(config.compute.device) == "cpu":
-        free = psutil.virtual_memory().available
-        fixed, kept = _kept(_small(config, store, rows, labels, few, recompute=recompute))
-        return MemoryFacts(free, fixed, int(PASSING * kept / few), 0)
-    free, _ = torch.cuda.mem_get_info(no_auto(config.compute.device))
-    more = min(MORE, len(rows))
-    first, second = (
-        _peak(_small(config, store, rows, labels, batch, recompute=recompute))
-        for batch in (few, more)
-    )
-    image = max(0, second - first) // max(1, more - few)
-    return MemoryFacts(free, first - few * image, image, 0)
-
-
-def _small(
     config: RunConfig,
     store: PixelStore,
     rows: np.ndarray,
     labels: np.ndarray,
-    batch: int,
     *,
-    recompute: bool,
+    recompute: bool = False,
+) -> _Need | None:
+    """From steps of few and of twice as many images; None if not even they fit."""
+    found: list[int] = []
+    depth = no_auto(config.model.depth)
+    try:
+        for batch in (FEW, MORE):
+            stepper = _small(config, store, rows[:batch], labels[:batch], recompute=recompute)
+            is_cpu = stepper.device.type == "cpu"
+            found.append(_kept(stepper, depth if recompute else 0) if is_cpu else _peak(stepper))
+            del stepper
+            free_memory()
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
+    image = max(0, found[1] - found[0]) // max(1, min(MORE, len(rows)) - min(FEW, len(rows)))
+    return _Need(found[0] - min(FEW, len(rows)) * image, image)
+
+
+def _small(
+    config: RunConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray, *, recompute: bool
 ) -> Stepper:
-    """The run's step for a few images, never compiled: that would take longer than the answer's worth."""
+    """The run's step for these images, never compiled: that takes longer than the answer is worth."""
     update = {"compile": "off", "parts": 1, "recompute": "on" if recompute else "off"}
     small = config.model_copy(
         update={
-            "optim": config.optim.model_copy(update={"batch_size": batch}),
+            "optim": config.optim.model_copy(update={"batch_size": len(rows)}),
             "compute": config.compute.model_copy(update=update),
         }
     )
@@ -80,27 +150,38 @@ def _small(
 
 
 def _peak(stepper: Stepper) -> int:
-    """Most bytes on the GPU in two whole steps."""
-    gc.collect()
+    """Most bytes on the GPU up to a step's gradients, with the optimiser's state of a step before.
+
+    Not of the update: its own peak, which no batch changes, could hide that of few images.
+    """
+    stepper.step(Moment(stepper.seed, 0, 1000), learning_rate=0.0, weight_decay=0.0)
     torch.cuda.reset_peak_memory_stats(stepper.device)
-    for number in range(2):
-        stepper.step(Moment(stepper.seed, number, 1000), learning_rate=0.0, weight_decay=0.0)
+    stepper.learn(Moment(stepper.seed, 1, 1000))
     return torch.cuda.max_memory_allocated(stepper.device)
 
 
-def _kept(stepper: Stepper) -> tuple[int, int]:
-    """Bytes of weights with all that belongs to them, and bytes that one pass keeps.
+def _kept(stepper: Stepper, recomputed_blocks: int) -> int:
+    """Bytes of the weights with all that belongs to them, and of what one pass keeps.
 
-    The CPU's allocator does not tell what it gave, so what autograd keeps is added up instead.
+    The CPU's allocator does not tell what it gave, so what autograd keeps is added up instead. With
+    gradient checkpointing one of the blocks is there in full while it is worked out again.
     """
     weights = list(stepper.method.networks.parameters())
     trained = sum(w.nbytes for w in weights if w.requires_grad)
     fixed = sum(w.nbytes for w in weights) + 3 * trained  # Gradient and AdamW's two moments.
     moment = Moment(stepper.seed, 0, 1000)
     views = stepper.method.make_views(stepper.batches.at(0), moment)
-    with _counted({w.untyped_storage().data_ptr() for w in weights}) as counted:
-        stepper.learner(views, None)
-    return fixed, counted.bytes
+    kept = 0
+    for recomputes in (True, False) if recomputed_blocks else (False,):
+        stepper.recompute(on=recomputes)
+        with (
+            _counted({w.untyped_storage().data_ptr() for w in weights}) as counted,
+            autocast(stepper.device, stepper.precision),
+        ):
+            stepper.learner(views, None)
+        is_whole = recomputed_blocks and not recomputes
+        kept += counted.bytes // recomputed_blocks if is_whole else counted.bytes
+    return fixed + int(PASSING * kept)
 
 
 @dataclass

@@ -98,7 +98,12 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
     record = run.split()
     wish = frozen_range(record) or config.data.value_range
     index, store = _decode(
-        list_images(config, _teller(emit)), config, wish, emit, side=record["cache_side"]
+        list_images(config, _teller(emit)),
+        config,
+        wish,
+        emit,
+        side=record["cache_side"],
+        streaming="kept" if was_streamed(record) else "refused",
     )
     split = from_record(index, record)
     if digest(store, split.train) != record["pixels"]:
@@ -257,6 +262,8 @@ def _training_data(
     if not ranks.is_first():
         # Nothing is measured here.
         train, watch = train[:0], watch[:0]
+    # Of a streamed folder it is not known before which files can be read.
+    train, watch = store.readable(train), store.readable(watch)
     rows = np.concatenate([train, watch])
     views = load_views(
         [index.path(int(row)) for row in rows],

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from sit_engine import ranks
+from sit_engine.errors import DeviceError, OutOfMemoryError
 from sit_engine.training.device import is_out_of_memory
 from sit_engine.training.stepper import Stepper
 
@@ -26,8 +28,12 @@ class Change:
 def relieve(stepper: Stepper, error: Exception) -> Change | None:
     """Make the next try of a step easier; None: this error is not about that, or nothing is left.
 
-    The batch and its loss stay what they are. Gradient checkpointing goes first: it saves most.
+    The batch and its loss stay what they are. Gradient checkpointing goes first: it saves most. Of
+    several ranks none can be relieved: the others already wait for its gradients.
     """
+    if ranks.count() > 1:
+        _say_among_ranks(error)
+        return None
     if is_from_compiler(error):
         return (
             Change("compute.compile", "on", "off", "the compiler failed here")
@@ -48,6 +54,23 @@ def relieve(stepper: Stepper, error: Exception) -> Change | None:
     return change
 
 
+def _say_among_ranks(error: Exception) -> None:
+    if is_from_compiler(error):
+        raise DeviceError(
+            "device.compiler",
+            "The networks' passes cannot be compiled on this machine.",
+            "Set compute.compile to off.",
+        ) from error
+    if is_out_of_memory(error):
+        raise OutOfMemoryError(
+            "memory.ranks",
+            "There was not enough memory for the share of a batch on process {number} of {count}.",
+            "Set compute.recompute to on, or compute.parts to a larger number.",
+            number=ranks.number() + 1,
+            count=ranks.count(),
+        ) from error
+
+
 def free_memory() -> None:
     """Give back what a failed step held; call it when its error is gone."""
     gc.collect()
@@ -60,7 +83,7 @@ def apply_change(stepper: Stepper, field: str, new: str) -> None:
     if field == "compute.recompute":
         stepper.recompute(on=new == "on")
     elif field == "compute.parts":
-        stepper.parts = int(new)
+        stepper.cut(int(new))
     elif field == "compute.compile":
         stepper.interpret()
 

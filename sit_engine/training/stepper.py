@@ -41,6 +41,14 @@ def build_method(config: RunConfig, device: torch.device) -> Method:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What a batch gives before anything is updated: losses and, in the weights, gradients."""
+
+    losses: Losses
+    waited_s: float
+
+
+@dataclass(frozen=True)
 class Done:
     """What a step gives: 0-d tensors on the device, the schedules, and seconds spent on data."""
 
@@ -92,16 +100,24 @@ class Stepper:
         self.optimiser = Optimiser(
             self.method.trained_parameters(), clip_norm=config.optim.clip_norm
         )
-        parts = 1 if config.compute.parts == "auto" else config.compute.parts
-        # A run may go on with other ranks than those that its parts were chosen for.
-        self.parts = math.gcd(parts, self.batches.batch_size // ranks.count())
+        self.cut(1 if config.compute.parts == "auto" else config.compute.parts)
         self.recompute(on=config.compute.recompute == "on")
         self.is_compiled = config.compute.compile == "on"
         if self.is_compiled:
             self.method.compile(on=True)
         learner = Learner(self.method)
-        self.over_ranks = DistributedDataParallel(learner) if ranks.count() > 1 else None
+        self.over_ranks: DistributedDataParallel | None = None
+        if ranks.count() > 1:
+            ranks.wait()  # The others may still decode images, longer than DDP would wait.
+            self.over_ranks = DistributedDataParallel(learner, gradient_as_bucket_view=True)
         self.learner: nn.Module = self.over_ranks or learner
+
+    def cut(self, parts: int) -> None:
+        """Work a batch in so many passes; fewer where this rank's share cannot be cut like that.
+
+        A run may go on with other ranks than those that its parts were chosen for.
+        """
+        self.parts = math.gcd(parts, self.batches.batch_size // ranks.count())
 
     def recompute(self, *, on: bool) -> None:
         """Whether the student keeps little of its pass and works it out again."""
@@ -122,17 +138,30 @@ class Stepper:
 
     def step(self, moment: Moment, *, learning_rate: float, weight_decay: float) -> Done:
         """Views, losses, backward, update, teacher."""
+        return self.update(
+            self.learn(moment), moment, learning_rate=learning_rate, weight_decay=weight_decay
+        )
+
+    def learn(self, moment: Moment) -> Learned:
+        """Views, losses, backward: what can be tried again, since it changes no state."""
         waiting_from_s = time.perf_counter()
         batch = self.batches.at(moment.step)
         waited_s = time.perf_counter() - waiting_from_s
         views = self.method.make_views(batch, moment)
         self.optimiser.clear()
         losses = self._learn(moment, [views] if self.parts == 1 else views.split(self.parts))
+        return Learned(losses, waited_s)
+
+    def update(
+        self, learned: Learned, moment: Moment, *, learning_rate: float, weight_decay: float
+    ) -> Done:
+        """Weights by their gradients, and the teacher."""
+        losses = learned.losses
         finite, norm = self.optimiser.step(
             ranks.mean(losses.total), learning_rate=learning_rate, weight_decay=weight_decay
         )
         schedules = self.method.after_step(moment, finite)
-        return Done(losses, finite, norm, schedules, waited_s)
+        return Done(losses, finite, norm, schedules, learned.waited_s)
 
     def _learn(self, moment: Moment, parts: list[Any]) -> Losses:
         """Forward and backward of all parts; the gradients are the mean over parts and ranks."""

@@ -24,6 +24,7 @@ from sit_engine.views.blocks import (
 )
 from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import numpy_stream, stream_seed
+from sit_engine.views.sending import sent
 from sit_engine.views.threads import one_thread
 
 FILLS = ("zeros", "noise", "elsewhere", "alien")  # in the order of their numbers in `fill_B`
@@ -73,7 +74,7 @@ class DrawnGmml:
         else:
             mask_BYX, bound_reached = cover_batch(rect_BK4, target_B, self.grid, device)
         fill, partner, shift = (
-            torch.from_numpy(values).to(device, non_blocking=True)
+            sent(values, device)
             for values in (
                 self.fill_B[own],
                 rows.place(self.partner_B)[: len(mask_BYX)],

@@ -22,6 +22,7 @@ from sit_engine.views.apply_batch import blur_each
 from sit_engine.views.corrupt import BATCH_MAX_PIXELS
 from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import numpy_stream, stream_seed
+from sit_engine.views.sending import sent
 from sit_engine.views.threads import one_thread
 
 Integers = NDArray[np.int64]
@@ -70,9 +71,9 @@ class DrawnLocal:
                           for block, used in self.kinds])  # fmt: skip
         partner_B = rows.place(self.partner_B)
         masks[3, self.partner_B[chosen] == chosen] = False
-        grey, blur, noise, alien = torch.from_numpy(masks).to(device, non_blocking=True)
+        grey, blur, noise, alien = sent(masks, device)
         radius, sigma, partner = (
-            torch.from_numpy(values).to(device, non_blocking=True)
+            sent(values, device)
             for values in (self.radius_B[chosen], self.sigma_B[chosen], partner_B)
         )
         return Local(grey, blur, radius, sigma, noise, alien, partner, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,10 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
-from sit_engine import api, runs
-from sit_engine.cli.launch import _free_port
+from sit_engine import api, ranks, runs
+from sit_engine.config.build import build
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.resolve import resolve
 from sit_engine.errors import ConfigError, RankError
 from sit_engine.events import RunStarted
 from sit_engine.training import checkpoint
@@ -42,7 +45,10 @@ CASES = {
 
 def in_ranks(count: int, *words: str) -> list[subprocess.Popen[str]]:
     """A Python module in so many ranks, as torchrun would start them."""
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     return [
         subprocess.Popen(
             [sys.executable, "-m", *words],
@@ -101,6 +107,52 @@ def test_more_gpus_than_there_are_is_a_sentence(sample: tuple[Path, Path], tmp_p
     assert not (tmp_path / "run").exists()
 
 
+def test_ranks_that_cannot_meet_say_so(tmp_path: Path) -> None:
+    """Somebody else listens at the address."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(other.getsockname()[1])}
+        done = subprocess.run(
+            [sys.executable, "-m", "sit_engine", "pretrain", tmp_path, "--out", tmp_path / "run"],
+            capture_output=True, text=True, check=False, timeout=120,
+            env=os.environ | address | {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"},
+        )  # fmt: skip
+    assert done.returncode == RankError.exit_code, done.stderr
+    assert "did not find each other" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+NOT_LOST = [
+    "CUDA error: the launch timed out and was terminated",
+    "NCCL error: Duplicate GPU detected : rank 1 and rank 0 both on CUDA device 1000",
+    "DDP expects same model across all ranks",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("Connection closed by peer [127.0.0.1]:4711", True), *((words, False) for words in NOT_LOST)],
+)
+def test_only_a_lost_connection_is_called_one(
+    words: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranks, "count", lambda: 2)
+    monkeypatch.setattr(ranks, "number", lambda: 1)
+    found = ranks.lost(RuntimeError(words))
+    assert (found is not None) is expected
+    assert found is None or words in found.message
+
+
+@pytest.mark.parametrize(("count", "batch"), [(2, 64), (3, 63), (6, 60)])
+@pytest.mark.parametrize("method", ["sit", "finetune"])
+def test_an_automatic_batch_can_be_shared(method: str, count: int, batch: int) -> None:
+    config = build({"preset": "quick", "method": {"name": method}})
+    found = resolve(config, DataFacts(5000, 10, 32, 500, 500), DeviceFacts(ranks=count))
+    assert found.config.optim.batch_size == batch
+    assert f"shared by {count}" in found.reasons["optim.batch_size"] or batch == 64
+
+
 def ranks_of(run: Path) -> dict[int, psutil.Process]:
     """The processes that train this run, by rank."""
     found = {}
@@ -113,16 +165,23 @@ def ranks_of(run: Path) -> dict[int, psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("asked", ["parent", "second rank"])
+@pytest.mark.parametrize(
+    ("asked", "number", "code"),
+    [
+        ("parent", signal.SIGTERM, 143),
+        ("parent", signal.SIGINT, 3),
+        ("second rank", signal.SIGTERM, 3),
+    ],
+)
 def test_a_signal_to_any_of_them_stops_all_with_a_checkpoint(
-    asked: str, sample: tuple[Path, Path], tmp_path: Path
+    asked: str, number: signal.Signals, code: int, sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     process = start_engine("pretrain", sample[0], "--out", out, "--gpus", "2", *tiny_flags(), *LONG)
     wait_for_step(process, out, 5)
-    (process if asked == "parent" else ranks_of(out)[1]).send_signal(signal.SIGTERM)
+    (process if asked == "parent" else ranks_of(out)[1]).send_signal(number)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == (143 if asked == "parent" else 3), said
+    assert process.returncode == code, said
     assert "Stopped at step" in said
     assert "Another process" not in said
     run = runs.open_run(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,22 @@ def test_a_streamed_run_has_the_losses_of_a_cached_one_and_resumes_to_them(
     assert losses(events) == losses(cached)
     assert "data.changed" not in codes(events)
     assert_identical(tmp_path / "streamed", tmp_path / "resumed")
+
+
+def test_damaged_files_cost_a_streamed_run_a_warning_and_no_step(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path / "small"))
+    folder = shutil.copytree(few, tmp_path / "images")
+    damaged = sorted((folder / "moon").iterdir())[:6]
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:-200])
+    events = pretrain(folder, tmp_path / "resumed", 1e-6, make_control=stop_at(0))
+    api.resume(tmp_path / "resumed", emit=events.append)
+    assert len(losses(events)) >= 1
+    assert "data.problems" in codes(events)
+    assert "data.changed" not in codes(events)
+    names = open_run(tmp_path / "resumed").split()["train"]
+    assert {f"0:moon/{path.name}" for path in damaged} & set(names)
+    # The same in one go.
+    assert losses(pretrain(folder, tmp_path / "whole", 1e-6)) == losses(events)

@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import RandAugment
 
 from sit_engine.methods.protocol import Moment
 from sit_engine.views.seeds import numpy_stream, stream_seed
+from sit_engine.views.sending import sent
 
 # Of the image's area and its ratio: Zhong et al. 2017 (arXiv 1708.04896), as DeiT uses them.
 ERASED_AREA = (0.02, 1 / 3)
@@ -57,7 +58,7 @@ def erase_(views_BCYX: Tensor, probability: float, moment: Moment) -> None:
             int(p * (n + 1)) for p, n in zip(place, (height - tall, width - wide), strict=True)
         )
         noise = rng.standard_normal((view_CYX.shape[0], tall, wide), dtype=np.float32)
-        view_CYX[:, top : top + tall, left : left + wide] = torch.from_numpy(noise)
+        view_CYX[:, top : top + tall, left : left + wide] = sent(noise, views_BCYX.device)
 
 
 def mix_(

@@ -27,6 +27,7 @@ from sit_engine.models.backbones import all_tokens, build_backbone, feature, rea
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params, draw_view
+from sit_engine.views.sending import sent
 
 FEATURE_BATCH = 128
 
@@ -197,12 +198,14 @@ class Finetune:
         """
         options, own = self.options, batch.own
         moment = replace(moment, micro=ranks.number())
-        labels = batch.labels_B[own].to(batch.images_BSSC.device)
+        device = batch.images_BSSC.device
+        labels = sent(batch.labels_B[own].numpy(), device)
         targets = functional.one_hot(labels, self.classes).float()
         smoothing = no_auto(options.label_smoothing)
         targets = targets * (1 - smoothing) + smoothing / self.classes
         if self.kept_features is not None:
-            return FinetuneViews(self.kept_features[batch.positions_B[own]], targets, labels)
+            kept = self.kept_features[sent(batch.positions_B[own].numpy(), device)]
+            return FinetuneViews(kept, targets, labels)
         images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), moment)
         place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
         params = draw_view(self.view_options, batch.aspect_B[own], **place)

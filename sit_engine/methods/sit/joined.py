@@ -59,7 +59,8 @@ def join(reads: list[Read], contrast: Contrast) -> list[Joined]:
         else _stacked([read.key for read in reads if read.key is not None])
     )
     loss, agreement = contrast(tokens, keys)
-    (gradient,) = torch.autograd.grad(loss, tokens)
+    with torch.autocast(tokens.device.type, enabled=False):
+        (gradient,) = torch.autograd.grad(loss, tokens)
     count = len(reads)
     first, second = (half.chunk(count) for half in gradient.chunk(2))
     fixed = tokens.detach()
