@@ -133,7 +133,10 @@ def wait_for(device: torch.device) -> Callable[[], object]:
 
 def machine(device: str) -> dict[str, str | int]:
     """The facts that explain the figures."""
-    known = {item.metadata["Name"].lower() for item in importlib.metadata.distributions()}
+    known = {
+        item.metadata["Name"].lower().replace("_", "-")
+        for item in importlib.metadata.distributions()
+    }
     versions = {
         name: importlib.metadata.version(name) for name in PACKAGES if name.lower() in known
     }

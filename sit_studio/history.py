@@ -273,9 +273,8 @@ class History:
             case CheckpointWritten():
                 self.marks.append(Mark(event.step, "checkpoint", "best" if event.best else ""))
             case ConfigChanged():
-                self.marks.append(
-                    Mark(event.step, "change", f"{event.field}: {event.old} → {event.new}")
-                )
+                text = f"{event.field}: {event.old} → {event.new} ({event.why})"
+                self.marks.append(Mark(event.step, "change", text))
                 if event.field == "optim.epochs" and self.started:
                     self.total_steps = round(float(event.new) * self.started.steps_per_epoch)
             case CommandAnswered():

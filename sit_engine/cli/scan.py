@@ -10,6 +10,7 @@ from typing import Any
 from sit_engine.cli.screen import Screen
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import display_name
+from sit_engine.data.saved_index import NOT_DECODED
 
 MOST_SHOWN = 20
 
@@ -74,6 +75,11 @@ def _print(found: dict[str, Any]) -> None:
     if found["usable"]:
         width, height = found["sizes"]["width"], found["sizes"]["height"]
         print(f"Median size: {width['median']} × {height['median']} px")
+    if not_decoded := found["notes"].get(NOT_DECODED):
+        print(
+            f"Only the headers of {not_decoded:,} images were read: not all have room in the cache. "
+            "Damage inside them and duplicates are not known."
+        )
     if found["duplicates"]:
         print(f"Exact duplicates: {len(found['duplicates']):,} groups")
     _print_some([f"{display_name(item['path'])}: {item['reason']}" for item in found["problems"]])

@@ -126,7 +126,7 @@ def log_words(event: Event) -> str:
                 interval=percent(event.interval), loss=figure(event.loss),
             )  # fmt: skip
         case ConfigChanged():
-            return f"{event.field}: {event.old} → {event.new}"
+            return f"{event.field}: {event.old} → {event.new} ({event.why})"
         case CommandAnswered():
             return f"{event.command}: {say_coded(event.code, event.answer, event.values)}"
         case Warned():
@@ -142,7 +142,10 @@ def _leg_words(event: RunStarted | RunResumed | RunFinished | PhaseChanged) -> s
     match event:
         case RunStarted():
             text = _tr("Started: {images} images, batches of {batch}, {steps} steps on {device}")
+            if event.processes > 1:
+                text += _tr(", shared by {processes} processes")
             return text.format(
+                processes=event.processes,
                 images=count(event.images),
                 batch=event.batch_size,
                 steps=count(event.total_steps),

@@ -144,6 +144,7 @@ def test_an_extended_run_has_more_steps() -> None:
     history.add(ConfigChanged(20, "optim.epochs", "4", "8", "asked for"), 2)
     assert (history.total_steps, history.share) == (80, 0.25)
     assert history.marks[-1].kind == "change"
+    assert history.marks[-1].text == "optim.epochs: 4 → 8 (asked for)"
 
 
 def test_skipped_steps_are_marked_once_and_gaps_stay_gaps() -> None:

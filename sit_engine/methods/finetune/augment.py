@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import RandAugment
 
@@ -35,6 +36,10 @@ def rand_augment(images_BSSC: Tensor, strength: int, moment: Moment) -> Tensor:
     change = RandAugment(num_ops=2, magnitude=min(BINS - 1, 3 * strength), num_magnitude_bins=BINS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(moment.seed, moment.step, moment.micro, "randaugment"))
+        if images_BSSC.device.type == "cpu":
+            # The same operations in Pillow take 0.4 of torch's time for one image.
+            pictures = [change(Image.fromarray(image_SSC)) for image_SSC in images_BSSC.numpy()]
+            return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
         images_BCSS = images_BSSC.permute(0, 3, 1, 2)
         changed = torch.stack([change(image_CSS) for image_CSS in images_BCSS])
     return changed.permute(0, 2, 3, 1).contiguous()
