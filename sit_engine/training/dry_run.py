@@ -63,7 +63,7 @@ def dry_run(
     on_progress("measuring the speed", 0, 0)
     rows = np.arange(len(store))
     with memory_errors(first.config):
-        device = with_memory(device, first.config, store, rows, labels)
+        device = with_memory(device, config.compute, first.config, store, rows, labels)
     first = resolve(config, facts, device, start)
     with memory_errors(first.config), _peak_memory(first.config) as peak:
         rate = measure_images_per_s(first.config, store, rows, labels)

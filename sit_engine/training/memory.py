@@ -16,7 +16,7 @@ from sit_engine import ranks
 from sit_engine.config.facts import DeviceFacts, MemoryFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FILLED_SHARE
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.batches import GPU_SHARE
 from sit_engine.data.cache import PixelStore
 from sit_engine.methods.protocol import Moment
@@ -38,27 +38,31 @@ PASSING = 1.25
 
 
 def with_memory(
-    device: DeviceFacts, config: RunConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray
+    device: DeviceFacts,
+    wish: ComputeOptions,
+    config: RunConfig,
+    store: PixelStore,
+    rows: np.ndarray,
+    labels: np.ndarray,
 ) -> DeviceFacts:
     """The device's facts with those of a step of `config`, which is resolved but for its memory.
 
-    Where the user chose how a batch is worked there is nothing to find out.
+    Where the user's `wish` says how a batch is worked there is nothing to find out.
     """
-    compute = config.compute
-    if compute.recompute != "auto" and compute.parts != "auto":
+    if wish.recompute != "auto" and wish.parts != "auto":
         return device
-    free = _free_bytes(no_auto(compute.device))
+    free = _free_bytes(no_auto(config.compute.device))
     batch = no_auto(config.optim.batch_size) // device.ranks
     kept = batch * _view_bytes(config) + _resident_bytes(device, store, rows, free)
     plain: _Need | None = _Need()
     small: _Need | None = None
     with ranks.alone():
-        if compute.recompute != "on":
+        if wish.recompute != "on":
             plain = _measure(config, store, rows, labels)
         is_too_large = plain is None or (
             plain.fixed + kept + plain.image * batch > FILLED_SHARE * free
         )
-        if compute.recompute == "on" or (compute.recompute == "auto" and is_too_large):
+        if wish.recompute == "on" or (wish.recompute == "auto" and is_too_large):
             small = _measure(config, store, rows, labels, recompute=True)
     fixed = max(need.fixed for need in (plain, small, _Need()) if need is not None)
     facts = MemoryFacts(

@@ -56,7 +56,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     labels = index.labels[split.train]
     emit(PhaseChanged("measuring the memory"))
     with memory_errors(resolved.config):
-        device = with_memory(device, resolved.config, store, split.train, labels)
+        device = with_memory(device, config.compute, resolved.config, store, split.train, labels)
     resolved = resolve(config, facts_of(index), device, start)
     if config.optim.minutes is not None and config.optim.epochs == "auto":
         emit(PhaseChanged("measuring the speed"))

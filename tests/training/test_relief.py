@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -232,6 +233,36 @@ def test_what_was_updated_is_not_tried_again(
     with pytest.raises(OutOfMemoryError):
         api.pretrain(tiny_config(sample[0]), tmp_path / "run", emit=lambda _: None)
     assert calls == [0]
+
+
+@pytest.mark.parametrize(
+    ("compute", "words"),
+    [
+        ({}, "images at once"),
+        ({"recompute": "on"}, "images at once"),
+        ({"parts": 2}, "16 images at once"),
+    ],
+)
+def test_a_run_measures_what_a_step_takes(
+    compute: dict[str, Any], words: str, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = tiny_config(sample[0], compute=compute, optim={"epochs": 0.2})
+    api.pretrain(config, tmp_path / "run", emit=lambda _: None)
+    told = (tmp_path / "run" / "config.toml").read_text("utf-8")
+    (why,) = re.findall(r"# measured ([\d.]+) MB an image: .* free for (.*)$", told, re.MULTILINE)[
+        :1
+    ]
+    assert 0.01 < float(why[0]) < 10
+    assert words in why[1]
+
+
+def test_a_run_whose_memory_is_chosen_is_not_measured(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    compute = {"recompute": "off", "parts": 1}
+    config = tiny_config(sample[0], compute=compute, optim={"epochs": 0.2})
+    api.pretrain(config, tmp_path / "run", emit=lambda _: None)
+    assert "MB an image" not in (tmp_path / "run" / "config.toml").read_text("utf-8")
 
 
 def test_parts_must_divide_the_batch(sample: tuple[Path, Path], tmp_path: Path) -> None:
