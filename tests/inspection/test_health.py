@@ -129,17 +129,21 @@ def readings(folder: Path, out: Path, **more: Any) -> list[HealthMeasured]:
 def test_a_run_whose_features_collapse_is_called_collapsed(
     sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Next to no contrast pulls the class tokens apart, and the highest rate does the rest.
+    """Next to no contrast pulls the class tokens apart; a high rate and the strongest decay do the rest.
 
-    Measured: deviation 0.01 to 0.000 and rank 4.6 to 2.2 from the first reading on.
+    Measured with three seeds: rank 12 to between 2.8 and 3.9, below 5 from the second reading on. At
+    a still higher rate rounding decides what becomes of the run.
     """
     found = readings(
         sample[0],
         tmp_path / "run",
         method={"contrast_weight": 1e-6},
-        optim={"epochs": 8, "learning_rate": 1.0, "warmup_epochs": 0},
+        optim={
+            "epochs": 8, "learning_rate": 0.1, "warmup_epochs": 0,
+            "weight_decay": 1.0, "weight_decay_end": 1.0,
+        },
         watch={"readings": 6, "previews": 0},
-    )
+    )  # fmt: skip
     assert found[0].state == "unknown"
     assert found[-1].state == "collapsed"
     assert found[-1].sentence.startswith("The features have collapsed: every image looks the same")
