@@ -22,7 +22,8 @@ ON_CPU = ("input_path", "hiding", "decoding", "startup", "latency", "evaluation"
 
 def main() -> int:
     """Run them; 1 if one failed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    about = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=about)
     parser.add_argument("--out", type=Path, required=True, help="folder for JSON and tables.md")
     parser.add_argument("--quick", action="store_true", help="few repeats, small sizes")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))

@@ -85,7 +85,7 @@ def joined() -> Iterator[None]:
         raise RankError(
             "ranks.join",
             "The processes of this run did not find each other: {why}.",
-            "Check the address, the port and the number of processes given to the launcher.",
+            "With torchrun check the address, the port and the number of processes; else try again.",
             why=str(error).strip().splitlines()[0].rstrip("."),
         ) from None
     yield

@@ -176,7 +176,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine", "A batch of {batch} images cannot be shared evenly by {count} processes."
             ),
             QT_TRANSLATE_NOOP(
-                "engine", "Set optim.batch_size to a multiple of {count}, or train on fewer GPUs."
+                "engine", "Set optim.batch_size to a multiple of {count}, or take fewer processes."
             ),
         ),
     ),
@@ -773,7 +773,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine",
                 "--gpus {count} needs as many GPUs and compute.device = auto or cuda; this machine has {found}, and the device is {device}.",
             ),
-            QT_TRANSLATE_NOOP("engine", "Give --gpus a smaller number, or leave it out."),
+            QT_TRANSLATE_NOOP("engine", "Give --gpus {found} or less, and leave --device out."),
+        ),
+    ),
+    "device.gpus_none": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "This machine has no GPU that torch can use, so {count} cannot share a run.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Leave --gpus out, or add --device cpu to try several processes."
+            ),
         ),
     ),
     "device.index": (
@@ -1148,7 +1159,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
-                "Check the address, the port and the number of processes given to the launcher.",
+                "With torchrun check the address, the port and the number of processes; else try again.",
             ),
         ),
     ),

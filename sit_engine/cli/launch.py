@@ -33,11 +33,18 @@ def check_gpus(count: int, device: str) -> None:
     found = torch.cuda.device_count()
     if device == "cpu" or (count <= found and device in ("auto", "cuda")):
         return
+    if not found:
+        raise DeviceError(
+            "device.gpus_none",
+            "This machine has no GPU that torch can use, so {count} cannot share a run.",
+            "Leave --gpus out, or add --device cpu to try several processes.",
+            count=count,
+        )
     raise DeviceError(
         "device.gpus",
         "--gpus {count} needs as many GPUs and compute.device = auto or cuda; this machine has "
         "{found}, and the device is {device}.",
-        "Give --gpus a smaller number, or leave it out.",
+        "Give --gpus {found} or less, and leave --device out.",
         count=count,
         found=found,
         device=device,

@@ -58,6 +58,8 @@ class Screen:
             return
         match event:
             case PhaseChanged():
+                if event.phase == "training":
+                    self.total_steps = event.total
                 self.progress(event.phase, event.done, event.total)
             case RunStarted():
                 self.total_steps = event.total_steps

@@ -178,14 +178,15 @@ class ComputeOptions(Options):
     recompute: Literal["auto", "on", "off"] = setting(
         "auto",
         "Save memory",
-        "Gradient checkpointing: keep little of each pass and work it out again; about a third "
-        "slower. Auto measures whether a step fits without.",
+        "Gradient checkpointing: keep little of each pass and work it out again, for about the "
+        "time of one more forward pass. Auto measures whether a step fits without.",
     )
     parts: int | Auto = setting(
         "auto",
         "Parts of a batch",
         "Passes that a step is cut into to need less memory; the loss stays that of the whole "
-        "batch. Must divide the batch size. Auto measures what fits.",
+        "batch. Must divide the batch size; of several processes as far as it divides their share. "
+        "Auto measures what fits.",
         ge=1,
         le=1024,
     )

@@ -81,7 +81,7 @@ def check_shared(config: RunConfig) -> None:
         raise ConfigError(
             "config.batch_ranks",
             "A batch of {batch} images cannot be shared evenly by {count} processes.",
-            "Set optim.batch_size to a multiple of {count}, or train on fewer GPUs.",
+            "Set optim.batch_size to a multiple of {count}, or take fewer processes.",
             batch=batch,
             count=ranks.count(),
         )

@@ -100,7 +100,7 @@ def test_a_batch_that_cannot_be_shared_is_a_sentence(monkeypatch: pytest.MonkeyP
 def test_more_gpus_than_there_are_is_a_sentence(sample: tuple[Path, Path], tmp_path: Path) -> None:
     done = engine("pretrain", sample[0], "--out", tmp_path / "run", "--gpus", "99")
     assert done.returncode == 9
-    assert "--gpus 99 needs as many GPUs" in done.stderr
+    assert "--gpus 99 needs as many GPUs" in done.stderr or "has no GPU" in done.stderr
     assert not (tmp_path / "run").exists()
 
 
