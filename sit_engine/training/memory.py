@@ -128,7 +128,8 @@ def _measure(
             is_cpu = stepper.device.type == "cpu"
             found.append(_kept(stepper, depth if recompute else 0) if is_cpu else _peak(stepper))
             del stepper
-            free_memory()
+            if not is_cpu:
+                free_memory()  # The next peak, and what is free for the run, are without this one.
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
