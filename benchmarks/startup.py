@@ -43,6 +43,8 @@ def measure(wish: Wish) -> list[Row]:
     with tempfile.TemporaryDirectory() as place:
         folders = {"SIT_CONFIG_DIR": place, "SIT_CACHE_DIR": place, "XDG_DATA_HOME": place}
         environment = {"QT_QPA_PLATFORM": "offscreen"} | os.environ | folders
+        # Compiled modules are kept, as on a user's machine; else every start would compile ours anew.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         commands = {
             "python, empty": ["-c", "pass"],
             "sit-engine --help": ["-m", "sit_engine", "--help"],

@@ -178,6 +178,7 @@ def _load_numpy_quietly() -> None:
 def open_window(application: QApplication) -> MainWindow:
     """A window with a session of its own, shown."""
     _load_numpy_quietly()
+    from sit_studio import theme
     from sit_studio.main_window import MainWindow
     from sit_studio.preferences import Preferences
     from sit_studio.session import Session
@@ -185,7 +186,8 @@ def open_window(application: QApplication) -> MainWindow:
     preferences = Preferences()
     preferences.use_cache_place()
     session = Session(preferences)
-    window = MainWindow(session)
+    with theme.undressed(application):
+        window = MainWindow(session)
     session.setParent(window)
     sys.excepthook = _hook(window)
     window.show()

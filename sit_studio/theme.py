@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -95,6 +97,20 @@ def apply(application: QApplication, choice: str) -> None:
     notifier().changed.emit()
 
 
+@contextmanager
+def undressed(application: QApplication) -> Iterator[None]:
+    """Without our style sheet while many widgets are made, and in it again.
+
+    Qt works out the look of a widget anew with every parent that it gets, and at once at the end.
+    """
+    sheet = application.styleSheet()
+    application.setStyleSheet("")
+    try:
+        yield
+    finally:
+        application.setStyleSheet(sheet)
+
+
 def _follow_system(application: QApplication) -> None:
     if _State.choice == "system":
         apply(application, "system")
@@ -148,6 +164,7 @@ def _svg(name: str) -> bytes:
     return asset(f"icons/{name}.svg").read_bytes()
 
 
+@cache
 def pixmap(name: str, colour: str, side: int = 20, scale: float = 2.0) -> QPixmap:
     """One of our icons in one colour; sharp at `scale` device pixels a pixel."""
     source = _svg(name).replace(b"currentColor", colour.encode())
