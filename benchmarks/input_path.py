@@ -27,8 +27,9 @@ from benchmarks.table import Row, Wish, against, main, row
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.data.cache import CACHE_MARGIN
 from sit_engine.views.apply import apply_views
-from sit_engine.views.corrupt import corrupt, draw_corruption
+from sit_engine.views.corrupt import corrupt, draw_gmml
 from sit_engine.views.draw import draw_views
+from sit_engine.views.rows import Rows
 
 ALIGN = {32: 4, 128: 1, 224: 1}
 
@@ -121,15 +122,10 @@ def time_whole_path(data: Data, repeats: int) -> list[Row]:
         params = draw_views(options, aspect_B, size=size, seed=0, step=repeat)
         for view in range(2):
             view_BCYX = apply_views(data.cache_BYXC, params[view], size, out=clean[view])
-            corruption = draw_corruption(
-                corruption_options,
-                data.batch,
-                size,
-                seed=0,
-                step=repeat,
-                view=view,
-                align=align,
+            drawn = draw_gmml(
+                corruption_options, data.batch, size, seed=0, step=repeat, view=view, align=align
             )
+            corruption = drawn.on(torch.device("cpu"), Rows.all(data.batch))
             corrupt(view_BCYX, corruption, seed=0, step=repeat, view=view, out=corrupted[view])
 
     sources: dict[str, Sequence[Image.Image | Path]] = {
@@ -155,7 +151,8 @@ def time_masks(size_px: int, align: int, batch: int, repeats: int) -> Row:
     size = (size_px, size_px)
 
     def ours(repeat: int) -> None:
-        draw_corruption(options, batch, size, seed=0, step=repeat, view=0, align=align)
+        drawn = draw_gmml(options, batch, size, seed=0, step=repeat, view=0, align=align)
+        drawn.on(torch.device("cpu"), Rows.all(batch))
 
     def reference(_: int) -> None:
         for _ in range(batch):

@@ -19,7 +19,6 @@ class Moment:
     seed: int
     step: int
     total_steps: int
-    micro: int = 0
 
 
 class Views(Protocol):

@@ -95,13 +95,12 @@ def draw_gmml(
     step: int,
     view: int,
     align: int,
-    micro: int = 0,
 ) -> DrawnGmml:
     """The corruption of one view of `batch` samples of `size` (height, width).
 
     A pure function of its arguments.
     """
-    rng = numpy_stream(seed, step, micro, f"corruption {view}")
+    rng = numpy_stream(seed, step, 0, f"corruption {view}")
     is_replaced_B = rng.random(batch) < options.replace_probability
     chosen_B = rng.integers(0, len(options.fills), batch)
     hidden_behind = np.array([FILLS.index(name) for name in options.fills])
@@ -122,25 +121,6 @@ def draw_gmml(
     return DrawnGmml(grid, rect_BK4, target_B, fill_B, partner_B, shift_B2)
 
 
-def draw_corruption(
-    options: CorruptionOptions,
-    batch: int,
-    size: tuple[int, int],
-    *,
-    seed: int,
-    step: int,
-    view: int,
-    align: int,
-    device: torch.device | str = "cpu",
-    micro: int = 0,
-) -> Corruption:
-    """`draw_gmml` for the whole batch, laid out on the device, which changes nothing."""
-    drawn = draw_gmml(
-        options, batch, size, seed=seed, step=step, view=view, align=align, micro=micro
-    )
-    return drawn.on(torch.device(device), Rows.all(batch))
-
-
 def corrupt(
     view_BCYX: Tensor,
     corruption: Corruption,
@@ -148,7 +128,6 @@ def corrupt(
     seed: int,
     step: int,
     view: int,
-    micro: int = 0,
     out: Tensor | None = None,
 ) -> Tensor:
     """A corrupted copy [B, C, Y, X] of the normalised views; 0 is the mean colour.
@@ -159,7 +138,7 @@ def corrupt(
     Noise is N(0, 1) from a generator of its own, so the same on one kind of device only. `lerp`
     with weights 0 and 1 is exact, and on CPU many times faster than `where`.
     """
-    noise_seed = stream_seed(seed, step, micro, f"noise {view}")
+    noise_seed = stream_seed(seed, step, 0, f"noise {view}")
     generator = torch.Generator(view_BCYX.device).manual_seed(noise_seed)
     is_small = view_BCYX.shape[2] * view_BCYX.shape[3] <= BATCH_MAX_PIXELS
     if view_BCYX.device.type != "cpu" or is_small:

@@ -77,11 +77,11 @@ def _centre_boxes(aspect_B: Tensor) -> Tensor:
 
 
 def draw_view(
-    options: ViewOptions, aspect_B: Tensor, *, seed: int, step: int, micro: int = 0
+    options: ViewOptions, aspect_B: Tensor, *, seed: int, step: int, rank: int
 ) -> ViewParams:
     """The first of the two views that `draw_views` draws, for methods that see one."""
     aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
-    stream = numpy_stream(seed, step, micro, "view 0")
+    stream = numpy_stream(seed, step, rank, "view 0")
     return _draw_view(options, aspect_array_B, stream, no_auto(options.blur_first), 0.0)
 
 
@@ -92,7 +92,6 @@ def draw_views(
     size: tuple[int, int],
     seed: int,
     step: int,
-    micro: int = 0,
 ) -> tuple[ViewParams, ViewParams]:
     """Both views of B images of the given aspects (width / height of the originals).
 
@@ -104,7 +103,7 @@ def draw_views(
     chances = ((no_auto(options.blur_first), 0.0), (no_auto(options.blur_second), options.solarise))
     first, second = (
         _draw_view(
-            options, aspect_array_B, numpy_stream(seed, step, micro, f"view {view}"), blur, solarise
+            options, aspect_array_B, numpy_stream(seed, step, 0, f"view {view}"), blur, solarise
         )
         for view, (blur, solarise) in enumerate(chances)
     )

@@ -38,7 +38,6 @@ class Plan:
     seed: int
     step: int
     view: int
-    micro: int
 
     @property
     def partner_B(self) -> Numbers:
@@ -52,7 +51,7 @@ class Plan:
             made = own_BCYX.clone() if out is None else out.copy_(own_BCYX)
             mask = torch.zeros_like(made[:, 0], dtype=torch.bool)
             return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
-        place: dict[str, Any] = {"seed": self.seed, "step": self.step, "micro": self.micro}
+        place: dict[str, Any] = {"seed": self.seed, "step": self.step}
         place["view"] = self.view
         if isinstance(self.drawn, DrawnLocal):
             local = self.drawn.on(view_BCYX.device, rows)
@@ -78,20 +77,15 @@ def plan(
     seed: int,
     step: int,
     view: int,
-    micro: int = 0,
 ) -> Plan:
     """Draw for `count` views; `options` are resolved. A pure function of its arguments."""
     drawn: DrawnGmml | DrawnLocal | None = None
     if options.kind == "local":
-        drawn = draw_blocks_of(
-            options.local, count, size, seed=seed, step=step, view=view, micro=micro
-        )
+        drawn = draw_blocks_of(options.local, count, size, seed=seed, step=step, view=view)
     elif options.kind != "none":
         align = no_auto(options.align)
-        drawn = draw_gmml(
-            options, count, size, seed=seed, step=step, view=view, micro=micro, align=align
-        )
-    return Plan(drawn, count, seed, step, view, micro)
+        drawn = draw_gmml(options, count, size, seed=seed, step=step, view=view, align=align)
+    return Plan(drawn, count, seed, step, view)
 
 
 def hide(
@@ -101,10 +95,9 @@ def hide(
     seed: int,
     step: int,
     view: int,
-    micro: int = 0,
     out: Tensor | None = None,
 ) -> Hidden:
     """Draw for a whole batch of normalised views and corrupt them."""
     count, size = len(view_BCYX), (view_BCYX.shape[2], view_BCYX.shape[3])
-    drawn = plan(options, count, size, seed=seed, step=step, view=view, micro=micro)
+    drawn = plan(options, count, size, seed=seed, step=step, view=view)
     return drawn.carry_out(view_BCYX, Rows.all(count), out=out)

@@ -79,22 +79,6 @@ class DrawnLocal:
         return Local(grey, blur, radius, sigma, noise, alien, partner, rows)
 
 
-def draw_local(
-    options: LocalOptions,
-    batch: int,
-    size: Size,
-    *,
-    seed: int,
-    step: int,
-    view: int,
-    device: torch.device | str = "cpu",
-    micro: int = 0,
-) -> Local:
-    """`draw_blocks_of` for the whole batch, laid out on the device."""
-    drawn = draw_blocks_of(options, batch, size, seed=seed, step=step, view=view, micro=micro)
-    return drawn.on(torch.device(device), Rows.all(batch))
-
-
 def draw_blocks_of(
     options: LocalOptions,
     batch: int,
@@ -103,7 +87,6 @@ def draw_blocks_of(
     seed: int,
     step: int,
     view: int,
-    micro: int = 0,
 ) -> DrawnLocal:
     """The corruption of one view of `batch` samples of `size`: a pure function of its arguments.
 
@@ -111,7 +94,7 @@ def draw_blocks_of(
     U[0, `noise_share`] of the view, overlaps counted twice; that of alien blocks likewise, of the batch
     mate randint(0, B), which changes nothing where it is the image itself.
     """
-    rng = numpy_stream(seed, step, micro, f"local {view}")
+    rng = numpy_stream(seed, step, 0, f"local {view}")
     one_each = (batch, 1)
     coins = [rng.random(batch) < chance for chance in (options.grey_block, options.blur_block)]
     kinds = [
@@ -184,7 +167,6 @@ def corrupt_local(
     seed: int,
     step: int,
     view: int,
-    micro: int = 0,
     out: Tensor | None = None,
 ) -> Tensor:
     """A corrupted copy [B,C,Y,X] of the normalised views; noise is N(0,1).
@@ -194,7 +176,7 @@ def corrupt_local(
     `lerp` with weights 0 and 1 is exact and on CPU many times faster than `where`.
     """
     generator = torch.Generator(view_BCYX.device).manual_seed(
-        stream_seed(seed, step, micro, f"local noise {view}")
+        stream_seed(seed, step, 0, f"local noise {view}")
     )
     made_BCYX = torch.empty_like(view_BCYX) if out is None else out
     made_BCYX.copy_(view_BCYX)

@@ -13,13 +13,11 @@ from sit_engine.views.seeds import numpy_stream
 TURNS = 4
 
 
-def draw_turns(batch: int, *, seed: int, step: int, view: int, micro: int = 0) -> Tensor:
+def draw_turns(batch: int, *, seed: int, step: int, view: int) -> Tensor:
     """Labels int64 [B] on the CPU, each as likely: 0 as it is, 1 a quarter clockwise, 2 half, 3
     a quarter anticlockwise.
     """
-    return torch.from_numpy(
-        numpy_stream(seed, step, micro, f"turns {view}").integers(0, TURNS, batch)
-    )
+    return torch.from_numpy(numpy_stream(seed, step, 0, f"turns {view}").integers(0, TURNS, batch))
 
 
 def turn_(view_BCVV: Tensor, turns_B: Tensor) -> None:

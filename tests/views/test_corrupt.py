@@ -18,8 +18,9 @@ from sit_engine.views.corrupt import (
     corrupt,
     corrupt_batch,
     corrupt_each,
-    draw_corruption,
+    draw_gmml,
 )
+from sit_engine.views.rows import Rows
 from tests.views.pictures import largest_gap
 
 Size = tuple[int, int]
@@ -29,9 +30,15 @@ REPLACE = CorruptionOptions(replace_probability=1.0)
 
 
 def draw(
-    options: CorruptionOptions, batch: int, size: Size, align: int = 1, step: int = 0
+    options: CorruptionOptions,
+    batch: int,
+    size: Size,
+    align: int = 1,
+    step: int = 0,
+    device: str = "cpu",
 ) -> Corruption:
-    return draw_corruption(options, batch, size, seed=3, step=step, view=0, align=align)
+    drawn = draw_gmml(options, batch, size, seed=3, step=step, view=0, align=align)
+    return drawn.on(torch.device(device), Rows.all(batch))
 
 
 def slow_mask(size: Size, align: int, share: float, rng: np.random.Generator) -> Tensor:
@@ -195,7 +202,7 @@ def test_noise_is_a_function_of_the_place_in_the_run() -> None:
 def test_cuda_gives_the_same_masks_without_waiting() -> None:
     torch.cuda.set_sync_debug_mode("error")
     try:
-        there = draw_corruption(HIDE, 16, (96, 160), seed=3, step=0, view=0, align=8, device="cuda")
+        there = draw(HIDE, 16, (96, 160), 8, device="cuda")
         view_BCYX = torch.zeros(16, 3, 96, 160, device="cuda")
         corrupt(view_BCYX, there, seed=0, step=0, view=0)
     finally:

@@ -17,9 +17,9 @@ OPTIONS = ViewOptions(blur_first=1.0, blur_second=0.1)
 SAMPLES = 20_000
 
 
-def draw(batch: int, *, step: int = 0, micro: int = 0, aspect: float = 1.0) -> list[ViewParams]:
+def draw(batch: int, *, step: int = 0, seed: int = 1, aspect: float = 1.0) -> list[ViewParams]:
     aspect_B = torch.full((batch,), aspect)
-    return list(draw_views(OPTIONS, aspect_B, size=(64, 64), seed=1, step=step, micro=micro))
+    return list(draw_views(OPTIONS, aspect_B, size=(64, 64), seed=seed, step=step))
 
 
 def is_same(first: ViewParams, second: ViewParams) -> bool:
@@ -32,7 +32,7 @@ def test_the_same_place_of_a_run_draws_the_same_views() -> None:
     assert all(map(is_same, draw(16, step=7), draw(16, step=7)))
 
 
-@pytest.mark.parametrize("other", [{"step": 8}, {"micro": 1}])
+@pytest.mark.parametrize("other", [{"step": 8}, {"seed": 2}])
 def test_another_place_of_a_run_draws_other_views(other: dict[str, int]) -> None:
     arguments = {"step": 7, **other}
     pairs = zip(draw(16, step=7), draw(16, **arguments), strict=True)

@@ -11,7 +11,8 @@ from torchvision.transforms.v2 import functional as theirs
 
 from sit_engine.config.views import CorruptionOptions, LocalOptions
 from sit_engine.views.hide import hide
-from sit_engine.views.local import Local, corrupt_local, draw_blocks, draw_local, draw_until
+from sit_engine.views.local import Local, corrupt_local, draw_blocks, draw_blocks_of, draw_until
+from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import stream_seed
 
 SIZE = (64, 48)
@@ -22,9 +23,11 @@ def draw(
     size: tuple[int, int] = SIZE,
     step: int = 0,
     options: LocalOptions = LocalOptions(),  # noqa: B008 - frozen
+    device: str = "cpu",
 ) -> Local:
     """One view's corruption from a fixed seed."""
-    return draw_local(options, batch, size, seed=3, step=step, view=0)
+    drawn = draw_blocks_of(options, batch, size, seed=3, step=step, view=0)
+    return drawn.on(torch.device(device), Rows.all(batch))
 
 
 def views(batch: int, size: tuple[int, int] = SIZE) -> Tensor:
@@ -186,7 +189,7 @@ def test_each_corruption_can_be_switched_off_alone() -> None:
 def test_on_a_gpu_the_same_pixels_change() -> None:
     clean, options = views(12), LocalOptions(noise_share=0.0)
     here = draw(12, options=options)
-    there = draw_local(options, 12, SIZE, seed=3, step=0, view=0, device="cuda")
+    there = draw(12, options=options, device="cuda")
     assert torch.equal(there.mask_BYX.cpu(), here.mask_BYX)
     found = corrupt_local(clean.cuda(), there, seed=3, step=0, view=0).cpu()
     expected = corrupt_local(clean, here, seed=3, step=0, view=0)

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import RandAugment
 
+from sit_engine import ranks
 from sit_engine.methods.protocol import Moment
 from sit_engine.views.seeds import numpy_stream, stream_seed
 from sit_engine.views.sending import sent
@@ -35,7 +36,7 @@ def rand_augment(images_BSSC: Tensor, strength: int, moment: Moment) -> Tensor:
         return images_BSSC
     change = RandAugment(num_ops=2, magnitude=min(BINS - 1, 3 * strength), num_magnitude_bins=BINS)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(moment.seed, moment.step, moment.micro, "randaugment"))
+        torch.manual_seed(stream_seed(moment.seed, moment.step, ranks.number(), "randaugment"))
         if images_BSSC.device.type == "cpu":
             # The same operations in Pillow take 0.4 of torch's time for one image.
             pictures = [change(Image.fromarray(image_SSC)) for image_SSC in images_BSSC.numpy()]
@@ -49,7 +50,7 @@ def erase_(views_BCYX: Tensor, probability: float, moment: Moment) -> None:
     """In place: a random block of a view becomes N(0,1) noise, with that probability."""
     if probability == 0:
         return
-    rng = numpy_stream(moment.seed, moment.step, moment.micro, "erase")
+    rng = numpy_stream(moment.seed, moment.step, ranks.number(), "erase")
     height, width = views_BCYX.shape[-2:]
     low, high = (math.log(ratio) for ratio in ERASED_RATIO)
     for view_CYX in views_BCYX:
@@ -77,7 +78,7 @@ def mix_(
     """
     if mixup == 0 and cutmix == 0:
         return targets_BC
-    rng = numpy_stream(moment.seed, moment.step, moment.micro, "mix")
+    rng = numpy_stream(moment.seed, moment.step, ranks.number(), "mix")
     is_cut = cutmix > 0 and (mixup == 0 or rng.random() < 0.5)
     alpha = cutmix if is_cut else mixup
     share = float(rng.beta(alpha, alpha))

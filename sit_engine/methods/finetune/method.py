@@ -6,7 +6,7 @@ Shapes: B images, T tokens that are read, N patches, D width, C channels or clas
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -197,7 +197,6 @@ class Finetune:
         Ranks draw for themselves, and mix among their own images.
         """
         options, own = self.options, batch.own
-        moment = replace(moment, micro=ranks.number())
         device = batch.images_BSSC.device
         labels = sent(batch.labels_B[own].numpy(), device)
         targets = functional.one_hot(labels, self.classes).float()
@@ -207,8 +206,10 @@ class Finetune:
             kept = self.kept_features[sent(batch.positions_B[own].numpy(), device)]
             return FinetuneViews(kept, targets, labels)
         images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), moment)
-        place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
-        params = draw_view(self.view_options, batch.aspect_B[own], **place)
+        params = draw_view(
+            self.view_options, batch.aspect_B[own],
+            seed=moment.seed, step=moment.step, rank=ranks.number(),
+        )  # fmt: skip
         views = apply_views(images, params, self.size)
         erase_(views, no_auto(options.random_erasing), moment)
         mixup, cutmix = no_auto(options.mixup), no_auto(options.cutmix)

@@ -175,7 +175,7 @@ class Sit:
         count = len(batch.aspect_B)
         start, stop, _ = batch.own.indices(count)
         own, mine = slice(start, stop), stop - start
-        place = {"seed": moment.seed, "step": moment.step, "micro": moment.micro}
+        place = {"seed": moment.seed, "step": moment.step}
         pair = draw_views(self.options.views, batch.aspect_B, size=self.size, **place)
         clean, corrupted = self._buffers(2 * mine, batch.images_BSSC.device)
         turns = torch.zeros(2, count, dtype=torch.int64)
