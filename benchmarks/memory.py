@@ -1,23 +1,34 @@
-"""Peak memory of a training step against the batch, each in a fresh process.
+"""Peak memory, time and page faults of a training step against the batch, each in a fresh process.
 
 Run from the repository root: `python -m benchmarks.memory [--quick] [--device cuda] [--json FILE]`.
 On the CPU it is the process's peak less what it had after its imports; on a GPU what torch allocated
-at most. The ratio is plain fp32's memory to this way's, at the same batch.
+at most. The ratio is plain fp32's memory to this way's, at the same batch. A run on the CPU keeps what
+a step frees for the next step (training.heap); "usual heap" is without that.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
+import time
+from contextlib import nullcontext
 from dataclasses import astuple
 
 import torch
 
 from benchmarks.recipe import HALF, PLAIN, Case, stepper_of, take_step
 from benchmarks.table import Row, Wish, main, row
+from sit_engine.training.heap import kept_heap
 
-WAYS = {"fp32": (PLAIN, "off"), "bf16": (HALF, "off"), "bf16, recomputed": (HALF, "on")}
+WAYS = {
+    "fp32": (PLAIN, "off"),
+    "bf16": (HALF, "off"),
+    "bf16, recomputed": (HALF, "on"),
+    "bf16, usual heap": (HALF, "off"),
+}
+WARM, TIMED = 2, 6
 CASES = {
     "quick": [Case("vit_tiny", 32, 8)],
     "cpu": [
@@ -34,7 +45,7 @@ CASES = {
 
 
 def measure(wish: Wish) -> list[Row]:
-    """Three ways of each case; what does not fit has no figure."""
+    """All ways of each case; what does not fit has no figure."""
     return [
         row
         for case in CASES["quick" if wish.quick else wish.device.type]
@@ -50,7 +61,8 @@ def time_case(case: Case, device: torch.device) -> list[Row]:
         words = [way, device.type, str(torch.get_num_threads()), json.dumps(astuple(case))]
         command = [sys.executable, "-m", "benchmarks.memory", "--child", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        mb = float(done.stdout) if done.returncode == 0 else None
+        known = json.loads(done.stdout) if done.returncode == 0 else {}
+        mb = known.get("peak_mb")
         plain = mb if way == "fp32" else plain
         rows.append(
             case.row()
@@ -59,20 +71,40 @@ def time_case(case: Case, device: torch.device) -> list[Row]:
                 peak_mb=mb,
                 mb_an_image=mb and mb / case.batch,
                 ratio=plain / mb if plain and mb else None,
+                ms_a_step=known.get("ms_a_step"),
+                page_faults_a_step=known.get("page_faults_a_step"),
             )
         )
     return rows
 
 
 def child(way: str, device: str, threads: str, case: str) -> None:
-    """Two steps; prints their peak in MB."""
+    """Some steps; prints their peak in MB, and of the later ones the median time and page faults."""
     torch.set_num_threads(int(threads))
     form, recompute = WAYS[way]
     before = _peak_mb(device)
     stepper = stepper_of(Case(*json.loads(case)), form, torch.device(device), recompute=recompute)
-    for number in range(2):
-        float(take_step(stepper, number).norm)
-    print(_peak_mb(device) - before)
+    seconds: list[float] = []
+    faults = 0
+    with kept_heap(device) if way != "bf16, usual heap" else nullcontext():
+        for number in range(WARM + TIMED):
+            if number == WARM:
+                faults = _page_faults()
+            started_s = time.perf_counter()
+            float(take_step(stepper, number).norm)
+            seconds.append(time.perf_counter() - started_s)
+        found = {
+            "peak_mb": _peak_mb(device) - before,
+            "ms_a_step": 1000 * statistics.median(seconds[WARM:]),
+            "page_faults_a_step": (_page_faults() - faults) / TIMED,
+        }
+    print(json.dumps(found))
+
+
+def _page_faults() -> int:
+    import resource  # Not on Windows.
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def _peak_mb(device: str) -> float:

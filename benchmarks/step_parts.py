@@ -3,12 +3,14 @@
 Run from the repository root: `python -m benchmarks.step_parts [--quick] [--device cuda] [--json
 FILE]`. The parts are the engine's own functions, called in the order of its step with the device
 waited for between them, in bf16. Shares add up to 100 %; the events' is that of a report every ten steps.
+A checkpoint stands for itself, with its share of the minutes between two of them.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +20,14 @@ import torch
 
 from benchmarks.recipe import HALF, Case, stepper_of
 from benchmarks.table import Row, Wish, clock_for, main, row, wait_for
+from sit_engine.config.tree import WatchOptions
 from sit_engine.events import StepReported
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit
 from sit_engine.runs import EventWriter, Run
+from sit_engine.training import checkpoint
 from sit_engine.training.device import autocast
+from sit_engine.training.heap import kept_heap
 from sit_engine.training.stepper import Stepper
 
 CASES = {
@@ -35,6 +40,7 @@ CASES = {
 
 
 REPORT_EVERY = 10
+MINUTES: float = WatchOptions.model_fields["checkpoint_minutes"].default
 
 
 @dataclass
@@ -58,15 +64,16 @@ def measure(wish: Wish) -> list[Row]:
     """All cases."""
     repeats = 3 if wish.quick else 5
     cases = CASES["quick" if wish.quick else wish.device.type]
-    with tempfile.TemporaryDirectory() as name:
-        events = EventWriter(Run(Path(name)))
-        rows = [row for case in cases for row in time_case(case, repeats, wish.device, events)]
-        events.close()
+    rows: list[Row] = []
+    for case in cases:
+        with tempfile.TemporaryDirectory() as name, kept_heap(wish.device.type):
+            rows += time_case(case, repeats, wish.device, Run(Path(name)))
     return rows
 
 
-def time_case(case: Case, repeats: int, device: torch.device, events: EventWriter) -> list[Row]:
+def time_case(case: Case, repeats: int, device: torch.device, run: Run) -> list[Row]:
     """A row a part: median milliseconds and its share of the step."""
+    events = EventWriter(run)
     stepper = stepper_of(case, HALF, device)
     clock = Clock(wait_for(device), clock_for(device))
     torch.set_float32_matmul_precision(HALF[1])
@@ -74,15 +81,31 @@ def time_case(case: Case, repeats: int, device: torch.device, events: EventWrite
         if number == 1:
             clock.seconds.clear()
         take_apart(stepper, number, clock, events)
+    events.close()
     median_ms = {name: 1000 * statistics.median(s) for name, s in clock.seconds.items()}
     # The loss runs both networks; the teacher was run once more by itself.
     median_ms["student forward, losses"] -= median_ms["teacher forward"]
     median_ms["events"] /= REPORT_EVERY
     whole_ms = sum(median_ms.values())
+    shares = {name: (ms, ms / whole_ms) for name, ms in (median_ms | {"all": whole_ms}).items()}
+    saved_ms = time_checkpoint(stepper, run, repeats)
+    shares["a checkpoint"] = (saved_ms, saved_ms / (60_000 * MINUTES))
     return [
-        case.row() | row(part=name, ms=ms, share_percent=100 * ms / whole_ms)
-        for name, ms in (median_ms | {"all": whole_ms}).items()
+        case.row() | row(part=name, ms=ms, share_percent=100 * share)
+        for name, (ms, share) in shares.items()
     ]
+
+
+def time_checkpoint(stepper: Stepper, run: Run, repeats: int) -> float:
+    """Milliseconds of wall time to write one, in the median."""
+    seconds: list[float] = []
+    for step in range(repeats):
+        model = stepper.method.networks.state_dict()
+        state = {"optimiser": stepper.optimiser.adamw.state_dict()}
+        started_s = time.perf_counter()
+        checkpoint.save(run, step, model, state, {})
+        seconds.append(time.perf_counter() - started_s)
+    return 1000 * statistics.median(seconds)
 
 
 def take_apart(stepper: Stepper, number: int, clock: Clock, events: EventWriter) -> None:

@@ -34,6 +34,7 @@ from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.runs import Run, disk_error
 from sit_engine.training.control import Control
 from sit_engine.training.device import memory_errors, peak_memory_bytes
+from sit_engine.training.heap import kept_heap
 from sit_engine.training.keeping import Keeper
 from sit_engine.training.monitor import Monitor, Watched
 from sit_engine.training.progress import Progress
@@ -89,7 +90,7 @@ def train(
     leg = resume_from[1] if resume_from else 0
     trainer: Leg | None = None
     try:
-        with memory_errors(config):
+        with memory_errors(config), kept_heap(no_auto(config.compute.device)):
             trainer = Leg(run, config, data, emit=emit, control=control)
             trainer.begin(resume_from, epochs)
             return trainer.work()

@@ -10,6 +10,7 @@ import torch
 from sit_engine import ranks
 from sit_engine.errors import DeviceError, OutOfMemoryError
 from sit_engine.training.device import is_out_of_memory
+from sit_engine.training.heap import give_back
 from sit_engine.training.stepper import Stepper
 
 COMPILERS = ("torch._dynamo", "torch._inductor", "triton")
@@ -74,6 +75,7 @@ def _say_among_ranks(error: Exception) -> None:
 def free_memory() -> None:
     """Give back what a failed step held; call it when its error is gone."""
     gc.collect()
+    give_back()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
