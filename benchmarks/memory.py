@@ -3,7 +3,7 @@
 Run from the repository root: `python -m benchmarks.memory [--quick] [--device cuda] [--json FILE]`.
 On the CPU it is the process's peak less what it had after its imports; on a GPU what torch allocated
 at most. The ratio is plain fp32's memory to this way's, at the same batch. A run on the CPU keeps what
-a step frees for the next step (training.heap); "usual heap" is without that.
+a step frees for the next step, unless it recomputes (training.heap); "usual heap" is without that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import astuple
 
 import torch
 
-from benchmarks.recipe import HALF, PLAIN, Case, stepper_of, take_step
+from benchmarks.recipe import HALF, PLAIN, Case, config_of, stepper_of, take_step
 from benchmarks.table import Row, Wish, main, row
 from sit_engine.training.heap import kept_heap
 
@@ -28,7 +28,7 @@ WAYS = {
     "bf16, recomputed": (HALF, "on"),
     "bf16, usual heap": (HALF, "off"),
 }
-WARM, TIMED = 2, 6
+WARM, TIMED = 2, 3
 CASES = {
     "quick": [Case("vit_tiny", 32, 8)],
     "cpu": [
@@ -83,10 +83,12 @@ def child(way: str, device: str, threads: str, case: str) -> None:
     torch.set_num_threads(int(threads))
     form, recompute = WAYS[way]
     before = _peak_mb(device)
-    stepper = stepper_of(Case(*json.loads(case)), form, torch.device(device), recompute=recompute)
+    place, of = torch.device(device), Case(*json.loads(case))
+    stepper = stepper_of(of, form, place, recompute=recompute)
+    wish = config_of(of, form, place, recompute=recompute).compute
     seconds: list[float] = []
     faults = 0
-    with kept_heap(device) if way != "bf16, usual heap" else nullcontext():
+    with kept_heap(wish) if way != "bf16, usual heap" else nullcontext():
         for number in range(WARM + TIMED):
             if number == WARM:
                 faults = _page_faults()

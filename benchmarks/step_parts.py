@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.recipe import HALF, Case, stepper_of
+from benchmarks.recipe import HALF, Case, config_of, stepper_of
 from benchmarks.table import Row, Wish, clock_for, main, row, wait_for
 from sit_engine.config.tree import WatchOptions
 from sit_engine.events import StepReported
@@ -66,7 +66,8 @@ def measure(wish: Wish) -> list[Row]:
     cases = CASES["quick" if wish.quick else wish.device.type]
     rows: list[Row] = []
     for case in cases:
-        with tempfile.TemporaryDirectory() as name, kept_heap(wish.device.type):
+        heap = kept_heap(config_of(case, HALF, wish.device).compute)
+        with tempfile.TemporaryDirectory() as name, heap:
             rows += time_case(case, repeats, wish.device, Run(Path(name)))
     return rows
 

@@ -51,7 +51,7 @@ def measure(wish: Wish) -> list[Row]:
     cases = QUICK if wish.quick else ON_GPU if is_gpu else ON_CPU
     repeats = 20 if is_gpu else 3
     # As in a run; the reference gains from it too.
-    with kept_heap(wish.device.type):
+    with kept_heap(config_of(cases[0], HALF, wish.device).compute):
         return [row for case in cases for row in time_case(case, repeats, wish.device)]
 
 

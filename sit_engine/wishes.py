@@ -41,7 +41,8 @@ def send(run: Run, command: Command, **values: float) -> None:
         raise RunError(
             "run.not_running",
             "The run {path} is not training now; it is {status}.",
-            "Continue it with `sit-engine resume {path}`.",
+            "Continue it with `sit-engine resume {path}`; a completed run needs --epochs with a "
+            "larger number.",
             path=run.path,
             status=summary.status,
         )

@@ -1276,7 +1276,10 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "run.not_running": (
         (
             QT_TRANSLATE_NOOP("engine", "The run {path} is not training now; it is {status}."),
-            QT_TRANSLATE_NOOP("engine", "Continue it with `sit-engine resume {path}`."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Continue it with `sit-engine resume {path}`; a completed run needs --epochs with a larger number.",
+            ),
         ),
     ),
     "studio.disk": (

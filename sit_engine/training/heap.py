@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sit_engine.config.tree import ComputeOptions
+
 # Of malloc.h; mallopt(3) describes them.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _NEVER = (1 << 31) - 1
@@ -15,14 +17,16 @@ _USUAL = 32 << 20
 
 
 @contextmanager
-def kept_heap(device: str) -> Iterator[None]:
+def kept_heap(wish: ComputeOptions) -> Iterator[None]:
     """What a step frees stays in the process for the next one, and goes back at the end.
 
     By itself glibc gives every large block back at once, and the system hands it out again page by
     page, each filled with zeros: some 100,000 page faults a step. On a GPU, and where the C library is
-    another one, nothing changes.
+    another one, nothing changes; nor with gradient checkpointing: a heap that is kept has gaps, and
+    memory is short then. `wish` is resolved.
     """
-    library = glibc() if device == "cpu" else None
+    is_wanted = wish.device == "cpu" and wish.recompute != "on"
+    library = glibc() if is_wanted else None
     if library is None:
         yield
         return

@@ -90,7 +90,7 @@ def train(
     leg = resume_from[1] if resume_from else 0
     trainer: Leg | None = None
     try:
-        with memory_errors(config), kept_heap(no_auto(config.compute.device)):
+        with memory_errors(config), kept_heap(config.compute):
             trainer = Leg(run, config, data, emit=emit, control=control)
             trainer.begin(resume_from, epochs)
             return trainer.work()
@@ -300,7 +300,8 @@ class Leg:
         loss, norm = terms.pop("loss"), terms.pop("norm")
         done = progress.step - self.first_step
         per_step_s = (time.perf_counter() - self.leg_started_s) / max(1, done)
-        seconds_left = per_step_s * (progress.total_steps - progress.step)
+        steps_left = progress.total_steps - progress.step
+        is_known = done >= STEPS_BEFORE_ESTIMATE or steps_left == 0
         self.emit(
             StepReported(
                 step=progress.step,
@@ -315,7 +316,7 @@ class Leg:
                 waiting_share=window.waited_s / busy_s,
                 skipped_steps=progress.skipped,
                 memory_bytes=peak_memory_bytes(self.device),
-                seconds_left=seconds_left if done >= STEPS_BEFORE_ESTIMATE else None,
+                seconds_left=per_step_s * steps_left if is_known else None,
             )
         )
         self.window = Window(self.device)

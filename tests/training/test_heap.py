@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sit_engine import api
+from sit_engine.config.tree import ComputeOptions
 from sit_engine.events import Event, StepReported
 from sit_engine.training.heap import glibc, kept_heap
 from tests.tiny import tiny_config
@@ -38,7 +39,7 @@ def resident() -> int:
 
 def train(folder: str, out: str) -> None:
     """Print page faults within a run, and the bytes that the process gave back at its end."""
-    inside = []
+    inside: list[int] = []
 
     def hear(event: Event) -> None:
         if isinstance(event, StepReported) and not inside:
@@ -61,6 +62,7 @@ def test_a_run_uses_blocks_again_and_gives_them_back_at_its_end(
     assert given_back > BLOCK / 2
 
 
-def test_a_run_on_a_gpu_leaves_the_heap_alone() -> None:
-    with kept_heap("cuda"):
+@pytest.mark.parametrize("other", [{"device": "cuda"}, {"recompute": "on"}])
+def test_on_a_gpu_and_where_memory_is_short_the_heap_is_left_alone(other: dict[str, str]) -> None:
+    with kept_heap(ComputeOptions.model_validate({"device": "cpu", "recompute": "off"} | other)):
         assert page_faults() > PAGES / 2

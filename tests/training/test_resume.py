@@ -75,7 +75,9 @@ def whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     """A run that nothing interrupted: 162 training images, 5 steps an epoch, 20 steps."""
     out = tmp_path_factory.mktemp("whole") / "run"
     events = pretrain(sample[0], out)
-    assert [e.step for e in events if isinstance(e, StepReported)] == list(range(1, 21))
+    reports = [event for event in events if isinstance(event, StepReported)]
+    assert [report.step for report in reports] == list(range(1, 21))
+    assert [report.seconds_left for report in reports] == [None] * 19 + [0.0]
     return out
 
 
