@@ -138,8 +138,8 @@ class Batches:
         assert self.on_device is not None
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self.order_on_device[0]:
-            # Once an epoch, so that a step need not wait for a copy.
-            whole = torch.from_numpy(self.order.of_epoch(epoch)).to(self.device)
+            # Once an epoch, so that a step need not copy it.
+            whole = sent(self.order.of_epoch(epoch), self.device)
             self.order_on_device = (epoch, whole)
         start = position * self.batch_size
         part = slice(start + self.own.start, start + self.own.stop)

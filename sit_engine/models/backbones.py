@@ -6,6 +6,7 @@ channels, Y X pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -56,6 +57,19 @@ def set_fused_attention(vit: Any, *, fused: bool) -> None:
 def set_recompute(vit: Any, *, on: bool) -> None:
     """Whether each block works its activations out again in the backward pass, to keep less."""
     vit.set_grad_checkpointing(on)
+
+
+def compiled(read: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A pass that torch compiles when it is first called."""
+    import torch._dynamo.config
+    import torch._inductor.config
+
+    # Drop path must drop the same in a pass that is worked again, compiled in another graph.
+    torch._inductor.config.fallback_random = True
+    # Cut at the borders of gradient buckets, a graph could hold no checkpoint.
+    torch._dynamo.config.optimize_ddp = False
+    made: Callable[..., Tensor] = torch.compile(read)
+    return made
 
 
 def token_count(vit: Any) -> int:

@@ -21,6 +21,7 @@ from sit_engine.views.pixels import (
     shifted,
     skipped_operations,
 )
+from sit_engine.views.sending import sent
 from sit_engine.views.threads import one_thread
 
 Size = tuple[int, int]
@@ -44,8 +45,7 @@ def apply_batch(
         ],
         dim=1,
     ).to(torch.float32)
-    # One copy for all parameters; from pageable memory it is staged, not waited for
-    packed_BP = packed_BP.to(device, non_blocking=True)
+    packed_BP = sent(packed_BP.numpy(), device)  # One copy for all parameters.
     is_flipped_B, is_grey_B, is_solarised_B = packed_BP[:, 8:].unbind(1)  # 0 or 1
 
     view_BCYX = crop_resize(images_BYXC, packed_BP[:, :4], is_flipped_B, size)

@@ -142,14 +142,17 @@ def test_without_a_working_compiler_the_run_goes_on_without_one(
 
 @pytest.mark.long
 @pytest.mark.parametrize("method", [{}, {"name": "sit2021"}])
+@pytest.mark.parametrize("worked", [{}, {"parts": 2, "recompute": "on"}])
 def test_compiled_passes_train_as_plain_ones_do(
-    method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
+    method: dict[str, Any], worked: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
+    """With drop path, which must drop the same wherever a pass is worked again."""
     found: list[list[float]] = []
-    for compute in ({"compile": "off"}, {"compile": "on"}):
+    for compiled in ("off", "on"):
         events: list[Event] = []
         config = tiny_config(
-            sample[0], method=method, compute=compute, model={"drop_path": 0.0},
+            sample[0], method=method, compute=worked | {"compile": compiled},
+            model={"drop_path": 0.3},
             optim={"epochs": 2}, watch={"readings": 0, "previews": 0},
         )  # fmt: skip
         api.pretrain(config, tmp_path / f"run{len(found)}", emit=events.append)

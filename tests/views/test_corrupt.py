@@ -21,6 +21,7 @@ from sit_engine.views.corrupt import (
     draw_gmml,
 )
 from sit_engine.views.rows import Rows
+from tests.gpu import nothing_waits
 from tests.views.pictures import largest_gap
 
 Size = tuple[int, int]
@@ -200,11 +201,8 @@ def test_noise_is_a_function_of_the_place_in_the_run() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_gives_the_same_masks_without_waiting() -> None:
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with nothing_waits():
         there = draw(HIDE, 16, (96, 160), 8, device="cuda")
         view_BCYX = torch.zeros(16, 3, 96, 160, device="cuda")
         corrupt(view_BCYX, there, seed=0, step=0, view=0)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert torch.equal(there.mask_BYX.cpu(), draw(HIDE, 16, (96, 160), 8).mask_BYX)

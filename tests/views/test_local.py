@@ -190,6 +190,7 @@ def test_on_a_gpu_the_same_pixels_change() -> None:
     clean, options = views(12), LocalOptions(noise_share=0.0)
     here = draw(12, options=options)
     there = draw(12, options=options, device="cuda")
+    torch.set_float32_matmul_precision("highest")  # The blur is a product.
     assert torch.equal(there.mask_BYX.cpu(), here.mask_BYX)
     found = corrupt_local(clean.cuda(), there, seed=3, step=0, view=0).cpu()
     expected = corrupt_local(clean, here, seed=3, step=0, view=0)

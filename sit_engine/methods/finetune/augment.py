@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import RandAugment
 
 from sit_engine import ranks
+from sit_engine.methods.finetune.rand_augment import BINS, augment_once
 from sit_engine.methods.protocol import Moment
 from sit_engine.views.seeds import numpy_stream, stream_seed
 from sit_engine.views.sending import sent
@@ -22,8 +23,6 @@ from sit_engine.views.sending import sent
 # Of the image's area and its ratio: Zhong et al. 2017 (arXiv 1708.04896), as DeiT uses them.
 ERASED_AREA = (0.02, 1 / 3)
 ERASED_RATIO = (0.3, 1 / 0.3)
-# The library's scale: strength 9 of 10 is its bin 27 of 30.
-BINS = 31
 
 
 def rand_augment(images_BSSC: Tensor, strength: int, moment: Moment) -> Tensor:
@@ -34,16 +33,18 @@ def rand_augment(images_BSSC: Tensor, strength: int, moment: Moment) -> Tensor:
     """
     if strength == 0:
         return images_BSSC
-    change = RandAugment(num_ops=2, magnitude=min(BINS - 1, 3 * strength), num_magnitude_bins=BINS)
+    bin_, place = min(BINS - 1, 3 * strength), (moment.seed, moment.step, ranks.number())
+    if images_BSSC.device.type != "cpu":
+        rng, changed_BCSS = numpy_stream(*place, "randaugment"), images_BSSC.permute(0, 3, 1, 2)
+        for _ in range(2):
+            changed_BCSS = augment_once(changed_BCSS, bin_, rng)
+        return changed_BCSS.permute(0, 2, 3, 1).contiguous()
+    change = RandAugment(num_ops=2, magnitude=bin_, num_magnitude_bins=BINS)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(moment.seed, moment.step, ranks.number(), "randaugment"))
-        if images_BSSC.device.type == "cpu":
-            # The same operations in Pillow take 0.4 of torch's time for one image.
-            pictures = [change(Image.fromarray(image_SSC)) for image_SSC in images_BSSC.numpy()]
-            return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
-        images_BCSS = images_BSSC.permute(0, 3, 1, 2)
-        changed = torch.stack([change(image_CSS) for image_CSS in images_BCSS])
-    return changed.permute(0, 2, 3, 1).contiguous()
+        torch.manual_seed(stream_seed(*place, "randaugment"))
+        # The same operations in Pillow take 0.4 of torch's time for one image.
+        pictures = [change(Image.fromarray(image_SSC)) for image_SSC in images_BSSC.numpy()]
+        return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
 
 
 def erase_(views_BCYX: Tensor, probability: float, moment: Moment) -> None:

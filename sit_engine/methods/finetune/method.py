@@ -23,7 +23,7 @@ from sit_engine.methods.average import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, Moment, Trained
-from sit_engine.models.backbones import all_tokens, build_backbone, feature, read_tokens
+from sit_engine.models.backbones import all_tokens, build_backbone, compiled, feature, read_tokens
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params, draw_view
@@ -227,7 +227,7 @@ class Finetune:
     def compile(self, *, on: bool) -> None:
         """Whether torch compiles the student's pass."""
         read = self.networks.student.read
-        self.pass_student = torch.compile(read) if on else read
+        self.pass_student = compiled(read) if on else read
 
     def loss(self, views: FinetuneViews, joined: None = None) -> Losses:
         """Cross-entropy with soft targets, summed over the tokens' heads (methods 1A).

@@ -31,7 +31,7 @@ from sit_engine.methods.sit.losses import (
     nt_xent,
 )
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.models.backbones import all_tokens, build_backbone, read_tokens
+from sit_engine.models.backbones import all_tokens, build_backbone, compiled, read_tokens
 from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import ViewParams, draw_views
@@ -138,8 +138,8 @@ class Sit:
 
     def compile(self, *, on: bool) -> None:
         """Whether torch compiles both backbones' passes; heads and losses are small."""
-        self.read_all = torch.compile(all_tokens) if on else all_tokens
-        self.read_some = torch.compile(read_tokens) if on else read_tokens
+        self.read_all = compiled(all_tokens) if on else all_tokens
+        self.read_some = compiled(read_tokens) if on else read_tokens
 
     def backbone(self, which: str) -> nn.Module:
         """The backbone of the "teacher" where there is one, else of the "student"."""
