@@ -25,7 +25,8 @@ from benchmarks.slow_reference import (
 )
 from benchmarks.table import Row, Wish, Work, against, main, row
 from sit_engine.config.views import CorruptionOptions
-from sit_engine.methods.finetune.augment import BINS, erase_, mix_, rand_augment
+from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
+from sit_engine.methods.finetune.rand_augment import BINS
 from sit_engine.methods.protocol import Moment
 from sit_engine.views.hide import hide
 from sit_engine.views.turn import draw_turns, turn_

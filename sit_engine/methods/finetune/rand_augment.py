@@ -6,6 +6,7 @@ Shapes: B images, N of them, S side.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -79,23 +80,17 @@ def _moved(images_NCSS: Tensor, theta_N23: Tensor) -> Tensor:
 def _coloured(images_NCSS: Tensor, kind: str, sign: float, bin_: int) -> Tensor:
     share = bin_ / (BINS - 1)
     factor = 1 + 0.9 * share * sign
-    match kind:
-        case "brightness":
-            return vision.adjust_brightness(images_NCSS, factor)
-        case "saturation":
-            return vision.adjust_saturation(images_NCSS, factor)
-        case "contrast":
-            return vision.adjust_contrast(images_NCSS, factor)
-        case "sharpness":
-            return _sharpened(images_NCSS, factor)
-        case "posterize":
-            return vision.posterize(images_NCSS, 8 - round(4 * share))
-        case "solarize":
-            return vision.solarize(images_NCSS, 255 * (1 - share))
-        case "autocontrast":
-            return vision.autocontrast(images_NCSS)
-        case _:
-            return vision.equalize(images_NCSS)
+    changes: dict[str, Callable[[], Tensor]] = {
+        "brightness": lambda: vision.adjust_brightness(images_NCSS, factor),
+        "saturation": lambda: vision.adjust_saturation(images_NCSS, factor),
+        "contrast": lambda: vision.adjust_contrast(images_NCSS, factor),
+        "sharpness": lambda: _sharpened(images_NCSS, factor),
+        "posterize": lambda: vision.posterize(images_NCSS, 8 - round(4 * share)),
+        "solarize": lambda: vision.solarize(images_NCSS, 255 * (1 - share)),
+        "autocontrast": lambda: vision.autocontrast(images_NCSS),
+        "equalize": lambda: vision.equalize(images_NCSS),
+    }
+    return changes[kind]()
 
 
 def _sharpened(images_NCSS: Tensor, factor: float) -> Tensor:
