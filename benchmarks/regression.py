@@ -23,6 +23,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("new", type=Path)
     parser.add_argument("--tolerance", type=float, default=0.15, help="share that may be lost")
     chosen = parser.parse_args(words)
+    for folder in (chosen.old, chosen.new):
+        if not folder.is_dir():
+            parser.error(f"{folder} is no folder")
     old, new = ratios(chosen.old), ratios(chosen.new)
     both = sorted(old.keys() & new.keys())
     lost = {key: new[key] / old[key] - 1 for key in both if new[key] < old[key]}

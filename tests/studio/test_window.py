@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QLocale, QPoint, QPointF, Qt
-from PySide6.QtGui import QAccessible, QWheelEvent
+from PySide6.QtGui import QAccessible, QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -151,6 +152,23 @@ def test_the_colours_change_with_all_pages_open(full: MainWindow) -> None:
     finally:
         dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
         dialog.accept()
+
+
+def test_made_without_the_style_sheet_the_window_looks_as_if_made_in_it(
+    open_new: Callable[[], MainWindow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures: list[list[QImage]] = []
+    for dressed in (False, True):
+        if dressed:
+            monkeypatch.setattr(theme, "undressed", lambda _: nullcontext())
+        window = open_new()
+        assert QApplication.instance().styleSheet()  # type: ignore[union-attr]
+        pictures.append([])
+        for page in window.pages:
+            window.show_page(page)
+            QTest.qWait(5)
+            pictures[-1].append(window.pages[page].grab().toImage())
+    assert pictures[0] == pictures[1]
 
 
 def test_numbers_have_a_point_whatever_the_locale(
