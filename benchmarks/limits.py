@@ -3,7 +3,8 @@
 Run from the repository root: `python -m benchmarks.limits [--quick] [--device cuda] [--json FILE]`. The
 limit is a large square product in the same number format, measured in the same run (its best of a
 few). Operations of the networks' passes are counted by torch's counter, their time by its profiler, which
-slows small ones a little; on a GPU it is the time of the kernels.
+slows small ones a little; on a GPU it is the time of the kernels. Kinds go by words in names, so that a
+few small operations of the views stand with the norms or the teacher.
 """
 
 from __future__ import annotations

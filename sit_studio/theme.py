@@ -103,12 +103,11 @@ def undressed(application: QApplication) -> Iterator[None]:
 
     Qt works out the look of a widget anew with every parent that it gets, and at once at the end.
     """
-    sheet = application.styleSheet()
     application.setStyleSheet("")
     try:
         yield
     finally:
-        application.setStyleSheet(sheet)
+        application.setStyleSheet(_style_sheet(tokens()))
 
 
 def _follow_system(application: QApplication) -> None:

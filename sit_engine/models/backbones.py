@@ -60,7 +60,7 @@ def set_recompute(vit: Any, *, on: bool) -> None:
 
 
 def compiled(read: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A pass that torch compiles when it is first called."""
+    """A pass that torch compiles when it is first called; sets two of its options for the process."""
     import torch._dynamo.config
     import torch._inductor.config
 

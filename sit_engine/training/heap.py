@@ -22,11 +22,12 @@ def kept_heap(wish: ComputeOptions) -> Iterator[None]:
 
     By itself glibc gives every large block back at once, and the system hands it out again page by
     page, each filled with zeros: some 100,000 page faults a step. On a GPU, and where the C library is
-    another one, nothing changes; nor with gradient checkpointing: a heap that is kept has gaps, and
-    memory is short then. `wish` is resolved.
+    another one, nothing changes; nor with gradient checkpointing or a limit of address space: a heap that
+    is kept has gaps, and memory is short then. In a thread beside the main one, as in a window that
+    trains within its own process, glibc keeps less. `wish` is resolved.
     """
     is_wanted = wish.device == "cpu" and wish.recompute != "on"
-    library = glibc() if is_wanted else None
+    library = glibc() if is_wanted and not _has_limit() else None
     if library is None:
         yield
         return
@@ -40,11 +41,26 @@ def kept_heap(wish: ComputeOptions) -> Iterator[None]:
         give_back()
 
 
+def _has_limit() -> bool:
+    """As `ulimit -v` sets it; what the heap takes of it, compiled kernels lack."""
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
 def give_back() -> None:
     """What is free goes back to the system, now and, as usual, whenever a large block is freed."""
     if (library := glibc()) is not None:
         library.mallopt(_MMAP_THRESHOLD, _USUAL)
         library.mallopt(_TRIM_THRESHOLD, 2 * _USUAL)
+    trim()
+
+
+def trim() -> None:
+    """What is free now goes back to the system."""
+    if (library := glibc()) is not None:
         library.malloc_trim(0)
 
 

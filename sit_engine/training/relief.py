@@ -10,7 +10,7 @@ import torch
 from sit_engine import ranks
 from sit_engine.errors import DeviceError, OutOfMemoryError
 from sit_engine.training.device import is_out_of_memory
-from sit_engine.training.heap import give_back
+from sit_engine.training.heap import give_back, trim
 from sit_engine.training.stepper import Stepper
 
 COMPILERS = ("torch._dynamo", "torch._inductor", "triton")
@@ -75,7 +75,7 @@ def _say_among_ranks(error: Exception) -> None:
 def free_memory() -> None:
     """Give back what a failed step held; call it when its error is gone."""
     gc.collect()
-    give_back()
+    trim()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -88,6 +88,8 @@ def apply_change(stepper: Stepper, field: str, new: str) -> None:
         stepper.cut(int(new))
     elif field == "compute.compile":
         stepper.interpret()
+    if field in ("compute.recompute", "compute.parts") and stepper.device.type == "cpu":
+        give_back()  # Memory is short; from now on, too.
 
 
 def is_from_compiler(error: BaseException) -> bool:

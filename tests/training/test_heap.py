@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import resource
 import subprocess
 import sys
@@ -16,7 +17,18 @@ from sit_engine.events import Event, StepReported
 from sit_engine.training.heap import glibc, kept_heap
 from tests.tiny import tiny_config
 
-pytestmark = pytest.mark.skipif(glibc() is None, reason="the C library is not glibc")
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+OLDEST = (2, 35)  # Older ones keep no blocks above 32 MB.
+pytestmark = [
+    pytest.mark.skipif(
+        glibc() is None or tuple(int(part) for part in platform.libc_ver()[1].split(".")) < OLDEST,
+        reason="needs glibc 2.35 or newer",
+    ),
+    pytest.mark.skipif(
+        HUGE_PAGES.exists() and "[always]" in HUGE_PAGES.read_text("ascii"),
+        reason="page faults do not count where all pages are huge",
+    ),
+]
 
 BLOCK = 64 << 20
 PAGES = 8 * BLOCK // 4096
@@ -60,6 +72,14 @@ def test_a_run_uses_blocks_again_and_gives_them_back_at_its_end(
     within, given_back = (int(word) for word in done.stdout.split())
     assert within < PAGES / 8
     assert given_back > BLOCK / 2
+
+
+def test_where_address_space_is_limited_the_heap_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 46, 1 << 46))
+    with kept_heap(ComputeOptions.model_validate({"device": "cpu", "recompute": "off"})):
+        assert page_faults() > PAGES / 2
 
 
 @pytest.mark.parametrize("other", [{"device": "cuda"}, {"recompute": "on"}])

@@ -10,7 +10,7 @@ import torch
 from torchvision.transforms import RandomResizedCrop
 
 from sit_engine.config.views import ViewOptions
-from sit_engine.views.draw import ViewParams, draw_views
+from sit_engine.views.draw import ViewParams, draw_view, draw_views
 from tests.views.pictures import largest_gap
 
 OPTIONS = ViewOptions(blur_first=1.0, blur_second=0.1)
@@ -37,6 +37,13 @@ def test_another_place_of_a_run_draws_other_views(other: dict[str, int]) -> None
     arguments = {"step": 7, **other}
     pairs = zip(draw(16, step=7), draw(16, **arguments), strict=True)
     assert not any(is_same(first, second) for first, second in pairs)
+
+
+def test_each_rank_draws_for_itself_and_the_first_as_if_alone() -> None:
+    aspect_B = torch.ones(16)
+    alone, other = (draw_view(OPTIONS, aspect_B, seed=1, step=0, rank=rank) for rank in range(2))
+    assert is_same(alone, draw(16)[0])
+    assert not is_same(alone, other)
 
 
 def test_the_two_views_differ() -> None:

@@ -7,10 +7,10 @@ from sit_engine.views.seeds import stream_seed
 
 def test_every_part_changes_the_seed() -> None:
     seeds = {
-        stream_seed(seed, step, micro, name)
+        stream_seed(seed, step, number, name)
         for seed in range(5)
         for step in range(20)
-        for micro in range(3)
+        for number in range(3)
         for name in ("view 0", "view 1", "noise 0")
     }
     assert len(seeds) == 5 * 20 * 3 * 3
