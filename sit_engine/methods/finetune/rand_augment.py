@@ -46,7 +46,7 @@ def augment_once(images_BCSS: Tensor, bin_: int, rng: np.random.Generator) -> Te
             if len(rows):
                 place = sent(rows, images_BCSS.device)
                 some = images_BCSS.index_select(0, place)
-                made.index_copy_(0, place, _coloured(some, kind, sign or 0.0, bin_))
+                made.index_copy_(0, place, _coloured(some, kind, sign or 0.0, share))
     return made
 
 
@@ -77,8 +77,7 @@ def _moved(images_NCSS: Tensor, theta_N23: Tensor) -> Tensor:
     return moved.to(torch.uint8)
 
 
-def _coloured(images_NCSS: Tensor, kind: str, sign: float, bin_: int) -> Tensor:
-    share = bin_ / (BINS - 1)
+def _coloured(images_NCSS: Tensor, kind: str, sign: float, share: float) -> Tensor:
     factor = 1 + 0.9 * share * sign
     changes: dict[str, Callable[[], Tensor]] = {
         "brightness": lambda: vision.adjust_brightness(images_NCSS, factor),
