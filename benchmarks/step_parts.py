@@ -102,7 +102,7 @@ def time_checkpoint(stepper: Stepper, run: Run, repeats: int) -> float:
     seconds: list[float] = []
     for step in range(repeats):
         model = stepper.method.networks.state_dict()
-        state = {"optimiser": stepper.optimiser.adamw.state_dict()}
+        state = {"optimiser": stepper.optimiser.state_dict()}
         started_s = time.perf_counter()
         checkpoint.save(run, step, model, state, {})
         seconds.append(time.perf_counter() - started_s)

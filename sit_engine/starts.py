@@ -25,9 +25,11 @@ FILE = "model.safetensors"
 USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 KNOWN = re.compile(
     r"cls_token|reg_token|pos_embed|patch_embed\.proj\.(weight|bias)|norm\.(weight|bias)"
+    r"|patch_embed\.layers\.\d+\.(weight|bias|mean|variance)"
     r"|blocks\.\d+\.(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\.(weight|bias)"
 )
 TOKENS = ("cls_token", "reg_token")
+STEM = "patch_embed.layers.0.weight"
 # Answers of the old classifier, which a new one replaces.
 DROPPED = re.compile(r"(head|head_dist|pre_logits)\.")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -80,7 +82,7 @@ def describe_start(path: Path) -> Start:
         tuple(float(value) for value in pretrained.get(name, usual))
         for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
     )
-    facts = _facts(path, file, "", arguments.get("num_heads"))
+    facts = _facts(path, file, "", arguments.get("num_heads"), arguments.get("patch_size"))
     if len(mean) != 3 or len(std) != 3:
         raise _unusable(path, "its config.json has no three colours of mean and std")
     return Start(file, "", facts, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
@@ -90,12 +92,12 @@ def _of_checkpoint(path: Path) -> Start:
     run = Run(path.parent.parent)
     config = open_run(run.path).config()
     prefix = f"{config.method.features}.backbone."
-    return Start(
-        path / FILE, prefix, _facts(path, path / FILE, prefix, no_auto(config.model.heads))
-    )
+    heads, patch = no_auto(config.model.heads), no_auto(config.model.patch_size)
+    return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, heads, patch))
 
 
-def _facts(path: Path, file: Path, prefix: str, heads: int | None) -> StartFacts:
+def _facts(path: Path, file: Path, prefix: str, heads: int | None, patch: int | None) -> StartFacts:
+    """`patch` is what the start's own settings say: a convolutional stem does not show it."""
     shapes = _shapes(path, file, prefix)
     unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
     if unknown:
@@ -104,11 +106,15 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None) -> StartFacts
     missing = [name for name in needed if name not in shapes]
     if missing:
         raise _unusable(path, f"it is no plain vision transformer: {missing[0]} is missing")
-    width, patch = shapes["pos_embed"][-1], shapes["patch_embed.proj.weight"][-1]
+    width, stem = shapes["pos_embed"][-1], shapes.get(STEM)
+    if stem is not None and patch is None:
+        raise _unusable(path, "it does not say how many pixels a token of its stem stands for")
+    size = shapes["patch_embed.proj.weight"][-1] if stem is None or patch is None else patch
+    colours = stem or shapes["patch_embed.proj.weight"]
     tokens = sum(shapes[name][1] for name in TOKENS if name in shapes)
     places = shapes["pos_embed"][1] - tokens
     grid = math.isqrt(max(0, places))
-    if grid * grid != places or shapes["patch_embed.proj.weight"][1] != 3:
+    if grid * grid != places or colours[1] != 3:
         raise _unusable(path, "its patches are no square grid of colour images")
     if tokens > len(TOKENS):
         raise _unusable(path, f"it has {tokens} tokens before its patches, more than two")
@@ -118,9 +124,10 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None) -> StartFacts
         width=width,
         depth=depth,
         heads=heads or USUAL_HEADS.get(width),
-        patch_size=patch,
-        image_size=grid * patch,
+        patch_size=size,
+        image_size=grid * size,
         tokens=tokens,
+        stem="patch" if stem is None else "conv",
     )
 
 

@@ -132,7 +132,7 @@ def _show(report: Report, pictures: list[Path], exported: Exported) -> None:
 
 
 def _export(run: Path, out: Path, screen: Screen) -> Exported:
-    """TorchScript, or safetensors where this Python cannot make it."""
+    """TorchScript, or a program of torch.export where this Python cannot make it."""
     from sit_engine import api
 
     try:
@@ -140,5 +140,5 @@ def _export(run: Path, out: Path, screen: Screen) -> Exported:
     except ExportError as error:
         if error.code != "export.torchscript":
             raise
-        screen.say(f"   {error.message} Writing safetensors for timm instead.")
-        return api.export(run, format="safetensors", out=out / "model")
+        screen.say(f"   {error.message} Writing a program of torch.export instead.")
+        return api.export(run, format="pt2", out=out / "model.pt2")

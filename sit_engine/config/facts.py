@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class StartFacts:
     image_size: int
     tokens: int = 1
     """Tokens before the patches: class token, or rotation and contrastive token."""
+    stem: Literal["patch", "conv"] = "patch"
 
 
 @dataclass(frozen=True)

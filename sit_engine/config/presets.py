@@ -12,8 +12,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     "standard": {},
     "small-2021": {"method": {"name": "sit2021"}},
     "paper-2022": {
+        "method": {
+            "name": "sit",
+            "contrast_loss": "info_nce",
+            "temperature": 0.2,
+            "views": {"crop_scale_min": 0.2},
+            "corruption": {"views": "both", "drop_share": 0.5, "replace_share": 0.3},
+        },
         "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_small"},
         "optim": {
+            "optimiser": "adamw",
             "epochs": 800,
             "batch_size": 256,
             "learning_rate": 5e-4,
@@ -26,6 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "method": {"name": "sit2021", "views": {"crop_scale_min": 0.08}},
         "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_base"},
         "optim": {
+            "optimiser": "adamw",
             "epochs": 501,
             "batch_size": 288,
             "learning_rate": 5e-4,

@@ -126,7 +126,7 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
             file=start.name,
         )
     why = "as the weights that it starts from"
-    for name in ("width", "depth", "heads", "patch_size", "tokens"):
+    for name in ("width", "depth", "heads", "patch_size", "tokens", "stem"):
         theirs = getattr(start, name)
         if theirs is None:
             continue
@@ -172,6 +172,11 @@ def _model(filling: Filling, facts: DataFacts, device: DeviceFacts, *, is_quick:
         "patch_size", patch, f"{image_size // patch} × {image_size // patch} patches in a view"
     )
     _backbone(filling, facts, is_cpu=is_cpu, is_quick=is_quick)
+    is_named = filling.get("backbone") in NAMED
+    filling.auto(
+        "stem", "patch" if is_named else "conv",
+        f"of {filling.get('backbone')}" if is_named else "small networks learn faster by it",
+    )  # fmt: skip
     filling.auto("drop_path", 0.1, "the published recipe's")
 
 
@@ -271,6 +276,7 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
         round(min(10.0, epochs / 10), 3),
         "a tenth of the run, at most the paper's 10 epochs",
     )
+    filling.auto("optimiser", "muon", "learns more from each image than adamw")
     filling.auto("weight_decay", 0.04, "the published recipe's")
     filling.auto("weight_decay_end", 0.1, "the published recipe's")
     # The file of a run says how long it is once; the minutes stand in the reason.
@@ -287,8 +293,8 @@ def _length(
         rate = f"{device.images_per_s:.0f} images/s"
         why = f"{options.minutes:g} minutes at {rate}, measured at the start"
         filling.auto("epochs", max(round(seen / epoch, 3), round(batch / epoch, 3)), why)
-    epochs = float(max(50, min(800, round(1e6 / max(1, train_images)))))
-    filling.auto("epochs", epochs, "a million images seen in all, within 50 and 800 epochs")
+    epochs = float(max(100, min(1000, round(2e6 / max(1, train_images)))))
+    filling.auto("epochs", epochs, "two million images seen in all, within 100 and 1,000 epochs")
 
 
 def _compute(config: RunConfig, device: DeviceFacts) -> Filling:

@@ -77,6 +77,12 @@ class ModelOptions(Options):
     heads: int | Auto = setting(
         "auto", "Heads", "Attention heads; must divide the width.", ge=1, le=64
     )
+    stem: Literal["auto", "patch", "conv"] = setting(
+        "auto",
+        "Stem",
+        "How pixels become tokens: patch, one large step as published, or conv, a few small "
+        "convolutions, which learn faster from few images.",
+    )
     tokens: int | Auto = setting(
         "auto",
         "Tokens",
@@ -98,6 +104,11 @@ class ModelOptions(Options):
         ge=0,
         lt=1,
     )
+
+    @property
+    def has_conv_stem(self) -> bool:
+        """Settings that were frozen before there was a choice mean patches."""
+        return self.stem == "conv"
 
     @property
     def token_count(self) -> int:
@@ -139,6 +150,12 @@ class OptimOptions(Options):
     warmup_epochs: float | Auto = setting(
         "auto", "Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0
     )
+    optimiser: Literal["auto", "adamw", "muon"] = setting(
+        "auto",
+        "Optimiser",
+        "adamw, or muon: the matrices of the network's blocks and heads move by orthogonal steps, which "
+        "learns more from each image and takes somewhat longer; all else moves by adamw.",
+    )
     weight_decay: float | Auto = setting(
         "auto", "Weight decay, start", "Pull of the weights to 0.", ge=0, le=1
     )
@@ -151,6 +168,11 @@ class OptimOptions(Options):
         "Largest gradient norm of each single weight tensor; 0 switches it off.",
         ge=0,
     )
+
+    @property
+    def optimiser_kind(self) -> Literal["adamw", "muon"]:
+        """Settings that were frozen before there was a choice mean AdamW."""
+        return "adamw" if self.optimiser == "auto" else self.optimiser
 
 
 class ComputeOptions(Options):

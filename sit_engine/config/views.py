@@ -11,7 +11,7 @@ class ViewOptions(Options):
     """Random crop, flip, colour, blur and solarise; both views share all but blur and solarise."""
 
     crop_scale_min: float = setting(
-        0.2, "Smallest crop", "Smallest share of the image's area that a crop may keep.", gt=0, le=1
+        0.3, "Smallest crop", "Smallest share of the image's area that a crop may keep.", gt=0, le=1
     )
     crop_scale_max: float = setting(
         1.0, "Largest crop", "Largest share of the image's area that a crop may keep.", gt=0, le=1
@@ -129,15 +129,26 @@ class LocalOptions(Options):
 class CorruptionOptions(Options):
     """What the student does not get to see: blocks hidden or replaced (GMML), or local changes."""
 
+    def of_view(self, number: int) -> CorruptionOptions:
+        """What is done to the view 0 or 1 of an image."""
+        is_left = self.views == "first" and number > 0
+        return self.model_copy(update={"kind": "none"}) if is_left else self
+
     kind: Literal["gmml", "local", "none"] = setting(
         "gmml",
         "Corruption",
         "gmml hides blocks or replaces them with another image's; local greys, blurs, adds noise and "
         "another image's blocks; none leaves views as they are.",
     )
+    views: Literal["both", "first"] = setting(
+        "first",
+        "Corrupted views",
+        "Whether both views of an image are corrupted, or the first alone, which is then compared "
+        "with one that is whole.",
+    )
     local: LocalOptions = LocalOptions()
     drop_share: float = setting(
-        0.5,
+        0.25,
         "Hidden area",
         "Hidden area of an image that is hidden in; above 50 %, each image draws "
         "a share between 50 % and this.",
@@ -146,7 +157,7 @@ class CorruptionOptions(Options):
         le=0.95,
     )
     replace_share: float = setting(
-        0.3,
+        0.15,
         "Replaced area",
         "Area replaced with another image's pixels, drawn as for hiding.",
         unit="share of the image",

@@ -12,6 +12,7 @@ from torch import nn
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.files import to_toml
+from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ExportError
 from sit_engine.export.card import write_card
 from sit_engine.export.exported import Exported
@@ -89,6 +90,7 @@ def _write(
     config = run.config()
     labels = tuple(run.split()["classes"])
     if format == "safetensors":
+        _check_stem(config)
         export_safetensors(model.backbone, _linear_head(model), config, about, out)
         return None
     extra, side = extra_files(labels, to_toml(config), about), int(about["image_size"])
@@ -102,6 +104,16 @@ def _write(
         eager = program = ViewProgram(side, network).eval().cpu()
         (export_onnx if format == "onnx" else export_pt2)(program, extra, out)
     return verify(out, eager, side, format=format)
+
+
+def _check_stem(config: RunConfig) -> None:
+    if config.model.has_conv_stem:
+        raise ExportError(
+            "export.stem",
+            "timm has no vision transformer with this run's convolutional stem, so it could not load "
+            "the weights.",
+            "Use --format torchscript, onnx or pt2, or train with --model.stem patch.",
+        )
 
 
 def _linear_head(model: Model) -> nn.Linear | None:

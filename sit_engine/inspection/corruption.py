@@ -141,7 +141,8 @@ def _draw(source: _Source, method: SitOptions, seed: int) -> Shown:
         turned_BCYX = view_BCYX.clone()
         turn_(turned_BCYX, turns_B)
         seen_BCYX = turned_BCYX if method.rotation_weight > 0 else view_BCYX
-        hidden = hide(method.corruption, seen_BCYX, seed=seed, step=0, view=number)
+        corruption = method.corruption.of_view(number)
+        hidden = hide(corruption, seen_BCYX, seed=seed, step=0, view=number)
         made.append((_to_uint8(seen_BCYX), _to_uint8(hidden.view), hidden.mask.numpy()))
         turned.append(_to_uint8(turned_BCYX))
         turns.append(turns_B.numpy())

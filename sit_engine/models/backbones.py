@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ModelOptions
+from sit_engine.models.stem import ConvStem
 
 
 def build_backbone(options: ModelOptions, *, drop_path: float, fused_attention: bool) -> nn.Module:
@@ -38,6 +40,7 @@ def build_backbone(options: ModelOptions, *, drop_path: float, fused_attention: 
         global_pool="token" if tokens else "avg",
         fc_norm=False,
         drop_path_rate=drop_path,
+        embed_layer=ConvStem if options.has_conv_stem else PatchEmbed,
     )
     if tokens > 1:
         # timm starts tokens at 1e-6, where two would begin as the same (methods 1A: 0.02)

@@ -133,6 +133,7 @@ def build_from(weights: Weights, *, fused_attention: bool = False) -> nn.Module:
         depth=facts.depth,
         heads=facts.heads,
         tokens=facts.tokens,
+        stem=facts.stem,
     )
     vit = build_backbone(options, drop_path=0.0, fused_attention=fused_attention)
     load_weights(vit, weights)

@@ -46,7 +46,7 @@ class Keeper:
             return checkpoint.folder(self.run, progress.step)
         state = {
             "progress": asdict(progress),
-            "optimiser": self.stepper.optimiser.adamw.state_dict(),
+            "optimiser": self.stepper.optimiser.state_dict(),
             "monitor": self.monitor.state(),
         }
         about = {
@@ -77,7 +77,7 @@ class Keeper:
         state = checkpoint.load_state(path)
         with checkpoint.foreign_errors(path):
             self.stepper.method.networks.load_state_dict(checkpoint.load_model(path))
-            self.stepper.optimiser.adamw.load_state_dict(state["optimiser"])
+            self.stepper.optimiser.load_state_dict(state["optimiser"])
             self.monitor.restore(state["monitor"])
             progress = Progress(**state["progress"])
         self.saved_step = progress.step

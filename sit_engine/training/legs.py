@@ -165,7 +165,8 @@ def scratch_config(run: runs.Run) -> RunConfig:
         )
     names = ("image_size", "patch_size", "backbone", "width", "depth", "heads", "tokens")
     same = {
-        "model": {name: getattr(config.model, name) for name in names},
+        "model": {name: getattr(config.model, name) for name in names}
+        | {"stem": "conv" if config.model.has_conv_stem else "patch"},
         "optim": {"epochs": config.optim.epochs, "batch_size": config.optim.batch_size},
         "data": {"watch_share": config.data.watch_share},
     }

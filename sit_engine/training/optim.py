@@ -1,25 +1,44 @@
-"""AdamW with per-tensor clipping that skips a step that is not finite, without asking the device."""
+"""AdamW, or beside it Muon for the matrices of blocks and heads, with per-tensor clipping.
+
+A step that is not finite is skipped, without asking the device.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from sit_engine.methods.protocol import Trained
+from sit_engine.training.muon import Muon
+
+MUON = "muon"
 
 
 class Optimiser:
     """AdamW: weights of two and more dimensions decay, biases and norms do not.
 
     Position table and tokens are 3-D and do decay, as in the recipe of 2022, unless the method says
-    otherwise. There are two groups of parameters for each rate.
+    otherwise. There are two groups of parameters for each rate. With the kind "muon" the matrices of
+    blocks and heads leave AdamW; `dtype` is that of Muon's products.
     """
 
-    def __init__(self, trained: Sequence[Trained], *, clip_norm: float) -> None:
+    def __init__(
+        self,
+        trained: Sequence[Trained],
+        *,
+        clip_norm: float,
+        kind: Literal["adamw", "muon"] = "adamw",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.parameters = [item.parameter for item in trained]
         self.clip_norm = clip_norm
+        inner = [item.parameter for item in trained if kind == MUON and item.parameter.ndim == 2]
+        self.muon = Muon(inner, dtype=dtype) if inner else None
+        own = {id(parameter) for parameter in inner}
+        trained = [item for item in trained if id(item.parameter) not in own]
         # Kept here, since a loaded state brings the groups of the version that wrote it.
         self.kinds = [
             (rate, decays)
@@ -41,7 +60,8 @@ class Optimiser:
 
     def clear(self) -> None:
         """Forget the gradients, before the backward passes of a step."""
-        self.adamw.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def step(
         self, loss: Tensor, *, learning_rate: float, weight_decay: float
@@ -63,4 +83,17 @@ class Optimiser:
         # The fused kernel reads this flag and leaves everything as it was where it is 1.
         self.adamw.found_inf = 1.0 - finite  # type: ignore[attr-defined]
         self.adamw.step()
+        if self.muon is not None:
+            self.muon.step(finite, learning_rate=learning_rate, weight_decay=weight_decay)
         return finite, norm.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        """AdamW's state, as checkpoints had it before there was Muon, and beside it Muon's."""
+        muon = {} if self.muon is None else {MUON: self.muon.state_dict()}
+        return self.adamw.state_dict() | muon
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.adamw.load_state_dict({name: state[name] for name in ("state", "param_groups")})
+        if self.muon is not None:
+            self.muon.load_state_dict(state[MUON])

@@ -26,8 +26,8 @@ from tests.views.pictures import largest_gap
 
 Size = tuple[int, int]
 ALL_FILLS = CorruptionOptions(fills=("zeros", "noise", "elsewhere"))
-HIDE = CorruptionOptions(replace_probability=0.0)
-REPLACE = CorruptionOptions(replace_probability=1.0)
+HIDE = CorruptionOptions(replace_probability=0.0, drop_share=0.5)
+REPLACE = CorruptionOptions(replace_probability=1.0, replace_share=0.3)
 
 
 def draw(

@@ -25,6 +25,7 @@ from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, Moment, Trained
 from sit_engine.models.backbones import all_tokens, build_backbone, compiled, feature, read_tokens
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
+from sit_engine.models.stem import freeze_stem
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params, draw_view
 from sit_engine.views.sending import sent
@@ -128,6 +129,7 @@ class Finetune:
             return
         backbone: Any = self.networks.student.backbone
         backbone.requires_grad_(False)
+        freeze_stem(backbone)
         count = min(self.options.trained_blocks, self.depth)
         last = self.depth - count if self.options.trained == "blocks" else self.depth
         for block in backbone.blocks[:last]:
@@ -257,10 +259,10 @@ class Finetune:
         """
         early = (1 + moment.step) / (10 + moment.step)
         momentum = min(no_auto(self.options.momentum), early)
-        pairs = zip(
-            self.networks.teacher.parameters(), self.networks.student.parameters(), strict=True
-        )
-        # What is frozen is the same in both.
+        teacher, student = self.networks.teacher, self.networks.student
+        pairs = zip(teacher.parameters(), student.parameters(), strict=True)
+        # What is frozen is the same in both; a stem's averages move with its weights.
         moving = [pair for pair in pairs if pair[1].requires_grad]
+        moving += zip(teacher.buffers(), student.buffers(), strict=True)
         average_([pair[0] for pair in moving], [pair[1] for pair in moving], momentum, finite)
         return {"teacher_momentum": momentum}

@@ -119,6 +119,7 @@ class FinetuneOptions(MethodOptions):
             "optim.epochs": (epochs, "10,000 images seen in all, within 30 and 70 epochs"),
             "optim.weight_decay": (0.05, "the DeiT recipe's"),
             "optim.weight_decay_end": (0.05, "the DeiT recipe's"),
+            "optim.optimiser": ("adamw", "the DeiT recipe's"),
         }
 
     def resolve(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -74,6 +75,14 @@ class SitViews:
             )
             for clean, corrupted, mask, turns in zip(*map(cut, stacked), strict=True)
         ]  # fmt: skip
+
+
+class Judged(NamedTuple):
+    """Views [b,C,Y,X] to be reconstructed, where [b,Y,X], and the share of corrupted pixels."""
+
+    clean: Tensor
+    mask: Tensor
+    share: Tensor
 
 
 class Network(nn.Module):
@@ -182,7 +191,8 @@ class Sit:
         masks, bounds = [], []
         for view, params in enumerate(pair):
             part = slice(view * mine, (view + 1) * mine)
-            planned = plan(self.options.corruption, count, self.size, view=view, **place)
+            corruption = self.options.corruption.of_view(view)
+            planned = plan(corruption, count, self.size, view=view, **place)
             rows = Rows.all(count) if mine == count else Rows.of(own, planned.partner_B)
             if self.options.rotation_weight > 0:
                 turns[view] = draw_turns(count, view=view, **place)
@@ -232,7 +242,8 @@ class Sit:
         """
         networks, options = self.networks, self.options
         tokens_BND = self.read_all(networks.student.backbone, views.corrupted)
-        curves = {"mask_share": views.mask.float().mean(), "bound_reached": views.bound_reached}
+        judged = self._judged(views)
+        curves = {"mask_share": judged.share, "bound_reached": views.bound_reached}
         terms: dict[str, Tensor] = {}
         if options.contrast_weight > 0:
             contrast_BD = tokens_BND[:, self.first_patch - 1]
@@ -247,11 +258,12 @@ class Sit:
             is_right_B = logits_B4.detach().argmax(-1) == views.turns
             curves["rotation_accuracy"] = is_right_B.float().mean()
         if networks.reconstruction_head is not None:
-            output = networks.reconstruction_head(tokens_BND[:, self.first_patch :])
+            patches_BND = tokens_BND[:, self.first_patch :]
+            output = networks.reconstruction_head(patches_BND[: len(judged.clean)])
             terms["reconstruction"] = (
-                l1(output, views.clean)
+                l1(output, judged.clean)
                 if options.reconstruct == "all"
-                else masked_l1(output, views.clean, views.mask, views.hidden, views.parts)
+                else masked_l1(output, judged.clean, judged.mask, views.hidden, views.parts)
             )
         total = tokens_BND.new_zeros((), dtype=torch.float32)
         for task, loss in terms.items():
@@ -260,6 +272,14 @@ class Sit:
                 weighed, curves[f"weight_{task}"] = networks.learned_weights.weigh(task, loss)
             total = total + options.weight_of(task) * weighed
         return Losses(total, {name: term.detach() for name, term in terms.items()}, curves)
+
+    def _judged(self, views: SitViews) -> Judged:
+        """What the reconstruction is judged on: a view that was left whole has nothing to repair."""
+        first = views.mask if self.options.corruption.views == "both" else views.mask.chunk(2)[0]
+        share = first.float().mean()
+        if self.options.reconstruct == "all":
+            return Judged(views.clean, views.mask, share)
+        return Judged(views.clean[: len(first)], first, share)
 
     def _contrast(self, contrast_BD: Tensor, key_BD: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss and agreement of all contrastive tokens [2B,D] of this rank's batch."""

@@ -13,7 +13,6 @@ from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.errors import ConfigError
 
-SHORT_RUN_STEPS = 20_000
 SHIFTED_UP_TO_PX = 32
 
 
@@ -50,7 +49,7 @@ class SitOptions(MethodOptions):
         "Tasks that are weighed by how uncertain they are, times their weight; none for fixed weights.",
     )
     contrast_loss: Literal["info_nce", "nt_xent"] = setting(
-        "info_nce",
+        "nt_xent",
         "Contrast with",
         "info_nce compares the student with its slow average, the teacher; nt_xent its two views "
         "with each other.",
@@ -64,7 +63,7 @@ class SitOptions(MethodOptions):
         "mlp", "Heads", "mlp: three layers for contrast and reconstruction; linear: one."
     )
     temperature: float = setting(
-        0.2, "Temperature", "Softness τ of the contrast: lower compares harder.", gt=0, le=10
+        0.1, "Temperature", "Softness τ of the contrast: lower compares harder.", gt=0, le=10
     )
     momentum: float | Auto = setting(
         "auto",
@@ -145,7 +144,7 @@ class SitOptions(MethodOptions):
             "corruption.align": (
                 scale.patch_size, "one patch: on small data whole patches are hidden",
             ),
-            "reconstruction_weight": self._reconstruction_weight(scale, facts),
+            "reconstruction_weight": self._reconstruction_weight(),
             "momentum": (
                 momentum,
                 f"the teacher averages over a twentieth of the {scale.total_steps} steps"
@@ -157,14 +156,10 @@ class SitOptions(MethodOptions):
             ),
         }  # fmt: skip
 
-    def _reconstruction_weight(self, scale: Scale, facts: DataFacts) -> tuple[float, str]:
+    def _reconstruction_weight(self) -> tuple[float, str]:
         if "reconstruction" in self.learned_weights:
             return 1.0, "the run learns how much it counts"
-        if scale.total_steps < SHORT_RUN_STEPS:
-            return 1.0, f"short run ({scale.total_steps} steps): contrast helps first"
-        if facts.images < 100_000:
-            return 5.0, f"5 on small data ({facts.images} images)"
-        return 1.0, "the paper's value for large data"
+        return 0.25, "enough for the pictures, at no cost to what the contrast learns"
 
     def _check(self) -> None:
         if self.features == "teacher" and not self.has_teacher:

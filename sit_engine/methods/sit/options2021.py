@@ -13,6 +13,7 @@ from sit_engine.methods.sit.options import SitOptions, Task
 class Views2021(ViewOptions):
     """Both views alike: crop, flip, brightness, contrast and saturation."""
 
+    crop_scale_min: float = again(ViewOptions, "crop_scale_min", 0.2)
     shift: int | Auto = again(ViewOptions, "shift", "auto")
     jitter: float = again(ViewOptions, "jitter", 1.0)
     saturation: float = again(ViewOptions, "saturation", 0.4)
@@ -27,6 +28,9 @@ class Corruption2021(CorruptionOptions):
     """The four local corruptions."""
 
     kind: Literal["gmml", "local", "none"] = again(CorruptionOptions, "kind", "local")
+    views: Literal["both", "first"] = again(CorruptionOptions, "views", "both")
+    drop_share: float = again(CorruptionOptions, "drop_share", 0.5)
+    replace_share: float = again(CorruptionOptions, "replace_share", 0.3)
 
 
 class Sit2021Options(SitOptions):
@@ -49,9 +53,12 @@ class Sit2021Options(SitOptions):
     head_out: int = again(SitOptions, "head_out", 512)
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
-        """Weight decay is the same from start to end."""
+        """As published: patches, and AdamW, whose weight decay is the same from start to end."""
         del facts
-        return {
-            f"optim.{name}": (0.05, "the published recipe's")
-            for name in ("weight_decay", "weight_decay_end")
+        values = {
+            "model.stem": "patch",
+            "optim.optimiser": "adamw",
+            "optim.weight_decay": 0.05,
+            "optim.weight_decay_end": 0.05,
         }
+        return {path: (value, "the published recipe's") for path, value in values.items()}
