@@ -60,6 +60,8 @@ class DeviceFacts:
     matmul: str = "highest"
     why_precision: str = ""
     images_per_s: float | None = None
+    largest_view: int | None = None
+    """In px, with which a run learns within its minutes here; None: any."""
     why_no_gpu: str = ""
     can_compile: bool = False
     why_compile: str = "there is no GPU, where alone it pays"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sit_engine.config.build import check_together
+from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
 from sit_engine.config.fields import Options, no_auto
 from sit_engine.config.methods import METHODS, Scale
@@ -19,6 +20,8 @@ NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 
 MOST_WATCHED = 1000
 FEWEST_IMAGES = 16
 PEAK_RATE = 1.5e-3
+# On a CPU: of a folder with more images than these, patches are larger, so that each is seen often.
+CPU_PATCH_PX, MANY_IMAGES = 8, 10_000
 # Of the free memory: passing needs, and what was measured on few images, may be more than thought.
 FILLED_SHARE = 0.8
 
@@ -75,7 +78,7 @@ def resolve(
     model = Filling("model", config.model, autos)
     if start is not None:
         _as_start(model, start)
-    _model(model, facts, device, is_quick=config.preset == "quick")
+    _model(model, facts, device)
     _tokens(model, config.method.tokens)
     needs_labels = METHODS[config.method.name].needs_labels
     train_images = facts.images - watch_count(
@@ -155,23 +158,28 @@ def _data(filling: Filling, facts: DataFacts) -> Filling:
     return filling
 
 
-def _model(filling: Filling, facts: DataFacts, device: DeviceFacts, *, is_quick: bool) -> None:
+def _model(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
     is_cpu = device.kind == "cpu"
     side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
     why = f"the images' median shorter side is {facts.median_side_px} px"
     if is_cpu and side == 64:
         why += "; without a GPU larger views would take days"
+    if device.largest_view is not None and side > device.largest_view:
+        side = device.largest_view
+        why += "; larger views would leave too few steps in these minutes"
     patch = filling.get("patch_size")
     if patch != "auto" and side % patch:
         side = max(patch, side // patch * patch)
         why += f"; a multiple of the patch size {patch}"
     filling.auto("image_size", side, why)
     image_size = filling.get("image_size")
-    patch = _patch(image_size, image_size / (6 if is_quick else 8))
-    filling.auto(
-        "patch_size", patch, f"{image_size // patch} × {image_size // patch} patches in a view"
-    )
-    _backbone(filling, facts, is_cpu=is_cpu, is_quick=is_quick)
+    wanted = image_size / 8
+    if is_cpu:
+        wanted = image_size / 4 if facts.images > MANY_IMAGES else max(wanted, CPU_PATCH_PX)
+    patch = _patch(image_size, wanted)
+    why = f"{image_size // patch} × {image_size // patch} patches in a view"
+    filling.auto("patch_size", patch, f"{why}, to see each image often" if is_cpu else why)
+    _backbone(filling, facts, is_cpu=is_cpu)
     is_named = filling.get("backbone") in NAMED
     filling.auto(
         "stem", "patch" if is_named else "conv",
@@ -206,7 +214,7 @@ def _patch(image_size: int, wanted: float) -> int:
     return min(divisors, key=lambda n: (abs(n - wanted), -n))
 
 
-def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool, is_quick: bool) -> None:
+def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
     options = filling.options
     assert isinstance(options, ModelOptions)
     own = [name for name in ("width", "depth", "heads") if getattr(options, name) != "auto"]
@@ -232,9 +240,9 @@ def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool, is_quick: boo
                 )
             filling.auto(key, value, f"of {chosen}")
         return
-    why = "small enough to learn within minutes" if is_quick else "small enough for a CPU"
-    filling.auto("width", 96 if is_quick else 128, why)
-    filling.auto("depth", 4 if is_quick else 6, why)
+    why = "small enough to see each image a hundred times on a CPU"
+    filling.auto("width", 96, why)
+    filling.auto("depth", 4, why)
     width = filling.get("width")
     heads = next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)
     filling.auto("heads", heads, f"about 32 numbers of the width {width} each")
@@ -293,8 +301,11 @@ def _length(
         rate = f"{device.images_per_s:.0f} images/s"
         why = f"{options.minutes:g} minutes at {rate}, measured at the start"
         filling.auto("epochs", max(round(seen / epoch, 3), round(batch / epoch, 3)), why)
-    epochs = float(max(100, min(1000, round(2e6 / max(1, train_images)))))
-    filling.auto("epochs", epochs, "two million images seen in all, within 100 and 1,000 epochs")
+    filling.auto(
+        "epochs",
+        epochs_needed(train_images),
+        f"two million images seen in all, within {FEWEST_EPOCHS} and {MOST_EPOCHS:,} epochs",
+    )
 
 
 def _compute(config: RunConfig, device: DeviceFacts) -> Filling:

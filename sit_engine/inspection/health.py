@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sit_engine.config.course import Course
+
 State = Literal["learning", "collapsed", "not learning", "unknown"]
 
 # Not 0.2: healthy runs were measured at 0.17 (docs/adr/0006-collapse.md).
@@ -21,7 +23,6 @@ LEAST_DEVIATION = 0.05
 LEAST_RANK = 5.0
 LEAST_RANK_SHARE = 0.02
 READINGS_FOR_COLLAPSE = 3
-SHARE_OF_RUN_TO_LEARN = 0.2
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ class Verdict:
 
 SENTENCES = {
     "health.not_started": "Training has not started yet.",
-    "health.early": "It is too early to tell.",
+    "health.early": "It is too early to tell: that takes until step {from_step} (epoch {from_epoch}). "
+    "Sets of this size need about {needed} epochs.",
+    "health.too_short": "This run is too short to tell: it has {steps} steps, and {from_step} are the "
+    "least. Sets of this size need about {needed} epochs.",
     "health.learning": "It is learning: nearest neighbours are right for {accuracy} of the watched "
     "images, {untrained} before training.",
     "health.collapsed": "The features have collapsed: every image looks the same to the model. "
@@ -88,24 +92,28 @@ SENTENCES = {
     "health.unlabelled": "The features have not collapsed. Without labels it cannot be known "
     "whether they fit your classes; k-NN watches from two classes and a hundred images on.",
     "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
-    "the watched images, {untrained} before training (± {interval}). More epochs, more images or "
-    "a higher learning rate may help.",
+    "the watched images, {untrained} before training (± {interval}). Sets of this size need about "
+    "{needed} epochs; more of them, or more images, may help.",
 }
 NOT_STARTED = Verdict("unknown", "health.not_started")
 
 
-def judge(readings: Sequence[Figures], knn: KnnReading | None, share_of_run: float) -> Verdict:
-    """From all readings so far (oldest first) and the newest k-NN."""
+def judge(
+    readings: Sequence[Figures], knn: KnnReading | None, course: Course, step: int
+) -> Verdict:
+    """From the readings since it can be judged (oldest first), and the newest k-NN, at `step`."""
     if knn is not None and knn.accuracy - knn.untrained > knn.interval:
         return Verdict("learning", "health.learning", _shares(knn))
+    if course.is_too_short:
+        return Verdict("unknown", "health.too_short", course.words())
+    if step < course.judged_from:
+        return Verdict("unknown", "health.early", course.words())
     newest = readings[-READINGS_FOR_COLLAPSE:]
     if len(newest) == READINGS_FOR_COLLAPSE and all(reading.is_collapsed for reading in newest):
         return Verdict("collapsed", "health.collapsed")
     if knn is None:
         return Verdict("unknown", "health.unlabelled")
-    if share_of_run >= SHARE_OF_RUN_TO_LEARN:
-        return Verdict("not learning", "health.not_learning", _shares(knn))
-    return Verdict("unknown", "health.early")
+    return Verdict("not learning", "health.not_learning", _shares(knn) | course.words())
 
 
 def _shares(knn: KnnReading) -> dict[str, str]:

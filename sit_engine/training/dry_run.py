@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import psutil
 import torch
 
 from sit_engine.config.fields import no_auto
-from sit_engine.config.resolve import FEWEST_IMAGES, Resolved, resolve, total_steps, watch_count
+from sit_engine.config.resolve import FEWEST_IMAGES, Resolved, resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.facts import facts_of
@@ -22,6 +21,7 @@ from sit_engine.data.index import ImageIndex
 from sit_engine.data.scan import require_images
 from sit_engine.training.device import find_device, memory_errors, probe_once
 from sit_engine.training.memory import with_memory
+from sit_engine.training.pace import at_speed, course_of, minutes_needed
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 from sit_engine.training.stepper import measure_images_per_s
 
@@ -39,6 +39,8 @@ class DryRun:
     seconds_left: float
     total_steps: int
     steps_per_epoch: int
+    minutes_needed: float | None
+    """Where the run is too short to learn: how long it should be."""
     batch_size: int
     memory_bytes: int
     device: str
@@ -64,21 +66,22 @@ def dry_run(
     rows = np.arange(len(store))
     with memory_errors(first.config):
         device = with_memory(device, config.compute, first.config, store, rows, labels)
-    first = resolve(config, facts, device, start)
-    with memory_errors(first.config), _peak_memory(first.config) as peak:
-        rate = measure_images_per_s(first.config, store, rows, labels)
-    found = resolve(config, facts, dataclasses.replace(device, images_per_s=rate), start)
-    optim = found.config.optim
-    batch_size = no_auto(optim.batch_size)
-    share = no_auto(found.config.data.watch_share)
-    watched = watch_count(share, facts, one_a_class=needs_labels(config))
-    train_images = facts.images - watched
-    steps = total_steps(no_auto(optim.epochs), train_images, batch_size)
+
+    def measure(settled: RunConfig) -> float:
+        with memory_errors(settled):
+            return measure_images_per_s(settled, store, rows, labels)
+
+    with _peak_memory(first.config) as peak:
+        found, rate = at_speed(config, facts, device, start, measure)
+    course = course_of(found.config, facts)
+    batch_size = no_auto(found.config.optim.batch_size)
+    is_too_short = course.is_too_short and not needs_labels(config)
     return DryRun(
         images_per_s=rate,
-        seconds_left=steps * batch_size / rate,
-        total_steps=steps,
-        steps_per_epoch=train_images // batch_size,
+        seconds_left=course.total_steps * batch_size / rate,
+        total_steps=course.total_steps,
+        steps_per_epoch=course.steps_per_epoch,
+        minutes_needed=minutes_needed(found.config, rate) if is_too_short else None,
         batch_size=batch_size,
         memory_bytes=peak[0],
         device=no_auto(found.config.compute.device),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sit_engine import ranks
+from sit_engine.config.course import Course
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelStore
@@ -342,7 +343,7 @@ class Leg:
         if reading:
             events, is_best = self.monitor.read(
                 progress.step,
-                progress.total_steps,
+                Course(progress.total_steps, self.batches.steps_per_epoch, len(self.batches.rows)),
                 agreement=progress.agreement,
                 mask_share=progress.mask_share,
             )

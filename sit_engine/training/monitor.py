@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sit_engine.config.course import Course
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import binomial_score, knn_predict
 from sit_engine.events import Event, HealthMeasured, KnnMeasured, PreviewWritten
@@ -58,6 +59,7 @@ class Monitor:
     device: torch.device
     network: str
     figures: list[Figures] = field(default_factory=list)
+    """Of the readings since the run can be judged."""
     untrained: float = float("nan")
     raw: float = float("nan")
     best: float = -1.0
@@ -80,7 +82,7 @@ class Monitor:
         self.untrained, self.raw, self.best = state["untrained"], state["raw"], state["best"]
 
     def read(
-        self, step: int, total_steps: int, *, agreement: float, mask_share: float
+        self, step: int, course: Course, *, agreement: float, mask_share: float
     ) -> tuple[list[Event], bool]:
         """Health and k-NN at `step`; the events, and whether k-NN is the best so far."""
         train_nD = extract(
@@ -93,11 +95,10 @@ class Monitor:
                 KnnMeasured(step, knn.accuracy, knn.untrained, knn.interval, self.raw, self.network)
             )
         figures = measure(train_nD[:256])
-        self.figures.append(figures)
+        if step >= course.judged_from:
+            self.figures.append(figures)
         # Features before the first step say nothing about training.
-        verdict = NOT_STARTED
-        if step:
-            verdict = judge(self.figures[1:], knn, step / max(1, total_steps))
+        verdict = judge(self.figures, knn, course, step) if step else NOT_STARTED
         events.append(
             HealthMeasured(
                 step=step,

@@ -33,7 +33,8 @@ def orthogonal(matrices_GRC: Tensor) -> Tensor:
         square_GRR = x_GRC @ x_GRC.mT
         mixed_GRR = CUBIC * square_GRR + QUINTIC * (square_GRR @ square_GRR)
         x_GRC = LINEAR * x_GRC + mixed_GRR @ x_GRC
-    return x_GRC.mT if is_tall else x_GRC
+    found: Tensor = x_GRC.mT if is_tall else x_GRC
+    return found
 
 
 class Muon:

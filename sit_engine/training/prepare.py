@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +32,7 @@ from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.loop import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
+from sit_engine.training.pace import at_speed, warn_if_short
 from sit_engine.training.stepper import measure_images_per_s
 
 MOST_KNN_IMAGES = 1000
@@ -60,11 +60,14 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     resolved = resolve(config, facts_of(index), device, start)
     if config.optim.minutes is not None and config.optim.epochs == "auto":
         emit(PhaseChanged("measuring the speed"))
-        with memory_errors(resolved.config), ranks.alone():
-            shared = share_of(resolved.config, device.ranks)
-            rate = device.ranks * measure_images_per_s(shared, store, split.train, labels)
-        faster = dataclasses.replace(device, images_per_s=rate)
-        resolved = resolve(config, facts_of(index), faster, start)
+
+        def measure(settled: RunConfig) -> float:
+            with memory_errors(settled), ranks.alone():
+                shared = share_of(settled, device.ranks)
+                return device.ranks * measure_images_per_s(shared, store, split.train, labels)
+
+        resolved, rate = at_speed(config, facts_of(index), device, start, measure)
+        warn_if_short(resolved.config, len(split.train), rate, emit)
     record = to_record(index, split, store.value_range)
     record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
     write_settings(run, resolved.config, resolved.reasons, record)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from sit_engine.config.course import Course
 from sit_engine.config.fields import no_auto
 from sit_engine.evaluation.features import probabilities
 from sit_engine.evaluation.probes import binomial_score
@@ -53,10 +54,10 @@ class Validator:
             self.since = 0
 
     def read(
-        self, step: int, total_steps: int, *, agreement: float, mask_share: float
+        self, step: int, course: Course, *, agreement: float, mask_share: float
     ) -> tuple[list[Event], bool]:
         """Accuracy and loss on the held-out images; the events, and whether it is the best so far."""
-        del total_steps, agreement, mask_share
+        del course, agreement, mask_share
         labels = self.watched.watch_labels
         if not len(labels):
             return [], False

@@ -135,6 +135,9 @@ class TrainPage(Page):
         self.cost = CostCard()
         self.cost.measure_wanted.connect(self._measure)
         self.cost.failed.connect(self.notice.tell)
+        self.cost.longer_wanted.connect(
+            lambda minutes: self._on_edited("optim.minutes", f"{minutes:g}")
+        )
         self.labels = LabelsCard()
         for part in (self.preview, self.labels, self.cost):
             sights.addWidget(part)

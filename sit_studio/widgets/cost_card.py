@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Signal, Slot
+from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from sit_engine.config.facts import DeviceFacts
@@ -17,9 +17,13 @@ from sit_studio.widgets.words import count, duration, figure, size
 
 
 class CostCard(Card):
-    """`measure_wanted` asks the page for the settings; `measure_with` takes them."""
+    """`measure_wanted` asks the page for the settings; `measure_with` takes them.
+
+    `longer_wanted` carries the minutes that a run needs which is too short to learn.
+    """
 
     measure_wanted = Signal()
+    longer_wanted = Signal(float)
     failed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -36,7 +40,12 @@ class CostCard(Card):
         self.head.addWidget(self.measure)
         self.sentence = label("", "muted", wrap=True)
         self.device = label("", "caption", wrap=True)
+        self.short = label("", "warn", wrap=True)
+        self.minutes = 0.0
+        self.longer = button("", lambda: self.longer_wanted.emit(self.minutes))
         self.body.addWidget(self.sentence)
+        self.body.addWidget(self.short)
+        self.body.addWidget(self.longer, 0, Qt.AlignmentFlag.AlignLeft)
         self.body.addWidget(self.device)
         self.forget()
         self._show_buttons()
@@ -58,6 +67,7 @@ class CostCard(Card):
     def forget(self) -> None:
         """What was measured holds no longer: other settings, other images."""
         self.stop()
+        self._show_short(None, 0)
         self.sentence.setText(
             self.tr("A few real steps on this machine tell how long the run will take.")
         )
@@ -87,7 +97,23 @@ class CostCard(Card):
         self.sentence.setText(self.tr("It could not be measured."))
         self.failed.emit(failure)
 
+    def _show_short(self, minutes: float | None, steps: int) -> None:
+        """That the run is too short to learn, and what would do; nothing where it is not."""
+        self.short.setVisible(minutes is not None)
+        self.longer.setVisible(minutes is not None)
+        if minutes is None:
+            return
+        self.minutes = minutes
+        self.short.setText(
+            self.tr(
+                "{steps} steps are too few to learn from. {minutes} min are the least after which it "
+                "can be told whether it works."
+            ).format(steps=count(steps), minutes=f"{minutes:g}")
+        )
+        self.longer.setText(self.tr("Train for {minutes} min").format(minutes=f"{minutes:g}"))
+
     def _hear(self, answer: Answer) -> None:
+        self._show_short(answer["minutes_needed"], answer["total_steps"])
         text = self.tr(
             "About {time} for {steps} steps of {batch} images, at {rate} images/s on {device}. "
             "Memory {memory}. {pixels}"

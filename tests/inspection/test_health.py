@@ -11,13 +11,13 @@ import torch
 
 from sit_engine import api
 from sit_engine.config.build import build
+from sit_engine.config.course import STEPS_TO_LEARN, Course
 from sit_engine.data.sample import write_sample
 from sit_engine.events import HealthMeasured
 from sit_engine.inspection.health import (
     LEAST_DEVIATION,
     LEAST_RANK,
     READINGS_FOR_COLLAPSE,
-    SHARE_OF_RUN_TO_LEARN,
     Figures,
     KnnReading,
     judge,
@@ -26,6 +26,8 @@ from sit_engine.inspection.health import (
 from tests.tiny import tiny_config
 
 GOOD, BAD = Figures(0.5, 20.0, 32), Figures(0.01, 2.0, 32)
+
+LONG, MIDDLING = Course(5000, 50, 3200), Course(600, 50, 3200)
 
 
 def gaussian(count: int, width: int) -> torch.Tensor:
@@ -82,31 +84,45 @@ def test_one_reading_is_collapsed_below_either_threshold(
 
 def test_collapse_takes_three_readings_in_a_row() -> None:
     bad = [BAD] * READINGS_FOR_COLLAPSE
-    assert judge(bad, None, 0.5).state == "collapsed"
-    assert judge([GOOD, *bad], None, 0.5).state == "collapsed"
-    assert judge(bad[1:], None, 0.5).state == "unknown"
-    assert judge([*bad, GOOD], None, 0.5).state == "unknown"
-    assert judge(bad, KnnReading(0.2, 0.2, 0.1), 0.5).state == "collapsed"
-    assert "Lower the learning rate" in judge(bad, None, 0.5).sentence
+    assert judge(bad, None, LONG, 2500).state == "collapsed"
+    assert judge([GOOD, *bad], None, LONG, 2500).state == "collapsed"
+    assert judge(bad[1:], None, LONG, 2500).state == "unknown"
+    assert judge([*bad, GOOD], None, LONG, 2500).state == "unknown"
+    assert judge(bad, KnnReading(0.2, 0.2, 0.1), LONG, 2500).state == "collapsed"
+    assert "Lower the learning rate" in judge(bad, None, LONG, 2500).sentence
 
 
 def test_learning_is_more_than_the_interval_above_untrained() -> None:
-    found = judge([GOOD], KnnReading(0.31, 0.2, 0.1), 0.0)
+    found = judge([GOOD], KnnReading(0.31, 0.2, 0.1), LONG, 1)
     assert (found.state, found.code) == ("learning", "health.learning")
     assert found.values == {"accuracy": "31%", "untrained": "20%", "interval": "10%"}
-    assert judge([GOOD], KnnReading(0.29, 0.2, 0.1), 0.0).code == "health.early"
+    assert judge([GOOD], KnnReading(0.29, 0.2, 0.1), LONG, 1).code == "health.early"
 
 
-def test_not_learning_waits_for_a_fifth_of_the_run() -> None:
-    same = KnnReading(0.2, 0.2, 0.1)
-    assert judge([GOOD], same, SHARE_OF_RUN_TO_LEARN - 0.01).state == "unknown"
-    found = judge([GOOD], same, SHARE_OF_RUN_TO_LEARN)
-    assert (found.state, found.code) == ("not learning", "health.not_learning")
-    assert "20%" in found.sentence
+def test_nothing_bad_is_said_before_a_fifth_of_the_run_and_enough_steps() -> None:
+    same, bad = KnnReading(0.2, 0.2, 0.1), [BAD] * READINGS_FOR_COLLAPSE
+    for course, step in ((LONG, 999), (MIDDLING, STEPS_TO_LEARN - 1)):
+        for knn in (same, None):
+            found = judge(bad, knn, course, step)
+            assert (found.state, found.code) == ("unknown", "health.early")
+    assert "until step 1,000 (epoch 20)" in judge(bad, same, LONG, 999).sentence
+    assert "about 625 epochs" in judge(bad, same, LONG, 999).sentence
+    for course, step in ((LONG, 1000), (MIDDLING, STEPS_TO_LEARN)):
+        found = judge([GOOD], same, course, step)
+        assert (found.state, found.code) == ("not learning", "health.not_learning")
+        assert "20%" in found.sentence
+
+
+def test_a_run_that_is_too_short_is_not_judged_at_all() -> None:
+    short, bad = Course(27, 50, 3200), [BAD] * READINGS_FOR_COLLAPSE
+    found = judge(bad, KnnReading(0.2, 0.2, 0.1), short, 27)
+    assert (found.state, found.code) == ("unknown", "health.too_short")
+    assert "it has 27 steps, and 300 are the least" in found.sentence
+    assert judge(bad, KnnReading(0.5, 0.2, 0.1), short, 27).state == "learning"
 
 
 def test_without_labels_it_says_what_it_cannot_know() -> None:
-    found = judge([GOOD] * 5, None, 1.0)
+    found = judge([GOOD] * 5, None, LONG, 5000)
     assert (found.state, found.code) == ("unknown", "health.unlabelled")
     assert "Without labels it cannot be known" in found.sentence
 
@@ -139,10 +155,10 @@ def test_a_run_whose_features_collapse_is_called_collapsed(
         tmp_path / "run",
         method={"contrast_weight": 1e-6},
         optim={
-            "epochs": 8, "learning_rate": 0.1, "warmup_epochs": 0,
-            "weight_decay": 1.0, "weight_decay_end": 1.0,
+            "epochs": 80, "batch_size": 32, "learning_rate": 0.1, "warmup_epochs": 0,
+            "learning_rate_end": 0.0125, "weight_decay": 1.0, "weight_decay_end": 1.0,
         },
-        watch={"readings": 6, "previews": 0},
+        watch={"readings": 12, "previews": 0},
     )  # fmt: skip
     assert found[0].state == "unknown"
     assert found[-1].state == "collapsed"
@@ -156,14 +172,12 @@ def test_a_run_that_cannot_move_is_called_not_learning(
     found = readings(
         sample[0],
         tmp_path / "run",
-        optim={"learning_rate": 1e-12, "learning_rate_end": 0.0},
-        watch={"readings": 2, "previews": 0},
+        optim={"epochs": 66, "learning_rate": 1e-12, "learning_rate_end": 0.0},
+        watch={"readings": 2, "previews": 0, "report_every": 50},
     )
-    assert [event.code.partition(".")[2] for event in found] == [
-        "not_started",
-        *["not_learning"] * 2,
-    ]
-    assert [event.state for event in found] == ["unknown", "not learning", "not learning"]
+    codes = [event.code.partition(".")[2] for event in found]
+    assert codes == ["not_started", "early", "not_learning"]
+    assert [event.state for event in found] == ["unknown", "unknown", "not learning"]
 
 
 def test_a_run_without_labels_is_called_unknown(sample: tuple[Path, Path], tmp_path: Path) -> None:
@@ -171,10 +185,11 @@ def test_a_run_without_labels_is_called_unknown(sample: tuple[Path, Path], tmp_p
         sample[0],
         tmp_path / "run",
         data={"labels": "none"},
-        watch={"readings": 2, "previews": 0},
+        optim={"epochs": 66},
+        watch={"readings": 2, "previews": 0, "report_every": 50},
     )
     assert [event.state for event in found] == ["unknown"] * 3
-    assert all("Without labels it cannot be known" in event.sentence for event in found[1:])
+    assert "Without labels it cannot be known" in found[-1].sentence
     assert "KnnMeasured" not in (tmp_path / "run" / "events.jsonl").read_text()
     assert all(event.images > 100 for event in found)
 

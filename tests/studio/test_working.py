@@ -21,16 +21,22 @@ from tests.tiny import engine, flags, start_engine, tiny_flags
 COLLAPSING: dict[str, Any] = {
     # Contrast as good as off, but its token stays: without it features are the mean patch.
     "method": {"contrast_weight": 1e-9},
-    "optim": {"epochs": 8, "learning_rate": 1.0, "warmup_epochs": 0},
-    "watch": {"readings": 6, "previews": 0},
+    "optim": {
+        "epochs": 66,
+        "learning_rate": 1.0,
+        "learning_rate_end": 0.1,
+        "warmup_epochs": 0,
+    },
+    "watch": {"readings": 24, "previews": 0, "report_every": 50},
 }
 STANDING_STILL: dict[str, Any] = {
-    "optim": {"learning_rate": 1e-12, "learning_rate_end": 0.0},
-    "watch": {"readings": 2, "previews": 0},
+    "optim": {"epochs": 66, "learning_rate": 1e-12, "learning_rate_end": 0.0},
+    "watch": {"readings": 2, "previews": 0, "report_every": 50},
 }
 UNLABELLED: dict[str, Any] = {
     "data": {"labels": "none"},
-    "watch": {"readings": 2, "previews": 0},
+    "optim": {"epochs": 66},
+    "watch": {"readings": 2, "previews": 0, "report_every": 50},
 }
 
 

@@ -68,11 +68,11 @@ def test_matrices_move_as_by_torchs_muon_and_all_else_by_adamw() -> None:
             one.zero_grad()
         loss(theirs, step).backward()  # type: ignore[no-untyped-call]
         for one in (oracle, rest):
-            one.step()
+            one.step()  # type: ignore[no-untyped-call]
     for (name, mine), (_, other) in zip(ours, theirs, strict=True):
         # Both work in bf16, ours many matrices at once.
-        torch.testing.assert_close(mine, other, rtol=0, atol=2e-3 if mine.ndim == 2 else 1e-6,
-                                   msg=lambda text, name=name: f"{name}: {text}")  # fmt: skip
+        gap = float((mine - other).abs().max())
+        assert gap < (2e-3 if mine.ndim == 2 else 1e-6), name
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

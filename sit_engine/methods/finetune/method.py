@@ -262,7 +262,7 @@ class Finetune:
         teacher, student = self.networks.teacher, self.networks.student
         pairs = zip(teacher.parameters(), student.parameters(), strict=True)
         # What is frozen is the same in both; a stem's averages move with its weights.
-        moving = [pair for pair in pairs if pair[1].requires_grad]
+        moving: list[tuple[Tensor, Tensor]] = [pair for pair in pairs if pair[1].requires_grad]
         moving += zip(teacher.buffers(), student.buffers(), strict=True)
         average_([pair[0] for pair in moving], [pair[1] for pair in moving], momentum, finite)
         return {"teacher_momentum": momentum}

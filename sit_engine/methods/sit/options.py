@@ -122,8 +122,7 @@ class SitOptions(MethodOptions):
 
     def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""
-        has_blur = scale.image_size >= 64
-        small = f"off: at {scale.image_size} px a blur of 2 px removes what there is to learn"
+        no_blur = "off: it takes time, and views of up to 64 px gained nothing by it"
         momentum = round(min(0.996, max(0.9, 1 - 20 / max(1, scale.total_steps))), 5)
         paper = "the paper's value"
         if scale.preset.startswith("paper"):
@@ -139,8 +138,8 @@ class SitOptions(MethodOptions):
             }
         return {
             "views.shift": (0, "crops show more of what differs than shifts"),
-            "views.blur_first": (1.0 if has_blur else 0.0, paper if has_blur else small),
-            "views.blur_second": (0.1 if has_blur else 0.0, paper if has_blur else small),
+            "views.blur_first": (0.0, no_blur),
+            "views.blur_second": (0.0, no_blur),
             "corruption.align": (
                 scale.patch_size, "one patch: on small data whole patches are hidden",
             ),

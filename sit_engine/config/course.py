@@ -1,0 +1,50 @@
+"""The course that a pretraining run is expected to take: when it can be judged, how long it should be.
+
+What the numbers rest on: docs/adr/0019-fifteen-minutes.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+STEPS_TO_LEARN = 300
+"""Before so many steps no run of ours could be told from its untrained network."""
+SHARE_TO_JUDGE = 0.2
+"""Of a run: while the learning rate still rises, nothing is lost yet."""
+IMAGES_SEEN = 2e6
+FEWEST_EPOCHS, MOST_EPOCHS = 100, 1000
+
+
+def epochs_needed(train_images: int) -> float:
+    """How often such a set should be seen: two million images in all, within bounds."""
+    wanted = round(IMAGES_SEEN / max(1, train_images))
+    return float(max(FEWEST_EPOCHS, min(MOST_EPOCHS, wanted)))
+
+
+@dataclass(frozen=True)
+class Course:
+    """Of one run: its steps, and those of an epoch."""
+
+    total_steps: int
+    steps_per_epoch: int
+    train_images: int
+
+    @property
+    def judged_from(self) -> int:
+        """The first step whose reading may say that nothing is learnt, or that all is lost."""
+        return max(STEPS_TO_LEARN, math.ceil(SHARE_TO_JUDGE * self.total_steps))
+
+    @property
+    def is_too_short(self) -> bool:
+        """Whether it ends before it can be judged."""
+        return self.total_steps < STEPS_TO_LEARN
+
+    def words(self) -> dict[str, str]:
+        """What sentences about it say."""
+        return {
+            "steps": f"{self.total_steps:,}",
+            "from_step": f"{self.judged_from:,}",
+            "from_epoch": f"{self.judged_from / max(1, self.steps_per_epoch):.3g}",
+            "needed": f"{epochs_needed(self.train_images):,.0f}",
+        }

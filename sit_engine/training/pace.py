@@ -1,0 +1,78 @@
+"""How long a run of some minutes becomes, by what was measured; and the word where it is too short."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from sit_engine.config.course import STEPS_TO_LEARN, Course
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.fields import no_auto
+from sit_engine.config.methods import METHODS
+from sit_engine.config.resolve import Resolved, resolve, total_steps, watch_count
+from sit_engine.config.tree import RunConfig
+from sit_engine.events import Event, warning
+
+QUICK_VIEW_PX = 32
+
+
+def at_speed(
+    config: RunConfig,
+    facts: DataFacts,
+    device: DeviceFacts,
+    start: StartFacts | None,
+    measure: Callable[[RunConfig], float],
+) -> tuple[Resolved, float]:
+    """The settings at the speed, in images/s, that `measure` finds for them, and that speed.
+
+    The preset quick takes smaller views where it could learn nothing within its minutes.
+    """
+    first = resolve(config, facts, device, start)
+    rate = measure(first.config)
+    found = resolve(config, facts, replace(device, images_per_s=rate), start)
+    is_large = no_auto(found.config.model.image_size) > QUICK_VIEW_PX
+    if not (config.preset == "quick" and is_large and course_of(found.config, facts).is_too_short):
+        return found, rate
+    device = replace(device, largest_view=QUICK_VIEW_PX)
+    smaller = resolve(config, facts, device, start).config
+    if smaller.model.image_size == first.config.model.image_size:
+        return found, rate
+    rate = measure(smaller)
+    return resolve(config, facts, replace(device, images_per_s=rate), start), rate
+
+
+def course_of(config: RunConfig, facts: DataFacts) -> Course:
+    """Of resolved settings on such images."""
+    has_labels = METHODS[config.method.name].needs_labels
+    share = no_auto(config.data.watch_share)
+    images = facts.images - watch_count(share, facts, one_a_class=has_labels)
+    return _course(config, images)
+
+
+def _course(config: RunConfig, train_images: int) -> Course:
+    batch, epochs = no_auto(config.optim.batch_size), no_auto(config.optim.epochs)
+    return Course(total_steps(epochs, train_images, batch), train_images // batch, train_images)
+
+
+def minutes_needed(config: RunConfig, rate: float) -> float:
+    """At `rate` images/s, until a run can be judged."""
+    return math.ceil(STEPS_TO_LEARN * no_auto(config.optim.batch_size) / rate / 6) / 10
+
+
+def warn_if_short(
+    config: RunConfig, train_images: int, rate: float, emit: Callable[[Event], None]
+) -> None:
+    """Say before the first step that a pretraining run will not have learnt when it ends."""
+    course = _course(config, train_images)
+    if course.is_too_short and not METHODS[config.method.name].needs_labels:
+        emit(
+            warning(
+                "run.too_short",
+                "{steps} steps are too few to learn from: {minutes} minutes (optim.minutes) would give "
+                "{enough}, the least that can be judged.",
+                steps=course.total_steps,
+                minutes=f"{minutes_needed(config, rate):g}",
+                enough=STEPS_TO_LEARN,
+            )
+        )
