@@ -21,9 +21,11 @@ from sit_engine.config.facts import DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.errors import DeviceError, OutOfMemoryError
+from sit_engine.training.remembered import recall, remember
 
 MOST_MATMUL_ERROR = 1e-4
 CPU_FORMATS = ("highest", "medium", "bf16")
+FORMATS_MEASURED = "number formats"
 PROBE_ROUNDS, FEWEST_ROUNDS, PROBE_S = 12, 4, 2.0
 # How CUDA, its libraries and the CPU allocator say it.
 OUT_OF_MEMORY = (
@@ -153,6 +155,27 @@ def _usable_cores() -> int:
 def _fastest_on_cpu() -> tuple[str, str, str]:
     """The fastest format for forward and backward of a feed-forward layer; under 10 % is no gain.
 
+    Measured once on a machine, then remembered.
+    """
+    numbers = recall(FORMATS_MEASURED)
+    if numbers is None or len(numbers) != len(CPU_FORMATS) + 1:
+        numbers = _time_formats()
+        remember(FORMATS_MEASURED, numbers)
+    plain_s, medium_s, half_s, error = numbers
+    matmul, fp32_s = "highest", plain_s
+    if error <= MOST_MATMUL_ERROR and medium_s < 0.9 * plain_s:
+        matmul, fp32_s = "medium", medium_s
+    precision = "bf16" if half_s < 0.9 * fp32_s else "fp32"
+    why = (
+        f"measured here against plain fp32: medium {plain_s / medium_s:.2g} times as fast with an "
+        f"error of {error:.0e}, bf16 {plain_s / half_s:.2g} times as fast"
+    )
+    return precision, matmul, why
+
+
+def _time_formats() -> list[float]:
+    """Seconds of each of CPU_FORMATS, and the error of "medium".
+
     A layer with its norm and activation, since bf16 speeds these up too. The formats take turns and
     the smallest time of each counts: other work on the machine only ever adds to a time, and with
     medians it made fp32 win every third probe of a processor whose bf16 steps are 2.7 times as fast.
@@ -173,16 +196,7 @@ def _fastest_on_cpu() -> tuple[str, str, str]:
         error = _medium_error(layer)
     finally:
         torch.set_float32_matmul_precision(before)
-    plain_s, medium_s, half_s = (seconds[name] for name in CPU_FORMATS)
-    matmul, fp32_s = "highest", plain_s
-    if error <= MOST_MATMUL_ERROR and medium_s < 0.9 * plain_s:
-        matmul, fp32_s = "medium", medium_s
-    precision = "bf16" if half_s < 0.9 * fp32_s else "fp32"
-    why = (
-        f"measured here against plain fp32: medium {plain_s / medium_s:.2g} times as fast with an "
-        f"error of {error:.0e}, bf16 {plain_s / half_s:.2g} times as fast"
-    )
-    return precision, matmul, why
+    return [*(seconds[name] for name in CPU_FORMATS), error]
 
 
 def _feed_forward() -> Callable[[], Tensor]:

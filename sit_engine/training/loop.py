@@ -49,6 +49,7 @@ from sit_engine.wishes import DONE, Wish, answer_to
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
 MOST_SKIPPED_IN_A_ROW = 50
 STEPS_BEFORE_ESTIMATE = 30
+STEPS_BETWEEN = 10
 
 Emit = Callable[[Event], None]
 
@@ -275,13 +276,16 @@ class Leg:
         at_end = progress.step == progress.total_steps
         if progress.step % watch.report_every == 0 or at_end:
             self._report()
-        is_reading = falls_on(progress.step, progress.total_steps, watch.readings)
+        # A reading costs about as much as ten steps, a checkpoint not much less.
+        most = progress.total_steps // STEPS_BETWEEN
+        readings = min(watch.readings, max(1, most)) if self.monitor.is_spare else watch.readings
+        is_reading = falls_on(progress.step, progress.total_steps, readings)
         is_preview = falls_on(progress.step, progress.total_steps, watch.previews)
         paused_from_s = time.perf_counter()
         if is_reading or is_preview:
             self._look(reading=is_reading, preview=is_preview)
         due_s = 60 * watch.checkpoint_minutes
-        is_tenth = falls_on(progress.step, progress.total_steps, 10)
+        is_tenth = falls_on(progress.step, progress.total_steps, max(1, min(10, most)))
         if not at_end and (time.perf_counter() - self.keeper.saved_s >= due_s or is_tenth):
             self._save()
         self.window.paused_s += time.perf_counter() - paused_from_s

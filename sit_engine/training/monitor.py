@@ -65,6 +65,8 @@ class Monitor:
     best: float = -1.0
     is_over: ClassVar[bool] = False
     """It never ends a run."""
+    is_spare: ClassVar[bool] = True
+    """In a run of few steps there are fewer readings: they would take longer than the run."""
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""

@@ -6,7 +6,7 @@ Draws nothing, so that a run with and without it has the same weights.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -35,6 +35,8 @@ class Validator:
     best: tuple[float, float] = field(default=(-1.0, 0.0))
     """Accuracy and minus the loss: of equally many right answers the surer are better."""
     since: int = 0
+    is_spare: ClassVar[bool] = False
+    """Its readings choose the checkpoint, so there are as many as were asked for."""
 
     @property
     def is_over(self) -> bool:
