@@ -47,13 +47,14 @@ def scan(
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
 ) -> ScanResult:
-    """List, read and fully decode every file; gives what is usable, and every problem.
+    """List, read and fully decode every file; gives what is usable, every problem, and the cues.
 
     `on_listed` gets what the headers alone say; `test` folders are searched for training images.
     """
     from sit_engine.data.full_scan import full_scan
+    from sit_engine.evaluation.cues import PHASE, find_cues
 
-    return full_scan(
+    found = full_scan(
         folders,
         labels=labels,
         labels_file=labels_file,
@@ -63,6 +64,11 @@ def scan(
         on_listed=on_listed,
         cache_gb=cache_gb,
     )
+    if found.store is None:
+        return found
+    if on_progress is not None:
+        on_progress(PHASE, 0, 0)
+    return replace(found, cues=find_cues(found.index, found.store))
 
 
 def pretrain(

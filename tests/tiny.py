@@ -25,6 +25,7 @@ TINY: dict[str, Any] = {
         "head_out": 16,
         "momentum": 0.9,
         "reconstruction_weight": 5.0,
+        "views": {"colours": "published", "flip": 0.5},
         "corruption": {"align": 4},
     },
     "optim": {"epochs": 4, "batch_size": 32, "learning_rate": 0.002, "warmup_epochs": 0.4},

@@ -106,7 +106,9 @@ def _scan(
             cache_gb=cache_gb,
         )
         folder = place / "decoded"
-        summary = save_index(found.index, folder, leaks=found.leaks, stage="decoded")
+        summary = save_index(
+            found.index, folder, leaks=found.leaks, stage="decoded", cues=found.cues
+        )
     except OSError as error:
         raise disk_error(error, place) from None
     return {"folder": str(folder), "summary": summary}
@@ -128,7 +130,7 @@ def _corruption(
         [str(_path(image)) for image in images],
         config,
         seed=seed,
-        facts=None if facts is None else DataFacts(**facts),
+        facts=None if facts is None else DataFacts.of(facts),
         image_size=image_size,
         patch_size=patch_size,
     )
@@ -147,7 +149,7 @@ def _dry_run(asked: Asked, *, config: Json) -> Json:
 
 def _resolve(asked: Asked, *, config: Json, facts: Json, images_per_s: float | None = None) -> Json:
     """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
-    found = api.resolve(build(config), DataFacts(**facts), images_per_s=images_per_s)
+    found = api.resolve(build(config), DataFacts.of(facts), images_per_s=images_per_s)
     return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
 
 

@@ -10,7 +10,7 @@ import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def settled(values: Mapping[str, Any], facts: DataFacts) -> tuple[RunConfig, Sit
         )
     method = config.method.model_copy(update={"reconstruct": "all", "features": "student"})
     model = config.model.model_copy(update={"tokens": "auto"})
-    enough = DataFacts(max(facts.images, FEWEST_IMAGES), facts.classes, facts.median_side_px)
+    enough = replace(facts, images=max(facts.images, FEWEST_IMAGES))
     config = config.model_copy(update={"method": method, "model": model})
     config = resolve(config, enough, DeviceFacts()).config
     assert isinstance(config.method, SitOptions)
