@@ -51,6 +51,7 @@ def scan(
 
     `on_listed` gets what the headers alone say; `test` folders are searched for training images.
     """
+    from sit_engine.data.facts import facts_of
     from sit_engine.data.full_scan import full_scan
     from sit_engine.evaluation.cues import PHASE, find_cues
 
@@ -64,7 +65,7 @@ def scan(
         on_listed=on_listed,
         cache_gb=cache_gb,
     )
-    if found.store is None:
+    if found.store is None or not facts_of(found.index).has_cues:
         return found
     if on_progress is not None:
         on_progress(PHASE, 0, 0)

@@ -7,6 +7,7 @@ Plain arrays, no torch: a scan measures it too. Decides "auto" for colour change
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +28,14 @@ Z = 1.96
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _READ_AT_ONCE = 256
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Pixels = NDArray[np.uint8]
 Answers = NDArray[np.bool_]
 
 
 def find_cues(index: ImageIndex, store: PixelStore) -> CueFacts | None:
     """Measured on a sample that is the same at every call; None where there are too few labels."""
-    rows = sample(index.labels)
-    rows = store.readable(rows) if len(rows) else rows
+    rows = store.readable(sample(index.labels))
     labels_n = index.labels[rows]
     if len(rows) < FEWEST_FOR_CUES or len(np.unique(labels_n)) < 2:
         return None
@@ -46,13 +46,13 @@ def find_cues(index: ImageIndex, store: PixelStore) -> CueFacts | None:
         return measure(images_nVVC, labels_n)
 
 
-def sample(labels_n: NDArray[np.integer]) -> NDArray[np.int64]:
+def sample(labels_n: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Rows of labelled images, at most two thousand, in order; whatever the seed of a run."""
     labelled = np.flatnonzero(labels_n >= 0)
     return np.sort(np.random.default_rng(0).permutation(labelled)[:MOST_IMAGES])
 
 
-def measure(images_nVVC: Pixels, labels_n: NDArray[np.integer]) -> CueFacts:
+def measure(images_nVVC: Pixels, labels_n: NDArray[np.integer[Any]]) -> CueFacts:
     """Each image asked of all others, by each cue: uint8 [n,V,V,3] and numbers of classes [n].
 
     The mean of pixels is taken off, coordinates of a histogram are standardised, and cosines vote as
@@ -86,11 +86,12 @@ def histograms(images_nVVC: Pixels) -> Floats:
     level_nPC = (images_nVVC.reshape(len(images_nVVC), -1, 3) // (256 // LEVELS)).astype(np.int64)
     cell_nP = (level_nPC[..., 0] * LEVELS + level_nPC[..., 1]) * LEVELS + level_nPC[..., 2]
     counts = [np.bincount(cells, minlength=LEVELS**3) for cells in cell_nP]
-    return np.sqrt(np.array(counts, dtype=np.float32) / cell_nP.shape[1])
+    shares: Floats = np.array(counts, dtype=np.float32) / cell_nP.shape[1]
+    return np.sqrt(shares)
 
 
 def knn(
-    cosine_nm: Floats, labels_m: NDArray[np.integer], classes: int, k: int = NEIGHBOURS
+    cosine_nm: Floats, labels_m: NDArray[np.integer[Any]], classes: int, k: int = NEIGHBOURS
 ) -> NDArray[np.int64]:
     """The class that each row's nearest columns vote for, each weighing exp(cosine/T).
 
@@ -102,7 +103,8 @@ def knn(
     weight_nk = np.exp((near_cosine_nk - near_cosine_nk.max(1, keepdims=True)) / TEMPERATURE)
     votes_nK = np.zeros((len(cosine_nm), classes), dtype=np.float64)
     np.add.at(votes_nK, (np.arange(len(cosine_nm))[:, None], labels_m[near_nk]), weight_nk)
-    return votes_nK.argmax(1)
+    answers: NDArray[np.int64] = votes_nK.argmax(1)
+    return answers
 
 
 def margin(one_n: Answers, other_n: Answers) -> float:
@@ -115,7 +117,9 @@ def margin(one_n: Answers, other_n: Answers) -> float:
 
 
 def _is_right(
-    cosine_nm: Floats, labels_n: NDArray[np.integer], labels_m: NDArray[np.integer] | None = None
+    cosine_nm: Floats,
+    labels_n: NDArray[np.integer[Any]],
+    labels_m: NDArray[np.integer[Any]] | None = None,
 ) -> Answers:
     voting = labels_n if labels_m is None else labels_m
     right: Answers = knn(cosine_nm, voting, int(labels_n.max()) + 1) == labels_n
@@ -132,7 +136,7 @@ def _shrunk(squares_BSSC: Pixels) -> Pixels:
     )
 
 
-def _pixels(images: NDArray[np.number]) -> Floats:
+def _pixels(images: NDArray[np.number[Any]]) -> Floats:
     return images.reshape(len(images), -1).astype(np.float32) / 255
 
 
