@@ -320,6 +320,18 @@ def show_corruption(
     )
 
 
+def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:
+    """Write the images, and each in other colours, mirrored, turned and halved, as arrays into `out`."""
+    from sit_engine.inspection.corruption import save_arrays
+    from sit_engine.inspection.pairs import show_pairs as show
+
+    arrays = show(images)
+    try:
+        return save_arrays(out, arrays)
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
+
+
 def dry_run(
     config: RunConfig, *, on_progress: Progress, cancel: Callable[[], bool] | None = None
 ) -> DryRun:

@@ -142,6 +142,11 @@ def _corruption(
     return {"files": files, "mask_share": share, "image_size": side}
 
 
+def _pairs(asked: Asked, *, images: list[str], out: str) -> Json:
+    """The images as they are and changed in four ways, as arrays in `out`."""
+    return {"files": api.show_pairs([str(_path(image)) for image in images], _path(out))}
+
+
 def _dry_run(asked: Asked, *, config: Json) -> Json:
     """A short measured run on some of the images."""
     return asdict(api.dry_run(build(config), on_progress=asked.progress, cancel=asked.is_over))
@@ -303,6 +308,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "sample": _sample,
     "scan": _scan,
     "corruption": _corruption,
+    "pairs": _pairs,
     "dry_run": _dry_run,
     "resolve": _resolve,
     "evaluate": _evaluate,

@@ -8,6 +8,8 @@ from typing import Any
 
 FEWEST_FOR_CUES = 100
 """Labelled images, of two classes at least."""
+MEASURED_LATER = "measured at the start of the run"
+"""The reason of an "auto" that waits for facts which only a run has."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sit_engine import api, runs
 from sit_engine.config.build import build
-from sit_engine.config.facts import CueFacts, DataFacts, DeviceFacts
+from sit_engine.config.facts import MEASURED_LATER, CueFacts, DataFacts, DeviceFacts
 from sit_engine.config.resolve import Resolved, resolve
 from sit_engine.data.cache import PixelCache
 from sit_engine.data.scan import scan
@@ -30,7 +30,7 @@ from sit_engine.evaluation.cues import (
 from sit_engine.evaluation.paired import interval
 from sit_engine.evaluation.probes import knn_predict
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.methods.sit.view_autos import MEASURED_LATER, WEAK
+from sit_engine.methods.sit.view_autos import WEAK
 from tests.evaluation.cue_folders import Labels, Pixels, by_colour, by_direction, by_shape, grey
 from tests.tiny import tiny_config
 

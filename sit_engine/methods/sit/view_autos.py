@@ -5,7 +5,7 @@ The rules and what they were measured on: docs/adr/0017-what-labels-live-on.md.
 
 from __future__ import annotations
 
-from sit_engine.config.facts import DataFacts
+from sit_engine.config.facts import MEASURED_LATER, DataFacts
 from sit_engine.config.views import ViewOptions
 
 # +20 points of k-NN on photographs of packages, −2 to −3 on CIFAR-10 (docs/adr/0017).
@@ -20,7 +20,6 @@ WEAK = {
 USUAL_FLIP = 0.5
 LOST_BY_MIRRORING = 0.05
 """Share of the right answers that mirror images may take away: −3 to +4 % on the folders of ADR 17."""
-MEASURED_LATER = "measured at the start of the run"
 
 Auto = tuple[object, str]
 
