@@ -17,7 +17,7 @@ from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import ViewParams, centre_params
 from sit_engine.views.turn import turn_
 
-SIDE_PX = 160
+SIDE_PX = 224
 # The far ends of what the published recipe draws from, by turns; every fourth image goes grey.
 HUES = (0.1, -0.1, 0.1, 0.0)
 SATURATIONS = (1.2, 0.8, 0.8, 1.0)

@@ -54,8 +54,8 @@ def test_classes_that_are_colours_get_weak_colour_changes() -> None:
     method, found = settled(cues)
     assert (method.views.colours, numbers(method), method.views.flip) == ("weak", WEAK, 0.5)
     why = found.reasons["method.views.colours"]
-    assert f"colour alone tells {cues.colour:.0%} of 240 labelled images apart" in why
-    assert f"grey pixels {cues.grey:.0%}" in why
+    assert f"colour alone tells {100 * cues.colour:.0f} % of 240 labelled images apart" in why
+    assert f"grey pixels {100 * cues.grey:.0f} %" in why
     assert found.reasons["method.views.hue"] == "of weak colour changes"
 
 

@@ -45,8 +45,8 @@ def _colours(facts: DataFacts) -> Auto:
     if cues is None:
         return "published", _unmeasured(facts)
     is_weak = cues.colour - cues.grey > cues.colour_margin
-    told = f"colour alone tells {cues.colour:.0%} of {cues.images} labelled images apart"
-    return "weak" if is_weak else "published", f"{told}, grey pixels {cues.grey:.0%}"
+    told = f"colour alone tells {_percent(cues.colour)} of {cues.images} labelled images apart"
+    return "weak" if is_weak else "published", f"{told}, grey pixels {_percent(cues.grey)}"
 
 
 def _flip(facts: DataFacts) -> Auto:
@@ -54,8 +54,8 @@ def _flip(facts: DataFacts) -> Auto:
     if cues is None:
         return USUAL_FLIP, _unmeasured(facts)
     lost = cues.pixels - cues.mirrored
-    told = f"pixels tell {cues.pixels:.0%} of {cues.images} labelled images apart"
-    among = f"{cues.mirrored:.0%} among mirrored ones"
+    told = f"pixels tell {_percent(cues.pixels)} of {cues.images} labelled images apart"
+    among = f"{_percent(cues.mirrored)} among mirrored ones"
     # Twice the interval: folders whose labels tell little are not decided by one draw in forty.
     if lost > max(2 * cues.mirror_margin, LOST_BY_MIRRORING * cues.pixels):
         return 0.0, f"mirror images look like other classes: {told}, {among}"
@@ -65,4 +65,8 @@ def _flip(facts: DataFacts) -> Auto:
 def _unmeasured(facts: DataFacts) -> str:
     if facts.has_cues:
         return MEASURED_LATER
-    return "as published: there are too few labels to measure by"
+    return "as published: too few labels to measure by"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
