@@ -39,11 +39,16 @@ def find_cues(index: ImageIndex, store: PixelStore) -> CueFacts | None:
     labels_n = index.labels[rows]
     if len(rows) < FEWEST_FOR_CUES or len(np.unique(labels_n)) < 2:
         return None
-    parts = np.array_split(rows, math.ceil(len(rows) / _READ_AT_ONCE))
-    images_nVVC = np.concatenate([_shrunk(store.rows(part)) for part in parts])
+    images_nVVC = read(store, rows)
     # As evaluation.probes: threads that wait for each other take longer on a busy machine.
     with threadpool_limits(1, user_api="blas"):
         return measure(images_nVVC, labels_n)
+
+
+def read(store: PixelStore, rows: NDArray[np.integer[Any]]) -> Pixels:
+    """Whole images, squashed to squares: uint8 [n,V,V,3]."""
+    parts = np.array_split(rows, math.ceil(len(rows) / _READ_AT_ONCE))
+    return np.concatenate([_shrunk(store.rows(part)) for part in parts])
 
 
 def sample(labels_n: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -18,8 +18,8 @@ WEAK = {
     "solarise": 0.0,
 }
 USUAL_FLIP = 0.5
-LOST_BY_MIRRORING = 0.05
-"""Share of the right answers that mirror images may take away: −3 to +4 % on the folders of ADR 17."""
+LOST_BY_MIRRORING = 0.1
+"""Share of the right answers that mirror images may take away; up to 4 % on folders of ADR 17."""
 
 Auto = tuple[object, str]
 
