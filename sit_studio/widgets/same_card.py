@@ -47,10 +47,7 @@ class SameCard(Card):
             grid.addWidget(self.values[path], row, 1)
         self.body.addLayout(grid)
         self.ask = button(self.tr("Ask me in pictures…"), self.open_dialog)
-        row = QGridLayout()
-        row.addWidget(self.ask, 0, 0)
-        row.setColumnStretch(1, 1)
-        self.body.addLayout(row)
+        self.body.addWidget(self.ask, 0, Qt.AlignmentFlag.AlignLeft)
 
     def show_checked(self, checked: Checked, facts: DataFacts | None) -> None:
         """How things stand with these settings on these images."""

@@ -32,7 +32,7 @@ from sit_engine.evaluation.probes import knn_predict
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.methods.sit.view_autos import WEAK
 from tests.evaluation.cue_folders import Labels, Pixels, by_colour, by_direction, by_shape, grey
-from tests.tiny import tiny_config
+from tests.tiny import engine, tiny_config
 
 
 def settled(cues: CueFacts | None, **values: object) -> tuple[SitOptions, Resolved]:
@@ -191,6 +191,12 @@ def test_scan_dry_run_and_run_come_to_the_same(packages: Path, tmp_path: Path) -
     told = (run.path / "config.toml").read_text("utf-8")
     assert "colour alone tells" in told
     assert dry.reasons["method.views.colours"] in told
+
+
+def test_the_command_line_tells_it(packages: Path) -> None:
+    text = engine("scan", packages, check=True).stdout
+    assert "What tells 120 labelled images apart: colour alone " in text
+    assert "apart" not in engine("scan", packages / "class 0", check=True).stdout
 
 
 def test_too_few_labels_are_not_measured(packages: Path) -> None:
