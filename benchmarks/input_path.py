@@ -92,7 +92,8 @@ def time_operations(data: Data, repeats: int) -> list[Row]:
 
 
 def _time_view(data: Data, repeats: int, what: str, jitter: float, grey: float, blur: float) -> Row:
-    options = ViewOptions(jitter=jitter, grey=grey, blur_first=blur, blur_second=0.0)
+    chances = {"jitter": jitter, "grey": grey, "blur_first": blur, "blur_second": 0.0}
+    options = ViewOptions(**{**ViewOptions.PUBLISHED, **chances}, flip=0.5)
     transform = view_transform(data.size_px, jitter=jitter, grey=grey, blur=blur)
     size = (data.size_px, data.size_px)
     aspect_B = torch.full((data.batch,), 4 / 3)
@@ -112,7 +113,7 @@ def time_whole_path(data: Data, repeats: int) -> list[Row]:
     """Two views, their masks and corrupted copies, as one training step needs them."""
     align = ALIGN[data.size_px]
     size = (data.size_px, data.size_px)
-    options = ViewOptions(blur_first=1.0, blur_second=0.1)
+    options = ViewOptions(**ViewOptions.PUBLISHED, flip=0.5, blur_first=1.0, blur_second=0.1)
     corruption_options = CorruptionOptions()
     aspect_B = torch.full((data.batch,), 4 / 3)
     clean, corrupted = ([torch.empty(data.batch, 3, *size) for _ in range(2)] for _ in range(2))

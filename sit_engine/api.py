@@ -47,13 +47,15 @@ def scan(
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
 ) -> ScanResult:
-    """List, read and fully decode every file; gives what is usable, and every problem.
+    """List, read and fully decode every file; gives what is usable, every problem, and the cues.
 
     `on_listed` gets what the headers alone say; `test` folders are searched for training images.
     """
+    from sit_engine.data.facts import facts_of
     from sit_engine.data.full_scan import full_scan
+    from sit_engine.evaluation.cues import PHASE, find_cues
 
-    return full_scan(
+    found = full_scan(
         folders,
         labels=labels,
         labels_file=labels_file,
@@ -63,6 +65,11 @@ def scan(
         on_listed=on_listed,
         cache_gb=cache_gb,
     )
+    if found.store is None or not facts_of(found.index).has_cues:
+        return found
+    if on_progress is not None:
+        on_progress(PHASE, 0, 0)
+    return replace(found, cues=find_cues(found.index, found.store))
 
 
 def pretrain(
@@ -311,6 +318,18 @@ def show_corruption(
     return show(
         images, settings, seed=seed, facts=facts, image_size=image_size, patch_size=patch_size
     )
+
+
+def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:
+    """Write the images, and each in other colours, mirrored, turned and halved, as arrays into `out`."""
+    from sit_engine.inspection.corruption import save_arrays
+    from sit_engine.inspection.pairs import show_pairs as show
+
+    arrays = show(images)
+    try:
+        return save_arrays(out, arrays)
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
 
 
 def dry_run(

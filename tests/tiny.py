@@ -32,6 +32,7 @@ TINY: dict[str, Any] = {
         "head_out": 16,
         "momentum": 0.9,
         "reconstruction_weight": 5.0,
+        "views": {"colours": "published", "flip": 0.5},
         "corruption": {"align": 4},
     },
     "optim": {

@@ -106,7 +106,9 @@ def _scan(
             cache_gb=cache_gb,
         )
         folder = place / "decoded"
-        summary = save_index(found.index, folder, leaks=found.leaks, stage="decoded")
+        summary = save_index(
+            found.index, folder, leaks=found.leaks, stage="decoded", cues=found.cues
+        )
     except OSError as error:
         raise disk_error(error, place) from None
     return {"folder": str(folder), "summary": summary}
@@ -128,7 +130,7 @@ def _corruption(
         [str(_path(image)) for image in images],
         config,
         seed=seed,
-        facts=None if facts is None else DataFacts(**facts),
+        facts=None if facts is None else DataFacts.of(facts),
         image_size=image_size,
         patch_size=patch_size,
     )
@@ -140,6 +142,11 @@ def _corruption(
     return {"files": files, "mask_share": share, "image_size": side}
 
 
+def _pairs(asked: Asked, *, images: list[str], out: str) -> Json:
+    """The images as they are and changed in four ways, as arrays in `out`."""
+    return {"files": api.show_pairs([str(_path(image)) for image in images], _path(out))}
+
+
 def _dry_run(asked: Asked, *, config: Json) -> Json:
     """A short measured run on some of the images."""
     return asdict(api.dry_run(build(config), on_progress=asked.progress, cancel=asked.is_over))
@@ -147,7 +154,7 @@ def _dry_run(asked: Asked, *, config: Json) -> Json:
 
 def _resolve(asked: Asked, *, config: Json, facts: Json, images_per_s: float | None = None) -> Json:
     """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
-    found = api.resolve(build(config), DataFacts(**facts), images_per_s=images_per_s)
+    found = api.resolve(build(config), DataFacts.of(facts), images_per_s=images_per_s)
     return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
 
 
@@ -301,6 +308,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "sample": _sample,
     "scan": _scan,
     "corruption": _corruption,
+    "pairs": _pairs,
     "dry_run": _dry_run,
     "resolve": _resolve,
     "evaluate": _evaluate,

@@ -58,6 +58,12 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps(found))
         return 0
     _print(found)
+    if cues := found["cues"]:
+        print(
+            f"What tells {cues['images']:,} labelled images apart: colour alone "
+            f"{100 * cues['colour']:.0f} %, grey pixels {100 * cues['grey']:.0f} %, pixels "
+            f"{100 * cues['pixels']:.0f} % ({100 * cues['mirrored']:.0f} % among mirrored ones)"
+        )
     if chosen.test:
         print(f"Test images that are training images too: {len(found['leaks']):,}")
         _print_some([f"{display_name(one)} is {display_name(two)}" for one, two in found["leaks"]])

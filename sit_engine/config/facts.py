@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+FEWEST_FOR_CUES = 100
+"""Labelled images, of two classes at least."""
+MEASURED_LATER = "measured at the start of the run"
+"""The reason of an "auto" that waits for facts which only a run has."""
+
+
+@dataclass(frozen=True)
+class CueFacts:
+    """What the labels live on (evaluation.cues): shares of `images` that k-NN tells apart."""
+
+    images: int
+    colour: float
+    """By how much of each colour there is, without any shape."""
+    grey: float
+    """By grey pixels."""
+    colour_margin: float
+    """Half the 95 % interval of colour − grey, over the same images."""
+    pixels: float
+    mirrored: float
+    """By pixels, where all other images are there mirrored as well."""
+    mirror_margin: float
+    """Half the 95 % interval of pixels − mirrored."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +40,20 @@ class DataFacts:
     smallest_class: int = 0
     """Images of the class that has fewest; 0 without labels."""
     largest_class: int = 0
+    labelled: int = 0
+    cues: CueFacts | None = None
+    """None: not measured yet, or not to be measured."""
+
+    @property
+    def has_cues(self) -> bool:
+        """Whether there are labels enough to measure what they live on."""
+        return self.classes >= 2 and self.labelled >= FEWEST_FOR_CUES
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> DataFacts:
+        """From plain values, as dataclasses.asdict writes them."""
+        cues = values.get("cues")
+        return cls(**dict(values) | {"cues": None if cues is None else CueFacts(**cues)})
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ class MethodOptions(Options):
         """Whether a slow average of the student takes part."""
         return True
 
+    @property
+    def reads_cues(self) -> bool:
+        """Whether one of its "auto" settings depends on what the labels live on."""
+        return False
+
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The method's own values for "auto" settings outside it, and why, by the settings' paths."""
         del facts

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
 from sit_engine.config.fields import Auto, Options, setting
 
 
 class ViewOptions(Options):
     """Random crop, flip, colour, blur and solarise; both views share all but blur and solarise."""
+
+    PUBLISHED: ClassVar[Mapping[str, float]] = MappingProxyType(
+        {
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.2,
+            "hue": 0.1,
+            "grey": 0.2,
+            "solarise": 0.2,
+        }
+    )
+    """What the recipe's authors gave these settings."""
 
     crop_scale_min: float = setting(
         0.3, "Smallest crop", "Smallest share of the image's area that a crop may keep.", gt=0, le=1
@@ -24,8 +38,19 @@ class ViewOptions(Options):
         ge=0,
         le=64,
     )
-    flip: float = setting(
-        0.5, "Mirror", "How often a view is mirrored left to right.", unit="probability", ge=0, le=1
+    flip: float | Auto = setting(
+        "auto",
+        "Mirror",
+        "How often a view is mirrored left to right.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
+    colours: Literal["auto", "published", "weak"] = setting(
+        "auto",
+        "Colour changes",
+        "How much colours change where their settings are auto. published: strongly, for images whose "
+        "shapes tell them apart; weak: for images whose colour is what tells them apart.",
     )
     jitter: float = setting(
         0.8,
@@ -35,20 +60,20 @@ class ViewOptions(Options):
         ge=0,
         le=1,
     )
-    brightness: float = setting(
-        0.4, "Brightness", "Brightness is multiplied by up to 1 ± this.", ge=0, le=1
+    brightness: float | Auto = setting(
+        "auto", "Brightness", "Brightness is multiplied by up to 1 ± this.", ge=0, le=1
     )
-    contrast: float = setting(
-        0.4, "Contrast", "Contrast is multiplied by up to 1 ± this.", ge=0, le=1
+    contrast: float | Auto = setting(
+        "auto", "Contrast", "Contrast is multiplied by up to 1 ± this.", ge=0, le=1
     )
-    saturation: float = setting(
-        0.2, "Saturation", "Saturation is multiplied by up to 1 ± this.", ge=0, le=1
+    saturation: float | Auto = setting(
+        "auto", "Saturation", "Saturation is multiplied by up to 1 ± this.", ge=0, le=1
     )
-    hue: float = setting(
-        0.1, "Hue", "Hue is turned by up to ± this share of the circle.", ge=0, le=0.5
+    hue: float | Auto = setting(
+        "auto", "Hue", "Hue is turned by up to ± this share of the circle.", ge=0, le=0.5
     )
-    grey: float = setting(
-        0.2, "Grey", "How often a view loses its colours.", unit="probability", ge=0, le=1
+    grey: float | Auto = setting(
+        "auto", "Grey", "How often a view loses its colours.", unit="probability", ge=0, le=1
     )
     blur_first: float | Auto = setting(
         "auto",
@@ -72,8 +97,8 @@ class ViewOptions(Options):
     blur_radius_max: float = setting(
         2.0, "Largest blur", "Largest standard deviation of the blur.", unit="px", gt=0
     )
-    solarise: float = setting(
-        0.2,
+    solarise: float | Auto = setting(
+        "auto",
         "Solarise, second view",
         "How often bright pixels of the second view are inverted.",
         unit="probability",

@@ -17,4 +17,5 @@ def facts_of(index: ImageIndex) -> DataFacts:
         median_side_px=int(np.median(index.sizes.min(axis=1))) if len(index.sizes) else 0,
         smallest_class=int(counts.min(initial=len(index.paths))) if len(counts) else 0,
         largest_class=int(counts.max(initial=0)),
+        labelled=int(counts.sum()),
     )

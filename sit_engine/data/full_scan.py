@@ -6,10 +6,10 @@ Called by api.scan. The decode fills the cache of a run that would follow, at it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sit_engine.config.facts import DeviceFacts
+from sit_engine.config.facts import CueFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
@@ -29,11 +29,15 @@ class ScanResult:
 
     index: ImageIndex
     leaks: tuple[Leak, ...] = ()
+    store: PixelStore | None = None
+    """Pixels of the index; None where not all have room."""
+    cues: CueFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What `scan --json` prints."""
         leaks = [[escape_name(name) for name in leak] for leak in self.leaks]
-        return self.index.to_json() | {"leaks": leaks}
+        cues = None if self.cues is None else asdict(self.cues)
+        return self.index.to_json() | {"leaks": leaks, "cues": cues}
 
 
 def full_scan(
@@ -76,12 +80,12 @@ def full_scan(
 
     index, store = fill(listed)
     if not test:
-        return ScanResult(index)
+        return ScanResult(index, store=store)
     tests, test_store = fill(scan(test, labels="none", on_progress=on_progress, cancel=cancel))
     if store is None or test_store is None:
         notes = dict(index.notes) | {NOT_DECODED: len(index if store is None else tests)}
-        return ScanResult(replace(index, notes=tuple(sorted(notes.items()))))
-    return ScanResult(index, _leaks(index, store, tests, test_store))
+        return ScanResult(replace(index, notes=tuple(sorted(notes.items()))), store=store)
+    return ScanResult(index, _leaks(index, store, tests, test_store), store)
 
 
 def _leaks(

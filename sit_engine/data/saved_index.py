@@ -10,14 +10,14 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sit_engine.config.facts import DataFacts
+from sit_engine.config.facts import CueFacts, DataFacts
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, write_lines
@@ -30,10 +30,16 @@ NOT_DECODED = "was listed, but not decoded: not all images have room in the cach
 
 
 def save_index(
-    index: ImageIndex, folder: Path, *, leaks: Sequence[Leak] = (), stage: Stage
+    index: ImageIndex,
+    folder: Path,
+    *,
+    leaks: Sequence[Leak] = (),
+    stage: Stage,
+    cues: CueFacts | None = None,
 ) -> dict[str, Any]:
     """Write the whole folder or nothing, in place of an older one; gives the summary."""
     summary = _summary(index, leaks, stage)
+    summary["cues"] = None if cues is None else asdict(cues)
     about = {"summary": summary, "roots": index.roots, "classes": index.classes}
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
@@ -75,6 +81,7 @@ def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str
         "median_side_px": facts.median_side_px,
         "smallest_class": facts.smallest_class,
         "largest_class": facts.largest_class,
+        "labelled": facts.labelled,
     }
 
 
@@ -144,10 +151,15 @@ class SavedIndex:
 
     def facts(self) -> DataFacts:
         """The numbers that "auto" settings depend on."""
-        return DataFacts(
-            images=len(self),
-            classes=self.summary["labelled_classes"],
-            median_side_px=self.summary["median_side_px"],
-            smallest_class=self.summary["smallest_class"],
-            largest_class=self.summary["largest_class"],
+        summary = self.summary
+        return DataFacts.of(
+            {
+                "images": len(self),
+                "classes": summary["labelled_classes"],
+                "median_side_px": summary["median_side_px"],
+                "smallest_class": summary["smallest_class"],
+                "largest_class": summary["largest_class"],
+                "labelled": summary["labelled"],
+                "cues": summary["cues"],
+            }
         )

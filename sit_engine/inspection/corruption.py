@@ -10,7 +10,7 @@ import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -63,14 +63,19 @@ class Shown:
 
     def save(self, folder: Path) -> dict[str, str]:
         """One .npy file each, replaced whole; gives their paths by name."""
-        folder.mkdir(parents=True, exist_ok=True)
-        files = {}
-        for name in (part.name for part in fields(self)):
-            path, aside = folder / f"{name}.npy", folder / f".{uuid.uuid4().hex}.npy"
-            np.save(aside, getattr(self, name))
-            aside.replace(path)
-            files[name] = str(path)
-        return files
+        return save_arrays(folder, {part.name: getattr(self, part.name) for part in fields(self)})
+
+
+def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """One .npy file each, replaced whole; gives their paths by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name, values in arrays.items():
+        path, aside = folder / f"{name}.npy", folder / f".{uuid.uuid4().hex}.npy"
+        np.save(aside, values)
+        aside.replace(path)
+        files[name] = str(path)
+    return files
 
 
 def settled(values: Mapping[str, Any], facts: DataFacts) -> tuple[RunConfig, SitOptions]:
@@ -89,7 +94,7 @@ def settled(values: Mapping[str, Any], facts: DataFacts) -> tuple[RunConfig, Sit
         )
     method = config.method.model_copy(update={"reconstruct": "all", "features": "student"})
     model = config.model.model_copy(update={"tokens": "auto"})
-    enough = DataFacts(max(facts.images, FEWEST_IMAGES), facts.classes, facts.median_side_px)
+    enough = replace(facts, images=max(facts.images, FEWEST_IMAGES))
     config = config.model_copy(update={"method": method, "model": model})
     config = resolve(config, enough, DeviceFacts()).config
     assert isinstance(config.method, SitOptions)
@@ -110,18 +115,16 @@ def show(
     Batch mates are the other images here. `values` are a user's settings, the two sizes win over
     theirs. Raises DataError for an image that cannot be read.
     """
-    if not paths:
-        raise DataError("data.no_image_given", "No image was given.", "Choose one or more.")
     sizes = {"image_size": image_size, "patch_size": patch_size}
     wanted = {name: size for name, size in sizes.items() if size is not None}
     known = facts or DataFacts(len(paths), 0, 10**4)
     config, method = settled(merge(values, {"model": wanted}), known)
     side = no_auto(config.model.image_size)
-    return _draw(_source(tuple(map(_stamp, paths)), side), method, seed)
+    return _draw(read_source(paths, side), method, seed)
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """Decoded images: squashed to squares as the cache keeps them, and their centre squares."""
 
     squashed_BSSC: Tensor
@@ -129,7 +132,7 @@ class _Source:
     original: NDArray[np.uint8]
 
 
-def _draw(source: _Source, method: SitOptions, seed: int) -> Shown:
+def _draw(source: Source, method: SitOptions, seed: int) -> Shown:
     """The views as methods.sit.method makes them, without its networks."""
     count, side = source.original.shape[:2]
     size = (side, side)
@@ -143,8 +146,8 @@ def _draw(source: _Source, method: SitOptions, seed: int) -> Shown:
         seen_BCYX = turned_BCYX if method.rotation_weight > 0 else view_BCYX
         corruption = method.corruption.of_view(number)
         hidden = hide(corruption, seen_BCYX, seed=seed, step=0, view=number)
-        made.append((_to_uint8(seen_BCYX), _to_uint8(hidden.view), hidden.mask.numpy()))
-        turned.append(_to_uint8(turned_BCYX))
+        made.append((to_uint8(seen_BCYX), to_uint8(hidden.view), hidden.mask.numpy()))
+        turned.append(to_uint8(turned_BCYX))
         turns.append(turns_B.numpy())
     (view, corrupted, mask), (other, other_corrupted, _) = made
     return Shown(
@@ -153,10 +156,17 @@ def _draw(source: _Source, method: SitOptions, seed: int) -> Shown:
     )  # fmt: skip
 
 
-def _to_uint8(view_BCYX: Tensor) -> NDArray[np.uint8]:
+def to_uint8(view_BCYX: Tensor) -> NDArray[np.uint8]:
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     pixels = ((view_BCYX * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
+
+
+def read_source(paths: Sequence[str], side: int) -> Source:
+    """Images for views of `side` px; raises DataError for one that cannot be read, and for none."""
+    if not paths:
+        raise DataError("data.no_image_given", "No image was given.", "Choose one or more.")
+    return _source(tuple(map(_stamp, paths)), side)
 
 
 def _stamp(path: str) -> Stamp:
@@ -178,7 +188,7 @@ def _unreadable(path: str, reason: str) -> DataError:
 
 
 @lru_cache(maxsize=KEPT_BATCHES)
-def _source(stamps: tuple[Stamp, ...], side: int) -> _Source:
+def _source(stamps: tuple[Stamp, ...], side: int) -> Source:
     """Decode in children at twice the view, so that the crop of a wide picture stays sharp."""
     found: dict[str, Thumbnail] = {}
     with Thumbnailer() as thumbnailer:
@@ -198,7 +208,7 @@ def _source(stamps: tuple[Stamp, ...], side: int) -> _Source:
         squashed.append(np.asarray(image.resize((stored, stored), Image.Resampling.BICUBIC)))
         image_1CYX = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
         originals.append(crop(image_1CYX)[0].to(torch.uint8).permute(1, 2, 0).numpy())
-    return _Source(
+    return Source(
         torch.from_numpy(np.stack(squashed)),
         torch.tensor([picture.width / picture.height for picture in pictures]),
         np.stack(originals),

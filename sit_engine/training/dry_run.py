@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.scan import require_images
+from sit_engine.evaluation.cues import sample
 from sit_engine.training.device import find_device, memory_errors, probe_once
 from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, course_of, minutes_needed
-from sit_engine.training.prepare import list_images, needs_labels, with_start
+from sit_engine.training.prepare import list_images, needs_labels, with_cues, with_start
 from sit_engine.training.stepper import measure_images_per_s
 
 MOST_IMAGES = 1000
@@ -61,7 +63,13 @@ def dry_run(
     device = probe_once(config.compute)
     first = resolve(config, facts, device, start)
     side = cache_side(no_auto(first.config.model.image_size), listed)
-    store, labels = _decode_some(listed, first.config, side, on_progress, cancel)
+    decode = partial(
+        _decode, config=first.config, side=side, on_progress=on_progress, cancel=cancel
+    )
+    index, store = decode(listed.subset(_some(listed, first.config)))
+    labels = index.labels
+    if config.method.reads_cues and facts.has_cues:
+        facts = with_cues(facts, config, *decode(listed.subset(sample(listed.labels))), on_progress)
     on_progress("measuring the speed", 0, 0)
     rows = np.arange(len(store))
     with memory_errors(first.config):
@@ -95,18 +103,23 @@ def _plain(found: Resolved) -> dict[str, Any]:
     return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
 
 
-def _decode_some(
-    listed: ImageIndex,
+def _some(listed: ImageIndex, config: RunConfig) -> np.ndarray:
+    """Enough images for two batches at least."""
+    most = max(MOST_IMAGES, 2 * no_auto(config.optim.batch_size))
+    return np.sort(np.random.default_rng([config.compute.seed, 3]).permutation(len(listed))[:most])
+
+
+def _decode(
+    some: ImageIndex,
+    *,
     config: RunConfig,
     side: int,
     on_progress: Progress,
     cancel: Callable[[], bool] | None,
-) -> tuple[PixelStore, np.ndarray]:
-    """Enough images for two batches at least, and labels; what is decoded here stays in the cache."""
-    most = max(MOST_IMAGES, 2 * no_auto(config.optim.batch_size))
-    chosen = np.random.default_rng([config.compute.seed, 3]).permutation(len(listed))[:most]
+) -> tuple[ImageIndex, PixelStore]:
+    """Those of the images that can be read; what is decoded here stays in the cache."""
     index, store = PixelCache().fill(
-        listed.subset(np.sort(chosen)),
+        some,
         side=side,
         # A few images do not tell the folder's percentiles, and speed does not depend on them.
         value_range="full",
@@ -116,7 +129,7 @@ def _decode_some(
         streaming="allowed",
     )
     require_images(index, 1 if needs_labels(config) else FEWEST_IMAGES)
-    return store, index.labels
+    return index, store
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sit_engine import ranks
-from sit_engine.config.facts import StartFacts
+from sit_engine.config.facts import DataFacts, StartFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
@@ -25,6 +26,7 @@ from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import OnProgress, require_images, scan
 from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
 from sit_engine.errors import DataError
+from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.events import Event, PhaseChanged, warning
 from sit_engine.runs import Run, write_settings
 from sit_engine.starts import describe_start, find_start
@@ -49,15 +51,16 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     device = probe(config.compute)
     first = resolve(config, facts_of(listed), device, start).config
     index, store = _decode(listed, first, config.data.value_range, emit)
-    resolved = resolve(config, facts_of(index), device, start)
+    facts = with_cues(facts_of(index), config, index, store, _teller(emit))
+    resolved = resolve(config, facts, device, start)
     share, has_labels = no_auto(resolved.config.data.watch_share), needs_labels(config)
-    count = watch_count(share, facts_of(index), one_a_class=has_labels)
+    count = watch_count(share, facts, one_a_class=has_labels)
     split = make_split(index, count, config.compute.seed, one_a_class=has_labels)
     labels = index.labels[split.train]
     emit(PhaseChanged("measuring the memory"))
     with memory_errors(resolved.config):
         device = with_memory(device, config.compute, resolved.config, store, split.train, labels)
-    resolved = resolve(config, facts_of(index), device, start)
+    resolved = resolve(config, facts, device, start)
     if config.optim.minutes is not None and config.optim.epochs == "auto":
         emit(PhaseChanged("measuring the speed"))
 
@@ -66,12 +69,22 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
                 shared = share_of(settled, device.ranks)
                 return device.ranks * measure_images_per_s(shared, store, split.train, labels)
 
-        resolved, rate = at_speed(config, facts_of(index), device, start, measure)
+        resolved, rate = at_speed(config, facts, device, start, measure)
         warn_if_short(resolved.config, len(split.train), rate, emit)
     record = to_record(index, split, store.value_range)
     record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
     write_settings(run, resolved.config, resolved.reasons, record)
     return resolved.config, _training_data(index, store, split, resolved.config, emit)
+
+
+def with_cues(
+    facts: DataFacts, config: RunConfig, index: ImageIndex, store: PixelStore, tell: OnProgress
+) -> DataFacts:
+    """The facts with what the labels live on, where an "auto" asks for it and labels can tell."""
+    if not (config.method.reads_cues and facts.has_cues):
+        return facts
+    tell(PHASE, 0, 0)
+    return dataclasses.replace(facts, cues=find_cues(index, store))
 
 
 def share_of(config: RunConfig, count: int) -> RunConfig:

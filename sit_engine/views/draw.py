@@ -100,7 +100,10 @@ def draw_views(
     """
     del size  # the crop's ratio is the original's, whatever the view is then resized to
     aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
-    chances = ((no_auto(options.blur_first), 0.0), (no_auto(options.blur_second), options.solarise))
+    chances = (
+        (no_auto(options.blur_first), 0.0),
+        (no_auto(options.blur_second), no_auto(options.solarise)),
+    )
     first, second = (
         _draw_view(
             options, aspect_array_B, numpy_stream(seed, step, 0, f"view {view}"), blur, solarise
@@ -129,19 +132,20 @@ def _draw_view(
 
     brightness, contrast, saturation = (
         jitter(max(0.0, 1 - reach), 1 + reach, 1.0)
-        for reach in (options.brightness, options.contrast, options.saturation)
+        for reach in map(no_auto, (options.brightness, options.contrast, options.saturation))
     )
-    hue_B = jitter(-options.hue, options.hue, 0.0)
+    hue = no_auto(options.hue)
+    hue_B = jitter(-hue, hue, 0.0)
     sigma_B = rng.uniform(options.blur_radius_min, options.blur_radius_max, batch)
     first, second, third, fourth = rng.permutation(4).tolist()
     return ViewParams(
         box_B4=box_B4,
-        flip_B=torch.from_numpy(coin(options.flip)),
+        flip_B=torch.from_numpy(coin(no_auto(options.flip))),
         brightness_B=brightness,
         contrast_B=contrast,
         saturation_B=saturation,
         hue_B=hue_B,
-        grey_B=torch.from_numpy(coin(options.grey)),
+        grey_B=torch.from_numpy(coin(no_auto(options.grey))),
         blur_B=_float(np.where(coin(blur), sigma_B, 0.0)),
         solarise_B=torch.from_numpy(coin(solarise)),
         shift_B2=shift_B2,

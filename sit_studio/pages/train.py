@@ -36,6 +36,7 @@ from sit_studio.widgets.form import SettingFields
 from sit_studio.widgets.labels_card import LabelsCard, has_labels, labels_wanted
 from sit_studio.widgets.method_form import MethodForm
 from sit_studio.widgets.preview_card import PreviewCard
+from sit_studio.widgets.same_card import SameCard
 
 KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
 
@@ -125,13 +126,15 @@ class TrainPage(Page):
 
     def _sights(self) -> QWidget:
         right = QWidget()
-        sights = QVBoxLayout(right)
+        self.sights = sights = QVBoxLayout(right)
         sights.setContentsMargins(0, 0, 8, 0)
         sights.setSpacing(16)
         pretrain = self.forms[PRETRAIN]
         assert pretrain.tasks is not None
         self.preview = PreviewCard(self.session, pretrain)
         self.preview.heard.connect(pretrain.tasks.show_arrays)
+        self.same = SameCard(self.session, pretrain.model)
+        self.same.edited.connect(pretrain.edited)
         self.cost = CostCard()
         self.cost.measure_wanted.connect(self._measure)
         self.cost.failed.connect(self.notice.tell)
@@ -139,7 +142,7 @@ class TrainPage(Page):
             lambda minutes: self._on_edited("optim.minutes", f"{minutes:g}")
         )
         self.labels = LabelsCard()
-        for part in (self.preview, self.labels, self.cost):
+        for part in (self.preview, self.same, self.labels, self.cost):
             sights.addWidget(part)
         sights.addStretch(1)
         return right
@@ -156,6 +159,7 @@ class TrainPage(Page):
         for name, form in self.forms.items():
             form.setVisible(name == kind)
         self.preview.setVisible(not is_finetuning)
+        self.same.setVisible(not is_finetuning)
         self.labels.setVisible(is_finetuning)
         self.lead.setText(
             self.tr("Teach a model your classes, from labels.")
@@ -186,6 +190,7 @@ class TrainPage(Page):
         best = self.checked.resolved.config if self.checked.resolved else self.checked.config
         if self.kind == PRETRAIN:
             self.preview.show_config(best)
+            self.same.show_checked(self.checked, self.session.dataset.facts)
 
     def _ask_what_follows(self) -> None:
         """With weights to start from the engine's child looks into them."""
@@ -283,8 +288,16 @@ class TrainPage(Page):
     @Slot()
     def _on_dataset_changed(self) -> None:
         self.cost.forget()
+        self._place_question()
         self.labels.show_dataset(self.session.dataset)
         self.refresh()
+
+    def _place_question(self) -> None:
+        """Where no labels can tell what may change, the question in pictures comes first."""
+        facts = self.session.dataset.facts
+        is_first = facts is not None and not facts.has_cues
+        self.sights.removeWidget(self.same)
+        self.sights.insertWidget(0 if is_first else 1, self.same)
 
     # Runs to start from
 

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout, QWidget
 
+from sit_engine.config.facts import MEASURED_LATER
 from sit_engine.config.schema import Setting
 from sit_studio.settings_model import Checked, SettingsModel
 from sit_studio.widgets.basics import button, label, set_role
@@ -186,6 +187,8 @@ class SettingFields:
             reasons["optim.epochs"] = QCoreApplication.translate(
                 "SettingField", "as many as fit into the minutes"
             )
+        for path in (path for path, why in reasons.items() if why == MEASURED_LATER):
+            _wait(tree, path)
         defaults = self.model.defaults()
         for path, fields in self.fields.items():
             text = self.model.texts.get(path, "")
@@ -211,6 +214,14 @@ def _auto_words(value: Any, why: str) -> str:
         return ""
     text = QCoreApplication.translate("SettingField", "auto: {value}, {why}")
     return text.format(value=_shown(value), why=why)
+
+
+def _wait(tree: dict[str, Any], path: str) -> None:
+    """What only a run can measure is shown as "auto", not as what stands in for it."""
+    *groups, name = path.split(".")
+    for group in groups:
+        tree = tree[group]
+    tree[name] = "auto"
 
 
 def _at(tree: dict[str, Any], path: str, otherwise: Any) -> Any:

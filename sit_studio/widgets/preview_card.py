@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -124,11 +125,7 @@ class PreviewCard(Card):
             "images": [index.path(row) for row in dict.fromkeys(rows)],
             "config": self.config.model_dump(mode="json"),
             "seed": self.seed,
-            "facts": {
-                "images": facts.images,
-                "classes": facts.classes,
-                "median_side_px": facts.median_side_px,
-            },
+            "facts": asdict(facts),
             "out": self.session.place("preview"),
         }
         self.session.asker.ask(

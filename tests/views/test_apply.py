@@ -161,4 +161,4 @@ def test_images_are_left_as_they_were() -> None:
 
 
 def _blurring() -> ViewOptions:
-    return ViewOptions(blur_first=1.0, blur_second=0.1)
+    return ViewOptions(**ViewOptions.PUBLISHED, flip=0.5, blur_first=1.0, blur_second=0.1)

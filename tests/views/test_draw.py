@@ -13,7 +13,9 @@ from sit_engine.config.views import ViewOptions
 from sit_engine.views.draw import ViewParams, draw_view, draw_views
 from tests.views.pictures import largest_gap
 
-OPTIONS = ViewOptions(crop_scale_min=0.2, blur_first=1.0, blur_second=0.1)
+OPTIONS = ViewOptions(
+    **ViewOptions.PUBLISHED, flip=0.5, crop_scale_min=0.2, blur_first=1.0, blur_second=0.1
+)
 SAMPLES = 20_000
 
 

@@ -61,8 +61,9 @@ def test_a_shift_is_a_padded_crop() -> None:
 def test_views_of_the_2021_recipe_at_32_px_are_shifted_whole_images() -> None:
     pictures = smooth_pictures(200, 32)
     options = ViewOptions(
-        shift=4, flip=0, jitter=0, grey=0, blur_first=0, blur_second=0, solarise=0
-    )
+        shift=4, flip=0, jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
+        blur_first=0, blur_second=0, solarise=0,
+    )  # fmt: skip
     params, _ = draw_views(options, torch.ones(200), size=(32, 32), seed=0, step=0)
     assert sorted(set(params.shift_B2.flatten().tolist())) == list(range(-4, 5))
     plain = apply_views(pictures, centre_params(torch.ones(200)), (32, 32))

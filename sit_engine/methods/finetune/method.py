@@ -114,7 +114,8 @@ class Finetune:
         self.classes = no_auto(self.options.classes)
         self.view_options = ViewOptions(
             crop_scale_min=no_auto(self.options.crop_scale_min), flip=self.options.flip,
-            jitter=0, grey=0, blur_first=0, blur_second=0, solarise=0,
+            jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
+            blur_first=0, blur_second=0, solarise=0,
         )  # fmt: skip
         self.networks = Networks(config, self.options, fused=fused_attention)
         self.depth = no_auto(config.model.depth)

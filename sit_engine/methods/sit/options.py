@@ -12,6 +12,7 @@ from sit_engine.config.fields import Auto, no_auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.errors import ConfigError
+from sit_engine.methods.sit.view_autos import view_autos
 
 SHIFTED_UP_TO_PX = 32
 
@@ -103,6 +104,11 @@ class SitOptions(MethodOptions):
         """One for rotation and one for contrast; reconstruction reads the patches."""
         return (self.rotation_weight > 0) + (self.contrast_weight > 0)
 
+    @property
+    def reads_cues(self) -> bool:
+        """Where colour changes or mirroring are left to us."""
+        return "auto" in (self.views.colours, self.views.flip)
+
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
     ) -> tuple[MethodOptions, dict[str, str]]:
@@ -111,7 +117,8 @@ class SitOptions(MethodOptions):
         self._check()
         values: dict[str, dict[str, object]] = {"views": {}, "corruption": {}, "": {}}
         reasons: dict[str, str] = {}
-        for path, (value, why) in self._rules(scale, facts).items():
+        rules = self._rules(scale, facts) | view_autos(self.views, facts, scale.preset)
+        for path, (value, why) in rules.items():
             group, _, name = path.rpartition(".")
             if getattr(getattr(self, group) if group else self, name) == "auto":
                 values[group][name] = value

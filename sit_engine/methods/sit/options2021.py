@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from sit_engine.config.facts import DataFacts
@@ -13,15 +15,24 @@ from sit_engine.methods.sit.options import SitOptions, Task
 class Views2021(ViewOptions):
     """Both views alike: crop, flip, brightness, contrast and saturation."""
 
+    PUBLISHED: ClassVar[Mapping[str, float]] = MappingProxyType(
+        {
+            "brightness": 0.4,
+            "contrast": 0.4,
+            "saturation": 0.4,
+            "hue": 0.0,
+            "grey": 0.0,
+            "solarise": 0.0,
+        }
+    )
+
     crop_scale_min: float = again(ViewOptions, "crop_scale_min", 0.2)
     shift: int | Auto = again(ViewOptions, "shift", "auto")
+    flip: float | Auto = again(ViewOptions, "flip", 0.5)
+    colours: Literal["auto", "published", "weak"] = again(ViewOptions, "colours", "published")
     jitter: float = again(ViewOptions, "jitter", 1.0)
-    saturation: float = again(ViewOptions, "saturation", 0.4)
-    hue: float = again(ViewOptions, "hue", 0.0)
-    grey: float = again(ViewOptions, "grey", 0.0)
     blur_first: float | Auto = again(ViewOptions, "blur_first", 0.0)
     blur_second: float | Auto = again(ViewOptions, "blur_second", 0.0)
-    solarise: float = again(ViewOptions, "solarise", 0.0)
 
 
 class Corruption2021(CorruptionOptions):

@@ -1,0 +1,72 @@
+"""What "auto" means for colours and mirroring of views: what the folder's labels live on.
+
+The rules and what they were measured on: docs/adr/0017-what-labels-live-on.md.
+"""
+
+from __future__ import annotations
+
+from sit_engine.config.facts import MEASURED_LATER, DataFacts
+from sit_engine.config.views import ViewOptions
+
+# +20 points of k-NN on photographs of packages, −2 to −3 on CIFAR-10 (docs/adr/0017).
+WEAK = {
+    "brightness": 0.3,
+    "contrast": 0.3,
+    "saturation": 0.1,
+    "hue": 0.0,
+    "grey": 0.0,
+    "solarise": 0.0,
+}
+USUAL_FLIP = 0.5
+LOST_BY_MIRRORING = 0.1
+"""Share of the right answers that mirror images may take away; up to 4 % on folders of ADR 17."""
+
+Auto = tuple[object, str]
+
+
+def view_autos(views: ViewOptions, facts: DataFacts, preset: str) -> dict[str, Auto]:
+    """Value and reason of each of these settings, by its path below `method`."""
+    paper = "the paper's value"
+    is_paper = preset.startswith("paper")
+    colours = ("published", paper) if is_paper else _colours(facts)
+    chosen = str(colours[0]) if views.colours == "auto" else views.colours
+    is_open = views.colours == "auto" and colours[1] == MEASURED_LATER
+    why = MEASURED_LATER if is_open else f"of {chosen} colour changes"
+    numbers = WEAK if chosen == "weak" else views.PUBLISHED
+    return {
+        "views.colours": colours,
+        **{f"views.{name}": (value, why) for name, value in numbers.items()},
+        "views.flip": (USUAL_FLIP, paper) if is_paper else _flip(facts),
+    }
+
+
+def _colours(facts: DataFacts) -> Auto:
+    cues = facts.cues
+    if cues is None:
+        return "published", _unmeasured(facts)
+    is_weak = cues.colour - cues.grey > cues.colour_margin
+    told = f"colour alone tells {_percent(cues.colour)} of {cues.images} labelled images apart"
+    return "weak" if is_weak else "published", f"{told}, grey pixels {_percent(cues.grey)}"
+
+
+def _flip(facts: DataFacts) -> Auto:
+    cues = facts.cues
+    if cues is None:
+        return USUAL_FLIP, _unmeasured(facts)
+    lost = cues.pixels - cues.mirrored
+    told = f"pixels tell {_percent(cues.pixels)} of {cues.images} labelled images apart"
+    among = f"{_percent(cues.mirrored)} among mirrored ones"
+    # Twice the interval: folders whose labels tell little are not decided by one draw in forty.
+    if lost > max(2 * cues.mirror_margin, LOST_BY_MIRRORING * cues.pixels):
+        return 0.0, f"mirror images look like other classes: {told}, {among}"
+    return USUAL_FLIP, f"mirror images keep their class: {told}, {among}"
+
+
+def _unmeasured(facts: DataFacts) -> str:
+    if facts.has_cues:
+        return MEASURED_LATER
+    return "as published: too few labels to measure by"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
