@@ -18,6 +18,7 @@ PORCH = (
     "sit_engine.errors",
     "sit_engine.export.exported",
     "sit_engine.evaluation.comparison",
+    "sit_engine.evaluation.tuning",
     "sit_engine.cli.questions",
     "sit_engine.cli.serve",
     "sit_engine.wishes",
