@@ -54,7 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
 
     def on_run(rung: int, name: str, number: int, total: int) -> None:
         signals.go_on()
-        screen.say(f"Rung {rung} of {RUNGS}, run {number} of {total}: {name}")
+        screen.say(f"Round {rung} of {RUNGS}, run {number} of {total}: {name}")
 
     def on_progress(phase: str, done: int, total: int) -> None:
         signals.go_on()

@@ -62,7 +62,7 @@ class Tuning:
     def sentence(self) -> str:
         """Which settings, and why."""
         if not self.is_complete:
-            return "Not complete: nothing is chosen before the last rung."
+            return "Not complete: nothing is chosen before the last round."
         if self.best is None or self.final is None:
             return "Nothing was better than the default: it stays."
         name, gap = self.best
@@ -107,7 +107,7 @@ class Tuning:
         parts: list[str] = []
         for number, rung in enumerate(self.rungs, 1):
             seeds = f"{rung.seeds} seed{'s' * (rung.seeds > 1)}"
-            head = f"Rung {number} of {RUNGS}: {rung.budget.amount:.2g} minutes a run, {seeds}"
+            head = f"Round {number} of {RUNGS}: {rung.budget.amount:.2g} minutes a run, {seeds}"
             parts += [head, *table(shown(rung)), ""]
         notes = (
             "Over first: the paired difference to the default in points on images held out of "

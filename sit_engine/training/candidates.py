@@ -47,26 +47,26 @@ def _deeper(default: RunConfig) -> Change:
 
 
 TABLE: tuple[tuple[str, str, Change | Callable[[RunConfig], Change]], ...] = (
-    # Factor, name for people, and values or a function of the default's. What matters most comes
-    # first: where time is short the last ones are left out.
+    # Factor, name for people, and values or a function of the default's. What tends to matter most
+    # comes first: where time is short the last ones are left out.
     ("colours", "Keep the colours", _views(
         brightness=0.3, contrast=0.3, saturation=0.1, hue=0, grey=0, solarise=0)),
     ("colours", "Change the colours", _views(
         brightness=0.4, contrast=0.4, saturation=0.2, hue=0.1, grey=0.2, solarise=0.2)),
     ("crop", "Larger crops", _views(crop_scale_min=0.6)),
-    ("crop", "Medium crops", _views(crop_scale_min=0.3)),
-    ("crop", "Small crops", _views(crop_scale_min=0.08)),
-    ("loss", "Compare harder", _contrast("nt_xent", 0.1)),
-    ("loss", "Compare softer", _contrast("nt_xent", 0.2)),
-    ("loss", "Compare with a teacher", _contrast("info_nce", 0.2)),
     ("blocks", "Hide blocks of the image", _blocks(
         "gmml", 1.0, drop_share=0.5, replace_share=0.3, replace_probability=0.5)),
-    ("blocks", "Hide fewer blocks", _blocks(
-        "gmml", 1.0, drop_share=0.25, replace_share=0.15, replace_probability=0.5)),
     ("blocks", "Hide nothing", _blocks("none", 0.0)),
+    ("loss", "Compare harder", _contrast("nt_xent", 0.1)),
+    ("loss", "Compare with a teacher", _contrast("info_nce", 0.2)),
     ("patch", "Smaller patches", _smaller_patches),
+    ("crop", "Smaller crops", _views(crop_scale_min=0.08)),
     ("network", "Wider network", _wider),
     ("network", "Deeper network", _deeper),
+    ("loss", "Compare softer", _contrast("nt_xent", 0.2)),
+    ("blocks", "Hide fewer blocks", _blocks(
+        "gmml", 1.0, drop_share=0.25, replace_share=0.15, replace_probability=0.5)),
+    ("crop", "Medium crops", _views(crop_scale_min=0.3)),
 )  # fmt: skip
 
 

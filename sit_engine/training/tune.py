@@ -44,7 +44,7 @@ from sit_engine.training.legs import Emit, MakeControl, check_outside
 from sit_engine.training.prepare import list_images
 
 FORMAT = 1
-SHORTEST_MINUTES = 0.5
+SHORTEST_MINUTES = 0.75
 """Of a run in the first rung: where there is time for fewer, fewer candidates are tried."""
 FEWEST = 2
 """Candidates that are tried however short the time."""
@@ -55,7 +55,7 @@ WATCHED = 300
 WATCHED_SHARES = (0.1, 0.25)
 """Images to ask, wanted and within shares of the folder: intervals of fewer are wide."""
 
-OnRun = Callable[[str, int, int, int], None]
+OnRun = Callable[[int, str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,8 @@ def _on_run(
 ) -> None:
     so_far = runs.read_json(book.out / f"rung-{len(found) + 1}" / "comparison.json")
     book.tell([*found, *([Comparison.from_json(so_far)] if so_far else [])])
-    on_run(len(found) + 1, name, number, total)
+    settings, _, seed = name.rpartition("-seed")
+    on_run(len(found) + 1, f"{settings}, seed {seed}", number, total)
 
 
 # What was asked, and what comes of it
@@ -259,10 +260,10 @@ def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ..
             "(--labels-file).",
             folder=display_name(asked.folder),
         )
-    share = asked.base.data.watch_share
-    if share == "auto":
-        share = round(min(max(WATCHED / facts.images, WATCHED_SHARES[0]), WATCHED_SHARES[1]), 3)
-    return candidates(base, facts, probe_once(base.compute)), share
+    few, many = WATCHED_SHARES
+    share = base.data.watch_share
+    wanted = round(min(max(WATCHED / facts.images, few), many), 3) if share == "auto" else share
+    return candidates(base, facts, probe_once(base.compute)), wanted
 
 
 def _data_of(asked: Asked) -> dict[str, Any]:

@@ -25,11 +25,11 @@ class SearchCard(Card):
         self.body.addWidget(self.about)
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.find = button(
+        self.begin = button(
             self.tr("Find settings for this folder…"), lambda: self.wanted.emit(None), icon="train"
         )
         self.last = button(self.tr("Last search…"), self._show_last, flat=True)
-        row.addWidget(self.find)
+        row.addWidget(self.begin)
         row.addWidget(self.last)
         row.addStretch(1)
         self.body.addLayout(row)
@@ -39,9 +39,9 @@ class SearchCard(Card):
         """Why no search can begin now; empty when one can."""
         last = self.session.preferences.text(LAST)
         is_busy = bool(last) and self.session.comparer.path == Path(last)
-        self.find.setEnabled(not why_not)
-        self.find.setToolTip(why_not)
-        self.find.setAccessibleDescription(why_not)
+        self.begin.setEnabled(not why_not)
+        self.begin.setToolTip(why_not)
+        self.begin.setAccessibleDescription(why_not)
         self.last.setVisible(bool(last))
         self.last.setText(self.tr("Show the search…") if is_busy else self.tr("Last search…"))
         self.about.setText(

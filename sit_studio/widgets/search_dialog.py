@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QGridLayout, QLineEdit, QStackedWidg
 
 from sit_engine.config.build import build, merge
 from sit_engine.errors import SitError
+from sit_engine.evaluation.tuning import DEFAULT
 from sit_studio.lister import in_thread
 from sit_studio.mailbox import Failure, failure_of
 from sit_studio.search import TUNED, Search, Standing, asked_of, read_search
@@ -21,7 +22,6 @@ from sit_studio.widgets.basics import Notice, button, label
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.dialog import Dialog
 from sit_studio.widgets.search_view import SearchView
-from sit_studio.widgets.words import duration
 
 LOOK_MS = 1000
 USUAL_MINUTES = 20
@@ -47,7 +47,7 @@ class SearchDialog(Dialog):
         super().__init__(title, parent)
         self.session, self.values, self.path = session, dict(values), path
         self.now: Standing | None = None
-        self.resize(1000, 640)
+        self.setMinimumWidth(680)
         self.notice = Notice()
         self.body.addWidget(self.notice)
         self.stack = QStackedWidget()
@@ -122,9 +122,9 @@ class SearchDialog(Dialog):
         text = self.tr("This is no number above 0.")
         if amount is not None:
             text = self.tr(
-                "About {time} on this machine, which no other run should use meanwhile. It goes on "
+                "About {n} minutes on this machine, which no other run should use meanwhile. It goes on "
                 "when this window is closed, and can be stopped and gone on with."
-            ).format(time=duration(60 * amount))
+            ).format(n=f"{amount:g}")
         self.cost.setText(text)
         if hasattr(self, "go"):
             self.go.setEnabled(amount is not None)
@@ -162,6 +162,7 @@ class SearchDialog(Dialog):
     def _follow(self, path: Path) -> None:
         self.path = path
         self.stack.setCurrentWidget(self.view)
+        self.resize(1000, 640)
         self._timer.start()
         self._look()
 
@@ -192,7 +193,9 @@ class SearchDialog(Dialog):
         can_go_on = now is not None and now.state == "interrupted" and not works
         self.go_on.setVisible(can_go_on)
         self.go_on.setEnabled(not comparer.is_busy and not self.session.history.is_live)
-        self.use.setVisible(now is not None and now.state == "completed")
+        self.use.setVisible(
+            now is not None and now.found is not None and now.found.chosen != DEFAULT
+        )
         self.close_button.setText(self.tr("Cancel") if is_form else self.tr("Close"))
 
     def _stop(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTabWidget, QVBoxLayout, QWidget
 
@@ -85,8 +87,8 @@ def progress_words(now: Standing) -> str:
     words = text.format(
         rung=now.rung, rungs=RUNGS, n=min(now.done + 1, now.total), total=now.total, name=now.name
     )
-    left = QCoreApplication.translate("search", "about {time} left")
-    return f"{words} · {left.format(time=duration(60 * round(now.minutes_left + 0.5)))}"
+    left = QCoreApplication.translate("search", "about {n} min left")
+    return f"{words} · {left.format(n=ceil(now.minutes_left))}"
 
 
 def choice_sentence(found: Tuning) -> str:

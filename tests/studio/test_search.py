@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.config.build import build, merge
+from sit_engine.config.build import build
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.evaluation.tuning import DEFAULT, Tuning
+from sit_engine.evaluation.comparison import Budget, Comparison, Figure, Gap, Line
+from sit_engine.evaluation.tuning import DEFAULT, Candidate, Tuning
 from sit_engine.runs import Run, summarise
 from sit_studio.main_window import MainWindow
 from sit_studio.search import asked_of, read_search
@@ -36,28 +37,30 @@ def tiny(window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path) -> RunConf
         shutil.copytree(few / name, tmp_path / "images" / name)
     window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
     window.show_page("train")
-    assert "Choose a folder" in window.train.search.find.toolTip()
+    assert "Choose a folder" in window.train.search.begin.toolTip()
     ready(window, qtbot, tmp_path / "images")
     config = tiny_config(few, optim={"batch_size": 8})
     (tmp_path / "tiny.toml").write_text(to_toml(config), "utf-8")
     window.train._take(tmp_path / "tiny.toml", of_run=False)
-    wait(qtbot, window.train.search.find.isEnabled)
+    wait(qtbot, window.train.search.begin.isEnabled)
     assert window.train.search.last.isHidden()
     return config
 
 
-def test_settings_are_found_stopped_gone_on_with_and_used(
-    window: MainWindow, qtbot: QtBot, tiny: RunConfig, tmp_path: Path, leftover: list[int]
+def test_settings_are_found_stopped_closed_and_gone_on_with(
+    window: MainWindow, qtbot: QtBot, tiny: RunConfig, leftover: list[int]
 ) -> None:
     page, comparer = window.train, window.session.comparer
-    page.search.find.click()
+    assert page.checked.config is not None
+    assert page.checked.config.model.width == tiny.model.width
+    page.search.begin.click()
     dialog = dialog_of(window)
     dialog.minutes.setText("never")
     assert not dialog.go.isEnabled()
     dialog.minutes.setText("0,3")
-    assert "About 18 s" in dialog.cost.text()
+    assert "About 0.3 minutes" in dialog.cost.text()
     out = Path(dialog.out.path)
-    assert out.parent == tmp_path / "runs"
+    assert out.parent == window.session.preferences.runs_folder
     dialog.go.click()
     assert comparer._trainer is not None
     leftover.append(comparer._trainer.process.pid)
@@ -81,7 +84,7 @@ def test_settings_are_found_stopped_gone_on_with_and_used(
     dialog.go_on.click()
     assert comparer._trainer is not None
     leftover.append(comparer._trainer.process.pid)
-    wait(qtbot, lambda: dialog.use.isVisible(), 200_000)
+    wait(qtbot, lambda: dialog.now is not None and dialog.now.state == "completed", 200_000)
     wait(qtbot, lambda: not comparer.is_busy)
     found = Tuning.from_json(json.loads((out / "tuning.json").read_text("utf-8")))
     assert found.is_complete
@@ -92,12 +95,43 @@ def test_settings_are_found_stopped_gone_on_with_and_used(
     assert table.lines[0].name == DEFAULT
     assert {line.name for line in table.lines} == {*names, "raw pixels"}
 
+    assert dialog.use.isVisible() == (found.chosen != DEFAULT)
+    assert dialog.view.sentence.text()
+
+
+def test_settings_that_were_found_are_taken_into_the_form(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Over files as the engine leaves them."""
+    change = {"method": {"views": {"hue": 0.0, "crop_scale_min": 0.6}}}
+    gap = Gap(0.2, 0.1, 0.3)
+    lines = (
+        Line(DEFAULT, "config", {"knn": Figure(0.4, 2, None)}),
+        Line("Larger crops", "config", {"knn": Figure(0.6, 2, gap)}),
+    )
+    rung = Comparison("photos", (), Budget("minutes", 1.0), 2, 5, lines, (), 9, 3, "", True)
+    found = Tuning(
+        "photos", 20.0, (Candidate("Larger crops", "crop", change),), (rung,) * 3, True, 19.0
+    )
+    rungs = [{"names": [DEFAULT, "Larger crops"], "minutes": 1, "seeds": 2, "first_seed": 0}] * 3
+    (tmp_path / "tune.json").write_text(json.dumps({"minutes": 20, "rungs": rungs}), "utf-8")
+    (tmp_path / "tuning.json").write_text(json.dumps(found.to_json()), "utf-8")
+    for number in (1, 2, 3):
+        (tmp_path / f"rung-{number}").mkdir()
+        table = tmp_path / f"rung-{number}" / "comparison.json"
+        table.write_text(json.dumps(rung.to_json()), "utf-8")
+    want = build(change)
+    (tmp_path / "tuned.toml").write_text(to_toml(want), "utf-8")
+    window.show_page("train")
+    window.train.show_search(tmp_path)
+    dialog = dialog_of(window)
+    wait(qtbot, dialog.use.isVisible)
+    assert dialog.view.sentence.text().startswith("Larger crops: k-NN +20.0 [+10.0, +30.0]")
+    assert [dialog.view.tabs.tabText(at) for at in range(3)] == ["Round 1", "Round 2", "Round 3"]
+    assert dialog.view.tabs.currentIndex() == 2
     dialog.use.click()
-    chosen = next((one.change for one in found.candidates if one.name == found.chosen), {})
-    want = build(merge(tiny.model_dump(), {**chosen, "data": {"folders": ()}}))
-    assert page.checked.config is not None
-    assert page.checked.config.method == want.method
-    assert page.checked.config.model == want.model
+    assert window.train.checked.config is not None
+    assert window.train.checked.config.method == want.method
     wait(qtbot, lambda: not window.train.findChildren(SearchDialog))
 
 
@@ -109,8 +143,8 @@ def test_images_without_labels_cannot_be_searched_for(
     window.show_page("train")
     ready(window, qtbot, flat)
     wait(qtbot, window.train.start_button.isEnabled)
-    assert not window.train.search.find.isEnabled()
-    assert "without labels" in window.train.search.find.toolTip()
+    assert not window.train.search.begin.isEnabled()
+    assert "without labels" in window.train.search.begin.toolTip()
 
 
 def test_a_search_that_makes_no_sense_is_not_shown_as_one(tmp_path: Path) -> None:

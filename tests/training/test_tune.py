@@ -61,7 +61,7 @@ FIRST = rung({"A": 0.03, "B": 0.05, "C": -0.01, "D": 0.02, "E": -0.2, "F": -0.3}
 
 
 def test_the_first_rung_has_the_default_and_as_many_candidates_as_time_allows() -> None:
-    for minutes, names in ((20, "ABCDEF"), (6, "ABC"), (0.1, "AB")):
+    for minutes, names in ((20, "ABCDEF"), (9, "ABC"), (0.1, "AB")):
         first = next_rung(TRIED, [], minutes, 0.0)
         assert first is not None
         assert first.names == (DEFAULT, *names)
@@ -134,7 +134,7 @@ def test_a_search_reads_back_and_its_table_has_the_best_first() -> None:
         DEFAULT, "B", "A", "D", "C", "E", "F", "raw pixels"
     ]  # fmt: skip
     text = found.to_text()
-    assert text.index("Rung 1 of 3") < text.index("Rung 3 of 3") < text.index(found.sentence)
+    assert text.index("Round 1 of 3") < text.index("Round 3 of 3") < text.index(found.sentence)
 
 
 # The table of candidates
