@@ -53,7 +53,7 @@ KEPT = 3
 FINAL_SEEDS = 2
 WATCHED = 300
 WATCHED_SHARES = (0.1, 0.25)
-"""Images to ask, wanted and within shares of the folder: intervals of fewer are wide."""
+"""Images to ask, wanted and within shares of those with a label: intervals of fewer are wide."""
 
 OnRun = Callable[[int, str, int, int], None]
 
@@ -251,7 +251,8 @@ def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ..
     check_outside(out, [escape_name(asked.folder)])
     data = asked.base.data.model_copy(update=_data_of(asked))
     base = asked.base.model_copy(update={"data": data})
-    facts = facts_of(list_images(base, tell))
+    listed = list_images(base, tell)
+    facts, labelled = facts_of(listed), int((listed.labels >= 0).sum())
     if facts.classes < 2:
         raise DataError(
             "tune.no_labels",
@@ -262,8 +263,9 @@ def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ..
         )
     few, many = WATCHED_SHARES
     share = base.data.watch_share
-    wanted = round(min(max(WATCHED / facts.images, few), many), 3) if share == "auto" else share
-    return candidates(base, facts, probe_once(base.compute)), wanted
+    if share == "auto":
+        share = round(min(max(WATCHED, few * labelled), many * labelled) / facts.images, 5)
+    return candidates(base, facts, probe_once(base.compute)), share
 
 
 def _data_of(asked: Asked) -> dict[str, Any]:

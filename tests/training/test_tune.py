@@ -257,6 +257,16 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
         assert refused.value.exit_code == 2
 
 
+def test_of_few_labels_a_quarter_is_asked_and_the_others_teach(few: Path, tmp_path: Path) -> None:
+    labelled = sorted(few.rglob("*.png"))[::2]
+    rows = [f"{path},{path.parent.name}" for path in labelled]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    with pytest.raises(Halted):
+        tune(few, tmp_path / "out", halt_at=0, labels_file=str(tmp_path / "labels.csv"))
+    share = json.loads((tmp_path / "out" / "tune.json").read_text("utf-8"))["watch_share"]
+    assert share * 48 == pytest.approx(24 / 4)
+
+
 def test_what_cannot_be_searched_is_a_sentence_and_nothing_is_written(
     few: Path, tmp_path: Path
 ) -> None:
