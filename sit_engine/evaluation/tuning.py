@@ -52,9 +52,18 @@ class Tuning:
         return first, _gap_of(self.final, first)
 
     @property
+    def is_too_short(self) -> bool:
+        """Whether no network of the last rung is above itself untrained.
+
+        Runs of a few steps fall below it before they learn: who moves least would win.
+        """
+        last = self.rungs[-1] if self.rungs else None
+        return last is not None and not any(_has_learnt(last, line.name) for line in last.lines)
+
+    @property
     def chosen(self) -> str:
-        """Its name where the whole interval lies above 0, else the default."""
-        if self.best is None or self.best[1].low <= 0:
+        """Its name where the whole interval lies above 0 and it has learnt, else the default."""
+        if self.best is None or self.best[1].low <= 0 or self.is_too_short:
             return DEFAULT
         return self.best[0]
 
@@ -63,6 +72,11 @@ class Tuning:
         """Which settings, and why."""
         if not self.is_complete:
             return "Not complete: nothing is chosen before the last round."
+        if self.is_too_short:
+            return (
+                "The runs were too short to tell: not even the best is above an untrained network. "
+                "The default stays; give more --minutes."
+            )
         if self.best is None or self.final is None:
             return "Nothing was better than the default: it stays."
         name, gap = self.best
@@ -155,6 +169,16 @@ def best_of_factors(names: Sequence[str], candidates: Sequence[Candidate]) -> li
 def in_points(gap: Gap) -> str:
     """For example "+2.1 [+0.4, +3.8]"."""
     return f"{100 * gap.mean:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
+
+
+def _has_learnt(rung: Comparison, name: str) -> bool:
+    """Whether these settings' network is above itself untrained in k-NN."""
+    found = {
+        line.kind: line.figures["knn"].accuracy
+        for line in rung.lines
+        if line.name in (name, f"untrained {name}") and "knn" in line.figures
+    }
+    return "config" in found and found["config"] > found.get("untrained", 0.0)
 
 
 def _gap_of(rung: Comparison, name: str) -> Gap:

@@ -413,3 +413,5 @@ class TrainPage(Page):
     def shut_down(self) -> None:
         """The window closes."""
         self.cost.stop()
+        for dialog in self.findChildren(SearchDialog):
+            dialog.reject()

@@ -93,6 +93,12 @@ def progress_words(now: Standing) -> str:
 
 def choice_sentence(found: Tuning) -> str:
     """Which settings, and why."""
+    if found.is_too_short:
+        return QCoreApplication.translate(
+            "search",
+            "The runs were too short to tell: not even the best is above an untrained network. The "
+            "default stays; search again with more minutes.",
+        )
     if found.best is None or found.final is None:
         return QCoreApplication.translate(
             "search", "Nothing was better than the default: it stays."

@@ -126,6 +126,19 @@ def test_nothing_within_noise_is_chosen() -> None:
     assert tuning(FIRST, rung({"B": -0.1})).chosen == DEFAULT
 
 
+def test_nothing_is_chosen_where_no_network_has_learnt() -> None:
+    """Runs of a few steps fall below the untrained network: who moves least is not the best."""
+    last = rung({"B": 0.2})
+    for before, chosen in ((0.65, "B"), (0.7, DEFAULT), (0.8, DEFAULT)):
+        untrained = tuple(
+            Line(f"untrained {name}", "untrained", {"knn": Figure(before, 1, None)})
+            for name in (DEFAULT, "B")
+        )
+        found = tuning(FIRST, FIRST, replace(last, lines=last.lines + untrained))
+        assert found.chosen == chosen
+        assert ("too short" in found.sentence) == (chosen == DEFAULT)
+
+
 def test_a_search_reads_back_and_its_table_has_the_best_first() -> None:
     found = tuning(FIRST, rung({"B": 0.3}), rung({"B": 0.2}))
     assert Tuning.from_json(json.loads(json.dumps(found.to_json()))) == found
