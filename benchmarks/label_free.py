@@ -64,7 +64,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "teacher": {"method": {"contrast_loss": "info_nce", "temperature": 0.2, **HIDDEN}},
     "soft": {"method": {"temperature": 0.5}},
     "slow": {"optim": {"learning_rate": 1e-4}},
-    "reconstruction": {"method": {"contrast_weight": 0, **HIDDEN}},
 }  # fmt: skip
 
 
@@ -154,7 +153,7 @@ def look(run: Run, backbones: dict[str, nn.Module]) -> dict[str, dict[str, float
     found = {}
     for name, backbone in backbones.items():
         clean_nD, asked_mD = (extract(backbone, views, device=cpu) for views in (train_n, asked_m))
-        views_nqD = extract(backbone, weak.flatten(0, 1), device=cpu).unflatten(0, weak.shape[:2])
+        views_nqD = extract(backbone, weak.flatten(0, 1), device=cpu).reshape(*weak.shape[:2], -1)
         answers = knn_predict(clean_nD, given.train.labels, asked_mD, classes=len(given.classes))
         found[name] = {
             "k-NN": float((answers == given.test.labels).mean()),
@@ -200,9 +199,10 @@ def main() -> None:
                         json.dumps({k: v for k, v in rows.items() if k.endswith(str(seed))}),
                         flush=True,
                     )
-        found = {"folder": name, "rows": rows, "spearman": correlations(rows)}
+        spearman = correlations(rows)
+        found = {"folder": name, "rows": rows, "spearman": spearman}
         (chosen.out / f"{name}.json").write_text(json.dumps(found, indent=1), "utf-8")
-        print(name, {key: round(value, 2) for key, value in found["spearman"].items()}, flush=True)
+        print(name, {key: round(value, 2) for key, value in spearman.items()}, flush=True)
 
 
 if __name__ == "__main__":

@@ -262,10 +262,9 @@ def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ..
             folder=display_name(asked.folder),
         )
     few, many = WATCHED_SHARES
-    share = base.data.watch_share
-    if share == "auto":
-        share = round(min(max(WATCHED, few * labelled), many * labelled) / facts.images, 5)
-    return candidates(base, facts, probe_once(base.compute)), share
+    wanted = round(min(max(WATCHED, few * labelled), many * labelled) / facts.images, 5)
+    given = base.data.watch_share
+    return candidates(base, facts, probe_once(base.compute)), wanted if given == "auto" else given
 
 
 def _data_of(asked: Asked) -> dict[str, Any]:
