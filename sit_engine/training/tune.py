@@ -117,16 +117,19 @@ class _Book:
         """Minutes."""
         return self.spent_before + (time.monotonic() - self.began_s) / 60
 
-    def tell(self, found: list[Comparison], *, is_complete: bool = False) -> Tuning:
-        """Write what was found so far."""
-        tuning = Tuning(
+    def found(self, rungs: list[Comparison], *, is_complete: bool = False) -> Tuning:
+        """What the rungs say so far."""
+        return Tuning(
             folder=escape_name(self.asked.folder),
             minutes=self.asked.minutes,
             candidates=self.tried,
-            rungs=tuple(found),
+            rungs=tuple(rungs),
             is_complete=is_complete,
             spent_minutes=self.spent,
         )
+
+    def tell(self, tuning: Tuning) -> Tuning:
+        """Write it."""
         _write(self.out / "tuning.json", json.dumps(tuning.to_json(), indent=1))
         return tuning
 
@@ -169,10 +172,11 @@ def tune(
             )
             found.append(one)
             if not one.is_complete:
-                return book.tell(found)
-        tuning = book.tell(found, is_complete=True)
+                return book.tell(book.found(found))
+        tuning = book.found(found, is_complete=True)
+        # First: who reads that the search is complete looks for its settings.
         _write(out / "tuned.toml", _tuned(book, tuning))
-    return tuning
+        return book.tell(tuning)
 
 
 def next_rung(
@@ -236,7 +240,7 @@ def _on_run(
     book: _Book, found: list[Comparison], on_run: OnRun, name: str, number: int, total: int
 ) -> None:
     so_far = runs.read_json(book.out / f"rung-{len(found) + 1}" / "comparison.json")
-    book.tell([*found, *([Comparison.from_json(so_far)] if so_far else [])])
+    book.tell(book.found([*found, *([Comparison.from_json(so_far)] if so_far else [])]))
     settings, _, seed = name.rpartition("-seed")
     on_run(len(found) + 1, f"{settings}, seed {seed}", number, total)
 
