@@ -53,12 +53,15 @@ class Tuning:
 
     @property
     def is_too_short(self) -> bool:
-        """Whether no network of the last rung is above itself untrained.
+        """Whether the best of the final, or before it every network, is not above itself untrained.
 
         Runs of a few steps fall below it before they learn: who moves least would win.
         """
         last = self.rungs[-1] if self.rungs else None
-        return last is not None and not any(_has_learnt(last, line.name) for line in last.lines)
+        if last is None:
+            return False
+        names = [self.best[0]] if self.best else [line.name for line in last.lines]
+        return not any(_has_learnt(last, name) for name in names)
 
     @property
     def chosen(self) -> str:
