@@ -17,6 +17,7 @@ from sit_engine.data.embedded import DUPLICATES_ABOVE, Embedded, MapKind
 from sit_engine.data.index import ImageIndex
 from sit_engine.errors import RunError
 from sit_engine.evaluation.comparison import Budget, Comparison
+from sit_engine.evaluation.tuning import Tuning
 from sit_engine.events import Event
 from sit_engine.export.exported import Exported
 from sit_engine.models.imported import Imported
@@ -165,6 +166,31 @@ def compare(
     from sit_engine.training.compare_plan import Asked
 
     asked = Asked(folder, configs, budget, seeds, tuple(test), shots, labels_file)
+    return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+
+
+def tune(
+    folder: str,
+    out: Path,
+    *,
+    minutes: float,
+    base: RunConfig | None = None,
+    labels_file: str | None = None,
+    emit: Emit,
+    make_control: MakeControl | None = None,
+    on_run: Callable[[int, str, int, int], None] = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
+) -> Tuning:
+    """Find settings for `folder` in short runs, starting from `base` (the preset standard).
+
+    The best ends in `out` as `tuned.toml`; the default stays unless another is better beyond chance.
+    `on_run` is told the rung, the name of a run that begins, its number in it and their count. The
+    same call again goes on.
+    """
+    from sit_engine.training.tune import Asked
+    from sit_engine.training.tune import tune as work
+
+    asked = Asked(folder, base or RunConfig(), minutes, labels_file)
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
 
 

@@ -1,4 +1,6 @@
-"""Comparer: starts `sit-engine compare` as a process of its own, stops it, and hears how it ended."""
+"""Comparer: starts `sit-engine compare` or `tune` as a process of its own, stops it, and hears how it
+ended.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -24,6 +26,17 @@ from sit_studio.trainer import Trainer, end_from_outside
 LOOK_MS = 500
 LAST = "compare/last"
 LONGEST_NAME = 60
+
+
+class Asks(Protocol):
+    """A command of the engine that trains several settings, and those settings by name."""
+
+    @property
+    def configs(self) -> Mapping[str, RunConfig]:
+        """The settings that stand in files."""
+
+    def words(self, files: list[Path], out: Path) -> list[str]:
+        """The command, with the settings in `files`."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ def plain_name(text: str) -> str:
 
 
 class Comparer(QObject):
-    """At most one comparison of this window; it lives on when the window goes."""
+    """At most one comparison or search of this window; it lives on when the window goes."""
 
     changed = Signal()
     failed = Signal(object)
@@ -107,8 +120,8 @@ class Comparer(QObject):
         """Whether a comparison of this window trains."""
         return self.path is not None
 
-    def start(self, order: Order, out: Path) -> None:
-        """Begin, or go on with, a comparison in the folder `out`; raises DiskError."""
+    def start(self, order: Asks, out: Path) -> None:
+        """Begin, or go on with, what works in the folder `out`; raises DiskError."""
         assert self.path is None
         place = Path(tempfile.mkdtemp(prefix="sit-studio-"))
         try:

@@ -32,6 +32,7 @@ class ComparisonRow:
     seeds: int = 0
     started: float = 0.0
     found: Comparison | None = None
+    first_seed: int = 0
 
     @property
     def total(self) -> int:
@@ -54,7 +55,7 @@ class ComparisonRow:
         if self.done >= self.total:
             return None
         seed, place = divmod(self.done, len(self.names))
-        return self.names[place], seed
+        return self.names[place], self.first_seed + seed
 
 
 @dataclass
@@ -92,6 +93,7 @@ def read_comparison(path: Path) -> ComparisonRow:
             int(asked["seeds"]),
             (path / ASKED).stat().st_mtime,
             found,
+            int(asked.get("first_seed", 0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError):
         return ComparisonRow(path, "unreadable")

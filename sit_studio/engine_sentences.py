@@ -1326,4 +1326,44 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "tune.exists": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{out} exists already and holds no search for settings."),
+            QT_TRANSLATE_NOOP("engine", "Choose another --out."),
+        ),
+    ),
+    "tune.locked": (
+        (
+            QT_TRANSLATE_NOOP("engine", "Another process works on {out}."),
+            QT_TRANSLATE_NOOP("engine", "Wait for it, or stop it where it runs."),
+        ),
+    ),
+    "tune.minutes": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The number of minutes cannot be {value}."),
+            QT_TRANSLATE_NOOP("engine", "Give one above 0; 20 are usual."),
+        ),
+    ),
+    "tune.no_labels": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The images of {folder} have no labels, so nothing can tell which settings suit them.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Put some images of each class into sub-folders, or name them in a CSV file (--labels-file).",
+            ),
+        ),
+    ),
+    "tune.other": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The folder {out} holds a search that was asked for with other {what}."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Choose another --out, or ask for the same again to go on."
+            ),
+        ),
+    ),
 }

@@ -158,8 +158,11 @@ class Session(Images):
             self.failed.emit(
                 Failure(
                     "studio.comparison_trains",
-                    self.tr("A comparison is training; this run would slow it down."),
-                    self.tr("Wait for it, or stop it on the Runs page; it can go on later."),
+                    self.tr(
+                        "A comparison or a search for settings is training; this run would slow it "
+                        "down."
+                    ),
+                    self.tr("Wait for it, or stop it on Runs or Train; it can go on later."),
                 )
             )
             return

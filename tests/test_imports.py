@@ -19,6 +19,7 @@ PORCH = (
     "sit_engine.export.exported",
     "sit_engine.evaluation.comparison",
     "sit_engine.evaluation.cues",
+    "sit_engine.evaluation.tuning",
     "sit_engine.cli.questions",
     "sit_engine.cli.serve",
     "sit_engine.wishes",

@@ -70,17 +70,12 @@ def run(chosen: argparse.Namespace) -> int:
     signals = Signals(screen)
     signals.install()
 
-    def go_on() -> None:
-        # A wish that came in the last step of a run, which nobody was left to carry out.
-        if signals.asked:
-            raise KeyboardInterrupt
-
     def on_run(name: str, number: int, total: int) -> None:
-        go_on()
+        signals.go_on()
         screen.say(f"Run {number} of {total}: {name}")
 
     def on_progress(phase: str, done: int, total: int) -> None:
-        go_on()
+        signals.go_on()
         if not chosen.quiet:
             screen.progress(phase, done, total)
 

@@ -44,6 +44,7 @@ VERBS = {
     "compare": Verb(
         "compare", "train several settings on one folder alike, and say which is better"
     ),
+    "tune": Verb("tune", "find settings for a folder in short runs, and say what they gain"),
     "evaluate": Verb("evaluate", "measure a run on labelled folders beside honest baselines"),
     "predict": Verb("predict", "answer a folder of images with a finetuned run or a model, as CSV"),
     "embed": Verb("embed", "write the features of images, a map of them and near-duplicates"),

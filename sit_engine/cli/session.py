@@ -45,6 +45,11 @@ class Signals:
         self.asked = True
         self.control.ask("stop")
 
+    def go_on(self) -> None:
+        """Between runs: a wish may have come in the last step of one, which nobody carries out."""
+        if self.asked:
+            raise KeyboardInterrupt
+
     def make_control(self, run: Run) -> FolderControl:
         """A control that hears this process's signals too."""
         from sit_engine.training.control import FolderControl

@@ -130,7 +130,7 @@ class Comparison:
         """The table for a terminal; accuracies in percent."""
         if not self.lines:
             return "Nothing has been measured yet."
-        return "\n".join([*_table(self), *_notes(self)])
+        return "\n".join([*table(self), *_notes(self)])
 
 
 def _line(record: dict[str, Any]) -> Line:
@@ -141,7 +141,8 @@ def _line(record: dict[str, Any]) -> Line:
     return Line(record["name"], record["kind"], figures)
 
 
-def _table(found: Comparison) -> list[str]:
+def table(found: Comparison) -> list[str]:
+    """Lines for a terminal, without notes; accuracies in percent."""
     heads = ["Accuracy, %"]
     for title in ("k-NN", "linear", f"{found.shots} label{'s' * (found.shots > 1)}"):
         heads += [title, "over first"]

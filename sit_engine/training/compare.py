@@ -69,7 +69,8 @@ def compare(
 
     A run whose loss does not stay finite is measured as it stands, once, and the others go on.
     """
-    places = [Place(out, name, seed) for seed in range(asked.seeds) for name in asked.configs]
+    seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
+    places = [Place(out, name, seed) for seed in seeds for name in asked.configs]
     is_new = any(not place.run.config_file.is_file() for place in places)
     configs, images = plan(asked, out, emit, tell, with_budget=is_new)
     with held(asked, out, images):

@@ -51,6 +51,7 @@ class Asked:
     test: tuple[str, ...] = ()
     shots: int = 5
     labels_file: str | None = None
+    first_seed: int = 0
 
 
 class Plan(NamedTuple):
@@ -229,8 +230,9 @@ def _check_frozen(asked: Asked, out: Path) -> None:
                 out=out,
             )
         return
-    then, now = _frozen(out), _record(asked)
-    names = {"configs": "settings", "labels_file": "label file"}
+    # Comparisons of before have no first seed.
+    then, now = {"first_seed": 0} | _frozen(out), _record(asked)
+    names = {"configs": "settings", "labels_file": "label file", "first_seed": "first seed"}
     others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
     if others:
         raise RunError(

@@ -161,7 +161,7 @@ class RunsPage(Page):
             return self.tr("A run is training; see the Watch page.")
         is_running = any(row.state == "running" for row in self.comparisons.rows)
         if is_running or self.session.comparer.is_busy:
-            return self.tr("A comparison is training; see Comparisons.")
+            return self.tr("A comparison or a search for settings is training.")
         return ""
 
     def chosen(self) -> list[RunRow]:

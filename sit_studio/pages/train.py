@@ -37,6 +37,8 @@ from sit_studio.widgets.labels_card import LabelsCard, has_labels, labels_wanted
 from sit_studio.widgets.method_form import MethodForm
 from sit_studio.widgets.preview_card import PreviewCard
 from sit_studio.widgets.same_card import SameCard
+from sit_studio.widgets.search_card import SearchCard
+from sit_studio.widgets.search_dialog import SearchDialog
 
 KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
 
@@ -142,7 +144,9 @@ class TrainPage(Page):
             lambda minutes: self._on_edited("optim.minutes", f"{minutes:g}")
         )
         self.labels = LabelsCard()
-        for part in (self.preview, self.same, self.labels, self.cost):
+        self.search = SearchCard(self.session)
+        self.search.wanted.connect(self.show_search)
+        for part in (self.preview, self.same, self.labels, self.search, self.cost):
             sights.addWidget(part)
         sights.addStretch(1)
         return right
@@ -161,6 +165,7 @@ class TrainPage(Page):
         self.preview.setVisible(not is_finetuning)
         self.same.setVisible(not is_finetuning)
         self.labels.setVisible(is_finetuning)
+        self.search.setVisible(not is_finetuning)
         self.lead.setText(
             self.tr("Teach a model your classes, from labels.")
             if is_finetuning
@@ -230,6 +235,7 @@ class TrainPage(Page):
         self.copy.setEnabled(dataset.state != "none")
         can = dataset.is_usable and self.checked.failure is None and self._has_labels()
         self.cost.set_can_measure(can, why)
+        self.search.show_why(why or self._why_no_search())
 
     def _why_not(self) -> str:
         """Why no run can be started; empty when it can."""
@@ -247,9 +253,20 @@ class TrainPage(Page):
         if self.session.history.is_live:
             return self.tr("A run is training; see the Watch page.")
         if self.session.comparer.is_busy:
-            return self.tr("A comparison is training; see the Runs page.")
+            return self.tr("A comparison or a search for settings is training.")
         if self.checked.failure is not None:
             return " ".join(say(self.checked.failure)).strip()
+        return ""
+
+    def _why_no_search(self) -> str:
+        """Why settings cannot be searched for where a run could be started."""
+        if len(self.session.dataset.folders) != 1:
+            return self.tr("A search looks at one folder; choose one on the Dataset page.")
+        if not has_labels(self.session.dataset):
+            return self.tr(
+                "Nothing can tell which settings suit images without labels. Put some images of each "
+                "class into sub-folders, or name them in a CSV file, on the Dataset page."
+            )
         return ""
 
     def _has_labels(self) -> bool:
@@ -376,6 +393,15 @@ class TrainPage(Page):
         )
         QGuiApplication.clipboard().setText(text)
 
+    # A search for settings
+
+    @Slot(object)
+    def show_search(self, path: Path | None) -> None:
+        """The dialog of the search in `path`, or of a new one from what stands in the form."""
+        dialog = SearchDialog(self.session, self._values(), path, self)
+        dialog.settings_wanted.connect(partial(self._take, of_run=False))
+        dialog.open()
+
     # Start
 
     @Slot()
@@ -403,3 +429,5 @@ class TrainPage(Page):
     def shut_down(self) -> None:
         """The window closes."""
         self.cost.stop()
+        for dialog in self.findChildren(SearchDialog):
+            dialog.reject()
