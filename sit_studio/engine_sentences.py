@@ -970,6 +970,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Try another --format."),
         ),
     ),
+    "export.stem": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "timm has no vision transformer with this run's convolutional stem, so it could not load the weights.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Use --format torchscript, onnx or pt2, or train with --model.stem patch."
+            ),
+        ),
+    ),
     "export.torchscript": (
         (
             QT_TRANSLATE_NOOP(
@@ -1003,7 +1014,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
-    "health.early": ((QT_TRANSLATE_NOOP("engine", "It is too early to tell."), ""),),
+    "health.early": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "It is too early to tell: that takes until step {from_step} (epoch {from_epoch}). Sets of this size need about {needed} epochs.",
+            ),
+            "",
+        ),
+    ),
     "health.learning": (
         (
             QT_TRANSLATE_NOOP(
@@ -1017,12 +1036,21 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "No gain can be seen yet: nearest neighbours are right for {accuracy} of the watched images, {untrained} before training (± {interval}). More epochs, more images or a higher learning rate may help.",
+                "No gain can be seen yet: nearest neighbours are right for {accuracy} of the watched images, {untrained} before training (± {interval}). Sets of this size need about {needed} epochs; more of them, or more images, may help.",
             ),
             "",
         ),
     ),
     "health.not_started": ((QT_TRANSLATE_NOOP("engine", "Training has not started yet."), ""),),
+    "health.too_short": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "This run is too short to tell: it has {steps} steps, and {from_step} are the least. Sets of this size need about {needed} epochs.",
+            ),
+            "",
+        ),
+    ),
     "health.unlabelled": (
         (
             QT_TRANSLATE_NOOP(
@@ -1137,6 +1165,8 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "model.stem": ((QT_TRANSLATE_NOOP("engine", "patch"), ""),),
+    "optim.optimiser": ((QT_TRANSLATE_NOOP("engine", "adamw"), ""),),
     "predict.taken": (
         (
             QT_TRANSLATE_NOOP("engine", "{path} exists already and is no table of predictions."),
@@ -1280,6 +1310,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine",
                 "Continue it with `sit-engine resume {path}`; a completed run needs --epochs with a larger number.",
             ),
+        ),
+    ),
+    "run.too_short": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{steps} steps are too few to learn from: {minutes} minutes (optim.minutes) would give {enough}, the least that can be judged.",
+            ),
+            "",
         ),
     ),
     "studio.disk": (
