@@ -83,7 +83,7 @@ class PreviewCard(Card):
         self.kind.select(kind)
         self.about.setText(
             {
-                "gmml": self.tr("Blocks of each view are hidden, or replaced with another image."),
+                "gmml": self.tr("Blocks of a view are hidden, or replaced with another image."),
                 "local": self.tr(
                     "Parts of each view lose their colours or are blurred; others become noise or "
                     "another image."

@@ -65,11 +65,11 @@ def test_a_card_is_a_switch_of_the_settings_both_ways(page: TrainPage) -> None:
     assert card.settings.isHidden()
     contrast = tasks(page).cards["contrast"]
     assert contrast.choice is not None
-    contrast.choice.buttons["nt_xent"].click()
-    contrast.learned.click()
-    assert page.model.texts["method.contrast_loss"] == "nt_xent"
-    assert page.model.texts["method.learned_weights"] == "contrast"
     contrast.choice.buttons["info_nce"].click()
+    contrast.learned.click()
+    assert page.model.texts["method.contrast_loss"] == "info_nce"
+    assert page.model.texts["method.learned_weights"] == "contrast"
+    contrast.choice.buttons["nt_xent"].click()
     assert "method.contrast_loss" not in page.model.texts
 
 
