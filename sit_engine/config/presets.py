@@ -17,7 +17,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "contrast_loss": "info_nce",
             "temperature": 0.2,
             "views": {"crop_scale_min": 0.2},
-            "corruption": {"views": "both", "drop_share": 0.5, "replace_share": 0.3},
+            "corruption": {"drop_share": 0.5, "replace_share": 0.3},
         },
         "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_small"},
         "optim": {

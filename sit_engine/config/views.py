@@ -155,7 +155,10 @@ class CorruptionOptions(Options):
     """What the student does not get to see: blocks hidden or replaced (GMML), or local changes."""
 
     def of_view(self, number: int) -> CorruptionOptions:
-        """What is done to the view 0 or 1 of an image."""
+        """What is done to the view 0 or 1 of an image.
+
+        Settings that were frozen before there was a choice mean both.
+        """
         is_left = self.views == "first" and number > 0
         return self.model_copy(update={"kind": "none"}) if is_left else self
 
@@ -165,8 +168,8 @@ class CorruptionOptions(Options):
         "gmml hides blocks or replaces them with another image's; local greys, blurs, adds noise and "
         "another image's blocks; none leaves views as they are.",
     )
-    views: Literal["both", "first"] = setting(
-        "first",
+    views: Literal["auto", "both", "first"] = setting(
+        "auto",
         "Corrupted views",
         "Whether both views of an image are corrupted, or the first alone, which is then compared "
         "with one that is whole.",

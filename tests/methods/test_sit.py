@@ -12,10 +12,12 @@ from torch import nn
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
+from sit_engine.config.views import CorruptionOptions
 from sit_engine.data.batches import Batch
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.losses import info_nce, masked_l1
 from sit_engine.methods.sit.method import Sit
+from sit_engine.models.backbones import all_tokens
 from tests.tiny import tiny_config
 
 NAMES = Path(__file__).with_name("sit_parameter_names.txt")
@@ -152,3 +154,26 @@ def test_repairing_changes_only_what_was_corrupted_and_says_where() -> None:
     same = (repair.corrupted == views).all(dim=1)
     assert same[~repair.mask].all()
     assert make(method={"reconstruction_weight": 0}).repair(views, seed=0) is None
+
+
+@pytest.mark.parametrize(("views", "corrupted"), [("first", [True, False]), ("both", [True, True])])
+def test_the_second_view_may_be_left_whole(views: str, corrupted: list[bool]) -> None:
+    method = make(method={"corruption": {"views": views}}, model={"drop_path": 0})
+    made = method.make_views(images(), Moment(0, 3, 10))
+    pairs = zip(made.clean.chunk(2), made.corrupted.chunk(2), strict=True)
+    assert [not torch.equal(*pair) for pair in pairs] == corrupted
+    assert [bool(mask.any()) for mask in made.mask.chunk(2)] == corrupted
+    found = method.loss(made)
+    head = method.networks.reconstruction_head
+    assert head is not None
+    with torch.no_grad():
+        tokens = all_tokens(method.networks.student.backbone, made.corrupted)
+        output = head(tokens[:, 1:])
+    expected = masked_l1(output, made.clean, made.mask, made.mask.sum())
+    torch.testing.assert_close(found.terms["reconstruction"], expected)
+    first = made.mask.chunk(2)[0] if views == "first" else made.mask
+    assert float(found.curves["mask_share"]) == pytest.approx(float(first.float().mean()))
+
+
+def test_settings_from_before_there_was_a_choice_corrupt_both_views() -> None:
+    assert CorruptionOptions().of_view(1).kind == "gmml"

@@ -275,7 +275,8 @@ class Sit:
 
     def _judged(self, views: SitViews) -> Judged:
         """What the reconstruction is judged on: a view that was left whole has nothing to repair."""
-        first = views.mask if self.options.corruption.views == "both" else views.mask.chunk(2)[0]
+        is_first = self.options.corruption.views == "first"
+        first = views.mask.chunk(2)[0] if is_first else views.mask
         share = first.float().mean()
         if self.options.reconstruct == "all":
             return Judged(views.clean, views.mask, share)

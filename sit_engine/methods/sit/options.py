@@ -139,6 +139,7 @@ class SitOptions(MethodOptions):
                 "views.blur_first": (1.0, paper),
                 "views.blur_second": (0.1, paper),
                 "corruption.align": (1, paper),
+                "corruption.views": ("both", paper),
                 "reconstruction_weight": (1.0, paper),
                 "momentum": (0.996, paper),
                 "head_width": (4096, paper),
@@ -150,6 +151,7 @@ class SitOptions(MethodOptions):
             "corruption.align": (
                 scale.patch_size, "one patch: on small data whole patches are hidden",
             ),
+            "corruption.views": ("first", "the other stays whole, to be compared with"),
             "reconstruction_weight": self._reconstruction_weight(),
             "momentum": (
                 momentum,

@@ -39,7 +39,7 @@ class Corruption2021(CorruptionOptions):
     """The four local corruptions."""
 
     kind: Literal["gmml", "local", "none"] = again(CorruptionOptions, "kind", "local")
-    views: Literal["both", "first"] = again(CorruptionOptions, "views", "both")
+    views: Literal["auto", "both", "first"] = again(CorruptionOptions, "views", "both")
     drop_share: float = again(CorruptionOptions, "drop_share", 0.5)
     replace_share: float = again(CorruptionOptions, "replace_share", 0.3)
 
