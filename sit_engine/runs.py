@@ -13,10 +13,10 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import psutil
 
@@ -34,9 +34,11 @@ from sit_engine.events import (
     from_line,
     to_line,
 )
+from sit_engine.home import Home
 
 FORMAT = 1
 Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted", "new"]
+Written = TypeVar("Written")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,36 @@ class Run:
         """The frozen split: escaped relative paths of "train" and "watch" per folder."""
         return dict(json.loads(self.split_file.read_text("utf-8")))
 
+    def written(self, write: Callable[[], Written]) -> Written:
+        """What `write` gives, which writes into the folder: anew when that was moved meanwhile."""
+        while True:
+            place = self.path
+            try:
+                found = write()
+            except (OSError, DiskError):
+                if self.path == place:
+                    raise
+            else:
+                if self.path == place:
+                    return found
+
+
+class OpenedRun(Run):
+    """A run folder that its writer has opened: its path follows where others move it."""
+
+    def __init__(self, path: Path) -> None:
+        object.__setattr__(self, "home", Home(path))
+
+    @property
+    def path(self) -> Path:
+        """Where it is now; RunError when it is gone."""
+        home: Home = self.__dict__["home"]
+        return home.path
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.__dict__["home"].close()
+
 
 def create(path: Path) -> Run:
     """A new, empty run folder; an existing one is never written into."""
@@ -136,9 +168,18 @@ def write_settings(
 
 
 def discard_unstarted(run: Run) -> None:
-    """Remove a run folder that never got its settings, so that the same command can be tried again."""
-    if not run.config_file.exists():
-        shutil.rmtree(run.path, ignore_errors=True)
+    """Remove a run folder that never got its settings, so that the same command can be tried again.
+
+    One with a checkpoint stays, whatever else it lacks.
+    """
+    with contextlib.suppress(OSError, RunError):
+        if not run.config_file.exists() and not has_checkpoints(run):
+            shutil.rmtree(run.path, ignore_errors=True)
+
+
+def has_checkpoints(run: Run) -> bool:
+    """Whether there is any, finished or not."""
+    return run.checkpoints.is_dir() and any(run.checkpoints.iterdir())
 
 
 def open_run(path: Path) -> Run:
@@ -205,8 +246,21 @@ class Lock:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.opened: OpenedRun | None = None
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> OpenedRun:
+        try:
+            self.run = self.opened = OpenedRun(self.run.path)
+        except OSError as error:
+            raise disk_error(error, self.run.path) from None
+        try:
+            self._take()
+        except BaseException:
+            self.opened.close()
+            raise
+        return self.opened
+
+    def _take(self) -> None:
         mine = json.dumps(_identity())
         while True:
             try:
@@ -219,10 +273,13 @@ class Lock:
                     self.run.lock_file.unlink()
                 raise disk_error(error, self.run.lock_file) from None
             else:
-                return self
+                return
 
     def __exit__(self, *_: object) -> None:
-        self.run.lock_file.unlink(missing_ok=True)
+        assert self.opened is not None
+        with contextlib.suppress(OSError, RunError):
+            self.run.lock_file.unlink(missing_ok=True)
+        self.opened.close()
 
     def _remove_stale(self) -> None:
         if is_running(self.run):

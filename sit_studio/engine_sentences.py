@@ -111,6 +111,16 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Leave {name} out, or choose another method.name in it."),
         ),
     ),
+    "compare.moved": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The comparison {out} was moved to {place} while it worked."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Start it again there; what it has trained so far is kept."
+            ),
+        ),
+    ),
     "compare.no_test": (
         (
             QT_TRANSLATE_NOOP(
@@ -970,6 +980,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Try another --format."),
         ),
     ),
+    "export.stem": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "timm has no vision transformer with this run's convolutional stem, so it could not load the weights.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Use --format torchscript, onnx or pt2, or train with --model.stem patch."
+            ),
+        ),
+    ),
     "export.torchscript": (
         (
             QT_TRANSLATE_NOOP(
@@ -1003,7 +1024,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
-    "health.early": ((QT_TRANSLATE_NOOP("engine", "It is too early to tell."), ""),),
+    "health.early": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "It is too early to tell: that takes until step {from_step} (epoch {from_epoch}). Sets of this size need about {needed} epochs.",
+            ),
+            "",
+        ),
+    ),
     "health.learning": (
         (
             QT_TRANSLATE_NOOP(
@@ -1017,12 +1046,21 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "No gain can be seen yet: nearest neighbours are right for {accuracy} of the watched images, {untrained} before training (± {interval}). More epochs, more images or a higher learning rate may help.",
+                "No gain can be seen yet: nearest neighbours are right for {accuracy} of the watched images, {untrained} before training (± {interval}). Sets of this size need about {needed} epochs; more of them, or more images, may help.",
             ),
             "",
         ),
     ),
     "health.not_started": ((QT_TRANSLATE_NOOP("engine", "Training has not started yet."), ""),),
+    "health.too_short": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "This run is too short to tell: it has {steps} steps, and {from_step} are the least. Sets of this size need about {needed} epochs.",
+            ),
+            "",
+        ),
+    ),
     "health.unlabelled": (
         (
             QT_TRANSLATE_NOOP(
@@ -1137,6 +1175,8 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "model.stem": ((QT_TRANSLATE_NOOP("engine", "patch"), ""),),
+    "optim.optimiser": ((QT_TRANSLATE_NOOP("engine", "adamw"), ""),),
     "predict.taken": (
         (
             QT_TRANSLATE_NOOP("engine", "{path} exists already and is no table of predictions."),
@@ -1214,6 +1254,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Open it with the version that made it."),
         ),
     ),
+    "run.gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The run folder {path} was removed or moved to another disk while it was written.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it was moved, continue it from its newest checkpoint with `sit-engine resume` and its new place.",
+            ),
+        ),
+    ),
     "run.inside": (
         (
             QT_TRANSLATE_NOOP(
@@ -1280,6 +1332,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine",
                 "Continue it with `sit-engine resume {path}`; a completed run needs --epochs with a larger number.",
             ),
+        ),
+    ),
+    "run.too_short": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{steps} steps are too few to learn from: {minutes} minutes (optim.minutes) would give {enough}, the least that can be judged.",
+            ),
+            "",
         ),
     ),
     "studio.disk": (

@@ -32,11 +32,12 @@ def save(
     run: Run, step: int, model: dict[str, Tensor], state: dict[str, Any], about: dict[str, Any]
 ) -> Path:
     """Write the checkpoint of `step`; `about` goes into the manifest for readers without torch."""
-    final = run.checkpoints / f"step-{step:08d}"
-    aside = run.checkpoints / f".{final.name}.{os.getpid()}.tmp"
+    checkpoints = run.folder("checkpoints")
+    final = checkpoints / f"step-{step:08d}"
+    aside = checkpoints / f".{final.name}.{os.getpid()}.tmp"
     try:
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        aside.mkdir()
         save_file(
             {name: value.contiguous().cpu() for name, value in model.items()}, aside / FILES[0]
         )
@@ -53,7 +54,7 @@ def save(
         if final.exists():
             shutil.rmtree(final)
         aside.rename(final)
-        _folder_to_disk(run.checkpoints)
+        _folder_to_disk(checkpoints)
     except (OSError, SafetensorError, RuntimeError, KeyboardInterrupt) as error:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, KeyboardInterrupt):

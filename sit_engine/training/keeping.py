@@ -59,7 +59,9 @@ class Keeper:
             "threads": torch.get_num_threads(),
         }
         model = self.stepper.method.networks.state_dict()
-        path = checkpoint.save(self.run, progress.step, model, state, about)
+        path = self.run.written(
+            lambda: checkpoint.save(self.run, progress.step, model, state, about)
+        )
         self.saved_step, self.saved_s = progress.step, time.perf_counter()
         self.emit(CheckpointWritten(progress.step, f"checkpoints/{path.name}", best))
         checkpoint.prune(

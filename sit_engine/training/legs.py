@@ -34,12 +34,12 @@ def start(
     check_shared(config)
     if not ranks.is_first():
         return _follow(out, emit, make_control)
-    run = runs.create(out)
-    try:
-        with runs.Lock(run), _events(run, emit) as tell:
-            return _first_leg(run, config, tell, make_control)
-    finally:
-        runs.discard_unstarted(run)
+    with runs.Lock(runs.create(out)) as run:
+        try:
+            with _events(run, emit) as tell:
+                return _first_leg(run, config, tell, make_control)
+        finally:
+            runs.discard_unstarted(run)
 
 
 def _first_leg(
@@ -117,7 +117,7 @@ def resume(
         )
     if not ranks.is_first():
         return _follow(path, emit, make_control, epochs)
-    with runs.Lock(run), _events(run, emit) as tell:
+    with runs.Lock(run) as run, _events(run, emit) as tell:
         last = runs.summarise(run, holder_is_me=True)
         if last.status == "completed" and epochs is None:
             raise RunError(
