@@ -6,13 +6,11 @@ Used by the trainer (one writer) and by every reader (window, command line); loa
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
 import socket
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 import psutil
 
+from sit_engine import lock
 from sit_engine.config.build import build
 from sit_engine.config.files import read_values, to_toml
 from sit_engine.config.tree import RunConfig
@@ -34,9 +33,16 @@ from sit_engine.events import (
     from_line,
     to_line,
 )
+from sit_engine.files import disk_error as disk_error
+from sit_engine.files import file_hash as file_hash
+from sit_engine.files import read_json as read_json
+from sit_engine.files import write_aside as write_aside
+from sit_engine.heartbeat import Beating
 from sit_engine.home import Home
 
 FORMAT = 1
+ASKED_S = 1.0
+"""So long a lock may only seem held because others ask whether it is."""
 Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted", "new"]
 Written = TypeVar("Written")
 
@@ -112,6 +118,9 @@ class Run:
 
 class OpenedRun(Run):
     """A run folder that its writer has opened: its path follows where others move it."""
+
+    has_heartbeat: bool
+    """Whether its file system has no locks."""
 
     def __init__(self, path: Path) -> None:
         object.__setattr__(self, "home", Home(path))
@@ -208,99 +217,55 @@ def open_run(path: Path) -> Run:
     return run
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Write a whole file or nothing: aside, to disk, then renamed over the old one."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def file_hash(path: Path) -> str:
-    """sha256 of a file: checkpoints are verified by it, and exported programs known again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def disk_error(error: OSError, path: Path) -> DiskError:
-    """The sentence for a file or folder that could not be written."""
-    return DiskError(
-        "disk.write",
-        "Cannot write to {path}: {why}.",
-        "Free some space or choose another place; everything written before is kept.",
-        path=path,
-        why=(error.strerror or str(error)).lower(),
-    )
-
-
 # Lock: one writer
 
 
 class Lock:
-    """Held by the trainer while a leg runs; a lock whose process is gone is stale and replaced."""
+    """Held by the trainer while a leg runs: the system's lock on a file, freed with its process."""
 
     def __init__(self, run: Run) -> None:
-        self.run = run
-        self.opened: OpenedRun | None = None
+        self.path = run.path
+        self.holding: lock.Holding | Beating | None = None
 
     def __enter__(self) -> OpenedRun:
         try:
-            self.run = self.opened = OpenedRun(self.run.path)
+            self.run = OpenedRun(self.path)
         except OSError as error:
-            raise disk_error(error, self.run.path) from None
+            raise disk_error(error, self.path) from None
         try:
             self._take()
         except BaseException:
-            self.opened.close()
+            self.run.close()
             raise
-        return self.opened
+        return self.run
 
     def _take(self) -> None:
-        mine = json.dumps(_identity())
+        text = json.dumps(_identity())
+        # Someone who asks whether it is held holds it for an instant.
+        until_s = time.monotonic() + ASKED_S
         while True:
             try:
-                with self.run.lock_file.open("x", encoding="utf-8") as file:
-                    file.write(mine)
-            except FileExistsError:
-                self._remove_stale()
+                self.holding = lock.take(lambda: self.run.lock_file, text)
             except OSError as error:
-                with contextlib.suppress(OSError):
-                    self.run.lock_file.unlink()
                 raise disk_error(error, self.run.lock_file) from None
-            else:
+            if self.holding is not None:
+                object.__setattr__(self.run, "has_heartbeat", self.holding.is_heartbeat)
                 return
+            if time.monotonic() >= until_s:
+                raise RunError(
+                    "run.locked",
+                    "The run {path} is being trained by another process ({holder}).",
+                    "Wait for it, or stop it with `sit-engine stop {path}`.",
+                    path=self.run.path,
+                    holder=_holder(self.run),
+                )
+            time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
-        assert self.opened is not None
+        assert self.holding is not None
         with contextlib.suppress(OSError, RunError):
-            self.run.lock_file.unlink(missing_ok=True)
-        self.opened.close()
-
-    def _remove_stale(self) -> None:
-        if is_running(self.run):
-            raise RunError(
-                "run.locked",
-                "The run {path} is being trained by another process ({holder}).",
-                "Wait for it, or stop it with `sit-engine stop {path}`.",
-                path=self.run.path,
-                holder=_holder(self.run),
-            )
-        # Moved aside by name first, so that of two processes only one removes it.
-        aside = self.run.lock_file.with_name(f".lock.{uuid.uuid4().hex}")
-        try:
-            self.run.lock_file.rename(aside)
-        except OSError:
-            return
-        taken = read_json(aside)
-        if taken and _is_alive(taken) and not self.run.lock_file.exists():
-            # Another process was faster and this is its lock: put it back.
-            aside.rename(self.run.lock_file)
-        aside.unlink(missing_ok=True)
+            self.holding.release()
+        self.run.close()
 
 
 def _identity() -> dict[str, Any]:
@@ -309,50 +274,27 @@ def _identity() -> dict[str, Any]:
 
 
 def _holder(run: Run) -> str:
-    lock = read_json(run.lock_file)
-    return f"process {lock.get('pid')} on {lock.get('host')}"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    told = read_json(run.lock_file)
+    return f"process {told.get('pid')} on {told.get('host')}" if told else "its name is not known"
 
 
 def is_running(run: Run) -> bool:
-    """Whether the lock's process lives; on another host it is believed."""
-    lock = read_json(run.lock_file)
-    if lock:
-        return _is_alive(lock)
-    # Empty: its maker is between creating and writing it, or died there.
-    try:
-        return time.time() - run.lock_file.stat().st_mtime < 2.0
-    except OSError:
-        return False
-
-
-def _is_alive(lock: dict[str, Any]) -> bool:
-    if lock.get("host") != socket.gethostname():
-        return True
-    try:
-        process = psutil.Process(int(lock["pid"]))
-        started = process.create_time()
-        # Killed, and its parent has not taken note of it yet.
-        is_zombie = process.status() == psutil.STATUS_ZOMBIE
-        # Start times are reckoned from the system's clock, which may have been set since.
-        is_same = abs(started - float(lock.get("started", 0.0))) < 60.0
-    except (psutil.Error, KeyError, ValueError, TypeError, OverflowError):
-        return False
-    return is_same and not is_zombie
+    """Whether a process holds the run's lock."""
+    return lock.is_held(run.lock_file)
 
 
 def holder_here(run: Run) -> int | None:
-    """The id of the process that trains the run, when it is one of this machine that lives."""
-    lock = read_json(run.lock_file)
-    is_here = lock.get("host") == socket.gethostname() and _is_alive(lock)
-    return int(lock["pid"]) if is_here else None
+    """The id of the process that trains the run, when it can be told to be one of this machine."""
+    told = read_json(run.lock_file)
+    if told.get("host") != socket.gethostname() or not is_running(run):
+        return None
+    try:
+        process = psutil.Process(int(told["pid"]))
+        # Start times are reckoned from the system's clock, which may have been set since.
+        is_same = abs(process.create_time() - float(told["started"])) < 60.0
+    except (psutil.Error, KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return process.pid if is_same else None
 
 
 # Events

@@ -1316,6 +1316,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Name the folder of runs."),
         ),
     ),
+    "run.no_locks": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The disk of {path} has no locks: a heartbeat in the folder keeps other processes out. Do not train one run from two machines.",
+            ),
+            "",
+        ),
+    ),
     "run.not_finetuned": (
         (
             QT_TRANSLATE_NOOP(

@@ -81,10 +81,12 @@ def _folder_to_disk(path: Path) -> None:
             os.close(descriptor)
 
 
-def remove_unfinished(run: Run) -> None:
-    """What a killed process was writing; called by the one writer when its leg begins."""
-    for path in run.checkpoints.glob(".step-*.tmp"):
+def remove_unfinished(run: Run) -> int:
+    """What a killed process was writing; called by the one writer. Gives how many there were."""
+    unfinished = list(run.checkpoints.glob(".step-*.tmp"))
+    for path in unfinished:
         shutil.rmtree(path, ignore_errors=True)
+    return len(unfinished)
 
 
 @contextmanager

@@ -176,7 +176,7 @@ def scratch_config(run: runs.Run) -> RunConfig:
 
 
 @contextmanager
-def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
+def _events(run: runs.OpenedRun, emit: Emit) -> Iterator[Emit]:
     """Events go into the run folder and to the caller."""
     writer = runs.EventWriter(run)
 
@@ -185,6 +185,15 @@ def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
         emit(event)
 
     try:
+        if run.has_heartbeat:
+            tell(
+                warning(
+                    "run.no_locks",
+                    "The disk of {path} has no locks: a heartbeat in the folder keeps other processes "
+                    "out. Do not train one run from two machines.",
+                    path=run.path,
+                )
+            )
         yield tell
     finally:
         writer.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from sit_engine import api, runs
 from sit_engine.errors import RunError
@@ -88,7 +89,6 @@ def test_a_move_in_the_middle_of_a_checkpoint_only_writes_it_again(
     sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = [tmp_path / name for name in "abcdefghij"]
-    save_file = checkpoint.save_file
 
     def save_and_move(tensors: object, path: Path) -> None:
         save_file(tensors, path)  # type: ignore[arg-type]
