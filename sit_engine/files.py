@@ -21,8 +21,19 @@ def write_aside(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        folder_to_disk(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def folder_to_disk(path: Path) -> None:
+    """The rename itself must survive a power cut; only POSIX can ask for that."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def file_hash(path: Path) -> str:

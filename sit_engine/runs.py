@@ -6,23 +6,25 @@ Used by the trainer (one writer) and by every reader (window, command line); loa
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import psutil
 
 from sit_engine import lock
-from sit_engine.config.build import build
-from sit_engine.config.files import read_values, to_toml
+from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.errors import DiskError, RunError
+from sit_engine.errors import RunError
 from sit_engine.events import (
     ConfigChanged,
     Event,
@@ -35,134 +37,56 @@ from sit_engine.events import (
 )
 from sit_engine.files import disk_error as disk_error
 from sit_engine.files import file_hash as file_hash
+from sit_engine.files import folder_to_disk
 from sit_engine.files import read_json as read_json
 from sit_engine.files import write_aside as write_aside
 from sit_engine.heartbeat import Beating
-from sit_engine.home import Home
+from sit_engine.run_folder import OpenedRun as OpenedRun
+from sit_engine.run_folder import Run as Run
 
 FORMAT = 1
 ASKED_S = 1.0
 """So long a lock may only seem held because others ask whether it is."""
-Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted", "new"]
-Written = TypeVar("Written")
+Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted"]
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run folder; holds nothing but its path."""
+def create(path: Path, chosen: RunConfig) -> Run:
+    """A new run folder with what was asked for in it; an existing one is never written into.
 
-    path: Path
-
-    @property
-    def config_file(self) -> Path:
-        """The resolved settings."""
-        return self.path / "config.toml"
-
-    @property
-    def split_file(self) -> Path:
-        """Which images train and which are watched."""
-        return self.path / "split.json"
-
-    @property
-    def events_file(self) -> Path:
-        """One JSON event a line."""
-        return self.path / "events.jsonl"
-
-    @property
-    def lock_file(self) -> Path:
-        """Who writes."""
-        return self.path / "lock"
-
-    @property
-    def checkpoints(self) -> Path:
-        """One folder a checkpoint."""
-        return self.path / "checkpoints"
-
-    @property
-    def previews(self) -> Path:
-        """One folder a step."""
-        return self.path / "previews"
-
-    @property
-    def control(self) -> Path:
-        """Commands waiting for the trainer."""
-        return self.path / "control"
-
-    def folder(self, name: str) -> Path:
-        """A sub-folder, made when first used."""
-        made = self.path / name
-        made.mkdir(exist_ok=True)
-        return made
-
-    def config(self) -> RunConfig:
-        """The settings the run was started with."""
-        return build(read_values(self.config_file))
-
-    def split(self) -> dict[str, Any]:
-        """The frozen split: escaped relative paths of "train" and "watch" per folder."""
-        return dict(json.loads(self.split_file.read_text("utf-8")))
-
-    def written(self, write: Callable[[], Written]) -> Written:
-        """What `write` gives, which writes into the folder: anew when that was moved meanwhile."""
-        while True:
-            place = self.path
-            try:
-                found = write()
-            except (OSError, DiskError):
-                if self.path == place:
-                    raise
-            else:
-                if self.path == place:
-                    return found
-
-
-class OpenedRun(Run):
-    """A run folder that its writer has opened: its path follows where others move it."""
-
-    has_heartbeat: bool
-    """Whether its file system has no locks."""
-
-    def __init__(self, path: Path) -> None:
-        object.__setattr__(self, "home", Home(path))
-
-    @property
-    def path(self) -> Path:
-        """Where it is now; RunError when it is gone."""
-        home: Home = self.__dict__["home"]
-        return home.path
-
-    def close(self) -> None:
-        """Let go of it."""
-        self.__dict__["home"].close()
-
-
-def create(path: Path) -> Run:
-    """A new, empty run folder; an existing one is never written into."""
-    run = Run(path)
+    It is there at once and whole, so that it can be resumed from its first moment on.
+    """
+    # A name may be as long as the disk allows, so only its hash stands in the one beside it.
+    mark = f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
+    aside = path.with_name(f"{mark}-{uuid.uuid4().hex[:8]}")
     try:
-        is_taken = path.exists()
-    except OSError as error:
-        raise disk_error(error, path) from None
-    if is_taken:
-        raise RunError(
-            "run.exists",
-            "The run folder {path} exists already.",
-            "Choose another --out, or continue it with `sit-engine resume {path}`.",
-            path=path,
-        )
-    try:
+        if path.exists():
+            raise _exists(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700)
-    except OSError as error:
-        raise disk_error(error, path) from None
-    try:
+        for left in path.parent.glob(f"{mark}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        aside.mkdir(mode=0o700)
         for name in ("control", "checkpoints", "previews"):
-            (path / name).mkdir()
-        write_aside(path / "format", f"{FORMAT}\n")
+            (aside / name).mkdir()
+        write_aside(aside / "format", f"{FORMAT}\n")
+        write_aside(Run(aside).chosen_file, to_toml(chosen))
+        aside.rename(path)
+        folder_to_disk(path.parent)
     except OSError as error:
-        discard_unstarted(run)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise _exists(path) from None
         raise disk_error(error, path) from None
-    return run
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Run(path)
+
+
+def _exists(path: Path) -> RunError:
+    return RunError(
+        "run.exists",
+        "The run folder {path} exists already.",
+        "Choose another --out, or continue it with `sit-engine resume {path}`.",
+        path=path,
+    )
 
 
 def write_settings(
@@ -191,10 +115,31 @@ def has_checkpoints(run: Run) -> bool:
     return run.checkpoints.is_dir() and any(run.checkpoints.iterdir())
 
 
-def open_run(path: Path) -> Run:
-    """An existing run folder, checked for our format."""
+def is_run(path: Path) -> bool:
+    """Whether there is a run that can be continued, prepared or not."""
     run = Run(path)
-    if not run.config_file.is_file():
+    return run.config_file.is_file() or run.chosen_file.is_file()
+
+
+def open_run(path: Path, *, prepared: bool = True) -> Run:
+    """An existing run folder, checked for our format; `prepared`: only one with its settings."""
+    run = Run(path)
+    is_prepared = run.config_file.is_file()
+    if not is_prepared and is_run(path) and has_checkpoints(run):
+        raise RunError(
+            "run.settings_gone",
+            "The settings (config.toml) of the run {path} are gone, though it was trained.",
+            "Put config.toml back from a copy; its checkpoints are kept.",
+            path=path,
+        )
+    if prepared and not is_prepared and is_run(path):
+        raise RunError(
+            "run.unprepared",
+            "The run {path} is still being prepared, or was ended before it began.",
+            "Wait for it, or continue it with `sit-engine resume {path}`.",
+            path=path,
+        )
+    if not is_run(path):
         raise RunError(
             "run.missing",
             "There is no run in {path}.",
@@ -390,7 +335,7 @@ def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
                 report, step = event, event.step
             case ConfigChanged():
                 changes.append(event)
-    status: Status = "new" if leg < 0 else "interrupted"
+    status: Status = "interrupted"
     if not holder_is_me and is_running(run):
         status = "running"
     elif outcome is not None:

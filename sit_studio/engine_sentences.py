@@ -1343,6 +1343,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "run.settings_gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The settings (config.toml) of the run {path} are gone, though it was trained.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Put config.toml back from a copy; its checkpoints are kept."
+            ),
+        ),
+    ),
     "run.too_short": (
         (
             QT_TRANSLATE_NOOP(
@@ -1350,6 +1361,16 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "{steps} steps are too few to learn from: {minutes} minutes (optim.minutes) would give {enough}, the least that can be judged.",
             ),
             "",
+        ),
+    ),
+    "run.unprepared": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The run {path} is still being prepared, or was ended before it began."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Wait for it, or continue it with `sit-engine resume {path}`."
+            ),
         ),
     ),
     "studio.disk": (

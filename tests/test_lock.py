@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine import heartbeat, runs
+from sit_engine.config.build import build
 from sit_engine.errors import RunError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks")
@@ -60,7 +61,7 @@ print(won)
 @pytest.fixture
 def run(tmp_path: Path) -> runs.Run:
     """An empty run folder."""
-    return runs.create(tmp_path / "run")
+    return runs.create(tmp_path / "run", build({}))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine.errors import CheckpointError
+from sit_engine.files import folder_to_disk
 from sit_engine.runs import Run, disk_error, file_hash
 
 FILES = ("model.safetensors", "state.pt")
@@ -54,7 +55,7 @@ def save(
         if final.exists():
             shutil.rmtree(final)
         aside.rename(final)
-        _folder_to_disk(checkpoints)
+        folder_to_disk(checkpoints)
     except (OSError, SafetensorError, RuntimeError, KeyboardInterrupt) as error:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, KeyboardInterrupt):
@@ -69,16 +70,6 @@ def save(
 def _to_disk(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _folder_to_disk(path: Path) -> None:
-    """The rename itself must survive a power cut; only POSIX can ask for that."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def remove_unfinished(run: Run) -> int:

@@ -116,9 +116,9 @@ def _train(
     """A new run, or the next leg of one."""
     run = place.run
     try:
-        if run.config_file.is_file():
+        if runs.is_run(run.path):
             return resume(run.path, emit=emit, make_control=make_control).outcome
-        # Killed before its settings were frozen.
+        # Of a version that did not write first what was asked for, and killed before its settings.
         runs.discard_unstarted(run)
         compute = config.compute.model_copy(update={"seed": place.seed})
         config = config.model_copy(update={"compute": compute})

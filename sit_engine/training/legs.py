@@ -34,7 +34,7 @@ def start(
     check_shared(config)
     if not ranks.is_first():
         return _follow(out, emit, make_control)
-    with runs.Lock(runs.create(out)) as run:
+    with runs.Lock(runs.create(out, config)) as run:
         try:
             with _events(run, emit) as tell:
                 return _first_leg(run, config, tell, make_control)
@@ -106,8 +106,11 @@ def resume(
     make_control: MakeControl | None = None,
     epochs: float | None = None,
 ) -> RunResult:
-    """Train the next leg of a run from its newest checkpoint that verifies."""
-    run = runs.open_run(path)
+    """Train the next leg of a run from its newest checkpoint that verifies.
+
+    One that was ended before its settings were worked out begins again with what was asked for.
+    """
+    run = runs.open_run(path, prepared=False)
     if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
         raise ConfigError(
             "config.epochs",
@@ -118,6 +121,8 @@ def resume(
     if not ranks.is_first():
         return _follow(path, emit, make_control, epochs)
     with runs.Lock(run) as run, _events(run, emit) as tell:
+        if not run.config_file.is_file():
+            return _first_leg(run, _lengthened(run.wanted(), epochs), tell, make_control)
         last = runs.summarise(run, holder_is_me=True)
         if last.status == "completed" and epochs is None:
             raise RunError(
@@ -148,6 +153,12 @@ def resume(
         return train(
             run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
         )
+
+
+def _lengthened(config: RunConfig, epochs: float | None) -> RunConfig:
+    if epochs is None:
+        return config
+    return build(merge(config.model_dump(), {"optim": {"epochs": epochs}}))
 
 
 def scratch_config(run: runs.Run) -> RunConfig:

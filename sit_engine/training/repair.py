@@ -10,7 +10,7 @@ from sit_engine.training import checkpoint
 
 def repair(path: Path) -> list[str]:
     """What was done, a sentence each; refused while a process writes the run."""
-    run = runs.open_run(path)
+    run = runs.open_run(path, prepared=False)
     done = []
     had_lock = run.lock_file.exists()
     with runs.Lock(run) as run:

@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import save_file
 
 from sit_engine import api, runs
+from sit_engine.config.build import build
 from sit_engine.errors import RunError
 from sit_engine.events import CheckpointWritten, Event, PhaseChanged, RunFinished
 from sit_engine.home import Home
@@ -179,7 +180,7 @@ def test_a_run_copied_to_another_disk_continues_from_what_came_over(
 
 
 def test_a_folder_with_a_checkpoint_is_never_discarded(tmp_path: Path) -> None:
-    run = runs.create(tmp_path / "run")
+    run = runs.create(tmp_path / "run", build({}))
     (run.checkpoints / "step-00000001").mkdir()
     runs.discard_unstarted(run)
     assert (run.checkpoints / "step-00000001").is_dir()
