@@ -53,6 +53,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "checkpoint.gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The run {path} was trained to step {step}, but all its checkpoints are gone.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Put its folder `checkpoints` back from a copy, or train anew with `sit-engine pretrain --config {path}/config.toml`.",
+            ),
+        ),
+    ),
     "checkpoint.no_step": (
         (
             QT_TRANSLATE_NOOP("engine", "The run {path} has no checkpoint of step {step}."),

@@ -13,7 +13,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,8 @@ def save(
             json.dump(manifest, file, indent=1)
         for name in (*FILES, "manifest.json"):
             _to_disk(aside / name)
-        if final.exists():
-            shutil.rmtree(final)
-        aside.rename(final)
-        folder_to_disk(checkpoints)
+        folder_to_disk(aside)
+        _put_in(aside, final)
     except (OSError, SafetensorError, RuntimeError, KeyboardInterrupt) as error:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, KeyboardInterrupt):
@@ -67,17 +65,62 @@ def save(
     return final
 
 
+def _put_in(new: Path, final: Path) -> None:
+    """The one that was there goes last, so that of the two a whole one stands at every moment."""
+    old = _old(final)
+    if final.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        final.rename(old)
+    try:
+        new.rename(final)
+    except OSError:
+        if old.exists():
+            old.rename(final)
+        raise
+    folder_to_disk(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _old(final: Path) -> Path:
+    """Where a checkpoint stands for the instant in which a new one of its step takes its place."""
+    return final.with_name(f".{final.name}.old")
+
+
 def _to_disk(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
-def remove_unfinished(run: Run) -> int:
-    """What a killed process was writing; called by the one writer. Gives how many there were."""
-    unfinished = list(run.checkpoints.glob(".step-*.tmp"))
+def recover(run: Run) -> int:
+    """Mend what a killed process was in the middle of: half a checkpoint goes, a replaced one whose
+    successor is not whole comes back. Called by the one writer; gives how many there were.
+    """
+    if not run.checkpoints.is_dir():
+        return 0
+    replaced = list(run.checkpoints.glob(".step-*.old"))
+    for old in replaced:
+        final = old.with_name(old.name[1 : -len(".old")])
+        if _is_whole(final):
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            shutil.rmtree(final, ignore_errors=True)
+            old.rename(final)
+    unfinished = [
+        path for end in ("tmp", "gone") for path in run.checkpoints.glob(f".step-*.{end}")
+    ]
     for path in unfinished:
         shutil.rmtree(path, ignore_errors=True)
-    return len(unfinished)
+    if replaced:
+        folder_to_disk(run.checkpoints)
+    return len(replaced) + len(unfinished)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        verify(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 @contextmanager
@@ -99,13 +142,15 @@ def all_steps(run: Run) -> list[int]:
     """Steps of the finished checkpoint folders, oldest first; not yet verified."""
     if not run.checkpoints.is_dir():
         return []
-    names = (re.fullmatch(r"step-(\d{8,})", path.name) for path in run.checkpoints.iterdir())
-    return sorted(int(name[1]) for name in names if name)
+    known = re.compile(r"step-(\d{8,})|\.step-(\d{8,})\.old")
+    names = (known.fullmatch(path.name) for path in run.checkpoints.iterdir())
+    return sorted({int(name[1] or name[2]) for name in names if name})
 
 
 def folder(run: Run, step: int) -> Path:
-    """Where the checkpoint of `step` stands."""
-    return run.checkpoints / f"step-{step:08d}"
+    """Where the checkpoint of `step` stands, also while it is replaced."""
+    final = run.checkpoints / f"step-{step:08d}"
+    return _old(final) if not final.exists() and _old(final).exists() else final
 
 
 def verify(path: Path) -> dict[str, Any]:
@@ -185,4 +230,8 @@ def prune(run: Run, *, keep: int, total_steps: int, best_step: int | None) -> No
             kept.add(step)
     for step in steps:
         if step not in kept:
-            shutil.rmtree(folder(run, step), ignore_errors=True)
+            # Renamed first: what stands under its own name is whole.
+            gone = run.checkpoints / f".step-{step:08d}.gone"
+            with suppress(OSError):
+                folder(run, step).rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)

@@ -74,8 +74,6 @@ class Keeper:
 
     def restore(self, path: Path) -> Progress:
         """Weights, optimiser and monitor from a verified checkpoint; gives where the run stood."""
-        if ranks.is_first():
-            checkpoint.remove_unfinished(self.run)
         state = checkpoint.load_state(path)
         with checkpoint.foreign_errors(path):
             self.stepper.method.networks.load_state_dict(checkpoint.load_model(path))

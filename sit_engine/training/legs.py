@@ -12,8 +12,8 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.errors import ConfigError, DataError, RunError
-from sit_engine.events import Event, Warned, warning
+from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
+from sit_engine.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.loop import RunResult, train
@@ -121,6 +121,7 @@ def resume(
     if not ranks.is_first():
         return _follow(path, emit, make_control, epochs)
     with runs.Lock(run) as run, _events(run, emit) as tell:
+        checkpoint.recover(run)
         if not run.config_file.is_file():
             return _first_leg(run, _lengthened(run.wanted(), epochs), tell, make_control)
         last = runs.summarise(run, holder_is_me=True)
@@ -131,18 +132,7 @@ def resume(
                 "Give --epochs with a larger number to train it further.",
                 path=path,
             )
-        found = None
-        # Killed before the first checkpoint: begin again with the frozen settings and split.
-        if checkpoint.all_steps(run):
-            found, _, rejected = checkpoint.newest_verified(run)
-            for sentence in rejected:
-                tell(
-                    warning(
-                        "checkpoint.rejected",
-                        "A newer checkpoint is passed over. {why}",
-                        why=sentence,
-                    )
-                )
+        found = _newest(run, tell)
         config = run.config()
         check_shared(config)
         data = prepare_resumed(run, config, tell)
@@ -153,6 +143,32 @@ def resume(
         return train(
             run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
         )
+
+
+def _newest(run: runs.Run, tell: Emit) -> Path | None:
+    """The newest checkpoint that verifies; None where the run was killed before its first one.
+
+    Then it begins again with the frozen settings and split; never in silence where there was one.
+    """
+    if checkpoint.all_steps(run):
+        found, _, rejected = checkpoint.newest_verified(run)
+        for why in rejected:
+            tell(
+                warning("checkpoint.rejected", "A newer checkpoint is passed over. {why}", why=why)
+            )
+        return found
+    events = (event for event, _ in runs.read_events(run))
+    told = [event.step for event in events if isinstance(event, CheckpointWritten)]
+    if told:
+        raise CheckpointError(
+            "checkpoint.gone",
+            "The run {path} was trained to step {step}, but all its checkpoints are gone.",
+            "Put its folder `checkpoints` back from a copy, or train anew with `sit-engine pretrain "
+            "--config {path}/config.toml`.",
+            path=run.path,
+            step=told[-1],
+        )
+    return None
 
 
 def _lengthened(config: RunConfig, epochs: float | None) -> RunConfig:

@@ -16,7 +16,7 @@ def repair(path: Path) -> list[str]:
     with runs.Lock(run) as run:
         if had_lock:
             done.append("The lock of a process that is gone was removed.")
-        cleared = checkpoint.remove_unfinished(run)
+        cleared = checkpoint.recover(run)
         if cleared:
-            done.append(f"{cleared} unfinished checkpoints were cleared.")
+            done.append(f"{cleared} checkpoints that it was writing were cleared or put back.")
     return done

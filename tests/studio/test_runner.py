@@ -308,7 +308,7 @@ def test_stop_never_ends_a_process_that_is_not_the_trainer(
     """A lock of another machine names a number that here belongs to somebody else."""
     copy = tmp_path / "run"
     shutil.copytree(finished_run, copy)
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen(["sleep", "60"]) as other, runs.Lock(runs.Run(copy)):
         lock = {"host": "another-machine", "pid": other.pid, "started": 0.0}
         (copy / "lock").write_text(json.dumps(lock))
         carried = carry(copy, "own process")
