@@ -6,6 +6,7 @@ Used by the trainer (one writer) and by every reader (window, command line); loa
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -20,10 +21,10 @@ from typing import Any, Literal
 
 import psutil
 
-from sit_engine.config.build import build
-from sit_engine.config.files import read_values, to_toml
+from sit_engine import lock
+from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.errors import DiskError, RunError
+from sit_engine.errors import RunError
 from sit_engine.events import (
     ConfigChanged,
     Event,
@@ -34,94 +35,58 @@ from sit_engine.events import (
     from_line,
     to_line,
 )
+from sit_engine.files import disk_error as disk_error
+from sit_engine.files import file_hash as file_hash
+from sit_engine.files import folder_to_disk
+from sit_engine.files import read_json as read_json
+from sit_engine.files import write_aside as write_aside
+from sit_engine.heartbeat import Beating
+from sit_engine.run_folder import OpenedRun as OpenedRun
+from sit_engine.run_folder import Run as Run
 
 FORMAT = 1
-Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted", "new"]
+ASKED_S = 1.0
+"""So long a lock may only seem held because others ask whether it is."""
+Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted"]
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run folder; holds nothing but its path."""
+def create(path: Path, chosen: RunConfig) -> Run:
+    """A new run folder with what was asked for in it; an existing one is never written into.
 
-    path: Path
-
-    @property
-    def config_file(self) -> Path:
-        """The resolved settings."""
-        return self.path / "config.toml"
-
-    @property
-    def split_file(self) -> Path:
-        """Which images train and which are watched."""
-        return self.path / "split.json"
-
-    @property
-    def events_file(self) -> Path:
-        """One JSON event a line."""
-        return self.path / "events.jsonl"
-
-    @property
-    def lock_file(self) -> Path:
-        """Who writes."""
-        return self.path / "lock"
-
-    @property
-    def checkpoints(self) -> Path:
-        """One folder a checkpoint."""
-        return self.path / "checkpoints"
-
-    @property
-    def previews(self) -> Path:
-        """One folder a step."""
-        return self.path / "previews"
-
-    @property
-    def control(self) -> Path:
-        """Commands waiting for the trainer."""
-        return self.path / "control"
-
-    def folder(self, name: str) -> Path:
-        """A sub-folder, made when first used."""
-        made = self.path / name
-        made.mkdir(exist_ok=True)
-        return made
-
-    def config(self) -> RunConfig:
-        """The settings the run was started with."""
-        return build(read_values(self.config_file))
-
-    def split(self) -> dict[str, Any]:
-        """The frozen split: escaped relative paths of "train" and "watch" per folder."""
-        return dict(json.loads(self.split_file.read_text("utf-8")))
-
-
-def create(path: Path) -> Run:
-    """A new, empty run folder; an existing one is never written into."""
-    run = Run(path)
+    It is there at once and whole, so that it can be resumed from its first moment on.
+    """
+    # A name may be as long as the disk allows, so only its hash stands in the one beside it.
+    mark = f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
+    aside = path.with_name(f"{mark}-{uuid.uuid4().hex[:8]}")
     try:
-        is_taken = path.exists()
-    except OSError as error:
-        raise disk_error(error, path) from None
-    if is_taken:
-        raise RunError(
-            "run.exists",
-            "The run folder {path} exists already.",
-            "Choose another --out, or continue it with `sit-engine resume {path}`.",
-            path=path,
-        )
-    try:
+        if path.exists():
+            raise _exists(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700)
-    except OSError as error:
-        raise disk_error(error, path) from None
-    try:
+        for left in path.parent.glob(f"{mark}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        aside.mkdir(mode=0o700)
         for name in ("control", "checkpoints", "previews"):
-            (path / name).mkdir()
-        write_aside(path / "format", f"{FORMAT}\n")
+            (aside / name).mkdir()
+        write_aside(aside / "format", f"{FORMAT}\n")
+        write_aside(Run(aside).chosen_file, to_toml(chosen))
+        aside.rename(path)
+        folder_to_disk(path.parent)
     except OSError as error:
-        discard_unstarted(run)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise _exists(path) from None
         raise disk_error(error, path) from None
-    return run
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Run(path)
+
+
+def _exists(path: Path) -> RunError:
+    return RunError(
+        "run.exists",
+        "The run folder {path} exists already.",
+        "Choose another --out, or continue it with `sit-engine resume {path}`.",
+        path=path,
+    )
 
 
 def write_settings(
@@ -136,15 +101,45 @@ def write_settings(
 
 
 def discard_unstarted(run: Run) -> None:
-    """Remove a run folder that never got its settings, so that the same command can be tried again."""
-    if not run.config_file.exists():
-        shutil.rmtree(run.path, ignore_errors=True)
+    """Remove a run folder that never got its settings, so that the same command can be tried again.
+
+    One with a checkpoint stays, whatever else it lacks.
+    """
+    with contextlib.suppress(OSError, RunError):
+        if not run.config_file.exists() and not has_checkpoints(run):
+            shutil.rmtree(run.path, ignore_errors=True)
 
 
-def open_run(path: Path) -> Run:
-    """An existing run folder, checked for our format."""
+def has_checkpoints(run: Run) -> bool:
+    """Whether there is any, finished or not."""
+    return run.checkpoints.is_dir() and any(run.checkpoints.iterdir())
+
+
+def is_run(path: Path) -> bool:
+    """Whether there is a run that can be continued, prepared or not."""
     run = Run(path)
-    if not run.config_file.is_file():
+    return run.config_file.is_file() or run.chosen_file.is_file()
+
+
+def open_run(path: Path, *, prepared: bool = True) -> Run:
+    """An existing run folder, checked for our format; `prepared`: only one with its settings."""
+    run = Run(path)
+    is_prepared = run.config_file.is_file()
+    if not is_prepared and is_run(path) and has_checkpoints(run):
+        raise RunError(
+            "run.settings_gone",
+            "The settings (config.toml) of the run {path} are gone, though it was trained.",
+            "Put config.toml back from a copy; its checkpoints are kept.",
+            path=path,
+        )
+    if prepared and not is_prepared and is_run(path):
+        raise RunError(
+            "run.unprepared",
+            "The run {path} is still being prepared, or was ended before it began.",
+            "Wait for it, or continue it with `sit-engine resume {path}`.",
+            path=path,
+        )
+    if not is_run(path):
         raise RunError(
             "run.missing",
             "There is no run in {path}.",
@@ -167,83 +162,55 @@ def open_run(path: Path) -> Run:
     return run
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Write a whole file or nothing: aside, to disk, then renamed over the old one."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def file_hash(path: Path) -> str:
-    """sha256 of a file: checkpoints are verified by it, and exported programs known again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def disk_error(error: OSError, path: Path) -> DiskError:
-    """The sentence for a file or folder that could not be written."""
-    return DiskError(
-        "disk.write",
-        "Cannot write to {path}: {why}.",
-        "Free some space or choose another place; everything written before is kept.",
-        path=path,
-        why=(error.strerror or str(error)).lower(),
-    )
-
-
 # Lock: one writer
 
 
 class Lock:
-    """Held by the trainer while a leg runs; a lock whose process is gone is stale and replaced."""
+    """Held by the trainer while a leg runs: the system's lock on a file, freed with its process."""
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.path = run.path
+        self.holding: lock.Holding | Beating | None = None
 
-    def __enter__(self) -> Lock:
-        mine = json.dumps(_identity())
+    def __enter__(self) -> OpenedRun:
+        try:
+            self.run = OpenedRun(self.path)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+        try:
+            self._take()
+        except BaseException:
+            self.run.close()
+            raise
+        return self.run
+
+    def _take(self) -> None:
+        text = json.dumps(_identity())
+        # Someone who asks whether it is held holds it for an instant.
+        until_s = time.monotonic() + ASKED_S
         while True:
             try:
-                with self.run.lock_file.open("x", encoding="utf-8") as file:
-                    file.write(mine)
-            except FileExistsError:
-                self._remove_stale()
+                self.holding = lock.take(lambda: self.run.lock_file, text)
             except OSError as error:
-                with contextlib.suppress(OSError):
-                    self.run.lock_file.unlink()
                 raise disk_error(error, self.run.lock_file) from None
-            else:
-                return self
+            if self.holding is not None:
+                object.__setattr__(self.run, "has_heartbeat", self.holding.is_heartbeat)
+                return
+            if time.monotonic() >= until_s:
+                raise RunError(
+                    "run.locked",
+                    "The run {path} is being trained by another process ({holder}).",
+                    "Wait for it, or stop it with `sit-engine stop {path}`.",
+                    path=self.run.path,
+                    holder=_holder(self.run),
+                )
+            time.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
-        self.run.lock_file.unlink(missing_ok=True)
-
-    def _remove_stale(self) -> None:
-        if is_running(self.run):
-            raise RunError(
-                "run.locked",
-                "The run {path} is being trained by another process ({holder}).",
-                "Wait for it, or stop it with `sit-engine stop {path}`.",
-                path=self.run.path,
-                holder=_holder(self.run),
-            )
-        # Moved aside by name first, so that of two processes only one removes it.
-        aside = self.run.lock_file.with_name(f".lock.{uuid.uuid4().hex}")
-        try:
-            self.run.lock_file.rename(aside)
-        except OSError:
-            return
-        taken = read_json(aside)
-        if taken and _is_alive(taken) and not self.run.lock_file.exists():
-            # Another process was faster and this is its lock: put it back.
-            aside.rename(self.run.lock_file)
-        aside.unlink(missing_ok=True)
+        assert self.holding is not None
+        with contextlib.suppress(OSError, RunError):
+            self.holding.release()
+        self.run.close()
 
 
 def _identity() -> dict[str, Any]:
@@ -252,50 +219,27 @@ def _identity() -> dict[str, Any]:
 
 
 def _holder(run: Run) -> str:
-    lock = read_json(run.lock_file)
-    return f"process {lock.get('pid')} on {lock.get('host')}"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    told = read_json(run.lock_file)
+    return f"process {told.get('pid')} on {told.get('host')}" if told else "its name is not known"
 
 
 def is_running(run: Run) -> bool:
-    """Whether the lock's process lives; on another host it is believed."""
-    lock = read_json(run.lock_file)
-    if lock:
-        return _is_alive(lock)
-    # Empty: its maker is between creating and writing it, or died there.
-    try:
-        return time.time() - run.lock_file.stat().st_mtime < 2.0
-    except OSError:
-        return False
-
-
-def _is_alive(lock: dict[str, Any]) -> bool:
-    if lock.get("host") != socket.gethostname():
-        return True
-    try:
-        process = psutil.Process(int(lock["pid"]))
-        started = process.create_time()
-        # Killed, and its parent has not taken note of it yet.
-        is_zombie = process.status() == psutil.STATUS_ZOMBIE
-        # Start times are reckoned from the system's clock, which may have been set since.
-        is_same = abs(started - float(lock.get("started", 0.0))) < 60.0
-    except (psutil.Error, KeyError, ValueError, TypeError, OverflowError):
-        return False
-    return is_same and not is_zombie
+    """Whether a process holds the run's lock."""
+    return lock.is_held(run.lock_file)
 
 
 def holder_here(run: Run) -> int | None:
-    """The id of the process that trains the run, when it is one of this machine that lives."""
-    lock = read_json(run.lock_file)
-    is_here = lock.get("host") == socket.gethostname() and _is_alive(lock)
-    return int(lock["pid"]) if is_here else None
+    """The id of the process that trains the run, when it can be told to be one of this machine."""
+    told = read_json(run.lock_file)
+    if told.get("host") != socket.gethostname() or not is_running(run):
+        return None
+    try:
+        process = psutil.Process(int(told["pid"]))
+        # Start times are reckoned from the system's clock, which may have been set since.
+        is_same = abs(process.create_time() - float(told["started"])) < 60.0
+    except (psutil.Error, KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return process.pid if is_same else None
 
 
 # Events
@@ -391,7 +335,7 @@ def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
                 report, step = event, event.step
             case ConfigChanged():
                 changes.append(event)
-    status: Status = "new" if leg < 0 else "interrupted"
+    status: Status = "interrupted"
     if not holder_is_me and is_running(run):
         status = "running"
     elif outcome is not None:

@@ -53,6 +53,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "checkpoint.gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The run {path} was trained to step {step}, but all its checkpoints are gone.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Put its folder `checkpoints` back from a copy, or train anew with `sit-engine pretrain --config {path}/config.toml`.",
+            ),
+        ),
+    ),
     "checkpoint.no_step": (
         (
             QT_TRANSLATE_NOOP("engine", "The run {path} has no checkpoint of step {step}."),
@@ -109,6 +121,16 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "The settings {name} are for {method}, which learns from labels; compare is for methods that pretrain.",
             ),
             QT_TRANSLATE_NOOP("engine", "Leave {name} out, or choose another method.name in it."),
+        ),
+    ),
+    "compare.moved": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The comparison {out} was moved to {place} while it worked."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Start it again there; what it has trained so far is kept."
+            ),
         ),
     ),
     "compare.no_test": (
@@ -1244,6 +1266,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Open it with the version that made it."),
         ),
     ),
+    "run.gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The run folder {path} was removed or moved to another disk while it was written.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it was moved, continue it from its newest checkpoint with `sit-engine resume` and its new place.",
+            ),
+        ),
+    ),
     "run.inside": (
         (
             QT_TRANSLATE_NOOP(
@@ -1294,6 +1328,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Name the folder of runs."),
         ),
     ),
+    "run.no_locks": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The disk of {path} has no locks: a heartbeat in the folder keeps other processes out. Do not train one run from two machines.",
+            ),
+            "",
+        ),
+    ),
     "run.not_finetuned": (
         (
             QT_TRANSLATE_NOOP(
@@ -1312,6 +1355,17 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "run.settings_gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The settings (config.toml) of the run {path} are gone, though it was trained.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Put config.toml back from a copy; its checkpoints are kept."
+            ),
+        ),
+    ),
     "run.too_short": (
         (
             QT_TRANSLATE_NOOP(
@@ -1319,6 +1373,16 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "{steps} steps are too few to learn from: {minutes} minutes (optim.minutes) would give {enough}, the least that can be judged.",
             ),
             "",
+        ),
+    ),
+    "run.unprepared": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The run {path} is still being prepared, or was ended before it began."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine", "Wait for it, or continue it with `sit-engine resume {path}`."
+            ),
         ),
     ),
     "studio.disk": (

@@ -140,7 +140,7 @@ class History:
             return np.zeros_like(step)
         return np.interp(step, seconds.steps, seconds.values) / 60
 
-    def see(self, state: Literal["alive", "idle", "lost", "gone"]) -> None:
+    def see(self, state: Literal["alive", "idle", "unbegun", "lost", "gone"]) -> None:
         """How the run stands as seen from outside."""
         self.version += 1
         if state in ("lost", "gone"):
@@ -157,7 +157,8 @@ class History:
                     # What the leg before did last is not what this one does.
                     self.phase = None
         else:
-            self.state, self.asked = self._state_at_rest(), ""
+            is_killed = state == "unbegun" and self.leg < 0
+            self.state, self.asked = "interrupted" if is_killed else self._state_at_rest(), ""
 
     def _state_at_rest(self) -> State:
         if self.finished is not None:

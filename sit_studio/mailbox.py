@@ -28,10 +28,11 @@ class Heard:
 class Seen:
     """How the run stands as seen from outside.
 
-    Someone trains it; nobody does; our trainer lives but its folder is not there; nothing is there.
+    Someone trains it; nobody does; nobody does and no leg began; our trainer lives but
+    its folder is not there; nothing is there.
     """
 
-    state: Literal["alive", "idle", "lost", "gone"]
+    state: Literal["alive", "idle", "unbegun", "lost", "gone"]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ def is_folder(path: str | Path) -> bool:
 
 def is_run(path: str | Path) -> bool:
     """Whether it is a run folder, of whatever version."""
-    return is_file(Path(path) / "config.toml") and is_file(Path(path) / "format")
+    names = ("config.toml", "chosen.toml")
+    return any(is_file(Path(path) / name) for name in names) and is_file(Path(path) / "format")
 
 
 def show_in_file_manager(path: Path) -> bool:

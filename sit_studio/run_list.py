@@ -165,19 +165,18 @@ class RunReader:
 
     def _status(self) -> str:
         try:
-            runs.open_run(self.path)
+            runs.open_run(self.path, prepared=False)
         except (SitError, OSError):
-            # Before its settings are written a run has no config.toml.
             return "running" if runs.is_running(self.run) else "unreadable"
         if runs.is_running(self.run):
             return "running"
         if self.finished is not None:
             return self.finished.outcome
-        return "interrupted" if self.leg >= 0 else "new"
+        return "interrupted"
 
     def _data(self) -> str:
         with suppress(OSError, ValueError, SitError):
-            folders = self.run.config().data.folders
+            folders = self.run.wanted().data.folders
             return ", ".join(display_name(Path(unescape_name(text)).name) for text in folders)
         return ""
 
@@ -208,7 +207,7 @@ class RunList:
 
 def _runs_in(folder: Path) -> list[Path]:
     """Run folders directly in `folder`, or the folder itself when it is one."""
-    if _has(folder, "config.toml") and _has(folder, "format"):
+    if _has(folder, "format") and (_has(folder, "config.toml") or _has(folder, "chosen.toml")):
         return [folder]
     try:
         with os.scandir(folder) as entries:

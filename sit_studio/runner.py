@@ -155,7 +155,11 @@ class EngineThread(QThread):
         if self._is_lost():
             self._show("lost" if trainer and is_alive else "gone")
         else:
-            self._show("alive" if is_alive else "idle")
+            self._show("alive" if is_alive else self._at_rest())
+
+    def _at_rest(self) -> Literal["idle", "unbegun"]:
+        """A folder that stayed though no leg began is one of a run that was killed."""
+        return "unbegun" if self._leg < 0 and runs.is_run(self.run_folder.path) else "idle"
 
     def _let_twin_go(self) -> None:
         """The run is complete; its process trains the twin now, which is a run of its own."""
@@ -167,7 +171,7 @@ class EngineThread(QThread):
     def _is_lost(self) -> bool:
         return self._leg >= 0 and not self.run_folder.path.is_dir()
 
-    def _show(self, state: Literal["alive", "idle", "lost", "gone"]) -> None:
+    def _show(self, state: Literal["alive", "idle", "unbegun", "lost", "gone"]) -> None:
         if self._seen is None or self._seen.state != state:
             self._seen = Seen(state)
             self.mailbox.put([self._seen])
@@ -233,7 +237,7 @@ class EngineThread(QThread):
         finally:
             self._leg_here = False
             self._skip_own_events()
-            self._show("idle")
+            self._show(self._at_rest())
 
     def _emit(self, event: Event) -> None:
         self._notice(event)

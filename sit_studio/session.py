@@ -124,9 +124,9 @@ class Session(Images):
             )
             return False
         try:
-            # One that is still being prepared has no settings yet.
+            # Those of a version without chosen.toml have nothing at all while they are prepared.
             if not runs.is_running(runs.Run(path)):
-                runs.open_run(path)
+                runs.open_run(path, prepared=False)
         except (SitError, OSError) as error:
             known = error if isinstance(error, SitError) else runs.disk_error(error, path)
             self.failed.emit(failure_of(known))

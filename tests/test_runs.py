@@ -22,7 +22,7 @@ STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 @pytest.fixture
 def run(tmp_path: Path) -> runs.Run:
     """A run folder with settings."""
-    made = runs.create(tmp_path / "run")
+    made = runs.create(tmp_path / "run", build({}))
     runs.write_settings(made, build({}), {}, {"train": ["0:a.png"], "watch": [], "classes": []})
     return made
 
@@ -38,14 +38,14 @@ def test_the_folder_is_private_and_reads_back(run: runs.Run) -> None:
 def test_an_existing_run_is_never_written_into(run: runs.Run) -> None:
     before = sorted(path.name for path in run.path.iterdir())
     with pytest.raises(RunError, match="exists already"):
-        runs.create(run.path)
+        runs.create(run.path, build({}))
     assert sorted(path.name for path in run.path.iterdir()) == before
 
 
 def test_a_folder_under_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(DiskError, match="Cannot write to"):
-        runs.create(tmp_path / "file" / "run")
+        runs.create(tmp_path / "file" / "run", build({}))
 
 
 def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_run_of_another_format_is_a_sentence(run: runs.Run) -> None:
 def test_an_unstarted_run_is_discarded_and_a_started_one_kept(
     run: runs.Run, tmp_path: Path
 ) -> None:
-    unstarted = runs.create(tmp_path / "other")
+    unstarted = runs.create(tmp_path / "other", build({}))
     runs.discard_unstarted(unstarted)
     runs.discard_unstarted(run)
     assert not unstarted.path.exists()

@@ -60,7 +60,7 @@ def _of_machine() -> dict[str, str]:
 def _of_run(path: Path) -> tuple[dict[str, str], bool]:
     from sit_engine.training import checkpoint
 
-    found = runs.open_run(path)
+    found = runs.open_run(path, prepared=False)
     summary = runs.summarise(found)
     report = {
         "Run": str(path),

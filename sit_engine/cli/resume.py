@@ -27,5 +27,7 @@ def run(chosen: argparse.Namespace) -> int:
             path, emit=emit, make_control=make_control, epochs=chosen.epochs
         ),
         chosen,
-        device=runs.open_run(path).config().compute.device if chosen.gpus > 1 else "auto",
+        device=runs.open_run(path, prepared=False).wanted().compute.device
+        if chosen.gpus > 1
+        else "auto",
     )

@@ -25,9 +25,7 @@ def run(chosen: argparse.Namespace) -> int:
             "run.no_folder", "There is no folder {path}.", "Name the folder of runs.", path=folder
         )
     found = [
-        runs.summarise(runs.Run(path))
-        for path in sorted(folder.iterdir())
-        if (path / "config.toml").is_file()
+        runs.summarise(runs.Run(path)) for path in sorted(folder.iterdir()) if runs.is_run(path)
     ]
     if chosen.json:
         rows = [

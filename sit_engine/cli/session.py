@@ -127,6 +127,7 @@ def _work(path: Path, start: Start, *, as_json: bool, quiet: bool) -> int:
         return signals.exit_code
     finally:
         screen.clear()
+    path = result.run  # It may have been moved meanwhile.
     if result.outcome == "completed":
         screen.say(f"The run is in {path}")
         is_finetuned = Run(path).config().method.name == "finetune"

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from sit_engine.errors import DiskError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from sit_engine.lock import try_lock, unlock
 
 Record = dict[str, Any]
 
@@ -68,7 +63,7 @@ class FileLock:
         file = self.path.open("a+b")
         until = time.monotonic() + self.wait_s
         try:
-            while not _try_lock(file):
+            while not self._is_taken(file):
                 if time.monotonic() >= until:
                     raise DiskError(
                         "disk.cache_busy",
@@ -84,27 +79,14 @@ class FileLock:
         self.file = file
         return self
 
+    @staticmethod
+    def _is_taken(file: IO[bytes]) -> bool:
+        try:
+            return try_lock(file)
+        except OSError:
+            return False
+
     def __exit__(self, *_: object) -> None:
         if self.file is not None:
-            _unlock(self.file)
+            unlock(self.file)
             self.file.close()
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    try:
-        if sys.platform == "win32":
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _unlock(file: IO[bytes]) -> None:
-    if sys.platform == "win32":
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-    else:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -13,7 +13,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine.errors import CheckpointError
+from sit_engine.files import folder_to_disk
 from sit_engine.runs import Run, disk_error, file_hash
 
 FILES = ("model.safetensors", "state.pt")
@@ -32,11 +33,12 @@ def save(
     run: Run, step: int, model: dict[str, Tensor], state: dict[str, Any], about: dict[str, Any]
 ) -> Path:
     """Write the checkpoint of `step`; `about` goes into the manifest for readers without torch."""
-    final = run.checkpoints / f"step-{step:08d}"
-    aside = run.checkpoints / f".{final.name}.{os.getpid()}.tmp"
+    checkpoints = run.folder("checkpoints")
+    final = checkpoints / f"step-{step:08d}"
+    aside = checkpoints / f".{final.name}.{os.getpid()}.tmp"
     try:
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        aside.mkdir()
         save_file(
             {name: value.contiguous().cpu() for name, value in model.items()}, aside / FILES[0]
         )
@@ -50,10 +52,8 @@ def save(
             json.dump(manifest, file, indent=1)
         for name in (*FILES, "manifest.json"):
             _to_disk(aside / name)
-        if final.exists():
-            shutil.rmtree(final)
-        aside.rename(final)
-        _folder_to_disk(run.checkpoints)
+        folder_to_disk(aside)
+        _put_in(aside, final)
     except (OSError, SafetensorError, RuntimeError, KeyboardInterrupt) as error:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(error, KeyboardInterrupt):
@@ -65,25 +65,62 @@ def save(
     return final
 
 
+def _put_in(new: Path, final: Path) -> None:
+    """The one that was there goes last, so that of the two a whole one stands at every moment."""
+    old = _old(final)
+    if final.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        final.rename(old)
+    try:
+        new.rename(final)
+    except OSError:
+        if old.exists():
+            old.rename(final)
+        raise
+    folder_to_disk(final.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _old(final: Path) -> Path:
+    """Where a checkpoint stands for the instant in which a new one of its step takes its place."""
+    return final.with_name(f".{final.name}.old")
+
+
 def _to_disk(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
-def _folder_to_disk(path: Path) -> None:
-    """The rename itself must survive a power cut; only POSIX can ask for that."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def remove_unfinished(run: Run) -> None:
-    """What a killed process was writing; called by the one writer when its leg begins."""
-    for path in run.checkpoints.glob(".step-*.tmp"):
+def recover(run: Run) -> int:
+    """Mend what a killed process was in the middle of: half a checkpoint goes, a replaced one whose
+    successor is not whole comes back. Called by the one writer; gives how many there were.
+    """
+    if not run.checkpoints.is_dir():
+        return 0
+    replaced = list(run.checkpoints.glob(".step-*.old"))
+    for old in replaced:
+        final = old.with_name(old.name[1 : -len(".old")])
+        if _is_whole(final):
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            shutil.rmtree(final, ignore_errors=True)
+            old.rename(final)
+    unfinished = [
+        path for end in ("tmp", "gone") for path in run.checkpoints.glob(f".step-*.{end}")
+    ]
+    for path in unfinished:
         shutil.rmtree(path, ignore_errors=True)
+    if replaced:
+        folder_to_disk(run.checkpoints)
+    return len(replaced) + len(unfinished)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        verify(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 @contextmanager
@@ -105,13 +142,15 @@ def all_steps(run: Run) -> list[int]:
     """Steps of the finished checkpoint folders, oldest first; not yet verified."""
     if not run.checkpoints.is_dir():
         return []
-    names = (re.fullmatch(r"step-(\d{8,})", path.name) for path in run.checkpoints.iterdir())
-    return sorted(int(name[1]) for name in names if name)
+    known = re.compile(r"step-(\d{8,})|\.step-(\d{8,})\.old")
+    names = (known.fullmatch(path.name) for path in run.checkpoints.iterdir())
+    return sorted({int(name[1] or name[2]) for name in names if name})
 
 
 def folder(run: Run, step: int) -> Path:
-    """Where the checkpoint of `step` stands."""
-    return run.checkpoints / f"step-{step:08d}"
+    """Where the checkpoint of `step` stands, also while it is replaced."""
+    final = run.checkpoints / f"step-{step:08d}"
+    return _old(final) if not final.exists() and _old(final).exists() else final
 
 
 def verify(path: Path) -> dict[str, Any]:
@@ -191,4 +230,8 @@ def prune(run: Run, *, keep: int, total_steps: int, best_step: int | None) -> No
             kept.add(step)
     for step in steps:
         if step not in kept:
-            shutil.rmtree(folder(run, step), ignore_errors=True)
+            # Renamed first: what stands under its own name is whole.
+            gone = run.checkpoints / f".step-{step:08d}.gone"
+            with suppress(OSError):
+                folder(run, step).rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)

@@ -22,7 +22,7 @@ from sit_engine.evaluation.measure import Network
 from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
 from sit_engine.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.runs import Run
-from sit_engine.training.compare_plan import Asked, changed, held, plan
+from sit_engine.training.compare_plan import Asked, changed, check_here, held, plan
 from sit_engine.training.device import apply_settings
 from sit_engine.training.labelled import Progress, load_held_out, load_labelled
 from sit_engine.training.legs import Emit, MakeControl, resume, start
@@ -73,14 +73,16 @@ def compare(
     places = [Place(out, name, seed) for seed in seeds for name in asked.configs]
     is_new = any(not place.run.config_file.is_file() for place in places)
     configs, images = plan(asked, out, emit, tell, with_budget=is_new)
-    with held(asked, out, images):
+    with held(asked, out, images) as folder:
         for number, place in enumerate(places, 1):
+            check_here(folder, out)
             status = runs.summarise(place.run).status
             if status != "completed" and not (status == "failed" and place.is_measured()):
                 on_run(place.run.path.name, number, len(places))
                 outcome = _train(place, configs[place.config], emit, make_control)
                 if outcome in ("paused", "stopped"):
                     break
+                check_here(folder, out)
             if not place.is_measured():
                 _measure(place, asked, tell)
                 _check_images(place, asked)
@@ -115,9 +117,9 @@ def _train(
     """A new run, or the next leg of one."""
     run = place.run
     try:
-        if run.config_file.is_file():
+        if runs.is_run(run.path):
             return resume(run.path, emit=emit, make_control=make_control).outcome
-        # Killed before its settings were frozen.
+        # Of a version that did not write first what was asked for, and killed before its settings.
         runs.discard_unstarted(run)
         compute = config.compute.model_copy(update={"seed": place.seed})
         config = config.model_copy(update={"compute": compute})

@@ -199,7 +199,7 @@ def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConf
 
 
 @contextmanager
-def held(asked: Asked, out: Path, images: str | None) -> Iterator[None]:
+def held(asked: Asked, out: Path, images: str | None) -> Iterator[Run]:
     """The folder of the comparison, written by this process alone until the end."""
     if runs.is_running(Run(out)):
         raise RunError(
@@ -215,8 +215,20 @@ def held(asked: Asked, out: Path, images: str | None) -> Iterator[None]:
             runs.write_aside(_file(out), json.dumps(record, indent=1))
     except OSError as error:
         raise runs.disk_error(error, out) from None
-    with runs.Lock(Run(out)):
-        yield
+    with runs.Lock(Run(out)) as folder:
+        yield folder
+
+
+def check_here(folder: Run, out: Path) -> None:
+    """Its next run would otherwise make a new folder at the old name."""
+    if folder.path != out:
+        raise RunError(
+            "compare.moved",
+            "The comparison {out} was moved to {place} while it worked.",
+            "Start it again there; what it has trained so far is kept.",
+            out=out,
+            place=folder.path,
+        )
 
 
 def _check_frozen(asked: Asked, out: Path) -> None:

@@ -59,7 +59,9 @@ class Keeper:
             "threads": torch.get_num_threads(),
         }
         model = self.stepper.method.networks.state_dict()
-        path = checkpoint.save(self.run, progress.step, model, state, about)
+        path = self.run.written(
+            lambda: checkpoint.save(self.run, progress.step, model, state, about)
+        )
         self.saved_step, self.saved_s = progress.step, time.perf_counter()
         self.emit(CheckpointWritten(progress.step, f"checkpoints/{path.name}", best))
         checkpoint.prune(
@@ -72,8 +74,6 @@ class Keeper:
 
     def restore(self, path: Path) -> Progress:
         """Weights, optimiser and monitor from a verified checkpoint; gives where the run stood."""
-        if ranks.is_first():
-            checkpoint.remove_unfinished(self.run)
         state = checkpoint.load_state(path)
         with checkpoint.foreign_errors(path):
             self.stepper.method.networks.load_state_dict(checkpoint.load_model(path))

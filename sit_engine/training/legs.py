@@ -12,8 +12,8 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.errors import ConfigError, DataError, RunError
-from sit_engine.events import Event, Warned, warning
+from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
+from sit_engine.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.loop import RunResult, train
@@ -34,12 +34,12 @@ def start(
     check_shared(config)
     if not ranks.is_first():
         return _follow(out, emit, make_control)
-    run = runs.create(out)
-    try:
-        with runs.Lock(run), _events(run, emit) as tell:
-            return _first_leg(run, config, tell, make_control)
-    finally:
-        runs.discard_unstarted(run)
+    with runs.Lock(runs.create(out, config)) as run:
+        try:
+            with _events(run, emit) as tell:
+                return _first_leg(run, config, tell, make_control)
+        finally:
+            runs.discard_unstarted(run)
 
 
 def _first_leg(
@@ -106,8 +106,11 @@ def resume(
     make_control: MakeControl | None = None,
     epochs: float | None = None,
 ) -> RunResult:
-    """Train the next leg of a run from its newest checkpoint that verifies."""
-    run = runs.open_run(path)
+    """Train the next leg of a run from its newest checkpoint that verifies.
+
+    One that was ended before its settings were worked out begins again with what was asked for.
+    """
+    run = runs.open_run(path, prepared=False)
     if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
         raise ConfigError(
             "config.epochs",
@@ -117,7 +120,10 @@ def resume(
         )
     if not ranks.is_first():
         return _follow(path, emit, make_control, epochs)
-    with runs.Lock(run), _events(run, emit) as tell:
+    with runs.Lock(run) as run, _events(run, emit) as tell:
+        checkpoint.recover(run)
+        if not run.config_file.is_file():
+            return _first_leg(run, _lengthened(run.wanted(), epochs), tell, make_control)
         last = runs.summarise(run, holder_is_me=True)
         if last.status == "completed" and epochs is None:
             raise RunError(
@@ -126,18 +132,7 @@ def resume(
                 "Give --epochs with a larger number to train it further.",
                 path=path,
             )
-        found = None
-        # Killed before the first checkpoint: begin again with the frozen settings and split.
-        if checkpoint.all_steps(run):
-            found, _, rejected = checkpoint.newest_verified(run)
-            for sentence in rejected:
-                tell(
-                    warning(
-                        "checkpoint.rejected",
-                        "A newer checkpoint is passed over. {why}",
-                        why=sentence,
-                    )
-                )
+        found = _newest(run, tell)
         config = run.config()
         check_shared(config)
         data = prepare_resumed(run, config, tell)
@@ -148,6 +143,38 @@ def resume(
         return train(
             run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
         )
+
+
+def _newest(run: runs.Run, tell: Emit) -> Path | None:
+    """The newest checkpoint that verifies; None where the run was killed before its first one.
+
+    Then it begins again with the frozen settings and split; never in silence where there was one.
+    """
+    if checkpoint.all_steps(run):
+        found, _, rejected = checkpoint.newest_verified(run)
+        for why in rejected:
+            tell(
+                warning("checkpoint.rejected", "A newer checkpoint is passed over. {why}", why=why)
+            )
+        return found
+    events = (event for event, _ in runs.read_events(run))
+    told = [event.step for event in events if isinstance(event, CheckpointWritten)]
+    if told:
+        raise CheckpointError(
+            "checkpoint.gone",
+            "The run {path} was trained to step {step}, but all its checkpoints are gone.",
+            "Put its folder `checkpoints` back from a copy, or train anew with `sit-engine pretrain "
+            "--config {path}/config.toml`.",
+            path=run.path,
+            step=told[-1],
+        )
+    return None
+
+
+def _lengthened(config: RunConfig, epochs: float | None) -> RunConfig:
+    if epochs is None:
+        return config
+    return build(merge(config.model_dump(), {"optim": {"epochs": epochs}}))
 
 
 def scratch_config(run: runs.Run) -> RunConfig:
@@ -176,7 +203,7 @@ def scratch_config(run: runs.Run) -> RunConfig:
 
 
 @contextmanager
-def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
+def _events(run: runs.OpenedRun, emit: Emit) -> Iterator[Emit]:
     """Events go into the run folder and to the caller."""
     writer = runs.EventWriter(run)
 
@@ -185,6 +212,15 @@ def _events(run: runs.Run, emit: Emit) -> Iterator[Emit]:
         emit(event)
 
     try:
+        if run.has_heartbeat:
+            tell(
+                warning(
+                    "run.no_locks",
+                    "The disk of {path} has no locks: a heartbeat in the folder keeps other processes "
+                    "out. Do not train one run from two machines.",
+                    path=run.path,
+                )
+            )
         yield tell
     finally:
         writer.close()

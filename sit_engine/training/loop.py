@@ -73,6 +73,11 @@ class RunResult:
     step: int
     checkpoint: Path
 
+    @property
+    def run(self) -> Path:
+        """Its run folder, where it was at the end."""
+        return self.checkpoint.parent.parent
+
 
 def train(
     run: Run,
@@ -99,7 +104,7 @@ def train(
     except SitError as error:
         failure: SitError = error
     except OSError as error:
-        failure = disk_error(error, run.path)
+        failure = _disk_failure(error, run)
     except RuntimeError as error:
         known = ranks.lost(error)
         if known is None:
@@ -111,6 +116,14 @@ def train(
         raise
     _finish_failed(emit, trainer, leg, failure)
     raise failure
+
+
+def _disk_failure(error: OSError, run: Run) -> SitError:
+    """A file that could not be written; the run folder itself may be gone."""
+    try:
+        return disk_error(error, run.path)
+    except SitError as gone:
+        return gone
 
 
 def _finish_failed(emit: Emit, trainer: Leg | None, leg: int, error: SitError) -> None:

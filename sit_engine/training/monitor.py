@@ -6,6 +6,7 @@ Draws from generators of its own, so that a run with and without it has the same
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -146,10 +147,15 @@ def write_preview(
     run: Run, method: Method, views: Tensor, device: torch.device, network: str, step: int
 ) -> PreviewWritten:
     """Pictures of views [n,3,V,V] as the method sees them, into the run folder."""
-    folder = run.folder("previews") / f"step-{step:08d}"
-    folder.mkdir(exist_ok=True)
     found = reconstruct(method, views, device, seed=0)
-    if found is not None:
-        write_reconstructions(found, folder)
-    write_attention(attend(method.backbone(network), views, device), views, folder)
-    return PreviewWritten(step, f"previews/{folder.name}")
+    attention = attend(method.backbone(network), views, device)
+
+    def write() -> Path:
+        folder = run.folder("previews") / f"step-{step:08d}"
+        folder.mkdir(exist_ok=True)
+        if found is not None:
+            write_reconstructions(found, folder)
+        write_attention(attention, views, folder)
+        return folder
+
+    return PreviewWritten(step, f"previews/{run.written(write).name}")

@@ -180,7 +180,10 @@ class WatchPage(Page):
                 self.tr(
                     "The folder of this run was moved or removed while it trains: {path}."
                 ).format(path=path),
-                self.tr("Nothing more can be saved. Put the folder back, or press Stop."),
+                self.tr(
+                    "If it was moved, it goes on training there: open it in its new place. If it was "
+                    "removed, nothing more can be saved."
+                ),
             )
         elif history.state == "gone":
             failure = Failure(

@@ -32,7 +32,7 @@ from sit_studio.run_list import (
 )
 from tests.studio.conftest import wait
 from tests.studio.test_history import report
-from tests.tiny import engine, tiny_flags
+from tests.tiny import engine, tiny_config, tiny_flags
 
 
 @pytest.fixture
@@ -62,6 +62,13 @@ def test_a_finished_run_is_one_row(finished_run: Path) -> None:
         assert len(row.sparks) >= 3
         files = [path for path in finished_run.rglob("*") if path.is_file()]
         assert row.bytes == sum(path.stat().st_size for path in files)
+
+
+def test_a_run_killed_before_its_settings_is_interrupted(tmp_path: Path) -> None:
+    run = runs.create(tmp_path / "runs" / "early", tiny_config(Path("/photos/mine")))
+    (row,) = look(run.path.parent)
+    assert (row.path, row.status, row.data) == (run.path, "interrupted", "mine")
+    assert look(run.path) == [row]
 
 
 def test_a_second_look_reads_what_is_new(copy: Path) -> None:
@@ -109,8 +116,10 @@ def test_strange_folders_are_rows_or_nothing(copy: Path) -> None:
     )
     found = {row.path.name: row.status for row in look(folder)}
     assert found == {
-        "mine": "completed", "future": "unreadable", "torn": "new", "killed": "running",
+        "mine": "completed", "future": "unreadable", "torn": "interrupted", "killed": "interrupted",
     }  # fmt: skip
+    with runs.Lock(runs.Run(killed)):
+        assert {row.path.name: row.status for row in look(folder)}["killed"] == "running"
     assert look(folder / "missing") == []
 
 

@@ -308,7 +308,7 @@ def test_stop_never_ends_a_process_that_is_not_the_trainer(
     """A lock of another machine names a number that here belongs to somebody else."""
     copy = tmp_path / "run"
     shutil.copytree(finished_run, copy)
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen(["sleep", "60"]) as other, runs.Lock(runs.Run(copy)):
         lock = {"host": "another-machine", "pid": other.pid, "started": 0.0}
         (copy / "lock").write_text(json.dumps(lock))
         carried = carry(copy, "own process")
@@ -350,3 +350,14 @@ def test_a_trainer_without_its_life_folder_or_disk_is_told(
     # In the engine's own words where these could still be written, else by its exit code.
     assert carried.failures[-1].code in ("disk.write", "studio.disk")
     carried.until(lambda: carried.history.state == "interrupted")
+
+
+def test_a_run_killed_before_its_settings_is_interrupted_and_resumes(
+    carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
+) -> None:
+    runs.create(tmp_path / "run", tiny_config(sample[0]))
+    carried = carry(tmp_path / "run", "own process")
+    carried.thread.start()
+    carried.until(lambda: carried.history.state == "interrupted")
+    carried.thread.resume()
+    carried.until(lambda: carried.history.state == "completed")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sit_engine import runs
+from sit_engine.config.build import build
 from sit_engine.errors import CheckpointError, DiskError
 from sit_engine.training import checkpoint
 
@@ -24,7 +25,7 @@ STATE: dict[str, Any] = {
 @pytest.fixture
 def run(tmp_path: Path) -> runs.Run:
     """An empty run folder."""
-    return runs.create(tmp_path / "run")
+    return runs.create(tmp_path / "run", build({}))
 
 
 def test_it_reads_back_with_weights_only_and_nothing_allowed(run: runs.Run) -> None:

@@ -19,7 +19,7 @@ from sit_engine.data.split import paths_of
 from sit_engine.errors import SitError
 from sit_engine.evaluation.cells import Cell
 from sit_engine.evaluation.comparison import MEASURES, Budget, Comparison, Line
-from sit_engine.events import Event, Warned
+from sit_engine.events import Event, StepReported, Warned
 from sit_engine.runs import Run, open_run
 from sit_engine.training.compare_plan import Asked, plan
 from sit_engine.training.labelled import load_held_out
@@ -298,3 +298,25 @@ def test_what_cannot_be_compared_is_a_sentence_and_nothing_is_written(
         assert not out.exists()
         assert not (few / "out").exists()
     assert [path.name for path in full.iterdir()] == ["letter.txt"]
+
+
+def test_a_moved_comparison_ends_with_a_sentence_and_goes_on_where_it_is(
+    done: Done, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+
+    def move(event: Event) -> None:
+        if isinstance(event, StepReported) and old.exists():
+            old.rename(new)
+
+    asked: dict[str, Any] = {"test": [str(done.test)], "shots": 2, "budget": BUDGET}
+    with pytest.raises(SitError, match="was moved to") as caught:
+        api.compare(
+            str(done.folder), CONFIGS, old, emit=move, on_run=lambda *_: None, **asked
+        )  # fmt: skip
+    assert caught.value.code == "compare.moved"
+    assert not old.exists()
+    assert len(list((new / "runs").iterdir())) == 1
+    found, names, _ = compare(done.folder, new, **asked)
+    assert found.is_complete
+    assert len(names) == 3

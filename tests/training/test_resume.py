@@ -206,6 +206,13 @@ def test_a_run_without_any_checkpoint_begins_again_with_its_frozen_settings(
     pretrain(sample[0], out, make_control=stop_at(3))
     shutil.rmtree(out / "checkpoints")
     (out / "checkpoints").mkdir()
+    with pytest.raises(CheckpointError, match="trained to step 3, but all") as caught:
+        api.resume(out, emit=lambda _: None)
+    assert caught.value.code == "checkpoint.gone"
+    # As a kill before the first one leaves it.
+    lines = (out / "events.jsonl").read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if "CheckpointWritten" in line)
+    (out / "events.jsonl").write_text("".join(lines[:first]))
     events: list[Event] = []
     assert api.resume(out, emit=events.append).outcome == "completed"
     assert [event.leg for event in events if isinstance(event, RunStarted)] == [1]

@@ -1,0 +1,62 @@
+"""Files of our own: written whole or not at all, read without trust, and told of when they fail."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sit_engine.errors import DiskError
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write a whole file or nothing: aside, to disk, then renamed over the old one."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        folder_to_disk(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def folder_to_disk(path: Path) -> None:
+    """The rename itself must survive a power cut; only POSIX can ask for that."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file: checkpoints are verified by it, and exported programs known again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def disk_error(error: OSError, path: Path) -> DiskError:
+    """The sentence for a file or folder that could not be written."""
+    return DiskError(
+        "disk.write",
+        "Cannot write to {path}: {why}.",
+        "Free some space or choose another place; everything written before is kept.",
+        path=path,
+        why=(error.strerror or str(error)).lower(),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of ours; empty where there is none that makes sense."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
