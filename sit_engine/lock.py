@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 import weakref
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +25,7 @@ else:
 
 # On Windows nobody can read a byte that is locked: one that the text never reaches.
 FAR = 1 << 30
+TRIES, BETWEEN_TRIES_S = 5, 0.02
 BUSY = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 NONE_THERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -67,7 +70,8 @@ def take(where: Callable[[], Path], text: str) -> Holding | heartbeat.Beating | 
 
     None while another process holds it. Raises OSError.
     """
-    while True:
+    # Who only asks (`is_held`) has it for an instant: a few tries tell that from a holder.
+    for attempt in count():
         path, is_mine = where(), False
         file = path.open("a+b")
         try:
@@ -86,8 +90,11 @@ def take(where: Callable[[], Path], text: str) -> Holding | heartbeat.Beating | 
             raise
         # Of a holder that has just removed its file: the next one is taken.
         file.close()
-        if not is_mine:
+        if not is_mine and attempt >= TRIES:
             return None
+        if not is_mine:
+            time.sleep(BETWEEN_TRIES_S)
+    raise AssertionError("count() has no end")
 
 
 def is_held(path: Path) -> bool:
