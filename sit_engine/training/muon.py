@@ -38,9 +38,12 @@ def orthogonal(matrices_GRC: Tensor) -> Tensor:
 
 
 class Muon:
-    """The optimiser of some matrices; those of one shape keep their momentum in one tensor."""
+    """The optimiser of some matrices; those of one shape keep their momentum in one tensor.
 
-    def __init__(self, matrices: Sequence[nn.Parameter], *, dtype: torch.dtype) -> None:
+    `dtype` is that of the products; None is the matrices' own.
+    """
+
+    def __init__(self, matrices: Sequence[nn.Parameter], *, dtype: torch.dtype | None) -> None:
         self.dtype = dtype
         self.groups: dict[tuple[int, ...], list[nn.Parameter]] = {}
         for matrix in matrices:
@@ -55,7 +58,8 @@ class Muon:
             gradient_GRC = torch.where(finite > 0, gradient_GRC, momentum_GRC)
             momentum_GRC.lerp_(gradient_GRC, 1 - MOMENTUM)
             ahead_GRC = gradient_GRC.lerp(momentum_GRC, MOMENTUM)
-            update_GRC = orthogonal(ahead_GRC.to(self.dtype)).to(momentum_GRC.dtype)
+            exact_GRC = ahead_GRC if self.dtype is None else ahead_GRC.to(self.dtype)
+            update_GRC = orthogonal(exact_GRC).to(momentum_GRC.dtype)
             size = SIZE * math.sqrt(max(momentum_GRC.shape[1:]))
             torch._foreach_mul_(list(group), 1 - learning_rate * weight_decay * finite)
             torch._foreach_sub_(

@@ -31,7 +31,7 @@ class Optimiser:
         *,
         clip_norm: float,
         kind: Literal["adamw", "muon"] = "adamw",
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | None = None,
     ) -> None:
         self.parameters = [item.parameter for item in trained]
         self.clip_norm = clip_norm

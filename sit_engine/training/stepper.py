@@ -101,7 +101,7 @@ class Stepper:
             self.method.trained_parameters(),
             clip_norm=config.optim.clip_norm,
             kind=config.optim.optimiser_kind,
-            dtype=torch.bfloat16 if self.precision == "bf16" else torch.float32,
+            dtype=torch.bfloat16 if self.precision == "bf16" else None,
         )
         self.cut(1 if config.compute.parts == "auto" else config.compute.parts)
         self.recompute(on=config.compute.recompute == "on")

@@ -42,7 +42,7 @@ class CostCard(Card):
         self.device = label("", "caption", wrap=True)
         self.short = label("", "warn", wrap=True)
         self.minutes = 0.0
-        self.longer = button("", lambda: self.longer_wanted.emit(self.minutes))
+        self.longer = button(self.tr("Train longer"), lambda: self.longer_wanted.emit(self.minutes))
         self.body.addWidget(self.sentence)
         self.body.addWidget(self.short)
         self.body.addWidget(self.longer, 0, Qt.AlignmentFlag.AlignLeft)

@@ -28,13 +28,18 @@ from sit_engine.training.stepper import Stepper
 
 STEPS, BATCH, IMAGES, SIDE = 10, 8, 24, 20
 METHODS: dict[str, dict[str, Any]] = {
-    "sit": {"name": "sit", "head_width": 32, "head_out": 16},
+    "sit": {
+        "name": "sit", "head_width": 32, "head_out": 16,
+        "contrast_loss": "info_nce", "temperature": 0.2, "corruption": {"views": "both"},
+    },
     # Noise, and all kinds of pixels from elsewhere; no teacher, so NT-Xent of every rank's queries.
     "sit2021": {"name": "sit2021", "reconstruction_weight": 1.0},
     "noise": {
         "name": "sit", "head_width": 32, "head_out": 16,
         "corruption": {"fills": ["noise", "elsewhere"], "replace_probability": 0.4},
     },
+    # Batch norm over all ranks; in parts it would be of each part (docs/adr/0019).
+    "conv": {"name": "sit", "head_width": 32, "head_out": 16},
 }  # fmt: skip
 
 
@@ -44,6 +49,7 @@ def config_of(method: str, parts: int, recompute: str) -> RunConfig:
         "preset": "quick",
         "model": {
             "image_size": 16, "patch_size": 4, "width": 32, "depth": 2, "heads": 2, "drop_path": 0.0,
+            "stem": "conv" if method == "conv" else "patch",
         },
         "method": METHODS[method],
         "optim": {"batch_size": BATCH, "epochs": 100.0},

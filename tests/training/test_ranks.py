@@ -38,6 +38,7 @@ CASES = {
     "sit:float64:1:off": 1e-8,
     "sit:float64:2:on": 1e-8,
     "noise:float64:1:off": 1e-8,
+    "conv:float64:1:off": 1e-8,
     "sit2021:float64:2:off": 1e-8,
     "sit:float32:1:off": 1e-4,
     "sit2021:float32:1:off": 1e-4,
