@@ -303,7 +303,7 @@ def test_doctor_finds_the_damaged_checkpoint_among_good_ones(
     assert main(["doctor", str(done), "--json"]) == 0
     sound = json.loads(capfd.readouterr().out)
     steps = [name for name in sound if name.startswith("step ")]
-    assert len(steps) > 2
+    assert len(steps) > 1
     assert {sound[step] for step in steps} == {"good"}
     newest = checkpoint.newest_verified(runs.Run(done))[0]
     (newest / "state.pt").write_bytes(b"half")
