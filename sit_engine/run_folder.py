@@ -34,6 +34,11 @@ class Run:
         return self.path / "chosen.toml"
 
     @property
+    def wanted_file(self) -> Path:
+        """The resolved settings, or what was asked for while there are none."""
+        return self.config_file if self.config_file.is_file() else self.chosen_file
+
+    @property
     def split_file(self) -> Path:
         """Which images train and which are watched."""
         return self.path / "split.json"
@@ -75,8 +80,7 @@ class Run:
 
     def wanted(self) -> RunConfig:
         """The same, or what was asked for where they are not worked out yet."""
-        is_prepared = self.config_file.is_file()
-        return build(read_values(self.config_file if is_prepared else self.chosen_file))
+        return build(read_values(self.wanted_file))
 
     def split(self) -> dict[str, Any]:
         """The frozen split: escaped relative paths of "train" and "watch" per folder."""

@@ -69,15 +69,23 @@ def create(path: Path, chosen: RunConfig) -> Run:
             (aside / name).mkdir()
         write_aside(aside / "format", f"{FORMAT}\n")
         write_aside(Run(aside).chosen_file, to_toml(chosen))
-        aside.rename(path)
-        folder_to_disk(path.parent)
+        _move_in(aside, path)
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise _exists(path) from None
         raise disk_error(error, path) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Run(path)
+
+
+def _move_in(aside: Path, path: Path) -> None:
+    try:
+        aside.rename(path)
+    except OSError as error:
+        # Another process made one meanwhile.
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise _exists(path) from None
+        raise
+    folder_to_disk(path.parent)
 
 
 def _exists(path: Path) -> RunError:

@@ -79,7 +79,7 @@ def settings_of(run: Path, data: Mapping[str, Any] | None = None) -> RunConfig:
 
     `data` takes the place of where its labels stood.
     """
-    values = read_chosen(run / "config.toml")
+    values = read_chosen(Run(run).wanted_file)
     own = values.get("data", {})
     kept = {name: value for name, value in own.items() if name != "folders"}
     if data is not None:

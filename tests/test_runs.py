@@ -169,3 +169,21 @@ def test_a_whole_file_or_nothing(tmp_path: Path) -> None:
         runs.write_aside(path, "\ud800")
     assert path.read_text() == "one"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_of_two_that_make_one_folder_at_once_the_second_is_refused(tmp_path: Path) -> None:
+    """The first comes to the name after the second has looked."""
+    first = runs.create(tmp_path / "first", build({}))
+    before, fsync = sorted(path.name for path in first.path.iterdir()), os.fsync
+
+    def race(descriptor: int) -> None:
+        if first.path.exists():
+            first.path.rename(tmp_path / "run")
+        fsync(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", race)
+        with pytest.raises(RunError, match="exists already"):
+            runs.create(tmp_path / "run", build({}))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before

@@ -221,7 +221,7 @@ class RunsPage(Page):
 
     def _duplicate(self) -> None:
         if row := self._one():
-            self.settings_wanted.emit(row.path / "config.toml")
+            self.settings_wanted.emit(runs.Run(row.path).wanted_file)
             self.page_wanted.emit("train")
 
     def _keep(self, row: RunRow, **changes: Any) -> None:

@@ -197,9 +197,9 @@ class WatchPage(Page):
             failure = Failure(
                 "studio.interrupted",
                 self.tr("The trainer ended without a word: it was killed, or the machine stopped."),
-                self.tr(
-                    "Resume goes on from the newest checkpoint; only the steps since are lost."
-                ),
+                self.tr("Resume goes on from the newest checkpoint; only the steps since are lost.")
+                if history.leg >= 0
+                else self.tr("It had not begun to train. Resume begins with what was asked for."),
                 details=failure.details if failure else "",
             )
         elif history.state == "failed" and failure is None and finished is not None:

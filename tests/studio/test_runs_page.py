@@ -11,12 +11,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
+from sit_engine import runs
 from sit_studio.main_window import MainWindow
 from sit_studio.pages.runs import RunsPage
 from sit_studio.run_list import About, RunRow, read_about, write_about
 from sit_studio.widgets.compare import CompareDialog
 from sit_studio.widgets.run_table import COLUMNS, RunTableModel
 from tests.studio.conftest import wait
+from tests.tiny import tiny_config
 
 
 @pytest.fixture
@@ -197,3 +199,20 @@ def test_a_row_that_changes_while_another_comes_is_drawn_and_sorted_anew(qtbot: 
         started = replace(first, status="completed", started=2.0)
         model.show_rows([started, RunRow(Path("/b"), "running", About(), started=1.0)])
     assert [row.status for row in model.rows] == ["completed", "running"]
+
+
+def test_a_run_killed_before_its_settings_opens_and_can_be_resumed(
+    window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    runs.create(tmp_path / "runs" / "early", tiny_config(sample[0]))
+    window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
+    window.show_page("runs")
+    wait(qtbot, lambda: len(window.runs.table_model.rows) == 1)
+    choose(window.runs, "early")
+    window.runs._duplicate()
+    assert window.train.model.texts["model.width"] == "32"
+    window.runs._open()
+    window.show_page("watch")
+    wait(qtbot, lambda: window.watch.resume.isVisible())
+    assert window.session.history.state == "interrupted"
+    assert "begins with what was asked for" in window.watch.notice.text
