@@ -68,14 +68,18 @@ def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
         except OSError as error:
             _refuse_open(path, error)
     if len(found) > most:
-        raise FileError(
-            "file.too_large",
-            "The file {path} is larger than {most} bytes, which no file of its kind is.",
-            "Something else wrote it; put it aside.",
-            path=path,
-            most=most,
-        )
+        raise _too_large(path, most)
     return found
+
+
+def check_size(path: Path, *, most: int) -> None:
+    """FileError for a file that is missing, empty or too large: what a list may ask every time."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+    if size > most:
+        raise _too_large(path, most)
+    if size == 0:
+        raise _damaged(path, "it is empty")
 
 
 def read_text(path: Path, *, most: int = MOST_BYTES) -> str:
@@ -215,6 +219,16 @@ def _refuse_open(path: Path, error: OSError | ValueError) -> NoReturn:
         path=path,
         why=(why or str(error)).lower(),
     ) from None
+
+
+def _too_large(path: Path, most: int) -> FileError:
+    return FileError(
+        "file.too_large",
+        "The file {path} is larger than {most} bytes, which no file of its kind is.",
+        "Something else wrote it; put it aside.",
+        path=path,
+        most=most,
+    )
 
 
 def _not_regular(path: Path) -> FileError:

@@ -109,7 +109,7 @@ def test_strange_folders_are_rows_or_nothing(copy: Path) -> None:
     )
     found = {row.path.name: row.status for row in look(folder)}
     assert found == {
-        "mine": "completed", "future": "unreadable", "torn": "new", "killed": "running",
+        "mine": "completed", "future": "unreadable", "torn": "damaged", "killed": "running",
     }  # fmt: skip
     assert look(folder / "missing") == []
 
