@@ -20,14 +20,18 @@ from sit_engine.errors import FileError
 
 MOST_BYTES = 64 << 20
 MOST_LINE_BYTES = 1 << 20
-MOST_TOML_BYTES = 1 << 20
+MOST_TOML_BYTES = 1 << 18
 MOST_DEPTH = 32
 MOST_DIGITS = 24
 """Of a whole number: 64 bits have 20."""
 
+_BLOCK_BYTES = 1 << 20
 _BOM = "\ufeff"
 # A text in quotes, whole or unfinished, is one piece: what stands inside it opens nothing.
 _JSON_PIECES = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+# tomllib takes a time that grows with the square of a dotted key's parts.
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -64,10 +68,14 @@ def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes:
     """The whole file, at most `most` bytes."""
     with open_regular(path) as file:
         try:
-            found = file.read(most + 1)
+            size = os.fstat(file.fileno()).st_size
+            # No more than is there: a buffered file makes room for all that is asked of it.
+            found = file.read(size + 1) if size <= most else b""
+            while size < len(found) <= most and (more := file.read(_BLOCK_BYTES)):
+                found += more
         except OSError as error:
             _refuse_open(path, error)
-    if len(found) > most:
+    if max(size, len(found)) > most:
         raise _too_large(path, most)
     return found
 
@@ -111,6 +119,8 @@ def read_json(path: Path, *, most: int = MOST_BYTES) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; TOMLDecodeError for text that is none, FileError for the rest."""
     text = read_text(path, most=MOST_TOML_BYTES)
+    if _LONG_KEY.search(text):
+        raise _damaged(path, "it is nested too deeply")
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:

@@ -15,7 +15,7 @@ from sit_engine.events import RunFinished, RunResumed, RunStarted, StepReported,
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 STEP = StepReported(10, 1.0, 2.0, {"a": 1.0}, {}, 0, 0, 0, 0, 0, 0, 0, None)
 FINISHED = RunFinished("completed", 50, 0)
-Harm = Callable[[Path], None]
+Harm = Callable[[Path], object]
 
 
 def good_run(path: Path) -> Path:
@@ -29,7 +29,7 @@ def good_run(path: Path) -> Path:
 
 
 def _written(name: str, content: str) -> Harm:
-    return lambda run: (run / name).write_text(content, "utf-8") and None
+    return lambda run: (run / name).write_text(content, "utf-8")
 
 
 def _appended(**changes: object) -> Harm:
@@ -54,7 +54,7 @@ def _replaced(name: str, make: Callable[[Path], object]) -> Harm:
 
 
 def _emptied(name: str) -> Harm:
-    return lambda run: (run / name).write_bytes(b"") and None
+    return lambda run: (run / name).write_bytes(b"")
 
 
 def _grown(path: Path) -> None:

@@ -125,7 +125,7 @@ def test_a_file_without_end_takes_no_memory(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(FileError, match="larger than 67108864 bytes"):
         own_files.read_json(path)
-    with pytest.raises(FileError, match="larger than 1048576 bytes"):
+    with pytest.raises(FileError, match="larger than 262144 bytes"):
         own_files.read_toml(path)
 
 
@@ -142,9 +142,11 @@ def test_a_line_without_end_is_an_empty_one(tmp_path: Path) -> None:
         "a = " + "[" * 40 + "]" * 40,
         "a = " + "9" * 400,
         "a = " + "9" * 100_000,
-        "a" + ".a" * 20_000 + " = 1",
+        "a" + ".a" * 40 + " = 1",
+        "a" + ".a" * 100_000 + " = 1",
+        "a = {" + "'a' . " * 40_000 + "a = 1}",
     ],
-    ids=["deep", "40", "400", "100000", "dotted"],
+    ids=["deep", "40", "400", "100000", "dots", "dotted", "quoted"],
 )
 def test_toml_beyond_the_bounds_is_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config.toml"

@@ -389,7 +389,7 @@ class Leg:
         per_epoch = self.batches.steps_per_epoch
         if epochs > LONGEST_EPOCHS:
             return answer_to("extend", "command.refused_length", most=str(LONGEST_EPOCHS))
-        total = round(epochs * per_epoch)
+        total = round(max(0.0, epochs) * per_epoch)
         if total <= progress.step:
             epoch = f"{progress.step / per_epoch:.4g}"
             return answer_to("extend", "command.refused_epoch", epoch=epoch)
