@@ -41,7 +41,7 @@ def unfit_lines(path: Path, count: int) -> FileError:
     """The sentence for lines that were passed over."""
     return FileError(
         "file.unfit_lines",
-        "{count} lines of {path} were not written by this program; they are passed over.",
+        "{path} holds lines that this program did not write ({count}); they are passed over.",
         "What the other lines tell is shown.",
         count=count,
         path=path,

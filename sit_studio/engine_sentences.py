@@ -1033,7 +1033,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "{count} lines of {path} were not written by this program; they are passed over.",
+                "{path} holds lines that this program did not write ({count}); they are passed over.",
             ),
             QT_TRANSLATE_NOOP("engine", "What the other lines tell is shown."),
         ),

@@ -27,7 +27,7 @@ def test_every_run_is_listed_and_a_bad_one_says_why(tmp_path: Path) -> None:
     assert (rows["null step"]["step"], rows["null step"]["total_steps"]) == (50, 50)
     done = engine("runs", tmp_path, check=True)
     assert len(done.stdout.splitlines()) == len(wanted) + len(DAMAGED)
-    assert "1 lines of" in done.stdout
+    assert "did not write (1); they are passed over" in done.stdout
 
 
 def test_the_doctor_names_what_is_wrong_with_the_files(tmp_path: Path) -> None:
