@@ -68,6 +68,12 @@ class RunError(SitError):
     exit_code = 2
 
 
+class FileError(SitError):
+    """A file that we wrote ourselves is missing, damaged, or something else bears its name."""
+
+    exit_code = 5
+
+
 class CheckpointError(SitError):
     """A checkpoint is missing, damaged or not ours."""
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cache
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from sit_engine.own_files import parse_json
 
 Outcome = Literal["completed", "paused", "stopped", "failed"]
 
@@ -202,20 +207,112 @@ def to_line(event: Event, *, time: float) -> str:
 
 
 def from_line(line: str) -> tuple[Event, float] | None:
-    """The event and its time; None for a torn line or an event this version does not know."""
+    """The event and its time; None for a torn line or one that does not fit its kind."""
+    found = read_line(line)
+    return None if isinstance(found, str) else found
+
+
+def read_line(line: str) -> tuple[Event, float] | Unread:
+    """The event and its time, or why there is none.
+
+    "torn": no JSON, as a kill leaves it. "unknown": of a kind that this version does not know.
+    "unfit": its values are not of the types and within the bounds that our writer keeps to.
+    """
     try:
-        record = json.loads(line)
-        kind = KINDS[record.pop("event")]
-        time = float(record.pop("time"))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    known = {item.name: item for item in dataclasses.fields(kind)}
-    values = {
-        name: math.nan if value is None and known[name].type == "float" else value
-        for name, value in record.items()
-        if name in known
-    }
+        record = parse_json(line)
+    except ValueError:
+        return "torn"
+    if not isinstance(record, dict) or not isinstance(record.get("event"), str):
+        return "unfit"
+    kind = KINDS.get(record["event"])
+    if kind is None:
+        return "unknown"
     try:
+        values = {
+            name: check(record[name])
+            for name, check in _checks(kind.__name__).items()
+            if name in record
+        }
+        time = _number(record["time"])
+        if not 0 <= time < MOST_TIME:
+            return "unfit"
         return kind(**values), time
-    except TypeError:
-        return None
+    except (ValueError, TypeError, KeyError):
+        return "unfit"
+
+
+# Types: anyone can write into a run folder, and every reader counts on what the classes say.
+
+Unread = Literal["torn", "unknown", "unfit"]
+Check = Callable[[Any], Any]
+MOST_WHOLE = 2**53
+"""Below it a float holds every whole number."""
+MOST_NUMBER = 1e100
+MOST_TIME = 32_503_680_000.0
+"""The year 3000, in seconds since 1970: more than that no system can print."""
+MOST_ENTRIES, MOST_TEXT = 200, 1 << 16
+
+
+@cache
+def _checks(kind: str) -> dict[str, Check]:
+    return {name: _check_of(hint) for name, hint in get_type_hints(KINDS[kind]).items()}
+
+
+def _check_of(hint: Any) -> Check:
+    """A function that gives the value back as that type; raises ValueError where it is another."""
+    plain: dict[Any, Check] = {int: _whole, float: _number_or_null, str: _text, bool: _truth}
+    if hint in plain:
+        return plain[hint]
+    if get_origin(hint) is Literal:
+        return _one_of(get_args(hint))
+    if get_origin(hint) is dict:
+        return _dictionary_of(_check_of(get_args(hint)[1]))
+    if set(get_args(hint)) == {float, NoneType}:
+        return lambda value: None if value is None else _number(value)
+    raise TypeError(hint)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not -MOST_WHOLE < value < MOST_WHOLE:
+        raise ValueError(value)
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not -MOST_NUMBER < value < MOST_NUMBER:
+        raise ValueError(value)
+    return float(value)
+
+
+def _number_or_null(value: Any) -> float:
+    return math.nan if value is None else _number(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str or len(value) > MOST_TEXT:
+        raise ValueError(value)
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError(value)
+    return value
+
+
+def _one_of(allowed: tuple[Any, ...]) -> Check:
+    def check(value: Any) -> Any:
+        if type(value) is not str or value not in allowed:
+            raise ValueError(value)
+        return value
+
+    return check
+
+
+def _dictionary_of(check: Check) -> Check:
+    def check_all(value: Any) -> dict[str, Any]:
+        if type(value) is not dict or len(value) > MOST_ENTRIES:
+            raise ValueError("not a small dictionary")
+        return {_text(name): check(item) for name, item in value.items()}
+
+    return check_all

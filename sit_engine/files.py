@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import uuid
 from pathlib import Path
 from typing import Any
 
-from sit_engine.errors import DiskError
+from sit_engine import own_files
+from sit_engine.errors import DiskError, FileError
 
 
 def write_aside(path: Path, text: str) -> None:
@@ -54,9 +54,8 @@ def disk_error(error: OSError, path: Path) -> DiskError:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file of ours; empty where there is none that makes sense."""
+    """The object in a file of ours; empty where there is none that can be used."""
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        return own_files.read_json(path)
+    except FileError:
         return {}
-    return found if isinstance(found, dict) else {}

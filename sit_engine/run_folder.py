@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sit_engine import own_files
 from sit_engine.config.build import build
 from sit_engine.config.files import read_values
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import DiskError
 from sit_engine.home import Home
 
+MOST_SPLIT_BYTES = 1 << 30
+"""A line an image: tens of millions of them."""
 Written = TypeVar("Written")
 
 
@@ -84,7 +86,7 @@ class Run:
 
     def split(self) -> dict[str, Any]:
         """The frozen split: escaped relative paths of "train" and "watch" per folder."""
-        return dict(json.loads(self.split_file.read_text("utf-8")))
+        return own_files.read_json(self.split_file, most=MOST_SPLIT_BYTES)
 
     def written(self, write: Callable[[], Written]) -> Written:
         """What `write` gives, which writes into the folder: anew when that was moved meanwhile."""

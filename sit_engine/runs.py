@@ -21,10 +21,10 @@ from typing import Any, Literal
 
 import psutil
 
-from sit_engine import lock
+from sit_engine import lock, own_files
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.errors import RunError
+from sit_engine.errors import FileError, RunError
 from sit_engine.events import (
     ConfigChanged,
     Event,
@@ -32,7 +32,8 @@ from sit_engine.events import (
     RunResumed,
     RunStarted,
     StepReported,
-    from_line,
+    Unread,
+    read_line,
     to_line,
 )
 from sit_engine.files import disk_error as disk_error
@@ -155,8 +156,8 @@ def open_run(path: Path, *, prepared: bool = True) -> Run:
             path=path,
         )
     try:
-        found = int((path / "format").read_text("utf-8"))
-    except (OSError, ValueError):
+        found = int(own_files.read_text(path / "format", most=32))
+    except (FileError, ValueError):
         found = 0
     if found != FORMAT:
         raise RunError(
@@ -257,6 +258,7 @@ class EventWriter:
     """Appends one line an event; each line reaches the operating system at once."""
 
     def __init__(self, run: Run) -> None:
+        own_files.check_regular(run.events_file)
         try:
             _end_torn_line(run.events_file)
             self.file = run.events_file.open("a", encoding="utf-8", buffering=1)
@@ -289,26 +291,38 @@ def _end_torn_line(path: Path) -> None:
 
 
 def read_events(run: Run) -> list[tuple[Event, float]]:
-    """All valid events with their times: those of earlier legs past a resume's step are dropped."""
+    """All valid events with their times: those of earlier legs past a resume's step are dropped.
+
+    FileError where `events.jsonl` is no file that can be read; lines that do not fit are passed over.
+    """
+    return _read_events(run)[0]
+
+
+def _read_events(run: Run) -> tuple[list[tuple[Event, float]], int]:
+    """The events, and how many lines hold values that no writer of ours wrote."""
     kept: list[tuple[Event, float]] = []
-    for event, when in _lines(run.events_file):
+    unfit = 0
+    for read in _lines(run.events_file):
+        if isinstance(read, str):
+            # A torn line may be a kill's, an unknown one a later version's.
+            unfit += read == "unfit"
+            continue
+        event, when = read
         if isinstance(event, RunStarted):
             kept = [item for item in kept if not hasattr(item[0], "step")]
         if isinstance(event, RunResumed):
             from_step = event.from_step
             kept = [item for item in kept if getattr(item[0], "step", 0) <= from_step]
         kept.append((event, when))
-    return kept
+    return kept, unfit
 
 
-def _lines(path: Path) -> Iterator[tuple[Event, float]]:
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            read = from_line(line)
-            if read is not None:
-                yield read
+def _lines(path: Path) -> Iterator[tuple[Event, float] | Unread]:
+    try:
+        yield from map(read_line, own_files.lines(path))
+    except FileError as error:
+        if error.code != "file.missing":
+            raise
 
 
 @dataclass(frozen=True)
@@ -323,6 +337,8 @@ class RunSummary:
     outcome: RunFinished | None
     last_report: StepReported | None
     changes: tuple[ConfigChanged, ...] = field(default=())
+    unfit: int = 0
+    """Lines of `events.jsonl` that were passed over since their values do not fit."""
 
 
 def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
@@ -331,7 +347,8 @@ def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
     outcome: RunFinished | None = None
     report: StepReported | None = None
     changes: list[ConfigChanged] = []
-    for event, _ in read_events(run):
+    events, unfit = _read_events(run)
+    for event, _ in events:
         match event:
             case RunStarted():
                 leg, total, outcome = event.leg, event.total_steps, None
@@ -348,4 +365,4 @@ def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
         status = "running"
     elif outcome is not None:
         status = outcome.outcome
-    return RunSummary(run.path, status, leg, step, total, outcome, report, tuple(changes))
+    return RunSummary(run.path, status, leg, step, total, outcome, report, tuple(changes), unfit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import json
 import math
 import os
@@ -9,19 +11,25 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
 
-from sit_engine.errors import RunError
+from sit_engine.errors import FileError, RunError
 from sit_engine.events import CommandAnswered
-from sit_engine.runs import Run, disk_error, read_json, summarise, write_aside
+from sit_engine.own_files import read_json
+from sit_engine.runs import Run, disk_error, summarise, write_aside
 
 Command = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
+
+MOST_AT_ONCE, MOST_BYTES, MOST_VALUES = 100, 1 << 16, 20
+_NAME = re.compile(r"\d+-[0-9a-f]+\.json")
 
 DONE = "command.done"
 ANSWERS = {
     "command.done": "done",
     "command.refused_leg": "refused: leg {leg} has ended",
     "command.refused_epoch": "refused: the run is at epoch {epoch} already",
+    "command.refused_length": "refused: a run has at most {most} epochs",
 }
 
 
@@ -66,28 +74,50 @@ def answer_to(command: str, code: str = DONE, **values: str) -> CommandAnswered:
 
 
 def take_wishes(run: Run) -> list[Wish]:
-    """All waiting commands, oldest first; each is removed and so consumed once."""
-    wishes = []
+    """Waiting commands, the oldest first; each is removed and so consumed once.
+
+    Anyone can write into the folder: what makes no sense is removed or, where that cannot be (a
+    folder that bears a command's name), left and passed over. Nothing in it ends a training.
+    """
     try:
-        names = sorted(entry.name for entry in os.scandir(run.control))
+        with os.scandir(run.control) as entries:
+            named = (entry.name for entry in entries if _NAME.fullmatch(entry.name))
+            oldest = heapq.nsmallest(MOST_AT_ONCE, named)
     except OSError:
         return []
-    for name in names:
-        if not re.fullmatch(r"\d+-[0-9a-f]+\.json", name):
-            continue
-        wish = _parse(read_json(run.control / name))
-        (run.control / name).unlink(missing_ok=True)
-        if wish is not None:
-            wishes.append(wish)
-    return wishes
+    found = (_take(run.control / name) for name in oldest)
+    return [wish for wish in found if wish is not None]
+
+
+def _take(path: Path) -> Wish | None:
+    try:
+        record = read_json(path, most=MOST_BYTES)
+    except FileError:
+        record = {}
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        # It would be obeyed again at every look.
+        _put_aside(path)
+        return None
+    return _parse(record)
+
+
+def _put_aside(path: Path) -> None:
+    """Under a name that no command has, so that it does not stand before those that follow."""
+    with contextlib.suppress(OSError):
+        path.rename(path.with_name(f"ignored-{path.name}"))
 
 
 def _parse(record: dict[str, Any]) -> Wish | None:
-    """A command that makes sense, else None: anyone can write into the folder."""
-    try:
-        values = {str(key): float(value) for key, value in record.get("values", {}).items()}
-        wish = Wish(record["command"], int(record["leg"]), values)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    """A command that makes sense, else None."""
+    command, leg, values = record.get("command"), record.get("leg"), record.get("values", {})
+    if not isinstance(command, str) or command not in get_args(Command):
         return None
-    is_known = wish.command in get_args(Command)
-    return wish if is_known and all(map(math.isfinite, values.values())) else None
+    if type(leg) is not int or not isinstance(values, dict) or len(values) > MOST_VALUES:
+        return None
+    if any(type(value) not in (int, float) for value in values.values()):
+        return None
+    numbers = {name: float(value) for name, value in values.items()}
+    is_finite = all(map(math.isfinite, numbers.values()))
+    return Wish(cast("Command", command), leg, numbers) if is_finite else None

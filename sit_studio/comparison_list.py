@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from sit_engine.evaluation.comparison import MEASURES, Budget, Comparison
 from sit_studio.run_list import RunList, RunRow
 
 ASKED, TABLE = "compare.json", "comparison.json"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,21 @@ class ComparisonList:
         """All of them, the newest first."""
         found = [path for folder in folders for path in _comparisons_in(folder)]
         self.readers = {path: self.readers.get(path) or _Reader(path) for path in found}
-        rows = [reader.look() for reader in self.readers.values()]
+        rows = [_row_of(reader) for reader in self.readers.values()]
         return sorted(rows, key=lambda row: (row.started, row.path.name), reverse=True)
 
     def look_inside(self, path: Path) -> list[RunRow]:
         """The runs of one comparison."""
         return self.inside.look([path / "runs"])
+
+
+def _row_of(reader: _Reader) -> ComparisonRow:
+    """Each is read by itself: what one does to its reader hides no other."""
+    try:
+        return reader.look()
+    except Exception:
+        log.exception("the comparison %s could not be looked at", reader.path)
+        return ComparisonRow(reader.path, "unreadable")
 
 
 def _comparisons_in(folder: Path) -> list[Path]:

@@ -82,6 +82,9 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (QT_TRANSLATE_NOOP("engine", "refused: the run is at epoch {epoch} already"), ""),
     ),
     "command.refused_leg": ((QT_TRANSLATE_NOOP("engine", "refused: leg {leg} has ended"), ""),),
+    "command.refused_length": (
+        (QT_TRANSLATE_NOOP("engine", "refused: a run has at most {most} epochs"), ""),
+    ),
     "compare.data": (
         (
             QT_TRANSLATE_NOOP(
@@ -1011,6 +1014,56 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP(
                 "engine", "Use --format safetensors, or export with Python 3.13 or older."
             ),
+        ),
+    ),
+    "file.damaged": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The file {path} is damaged: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Restore it from a copy, or put it aside."),
+        ),
+    ),
+    "file.missing": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The file {path} is missing."),
+            QT_TRANSLATE_NOOP("engine", "Restore it from a copy."),
+        ),
+    ),
+    "file.not_regular": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{path} is no regular file."),
+            QT_TRANSLATE_NOOP("engine", "Something else made it there; put it aside."),
+        ),
+    ),
+    "file.not_text": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "The file {path} is damaged: byte {at} is no text (UTF-8)."
+            ),
+            QT_TRANSLATE_NOOP("engine", "Restore it from a copy, or put it aside."),
+        ),
+    ),
+    "file.too_large": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The file {path} is larger than {most} bytes, which no file of its kind is.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Something else wrote it; put it aside."),
+        ),
+    ),
+    "file.unfit_lines": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{path} holds lines that this program did not write ({count}); they are passed over.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "What the other lines tell is shown."),
+        ),
+    ),
+    "file.unreadable": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The file {path} cannot be read: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Check its rights and the disk."),
         ),
     ),
     "finetune.early_stop": (

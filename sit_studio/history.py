@@ -40,6 +40,7 @@ FINETUNE = "finetune"
 SHARES = ("train_accuracy", "rotation_accuracy")
 MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
+MOST_CURVES = 200
 # Far more than a screen is wide; a run of days takes no more memory than one of hours.
 MOST_POINTS = 8192
 # The share of the time that steps may wait for data, over so many reports, before it is said.
@@ -123,6 +124,10 @@ class History:
     def curve(self, name: str) -> Curve:
         """The curve of that name, made at its first point."""
         return self.curves.setdefault(name, Curve(MOST_POINTS))
+
+    def _has_room_for(self, name: str) -> bool:
+        """Whether a method's curve is drawn: a strange run folder may name new ones at each step."""
+        return name in self.curves or len(self.curves) < MOST_CURVES
 
     def has_curve(self, name: str) -> bool:
         """Whether there is a point of it."""
@@ -241,6 +246,8 @@ class History:
             self.marks.append(Mark(event.step, "skipped", str(count)))
         self.skipped = event.skipped_steps
         for name, value in event.terms.items():
+            if not self._has_room_for(name):
+                continue
             if name not in self.terms:
                 self.terms.append(name)
             self.curve(name).append(event.step, value)
@@ -251,7 +258,7 @@ class History:
             ("images_per_s", event.images_per_s),
             ("waiting_share", event.waiting_share),
             ("memory_gb", event.memory_bytes / 1e9),
-            *event.curves.items(),
+            *((name, value) for name, value in event.curves.items() if self._has_room_for(name)),
         ):
             shown = math.nan if value is None else 100 * value if name in SHARES else value
             self.curve(name).append(event.step, shown)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from sit_engine.config.facts import DataFacts
 from sit_engine.data.saved_index import SavedIndex
 from sit_engine.data.scan import escape_name, unescape_name
+from sit_engine.errors import SitError
 from sit_engine.runs import disk_error
 from sit_studio.asker import Answer, Asker, Question, ask_once
 from sit_studio.mailbox import Failure, failure_of
@@ -178,6 +179,9 @@ class Images(QObject):
             self.dataset.index = SavedIndex.open(folder)
         except OSError as error:
             self._hear_scan_failure(failure_of(disk_error(error, folder)))
+            return
+        except SitError as error:
+            self._hear_scan_failure(failure_of(error))
             return
         self.dataset.state = "ready"
         self._remember(self.dataset, self.dataset.index)

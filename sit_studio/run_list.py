@@ -6,6 +6,7 @@ No checkpoint is opened; sizes come from the folder's listing.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -14,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sit_engine import runs
+from sit_engine import damage, own_files, runs
 from sit_engine.data.names import display_name, unescape_name
-from sit_engine.errors import SitError
+from sit_engine.errors import FileError, SitError
 from sit_engine.events import (
     Event,
     KnnMeasured,
@@ -27,11 +28,16 @@ from sit_engine.events import (
     ValidationMeasured,
 )
 from sit_engine.follow import Follower
+from sit_studio.mailbox import Failure, failure_of
 from sit_studio.settings_model import flat_texts
 
 ABOUT = "about.json"
+MOST_ABOUT_BYTES, MOST_TITLE, MOST_NOTE = 1 << 20, 1000, 20_000
 MOST_SPARKS = 64
 SIZE_EVERY = 10
+UNUSABLE = ("damaged", "unreadable")
+"""How a run stands whose files cannot be counted on."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,14 @@ class About:
 
 def read_about(path: Path) -> About:
     """The user's words, or none."""
-    found = runs.read_json(path / ABOUT)
+    try:
+        found = own_files.read_json(path / ABOUT, most=MOST_ABOUT_BYTES)
+    except SitError:
+        return About()
     return About(
-        str(found.get("title", "")), str(found.get("note", "")), bool(found.get("starred", False))
+        str(found.get("title", ""))[:MOST_TITLE],
+        str(found.get("note", ""))[:MOST_NOTE],
+        bool(found.get("starred", False)),
     )
 
 
@@ -78,6 +89,8 @@ class RunRow:
     loss: float | None = None
     sparks: tuple[float, ...] = ()
     bytes: int = 0
+    problem: Failure | None = field(default=None, hash=False)
+    """What is wrong with its folder."""
 
     @property
     def title(self) -> str:
@@ -119,7 +132,13 @@ class RunReader:
         while heard := self.follower.read_new():
             for event, when in heard:
                 self._take(event, when)
-        row = replace(self.row, about=read_about(self.path), status=self._status())
+        status, problem = self._status()
+        row = replace(
+            self.row,
+            about=read_about(self.path),
+            status=status,
+            problem=None if problem is None else failure_of(problem),
+        )
         if not row.data:
             row = replace(row, data=self._data())
         if self.looks % SIZE_EVERY == 0 or row.status == "running":
@@ -163,16 +182,23 @@ class RunReader:
             self.losses = self.losses[::2]
             self.every *= 2
 
-    def _status(self) -> str:
+    def _status(self) -> tuple[str, SitError | None]:
+        """How it stands, and what is wrong with its folder."""
+        problem = self.follower.problem or damage.find(self.run, unfit=self.follower.unfit)
+        if runs.is_running(self.run):
+            # Before its settings are written a run has no config.toml.
+            return "running", problem
+        if problem is not None:
+            return "damaged", problem
         try:
             runs.open_run(self.path, prepared=False)
-        except (SitError, OSError):
-            return "running" if runs.is_running(self.run) else "unreadable"
-        if runs.is_running(self.run):
-            return "running"
+        except SitError as error:
+            return "unreadable", error
+        except OSError as error:
+            return "unreadable", runs.disk_error(error, self.path)
         if self.finished is not None:
-            return self.finished.outcome
-        return "interrupted"
+            return self.finished.outcome, None
+        return "interrupted", None
 
     def _data(self) -> str:
         with suppress(OSError, ValueError, SitError):
@@ -201,8 +227,24 @@ class RunList:
         """All runs, the newest first."""
         found = [path for folder in folders for path in _runs_in(folder)]
         self.readers = {path: self.readers.get(path) or RunReader(path) for path in found}
-        rows = [reader.look() for reader in self.readers.values()]
+        rows = [_row_of(reader) for reader in self.readers.values()]
         return sorted(rows, key=lambda row: (row.started, row.path.name), reverse=True)
+
+
+def _row_of(reader: RunReader) -> RunRow:
+    """Each run is read by itself: what one does to its reader hides no other."""
+    try:
+        return reader.look()
+    except Exception as error:
+        log.exception("the run %s could not be looked at", reader.path)
+        why = FileError(
+            "file.unreadable",
+            "The file {path} cannot be read: {why}.",
+            "Check its rights and the disk.",
+            path=reader.path,
+            why=type(error).__name__,
+        )
+        return RunRow(reader.path, "damaged", About(), problem=failure_of(why))
 
 
 def _runs_in(folder: Path) -> list[Path]:
@@ -214,7 +256,7 @@ def _runs_in(folder: Path) -> list[Path]:
             inside = [Path(entry.path) for entry in entries if entry.is_dir()]
     except OSError:
         return []
-    return [path for path in inside if _has(path, "format")]
+    return [path for path in inside if damage.looks_like_run(path)]
 
 
 def _has(folder: Path, name: str) -> bool:

@@ -148,6 +148,10 @@ def test_commands_are_consumed_once_in_order_and_name_their_leg(run: runs.Run) -
         '{"command": "extend", "leg": 0, "values": {"epochs": "many"}}',
         '{"command": "extend", "leg": 0, "values": {"epochs": Infinity}}',
         '{"command": "extend", "leg": 0, "values": 7}',
+        '{"command": "stop", "leg": null}',
+        '{"command": "stop", "leg": ' + "9" * 400 + "}",
+        '{"command": "stop", "leg": 0, "values": ' + "[" * 1_000_000,
+        '{"command": "stop", "leg": 0} ' + " " * 100_000,
     ],
 )
 def test_a_command_that_makes_no_sense_is_removed(run: runs.Run, text: str) -> None:
@@ -155,6 +159,33 @@ def test_a_command_that_makes_no_sense_is_removed(run: runs.Run, text: str) -> N
     path.write_text(text)
     assert take_wishes(run) == []
     assert not path.exists()
+
+
+def test_nothing_in_control_ends_a_training(run: runs.Run) -> None:
+    for number in range(3):
+        (run.control / f"{number}-ab.json").mkdir()
+        (run.control / f"{number}-ab.json" / "inside").touch()
+    (run.control / "4-ab.json").symlink_to(run.control / "nowhere")
+    (run.control / "folder").mkdir()
+    if os.name == "posix":
+        os.mkfifo(run.control / "5-ab.json")
+    with (run.control / "6-ab.json").open("wb") as file:
+        file.truncate(1 << 40)
+    drop(run, "stop", 3)
+    assert [wish.command for wish in take_wishes(run)] == ["stop"]
+    assert take_wishes(run) == []
+    left = sorted(path.name for path in run.control.iterdir())
+    assert left == ["folder", *(f"ignored-{number}-ab.json" for number in range(3))]
+
+
+def test_many_commands_are_taken_some_at_a_time_and_in_order(run: runs.Run) -> None:
+    for number in range(300):
+        drop(run, "checkpoint", number)
+    taken: list[int] = []
+    while found := take_wishes(run):
+        assert len(found) <= 100
+        taken += [wish.leg for wish in found]
+    assert taken == list(range(300))
 
 
 def test_a_command_to_a_run_that_does_not_train_is_a_sentence(run: runs.Run) -> None:

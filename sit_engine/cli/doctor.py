@@ -9,7 +9,7 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from sit_engine import runs
+from sit_engine import damage, runs
 from sit_engine.errors import CheckpointError
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image")
@@ -68,6 +68,9 @@ def _of_run(path: Path) -> tuple[dict[str, str], bool]:
         "Step": f"{summary.step} of {summary.total_steps}",
         "Legs": str(summary.leg + 1),
     }
+    problem = damage.find(found, unfit=summary.unfit)
+    if problem is not None:
+        report["Files"] = problem.message
     good = 0
     for step in checkpoint.all_steps(found):
         try:

@@ -6,8 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine import runs
-from sit_engine.errors import RunError
+from sit_engine import damage, runs
+from sit_engine.data.names import display_name
+from sit_engine.errors import RunError, SitError
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -18,32 +19,46 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """One line a run."""
+    """One line a run, and a second one for what is wrong with it."""
     folder = chosen.folder.expanduser().absolute()
     if not folder.is_dir():
         raise RunError(
             "run.no_folder", "There is no folder {path}.", "Name the folder of runs.", path=folder
         )
-    found = [
-        runs.summarise(runs.Run(path)) for path in sorted(folder.iterdir()) if runs.is_run(path)
-    ]
+    rows = [_row(path) for path in sorted(folder.iterdir()) if damage.looks_like_run(path)]
     if chosen.json:
-        rows = [
-            {
-                "path": str(s.path),
-                "status": s.status,
-                "step": s.step,
-                "total_steps": s.total_steps,
-                "leg": s.leg,
-            }
-            for s in found
-        ]
         print(json.dumps(rows))
         return 0
-    for summary in found:
-        print(
-            f"{summary.status:<12} {summary.step:>8}/{summary.total_steps:<8} {summary.path.name}"
-        )
-    if not found:
+    for row in rows:
+        steps = f"{row['step']:>8}/{row['total_steps']:<8}"
+        print(f"{row['status']:<12} {steps} {display_name(Path(str(row['path'])).name)}")
+        if row["problem"]:
+            print(f"{'':<12} {row['problem']}")
+    if not rows:
         print(f"No runs in {folder} yet. Make one with: sit-engine pretrain FOLDER")
     return 0
+
+
+def _row(path: Path) -> dict[str, str | int]:
+    """One run, read by itself: what is wrong with it hides no other."""
+    run = runs.Run(path)
+    row: dict[str, str | int] = {
+        "path": str(path), "status": "damaged", "step": 0, "total_steps": 0, "leg": -1,
+        "problem": "",
+    }  # fmt: skip
+    try:
+        found = runs.summarise(run)
+        row |= {
+            "status": found.status, "step": found.step, "total_steps": found.total_steps,
+            "leg": found.leg,
+        }  # fmt: skip
+        problem = damage.find(run, unfit=found.unfit)
+    except SitError as error:
+        problem = error
+    except OSError as error:
+        problem = runs.disk_error(error, path)
+    if problem is not None:
+        row["problem"] = problem.message
+        if row["status"] != "running":
+            row["status"] = "damaged"
+    return row

@@ -8,22 +8,23 @@ from typing import Any
 
 import tomli_w
 
+from sit_engine import own_files
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
-from sit_engine.errors import ConfigError
+from sit_engine.errors import ConfigError, FileError
 
 
 def read_values(path: Path) -> dict[str, Any]:
     """What a config file says, not yet checked."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return own_files.read_toml(path)
+    except FileError as error:
         raise ConfigError(
             "config.unreadable",
             "The config file {path} cannot be read: {why}.",
             "Check that the file exists and is text.",
             path=path,
-            why=error,
+            why=_why(error),
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
@@ -35,6 +36,19 @@ def read_values(path: Path) -> dict[str, Any]:
         ) from None
 
 
+def _why(error: FileError) -> str:
+    match error.code:
+        case "file.missing":
+            return "it is missing"
+        case "file.not_regular":
+            return "it is no regular file"
+        case "file.not_text":
+            return "it is no text (UTF-8)"
+        case "file.too_large":
+            return f"it has more than {error.values['most']} bytes"
+    return error.values["why"]
+
+
 def read_chosen(path: Path) -> dict[str, Any]:
     """What the user of a run chose: its settings without those that were "auto" then.
 
@@ -42,7 +56,7 @@ def read_chosen(path: Path) -> dict[str, Any]:
     """
     values = read_values(path)
     group: list[str] = []
-    for line in path.read_text("utf-8").splitlines():
+    for line in own_files.read_text(path).splitlines():
         if line.startswith("["):
             group = line.strip("[]").split(".")
         name, is_setting, rest = line.partition(" = ")

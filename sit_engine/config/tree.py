@@ -116,11 +116,14 @@ class ModelOptions(Options):
         return 1 if self.tokens == "auto" else self.tokens
 
 
+LONGEST_EPOCHS = 100_000
+
+
 class OptimOptions(Options):
     """How long and how fast it learns."""
 
     epochs: float | Auto = setting(
-        "auto", "Epochs", "How often every training image is seen.", gt=0, le=100_000
+        "auto", "Epochs", "How often every training image is seen.", gt=0, le=LONGEST_EPOCHS
     )
     minutes: float | None = setting(
         None,

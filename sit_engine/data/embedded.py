@@ -78,7 +78,7 @@ class Embedded:
     def open(cls, path: Path) -> Embedded:
         """What `writing` wrote; a folder that is none is a sentence."""
         try:
-            about = json.loads((path / ABOUT).read_text("ascii"))
+            about = read_json(path / ABOUT)
             arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
             features = np.load(path / FEATURES, mmap_mode="r")
             found = cls(path=path, about=about, features=features, paths=_lines(path), **arrays)

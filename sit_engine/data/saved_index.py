@@ -21,6 +21,7 @@ from sit_engine.config.facts import CueFacts, DataFacts
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, write_lines
+from sit_engine.own_files import read_json
 
 Leak = tuple[str, str]
 """A test image and the training image that is the same file, byte by byte."""
@@ -106,7 +107,7 @@ class SavedIndex:
     @classmethod
     def open(cls, folder: Path) -> SavedIndex:
         """What `save_index` wrote."""
-        about = json.loads((folder / "summary.json").read_text("ascii"))
+        about = read_json(folder / "summary.json", most=1 << 30)
         labels, sizes, root_of = (
             np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("labels", "sizes", "root_of")

@@ -5,13 +5,12 @@ Called by api.export. Whoever passes the model on fills in the licence and the l
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import display_name, unescape_name
-from sit_engine.runs import Run, disk_error, write_aside
+from sit_engine.runs import Run, disk_error, read_json, write_aside
 
 
 def write_card(run: Run, about: dict[str, Any], out: Path) -> Path:
@@ -88,7 +87,7 @@ def _figures(run: Run, about: dict[str, Any]) -> str:
     """The newest evaluation of this step and network, as a table."""
     for path in sorted((run.path / "evaluations").glob("*.json"), reverse=True):
         try:
-            report = json.loads(path.read_text("utf-8"))
+            report = read_json(path)
             if (report["step"], report["network"]) == (about["step"], about["network"]):
                 return _table(report)
         except (OSError, ValueError, KeyError, TypeError):

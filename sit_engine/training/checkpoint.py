@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sit_engine.errors import CheckpointError
 from sit_engine.files import folder_to_disk
-from sit_engine.runs import Run, disk_error, file_hash
+from sit_engine.runs import Run, disk_error, file_hash, read_json
 
 FILES = ("model.safetensors", "state.pt")
 
@@ -156,7 +156,7 @@ def folder(run: Run, step: int) -> Path:
 def verify(path: Path) -> dict[str, Any]:
     """The manifest, after sizes and hashes agree with it."""
     try:
-        manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+        manifest = read_json(path / "manifest.json")
         for name in FILES:
             wanted, file = manifest["files"][name], path / name
             if file.stat().st_size != wanted["bytes"] or file_hash(file) != wanted["sha256"]:

@@ -13,7 +13,7 @@ import numpy as np
 from sit_engine import ranks
 from sit_engine.config.course import Course
 from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import LONGEST_EPOCHS, RunConfig
 from sit_engine.data.cache import PixelStore
 from sit_engine.data.index import problems_warning
 from sit_engine.data.names import unescape_name
@@ -400,7 +400,9 @@ class Leg:
         """Train to `epochs` in all; the schedules stretch from here on. Gives the answer."""
         progress = self.progress
         per_epoch = self.batches.steps_per_epoch
-        total = round(epochs * per_epoch)
+        if epochs > LONGEST_EPOCHS:
+            return answer_to("extend", "command.refused_length", most=str(LONGEST_EPOCHS))
+        total = round(max(0.0, epochs) * per_epoch)
         if total <= progress.step:
             epoch = f"{progress.step / per_epoch:.4g}"
             return answer_to("extend", "command.refused_epoch", epoch=epoch)

@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 import torch
 
-from sit_engine.runs import write_aside
+from sit_engine.runs import read_json, write_aside
 
 FILE = "measured.json"
 MOST = 50
@@ -51,8 +51,4 @@ def _file() -> Path:
 
 
 def _all() -> dict[str, list[float]]:
-    try:
-        found = json.loads(_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_json(_file())

@@ -27,7 +27,7 @@ from sit_studio.comparison_list import ComparisonRow
 from sit_studio.job import Job
 from sit_studio.mailbox import Failure, failure_of
 from sit_studio.opening import move_to_trash, show_in_file_manager
-from sit_studio.run_list import RunRow, read_about, write_about
+from sit_studio.run_list import UNUSABLE, RunRow, read_about, write_about
 from sit_studio.session import Session
 from sit_studio.settings_model import FINETUNE
 from sit_studio.widgets.basics import EmptyState, Page, button
@@ -148,7 +148,7 @@ class RunsPage(Page):
         why = self._why_not() if is_some else several
         if is_some and any(row.method == FINETUNE for row in chosen):
             why = self.tr("Finetuned runs learn from labels; select runs that pretrain.")
-        if is_some and any(row.status == "unreadable" for row in chosen):
+        if is_some and any(row.status in UNUSABLE for row in chosen):
             why = self.tr("One of these runs cannot be read.")
         self.side_by_side.setEnabled(not why)
         self.side_by_side.setToolTip(

@@ -21,13 +21,16 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.run_list import RunRow
+from sit_studio.sentences import say
 from sit_studio.widgets.sparkline import VALUES_ROLE, SparklineDelegate
 from sit_studio.widgets.states import ROLES, word
 from sit_studio.widgets.words import THIN, count, figure, percent, size
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("star", "run", "status", "data", "progress", "knn", "loss", "curve", "size", "started")
-STATUSES = ("completed", "interrupted", "paused", "stopped", "failed", "running", "unreadable")
+STATUSES = (
+    "completed", "interrupted", "paused", "stopped", "failed", "running", "damaged", "unreadable",
+)  # fmt: skip
 CELL_PX, MOST_STATUS_PX = 24, 128
 NARROW_BELOW_PX = 952
 FIGURES = ("progress", "knn", "loss", "size")
@@ -112,11 +115,13 @@ class RunTableModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self.rows[index.row()], COLUMNS[index.column()]
         match role:
+            case Qt.ItemDataRole.AccessibleTextRole if column == "status" and row.problem:
+                return f"{_text(row, column)}: {_problem(row)}"
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
                 return _text(row, column)
             case Qt.ItemDataRole.ToolTipRole:
                 said = _text(row, column) if column in ("status", "data") else ""
-                parts = [said, display_name(str(row.path)), row.about.note]
+                parts = [said, _problem(row), display_name(str(row.path)), row.about.note]
                 return "\n".join(part for part in parts if part)
             case Qt.ItemDataRole.TextAlignmentRole:
                 return _alignment(column)
@@ -144,6 +149,11 @@ def status_width(metrics: QFontMetrics) -> int:
 def _alignment(column: str) -> Qt.AlignmentFlag:
     side = Qt.AlignmentFlag.AlignRight if column in FIGURES else Qt.AlignmentFlag.AlignLeft
     return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _problem(row: RunRow) -> str:
+    """What is wrong with the run's folder, and what to do about it."""
+    return display_name(" ".join(say(row.problem))) if row.problem else ""
 
 
 def _text(row: RunRow, column: str) -> str:

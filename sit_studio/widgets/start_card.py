@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QWidget
 
 from sit_engine.data.names import display_name, escape_name, unescape_name
-from sit_studio.run_list import RunRow, distinct_titles
+from sit_studio.run_list import UNUSABLE, RunRow, distinct_titles
 from sit_studio.widgets.basics import Card, button, label
 from sit_studio.widgets.chooser import weights_place
 
@@ -63,7 +63,7 @@ class StartCard(Card):
 
     def show_runs(self, rows: Sequence[RunRow], current: Path | None) -> None:
         """The runs that have weights; the open one is proposed until somebody chooses."""
-        usable = [row for row in rows if row.step > 0 and row.status != "unreadable"][:MOST_RUNS]
+        usable = [row for row in rows if row.step > 0 and row.status not in UNUSABLE][:MOST_RUNS]
         titles = distinct_titles({row.path: row.title for row in usable})
         found = tuple((escape_name(str(row.path)), titles[row.path]) for row in usable)
         if not self.is_chosen:

@@ -9,7 +9,7 @@ from sit_studio.history import History
 # State of a run (or a command under way): the role of its colour in style.qss.
 ROLES = {
     "training": "good", "completed": "good", "running": "good",
-    "lost": "bad", "failed": "bad", "gone": "bad",
+    "lost": "bad", "failed": "bad", "gone": "bad", "damaged": "bad",
     "interrupted": "warn", "paused": "warn", "stopped": "warn",
 }  # fmt: skip
 
@@ -29,6 +29,7 @@ def word(state: str) -> str:
         "interrupted": QCoreApplication.translate("state", "Interrupted"),
         "gone": QCoreApplication.translate("state", "Gone"),
         "new": QCoreApplication.translate("state", "New"),
+        "damaged": QCoreApplication.translate("state", "Damaged"),
         "unreadable": QCoreApplication.translate("state", "Cannot be read"),
     }
     return words.get(state, state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from sit_engine.events import (
 )
 from sit_engine.runs import open_run
 from sit_engine.training import checkpoint
+from sit_engine.wishes import drop
 from tests.tiny import engine, start_engine, tiny_flags, wait_for_step
 
 LONG = ["--optim.epochs", "4000", "--watch.readings", "0", "--watch.previews", "0"]
@@ -106,3 +108,33 @@ def test_a_command_for_an_ended_leg_is_refused_and_removed(
     assert not late.exists()
     assert process.poll() is None
     assert finished(out) == []
+
+
+def test_whatever_lies_in_control_the_training_goes_on(
+    live: tuple[subprocess.Popen[str], Path],
+) -> None:
+    process, out = live
+    control = out / "control"
+    for number, text in enumerate(
+        ("", "[" * 1_000_000, '{"command": "stop", "leg": ' + "9" * 400 + "}", "\x00\xff", "[1]")
+    ):
+        runs.write_aside(control / f"{number}-ab.json", text)
+    (control / "7-ab.json").mkdir()
+    (control / "7-ab.json" / "inside").touch()
+    (control / "8-ab.json").symlink_to(control / "nowhere")
+    if os.name == "posix":
+        os.mkfifo(control / "9-ab.json")
+    # More epochs than any number of steps can count, then a command that makes sense.
+    drop(open_run(out), "extend", 0, epochs=1e308)
+    drop(open_run(out), "extend", 0, epochs=-1e308)
+    asked = engine("checkpoint", out)
+    assert (asked.returncode, asked.stdout.strip()) == (0, "checkpoint: done")
+    events = [event for event, _ in runs.read_events(open_run(out))]
+    answers = [event.answer for event in events if isinstance(event, CommandAnswered)]
+    assert answers[0] == "refused: a run has at most 100000 epochs"
+    assert answers[1].startswith("refused: the run is at epoch")
+    assert answers[2:] == ["done"]
+    assert [path.name for path in control.iterdir()] == ["ignored-7-ab.json"]
+    assert process.poll() is None
+    assert engine("stop", out).returncode == 0
+    assert process.wait(timeout=60) == 3

@@ -1,0 +1,70 @@
+"""What is wrong with a run's own files, as far as that can be told without opening a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from sit_engine import own_files
+from sit_engine.config.files import read_values
+from sit_engine.errors import FileError, SitError
+from sit_engine.run_folder import MOST_SPLIT_BYTES, Run
+
+NAMES = ("format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "lock", "about.json")
+
+
+def find(run: Run, *, unfit: int = 0) -> SitError | None:
+    """The first thing that is wrong, if any; `unfit` counts lines of `events.jsonl` that do not fit.
+
+    A file that is not there yet is no damage: a run that is being prepared has only a few.
+    """
+    try:
+        for name in NAMES:
+            own_files.check_regular(run.path / name)
+        _check_settings(run)
+    except SitError as error:
+        return error
+    return unfit_lines(run.events_file, unfit) if unfit else None
+
+
+def looks_like_run(path: Path) -> bool:
+    """Whether a folder was a run, even if what bears the names now is no file."""
+    try:
+        names = {name for name in NAMES if os.path.lexists(path / name)}
+    except OSError:
+        return False
+    return "format" in names or {"config.toml", "events.jsonl"} <= names
+
+
+def unfit_lines(path: Path, count: int) -> FileError:
+    """The sentence for lines that were passed over."""
+    return FileError(
+        "file.unfit_lines",
+        "{path} holds lines that this program did not write ({count}); they are passed over.",
+        "What the other lines tell is shown.",
+        count=count,
+        path=path,
+    )
+
+
+def _check_settings(run: Run) -> None:
+    """Both files are written together, the settings last."""
+    try:
+        config = run.config_file.stat()
+    except OSError:
+        return
+    own_files.check_size(run.split_file, most=MOST_SPLIT_BYTES)
+    error = _settings_error(run.config_file, config.st_mtime_ns, config.st_size)
+    if error is not None:
+        raise error
+
+
+@lru_cache(maxsize=4096)
+def _settings_error(path: Path, mtime_ns: int, size: int) -> SitError | None:
+    """Remembered, since a list of runs asks every two seconds."""
+    try:
+        read_values(path)
+    except SitError as error:
+        return error
+    return None
