@@ -20,7 +20,7 @@ Harm = Callable[[Path], object]
 
 def good_run(path: Path) -> Path:
     """A run folder of a run that is complete, without checkpoints."""
-    run = runs.create(path)
+    run = runs.create(path, build({}))
     split = {"train": ["0:a.png"], "watch": [], "classes": [], "value_range": None}
     runs.write_settings(run, build({}), {}, split)
     events = (STARTED, STEP, FINISHED)

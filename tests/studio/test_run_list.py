@@ -116,7 +116,7 @@ def test_strange_folders_are_rows_or_nothing(copy: Path) -> None:
     )
     found = {row.path.name: row.status for row in look(folder)}
     assert found == {
-        "mine": "completed", "future": "unreadable", "torn": "interrupted", "killed": "interrupted",
+        "mine": "completed", "future": "unreadable", "torn": "damaged", "killed": "interrupted",
     }  # fmt: skip
     with runs.Lock(runs.Run(killed)):
         assert {row.path.name: row.status for row in look(folder)}["killed"] == "running"
