@@ -17,7 +17,8 @@ HEAVY = {"torch", "torchvision", "timm", "sklearn", "skimage", "matplotlib", "sc
 # The engine's porch: all that the window may know of it.
 PORCH = {
     "sit_engine", "sit_engine.api", "sit_engine.events", "sit_engine.errors", "sit_engine.runs",
-    "sit_engine.follow", "sit_engine.wishes", "sit_engine.data.scan", "sit_engine.data.index",
+    "sit_engine.follow", "sit_engine.wishes", "sit_engine.damage", "sit_engine.own_files",
+    "sit_engine.data.scan", "sit_engine.data.index",
     "sit_engine.data.saved_index", "sit_engine.data.thumbnails", "sit_engine.data.sample",
     "sit_engine.data.names", "sit_engine.data.decode_pool",
     "sit_engine.data.embedded", "sit_engine.data.lines",
