@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "views": {"crop_scale_min": 0.2},
             "corruption": {"drop_share": 0.5, "replace_share": 0.3},
         },
-        "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_small"},
+        "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_small", "stem": "patch"},
         "optim": {
             "optimiser": "adamw",
             "epochs": 800,
@@ -32,7 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # for large photographs.
     "paper-2021": {
         "method": {"name": "sit2021", "views": {"crop_scale_min": 0.08}},
-        "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_base"},
+        "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_base", "stem": "patch"},
         "optim": {
             "optimiser": "adamw",
             "epochs": 501,

@@ -1,0 +1,67 @@
+"""A run of some minutes that could learn nothing: smaller views, else a word before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sit_engine.config.build import build
+from sit_engine.config.course import STEPS_TO_LEARN
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.tree import RunConfig
+from sit_engine.events import Event, Warned
+from sit_engine.training.pace import at_speed, course_of, minutes_needed, warn_if_short
+
+FACTS, DEVICE = DataFacts(images=1000, classes=0, median_side_px=200), DeviceFacts(cores=2)
+
+
+def speed(large: float, small: float) -> Callable[[RunConfig], float]:
+    """Images/s of views above 32 px, and of smaller ones."""
+    return lambda config: large if int(config.model.image_size) > 32 else small
+
+
+def settled(rates: Callable[[RunConfig], float], **more: object) -> tuple[RunConfig, str, float]:
+    """The settings at that speed, why the view has its size, and the speed."""
+    found, rate = at_speed(build({"preset": "quick"} | more), FACTS, DEVICE, None, rates)
+    return found.config, found.reasons.get("model.image_size", ""), rate
+
+
+def test_quick_takes_smaller_views_where_larger_ones_would_learn_nothing() -> None:
+    config, why, rate = settled(speed(large=10, small=1000))
+    assert (config.model.image_size, rate) == (32, 1000)
+    assert "too few steps in these minutes" in why
+    assert not course_of(config, FACTS).is_too_short
+
+
+@pytest.mark.parametrize(
+    ("rates", "more"),
+    [
+        (speed(large=500, small=1000), {}),
+        (speed(large=10, small=1000), {"preset": "standard", "optim": {"minutes": 2.5}}),
+        (speed(large=10, small=1000), {"model": {"image_size": 64}}),
+    ],
+)
+def test_views_stay_where_they_are_quick_enough_or_chosen(
+    rates: Callable[[RunConfig], float], more: dict[str, object]
+) -> None:
+    config, why, _ = settled(rates, **more)
+    assert config.model.image_size == 64
+    assert "too few steps" not in why
+
+
+def test_a_run_that_is_too_short_says_so_with_the_minutes_that_would_do() -> None:
+    config, _, rate = settled(speed(large=5, small=5))
+    told: list[Event] = []
+    warn_if_short(config, FACTS.images, rate, told.append)
+    (warned,) = told
+    assert isinstance(warned, Warned)
+    assert warned.code == "run.too_short"
+    minutes = minutes_needed(config, rate)
+    assert f"{minutes:g} minutes (optim.minutes) would give {STEPS_TO_LEARN}" in warned.message
+    longer = {"optim": {"minutes": minutes}}
+    config, _, rate = settled(speed(large=5, small=5), **longer)
+    assert not course_of(config, FACTS).is_too_short
+    told.clear()
+    warn_if_short(config, FACTS.images, rate, told.append)
+    assert not told
