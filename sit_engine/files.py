@@ -4,26 +4,84 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from sit_engine import own_files
 from sit_engine.errors import DiskError, FileError
 
+LONGEST_ENDING = 12
+
 
 def write_aside(path: Path, text: str) -> None:
     """Write a whole file or nothing: aside, to disk, then renamed over the old one."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    with in_place_of(path) as aside:
+        aside.write_text(text, "utf-8")
+
+
+@contextmanager
+def in_place_of(path: Path, *, folder: bool = False, ending: str | None = None) -> Iterator[Path]:
+    """A name beside `path` for a file or folder that takes its place once all of it is on the disk.
+
+    `folder`: one that is there already makes way, and is away only when the new one is in. `ending`:
+    of that name, where whoever writes insists on one. What a killed process left of the same goes
+    first. Raises OSError.
+    """
+    # A name may be as long as the disk allows, so only its hash stands in the one beside it.
+    mark = f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
+    for left in path.parent.glob(f"{mark}-*"):
+        if not _is_at_work(left):
+            remove(left)
+    if ending is None:
+        ending = path.suffix if len(path.suffix) <= LONGEST_ENDING else ""
+    aside = path.with_name(f"{mark}-{os.getpid()}-{uuid.uuid4().hex[:8]}{ending}")
+    old = aside.with_name(f"{aside.name}.old")
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        yield aside
+        to_disk(aside)
+        if folder and path.is_dir():
+            path.rename(old)
+        try:
+            aside.replace(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
         folder_to_disk(path.parent)
     finally:
-        aside.unlink(missing_ok=True)
+        remove(aside)
+        remove(old)
+
+
+def _is_at_work(aside: Path) -> bool:
+    named = re.match(r"\.new-[0-9a-f]{12}-(\d+)-", aside.name)
+    return named is not None and psutil.pid_exists(int(named[1]))
+
+
+def remove(path: Path) -> None:
+    """A file or folder of ours, if it is there and as far as that can be done."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def to_disk(path: Path) -> None:
+    """A file, or all that is in a folder: it must survive a power cut before anything is said of it."""
+    if path.is_dir():
+        for inside in path.iterdir():
+            to_disk(inside)
+        folder_to_disk(path)
+        return
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def folder_to_disk(path: Path) -> None:

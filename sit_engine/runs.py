@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
 import socket
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +36,7 @@ from sit_engine.events import (
 )
 from sit_engine.files import disk_error as disk_error
 from sit_engine.files import file_hash as file_hash
-from sit_engine.files import folder_to_disk
+from sit_engine.files import in_place_of
 from sit_engine.files import read_json as read_json
 from sit_engine.files import write_aside as write_aside
 from sit_engine.heartbeat import Beating
@@ -56,37 +54,22 @@ def create(path: Path, chosen: RunConfig) -> Run:
 
     It is there at once and whole, so that it can be resumed from its first moment on.
     """
-    # A name may be as long as the disk allows, so only its hash stands in the one beside it.
-    mark = f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
-    aside = path.with_name(f"{mark}-{uuid.uuid4().hex[:8]}")
     try:
         if path.exists():
             raise _exists(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f"{mark}-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        aside.mkdir(mode=0o700)
-        for name in ("control", "checkpoints", "previews"):
-            (aside / name).mkdir()
-        write_aside(aside / "format", f"{FORMAT}\n")
-        write_aside(Run(aside).chosen_file, to_toml(chosen))
-        _move_in(aside, path)
-    except OSError as error:
-        raise disk_error(error, path) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return Run(path)
-
-
-def _move_in(aside: Path, path: Path) -> None:
-    try:
-        aside.rename(path)
+        with in_place_of(path) as aside:
+            aside.mkdir(mode=0o700)
+            for name in ("control", "checkpoints", "previews"):
+                (aside / name).mkdir()
+            (aside / "format").write_text(f"{FORMAT}\n", "utf-8")
+            Run(aside).chosen_file.write_text(to_toml(chosen), "utf-8")
     except OSError as error:
         # Another process made one meanwhile.
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and path.exists():
             raise _exists(path) from None
-        raise
-    folder_to_disk(path.parent)
+        raise disk_error(error, path) from None
+    return Run(path)
 
 
 def _exists(path: Path) -> RunError:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from sit_engine.data.lines import Lines, write_lines
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.errors import DataError, RunError
+from sit_engine.files import in_place_of
 from sit_engine.runs import disk_error, read_json
 
 MapKind = Literal["pca", "tsne", "umap"]
@@ -159,15 +158,11 @@ def map_file(folder: Path, kind: MapKind) -> Path:
 def save_map(folder: Path, kind: MapKind, points_n2: NDArray[np.float32]) -> Path:
     """Write a map whole or not at all."""
     file = map_file(folder, kind)
-    aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with aside.open("wb") as out:
-            np.save(out, points_n2.astype(np.float32))
-        aside.replace(file)
+        with in_place_of(file) as aside:
+            np.save(aside, points_n2.astype(np.float32))
     except OSError as error:
         raise disk_error(error, file) from None
-    finally:
-        aside.unlink(missing_ok=True)
     return file
 
 
@@ -175,18 +170,14 @@ def save_map(folder: Path, kind: MapKind, points_n2: NDArray[np.float32]) -> Pat
 def writing(folder: Path) -> Iterator[Path]:
     """A folder aside to write into, which takes the place of `folder` at the end, or vanishes."""
     check_place(folder)
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside.mkdir()
-        yield aside
         # Whoever has the old one open keeps what it mapped.
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.replace(folder)
+        with in_place_of(folder, folder=True) as aside:
+            aside.mkdir()
+            yield aside
     except OSError as error:
         raise disk_error(error, folder) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def check_place(folder: Path) -> None:

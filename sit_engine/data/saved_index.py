@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from sit_engine.config.facts import CueFacts, DataFacts
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, write_lines
+from sit_engine.files import in_place_of
 from sit_engine.own_files import read_json
 
 Leak = tuple[str, str]
@@ -43,8 +42,8 @@ def save_index(
     summary["cues"] = None if cues is None else asdict(cues)
     about = {"summary": summary, "roots": index.roots, "classes": index.classes}
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    # Whoever has the old one open keeps what it mapped.
+    with in_place_of(folder, folder=True) as aside:
         aside.mkdir()
         (aside / "summary.json").write_text(json.dumps(about), encoding="ascii")
         for name, values in (
@@ -59,11 +58,6 @@ def save_index(
         )
         _write_tuples(aside / "duplicates", index.duplicates)
         _write_tuples(aside / "leaks", leaks)
-        # Whoever has the old one open keeps what it mapped.
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.replace(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return summary
 
 

@@ -5,7 +5,6 @@ Called by training.compare. Shapes: n train and m test images, D width.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -23,6 +22,7 @@ from sit_engine.evaluation.paired import interval, lined_up, mean_over_seeds
 from sit_engine.evaluation.probes import few_shot, knn_predict, linear_probe
 from sit_engine.evaluation.reading import Tell, Work, read_through
 from sit_engine.evaluation.report import DRAWS, RAW_PIXELS
+from sit_engine.files import in_place_of
 from sit_engine.runs import disk_error
 
 
@@ -44,15 +44,12 @@ class Cell:
 
     def save(self, path: Path) -> None:
         """A whole file or nothing."""
-        aside = path.with_name(f".{uuid.uuid4().hex}.npz")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(aside, **asdict(self))
-            aside.replace(path)
+            with in_place_of(path) as aside:
+                np.savez(aside, **asdict(self))
         except OSError as error:
             raise disk_error(error, path) from None
-        finally:
-            aside.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> Cell:

@@ -9,7 +9,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import NamedProgram, Program
+from sit_engine.files import in_place_of
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.runs import disk_error
 
@@ -72,14 +73,11 @@ def export_torchscript(
         )
         kept = ["labels"] if labels else None
         frozen = torch.jit.freeze(torch.jit.script(program.eval()), preserved_attrs=kept)
-        aside = out.with_name(f".{out.name}.tmp")
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            torch.jit.save(frozen, str(aside), _extra_files=extra)
-            aside.replace(out)
+            with in_place_of(out) as aside:
+                torch.jit.save(frozen, str(aside), _extra_files=extra)
         except (OSError, RuntimeError) as error:
-            with suppress(OSError):
-                aside.unlink()
             raise _cannot_write(error, out) from None
     return eager
 

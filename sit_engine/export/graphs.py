@@ -11,7 +11,7 @@ import logging
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import torch
 
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import ViewProgram
+from sit_engine.files import in_place_of
 from sit_engine.runs import disk_error
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -76,16 +77,13 @@ def _example(program: ViewProgram) -> torch.Tensor:
     return torch.zeros(2, 3, side, side, dtype=torch.uint8)
 
 
-def _write(out: Path, save: Callable[[str], Any], ending: str = "") -> None:
+def _write(out: Path, save: Callable[[str], Any], ending: str | None = None) -> None:
     """Aside first: a file is there whole or not at all."""
-    aside = out.with_name(f".{out.name}.tmp{ending}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        save(str(aside))
-        aside.replace(out)
+        with in_place_of(out, ending=ending) as aside:
+            save(str(aside))
     except (OSError, RuntimeError, ValueError) as error:
-        with suppress(OSError):
-            aside.unlink()
         if isinstance(error, OSError):
             raise disk_error(error, out) from None
         raise disk_error(OSError(0, str(error).splitlines()[0]), out) from None

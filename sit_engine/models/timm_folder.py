@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,12 @@ from torch import Tensor
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import DiskError
+from sit_engine.files import in_place_of, write_aside
 from sit_engine.runs import disk_error, read_json
 from sit_engine.views.pixels import MEAN, STD
 
 CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
 
 
 def write_timm_folder(
@@ -37,25 +38,22 @@ def write_timm_folder(
 
     A folder that is there already is written into when it is empty or its config has the key `mark`.
     """
-    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex}.tmp")
     try:
         _check_ours(out, mark)
-        aside.mkdir(parents=True)
-        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(kept, aside / "model.safetensors", metadata={"format": "pt"})
-        for name, text in {CONFIG: json.dumps(config, indent=1), **(more or {})}.items():
-            (aside / name).write_text(text, "utf-8")
-        if out.is_dir():
-            for file in aside.iterdir():
-                file.replace(out / file.name)
-        else:
-            aside.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # One that is there may hold files of the user's beside ours.
+        new = contextlib.nullcontext(out) if out.is_dir() else in_place_of(out)
+        with new as folder:
+            folder.mkdir(exist_ok=True)
+            with in_place_of(folder / WEIGHTS) as aside:
+                kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+                save_file(kept, aside, metadata={"format": "pt"})
+            for name, text in {CONFIG: json.dumps(config, indent=1), **(more or {})}.items():
+                write_aside(folder / name, text)
     except OSError as error:
         raise disk_error(error, out) from None
     except SafetensorError as error:
         raise disk_error(OSError(0, str(error).splitlines()[0]), out) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _check_ours(out: Path, mark: str) -> None:

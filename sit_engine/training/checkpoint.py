@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine.errors import CheckpointError
-from sit_engine.files import folder_to_disk
+from sit_engine.files import folder_to_disk, to_disk
 from sit_engine.runs import Run, disk_error, file_hash, read_json
 
 FILES = ("model.safetensors", "state.pt")
@@ -50,9 +50,7 @@ def save(
         manifest = {"step": step, "files": files} | about
         with (aside / "manifest.json").open("w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=1)
-        for name in (*FILES, "manifest.json"):
-            _to_disk(aside / name)
-        folder_to_disk(aside)
+        to_disk(aside)
         _put_in(aside, final)
     except (OSError, SafetensorError, RuntimeError, KeyboardInterrupt) as error:
         shutil.rmtree(aside, ignore_errors=True)
@@ -84,11 +82,6 @@ def _put_in(new: Path, final: Path) -> None:
 def _old(final: Path) -> Path:
     """Where a checkpoint stands for the instant in which a new one of its step takes its place."""
     return final.with_name(f".{final.name}.old")
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def recover(run: Run) -> int:

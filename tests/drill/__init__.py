@@ -1,0 +1,1 @@
+"""The drill: real kills, failing disks and damage at every place where a run could lose something."""
