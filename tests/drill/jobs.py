@@ -81,14 +81,18 @@ class Job:
     act: Callable[[Place], Words]
     go_on: Callable[[Place], Words | None]
     result: Callable[[Place], str]
+    own: Callable[[str], bool] = lambda _: True
+    """Whether a path is this job's: what another job writes alike is met there."""
+    every: int = 1
+    """Of a job that takes seconds only each so many of its calls are met."""
 
 
-def short(place: Place, *, epochs: int = 2) -> Words:
-    """A run of six steps with a checkpoint after each but the first ones."""
+def short(place: Place) -> Words:
+    """A run of four steps with checkpoints, a reading and previews."""
     return [
-        "pretrain", place.images, "--out", place.run, *tiny_flags(), "--optim.epochs", epochs,
+        "pretrain", place.images, "--out", place.run, *tiny_flags(), "--optim.epochs", 2,
         "--optim.batch-size", 8, "--optim.warmup-epochs", 0, "--watch.keep", 99,
-        "--watch.readings", 1, "--quiet",
+        "--watch.readings", 1, "--model.depth", 1, "--quiet",
     ]  # fmt: skip
 
 
@@ -131,7 +135,7 @@ def _comparing(place: Place) -> Words:
 def _finetuning(place: Place) -> Words:
     return [
         "finetune", place.first, place.images, "--out", place.run, "--quiet",
-        "--optim.epochs", 2, "--optim.batch-size", 8, "--watch.keep", 99,
+        "--optim.epochs", 1, "--optim.batch-size", 8, "--watch.keep", 99, "--watch.previews", 0,
         *("--compute.threads", 1, "--compute.precision", "fp32", "--compute.device", "cpu"),
     ]  # fmt: skip
 
@@ -155,7 +159,13 @@ def furnish(place: Place) -> int:
     watch = {"readings": 0, "previews": 0, "keep": 99}
     for path, weight in zip(place.settings, (5, 0), strict=True):
         method = {"reconstruction_weight": weight}
-        config = tiny_config(place.images, method=method, optim={"batch_size": 8}, watch=watch)
+        config = tiny_config(
+            place.images,
+            model={"depth": 1},
+            method=method,
+            optim={"batch_size": 8},
+            watch=watch,
+        )
         path.write_text(to_toml(config), "utf-8")
     saved(dino(), place.weights)
     return 0
@@ -174,10 +184,18 @@ JOBS = (
         lambda at: _resumed(at, _finetuning(at)),
         _weights,
     ),
-    Job("compare", _nothing, _comparing, _comparing, _compared),
+    Job(
+        "compare",
+        _nothing,
+        _comparing,
+        _comparing,
+        _compared,
+        own=lambda path: path.startswith("made/") and "/runs/" not in path,
+        every=4,
+    ),
     Job(
         "extend",
-        lambda at: [short(at)],
+        lambda at: [[*short(at), "--watch.previews", 0]],
         lambda at: ["resume", at.run, "--epochs", 3, "--quiet"],
         _extended,
         _weights,
