@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from sit_engine.data.preprocess import Preprocess
+from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Method
 from sit_engine.models.backbones import class_attention
 from sit_engine.views.pixels import MEAN, STD
@@ -88,17 +89,8 @@ def write_reconstructions(found: Reconstructions, folder: Path) -> list[Path]:
     shown = colormaps["RdBu_r"](0.5 + np.clip(error / 255, -1, 1) / 2)[..., :3]
     columns = [found.input, found.corrupted, found.output, (shown * 255).astype(np.uint8)]
     rows = [[column[row] for column in columns] for row in range(len(found.input))]
-    png, arrays = folder / "reconstructions.png", folder / "reconstructions.npz"
-    _sheet(["Input", "Corrupted", "Output", "Difference"], rows).save(png)
-    np.savez_compressed(
-        arrays,
-        input=found.input,
-        corrupted=found.corrupted,
-        output=found.output,
-        difference=found.difference,
-        mask=found.mask,
-    )
-    return [png, arrays]
+    sheet = _sheet(["Input", "Corrupted", "Output", "Difference"], rows)
+    return _write(folder, "reconstructions", sheet, vars(found))
 
 
 def write_attention(
@@ -113,10 +105,20 @@ def write_attention(
     for image, average, of_heads in zip(images, mean, attention_BHYX, strict=True):
         overlays = [_overlay(image, found) for found in (average, *of_heads[:heads])]
         rows.append([image, *overlays])
-    png, arrays = folder / "attention.png", folder / "attention.npz"
-    _sheet(titles, rows).save(png)
-    np.savez_compressed(arrays, heads=attention_BHYX, mean=mean, input=images)
-    return [png, arrays]
+    arrays = {"heads": attention_BHYX, "mean": mean, "input": images}
+    return _write(folder, "attention", _sheet(titles, rows), arrays)
+
+
+def _write(
+    folder: Path, name: str, sheet: Image.Image, arrays: dict[str, np.ndarray]
+) -> list[Path]:
+    """Both files whole, in place of whatever bears their names."""
+    png, npz = folder / f"{name}.png", folder / f"{name}.npz"
+    with in_place_of(png) as aside:
+        sheet.save(aside, "PNG")
+    with in_place_of(npz) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    return [png, npz]
 
 
 def _overlay(image: np.ndarray, attention_YX: np.ndarray, alpha: float = 0.65) -> np.ndarray:

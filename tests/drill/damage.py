@@ -176,7 +176,8 @@ def _window(place: Place) -> int:
             raise TimeoutError("the window listed no run")
     window.session.open_run(place.run)
     window.show_page("watch")
-    while window.session.history.state == "opening":
+    # One that cannot be opened at all was told of in a sentence, and nothing is open.
+    while window.session.run is not None and window.session.history.state == "opening":
         application.processEvents()
         if time.monotonic() > until_s:
             raise TimeoutError("the window never opened the run")
