@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -22,8 +23,13 @@ LONGEST_ENDING = 12
 
 def write_aside(path: Path, text: str) -> None:
     """Write a whole file or nothing: aside, to disk, then renamed over the old one."""
+    write_bytes_aside(path, text.encode("utf-8"))
+
+
+def write_bytes_aside(path: Path, content: bytes) -> None:
+    """The same, byte for byte."""
     with in_place_of(path) as aside:
-        aside.write_text(text, "utf-8")
+        aside.write_bytes(content)
 
 
 @contextmanager
@@ -82,6 +88,20 @@ def to_disk(path: Path) -> None:
         return
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def put_aside(path: Path) -> Path | None:
+    """Rename what bears this name, whatever it is, so that nothing is lost; gives where it is now."""
+    if not os.path.lexists(path):
+        return None
+    aside = next(
+        place
+        for number in itertools.count(1)
+        if not os.path.lexists(place := path.with_name(f"{path.name}.aside-{number}"))
+    )
+    path.rename(aside)
+    folder_to_disk(path.parent)
+    return aside
 
 
 def folder_to_disk(path: Path) -> None:
