@@ -73,6 +73,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
         warn_if_short(resolved.config, len(split.train), rate, emit)
     record = to_record(index, split, store.value_range)
     record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
+    store.tell_mended(emit)
     write_settings(run, resolved.config, resolved.reasons, record)
     return resolved.config, _training_data(index, store, split, resolved.config, emit)
 
@@ -122,7 +123,9 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
         streaming="kept" if was_streamed(record) else "refused",
     )
     split = from_record(index, record)
-    if digest(store, split.train) != record["pixels"]:
+    pixels = digest(store, split.train)
+    store.tell_mended(emit)
+    if pixels != record["pixels"]:
         emit(
             warning(
                 "data.changed",
