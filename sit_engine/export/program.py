@@ -21,8 +21,9 @@ import numpy as np
 import platformdirs
 import torch
 
+from sit_engine import own_files
 from sit_engine.data.index import ValueRange
-from sit_engine.errors import DataError, ExportError
+from sit_engine.errors import DataError, ExportError, FileError
 from sit_engine.export.graphs import onnx_metadata, read_extra
 from sit_engine.runs import file_hash
 
@@ -111,6 +112,7 @@ def remember(path: Path) -> None:
     """This machine made the file: it may be opened without a question."""
     known = _known_file()
     known.parent.mkdir(parents=True, exist_ok=True)
+    own_files.check_regular(known)
     with known.open("a", encoding="ascii") as file:
         file.write(f"{file_hash(path)}\n")
 
@@ -120,8 +122,8 @@ def is_known(path: Path) -> bool:
     if path.suffix.lower() == ".onnx":
         return True
     try:
-        return file_hash(path) in _known_file().read_text("ascii").split()
-    except OSError:
+        return file_hash(path) in own_files.lines(_known_file())
+    except (OSError, FileError):
         return False
 
 
