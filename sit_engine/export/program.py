@@ -8,6 +8,7 @@ by predict and by the check of every export. Shapes: n images, B of a batch, V s
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from sit_engine.runs import file_hash
 
 TIME_LIMIT_S = 300
 FORMATS = {".pt": "torchscript", ".onnx": "onnx", ".pt2": "pt2"}
+LARGEST_VIEW = 1024
+"""In px, as of model.image_size."""
 LARGEST_ANSWER_BYTES = 2 * 2**30
 
 # Runs where nothing of ours can be imported; -I keeps this project's folder off the path.
@@ -90,22 +93,29 @@ def open_program(path: Path) -> ProgramInfo:
     format = FORMATS.get(path.suffix.lower(), "")
     extra = (onnx_metadata if format == "onnx" else read_extra)(path) if format else {}
     try:
-        about: dict[str, Any] = json.loads(extra["about.json"])
-        found = about["value_range"]
-        return ProgramInfo(
+        return _info(
             format,
-            tuple(json.loads(extra["labels.json"])),
-            int(about["image_size"]),
-            (float(found[0]), float(found[1])) if found else None,
-            str(about["output"]),
+            own_files.parse_json(extra["about.json"]),
+            own_files.parse_json(extra["labels.json"]),
         )
-    except (KeyError, ValueError, TypeError, IndexError):
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         raise DataError(
             "data.no_program",
             "The file {path} is no model that this program exported.",
             "Give a run folder, or a .pt, .pt2 or .onnx file made by `sit-engine export`.",
             path=path,
         ) from None
+
+
+def _info(format: str, about: dict[str, Any], labels: list[str]) -> ProgramInfo:
+    """Raises one of what a damaged text makes of this."""
+    found, side = about["value_range"], int(about["image_size"])
+    value_range = (float(found[0]), float(found[1])) if found else None
+    if not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+        raise TypeError("labels")
+    if not 1 <= side <= LARGEST_VIEW or not all(map(math.isfinite, value_range or ())):
+        raise ValueError("about")
+    return ProgramInfo(format, tuple(labels), side, value_range, str(about["output"]))
 
 
 def remember(path: Path) -> None:
