@@ -87,7 +87,7 @@ def check_size(path: Path, *, most: int) -> None:
     if size > most:
         raise _too_large(path, most)
     if size == 0:
-        raise _damaged(path, "it is empty")
+        raise damaged(path, "it is empty")
 
 
 def read_text(path: Path, *, most: int = MOST_BYTES) -> str:
@@ -110,9 +110,9 @@ def read_json(path: Path, *, most: int = MOST_BYTES) -> dict[str, Any]:
     try:
         found = parse_json(text)
     except ValueError as error:
-        raise _damaged(path, str(error)) from None
+        raise damaged(path, str(error)) from None
     if not isinstance(found, dict):
-        raise _damaged(path, "it holds no object")
+        raise damaged(path, "it holds no object")
     return found
 
 
@@ -120,14 +120,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; TOMLDecodeError for text that is none, FileError for the rest."""
     text = read_text(path, most=MOST_TOML_BYTES)
     if _LONG_KEY.search(text):
-        raise _damaged(path, "it is nested too deeply")
+        raise damaged(path, "it is nested too deeply")
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise
     except (ValueError, RecursionError):
         # A number of thousands of digits, or lists in lists in lists.
-        raise _damaged(path, "a value is nested too deeply or has too many digits") from None
+        raise damaged(path, "a value is nested too deeply or has too many digits") from None
     _check_tree(found, path)
     return found
 
@@ -143,6 +143,15 @@ def parse_json(text: str) -> Any:
         return _DECODER.decode(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def parse_line(line: bytes, path: Path) -> Any:
+    """What one line of JSON says; FileError that names its file for anything else."""
+    try:
+        return parse_json(line.decode("utf-8"))
+    except ValueError as error:
+        # UnicodeDecodeError is one too.
+        raise damaged(path, str(error)) from None
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -204,10 +213,10 @@ def _check_tree(root: dict[str, Any], path: Path) -> None:
             if isinstance(item, dict | list):
                 level.append(item)
             elif isinstance(item, int) and abs(item) >= 10**MOST_DIGITS:
-                raise _damaged(path, "a number has too many digits")
+                raise damaged(path, "a number has too many digits")
         if not level:
             return
-    raise _damaged(path, "it is nested too deeply")
+    raise damaged(path, "it is nested too deeply")
 
 
 def _refuse_open(path: Path, error: OSError | ValueError) -> NoReturn:
@@ -250,7 +259,8 @@ def _not_regular(path: Path) -> FileError:
     )
 
 
-def _damaged(path: Path, why: str) -> FileError:
+def damaged(path: Path, why: str) -> FileError:
+    """The sentence for a file whose contents are not what its kind has."""
     return FileError(
         "file.damaged",
         "The file {path} is damaged: {why}.",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine import runs
-from sit_engine.data.names import display_name
+from sit_engine.data.names import display_name, safe_cell
 from sit_engine.evaluation.comparison import MEASURES, Budget, Comparison
 from sit_studio.run_list import RunList, RunRow
 
@@ -161,7 +161,7 @@ def to_csv(found: Comparison) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*heads, "minutes", "images", "is_whole"])
     for line in found.lines:
-        cells: list[object] = [display_name(line.name), line.kind]
+        cells: list[object] = [safe_cell(display_name(line.name)), line.kind]
         for key in MEASURES:
             figure = line.figures.get(key)
             gap = figure.gap if figure else None

@@ -439,6 +439,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
+    "data.changed_file": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "has changed since it was decoded, and its decoded pixels are damaged"
+            ),
+            "",
+        ),
+    ),
     "data.channels": (
         (
             QT_TRANSLATE_NOOP(
@@ -617,6 +625,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "data.memory": ((QT_TRANSLATE_NOOP("engine", "needs more memory than there is"), ""),),
+    "data.mended": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The decoded pixels of {count} images in the cache were damaged, and were decoded anew; the first: {path}",
+            ),
+            "",
+        ),
+    ),
     "data.no_folder": (
         (
             QT_TRANSLATE_NOOP("engine", "No folder of images was given."),

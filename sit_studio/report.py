@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sit_engine.data.names import unescape_name
+from sit_engine.data.names import cell_name
 from sit_engine.runs import read_json
 from sit_studio.lister import in_thread
 
@@ -208,9 +208,9 @@ def read_predictions(path: Path) -> Predictions | None:
         with path.open(encoding="utf-8", newline="") as file:
             rows = [
                 (
-                    unescape_name(row["path"]),
-                    unescape_name(row["label"]),
-                    unescape_name(row["predicted"]),
+                    cell_name(row["path"]),
+                    cell_name(row["label"]),
+                    cell_name(row["predicted"]),
                     float(row["probability"]),
                 )
                 for row in csv.DictReader(file)

@@ -19,11 +19,14 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from sit_engine.data import adopting
 from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, DecodePool
+from sit_engine.data.guard import Guard
 from sit_engine.data.index import ImageIndex, ValueRange
 from sit_engine.data.journal import FileLock, Record
 from sit_engine.data.label_file import UNMATCHED_ROWS
-from sit_engine.data.rows import Known, RowBook
+from sit_engine.data.mapped import MappedRows
+from sit_engine.data.rows import NO_ROW, Known, RowBook
 from sit_engine.data.scan import OnProgress, Progress
 from sit_engine.data.store import PixelStore as PixelStore
 from sit_engine.data.streaming import FileSquares
@@ -105,19 +108,24 @@ class PixelCache:
             chosen = self._choose_range(index, value_range, on_progress, cancel, workers)
             book = RowBook(folder, side)
             known = book.find(index, chosen)
-            # Mapped at once, or under the lock: from then on nobody can take the pixels away.
-            pixels = book.open_pixels()
+            # From here on, or from under the lock, nobody can take the pixels away.
+            mapped = known.mapped
+            lost = known.is_lost & (known.row == NO_ROW)
             most = len(index)
             if streaming != "refused":
                 most = min(most, self.most_rows(side, budget_bytes))
-            if len(_wanted(known, most)):
+            if len(_wanted(known, most)) or len(known.without_sum()):
                 with self._locked(folder / "lock", on_progress, cancel):
                     job = _Filling(index, book, chosen, on_progress, cancel, workers)
                     known = job.run(most, budget_bytes)
-                    pixels = book.open_pixels()
+                    mapped = book.open_pixels()
             if streaming == "kept" or (most < len(index) and len(known.missing())):
-                return _streamed(index, pixels, known, chosen, workers)
-            return _result(index, pixels, known, chosen)
+                left, store = _streamed(index, mapped, known, chosen, workers)
+            else:
+                left, store = _result(index, mapped, known, chosen, workers)
+            if store.guard is not None:
+                store.guard.mended |= dict.fromkeys(map(index.name, np.flatnonzero(lost).tolist()))
+            return left, store
 
     def most_rows(self, side: int, budget_bytes: int) -> int:
         """How many squares the budget and the disk have room for, those of now included."""
@@ -202,6 +210,17 @@ class _Filling:
     def run(self, most: int, budget_bytes: int) -> Known:
         """What is known when `most` images are decoded, those that already were among them."""
         known = self.book.find(self.index, self.value_range)
+        if len(known.without_sum()):
+            adopting.adopt(
+                self.book,
+                self.index,
+                known,
+                self.value_range,
+                workers=self.workers,
+                on_progress=self.on_progress,
+                cancel=self.cancel,
+            )
+            known = self.book.find(self.index, self.value_range)
         if self.book.make_room(len(_wanted(known, most)), most, budget_bytes):
             known = self.book.find(self.index, self.value_range)
         missing = _wanted(known, most)
@@ -251,37 +270,46 @@ def _wanted(known: Known, most: int) -> NDArray[np.int64]:
 
 def _streamed(
     index: ImageIndex,
-    pixels: NDArray[np.uint8],
+    mapped: MappedRows,
     known: Known,
     value_range: ValueRange | None,
     workers: int | None,
 ) -> tuple[ImageIndex, PixelStore]:
     """All images as their headers describe them, whichever have room: so a resumed run is the same."""
+    side = mapped.pixels.shape[1]
+    files = FileSquares(index, side, value_range, workers=workers)
     store = PixelStore(
-        side=pixels.shape[1],
-        pixels=pixels,
+        side=side,
+        pixels=mapped.pixels,
         row_of=known.row,
         aspect=_aspect(index),
         value_range=value_range,
-        files=FileSquares(index, pixels.shape[1], value_range, workers=workers),
+        files=files,
+        guard=Guard(index, mapped, known.row, known.sums, value_range=value_range, files=files),
         problems=dict(known.problems),
     )
     return index, store
 
 
 def _result(
-    index: ImageIndex, pixels: NDArray[np.uint8], known: Known, value_range: ValueRange | None
+    index: ImageIndex,
+    mapped: MappedRows,
+    known: Known,
+    value_range: ValueRange | None,
+    workers: int | None,
 ) -> tuple[ImageIndex, PixelStore]:
     left = replace(index, sizes=known.sizes).without(known.problems)
     usable = np.ones(len(index), dtype=np.bool_)
     usable[list(known.problems)] = False
+    rows, sums = known.row[usable], known.sums[usable]
     store = PixelStore(
-        side=pixels.shape[1],
-        pixels=pixels,
-        row_of=known.row[usable],
+        side=mapped.pixels.shape[1],
+        pixels=mapped.pixels,
+        row_of=rows,
         aspect=_aspect(left),
         value_range=value_range,
         hashes=known.hashes[usable],
+        guard=Guard(left, mapped, rows, sums, value_range=value_range, workers=workers),
     )
     notes = known.note_counts()
     # The decode knows the images' own notes; this one is about the label file.

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import warnings
+import zlib
 from typing import IO, Any
 
 from sit_engine.data.deep import is_deep, value_ranks
@@ -104,6 +105,7 @@ def _decode(job: dict[str, Any], image: Any, file: IO[bytes]) -> Answer:
     _write(job["out"], job["offset"], pixels)
     return found | {
         "sha256": digest.hexdigest(),
+        "crc": zlib.crc32(pixels),
         "size": state.st_size,
         "mtime_ns": state.st_mtime_ns,
     }

@@ -6,6 +6,7 @@ Written by training.embed, read by the window and by neighbours. Shapes: n image
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.data.lines import Lines, write_lines
-from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.errors import DataError, RunError
+from sit_engine.data.names import cell_name, name_cell
+from sit_engine.errors import DataError, FileError, RunError
 from sit_engine.files import in_place_of
+from sit_engine.own_files import read_text
 from sit_engine.runs import disk_error, read_json
 
 MapKind = Literal["pca", "tsne", "umap"]
@@ -84,13 +86,8 @@ class Embedded:
             lengths = {len(found.paths), len(features), *map(len, arrays.values())}
             if lengths != {about["points"]} or features.ndim != 2:
                 raise ValueError(path)
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
-            raise DataError(
-                "embedded.missing",
-                "There are no embedded images in {path}, or they are damaged.",
-                "Make them with `sit-engine embed RUN FOLDER --out {path}`.",
-                path=path,
-            ) from None
+        except (OSError, ValueError, KeyError, TypeError, EOFError, FileError):
+            raise _missing(path) from None
         return found
 
     def __len__(self) -> int:
@@ -110,10 +107,12 @@ class Embedded:
 
     def near_duplicates(self) -> list[Pair]:
         """Pairs of nearly equal images, the nearest first."""
-        with (self.path / DUPLICATES).open(encoding="utf-8", newline="") as file:
-            rows = csv.reader(file)
-            next(rows)
-            return [(unescape_name(a), unescape_name(b), float(cosine)) for a, b, cosine in rows]
+        try:
+            rows = csv.reader(io.StringIO(read_text(self.path / DUPLICATES), newline=""))
+            next(rows, None)
+            return [(cell_name(a), cell_name(b), float(cosine)) for a, b, cosine in rows]
+        except (ValueError, csv.Error, FileError):
+            raise _missing(self.path) from None
 
     def row_of(self, image: str) -> int | None:
         """The row of a file, by its absolute path."""
@@ -138,6 +137,15 @@ class Embedded:
         order = np.argsort(-cosines, kind="stable")
         rows = [int(row) for row in order[: count + 1] if row != but]
         return [(row, float(cosines[row])) for row in rows[:count]]
+
+
+def _missing(path: Path) -> DataError:
+    return DataError(
+        "embedded.missing",
+        "There are no embedded images in {path}, or they are damaged.",
+        "Make them with `sit-engine embed RUN FOLDER --out {path}`.",
+        path=path,
+    )
 
 
 def _units(rows_nD: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -216,7 +224,7 @@ def save(
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("path_a", "path_b", "cosine"))
         for one, two, cosine in pairs:
-            rows.writerow((escape_name(one), escape_name(two), f"{cosine:.6f}"))
+            rows.writerow((name_cell(one), name_cell(two), f"{cosine:.6f}"))
     (folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="ascii")
 
 
@@ -224,7 +232,7 @@ def _write_images(
     file: Path, about: dict[str, Any], paths: Sequence[str], columns: Columns
 ) -> None:
     """The table for people and other programs."""
-    classes = [*map(escape_name, about["classes"]), ""]  # -1 looks up the last: none.
+    classes = [*map(name_cell, about["classes"]), ""]  # -1 looks up the last: none.
     with file.open("w", encoding="utf-8", newline="") as out:
         rows = csv.writer(out, lineterminator="\n")
         rows.writerow(("path", "class", "split", "prediction"))
@@ -232,5 +240,5 @@ def _write_images(
             paths, columns.labels, columns.split, columns.prediction, strict=True
         ):
             rows.writerow(
-                (escape_name(path), classes[label], about["splits"][split], classes[answer])
+                (name_cell(path), classes[label], about["splits"][split], classes[answer])
             )

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sit_engine.data.names import display_name, unescape_name
+from sit_engine.data.names import cell_name, display_name, plain_cell, unescape_name
 from sit_engine.errors import DataError
 
 UNMATCHED_ROWS = "is named in the label file, but is not among the images"
@@ -68,7 +68,7 @@ def read_rows(file: Path) -> Iterator[LabelRow]:
         for cells in reader:
             if any(cells):
                 path, label = (cells[at] if at < len(cells) else "" for at in (path_at, label_at))
-                yield LabelRow(reader.line_num, path, label.strip())
+                yield LabelRow(reader.line_num, path, plain_cell(label.strip()))
     except csv.Error as error:
         raise DataError(
             "data.labels_csv",
@@ -109,8 +109,14 @@ class _Finder:
         self.image_at = {os.path.normpath(path): image for image, path in enumerate(paths)}
 
     def find(self, row: LabelRow) -> int | None:
-        """As it is written, as `scan --json` writes it, or with Windows' separators."""
-        for name in (row.path, unescape_name(row.path), row.path.replace("\\", "/")):
+        """As it is written, as `scan --json` or our tables write it, or with Windows' separators."""
+        names = (
+            row.path,
+            unescape_name(row.path),
+            row.path.replace("\\", "/"),
+            cell_name(row.path),
+        )
+        for name in names:
             if (image := self._at(str(self.file.parent), name)) is not None:
                 return image
             found = {self._at(root, name) for root in self.roots} - {None}

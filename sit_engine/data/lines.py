@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
+
+from sit_engine import own_files
 
 
 def write_lines(path: Path, texts: Iterable[str]) -> None:
@@ -28,14 +32,32 @@ def _offsets_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.offsets.npy")
 
 
+def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray[Any]:
+    """A mapped array of that type and so many sides; FileError for any other file."""
+    own_files.check_regular(path)
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        found = None
+    except (OSError, ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
+        raise own_files.damaged(path, str(error)) from None
+    if not isinstance(found, np.ndarray) or found.dtype != kind or found.ndim != sides:
+        raise own_files.damaged(path, f"it is no array of {np.dtype(kind)} of {sides} sides")
+    return found
+
+
 class Lines(Sequence[str]):
     """The texts of `write_lines`, mapped: a line becomes a text only when it is asked for."""
 
     def __init__(self, path: Path) -> None:
-        self._offsets = np.load(_offsets_file(path), mmap_mode="r")
+        self.path = path
+        self._offsets = load_array(_offsets_file(path), np.int64)
         self._bytes: bytes | mmap.mmap = b""
-        with path.open("rb") as file:
-            if self._offsets[-1]:
+        with own_files.open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if not len(self._offsets) or self._offsets[0] or self._offsets[-1] != size:
+                raise own_files.damaged(path, "its offsets do not fit")
+            if size:
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def __len__(self) -> int:
@@ -51,4 +73,7 @@ class Lines(Sequence[str]):
 
     def _line(self, row: int) -> str:
         start, end = int(self._offsets[row]), int(self._offsets[row + 1])
-        return str(json.loads(self._bytes[start:end]))
+        found = own_files.parse_line(self._bytes[max(0, start) : max(0, end)], self.path)
+        if not isinstance(found, str):
+            raise own_files.damaged(self.path, f"line {row + 1} is no text")
+        return found

@@ -1,4 +1,4 @@
-"""File names as text: how they are stored in JSON and TOML, and how they are shown to people."""
+"""File names as text: how they are stored in JSON, TOML and CSV, and how they are shown to people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import re
 # Python holds a byte that is not UTF-8 as a lone surrogate U+DC80…U+DCFF ("surrogateescape").
 _SURROGATE = re.compile(r"[\\\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})")
+# A spreadsheet takes a cell that begins so as a formula, which may send or start things (OWASP, CSV
+# injection); a table read in Japan also the wide forms.
+_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -39,3 +42,24 @@ def _unescaped(found: re.Match[str]) -> str:
 def display_name(name: str) -> str:
     """The name as people see it: what cannot be shown, or would move a cursor, becomes `\ufffd`."""
     return _UNSHOWABLE.sub("\ufffd", name)
+
+
+def safe_cell(text: str) -> str:
+    """A text for a CSV file: with `'` before what a spreadsheet would take as a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def plain_cell(text: str) -> str:
+    """The text that `safe_cell` wrote."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def name_cell(name: str) -> str:
+    """A file's or a class's name as clean text for a CSV file."""
+    # The csv module leaves a carriage return unquoted, and some readers begin a row there.
+    return safe_cell(escape_name(name).replace("\r", r"\x0d"))
+
+
+def cell_name(text: str) -> str:
+    """The name that `name_cell` wrote."""
+    return unescape_name(plain_cell(text))

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sit_engine.config.facts import CueFacts, DataFacts
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
-from sit_engine.data.lines import Lines, write_lines
+from sit_engine.data.lines import Lines, load_array, write_lines
 from sit_engine.files import in_place_of
-from sit_engine.own_files import read_json
+from sit_engine.own_files import damaged, parse_line, read_json
 
 Leak = tuple[str, str]
 """A test image and the training image that is the same file, byte by byte."""
@@ -80,6 +80,10 @@ def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str
     }
 
 
+def _are_texts(found: Any) -> TypeGuard[list[str]]:
+    return isinstance(found, list) and all(isinstance(text, str) for text in found)
+
+
 @dataclass(frozen=True)
 class SavedIndex:
     """A saved index, mapped. `summary` is ImageIndex.to_json with counts for its long lists."""
@@ -100,24 +104,29 @@ class SavedIndex:
 
     @classmethod
     def open(cls, folder: Path) -> SavedIndex:
-        """What `save_index` wrote."""
-        about = read_json(folder / "summary.json", most=1 << 30)
-        labels, sizes, root_of = (
-            np.load(folder / f"{name}.npy", mmap_mode="r")
-            for name in ("labels", "sizes", "root_of")
-        )
-        return cls(
+        """What `save_index` wrote; FileError for a folder that holds something else."""
+        place = folder / "summary.json"
+        about = read_json(place, most=1 << 30)
+        roots, classes = about.get("roots"), about.get("classes")
+        if not (
+            isinstance(about.get("summary"), dict) and _are_texts(roots) and _are_texts(classes)
+        ):
+            raise damaged(place, "it lacks what a saved index has")
+        found = cls(
             summary=about["summary"],
-            roots=tuple(about["roots"]),
-            classes=tuple(about["classes"]),
-            labels=labels,
-            sizes=sizes,
-            root_of=root_of,
+            roots=tuple(roots),
+            classes=tuple(classes),
+            labels=load_array(folder / "labels.npy", np.int32),
+            sizes=load_array(folder / "sizes.npy", np.int32, sides=2),
+            root_of=load_array(folder / "root_of.npy", np.int32),
             paths=Lines(folder / "paths"),
             problems=Lines(folder / "problems"),
             duplicates=Lines(folder / "duplicates"),
             leaks=Lines(folder / "leaks"),
         )
+        if {len(found), len(found.labels), len(found.root_of)} != {len(found.sizes)}:
+            raise damaged(place, "its arrays differ in length")
+        return found
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -132,17 +141,23 @@ class SavedIndex:
 
     def problem(self, i: int) -> Problem:
         """Problem `i`."""
-        path, reason, code = json.loads(self.problems[i])
+        path, reason, code = self._texts(self.problems, "problems", i, 3)
         return Problem(path, reason, code)
 
     def duplicate_group(self, i: int) -> list[str]:
         """The names of byte-equal images."""
-        return [str(name) for name in json.loads(self.duplicates[i])]
+        return self._texts(self.duplicates, "duplicates", i)
 
     def leak(self, i: int) -> Leak:
         """A test image that is a training image too, and the training image."""
-        test, train = json.loads(self.leaks[i])
+        test, train = self._texts(self.leaks, "leaks", i, 2)
         return test, train
+
+    def _texts(self, lines: Lines, name: str, i: int, count: int | None = None) -> list[str]:
+        found = parse_line(lines[i].encode("utf-8", "surrogatepass"), lines.path)
+        if not _are_texts(found) or count not in (None, len(found)):
+            raise damaged(lines.path, f"line {i + 1} has other texts than {name} have")
+        return list(found)
 
     def facts(self) -> DataFacts:
         """The numbers that "auto" settings depend on."""

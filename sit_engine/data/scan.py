@@ -34,7 +34,9 @@ __all__ = [
     "unescape_name",
 ]
 
-Phase = Literal["listing", "headers", "value range", "decoding", "waiting"]
+Phase = Literal[
+    "listing", "headers", "value range", "checking the pixel cache", "decoding", "waiting"
+]
 OnProgress = Callable[[str, int, int], None]
 PROGRESS_EVERY_S = 0.1
 

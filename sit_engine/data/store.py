@@ -6,16 +6,18 @@ Made by cache.PixelCache.fill, read by batches. Shapes: B n images, S side.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sit_engine.data.guard import Guard
 from sit_engine.data.index import Problem, ValueRange
 from sit_engine.data.streaming import FileSquares
 from sit_engine.errors import DataError
+from sit_engine.events import Warned, warning
 
 NOT_CACHED = -1
 _TRIED_AT_ONCE = 256
@@ -42,6 +44,8 @@ class PixelStore:
     """SHA-256 of each image's whole file [n,32]; empty where not all files were read."""
     files: FileSquares | None = None
     """Reads what is not in the cache; None: everything is."""
+    guard: Guard | None = None
+    """Checks what is read from the cache; None: the pixels are nobody's file."""
     problems: dict[int, Problem] = field(default_factory=dict)
     """Images that `read` could not give, in the order they were met."""
 
@@ -92,20 +96,45 @@ class PixelStore:
         return out
 
     def read(self, indices: NDArray[np.integer[Any]], out: NDArray[np.uint8]) -> dict[int, Problem]:
-        """Fill `out` [B,S,S,3]; gives why some could not be read, by their place in `indices`."""
-        rows = self.row_of[indices]
-        self._announce(rows[rows != NOT_CACHED])
-        if self.files is None:
+        """Fill `out` [≥B,S,S,3]; gives why some could not be read, by their place in `indices`."""
+        rows, out = self.row_of[indices], out[: len(indices)]
+        is_cached = rows != NOT_CACHED
+        there = is_cached if self.guard is None else is_cached & self.guard.present(indices)
+        if there.all():
+            self._announce(rows)
             # Rows are in range: what "raise" would do needs a second buffer.
             np.take(self.pixels, rows, axis=0, out=out, mode="clip")
-            return {}
-        cached = np.flatnonzero(rows != NOT_CACHED)
-        out[cached] = self.pixels[rows[cached]]
-        places = np.flatnonzero(rows == NOT_CACHED)
-        failed = self.files.read(indices, places, out)
+        else:
+            self._announce(rows[there])
+            out[there] = self.pixels[rows[there]]
+        failed: dict[int, Problem] = {}
+        if self.guard is not None:
+            failed |= self.guard.check(indices, np.flatnonzero(is_cached), out)
+        if self.files is not None:
+            failed |= self.files.read(indices, np.flatnonzero(~is_cached), out)
         for place, problem in failed.items():
             self.problems.setdefault(int(indices[place]), problem)
         return failed
+
+    @property
+    def mended(self) -> list[str]:
+        """Names of the images whose cached pixels were damaged and are decoded anew."""
+        return [] if self.guard is None else list(self.guard.mended)
+
+    def tell_mended(self, emit: Callable[[Warned], None]) -> None:
+        """Warn of damaged pixels in the cache, unless all of them were told."""
+        if self.guard is None or len(mended := self.mended) == self.guard.told:
+            return
+        self.guard.told = len(mended)
+        emit(
+            warning(
+                "data.mended",
+                "The decoded pixels of {count} images in the cache were damaged, and were decoded "
+                "anew; the first: {path}",
+                count=len(mended),
+                path=mended[0],
+            )
+        )
 
     def _announce(self, rows: NDArray[np.int64]) -> None:
         """Tell the system which rows come next: it reads from the disk side by side, not in turn.

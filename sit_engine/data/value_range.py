@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def folder_range(
     ranks = {
         stamp: record["ranks"]
         for record in read_records(known)
-        if (stamp := (record["path"], record["size"], record["mtime_ns"])) in stamps
+        if _is_line(record)
+        and (stamp := (record["path"], record["size"], record["mtime_ns"])) in stamps
     }
     missing = [(stamp, i) for stamp, i in stamps.items() if stamp not in ranks]
     jobs = ((stamp, {"job": "range", "path": index.path(i)}) for stamp, i in missing)
@@ -49,7 +51,7 @@ def folder_range(
                 if answer.get("code") not in PASSING_PROBLEMS:
                     # A damaged file has none; it is remembered too, and not asked again.
                     ranks[stamp] = answer.get("ranks", [])
-                    appender.append(_record(stamp, ranks[stamp]))
+                    appender.append([_record(stamp, ranks[stamp])])
                 on_progress(done, len(missing))
     return percentiles([ranks[stamp] for stamp in stamps if ranks.get(stamp)])
 
@@ -60,6 +62,16 @@ def _stamp(index: ImageIndex, i: int) -> tuple[str, int, int]:
 
 def _record(stamp: tuple[str, int, int], ranks: list[float]) -> Record:
     return {"path": stamp[0], "size": stamp[1], "mtime_ns": stamp[2], "ranks": ranks}
+
+
+def _is_line(record: Record) -> bool:
+    ranks = record.get("ranks")
+    return (
+        isinstance(record.get("path"), str)
+        and all(type(record.get(name)) is int for name in ("size", "mtime_ns"))
+        and isinstance(ranks, list)
+        and all(type(value) in (int, float) and math.isfinite(value) for value in ranks)
+    )
 
 
 def percentiles(ranks_of_images: list[list[float]]) -> tuple[float, float] | None:

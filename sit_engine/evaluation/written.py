@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sit_engine.data.names import escape_name
+from sit_engine.data.names import name_cell
 from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.evaluation.measure import Predictions
 from sit_engine.evaluation.page import Wrong, page
@@ -56,12 +56,12 @@ def _free_stem(folder: Path, step: int) -> Path:
 
 def _table(predictions: Predictions, classes: tuple[str, ...]) -> str:
     """CSV text; names are escaped, so that it is clean UTF-8."""
-    names = [escape_name(name) for name in classes]
+    names = [name_cell(name) for name in classes]
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)
     for path, label, answer, probability in _each(predictions):
-        rows.writerow((escape_name(path), names[label], names[answer], f"{probability:.6f}"))
+        rows.writerow((name_cell(path), names[label], names[answer], f"{probability:.6f}"))
     return out.getvalue()
 
 

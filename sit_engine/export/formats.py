@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from sit_engine.data.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import NamedProgram, Program
 from sit_engine.files import in_place_of
+from sit_engine.models.archives import entry_names
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.runs import disk_error
 
@@ -86,12 +86,7 @@ def _check_program(out: Path) -> None:
     """Only a TorchScript program is written over."""
     if not out.is_file():
         return
-    try:
-        with zipfile.ZipFile(out) as archive:
-            is_program = any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        is_program = False
-    if not is_program:
+    if not any(name.endswith("/constants.pkl") for name in entry_names(out)):
         raise ExportError(
             "export.exists",
             "The file {out} exists and is no TorchScript program.",

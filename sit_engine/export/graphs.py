@@ -9,7 +9,6 @@ import importlib.util
 import json
 import logging
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
@@ -21,8 +20,11 @@ import torch
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import ViewProgram
 from sit_engine.files import in_place_of
+from sit_engine.models.archives import entry_names, read_entries
 from sit_engine.runs import disk_error
 
+MOST_EXTRA_BYTES = 16 << 20
+"""Of each text that travels inside a program: labels, settings, what it is."""
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -102,12 +104,10 @@ def _check_writable(out: Path, is_ours: Callable[[Path], bool], what: str) -> No
 
 
 def _is_pt2(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any("models/" in name or name.endswith("serialized_exported_program.json")
-                       for name in archive.namelist())  # fmt: skip
-    except (OSError, zipfile.BadZipFile):
-        return False
+    return any(
+        "models/" in name or name.endswith("serialized_exported_program.json")
+        for name in entry_names(path)
+    )
 
 
 def _is_onnx(path: Path) -> bool:
@@ -129,14 +129,10 @@ def onnx_metadata(path: Path) -> dict[str, str]:
 
 def read_extra(path: Path) -> dict[str, str]:
     """The extra files of a TorchScript or .pt2 program, read without running it; {} if it has none."""
+    found = read_entries(path, lambda name: "/extra/" in name, most=MOST_EXTRA_BYTES)
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {
-                name.rpartition("/")[2]: archive.read(name).decode("utf-8")
-                for name in archive.namelist()
-                if "/extra/" in name
-            }
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError):
+        return {name.rpartition("/")[2]: text.decode("utf-8") for name, text in found.items()}
+    except UnicodeDecodeError:
         return {}
 
 

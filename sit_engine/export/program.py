@@ -8,6 +8,7 @@ by predict and by the check of every export. Shapes: n images, B of a batch, V s
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -21,13 +22,16 @@ import numpy as np
 import platformdirs
 import torch
 
+from sit_engine import own_files
 from sit_engine.data.index import ValueRange
-from sit_engine.errors import DataError, ExportError
+from sit_engine.errors import DataError, ExportError, FileError
 from sit_engine.export.graphs import onnx_metadata, read_extra
 from sit_engine.runs import file_hash
 
 TIME_LIMIT_S = 300
 FORMATS = {".pt": "torchscript", ".onnx": "onnx", ".pt2": "pt2"}
+LARGEST_VIEW = 1024
+"""In px, as of model.image_size."""
 LARGEST_ANSWER_BYTES = 2 * 2**30
 
 # Runs where nothing of ours can be imported; -I keeps this project's folder off the path.
@@ -89,16 +93,12 @@ def open_program(path: Path) -> ProgramInfo:
     format = FORMATS.get(path.suffix.lower(), "")
     extra = (onnx_metadata if format == "onnx" else read_extra)(path) if format else {}
     try:
-        about: dict[str, Any] = json.loads(extra["about.json"])
-        found = about["value_range"]
-        return ProgramInfo(
+        return _info(
             format,
-            tuple(json.loads(extra["labels.json"])),
-            int(about["image_size"]),
-            (float(found[0]), float(found[1])) if found else None,
-            str(about["output"]),
+            own_files.parse_json(extra["about.json"]),
+            own_files.parse_json(extra["labels.json"]),
         )
-    except (KeyError, ValueError, TypeError, IndexError):
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         raise DataError(
             "data.no_program",
             "The file {path} is no model that this program exported.",
@@ -107,10 +107,22 @@ def open_program(path: Path) -> ProgramInfo:
         ) from None
 
 
+def _info(format: str, about: dict[str, Any], labels: list[str]) -> ProgramInfo:
+    """Raises one of what a damaged text makes of this."""
+    found, side = about["value_range"], int(about["image_size"])
+    value_range = (float(found[0]), float(found[1])) if found else None
+    if not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+        raise TypeError("labels")
+    if not 1 <= side <= LARGEST_VIEW or not all(map(math.isfinite, value_range or ())):
+        raise ValueError("about")
+    return ProgramInfo(format, tuple(labels), side, value_range, str(about["output"]))
+
+
 def remember(path: Path) -> None:
     """This machine made the file: it may be opened without a question."""
     known = _known_file()
     known.parent.mkdir(parents=True, exist_ok=True)
+    own_files.check_regular(known)
     with known.open("a", encoding="ascii") as file:
         file.write(f"{file_hash(path)}\n")
 
@@ -120,8 +132,8 @@ def is_known(path: Path) -> bool:
     if path.suffix.lower() == ".onnx":
         return True
     try:
-        return file_hash(path) in _known_file().read_text("ascii").split()
-    except OSError:
+        return file_hash(path) in own_files.lines(_known_file())
+    except (OSError, FileError):
         return False
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from sit_engine.data.names import display_name
 from sit_engine.errors import DataError
+from sit_engine.models.archives import OddArchiveError, check_archive, is_archive
 
 # torch names what it refuses in its message alone: "Unsupported global: GLOBAL os.system was not …".
 NEEDED = re.compile(r"GLOBAL (\S+)")
@@ -47,7 +48,11 @@ def open_foreign(file: Path) -> Mapping[Any, Any]:
     try:
         if not file.is_file():
             raise unusable(file, "it is a folder" if file.is_dir() else "there is no such file")
+        if is_archive(file):
+            check_archive(file)
         found = _load(file)
+    except OddArchiveError as odd:
+        raise unusable(file, str(odd)) from None
     except PermissionError:
         raise unusable(file, "you may not read it") from None
     except DAMAGES as error:

@@ -170,6 +170,7 @@ class Leg:
         self.leg_started_s = time.perf_counter()
         self.first_step = 0
         self.problems_told = 0
+        self.store = data.store
 
     # Begin and end
 
@@ -373,6 +374,7 @@ class Leg:
         if len(problems := self.batches.problems) > self.problems_told:
             self.problems_told = len(problems)
             self.emit(problems_warning(problems))
+        self.store.tell_mended(self.emit)
         if progress.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
             raise NotFiniteError(
                 "train.not_finite",

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sit_engine.data.names import display_name, escape_name
+from sit_engine.data.names import display_name, name_cell, safe_cell
 from sit_engine.data.scan import require_images
 from sit_engine.errors import DataError, RunError
 from sit_engine.evaluation.features import probabilities
@@ -205,7 +205,7 @@ def _lines(
     problems: dict[str, str],
 ) -> str:
     """CSV text in the order of the paths; names are escaped, so that it is clean UTF-8."""
-    names = [escape_name(name) for name in labels]
+    names = [name_cell(name) for name in labels]
     kept = answers_nT.shape[1]
     columns = ["class", "probability"]
     columns += [f"{name}_{n}" for n in range(2, kept + 1) for name in ("class", "probability")]
@@ -219,5 +219,5 @@ def _lines(
             row = row_of[path]
             cells[0::2] = [names[answer] for answer in answers_nT[row]]
             cells[1::2] = [f"{value:.6f}" for value in likely_nT[row]]
-        table.writerow((escape_name(path), *cells, problems.get(path, "")))
+        table.writerow((name_cell(path), *cells, safe_cell(problems.get(path, ""))))
     return out.getvalue()

@@ -83,6 +83,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
         warn_if_short(resolved.config, len(split.train), rate, emit)
     record = to_record(index, split, store.value_range)
     record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
+    store.tell_mended(emit)
     write_settings(run, resolved.config, resolved.reasons, record)
     return resolved.config, _training_data(index, store, split, resolved.config, emit)
 
@@ -142,7 +143,9 @@ def prepare_resumed(
     if gone:
         return _without(run, record, gone, index, store, config, emit)
     split = from_record(index, record)
-    if digest(store, split.train) != record["pixels"]:
+    pixels = digest(store, split.train)
+    store.tell_mended(emit)
+    if pixels != record["pixels"]:
         emit(
             warning(
                 "data.changed",

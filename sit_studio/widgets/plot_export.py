@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QGraphicsView
 
+from sit_engine.data.names import safe_cell
 from sit_studio import theme
 from sit_studio.curve import Array, Curve
 from sit_studio.widgets.plot_lines import Convert
@@ -64,7 +65,7 @@ def save_csv(path: Path, curves: Mapping[str, Curve], to_epoch: Convert | None) 
         ):
             cells[row] = "" if value != value else repr(value)
         columns.append(cells)
-    heads = ["step", *(["epoch"] if to_epoch is not None else []), *curves]
+    heads = ["step", *(["epoch"] if to_epoch is not None else []), *map(safe_cell, curves)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(heads)

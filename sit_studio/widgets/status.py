@@ -162,6 +162,9 @@ def phase_word(phase: str) -> str:
         "listing": QCoreApplication.translate("phase", "Listing files"),
         "headers": QCoreApplication.translate("phase", "Looking at files"),
         "value range": QCoreApplication.translate("phase", "Measuring the range of deep images"),
+        "checking the pixel cache": QCoreApplication.translate(
+            "phase", "Checking the decoded images"
+        ),
         "decoding": QCoreApplication.translate("phase", "Decoding"),
         "waiting": QCoreApplication.translate("phase", "Waiting for another program's decoding"),
         "probing the device": QCoreApplication.translate("phase", "Measuring the device"),

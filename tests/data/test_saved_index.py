@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, write_lines
 from sit_engine.data.saved_index import SavedIndex, save_index
 from sit_engine.data.scan import scan
+from sit_engine.errors import FileError
 
 
 def test_lines_survive_whatever_they_hold(tmp_path: Path) -> None:
@@ -94,3 +96,45 @@ def test_a_hundred_thousand_images_open_in_milliseconds(tmp_path: Path) -> None:
     assert last == (f"/photos/{index.paths[-1]}", f"b/{many - 1}.txt")
     # Mapped, not read: nothing is kept for each of the images.
     assert most_bytes < 5 * many
+
+
+@pytest.mark.parametrize(
+    ("name", "contents"),
+    [
+        ("summary.json", b'{"summary": {}, "roots": [1], "classes": []}'),
+        ("summary.json", b"[" * 5000),
+        ("labels.npy", b"\x93NUMPY\x01\x00\xff\xff{"),
+        ("labels.npy", b""),
+        ("labels.npy", None),
+        ("root_of.npy", "other length"),
+        ("paths", b'"a"\n'),
+        ("paths.offsets.npy", b""),
+        ("paths.offsets.npy", "other length"),
+    ],
+)
+def test_a_damaged_index_is_a_sentence(
+    photos: Path, tmp_path: Path, name: str, contents: bytes | str | None
+) -> None:
+    save_index(scan([photos]), tmp_path / "at", stage="listed")
+    file = tmp_path / "at" / name
+    file.unlink()
+    if isinstance(contents, bytes):
+        file.write_bytes(contents)
+    elif contents is None and hasattr(os, "mkfifo"):
+        os.mkfifo(file)
+    else:
+        np.save(file, np.zeros(3, np.int64 if "offsets" in name else np.int32))
+    with pytest.raises(FileError):
+        SavedIndex.open(tmp_path / "at")
+
+
+def test_a_damaged_line_of_an_index_is_a_sentence(photos: Path, tmp_path: Path) -> None:
+    (photos / "cats" / "broken.png").write_bytes(b"")
+    save_index(scan([photos]), tmp_path / "at", leaks=[("a", "b")], stage="listed")
+    for name in ("problems", "leaks", "paths"):
+        file = tmp_path / "at" / name
+        file.write_bytes(file.read_bytes().replace(b'"', b"7", 1))
+    found = SavedIndex.open(tmp_path / "at")
+    for ask in (found.problem, found.leak, found.path):
+        with pytest.raises(FileError):
+            ask(0)
