@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,9 +110,7 @@ def write_attention(
     return _write(folder, "attention", _sheet(titles, rows), arrays)
 
 
-def _write(
-    folder: Path, name: str, sheet: Image.Image, arrays: dict[str, np.ndarray]
-) -> list[Path]:
+def _write(folder: Path, name: str, sheet: Image.Image, arrays: dict[str, Any]) -> list[Path]:
     """Both files whole, in place of whatever bears their names."""
     png, npz = folder / f"{name}.png", folder / f"{name}.npz"
     with in_place_of(png) as aside:

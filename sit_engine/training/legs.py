@@ -62,10 +62,13 @@ def _follow(
     step, leg = ranks.agree([NO_CHECKPOINT, 0])
     run = runs.open_run(path)
     config = run.config()
+    was_complete = runs.summarise(run, holder_is_me=True).status == "completed"
     data, _ = prepare_resumed(run, config, _same_images)
     found = None if step == NO_CHECKPOINT else checkpoint.folder(run, step)
     control = (make_control or FolderControl)(run)
-    return train(run, config, data, emit=emit, control=control, begin=From(found, leg, epochs))
+    return train(
+        run, config, data, emit=emit, control=control, begin=From(found, leg, epochs, was_complete)
+    )
 
 
 def check_shared(config: RunConfig) -> None:
@@ -141,7 +144,14 @@ def resume(
         check_shared(config)
         data, left_out = prepare_resumed(run, config, tell, without_missing=how.without_missing)
         control = (make_control or FolderControl)(run)
-        begin = From(found, last.leg + 1, how.epochs, (*changes, *left_out), accepted)
+        begin = From(
+            found,
+            last.leg + 1,
+            how.epochs,
+            last.status == "completed",
+            (*changes, *left_out),
+            accepted,
+        )
         step = NO_CHECKPOINT if found is None else int(found.name.rpartition("-")[2])
         ranks.agree([step, begin.leg])
         return train(run, config, data, emit=tell, control=control, begin=begin)

@@ -91,6 +91,8 @@ class From:
     leg: int = 0
     epochs: float | None = None
     """To so many in all: lengthens a resumed run."""
+    was_complete: bool = False
+    """Whether the leg before ended with the run's last step."""
     changes: tuple[Change, ...] = ()
     """Settings that are others from here on, which the run's files say already."""
     accepted: SettingsAccepted | None = None
@@ -205,7 +207,9 @@ class Leg:
         epochs = no_auto(self.config.optim.epochs) if is_other_length else None
         if start.epochs is not None:
             epochs = start.epochs
-        if epochs is not None:
+        # A leg that was killed may have been asked for the same length already.
+        is_known = epochs is not None and self._steps_of(epochs) == progress.total_steps
+        if epochs is not None and (start.was_complete or not is_known):
             longer = self._longer(epochs)
             if isinstance(longer, CommandAnswered):
                 raise ConfigError(
@@ -446,13 +450,16 @@ class Leg:
         per_epoch = self.batches.steps_per_epoch
         if epochs > LONGEST_EPOCHS:
             return answer_to("extend", "command.refused_length", most=str(LONGEST_EPOCHS))
-        total = round(max(0.0, epochs) * per_epoch)
+        total = self._steps_of(epochs)
         if total <= progress.step:
             epoch = f"{progress.step / per_epoch:.4g}"
             return answer_to("extend", "command.refused_epoch", epoch=epoch)
         old = progress.total_steps / per_epoch
         progress.total_steps = total
         return Change("optim.epochs", f"{old:g}", f"{epochs:g}", "asked for")
+
+    def _steps_of(self, epochs: float) -> int:
+        return round(max(0.0, epochs) * self.batches.steps_per_epoch)
 
     def _change(self, change: Change) -> None:
         """Note that a setting differs from here on."""
