@@ -21,6 +21,7 @@ from sit_engine.config.facts import CueFacts, DataFacts
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, load_array, write_lines
+from sit_engine.errors import RunError
 from sit_engine.own_files import damaged, parse_line, read_json
 
 Leak = tuple[str, str]
@@ -28,6 +29,13 @@ Leak = tuple[str, str]
 Stage = Literal["listed", "decoded"]
 NOT_DECODED = "was listed, but not decoded: not all images have room in the cache"
 """A note of full_scan; of these images neither damage nor copies are known."""
+
+
+_LINES = ("paths", "problems", "duplicates", "leaks")
+_FILES = {
+    *("summary.json", "labels.npy", "sizes.npy", "root_of.npy", *_LINES),
+    *(f"{name}.offsets.npy" for name in _LINES),
+}
 
 
 def save_index(
@@ -42,6 +50,7 @@ def save_index(
     summary = _summary(index, leaks, stage)
     summary["cues"] = None if cues is None else asdict(cues)
     about = {"summary": summary, "roots": index.roots, "classes": index.classes}
+    _check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -65,6 +74,20 @@ def save_index(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return summary
+
+
+def _check_place(folder: Path) -> None:
+    """Raise where something stands that is no saved index: it would be removed."""
+    if not folder.exists():
+        return
+    is_ours = folder.is_dir() and {path.name for path in folder.iterdir()} <= _FILES
+    if not is_ours:
+        raise RunError(
+            "index.taken",
+            "{path} exists already and holds something else.",
+            "Choose another place.",
+            path=folder,
+        )
 
 
 def _write_tuples(path: Path, rows: Iterable[tuple[str, ...]]) -> None:

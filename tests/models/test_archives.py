@@ -71,7 +71,7 @@ def test_a_small_archive_that_grows_takes_no_memory(tmp_path: Path) -> None:
     program, foreign, grown = done.stdout.split()
     assert (program, foreign) == ("data.no_program", "import.unusable")
     assert int(grown) * 1024 < 100 << 20
-    with pytest.raises(DataError, match="say that they hold 1.26 GB"):
+    with pytest.raises(DataError, match=r"say that they hold 1\.26 GB"):
         open_foreign(path)
 
 
