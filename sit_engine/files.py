@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import os
@@ -16,7 +17,7 @@ from typing import Any
 import psutil
 
 from sit_engine import own_files
-from sit_engine.errors import DiskError, FileError
+from sit_engine.errors import DiskError, FileError, OutOfMemoryError, SitError
 
 LONGEST_ENDING = 12
 
@@ -120,8 +121,19 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def disk_error(error: OSError, path: Path) -> DiskError:
+def out_of_memory() -> OutOfMemoryError:
+    """The sentence for memory that ran out somewhere."""
+    return OutOfMemoryError(
+        "memory.process",
+        "There was not enough memory, or this process may not use enough of it.",
+        "Close other programs, lift its limit (`ulimit -v`), or set smaller sizes; then try again.",
+    )
+
+
+def disk_error(error: OSError, path: Path) -> SitError:
     """The sentence for a file or folder that could not be written."""
+    if error.errno == errno.ENOMEM:
+        return out_of_memory()
     return DiskError(
         "disk.write",
         "Cannot write to {path}: {why}.",

@@ -8,12 +8,10 @@ import io
 import json
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from sit_engine.cli.faults import check_room, fault, record_of
 from sit_engine.errors import STOPPED_EXIT_CODE, SitError
 
 EXIT_CODES = (
@@ -83,7 +81,29 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit code."""
     words = sys.argv[1:] if words is None else list(words)
-    top = parser(next((word for word in words if not word.startswith("-")), None))
+    verb = next((word for word in words if not word.startswith("-")), None)
+    as_json = "--json" in words
+    try:
+        check_room(verb)
+        return _main(verb, words)
+    except SitError as error:
+        _tell(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return STOPPED_EXIT_CODE
+    except BrokenPipeError:
+        # The reader went away (`| head`): nothing to tell anyone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one boundary of this process
+        found = fault(error)
+        _tell(found, as_json=as_json)
+        return found.exit_code
+
+
+def _main(verb: str | None, words: list[str]) -> int:
+    top = parser(verb)
     chosen = top.parse_args(words)
     chosen.words = words
     if chosen.version:
@@ -95,46 +115,7 @@ def main(words: Sequence[str] | None = None) -> int:
         top.print_help()
         return 2
     module = importlib.import_module(f"sit_engine.cli.{VERBS[chosen.verb].module}")
-    try:
-        return int(module.run(chosen))
-    except SitError as error:
-        _tell(error, as_json=chosen.json)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return STOPPED_EXIT_CODE
-    except BrokenPipeError:
-        # The reader went away (`| head`): nothing to tell anyone.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001 - the one boundary of this process
-        _tell(own_fault(error), as_json=chosen.json)
-        return 1
-
-
-def own_fault(error: Exception) -> SitError:
-    """A bug of ours: a sentence, and the details in a file that can be sent to us."""
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="sit-engine-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        file.write("".join(traceback.format_exception(error)))
-    return SitError(
-        "internal",
-        "Something went wrong inside the program ({kind}).",
-        "This is our fault. Details are in {file}; please report it with that file.",
-        kind=type(error).__name__,
-        file=Path(file.name),
-    )
-
-
-def record_of(error: SitError) -> dict[str, object]:
-    """An error as JSON: the sentences, and what another language fills its own with."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "values": error.values,
-    }
+    return int(module.run(chosen))
 
 
 def _tell(error: SitError, *, as_json: bool) -> None:

@@ -7,10 +7,14 @@ questions that need it.
 from __future__ import annotations
 
 import inspect as signatures
+import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sit_engine import api
 from sit_engine.cli.export import snippet
@@ -24,6 +28,12 @@ from sit_engine.errors import SitError
 from sit_engine.runs import disk_error
 
 Json = dict[str, Any]
+Step = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 31)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Count = Annotated[int, Field(ge=1, le=10_000)]
+MOST_NUMBER = 1 << 53
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -54,17 +64,65 @@ def ask(asked: Asked, name: str, params: Json) -> Json:
             name=name,
             known=", ".join(QUESTIONS),
         )
+    question = QUESTIONS[name]
     try:
-        bound = signatures.signature(QUESTIONS[name]).bind(asked, **params)
-    except TypeError as error:
-        raise SitError(
-            "ask.parameters",
-            "The question {name} cannot be asked so: {why}.",
-            "Its parameters stand in sit_engine/cli/questions.py.",
-            name=name,
-            why=error,
+        bound = signatures.signature(question).bind(asked, **params)
+        _check_values(params)
+        _check_types(question, params)
+    except (TypeError, ValueError) as error:
+        raise _bad_parameters(name, error) from None
+    return question(*bound.args, **bound.kwargs)
+
+
+def _bad_parameters(name: str, why: object) -> SitError:
+    return SitError(
+        "ask.parameters",
+        "The question {name} cannot be asked so: {why}.",
+        "Its parameters stand in sit_engine/cli/questions.py.",
+        name=name,
+        why=why,
+    )
+
+
+def _check_types(question: Callable[..., Json], params: Json) -> None:
+    """ValueError for a parameter that is not of its type: "false" would clear a cache."""
+    types = get_type_hints(question, include_extras=True)
+    for name, value in params.items():
+        try:
+            TypeAdapter(types[name], config=_STRICT).validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in (name, *first["loc"]))
+            raise ValueError(f"{place}: {first['msg'].lower()}") from None
+
+
+def _check_values(found: object) -> None:
+    """ValueError for numbers that no setting has, and for texts that are no file's name."""
+    if isinstance(found, dict):
+        for name, value in found.items():
+            _check_values(name)
+            _check_values(value)
+    elif isinstance(found, list):
+        for value in found:
+            _check_values(value)
+    elif isinstance(found, str):
+        # A name that the file system cannot have is a ValueError too.
+        if b"\0" in os.fsencode(found):
+            raise ValueError("a text has a zero byte")
+    elif isinstance(found, int | float) and not abs(found) <= MOST_NUMBER:
+        raise ValueError("a number is too large")
+
+
+def _facts(values: Json) -> DataFacts:
+    """The facts of a question, of their types."""
+    try:
+        # As JSON, since a dictionary is no dataclass to the strict rules of Python.
+        return TypeAdapter(DataFacts).validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _bad_parameters(
+            "resolve", f"facts.{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
         ) from None
-    return QUESTIONS[name](*bound.args, **bound.kwargs)
 
 
 def _device(asked: Asked, *, device: str = "auto") -> Json:
@@ -119,18 +177,18 @@ def _corruption(
     *,
     images: list[str],
     config: Json,
-    seed: int,
+    seed: Seed,
     out: str,
     facts: Json | None = None,
-    image_size: int | None = None,
-    patch_size: int | None = None,
+    image_size: Side | None = None,
+    patch_size: Side | None = None,
 ) -> Json:
     """What the model would see of the images, as arrays in `out`."""
     shown = api.show_corruption(
         [str(_path(image)) for image in images],
         config,
         seed=seed,
-        facts=None if facts is None else DataFacts.of(facts),
+        facts=None if facts is None else _facts(facts),
         image_size=image_size,
         patch_size=patch_size,
     )
@@ -154,7 +212,7 @@ def _dry_run(asked: Asked, *, config: Json) -> Json:
 
 def _resolve(asked: Asked, *, config: Json, facts: Json, images_per_s: float | None = None) -> Json:
     """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
-    found = api.resolve(build(config), DataFacts.of(facts), images_per_s=images_per_s)
+    found = api.resolve(build(config), _facts(facts), images_per_s=images_per_s)
     return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
 
 
@@ -166,7 +224,7 @@ def _evaluate(
     train: list[str] | None = None,
     baseline: list[str] | None = None,
     labels_file: str | None = None,
-    step: int | None = None,
+    step: Step | None = None,
     network: str | None = None,
     knn_only: bool = False,
 ) -> Json:
@@ -192,7 +250,7 @@ def _predict(
     out: str,
     run: str | None = None,
     model: str | None = None,
-    step: int | None = None,
+    step: Step | None = None,
     network: str | None = None,
     trust: bool = False,
 ) -> Json:
@@ -220,7 +278,7 @@ def _embed(
     run: str,
     folders: list[str],
     out: str,
-    step: int | None = None,
+    step: Step | None = None,
     network: str | None = None,
     duplicates_above: float = DUPLICATES_ABOVE,
 ) -> Json:
@@ -242,7 +300,7 @@ def _map(asked: Asked, *, embedded: str, kind: MapKind) -> Json:
     return {"file": str(api.add_map(_path(embedded), kind, on_progress=asked.progress))}
 
 
-def _neighbours(asked: Asked, *, embedded: str, image: str, count: int = 12) -> Json:
+def _neighbours(asked: Asked, *, embedded: str, image: str, count: Count = 12) -> Json:
     """The embedded images most like one image, the nearest first."""
     found = api.neighbours(_path(embedded), str(_path(image)), count=count)
     keys = ("row", "path", "cosine")
@@ -256,7 +314,7 @@ def _export(
     format: Literal["torchscript", "onnx", "pt2", "safetensors"],
     out: str,
     head: Literal["features", "classifier"] | None = None,
-    step: int | None = None,
+    step: Step | None = None,
     network: str | None = None,
 ) -> Json:
     """What was written, how it was checked, and lines that load it."""
@@ -272,8 +330,8 @@ def _import(
     file: str,
     out: str,
     network: str | None = None,
-    heads: int | None = None,
-    image_size: int | None = None,
+    heads: Side | None = None,
+    image_size: Side | None = None,
 ) -> Json:
     """The folder of weights that a file of others became, as models.imported.Imported."""
     return api.import_weights(
@@ -282,7 +340,7 @@ def _import(
 
 
 def _inspect(
-    asked: Asked, *, run: str, images: list[str], out: str, step: int | None = None
+    asked: Asked, *, run: str, images: list[str], out: str, step: Step | None = None
 ) -> Json:
     """Reconstructions and attention of images (none: the run's own)."""
     paths = [str(_path(image)) for image in images]
@@ -296,7 +354,10 @@ def _cache(asked: Asked, *, clear: bool = False) -> Json:
 
 
 def _path(name: str) -> Path:
-    return Path(name).expanduser().absolute()
+    try:
+        return Path(name).expanduser().absolute()
+    except RuntimeError:
+        return Path(name).absolute()  # ~nobody: no such user
 
 
 def _paths(names: list[str]) -> list[str]:

@@ -22,13 +22,15 @@ from typing import IO, Any, TypeAlias
 
 import psutil
 
-from sit_engine.cli.main import own_fault, record_of
+from sit_engine.cli.faults import fault, record_of
 from sit_engine.cli.questions import Asked, ask
 from sit_engine.errors import TERMINATED_EXIT_CODE, SitError
+from sit_engine.own_files import parse_json
 
 Inbox: TypeAlias = "queue.SimpleQueue[bytes | None]"
 LOOK_EVERY_S = 0.3
 TIME_TO_END_S = 2.0
+MOST_LINE_BYTES = 16 << 20
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -76,7 +78,7 @@ class Serving:
         except BrokenPipeError:
             raise
         except Exception as error:  # noqa: BLE001 - the one boundary of a question
-            self.say({"id": number, "error": record_of(own_fault(error))})
+            self.say({"id": number, "error": record_of(fault(error))})
         else:
             self.say({"id": number, "answer": found})
 
@@ -86,8 +88,15 @@ class Serving:
 
 
 def _parse(line: bytes) -> dict[str, Any]:
+    if len(line) > MOST_LINE_BYTES:
+        raise SitError(
+            "ask.too_long",
+            "This question is longer than {most} MB.",
+            "Ask about fewer images at once.",
+            most=MOST_LINE_BYTES >> 20,
+        )
     try:
-        found = json.loads(line)
+        found = parse_json(line.decode("utf-8"))
     except ValueError:
         found = None
     if not isinstance(found, dict):
@@ -126,12 +135,18 @@ def _read(questions: int, inbox: Inbox) -> None:
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:
-    """Read without a file object, which a thread still reading would lock at the end."""
-    rest = b""
+    """Read without a file object, which a thread still reading would lock at the end.
+
+    Of a line that is too long the beginning comes, one byte too long, and the rest is not kept.
+    """
+    kept = bytearray()
     while block := os.read(descriptor, 1 << 16):
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
-    yield rest
+        *ends, rest = block.split(b"\n")
+        for end in ends:
+            yield bytes(kept + end)[: MOST_LINE_BYTES + 1]
+            kept.clear()
+        kept += rest[: MOST_LINE_BYTES + 1 - len(kept)]
+    yield bytes(kept)
 
 
 def _end_with(parent: int, serving: Serving, inbox: Inbox) -> None:

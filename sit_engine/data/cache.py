@@ -31,7 +31,8 @@ from sit_engine.data.scan import OnProgress, Progress
 from sit_engine.data.store import PixelStore as PixelStore
 from sit_engine.data.streaming import FileSquares
 from sit_engine.data.value_range import folder_range
-from sit_engine.errors import DiskError
+from sit_engine.errors import DiskError, SitError
+from sit_engine.files import out_of_memory
 
 CACHE_MARGIN = 1.15
 DEFAULT_BUDGET_BYTES = 20 * 10**9
@@ -79,6 +80,7 @@ class PixelCache:
                     # The line goes before its pixels.
                     (folder / "rows.jsonl").unlink(missing_ok=True)
                     (folder / "pixels.bin").unlink(missing_ok=True)
+                    (folder / ".rows.jsonl.tmp").unlink(missing_ok=True)
             if self.root.is_dir():
                 with self._locked(self.root / "ranges.lock", None, None):
                     (self.root / "ranges.jsonl").unlink(missing_ok=True)
@@ -173,7 +175,9 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         raise _disk_error(folder, (error.strerror or str(error)).lower(), error.errno) from None
 
 
-def _disk_error(folder: Path, why: str, number: int | None) -> DiskError:
+def _disk_error(folder: Path, why: str, number: int | None) -> SitError:
+    if number == errno.ENOMEM:
+        return out_of_memory()
     if number == errno.ENOSPC:
         return DiskError(
             "disk.full",

@@ -19,6 +19,7 @@ from sit_engine.config.facts import CueFacts, DataFacts
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, load_array, write_lines
+from sit_engine.errors import RunError
 from sit_engine.files import in_place_of
 from sit_engine.own_files import damaged, parse_line, read_json
 
@@ -27,6 +28,13 @@ Leak = tuple[str, str]
 Stage = Literal["listed", "decoded"]
 NOT_DECODED = "was listed, but not decoded: not all images have room in the cache"
 """A note of full_scan; of these images neither damage nor copies are known."""
+
+
+_LINES = ("paths", "problems", "duplicates", "leaks")
+_FILES = {
+    *("summary.json", "labels.npy", "sizes.npy", "root_of.npy", *_LINES),
+    *(f"{name}.offsets.npy" for name in _LINES),
+}
 
 
 def save_index(
@@ -41,6 +49,7 @@ def save_index(
     summary = _summary(index, leaks, stage)
     summary["cues"] = None if cues is None else asdict(cues)
     about = {"summary": summary, "roots": index.roots, "classes": index.classes}
+    _check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Whoever has the old one open keeps what it mapped.
     with in_place_of(folder, folder=True) as aside:
@@ -59,6 +68,20 @@ def save_index(
         _write_tuples(aside / "duplicates", index.duplicates)
         _write_tuples(aside / "leaks", leaks)
     return summary
+
+
+def _check_place(folder: Path) -> None:
+    """Raise where something stands that is no saved index: it would be removed."""
+    if not folder.exists():
+        return
+    is_ours = folder.is_dir() and {path.name for path in folder.iterdir()} <= _FILES
+    if not is_ours:
+        raise RunError(
+            "index.taken",
+            "{path} exists already and holds something else.",
+            "Choose another place.",
+            path=folder,
+        )
 
 
 def _write_tuples(path: Path, rows: Iterable[tuple[str, ...]]) -> None:

@@ -104,12 +104,51 @@ def test_a_line_that_is_no_question_is_an_error_and_not_the_end(
     assert child.answer("cache")["free_bytes"] > 0
 
 
-def test_our_own_fault_is_an_error_with_a_file(child: Child) -> None:
-    error = child.ask("resolve", config=7, facts={})["error"]
-    assert error["code"] == "internal"
-    details = Path(error["values"]["file"])
-    assert "Traceback" in details.read_text()
-    details.unlink()
+@pytest.mark.parametrize(
+    ("name", "params", "why"),
+    [
+        ("cache", {"clear": "false"}, "clear: input should be a valid boolean"),
+        ("cache", {"clear": 1}, "clear: "),
+        ("resolve", {"config": 7, "facts": {}}, "config: input should be a valid dictionary"),
+        ("resolve", {"config": {}, "facts": {}}, "facts.images: "),
+        ("resolve", {"config": {}, "facts": {"images": "x"}}, "facts.images: "),
+        ("scan", {"folders": "/tmp", "out": "/tmp/x"}, "folders: input should be a valid list"),
+        ("scan", {"folders": [3], "out": "/tmp/x"}, "folders.0: "),
+        ("scan", {"folders": ["a\0b"], "out": "/tmp/x"}, "zero byte"),
+        ("scan", {"folders": ["a\ud800"], "out": "/tmp/x"}, ""),
+        ("scan", {"folders": [], "out": "x", "labels": "all"}, "labels: "),
+        ("inspect", {"run": "x", "images": [], "out": "x", "step": -1}, "step: "),
+        ("inspect", {"run": "x", "images": [], "out": "x", "step": True}, "step: "),
+        ("inspect", {"run": "x", "images": [], "out": "x", "step": 10**20}, "too large"),
+        ("embed", {"run": "x", "folders": [], "out": "x", "duplicates_above": 1e400}, "too large"),
+        ("embed", {"run": "x", "folders": [], "out": "x", "duplicates_above": "1"}, ""),
+        ("neighbours", {"embedded": "x", "image": "y", "count": 0}, "count: "),
+    ],
+)
+def test_a_parameter_of_another_type_is_a_sentence(
+    child: Child, name: str, params: Json, why: str
+) -> None:
+    error = child.ask(name, **params)["error"]
+    assert error["code"] == "ask.parameters"
+    assert why in error["message"]
+
+
+def test_a_very_long_line_is_refused_in_a_moment_and_the_next_is_answered(child: Child) -> None:
+    for _ in range(3):
+        child.write(b'{"id": 1, "ask": "' + b"x" * (40 << 20) + b'"}')
+        assert child.hear()["error"]["code"] == "ask.too_long"
+    assert child.answer("cache")["free_bytes"] > 0
+    assert psutil.Process(child.process.pid).memory_info().rss < 1 << 30
+
+
+def test_a_scan_replaces_no_folder_of_the_users(
+    child: Child, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "listed").mkdir()
+    (tmp_path / "listed" / "letter.txt").write_text("mine")
+    error = child.ask("scan", folders=[str(sample[0])], out=str(tmp_path))["error"]
+    assert error["code"] == "index.taken"
+    assert (tmp_path / "listed" / "letter.txt").read_text() == "mine"
 
 
 def test_a_scan_is_saved_twice(child: Child, sample: tuple[Path, Path], tmp_path: Path) -> None:
