@@ -18,7 +18,7 @@ from sit_engine.data.index import ImageIndex
 from sit_engine.errors import RunError
 from sit_engine.evaluation.comparison import Budget, Comparison
 from sit_engine.evaluation.tuning import Tuning
-from sit_engine.events import Event
+from sit_engine.events import Event, Warned
 from sit_engine.export.exported import Exported
 from sit_engine.models.imported import Imported
 
@@ -125,6 +125,13 @@ def resume(
 
     how = GoingOn(epochs, accept_changes, without_missing)
     return go_on(path, emit=emit, make_control=make_control, how=how)
+
+
+def repair(path: Path) -> list[Warned]:
+    """Mend a run folder without deleting anything; what was done, a sentence each."""
+    from sit_engine.training.repair import repair
+
+    return repair(path)
 
 
 def evaluate(

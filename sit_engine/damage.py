@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,17 +17,29 @@ NAMES = ("format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "
 
 
 def find(run: Run, *, unfit: int = 0) -> SitError | None:
-    """The first thing that is wrong, if any; `unfit` counts lines of `events.jsonl` that do not fit.
+    """The first thing that is wrong, if any; `unfit` counts lines of `events.jsonl` that do not fit."""
+    return next(problems(run, unfit=unfit), None)
+
+
+def problems(run: Run, *, unfit: int = 0) -> Iterator[SitError]:
+    """All that is wrong, one after another.
 
     A file that is not there yet is no damage: a run that is being prepared has only a few.
     """
-    try:
-        for name in NAMES:
+    irregular = set()
+    for name in NAMES:
+        try:
             own_files.check_regular(run.path / name)
-        _check_settings(run)
+        except SitError as error:
+            irregular.add(name)
+            yield error
+    try:
+        if not irregular & {run.config_file.name, run.split_file.name}:
+            _check_settings(run)
     except SitError as error:
-        return error
-    return unfit_lines(run.events_file, unfit) if unfit else None
+        yield error
+    if unfit:
+        yield unfit_lines(run.events_file, unfit)
 
 
 def looks_like_run(path: Path) -> bool:

@@ -54,7 +54,9 @@ VERBS = {
     "serve": Verb("serve", "answer questions of the window, one JSON line each"),
     "config": Verb("config", "print a config file with every setting"),
     "doctor": Verb("doctor", "check this machine, or one run"),
-    "repair": Verb("repair", "free what a process that is gone left in a run folder"),
+    "repair": Verb(
+        "repair", "mend a run folder: free its lock, bring files back, put damage aside"
+    ),
 }
 
 

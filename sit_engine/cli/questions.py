@@ -364,6 +364,11 @@ def _paths(names: list[str]) -> list[str]:
     return [str(_path(name)) for name in names]
 
 
+def _repair(asked: Asked, *, run: str) -> Json:
+    """What was done to a run folder: codes, sentences and what fills them."""
+    return {"done": [asdict(told) for told in api.repair(_path(run))]}
+
+
 QUESTIONS: dict[str, Callable[..., Json]] = {
     "device": _device,
     "sample": _sample,
@@ -381,4 +386,5 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "import": _import,
     "inspect": _inspect,
     "cache": _cache,
+    "repair": _repair,
 }

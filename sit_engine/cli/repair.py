@@ -1,4 +1,4 @@
-"""`sit-engine repair`: free what a process that is gone left in a run folder."""
+"""`sit-engine repair`: mend what a kill, a disk or a stranger did to a run folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(chosen: argparse.Namespace) -> int:
     from sit_engine.training.repair import repair
 
     path = chosen.run.expanduser().absolute()
-    done = repair(path)
+    done = [told.message for told in repair(path)]
     if chosen.json:
         print(json.dumps({"run": str(path), "done": done}))
         return 0

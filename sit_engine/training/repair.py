@@ -1,26 +1,106 @@
-"""Frees and clears what a process that is gone left in a run folder, and brings back settings and split.
+"""Mends a run folder as far as that can be done without deleting: what is damaged is put aside.
 
-Deletes nothing that was told of; what is damaged is put aside.
+Frees and clears what a process that is gone left, and brings back settings, split and format.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sit_engine import runs
+from sit_engine import own_files, runs
+from sit_engine.damage import NAMES, looks_like_run
+from sit_engine.errors import CheckpointError, FileError
+from sit_engine.events import Warned, warning
+from sit_engine.files import put_aside, write_aside
+from sit_engine.runs import Run, disk_error
 from sit_engine.training import checkpoint, frozen
 
 
-def repair(path: Path) -> list[str]:
-    """What was done, a sentence each; refused while a process writes the run."""
-    run = runs.open_run(path, prepared=False)
+def repair(path: Path) -> list[Warned]:
+    """What was done, a sentence each; refused while a process writes the run.
+
+    Raises RunError where there is no run, DiskError where the folder cannot be written.
+    """
+    run = Run(path)
+    if not looks_like_run(path):
+        runs.open_run(path, prepared=False)
+    try:
+        # Of a lock that is no file nobody can be the holder.
+        done = _irregular(run, ("lock",))
+        had_lock = run.lock_file.exists()
+        with runs.Lock(run) as opened:
+            if had_lock:
+                done.append(
+                    warning("repair.lock", "The lock of a process that is gone was removed.")
+                )
+            return done + _mend(opened)
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def _mend(run: Run) -> list[Warned]:
+    done = _format(run)
+    done += _irregular(run, [name for name in NAMES if name not in ("lock", *frozen.NAMES)])
+    runs.open_run(run.path, prepared=False)
+    cleared = checkpoint.recover(run)
+    if cleared:
+        done.append(
+            warning(
+                "repair.checkpoints",
+                "{count} checkpoints that it was writing were cleared or put back.",
+                count=cleared,
+            )
+        )
+    return done + frozen.mend(run) + _damaged_checkpoints(run)
+
+
+def _irregular(run: Run, names: tuple[str, ...] | list[str]) -> list[Warned]:
+    """Folders, pipes and links that bear the names of our files."""
     done = []
-    had_lock = run.lock_file.exists()
-    with runs.Lock(run) as run:
-        if had_lock:
-            done.append("The lock of a process that is gone was removed.")
-        cleared = checkpoint.recover(run)
-        if cleared:
-            done.append(f"{cleared} checkpoints that it was writing were cleared or put back.")
-        done += [told.message.strip() for told in frozen.mend(run)]
+    for name in names:
+        try:
+            own_files.check_regular(run.path / name)
+        except FileError as error:
+            done.append(_aside(run.path / name, error))
     return done
+
+
+def _aside(path: Path, error: CheckpointError | FileError) -> Warned:
+    aside = put_aside(path)
+    return warning(
+        "repair.aside",
+        "{name} was put aside as {aside}: {why}",
+        name=path.name,
+        aside="" if aside is None else aside.name,
+        why=error.message,
+    )
+
+
+def _format(run: Run) -> list[Warned]:
+    """There is one format so far; a number of a later one stays, and is told by `open_run`."""
+    file = run.path / "format"
+    try:
+        int(own_files.read_text(file, most=32))
+    except (FileError, ValueError):
+        aside = put_aside(file)
+        write_aside(file, f"{runs.FORMAT}\n")
+        text = "The number of the run's format was written anew."
+        if aside is not None:
+            text += " What stood there is now {aside}."
+        return [warning("repair.format", text, aside="" if aside is None else aside.name)]
+    return []
+
+
+def _damaged_checkpoints(run: Run) -> list[Warned]:
+    """They go aside where a whole one is left; else somebody may still make something of them."""
+    wrong: dict[Path, CheckpointError] = {}
+    steps = checkpoint.all_steps(run)
+    for step in steps:
+        folder = checkpoint.folder(run, step)
+        try:
+            checkpoint.verify(folder)
+        except CheckpointError as error:
+            wrong[folder] = error
+    if len(wrong) == len(steps):
+        return []
+    return [_aside(folder, error) for folder, error in wrong.items()]

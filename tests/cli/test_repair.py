@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from sit_engine import runs
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
+from sit_engine.training import checkpoint, frozen
+from sit_engine.training.repair import repair
 from tests.hostile import RESOLVED
 
 
@@ -42,3 +45,66 @@ def test_a_run_that_is_written_is_left_alone(
         assert run.lock_file.exists()
     assert "another process" in capfd.readouterr().err
     assert len(list(run.checkpoints.iterdir())) == 1
+
+
+def harmed(run: runs.Run) -> runs.Run:
+    """The same with all that can be mended damaged, and two checkpoints of which one is whole."""
+    for step in (1, 2):
+        checkpoint.save(run, step, {"a": torch.ones(1)}, {}, {}, copies=frozen.read(run))
+    (run.checkpoints / "step-00000002" / "state.pt").write_bytes(b"bad")
+    (run.path / "format").write_text("[[[")
+    run.config_file.write_text("")
+    run.lock_file.unlink()
+    for name in ("lock", "events.jsonl", "about.json"):
+        (run.path / name).mkdir()
+    return run
+
+
+def test_what_is_damaged_is_put_aside_and_brought_back(
+    run: runs.Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = run.config_file.read_bytes()
+    harmed(run)
+    assert main(["doctor", str(run.path), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    wrong = " ".join(told[name] for name in told if name.startswith("Problem") or name == "Status")
+    for name in ("has format unknown", "/lock is", "/about.json is", "/events.jsonl is"):
+        assert name in wrong
+    assert "config.toml" in told["config.toml"]
+    assert (told["step 1"], "damaged" in told["step 2"]) == ("good", True)
+    assert told["Mend"] == f"sit-engine repair {run.path}"
+    assert main(["repair", str(run.path)]) == 0
+    told = capfd.readouterr().out
+    for name in ("format", "config.toml", "lock", "events.jsonl", "about.json", "step-00000002"):
+        assert f"{name}.aside-1" in told
+    assert run.config_file.read_bytes() == before
+    assert (run.path / "config.toml.aside-1").read_bytes() == b""
+    assert (run.path / "format.aside-1").read_text() == "[[["
+    assert checkpoint.all_steps(run) == [1]
+    assert (run.checkpoints / "step-00000002.aside-1" / "state.pt").read_bytes() == b"bad"
+    assert main(["repair", str(run.path)]) == 0
+    assert "Nothing had to be repaired." in capfd.readouterr().out
+    assert runs.summarise(runs.open_run(run.path)).status == "interrupted"
+
+
+def test_a_run_of_a_later_version_is_left_as_it_is(
+    run: runs.Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (run.path / "format").write_text("7\n")
+    assert main(["repair", str(run.path)]) == 2
+    assert "format 7" in capfd.readouterr().err
+    assert (run.path / "format").read_text() == "7\n"
+
+
+def test_no_run_is_no_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "folder").mkdir()
+    assert main(["repair", str(tmp_path / "folder")]) == 2
+    assert "There is no run in" in capfd.readouterr().err
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_checkpoints_that_are_all_damaged_stay_where_they_are(run: runs.Run) -> None:
+    harmed(run)
+    (run.checkpoints / "step-00000001" / "model.safetensors").write_bytes(b"bad")
+    assert not [told for told in repair(run.path) if told.values.get("name", "").startswith("step")]
+    assert checkpoint.all_steps(run) == [1, 2]
