@@ -66,7 +66,7 @@ def _of_run(path: Path) -> tuple[dict[str, str], bool]:
         runs.open_run(path, prepared=False)
     except RunError as error:
         is_later = error.code == "run.format" and error.values["found"] != "unknown"
-        if is_later or not damage.looks_like_run(path):
+        if is_later or error.code == "run.missing":
             raise
         wrong.append(error.message)
     unfit = 0
