@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sit_engine.data.full_scan import ScanResult
     from sit_engine.evaluation.report import Report
     from sit_engine.inspection.corruption import Shown
+    from sit_engine.training.check import Checked
     from sit_engine.training.control import Control
     from sit_engine.training.dry_run import DryRun
     from sit_engine.training.loop import RunResult
@@ -125,6 +126,13 @@ def resume(
 
     how = GoingOn(epochs, accept_changes, without_missing)
     return go_on(path, emit=emit, make_control=make_control, how=how)
+
+
+def check(path: Path) -> Checked:
+    """All that is wrong with a run's files; nothing is changed."""
+    from sit_engine.training.check import check
+
+    return check(path)
 
 
 def repair(path: Path) -> list[Warned]:

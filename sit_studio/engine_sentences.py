@@ -41,6 +41,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Ask one of {known}."),
         ),
     ),
+    "checkpoint.bad_copies": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The copies of config.toml and split.json in the checkpoint of step {step} are damaged.",
+            ),
+            "",
+        ),
+    ),
     "checkpoint.damaged": (
         (
             QT_TRANSLATE_NOOP("engine", "The checkpoint {path} is damaged: {why}."),
@@ -1529,6 +1538,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
+    "run.settings_damaged": (),
     "run.settings_gone": (
         (
             QT_TRANSLATE_NOOP(

@@ -9,10 +9,9 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from sit_engine import damage, runs
-from sit_engine.errors import CheckpointError, FileError, RunError, SitError
+from sit_engine.errors import CheckpointError
+from sit_engine.runs import RunSummary
 
-BAD_COPY = ", but its copies of config.toml and split.json are damaged"
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image")
 
 
@@ -60,35 +59,24 @@ def _of_machine() -> dict[str, str]:
 
 def _of_run(path: Path) -> tuple[dict[str, str], bool]:
     """Everything that is wrong with a run, as far as its damage lets it be read."""
-    found = runs.Run(path)
-    report, wrong = {"Run": str(path)}, []
-    try:
-        runs.open_run(path, prepared=False)
-    except RunError as error:
-        is_later = error.code == "run.format" and error.values["found"] != "unknown"
-        if is_later or error.code == "run.missing":
-            raise
-        wrong.append(error.message)
-    unfit = 0
-    try:
-        summary = runs.summarise(found)
-        unfit = summary.unfit
-        report |= _course(summary)
-    except FileError as error:
-        report["Status"] = f"not known: {error.message}"
-    told = [problem.message for problem in damage.problems(found, unfit=unfit)]
-    wrong += [message for message in told if message not in report.get("Status", "")]
-    report |= {f"Problem {number}": message for number, message in enumerate(wrong, 1)}
-    settings, checkpoints, good = _of_files(found)
-    report |= settings | checkpoints
-    if wrong or settings or len(checkpoints) > good:
+    from sit_engine.training.check import check
+
+    found = check(path)
+    report = {"Run": str(path)} | _course(found.summary)
+    report |= {f"Problem {n}": told.message for n, told in enumerate(found.problems, 1)}
+    steps = dict.fromkeys(found.good, "good")
+    steps |= {step: error.message for step, error in found.damaged.items()}
+    report |= {f"step {step}": steps[step] for step in sorted(steps)}
+    if not found.is_whole:
         report["Mend"] = f"sit-engine repair {path}"
-    elif report.get("Status") == "interrupted":
+    elif found.summary is not None and found.summary.status == "interrupted":
         report["Next"] = f"sit-engine resume {path}"
-    return report, good > 0
+    return report, bool(found.good)
 
 
-def _course(summary: runs.RunSummary) -> dict[str, str]:
+def _course(summary: RunSummary | None) -> dict[str, str]:
+    if summary is None:
+        return {"Status": "not known, since its events cannot be read"}
     report = {
         "Status": summary.status,
         "Step": f"{summary.step} of {summary.total_steps}",
@@ -97,23 +85,3 @@ def _course(summary: runs.RunSummary) -> dict[str, str]:
     if summary.outcome is not None and summary.outcome.message:
         report["Ended with"] = f"{summary.outcome.message} {summary.outcome.hint}".strip()
     return report
-
-
-def _of_files(run: runs.Run) -> tuple[dict[str, str], dict[str, str], int]:
-    """What is wrong with settings and split, how each checkpoint is, and how many are good."""
-    from sit_engine.training import checkpoint, frozen
-
-    try:
-        settings = frozen.look(run)
-    except SitError as error:
-        settings = {"Settings": error.message}
-    report, good = {}, 0
-    for step in checkpoint.all_steps(run):
-        folder = checkpoint.folder(run, step)
-        try:
-            checkpoint.verify(folder)
-            report[f"step {step}"] = "good" + BAD_COPY * frozen.damaged_copies(folder)
-            good += 1
-        except CheckpointError as error:
-            report[f"step {step}"] = error.message
-    return settings, report, good

@@ -25,6 +25,7 @@ from sit_engine.data.embedded import DUPLICATES_ABOVE, MapKind
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.saved_index import save_index
 from sit_engine.errors import SitError
+from sit_engine.events import Warned
 from sit_engine.runs import disk_error
 
 Json = dict[str, Any]
@@ -364,9 +365,20 @@ def _paths(names: list[str]) -> list[str]:
     return [str(_path(name)) for name in names]
 
 
+def _check(asked: Asked, *, run: str) -> Json:
+    """What is wrong with a run's files: sentences with their codes and what fills them."""
+    found = api.check(_path(run))
+    wrong = [*found.problems, *found.damaged.values()]
+    return {"problems": [_sentence(told) for told in wrong], "good": found.good}
+
+
 def _repair(asked: Asked, *, run: str) -> Json:
-    """What was done to a run folder: codes, sentences and what fills them."""
-    return {"done": [asdict(told) for told in api.repair(_path(run))]}
+    """What was done to a run folder, likewise."""
+    return {"done": [_sentence(told) for told in api.repair(_path(run))]}
+
+
+def _sentence(told: SitError | Warned) -> Json:
+    return {"code": told.code, "message": told.message, "values": told.values}
 
 
 QUESTIONS: dict[str, Callable[..., Json]] = {
@@ -386,5 +398,6 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "import": _import,
     "inspect": _inspect,
     "cache": _cache,
+    "check": _check,
     "repair": _repair,
 }

@@ -148,23 +148,34 @@ def _where(aside: Path | None) -> str:
 # Changes by hand
 
 
-def look(run: Run) -> dict[str, str]:
-    """What is wrong with either file, a sentence each, for `sit-engine doctor`; nothing is mended."""
+def look(run: Run) -> list[SitError | Warned]:
+    """What is wrong with either file; nothing is mended."""
     if is_unprepared(run):
-        return {}
+        return []
     folder, copies = newest_copies(run)
-    told = {name: error.message for name, error in faults(run, copies).items()}
-    if told or folder is None:
-        return {name: f"{text} {_copy_at(folder, name)}" for name, text in told.items()}
+    found = faults(run, copies)
+    if found or folder is None:
+        return [_with_copy(error, folder, name) for name, error in found.items()]
     try:
         check_unchanged(run, accept=False)
     except RunError as error:
-        return {"Changed": error.message}
-    return {}
+        return [error]
+    return []
 
 
-def _copy_at(folder: Path | None, name: str) -> str:
-    return "No checkpoint holds a copy." if folder is None else f"A copy is {folder / name}."
+def _with_copy(error: FileError, folder: Path | None, name: str) -> Warned:
+    text = "No checkpoint holds a copy." if folder is None else "A copy is {copy}."
+    copy = "" if folder is None else folder / name
+    return warning("run.settings_damaged", "{why} " + text, why=error.message, copy=copy)
+
+
+def bad_copies(step: int) -> Warned:
+    """Of a checkpoint whose networks are sound."""
+    return warning(
+        "checkpoint.bad_copies",
+        "The copies of config.toml and split.json in the checkpoint of step {step} are damaged.",
+        step=step,
+    )
 
 
 def damaged_copies(folder: Path) -> bool:

@@ -31,6 +31,7 @@ from sit_studio.run_list import UNUSABLE, RunRow, read_about, write_about
 from sit_studio.session import Session
 from sit_studio.settings_model import FINETUNE
 from sit_studio.widgets.basics import EmptyState, Page, button
+from sit_studio.widgets.check_dialog import CheckDialog
 from sit_studio.widgets.comparison_view import ComparisonView
 from sit_studio.widgets.comparisons import ComparisonTable
 from sit_studio.widgets.import_dialog import ImportDialog
@@ -79,7 +80,7 @@ class RunsPage(Page):
         session.comparer.changed.connect(session.lister.look_now)
         session.comparer.changed.connect(self._show_buttons)
         session.run_changed.connect(self._show_buttons)
-        self.importing = Job(self)
+        self.importing, self.checking = Job(self), Job(self)
         self.opened: Path | None = None
         self.lister = session.lister
         self.lister.listed.connect(self._on_listed)
@@ -93,7 +94,9 @@ class RunsPage(Page):
         self.filter.setMinimumWidth(96)
         self.filter.setMaximumWidth(240)
         self.more = button(self.tr("More"), self._show_more, flat=True)
-        self.more.setToolTip(self.tr("Resume, rename, note, star, use its settings again, trash"))
+        self.more.setToolTip(
+            self.tr("Resume, rename, note, star, check, use its settings again, trash")
+        )
         self.compare = button(self.tr("Compare curves"), self._compare, icon="watch")
         self.side_by_side = button(self.tr("Train side by side…"), self._side_by_side, icon="train")
         self.open = button(self.tr("Open"), self._open, icon="folder-open", primary=True)
@@ -203,6 +206,7 @@ class RunsPage(Page):
             (self.tr("Rename…"), self._rename, row is not None),
             (self.tr("Note…"), self._note, row is not None),
             (self.tr("Star or unstar"), self._star, row is not None),
+            (self.tr("Check its files…"), self._check, row is not None),
             (self.tr("Show in file manager"), self._show_folder, row is not None),
             (self.tr("Move to trash…"), self._trash, rests),
         ):
@@ -263,6 +267,12 @@ class RunsPage(Page):
                 ),
                 kind="warn",
             )
+
+    def _check(self) -> None:
+        if row := self._one():
+            dialog = CheckDialog(row.title, row.path, self.checking, self)
+            dialog.repaired.connect(self.lister.look_now)
+            dialog.open()
 
     def _trash(self) -> None:
         row = self._one()

@@ -56,14 +56,19 @@ def test_doctor_and_repair_know_of_damage(run: Path, capfd: pytest.CaptureFixtur
     (newest / "split.json").write_text("{}")
     assert main(["doctor", str(run), "--json"]) == 0
     told = json.loads(capfd.readouterr().out)
-    assert "missing" in told["config.toml"]
-    assert "split.json cannot be used" in told["split.json"]
-    assert told["step 2"].startswith("good, but its copies")
-    assert str(checkpoint.folder(Run(run), 0) / "config.toml") in told["config.toml"]
+    config, split, copies = (told[f"Problem {number}"] for number in (1, 2, 3))
+    assert "missing" in config
+    assert "split.json cannot be used" in split
+    assert "step 2 are damaged" in copies
+    assert told["step 2"] == "good"
+    assert str(checkpoint.folder(Run(run), 0) / "config.toml") in config
     assert main(["repair", str(run)]) == 0
     assert capfd.readouterr().out.count("brought back") == 2
     assert main(["doctor", str(run), "--json"]) == 0
-    assert not {"config.toml", "split.json", "Files"} & set(json.loads(capfd.readouterr().out))
+    told = json.loads(capfd.readouterr().out)
+    # The copies within the checkpoint stay as they are.
+    assert told["Problem 1"] == copies
+    assert "Problem 2" not in told
 
 
 @pytest.mark.parametrize("name", ["config.toml", "split.json"])

@@ -70,7 +70,7 @@ def test_what_is_damaged_is_put_aside_and_brought_back(
     wrong = " ".join(told[name] for name in told if name.startswith("Problem") or name == "Status")
     for name in ("has format unknown", "/lock is", "/about.json is", "/events.jsonl is"):
         assert name in wrong
-    assert "config.toml" in told["config.toml"]
+    assert "/config.toml cannot be used" in wrong
     assert (told["step 1"], "damaged" in told["step 2"]) == ("good", True)
     assert told["Mend"] == f"sit-engine repair {run.path}"
     assert main(["repair", str(run.path)]) == 0

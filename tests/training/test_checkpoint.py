@@ -100,7 +100,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_older_one(
         with Path("/dev/full").open("wb") as file:
             file.write(b"x")
 
-    monkeypatch.setattr(checkpoint, "_to_disk", full)
+    monkeypatch.setattr(checkpoint, "to_disk", full)
     with pytest.raises(DiskError, match="no space left"):
         checkpoint.save(run, 2, MODEL, STATE, {})
     assert checkpoint.newest_verified(run)[0] == good

@@ -148,7 +148,7 @@ def test_repair_brings_them_back_too(stopped: Path) -> None:
     (stopped / "config.toml").unlink()
     (stopped / "split.json").write_bytes(b"{")
     done = repair(stopped)
-    assert len([line for line in done if "brought back" in line]) == 2, done
+    assert len([line for line in done if "brought back" in line.message]) == 2, done
     assert {name: (stopped / name).read_bytes() for name in good} == good
     assert (stopped / "split.json.aside-1").read_bytes() == b"{"
     assert repair(stopped) == []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -99,19 +100,22 @@ def test_a_run_that_fails_leaves_nothing_but_keeps_what_it_did_not_make(tmp_path
     assert runs.summarise(run).status == "interrupted"
 
 
+DIE_IN_CREATE = """
+import os, signal, sys
+from pathlib import Path
+from sit_engine import runs
+from sit_engine.config.build import build
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+runs.create(Path(sys.argv[1]), build({}))
+"""
+
+
+@posix
 def test_half_made_folders_of_the_same_name_are_cleared(tmp_path: Path) -> None:
-    made: list[Path] = []
-
-    def die(path: Path, target: Path) -> Path:
-        made.append(path)
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "rename", die)
-        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
-        with pytest.raises(KeyboardInterrupt):
-            runs.create(tmp_path / "run", build({}))
-    assert [path.name for path in tmp_path.iterdir()] == [made[0].name]
+    done = subprocess.run([sys.executable, "-c", DIE_IN_CREATE, str(tmp_path / "run")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".new-")
     run = runs.create(tmp_path / "run", build({}))
     assert list(tmp_path.iterdir()) == [run.path]
 

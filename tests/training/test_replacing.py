@@ -103,8 +103,8 @@ def test_everything_is_on_the_disk_before_it_takes_the_place(
     checkpoint.save(run, 3, {"a": torch.zeros(2)}, {}, {})
     aside = f".step-00000003.{os.getpid()}.tmp"
     files = [("sync", name) for name in (*checkpoint.FILES, "manifest.json")]
-    assert calls == [
-        *files,
+    assert sorted(calls[: len(files)]) == sorted(files)
+    assert calls[len(files) :] == [
         ("sync", aside),
         ("step-00000003", ".step-00000003.old"),
         (aside, "step-00000003"),
