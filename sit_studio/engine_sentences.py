@@ -29,6 +29,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Its parameters stand in sit_engine/cli/questions.py."),
         ),
     ),
+    "ask.too_long": (
+        (
+            QT_TRANSLATE_NOOP("engine", "This question is longer than {most} MB."),
+            QT_TRANSLATE_NOOP("engine", "Ask about fewer images at once."),
+        ),
+    ),
     "ask.unknown": (
         (
             QT_TRANSLATE_NOOP("engine", "There is no question {name}."),
@@ -762,6 +768,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (QT_TRANSLATE_NOOP("engine", "{count} images without a label are left out."), ""),
     ),
     "data.unreadable": ((QT_TRANSLATE_NOOP("engine", "could not be read from the disk: {1}"), ""),),
+    "data.unsupported": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "is of a kind of its format that this program does not read"
+            ),
+            "",
+        ),
+    ),
     "data.vanished": (
         (QT_TRANSLATE_NOOP("engine", "is a link that leads nowhere"), ""),
         (QT_TRANSLATE_NOOP("engine", "is a link to a file that does not exist"), ""),
@@ -1225,6 +1239,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "index.taken": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{path} exists already and holds something else."),
+            QT_TRANSLATE_NOOP("engine", "Choose another place."),
+        ),
+    ),
     "internal": (
         (
             QT_TRANSLATE_NOOP("engine", "Something went wrong inside the program ({kind})."),
@@ -1238,11 +1258,31 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "This is our fault. Copy the details and report them."),
         ),
     ),
+    "memory.address_space": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "This process may use {limit} GB of address space; {verb} needs {needed} GB, most of it only on paper.",
+            ),
+            QT_TRANSLATE_NOOP("engine", "Lift the limit (`ulimit -v unlimited`) and try again."),
+        ),
+    ),
     "memory.device": (
         (
             QT_TRANSLATE_NOOP("engine", "There was not enough memory for {batch} images a step."),
             QT_TRANSLATE_NOOP(
                 "engine", "Set optim.batch_size to {half}, or choose a smaller backbone."
+            ),
+        ),
+    ),
+    "memory.process": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "There was not enough memory, or this process may not use enough of it."
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Close other programs, lift its limit (`ulimit -v`), or set smaller sizes; then try again.",
             ),
         ),
     ),
