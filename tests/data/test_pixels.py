@@ -7,7 +7,7 @@ import threading
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -178,7 +178,7 @@ def test_threads_decode_without_warnings_and_leave_the_filters_as_they_were(tmp_
 @pytest.mark.parametrize("pack", [None, "zlib"])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_deep_planes_are_read_as_deep_pixels(
-    tmp_path: Path, colours: int, pack: str | None, order: str
+    tmp_path: Path, colours: int, pack: str | None, order: Literal["<", ">"]
 ) -> None:
     across = np.arange(64 * 48 * 4, dtype=np.uint16).reshape(4, 48, 64) * 5
     planes = across[:colours] if colours > 1 else across[0]
