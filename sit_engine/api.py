@@ -112,11 +112,19 @@ def resume(
     emit: Emit,
     make_control: MakeControl | None = None,
     epochs: float | None = None,
+    accept_changes: bool = False,
+    without_missing: bool = False,
 ) -> RunResult:
-    """Train the next leg of a run from its newest checkpoint that verifies."""
+    """Train the next leg of a run from its newest checkpoint that verifies.
+
+    `accept_changes` takes settings and split as they are now, though someone changed them by hand;
+    `without_missing` leaves images out that are gone.
+    """
+    from sit_engine.training.legs import GoingOn
     from sit_engine.training.legs import resume as go_on
 
-    return go_on(path, emit=emit, make_control=make_control, epochs=epochs)
+    how = GoingOn(epochs, accept_changes, without_missing)
+    return go_on(path, emit=emit, make_control=make_control, how=how)
 
 
 def evaluate(

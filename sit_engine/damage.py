@@ -7,9 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from sit_engine import own_files
-from sit_engine.config.files import read_values
+from sit_engine.config.files import why_unread
 from sit_engine.errors import FileError, SitError
-from sit_engine.run_folder import MOST_SPLIT_BYTES, Run
+from sit_engine.run_folder import MOST_SPLIT_BYTES, Run, unusable
+from sit_engine.runs import has_copies
 
 NAMES = ("format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "lock", "about.json")
 
@@ -53,18 +54,23 @@ def _check_settings(run: Run) -> None:
     try:
         config = run.config_file.stat()
     except OSError:
+        if has_copies(run):
+            raise unusable(run.config_file, "it is missing") from None
         return
-    own_files.check_size(run.split_file, most=MOST_SPLIT_BYTES)
-    error = _settings_error(run.config_file, config.st_mtime_ns, config.st_size)
-    if error is not None:
-        raise error
+    try:
+        own_files.check_size(run.split_file, most=MOST_SPLIT_BYTES)
+    except FileError as error:
+        raise unusable(run.split_file, why_unread(error)) from None
+    found = _settings_error(run.config_file, config.st_mtime_ns, config.st_size)
+    if found is not None:
+        raise found
 
 
 @lru_cache(maxsize=4096)
 def _settings_error(path: Path, mtime_ns: int, size: int) -> SitError | None:
     """Remembered, since a list of runs asks every two seconds."""
     try:
-        read_values(path)
+        Run(path.parent).values()
     except SitError as error:
         return error
     return None

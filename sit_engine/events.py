@@ -150,6 +150,17 @@ class ConfigChanged(Event):
 
 
 @dataclass(frozen=True)
+class SettingsAccepted(Event):
+    """The run's `config.toml` or `split.json` is another file from now on: sha256 by name.
+
+    It has no step, so that no later leg makes it void.
+    """
+
+    files: dict[str, str]
+    why: Literal["changed by hand", "images are missing"]
+
+
+@dataclass(frozen=True)
 class CommandAnswered(Event):
     """A control command was carried out, or refused with a reason."""
 
@@ -185,6 +196,15 @@ class RunFinished(Event):
     message: str = ""
     hint: str = ""
     values: dict[str, str] = field(default_factory=dict)
+
+
+def last_outcome(before: RunFinished | None, event: RunFinished, leg: int) -> RunFinished:
+    """How a run stands after `event`, when `leg` was its last that began and `before` its outcome.
+
+    A complete run whose extension failed before it began is complete still.
+    """
+    is_extension = before is not None and before.outcome == "completed" and event.leg > leg
+    return before if before is not None and is_extension and event.outcome == "failed" else event
 
 
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import uuid
 from pathlib import Path
@@ -15,16 +16,35 @@ from sit_engine.errors import DiskError, FileError, OutOfMemoryError, SitError
 
 def write_aside(path: Path, text: str) -> None:
     """Write a whole file or nothing: aside, to disk, then renamed over the old one."""
+    write_bytes_aside(path, text.encode("utf-8"))
+
+
+def write_bytes_aside(path: Path, content: bytes) -> None:
+    """The same, byte for byte."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with aside.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
         folder_to_disk(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def put_aside(path: Path) -> Path | None:
+    """Rename what bears this name, whatever it is, so that nothing is lost; gives where it is now."""
+    if not os.path.lexists(path):
+        return None
+    aside = next(
+        place
+        for number in itertools.count(1)
+        if not os.path.lexists(place := path.with_name(f"{path.name}.aside-{number}"))
+    )
+    path.rename(aside)
+    folder_to_disk(path.parent)
+    return aside
 
 
 def folder_to_disk(path: Path) -> None:

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from sit_engine import own_files
 from sit_engine.config.build import build
-from sit_engine.config.files import read_values
+from sit_engine.config.files import read_values, why_unread
 from sit_engine.config.tree import RunConfig
-from sit_engine.errors import DiskError
+from sit_engine.errors import DiskError, FileError, SitError
 from sit_engine.home import Home
 
 MOST_SPLIT_BYTES = 1 << 30
 """A line an image: tens of millions of them."""
+LARGEST_SIDE_PX = 1 << 16
 Written = TypeVar("Written")
 
 
@@ -78,15 +79,42 @@ class Run:
 
     def config(self) -> RunConfig:
         """The settings the run was started with."""
-        return build(read_values(self.config_file))
+        config = build(self.values())
+        model, optim = config.model, config.optim
+        worked_out = (
+            model.image_size,
+            model.patch_size,
+            model.width,
+            optim.batch_size,
+            optim.epochs,
+        )
+        # Cut at the end of a line it reads well, and what is gone would be "auto" again.
+        if "auto" in worked_out or not config.data.folders:
+            raise unusable(self.config_file, "settings are missing in it")
+        return config
+
+    def values(self) -> dict[str, Any]:
+        """What `config.toml` says, not yet checked."""
+        try:
+            return read_values(self.config_file)
+        except SitError as error:
+            raise _unusable(self.config_file, error) from None
 
     def wanted(self) -> RunConfig:
         """The same, or what was asked for where they are not worked out yet."""
-        return build(read_values(self.wanted_file))
+        is_prepared = self.config_file.is_file()
+        return build(self.values() if is_prepared else read_values(self.chosen_file))
 
     def split(self) -> dict[str, Any]:
         """The frozen split: escaped relative paths of "train" and "watch" per folder."""
-        return own_files.read_json(self.split_file, most=MOST_SPLIT_BYTES)
+        try:
+            own_files.check_size(self.split_file, most=MOST_SPLIT_BYTES)
+            record = own_files.read_json(self.split_file, most=MOST_SPLIT_BYTES)
+        except FileError as error:
+            raise _unusable(self.split_file, error) from None
+        if (why := _fault_of_split(record)) is not None:
+            raise unusable(self.split_file, why)
+        return record
 
     def written(self, write: Callable[[], Written]) -> Written:
         """What `write` gives, which writes into the folder: anew when that was moved meanwhile."""
@@ -100,6 +128,47 @@ class Run:
             else:
                 if self.path == place:
                     return found
+
+
+def unusable(path: Path, why: str) -> FileError:
+    """The sentence for settings or a split that cannot be read; nobody else is to blame."""
+    return FileError(
+        "run.file_damaged",
+        "The run's file {path} cannot be used: {why}.",
+        "`sit-engine repair {run}` brings it back where a checkpoint holds a copy, and so does "
+        "`sit-engine resume {run}`; else restore it from a copy of yours.",
+        path=path,
+        run=path.parent,
+        why=why,
+    )
+
+
+def _unusable(path: Path, error: SitError) -> FileError:
+    return unusable(path, error.values.get("why") or why_unread(error))
+
+
+def _fault_of_split(record: dict[str, Any]) -> str | None:
+    """Why it is none that we wrote, if so: its readers count on these types."""
+    for name in ("classes", "train", "watch"):
+        found = record.get(name)
+        if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+            return f"{name} is no list of names"
+    names = (name for part in ("train", "watch") for name in record[part])
+    if not all(name.partition(":")[0].isdecimal() and ":" in name for name in names):
+        return "an image stands in no folder"
+    if not isinstance(record.get("pixels", ""), str):
+        return "pixels is no text"
+    side = record.get("cache_side", 1)
+    if type(side) is not int or not 0 < side <= LARGEST_SIDE_PX:
+        return "cache_side is no side of an image"
+    values = record.get("value_range")
+    if values is not None and not (
+        isinstance(values, list)
+        and len(values) == 2
+        and all(type(value) in (int, float) for value in values)
+    ):
+        return "value_range is no pair of numbers"
+    return None
 
 
 class OpenedRun(Run):

@@ -33,6 +33,7 @@ from sit_engine.events import (
     RunStarted,
     StepReported,
     Unread,
+    last_outcome,
     read_line,
     to_line,
 )
@@ -127,18 +128,27 @@ def has_checkpoints(run: Run) -> bool:
 def is_run(path: Path) -> bool:
     """Whether there is a run that can be continued, prepared or not."""
     run = Run(path)
-    return run.config_file.is_file() or run.chosen_file.is_file()
+    return run.config_file.is_file() or run.chosen_file.is_file() or has_copies(run)
+
+
+def has_copies(run: Run) -> bool:
+    """Whether a checkpoint seems to hold a copy of the settings."""
+    return any(run.checkpoints.glob("step-*/config.toml"))
 
 
 def open_run(path: Path, *, prepared: bool = True) -> Run:
     """An existing run folder, checked for our format; `prepared`: only one with its settings."""
     run = Run(path)
     is_prepared = run.config_file.is_file()
-    if not is_prepared and is_run(path) and has_checkpoints(run):
+    is_mendable = has_copies(run)
+    if not is_prepared and is_run(path) and has_checkpoints(run) and (prepared or not is_mendable):
         raise RunError(
             "run.settings_gone",
             "The settings (config.toml) of the run {path} are gone, though it was trained.",
-            "Put config.toml back from a copy; its checkpoints are kept.",
+            "`sit-engine repair {path}` brings them back from a checkpoint, and so does `sit-engine "
+            "resume {path}`."
+            if is_mendable
+            else "Put config.toml back from a copy; its checkpoints are kept.",
             path=path,
         )
     if prepared and not is_prepared and is_run(path):
@@ -355,7 +365,8 @@ def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
             case RunResumed():
                 leg, step, outcome = event.leg, event.from_step, None
             case RunFinished():
-                outcome, step = event, event.step
+                outcome = last_outcome(outcome, event, leg)
+                step = outcome.step
             case StepReported():
                 report, step = event, event.step
             case ConfigChanged():

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from sit_engine.errors import FileError, RunError
+from sit_engine.config.tree import LONGEST_EPOCHS
+from sit_engine.errors import ConfigError, FileError, RunError
 from sit_engine.events import CommandAnswered
 from sit_engine.own_files import read_json
 from sit_engine.runs import Run, disk_error, summarise, write_aside
@@ -44,6 +45,8 @@ class Wish:
 
 def send(run: Run, command: Command, **values: float) -> None:
     """Drop a command for the leg that runs now; refused when none does."""
+    if command == "extend":
+        check_epochs(values["epochs"])
     summary = summarise(run)
     if summary.status != "running":
         raise RunError(
@@ -56,6 +59,18 @@ def send(run: Run, command: Command, **values: float) -> None:
         )
     # The last leg has ended and the lock is held: the next leg is about to begin.
     drop(run, command, summary.leg + (summary.outcome is not None), **values)
+
+
+def check_epochs(epochs: float) -> None:
+    """A run's length in all that can be, as the settings bound it."""
+    if not 0 < epochs <= LONGEST_EPOCHS:
+        raise ConfigError(
+            "config.epochs",
+            "The number of epochs cannot be {value}.",
+            "Give one above 0 and up to {most}.",
+            value=f"{epochs:g}",
+            most=LONGEST_EPOCHS,
+        )
 
 
 def drop(run: Run, command: Command, leg: int, **values: float) -> None:

@@ -83,6 +83,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "checkpoint.rejected": (
         (QT_TRANSLATE_NOOP("engine", "A newer checkpoint is passed over. {why}"), ""),
     ),
+    "checkpoint.vanished": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The newest checkpoint that was written, of step {step}, is gone; the run goes on from that of step {found}.",
+            ),
+            "",
+        ),
+    ),
     "command.done": ((QT_TRANSLATE_NOOP("engine", "done"), ""),),
     "command.refused_epoch": (
         (QT_TRANSLATE_NOOP("engine", "refused: the run is at epoch {epoch} already"), ""),
@@ -228,7 +237,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "config.epochs": (
         (
             QT_TRANSLATE_NOOP("engine", "The number of epochs cannot be {value}."),
-            QT_TRANSLATE_NOOP("engine", "Give one above 0."),
+            QT_TRANSLATE_NOOP("engine", "Give one above 0 and up to {most}."),
         ),
     ),
     "config.extend": (
@@ -517,7 +526,19 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "{count} images that this run was started with are missing or unreadable now; the first is {path}.",
+                "{count} images that this run was started with are missing or unreadable now; the first: {paths}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Put them back, then resume; or go on without them: `sit-engine resume RUN --without-missing`. The run and its checkpoints are kept.",
+            ),
+        ),
+    ),
+    "data.gone_too_many": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{count} images of the run are gone, and only {left} training images are left; its batches need {fewest}.",
             ),
             QT_TRANSLATE_NOOP(
                 "engine", "Put them back, then resume. The run and its checkpoints are kept."
@@ -1053,6 +1074,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Restore it from a copy, or put it aside."),
         ),
     ),
+    "file.gone": ((QT_TRANSLATE_NOOP("engine", "is gone since the run began"), ""),),
     "file.missing": (
         (
             QT_TRANSLATE_NOOP("engine", "The file {path} is missing."),
@@ -1348,6 +1370,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "run.changed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The settings or the split of the run {path} were changed by hand: {what}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Change them back (as they were they stand in {copies}), or go on with them as they are now: `sit-engine resume {path} --accept-changes`.",
+            ),
+        ),
+    ),
     "run.complete": (
         (
             QT_TRANSLATE_NOOP("engine", "The run {path} is complete."),
@@ -1365,6 +1399,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "The run folder {path} exists already."),
             QT_TRANSLATE_NOOP(
                 "engine", "Choose another --out, or continue it with `sit-engine resume {path}`."
+            ),
+        ),
+    ),
+    "run.file_damaged": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The run's file {path} cannot be used: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "`sit-engine repair {run}` brings it back where a checkpoint holds a copy, and so does `sit-engine resume {run}`; else restore it from a copy of yours.",
             ),
         ),
     ),
@@ -1465,6 +1508,22 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "run.restored": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{file} could not be used ({why}); it is brought back from a checkpoint. {aside}",
+            ),
+            "",
+        ),
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "{file} could not be used ({why}), and no step was trained yet: the settings are worked out anew from what was chosen. {aside}",
+            ),
+            "",
+        ),
+    ),
     "run.settings_gone": (
         (
             QT_TRANSLATE_NOOP(
@@ -1472,7 +1531,8 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "The settings (config.toml) of the run {path} are gone, though it was trained.",
             ),
             QT_TRANSLATE_NOOP(
-                "engine", "Put config.toml back from a copy; its checkpoints are kept."
+                "engine",
+                "`sit-engine repair {path}` brings them back from a checkpoint, and so does `sit-engine resume {path}`.",
             ),
         ),
     ),

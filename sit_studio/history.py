@@ -25,6 +25,7 @@ from sit_engine.events import (
     StepReported,
     ValidationMeasured,
     Warned,
+    last_outcome,
 )
 from sit_studio.curve import Curve
 from sit_studio.mailbox import Failure
@@ -196,7 +197,8 @@ class History:
             case RunResumed():
                 self._resume(event)
             case RunFinished():
-                self.finished, self.step = event, event.step
+                self.finished = last_outcome(self.finished, event, self.leg)
+                self.step = self.finished.step
             case Warned(code="data.streamed"):
                 self.is_streaming = True
             case _:

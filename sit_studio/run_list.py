@@ -26,6 +26,7 @@ from sit_engine.events import (
     RunStarted,
     StepReported,
     ValidationMeasured,
+    last_outcome,
 )
 from sit_engine.follow import Follower
 from sit_studio.mailbox import Failure, failure_of
@@ -169,8 +170,8 @@ class RunReader:
                 self.accuracies.append(event.accuracy)
                 self.row = replace(self.row, validation=event.accuracy)
             case RunFinished():
-                self.finished = event
-                self.row = replace(self.row, step=event.step)
+                self.finished = last_outcome(self.finished, event, self.leg)
+                self.row = replace(self.row, step=self.finished.step)
 
     def _spark(self, loss: float) -> None:
         """Every point at first; when there are too many, every second, fourth, … one."""

@@ -37,6 +37,16 @@ class Leg:
     epochs: float | None = None
     with_scratch: bool = False
     """After a finetuning run, its twin that starts from nothing."""
+    accept_changes: bool = False
+    """Of the run's files, made by hand."""
+    without_missing: bool = False
+    """Images that are gone leave the run."""
+
+    def flags(self) -> list[str]:
+        """Of `sit-engine resume`."""
+        epochs = [] if self.epochs is None else ["--epochs", str(self.epochs)]
+        accept = ["--accept-changes"] if self.accept_changes else []
+        return epochs + accept + (["--without-missing"] if self.without_missing else [])
 
 
 @dataclass(frozen=True)
@@ -81,9 +91,9 @@ class EngineThread(QThread):
         """Start the run's first leg; with its twin, in a process of its own in either way."""
         self._wanted.put(Leg(config=config, with_scratch=with_scratch))
 
-    def resume(self, epochs: float | None = None) -> None:
+    def resume(self, leg: Leg | None = None) -> None:
         """Start the next leg."""
-        self._wanted.put(Leg(epochs=epochs))
+        self._wanted.put(leg or Leg())
 
     def ask(self, command: wishes.Command, **values: float) -> None:
         """Give the leg a command; one that has no step yet can only be stopped."""
@@ -207,8 +217,7 @@ class EngineThread(QThread):
         path = str(self.run_folder.path)
         self._is_training = False
         if leg.config is None:
-            epochs = [] if leg.epochs is None else ["--epochs", str(leg.epochs)]
-            self._trainer = Trainer(["resume", path, *epochs])
+            self._trainer = Trainer(["resume", path, *leg.flags()])
         else:
             settings = write_config(leg.config)
             verb = "finetune" if leg.config.method.name == FINETUNE else "pretrain"
@@ -229,7 +238,14 @@ class EngineThread(QThread):
                 # Without its twin finetuning is the same verb with another config.
                 api.pretrain(leg.config, path, emit=self._emit, make_control=self._control)
             else:
-                api.resume(path, emit=self._emit, make_control=self._control, epochs=leg.epochs)
+                api.resume(
+                    path,
+                    emit=self._emit,
+                    make_control=self._control,
+                    epochs=leg.epochs,
+                    accept_changes=leg.accept_changes,
+                    without_missing=leg.without_missing,
+                )
         except _StoppedEarly:
             pass
         except SitError as error:

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sit_studio.images import Images
 from sit_studio.lister import RunLister
 from sit_studio.mailbox import Failure, Heard, Letter, Mailbox, Refused, Seen, failure_of
 from sit_studio.preferences import Preferences
-from sit_studio.runner import EngineThread
+from sit_studio.runner import EngineThread, Leg
 
 DRAIN_MS, DRAIN_FAST_MS = 66, 16
 DRAIN_FOR_S = 0.006
@@ -52,7 +53,8 @@ class Session(Images):
         self.comparer.failed.connect(self.failed)
         self._thread: EngineThread | None = None
         self._leaving: list[EngineThread] = []
-        self._resume_wanted: tuple[float | None] | None = None
+        self._resume_wanted: Leg | None = None
+        self._resumed = Leg()
         self._close_wanted: Callable[[], None] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(DRAIN_MS)
@@ -147,12 +149,23 @@ class Session(Images):
 
     def resume(self, epochs: float | None = None) -> None:
         """Train the open run's next leg."""
+        self._resume(Leg(epochs=epochs))
+
+    def agree(self) -> None:
+        """Resume as it was asked for last, agreeing to what it was refused for."""
+        code = "" if self.history.failure is None else self.history.failure.code
+        if code == "run.changed":
+            self._resume(replace(self._resumed, accept_changes=True))
+        elif code == "data.gone":
+            self._resume(replace(self._resumed, without_missing=True))
+
+    def _resume(self, leg: Leg) -> None:
         history = self.history
         if self._thread is None or history.is_live:
             return
         if history.state == "opening":
             # Its past is still being read, and would be taken for the new leg.
-            self._resume_wanted = (epochs,)
+            self._resume_wanted = leg
             return
         if self.comparer.is_busy:
             self.failed.emit(
@@ -167,7 +180,8 @@ class Session(Images):
             )
             return
         history.state, history.failure, history.phase = "preparing", None, None
-        self._thread.resume(epochs)
+        self._resumed = leg
+        self._thread.resume(leg)
         self.run_changed.emit()
 
     def command(self, command: Command, **values: float) -> None:
@@ -230,7 +244,7 @@ class Session(Images):
                     self.history.see(letter.state)
                     if self._resume_wanted is not None:
                         wanted, self._resume_wanted = self._resume_wanted, None
-                        self.resume(*wanted)
+                        self._resume(wanted)
                 case Refused():
                     self.history.refuse(letter.failure)
                     self.failed.emit(letter.failure)

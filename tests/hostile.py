@@ -14,6 +14,14 @@ from sit_engine.events import RunFinished, RunResumed, RunStarted, StepReported,
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 STEP = StepReported(10, 1.0, 2.0, {"a": 1.0}, {}, 0, 0, 0, 0, 0, 0, 0, None)
+# As a run's settings are when they were worked out.
+RESOLVED = build(
+    {
+        "data": {"folders": ["/images"]},
+        "model": {"image_size": 16, "patch_size": 4, "width": 32},
+        "optim": {"batch_size": 32, "epochs": 4},
+    }
+)
 FINISHED = RunFinished("completed", 50, 0)
 Harm = Callable[[Path], object]
 
@@ -22,7 +30,7 @@ def good_run(path: Path) -> Path:
     """A run folder of a run that is complete, without checkpoints."""
     run = runs.create(path, build({}))
     split = {"train": ["0:a.png"], "watch": [], "classes": [], "value_range": None}
-    runs.write_settings(run, build({}), {}, split)
+    runs.write_settings(run, RESOLVED, {}, split)
     events = (STARTED, STEP, FINISHED)
     run.events_file.write_text("".join(to_line(event, time=1e9) + "\n" for event in events))
     return path

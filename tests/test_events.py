@@ -31,6 +31,7 @@ BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "terms": st.dictionaries(TEXT, NUMBERS, max_size=3),
     "curves": st.dictionaries(TEXT, NUMBERS, max_size=3),
     "values": st.dictionaries(TEXT, TEXT, max_size=3),
+    "files": st.dictionaries(TEXT, TEXT, max_size=3),
     "seconds_left": st.none() | NUMBERS,
 }
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {

@@ -15,6 +15,7 @@ from sit_engine.config.build import build
 from sit_engine.errors import DiskError, RunError
 from sit_engine.events import CheckpointWritten, RunFinished, RunResumed, RunStarted, to_line
 from sit_engine.wishes import drop, send, take_wishes
+from tests.hostile import RESOLVED
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 
@@ -23,13 +24,13 @@ STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 def run(tmp_path: Path) -> runs.Run:
     """A run folder with settings."""
     made = runs.create(tmp_path / "run", build({}))
-    runs.write_settings(made, build({}), {}, {"train": ["0:a.png"], "watch": [], "classes": []})
+    runs.write_settings(made, RESOLVED, {}, {"train": ["0:a.png"], "watch": [], "classes": []})
     return made
 
 
 def test_the_folder_is_private_and_reads_back(run: runs.Run) -> None:
     assert runs.open_run(run.path) == run
-    assert run.config() == build({})
+    assert run.config() == RESOLVED
     assert run.split()["train"] == ["0:a.png"]
     if os.name == "posix":
         assert run.path.stat().st_mode & 0o777 == 0o700

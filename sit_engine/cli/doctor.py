@@ -12,6 +12,7 @@ from pathlib import Path
 from sit_engine import damage, runs
 from sit_engine.errors import CheckpointError
 
+BAD_COPY = ", but its copies of config.toml and split.json are damaged"
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image")
 
 
@@ -58,7 +59,7 @@ def _of_machine() -> dict[str, str]:
 
 
 def _of_run(path: Path) -> tuple[dict[str, str], bool]:
-    from sit_engine.training import checkpoint
+    from sit_engine.training import checkpoint, frozen
 
     found = runs.open_run(path, prepared=False)
     summary = runs.summarise(found)
@@ -71,11 +72,13 @@ def _of_run(path: Path) -> tuple[dict[str, str], bool]:
     problem = damage.find(found, unfit=summary.unfit)
     if problem is not None:
         report["Files"] = problem.message
+    report |= frozen.look(found)
     good = 0
     for step in checkpoint.all_steps(found):
         try:
             checkpoint.verify(checkpoint.folder(found, step))
-            report[f"step {step}"] = "good"
+            has_bad_copy = frozen.damaged_copies(checkpoint.folder(found, step))
+            report[f"step {step}"] = "good" + BAD_COPY * has_bad_copy
             good += 1
         except CheckpointError as error:
             report[f"step {step}"] = error.message

@@ -9,9 +9,19 @@ from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """RUN and --epochs."""
+    """RUN, --epochs, and what is agreed to."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument("--epochs", type=float, help="train to this many epochs in all instead")
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on with config.toml and split.json as they are, though changed by hand",
+    )
+    parser.add_argument(
+        "--without-missing",
+        action="store_true",
+        help="leave out images that are gone since the run began",
+    )
     add_quiet_flag(parser)
     add_gpus_flag(parser)
 
@@ -24,7 +34,12 @@ def run(chosen: argparse.Namespace) -> int:
     return work(
         path,
         lambda path, emit, make_control: api.resume(
-            path, emit=emit, make_control=make_control, epochs=chosen.epochs
+            path,
+            emit=emit,
+            make_control=make_control,
+            epochs=chosen.epochs,
+            accept_changes=chosen.accept_changes,
+            without_missing=chosen.without_missing,
         ),
         chosen,
         device=runs.open_run(path, prepared=False).wanted().compute.device

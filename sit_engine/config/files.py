@@ -11,7 +11,7 @@ import tomli_w
 from sit_engine import own_files
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
-from sit_engine.errors import ConfigError, FileError
+from sit_engine.errors import ConfigError, FileError, SitError
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def read_values(path: Path) -> dict[str, Any]:
             "The config file {path} cannot be read: {why}.",
             "Check that the file exists and is text.",
             path=path,
-            why=_why(error),
+            why=why_unread(error),
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
@@ -36,7 +36,8 @@ def read_values(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _why(error: FileError) -> str:
+def why_unread(error: SitError) -> str:
+    """The end of a sentence that begins with what cannot be read."""
     match error.code:
         case "file.missing":
             return "it is missing"

@@ -107,6 +107,20 @@ class ImageIndex:
             problems=sort_problems([*self.problems, *problems.values()]),
         )
 
+    def with_classes(self, classes: Sequence[str]) -> ImageIndex:
+        """The same images with these classes in this order; one of another class has no label.
+
+        A run's classes keep their numbers though folders came or went since.
+        """
+        if tuple(classes) == self.classes:
+            return self
+        number_of = {name: number for number, name in enumerate(classes)}
+        # The last one serves -1, which is no label.
+        number = np.array(
+            [*(number_of.get(name, UNLABELLED) for name in self.classes), UNLABELLED], np.int32
+        )
+        return replace(self, labels=number[self.labels], classes=tuple(classes))
+
     def to_json(self) -> dict[str, Any]:
         """What `scan --json` prints; names are escaped, so it is clean UTF-8."""
         counts = np.bincount(self.labels[self.labels != UNLABELLED], minlength=len(self.classes))

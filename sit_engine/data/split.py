@@ -13,6 +13,7 @@ from sit_engine.data.index import ImageIndex
 from sit_engine.data.names import display_name, escape_name, unescape_name
 from sit_engine.errors import DataError
 
+MOST_TOLD = 3
 RangeWish = Literal["percentile", "full"] | ValueRange
 
 
@@ -94,22 +95,26 @@ def paths_of(folders: Sequence[str], names: Sequence[str]) -> list[str]:
 
 def from_record(index: ImageIndex, record: dict[str, Any]) -> Split:
     """The split's rows in a fresh scan; an image that is gone is a sentence, not a shorter run."""
-    row_of = {name: row for row, name in enumerate(_names(index))}
-    return Split(_find(row_of, record["train"]), _find(row_of, record["watch"]))
-
-
-def _find(row_of: dict[str, int], names: Sequence[str]) -> np.ndarray:
-    missing = [name for name in names if name not in row_of]
-    if missing:
+    gone = missing(index, record)
+    if gone:
         raise DataError(
             "data.gone",
-            "{count} images that this run was started with are missing or unreadable now; the first "
-            "is {path}.",
-            "Put them back, then resume. The run and its checkpoints are kept.",
-            count=len(missing),
-            path=missing[0].partition(":")[2],
+            "{count} images that this run was started with are missing or unreadable now; the first: "
+            "{paths}.",
+            "Put them back, then resume; or go on without them: `sit-engine resume RUN "
+            "--without-missing`. The run and its checkpoints are kept.",
+            count=len(gone),
+            paths=", ".join(name.partition(":")[2] for name in gone[:MOST_TOLD]),
         )
-    return np.array([row_of[name] for name in names], dtype=np.int64)
+    row_of = {name: row for row, name in enumerate(_names(index))}
+    train, watch = ([row_of[name] for name in record[part]] for part in ("train", "watch"))
+    return Split(np.array(train, dtype=np.int64), np.array(watch, dtype=np.int64))
+
+
+def missing(index: ImageIndex, record: dict[str, Any]) -> list[str]:
+    """Names of the split whose images a fresh scan does not find or cannot read."""
+    found = set(_names(index))
+    return [name for part in ("train", "watch") for name in record[part] if name not in found]
 
 
 def _names(index: ImageIndex) -> list[str]:

@@ -2,6 +2,8 @@
 
 A checkpoint is a folder `step-00001200` with `model.safetensors`, `state.pt` (tensors and plain
 values only, opened with `weights_only=True`) and `manifest.json` with sizes and hashes, written last.
+Copies of `config.toml` and `split.json` lie beside them, hashed too; a damaged copy makes no checkpoint
+unusable.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import pickle
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -27,12 +30,22 @@ from sit_engine.files import folder_to_disk
 from sit_engine.runs import Run, disk_error, file_hash, read_json
 
 FILES = ("model.safetensors", "state.pt")
+_NO_COPIES: Mapping[str, bytes] = MappingProxyType({})
 
 
 def save(
-    run: Run, step: int, model: dict[str, Tensor], state: dict[str, Any], about: dict[str, Any]
+    run: Run,
+    step: int,
+    model: dict[str, Tensor],
+    state: dict[str, Any],
+    about: dict[str, Any],
+    *,
+    copies: Mapping[str, bytes] = _NO_COPIES,
 ) -> Path:
-    """Write the checkpoint of `step`; `about` goes into the manifest for readers without torch."""
+    """Write the checkpoint of `step`; `about` goes into the manifest for readers without torch.
+
+    `copies` of the run's settings and split travel with it (training.frozen).
+    """
     checkpoints = run.folder("checkpoints")
     final = checkpoints / f"step-{step:08d}"
     aside = checkpoints / f".{final.name}.{os.getpid()}.tmp"
@@ -43,14 +56,16 @@ def save(
             {name: value.contiguous().cpu() for name, value in model.items()}, aside / FILES[0]
         )
         torch.save(state, aside / FILES[1])
+        for name, content in copies.items():
+            (aside / name).write_bytes(content)
         files = {
             name: {"bytes": (aside / name).stat().st_size, "sha256": file_hash(aside / name)}
-            for name in FILES
+            for name in (*FILES, *copies)
         }
         manifest = {"step": step, "files": files} | about
         with (aside / "manifest.json").open("w", encoding="utf-8") as file:
             json.dump(manifest, file, indent=1)
-        for name in (*FILES, "manifest.json"):
+        for name in (*files, "manifest.json"):
             _to_disk(aside / name)
         folder_to_disk(aside)
         _put_in(aside, final)

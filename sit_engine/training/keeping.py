@@ -13,7 +13,7 @@ from sit_engine import ranks
 from sit_engine.config.tree import RunConfig
 from sit_engine.events import CheckpointWritten, Event
 from sit_engine.runs import Run
-from sit_engine.training import checkpoint
+from sit_engine.training import checkpoint, frozen
 from sit_engine.training.monitor import Monitor
 from sit_engine.training.progress import Progress
 from sit_engine.training.stepper import Stepper
@@ -33,6 +33,8 @@ class Keeper:
     ) -> None:
         self.run, self.config, self.stepper = run, config, stepper
         self.monitor, self.emit = monitor, emit
+        # As they were when the leg began: what happens to the files meanwhile is not copied.
+        self.copies = frozen.read(run) if ranks.is_first() else {}
         self.saved_step = -1
         self.saved_s = time.perf_counter()
 
@@ -60,7 +62,9 @@ class Keeper:
         }
         model = self.stepper.method.networks.state_dict()
         path = self.run.written(
-            lambda: checkpoint.save(self.run, progress.step, model, state, about)
+            lambda: checkpoint.save(
+                self.run, progress.step, model, state, about, copies=self.copies
+            )
         )
         self.saved_step, self.saved_s = progress.step, time.perf_counter()
         self.emit(CheckpointWritten(progress.step, f"checkpoints/{path.name}", best))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sit_engine import ranks, runs
@@ -14,10 +14,11 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.events import CheckpointWritten, Event, Warned, warning
-from sit_engine.training import checkpoint
+from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
-from sit_engine.training.loop import RunResult, train
+from sit_engine.training.loop import From, RunResult, train
 from sit_engine.training.prepare import prepare_new, prepare_resumed
+from sit_engine.wishes import check_epochs
 
 NO_CHECKPOINT = -1
 
@@ -61,17 +62,10 @@ def _follow(
     step, leg = ranks.agree([NO_CHECKPOINT, 0])
     run = runs.open_run(path)
     config = run.config()
-    data = prepare_resumed(run, config, _same_images)
+    data, _ = prepare_resumed(run, config, _same_images)
     found = None if step == NO_CHECKPOINT else checkpoint.folder(run, step)
-    return train(
-        run,
-        config,
-        data,
-        emit=emit,
-        control=(make_control or FolderControl)(run),
-        resume_from=(found, leg),
-        epochs=epochs,
-    )
+    control = (make_control or FolderControl)(run)
+    return train(run, config, data, emit=emit, control=control, begin=From(found, leg, epochs))
 
 
 def check_shared(config: RunConfig) -> None:
@@ -99,50 +93,58 @@ def _same_images(event: Event) -> None:
         )
 
 
+@dataclass(frozen=True)
+class GoingOn:
+    """How a run is to be gone on with."""
+
+    epochs: float | None = None
+    """To so many in all."""
+    accept_changes: bool = False
+    """Take settings and split as they are now, whoever changed them."""
+    without_missing: bool = False
+    """Leave images out that are gone."""
+
+
 def resume(
     path: Path,
     *,
     emit: Emit,
     make_control: MakeControl | None = None,
-    epochs: float | None = None,
+    how: GoingOn | None = None,
 ) -> RunResult:
     """Train the next leg of a run from its newest checkpoint that verifies.
 
     One that was ended before its settings were worked out begins again with what was asked for.
     """
-    run = runs.open_run(path, prepared=False)
-    if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
-        raise ConfigError(
-            "config.epochs",
-            "The number of epochs cannot be {value}.",
-            "Give one above 0.",
-            value=epochs,
-        )
+    run, how = runs.open_run(path, prepared=False), how or GoingOn()
+    if how.epochs is not None:
+        check_epochs(how.epochs)
     if not ranks.is_first():
-        return _follow(path, emit, make_control, epochs)
+        return _follow(path, emit, make_control, how.epochs)
     with runs.Lock(run) as run, _events(run, emit) as tell:
         checkpoint.recover(run)
+        found = _newest(run, tell)
+        for restored in frozen.mend(run):
+            tell(restored)
         if not run.config_file.is_file():
-            return _first_leg(run, _lengthened(run.wanted(), epochs), tell, make_control)
+            return _first_leg(run, _lengthened(run.wanted(), how.epochs), tell, make_control)
         last = runs.summarise(run, holder_is_me=True)
-        if last.status == "completed" and epochs is None:
+        if last.status == "completed" and how.epochs is None:
             raise RunError(
                 "run.complete",
                 "The run {path} is complete.",
                 "Give --epochs with a larger number to train it further.",
                 path=path,
             )
-        found = _newest(run, tell)
+        changes, accepted = frozen.check_unchanged(run, accept=how.accept_changes)
         config = run.config()
         check_shared(config)
-        data = prepare_resumed(run, config, tell)
+        data, left_out = prepare_resumed(run, config, tell, without_missing=how.without_missing)
         control = (make_control or FolderControl)(run)
-        start = (found, last.leg + 1)
+        begin = From(found, last.leg + 1, how.epochs, (*changes, *left_out), accepted)
         step = NO_CHECKPOINT if found is None else int(found.name.rpartition("-")[2])
-        ranks.agree([step, start[1]])
-        return train(
-            run, config, data, emit=tell, control=control, resume_from=start, epochs=epochs
-        )
+        ranks.agree([step, begin.leg])
+        return train(run, config, data, emit=tell, control=control, begin=begin)
 
 
 def _newest(run: runs.Run, tell: Emit) -> Path | None:
@@ -150,15 +152,25 @@ def _newest(run: runs.Run, tell: Emit) -> Path | None:
 
     Then it begins again with the frozen settings and split; never in silence where there was one.
     """
-    if checkpoint.all_steps(run):
-        found, _, rejected = checkpoint.newest_verified(run)
+    events = (event for event, _ in runs.read_events(run))
+    told = [event.step for event in events if isinstance(event, CheckpointWritten)]
+    if steps := checkpoint.all_steps(run):
+        found, manifest, rejected = checkpoint.newest_verified(run)
+        if told and told[-1] > steps[-1]:
+            tell(
+                warning(
+                    "checkpoint.vanished",
+                    "The newest checkpoint that was written, of step {step}, is gone; the run goes on "
+                    "from that of step {found}.",
+                    step=told[-1],
+                    found=manifest["step"],
+                )
+            )
         for why in rejected:
             tell(
                 warning("checkpoint.rejected", "A newer checkpoint is passed over. {why}", why=why)
             )
         return found
-    events = (event for event, _ in runs.read_events(run))
-    told = [event.step for event in events if isinstance(event, CheckpointWritten)]
     if told:
         raise CheckpointError(
             "checkpoint.gone",

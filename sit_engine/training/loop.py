@@ -27,6 +27,7 @@ from sit_engine.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    SettingsAccepted,
     StepReported,
 )
 from sit_engine.methods.finetune.options import FinetuneOptions
@@ -44,12 +45,14 @@ from sit_engine.training.report import Window
 from sit_engine.training.schedules import cosine, falls_on
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.training.validator import Validator
-from sit_engine.wishes import DONE, Wish, answer_to
+from sit_engine.wishes import Wish, answer_to
 
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
 MOST_SKIPPED_IN_A_ROW = 50
 STEPS_BEFORE_ESTIMATE = 30
 STEPS_BETWEEN = 10
+LENGTHS = ("optim.epochs", "optim.batch_size")
+"""Settings that say how many steps a run has."""
 
 Emit = Callable[[Event], None]
 
@@ -79,6 +82,21 @@ class RunResult:
         return self.checkpoint.parent.parent
 
 
+@dataclass(frozen=True)
+class From:
+    """Where a leg begins, and with what."""
+
+    checkpoint: Path | None = None
+    """A verified one; None: the first step."""
+    leg: int = 0
+    epochs: float | None = None
+    """To so many in all: lengthens a resumed run."""
+    changes: tuple[Change, ...] = ()
+    """Settings that are others from here on, which the run's files say already."""
+    accepted: SettingsAccepted | None = None
+    """Told once a checkpoint holds them."""
+
+
 def train(
     run: Run,
     config: RunConfig,
@@ -86,20 +104,16 @@ def train(
     *,
     emit: Emit,
     control: Control,
-    resume_from: tuple[Path | None, int] | None = None,
-    epochs: float | None = None,
+    begin: From | None = None,
 ) -> RunResult:
-    """Train one leg; `resume_from` is a verified checkpoint (None: the first step) and the
-    number of this leg.
-
-    `epochs` lengthens a resumed run. Raises SitError; emits exactly one RunFinished either way.
-    """
-    leg = resume_from[1] if resume_from else 0
+    """Train one leg. Raises SitError; emits exactly one RunFinished either way."""
+    begin = begin or From()
+    leg = begin.leg
     trainer: Leg | None = None
     try:
         with memory_errors(config), kept_heap(config.compute):
             trainer = Leg(run, config, data, emit=emit, control=control)
-            trainer.begin(resume_from, epochs)
+            trainer.begin(begin)
             return trainer.work()
     except SitError as error:
         failure: SitError = error
@@ -160,11 +174,11 @@ class Leg:
 
     # Begin and end
 
-    def begin(self, resume_from: tuple[Path | None, int] | None, epochs: float | None) -> None:
+    def begin(self, start: From) -> None:
         """Emit the leg's first event; load the checkpoint or look at the untrained networks."""
         progress = self.progress
-        path, progress.leg = resume_from or (None, 0)
-        if path is None:
+        progress.leg = start.leg
+        if start.checkpoint is None:
             self._start_from_weights()
             self.emit(self._started())
             self.method.prepare(self.batches)
@@ -172,27 +186,45 @@ class Leg:
             self._look(reading=watch.readings > 0, preview=watch.previews > 0)
             self._save()
         else:
-            leg = progress.leg
-            self.progress = self.keeper.restore(path)
-            ranks.wait()  # Nobody reads the checkpoint any more, should it be written anew.
-            for change in self.progress.changes:
-                apply_change(self.stepper, change["field"], change["new"])
-            self.method.prepare(self.batches)
-            self.progress.leg = leg
-            self.emit(RunResumed(leg, self.progress.step, path.name, os.getpid()))
-            if epochs is not None and (answer := self._extend(epochs)).code != DONE:
-                raise ConfigError(
-                    "config.extend",
-                    "The run cannot be trained to {epochs} epochs: {answer}.",
-                    "Give --epochs with a larger number.",
-                    epochs=f"{epochs:g}",
-                    answer=answer.answer.removeprefix("refused: "),
-                )
+            self._go_on(start, start.checkpoint)
         progress = self.progress
         self.first_step = progress.step
         self.leg_started_s = time.perf_counter()
         self.window = Window(self.device)
         self.emit(PhaseChanged("training", progress.step, progress.total_steps))
+
+    def _go_on(self, start: From, path: Path) -> None:
+        self.progress = progress = self.keeper.restore(path)
+        ranks.wait()  # Nobody reads the checkpoint any more, should it be written anew.
+        changes = list(start.changes)
+        for change in [*(Change(**kept) for kept in progress.changes), *changes]:
+            apply_change(self.stepper, change.field, change.new)
+        self.method.prepare(self.batches)
+        progress.leg = start.leg
+        is_other_length = any(change.field in LENGTHS for change in changes)
+        epochs = no_auto(self.config.optim.epochs) if is_other_length else None
+        if start.epochs is not None:
+            epochs = start.epochs
+        if epochs is not None:
+            longer = self._longer(epochs)
+            if isinstance(longer, CommandAnswered):
+                raise ConfigError(
+                    "config.extend",
+                    "The run cannot be trained to {epochs} epochs: {answer}.",
+                    "Give --epochs with a larger number.",
+                    epochs=f"{epochs:g}",
+                    answer=longer.answer.removeprefix("refused: "),
+                )
+            changes += [] if start.epochs is None else [longer]
+        if changes:
+            progress.changes += [asdict(change) for change in changes]
+            # Until a checkpoint knows them the leg has not begun: a complete run stays complete.
+            self._save(again=True)
+        if start.accepted is not None:
+            self.emit(start.accepted)
+        self.emit(RunResumed(progress.leg, progress.step, path.name, os.getpid()))
+        for change in changes:
+            self.emit(ConfigChanged(step=progress.step, **asdict(change)))
 
     def _start_from_weights(self) -> None:
         if self.config.model.weights is None:
@@ -399,7 +431,17 @@ class Leg:
         return None
 
     def _extend(self, epochs: float) -> CommandAnswered:
-        """Train to `epochs` in all; the schedules stretch from here on. Gives the answer."""
+        """Train to `epochs` in all. Gives the answer."""
+        longer = self._longer(epochs)
+        if isinstance(longer, CommandAnswered):
+            return longer
+        self._change(longer)
+        # The change must outlive this process, so it goes into a checkpoint at once.
+        self._save(again=True)
+        return answer_to("extend")
+
+    def _longer(self, epochs: float) -> Change | CommandAnswered:
+        """The schedules stretch from here on; a length that cannot be is refused, not taken."""
         progress = self.progress
         per_epoch = self.batches.steps_per_epoch
         if epochs > LONGEST_EPOCHS:
@@ -410,10 +452,7 @@ class Leg:
             return answer_to("extend", "command.refused_epoch", epoch=epoch)
         old = progress.total_steps / per_epoch
         progress.total_steps = total
-        self._change(Change("optim.epochs", f"{old:g}", f"{epochs:g}", "asked for"))
-        # The change must outlive this process, so it goes into a checkpoint at once.
-        self._save(again=True)
-        return answer_to("extend")
+        return Change("optim.epochs", f"{old:g}", f"{epochs:g}", "asked for")
 
     def _change(self, change: Change) -> None:
         """Note that a setting differs from here on."""

@@ -19,22 +19,32 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, Streaming, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
-from sit_engine.data.index import ImageIndex, problems_warning
+from sit_engine.data.index import ImageIndex, Problem, problems_warning
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import OnProgress, require_images, scan
-from sit_engine.data.split import RangeWish, Split, from_record, frozen_range, make_split, to_record
+from sit_engine.data.split import (
+    RangeWish,
+    Split,
+    from_record,
+    frozen_range,
+    make_split,
+    missing,
+    to_record,
+)
 from sit_engine.errors import DataError
 from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.events import Event, PhaseChanged, warning
 from sit_engine.runs import Run, write_settings
 from sit_engine.starts import describe_start, find_start
 from sit_engine.training.device import memory_errors, probe
+from sit_engine.training.frozen import replace_split
 from sit_engine.training.loop import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
 from sit_engine.training.pace import at_speed, warn_if_short
+from sit_engine.training.relief import Change
 from sit_engine.training.stepper import measure_images_per_s
 
 MOST_KNN_IMAGES = 1000
@@ -110,8 +120,14 @@ def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
     return config.model_copy(update={"model": model}), describe_start(path).facts
 
 
-def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
-    """The same data as when the run was started, found again by its frozen split."""
+def prepare_resumed(
+    run: Run, config: RunConfig, emit: Emit, *, without_missing: bool = False
+) -> tuple[TrainingData, list[Change]]:
+    """The same data as when the run was started, found again by its frozen split.
+
+    `without_missing`: images that are gone leave the split, which is then written anew; the changes
+    say how many.
+    """
     record = run.split()
     wish = frozen_range(record) or config.data.value_range
     index, store = _decode(
@@ -122,6 +138,10 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
         side=record["cache_side"],
         streaming="kept" if was_streamed(record) else "refused",
     )
+    index = index.with_classes(record["classes"])
+    gone = missing(index, record) if without_missing else []
+    if gone:
+        return _without(run, record, gone, index, store, config, emit)
     split = from_record(index, record)
     pixels = digest(store, split.train)
     store.tell_mended(emit)
@@ -132,7 +152,53 @@ def prepare_resumed(run: Run, config: RunConfig, emit: Emit) -> TrainingData:
                 "The training images are not the ones that this run was started with: files changed.",
             )
         )
-    return _training_data(index, store, split, config, emit)
+    return _training_data(index, store, split, config, emit), []
+
+
+def _without(
+    run: Run,
+    record: dict[str, Any],
+    gone: list[str],
+    index: ImageIndex,
+    store: PixelStore,
+    config: RunConfig,
+    emit: Emit,
+) -> tuple[TrainingData, list[Change]]:
+    """The data that is left, after it became the run's split; what was trained on it is kept."""
+    left = record | {
+        part: [name for name in record[part] if name not in set(gone)]
+        for part in ("train", "watch")
+    }
+    fewest = max(FEWEST_IMAGES, no_auto(config.optim.batch_size))
+    if len(left["train"]) < fewest:
+        raise DataError(
+            "data.gone_too_many",
+            "{count} images of the run are gone, and only {left} training images are left; its batches "
+            "need {fewest}.",
+            "Put them back, then resume. The run and its checkpoints are kept.",
+            count=len(gone),
+            left=len(left["train"]),
+            fewest=fewest,
+        )
+    split = from_record(index, left)
+    left["pixels"] = digest(store, split.train)
+    lost = [
+        Problem(name.partition(":")[2], "is gone since the run began", "file.gone") for name in gone
+    ]
+    emit(problems_warning(lost))
+    data = _training_data(index, store, split, config, emit)
+    replace_split(run, left, emit)
+    changes = [
+        Change(
+            f"split.{part}",
+            f"{len(record[part])} images",
+            f"{len(left[part])} images",
+            "images are missing",
+        )
+        for part in ("train", "watch")
+        if len(left[part]) < len(record[part])
+    ]
+    return data, changes
 
 
 def _teller(emit: Emit) -> OnProgress:

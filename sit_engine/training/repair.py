@@ -1,11 +1,14 @@
-"""Frees and clears what a process that is gone left in a run folder; deletes nothing that was told of."""
+"""Frees and clears what a process that is gone left in a run folder, and brings back settings and split.
+
+Deletes nothing that was told of; what is damaged is put aside.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from sit_engine import runs
-from sit_engine.training import checkpoint
+from sit_engine.training import checkpoint, frozen
 
 
 def repair(path: Path) -> list[str]:
@@ -19,4 +22,5 @@ def repair(path: Path) -> list[str]:
         cleared = checkpoint.recover(run)
         if cleared:
             done.append(f"{cleared} checkpoints that it was writing were cleared or put back.")
+        done += [told.message.strip() for told in frozen.mend(run)]
     return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -206,9 +207,20 @@ class WatchPage(Page):
             failure = Failure(finished.code, finished.message, finished.hint, finished.values)
         if failure is not None:
             kind = "warn" if history.state == "interrupted" else "bad"
-            self.notice.tell(failure, kind=kind)
+            self.notice.tell(failure, kind=kind, offer=self._offer(failure))
         elif history.is_live or history.state == "completed":
             self.notice.clear()
+
+    def _offer(self, failure: Failure) -> tuple[str, Callable[[], object]] | None:
+        """What a refused resume can be agreed to."""
+        if self.session.history.failure is None or self.session.run is None:
+            return None
+        words = {
+            "run.changed": self.tr("Go on with the changes"),
+            "data.gone": self.tr("Go on without these images"),
+        }
+        word = words.get(failure.code)
+        return None if word is None else (word, self.session.agree)
 
     @Slot()
     def pause_or_resume(self) -> None:

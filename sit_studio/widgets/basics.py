@@ -166,10 +166,24 @@ class Notice(QFrame):
         self.details.setMaximumHeight(160)
         self.details.setAccessibleName(self.tr("Details"))
         outer.addWidget(self.details)
+        self.offer = button("", self._take_offer)
+        self.offer.hide()
+        outer.addWidget(self.offer, 0, Qt.AlignmentFlag.AlignLeft)
+        self._offered: Callable[[], object] | None = None
         self.hide()
 
-    def tell(self, failure: Failure, *, kind: str = "bad") -> None:
-        """Show a failure; `kind` is bad, warn, good or plain."""
+    def tell(
+        self,
+        failure: Failure,
+        *,
+        kind: str = "bad",
+        offer: tuple[str, Callable[[], object]] | None = None,
+    ) -> None:
+        """Show a failure; `kind` is bad, warn, good or plain; `offer`: a button and what it does."""
+        self.offer.setVisible(offer is not None)
+        word, self._offered = offer or ("", None)
+        self.offer.setText(word)
+        self.offer.setAccessibleName(word)
         message, hint = say(failure)
         self.message.setText(message)
         self.hint.setText(hint)
@@ -195,6 +209,10 @@ class Notice(QFrame):
         if not self.isHidden():
             self.hide()
             self.closed.emit()
+
+    def _take_offer(self) -> None:
+        if self._offered is not None:
+            self._offered()
 
     def _toggle(self) -> None:
         self.details.setVisible(self.fold.isChecked())

@@ -22,6 +22,7 @@ from sit_engine.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    SettingsAccepted,
     ValidationMeasured,
     Warned,
 )
@@ -127,6 +128,9 @@ def log_words(event: Event) -> str:
             )  # fmt: skip
         case ConfigChanged():
             return f"{event.field}: {event.old} → {event.new} ({event.why})"
+        case SettingsAccepted():
+            text = _tr("Taken as it is now: {files} ({why})")
+            return text.format(files=", ".join(event.files), why=event.why)
         case CommandAnswered():
             return f"{event.command}: {say_coded(event.code, event.answer, event.values)}"
         case Warned():

@@ -10,13 +10,14 @@ import pytest
 from sit_engine import runs
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
+from tests.hostile import RESOLVED
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> runs.Run:
     """A run folder with what a killed process leaves in it."""
     made = runs.create(tmp_path / "run", build({}))
-    runs.write_settings(made, build({}), {}, {"train": [], "watch": [], "classes": []})
+    runs.write_settings(made, RESOLVED, {}, {"train": [], "watch": [], "classes": []})
     made.lock_file.write_text(json.dumps({"pid": 1, "started": 0.0, "host": "elsewhere"}))
     (made.checkpoints / ".step-00000003.99.tmp").mkdir()
     return made

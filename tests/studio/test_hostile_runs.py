@@ -27,10 +27,7 @@ def test_each_bad_run_is_one_row_that_says_why(tmp_path: Path) -> None:
     assert rows["null step"].step == 50
     assert rows["about strange"].about.title == "{'a': []}"
     codes = {row.problem.code for row in rows.values() if row.problem}
-    assert codes == {
-        "file.unfit_lines", "file.damaged", "file.missing", "file.not_regular", "config.toml",
-        "config.unreadable",
-    }  # fmt: skip
+    assert codes == {"file.unfit_lines", "file.not_regular", "run.file_damaged"}
 
 
 def test_the_window_lists_draws_and_opens_them_all(

@@ -121,6 +121,9 @@ def test_a_trained_run_without_settings_does_not_begin_again(
 ) -> None:
     api.pretrain(tiny_config(sample[0]), tmp_path / "run", emit=lambda _: None)
     (tmp_path / "run" / "config.toml").unlink()
+    # As an earlier version left them: with copies it would bring its settings back.
+    for copy in (tmp_path / "run" / "checkpoints").glob("*/config.toml"):
+        copy.unlink()
     with pytest.raises(RunError, match=r"The settings \(config.toml\)") as caught:
         api.resume(tmp_path / "run", emit=lambda _: None)
     assert caught.value.code == "run.settings_gone"

@@ -255,8 +255,10 @@ def test_a_checkpoint_of_another_run_is_a_sentence(
     config = tiny_config(sample[0], model={"width": 16})
     api.pretrain(config, other, emit=print, make_control=stop_at(3))
     shutil.copytree(other / "checkpoints" / "step-00000003", out / "checkpoints" / "step-00000003")
-    with pytest.raises(CheckpointError, match="does not fit the settings"):
+    with pytest.raises(RunError, match=r"model\.width is 32 and was 16"):
         api.resume(out, emit=print)
+    with pytest.raises(CheckpointError, match="does not fit the settings"):
+        api.resume(out, emit=print, accept_changes=True)
 
 
 def test_a_changed_image_is_told(sample: tuple[Path, Path], tmp_path: Path) -> None:
