@@ -798,6 +798,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (QT_TRANSLATE_NOOP("engine", "{count} images without a label are left out."), ""),
     ),
     "data.unreadable": ((QT_TRANSLATE_NOOP("engine", "could not be read from the disk: {1}"), ""),),
+    "data.unsupported": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "is of a kind of its format that this program does not read"
+            ),
+            "",
+        ),
+    ),
     "data.vanished": (
         (QT_TRANSLATE_NOOP("engine", "is a link that leads nowhere"), ""),
         (QT_TRANSLATE_NOOP("engine", "is a link to a file that does not exist"), ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 import threading
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+
+from sit_engine.data.planar import Tags, can_interleave, interleaved
 
 # What Pillow's readers raise on damaged files, besides OSError: nearly everything.
 DAMAGE = (
@@ -29,6 +32,11 @@ DAMAGE = (
     MemoryError,
     struct.error,
     zlib.error,
+)
+# How Pillow and tifffile say that a file may be sound, but is none of those that they read.
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|texture compression format|requires the 'imagecodecs' package",
+    re.IGNORECASE,
 )
 # A TIFF that claims more is damaged; hyperspectral cameras give a few hundred.
 _MOST_CHANNELS = 4096
@@ -51,9 +59,14 @@ def opened(path: str | Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
             with open(path, "rb", opener=_open_at_once) as file:
                 _check_regular(file)
                 try:
-                    with Image.open(file) as image:
-                        _check_channels(image)
-                        yield image, file
+                    # A handle of its own: some of Pillow's readers close theirs.
+                    with os.fdopen(os.dup(file.fileno()), "rb") as its, Image.open(its) as image:
+                        planes = _check_channels(image)
+                        if planes is None:
+                            yield image, file
+                        else:
+                            with Image.open(interleaved(its, planes)) as flat:
+                                yield flat, file
                 except UnidentifiedImageError:
                     raise _why_unidentified(file) from None
         except (OSError, Image.DecompressionBombError, *DAMAGE) as error:
@@ -73,13 +86,18 @@ def _check_regular(file: IO[bytes]) -> None:
         raise UnreadableError("data.empty", "is empty (0 bytes)")
 
 
-def _check_channels(image: Image.Image) -> None:
-    """Pillow silently drops the colours of a TIFF past the third: refuse them instead."""
+def _check_channels(image: Image.Image) -> Tags | None:
+    """Pillow silently drops the colours of a TIFF past the third: refuse them instead.
+
+    Deep planes it reads as if they had 8 bits, and gives noise: gives the tags, to read them with.
+    """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         _refuse_channels(image.tag_v2)
         if image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2:
-            # Pillow reads deep planes as if they had 8 bits, and gives noise.
+            if can_interleave(image.tag_v2):
+                return image.tag_v2
             _refuse_depth(image.tag_v2)
+    return None
 
 
 def _refuse_channels(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
@@ -138,6 +156,10 @@ def _plain_reason(error: BaseException) -> UnreadableError:
         return UnreadableError("data.unreadable", f"could not be read from the disk: {why}")
     if isinstance(error, MemoryError):
         return UnreadableError("data.memory", "needs more memory than there is")
+    if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)):
+        return UnreadableError(
+            "data.unsupported", "is of a kind of its format that this program does not read"
+        )
     if "truncated" in str(error):
         return UnreadableError("data.truncated", "is cut off: its end is missing")
     return UnreadableError("data.damaged", "is damaged: its pixels cannot be read")

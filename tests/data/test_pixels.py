@@ -7,12 +7,13 @@ import threading
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from sit_engine.data.decoder import answer
 from sit_engine.data.pixels import decode_rgb
@@ -171,3 +172,78 @@ def test_threads_decode_without_warnings_and_leave_the_filters_as_they_were(tmp_
         thread.join()
     assert not errors
     assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize("colours", [1, 3, 4])
+@pytest.mark.parametrize("pack", [None, "zlib"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_deep_planes_are_read_as_deep_pixels(
+    tmp_path: Path, colours: int, pack: str | None, order: Literal["<", ">"]
+) -> None:
+    across = np.arange(64 * 48 * 4, dtype=np.uint16).reshape(4, 48, 64) * 5
+    planes = across[:colours] if colours > 1 else across[0]
+    how: dict[str, Any] = {
+        "photometric": "rgb" if colours > 1 else "minisblack",
+        "compression": pack,
+    }
+    how |= {"extrasamples": ("unassalpha",)} if colours == 4 else {}
+    turn = [(274, "H", 1, 6, True)]
+    flat, apart = tmp_path / "flat.tif", tmp_path / "apart.tif"
+    pixels = np.moveaxis(planes, 0, -1) if colours > 1 else planes
+    kind = None if colours == 1 else "contig"
+    tifffile.imwrite(flat, pixels, planarconfig=kind, extratags=turn, byteorder=order, **how)
+    kind = None if colours == 1 else "separate"
+    # A single colour is a plane too, but tifffile does not say so.
+    turn += [(65000, "H", 1, 2, True)] if colours == 1 else []
+    tifffile.imwrite(apart, planes, planarconfig=kind, extratags=turn, byteorder=order, **how)
+    if colours == 1:
+        own, real = (struct.pack(f"{order}HH", tag, 3) for tag in (65000, 284))
+        apart.write_bytes(apart.read_bytes().replace(own, real, 1))
+    with Image.open(apart) as found:
+        assert isinstance(found, TiffImagePlugin.TiffImageFile)
+        assert found.tag_v2[284] == 2
+    value_range = (0.0, 61000.0)
+    assert answer({"job": "header", "path": str(apart)})["depth"] == "deep"
+    heads = [answer({"job": "header", "path": str(path)}) | {"mode": ""} for path in (flat, apart)]
+    assert heads[0] == heads[1]
+    wanted = decode_rgb(flat, value_range=value_range)
+    assert wanted.shape == (64, 48, 3)
+    assert np.array_equal(decode_rgb(apart, value_range=value_range), wanted)
+    assert np.array_equal(squashed(apart, 16, value_range), squashed(flat, 16, value_range))
+
+
+def test_deep_planes_of_another_kind_are_not_supported(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(
+        path, np.zeros((3, 8, 8), np.float32), photometric="rgb", planarconfig="separate"
+    )
+    found = answer({"job": "header", "path": str(path)})
+    assert found["code"] in ("data.depth", "data.unsupported", "data.damaged")
+    tifffile.imwrite(
+        path, np.zeros((3, 8, 8), np.uint16), photometric="rgb", planarconfig="separate"
+    )
+    changed = bytearray(path.read_bytes())
+    at = changed.index(struct.pack("<HHLH", 259, 3, 1, 1))
+    struct.pack_into("<H", changed, at + 8, 5)
+    path.write_bytes(changed)
+    assert answer({"job": "header", "path": str(path)})["code"] == "data.unsupported"
+
+
+def texture(kind: int, formats: int = 1) -> bytes:
+    """A texture of 8 x 4 pixels as a game keeps it (IW2:EOC)."""
+    data = bytes(range(96)) if kind == 1 else b"\xff\xff\0\0\0\0\0\0" * 2
+    return struct.pack("<4s7ii", b"FTEX", 1, 8, 4, 1, formats, kind, 32, len(data)) + data
+
+
+def test_textures_are_read_and_those_of_another_kind_are_not_called_damaged(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x.ftu"
+    for kind in (0, 1):
+        path.write_bytes(texture(kind))
+        assert squashed(path, 4).shape == (4, 4, 3)
+    for kind, formats in ((7, 1), (0, 2)):
+        path.write_bytes(texture(kind, formats))
+        found = answer({"job": "header", "path": str(path)})
+        assert found["code"] == "data.unsupported"
+        assert found["problem"].endswith("that this program does not read")
