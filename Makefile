@@ -7,14 +7,16 @@ READY := $(VENV)/.ready
 # Where `make tables` finds train/ and test/ with one sub-folder a class, and keeps what it measured.
 DATA ?= ../shared/data/cifar10-mini.tar
 TABLES ?= build/tables
+DRILL ?= build/drill
 
-.PHONY: help setup demo studio test test-long tables check libraries format package clean
+.PHONY: help setup demo studio test test-long drill tables check libraries format package clean
 
 help:
 	@echo "make demo       the whole job on the built-in sample, in minutes (into demo/)"
 	@echo "make studio     open the window"
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make drill      kills, failing disks and damage everywhere in a run's life (under 40 minutes)"
 	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=folder or tar)"
 	@echo "make check      lint, types and import rules only"
 	@echo "make package    build the wheel, install it in a clean environment and run it"
@@ -53,6 +55,10 @@ test: libraries check
 
 test-long: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m long
+
+# Goes on where it was stopped; `rm -r build/drill` begins anew.
+drill: $(READY)
+	$(BIN)/python -m tests.drill --out $(DRILL)
 
 # Goes on where it was stopped; about four hours on two cores.
 tables: $(READY)
