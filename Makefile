@@ -8,13 +8,14 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data/cifar10-mini.tar
 TABLES ?= build/tables
 
-.PHONY: help setup demo studio test test-long tables check libraries format package clean
+.PHONY: help setup demo studio test test-long fuzz tables check libraries format package clean
 
 help:
 	@echo "make demo       the whole job on the built-in sample, in minutes (into demo/)"
 	@echo "make studio     open the window"
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make fuzz       20,000 damaged inputs for each reader of files (about an hour), with their counts"
 	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=folder or tar)"
 	@echo "make check      lint, types and import rules only"
 	@echo "make package    build the wheel, install it in a clean environment and run it"
@@ -53,6 +54,10 @@ test: libraries check
 
 test-long: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m long
+
+# Each reader that is found wanting gets a test of its own in tests/fuzz/test_found.py.
+fuzz: $(READY)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/fuzz/test_readers.py --hypothesis-profile=fuzz --timeout=7200
 
 # Goes on where it was stopped; about four hours on two cores.
 tables: $(READY)
