@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.fuzz.counts import COUNTS, table
+from tests.fuzz.counts import COUNTS, MOST, table
 
 _SHARED: dict[str, Any] = {
     "deadline": None,
@@ -15,7 +15,7 @@ _SHARED: dict[str, Any] = {
     "suppress_health_check": list(HealthCheck),
 }
 settings.register_profile("slice", max_examples=25, derandomize=True, **_SHARED)
-settings.register_profile("fuzz", max_examples=20_000, **_SHARED)
+settings.register_profile("fuzz", max_examples=MOST, **_SHARED)
 
 
 def pytest_terminal_summary(

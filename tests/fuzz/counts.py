@@ -11,6 +11,8 @@ from types import FrameType
 
 from sit_engine.errors import SitError
 
+MOST = 20_000
+"""Inputs of each reader in `make fuzz`."""
 LIMIT_S = 60
 """Of one input of some kB, on however busy a machine: only what has no end takes so long."""
 COUNTS: defaultdict[str, Counter[str]] = defaultdict(Counter)

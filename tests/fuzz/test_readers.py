@@ -42,12 +42,11 @@ from sit_studio.history import History
 from sit_studio.report import read_report
 from sit_studio.run_list import RunReader
 from tests.fuzz import goods
-from tests.fuzz.counts import tried
+from tests.fuzz.counts import MOST, tried
 from tests.fuzz.damage import odd_bytes, odd_json, odd_lines, odd_table
 
-BOUNDS = settings(
-    settings.get_profile("fuzz" if settings.get_current_profile_name() == "fuzz" else "slice")
-)
+# The profile of `make fuzz` is the default then; other tests keep hypothesis' own.
+BOUNDS = settings() if settings().max_examples >= MOST else settings(settings.get_profile("slice"))
 
 
 @pytest.fixture(scope="module")
