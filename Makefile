@@ -9,7 +9,7 @@ DATA ?= ../shared/data/cifar10-mini.tar
 TABLES ?= build/tables
 DRILL ?= build/drill
 
-.PHONY: help setup demo studio test test-long drill tables check libraries format package clean
+.PHONY: help setup demo studio test test-long drill fuzz tables check libraries format package clean
 
 help:
 	@echo "make demo       the whole job on the built-in sample, in minutes (into demo/)"
@@ -17,6 +17,7 @@ help:
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
 	@echo "make drill      kills, failing disks and damage everywhere in a run's life (under 40 minutes)"
+	@echo "make fuzz       20,000 damaged inputs for each reader of files (about an hour), with their counts"
 	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=folder or tar)"
 	@echo "make check      lint, types and import rules only"
 	@echo "make package    build the wheel, install it in a clean environment and run it"
@@ -59,6 +60,10 @@ test-long: $(READY)
 # Goes on where it was stopped; `rm -r build/drill` begins anew.
 drill: $(READY)
 	$(BIN)/python -m tests.drill --out $(DRILL)
+
+# Each reader that is found wanting gets a test of its own in tests/fuzz/test_found.py.
+fuzz: $(READY)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/fuzz/test_readers.py --hypothesis-profile=fuzz --timeout=7200
 
 # Goes on where it was stopped; about four hours on two cores.
 tables: $(READY)

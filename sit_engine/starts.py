@@ -37,6 +37,10 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 Colours = tuple[float, float, float]
 
 
+MOST_COUNT = 1 << 16
+"""Of heads, and of pixels across a patch."""
+
+
 @dataclass(frozen=True)
 class Start:
     """Where the tensors lie, what their names begin with, the sizes, and how pixels were normalised."""
@@ -58,8 +62,9 @@ def find_start(path: Path) -> Path:
     manifests = sorted(run.checkpoints.glob("step-*/manifest.json"))
     if not manifests:
         raise _unusable(path, "the run has no checkpoint yet")
-    best = int(read_json(manifests[-1]).get("best_step", -1))
-    chosen = run.checkpoints / f"step-{best:08d}"
+    best = read_json(manifests[-1]).get("best_step", -1)
+    # A damaged manifest is told when its checkpoint is verified.
+    chosen = run.checkpoints / f"step-{best if type(best) is int else -1:08d}"
     is_finetuned = run.config().method.name == "finetune"
     return chosen if is_finetuned and chosen.is_dir() else manifests[-1].parent
 
@@ -76,16 +81,35 @@ def describe_start(path: Path) -> Start:
     file, config = path, dict[str, Any]()
     if path.is_dir():
         file, config = path / FILE, read_json(path / "config.json")
-    pretrained = {**config.get("pretrained_cfg", {})}
-    arguments = {**config.get("model_args", {})}
+    pretrained, arguments = (_table(config, name) for name in ("pretrained_cfg", "model_args"))
     mean, std = (
-        tuple(float(value) for value in pretrained.get(name, usual))
+        _colours(path, pretrained.get(name, usual))
         for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
     )
-    facts = _facts(path, file, "", arguments.get("num_heads"), arguments.get("patch_size"))
-    if len(mean) != 3 or len(std) != 3:
-        raise _unusable(path, "its config.json has no three colours of mean and std")
-    return Start(file, "", facts, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+    heads, patch = (_count(path, arguments, name) for name in ("num_heads", "patch_size"))
+    return Start(file, "", _facts(path, file, "", heads, patch), mean, std)
+
+
+def _table(config: dict[str, Any], name: str) -> dict[str, Any]:
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _colours(path: Path, found: object) -> Colours:
+    if (
+        isinstance(found, list | tuple)
+        and len(found) == 3
+        and all(type(value) in (int, float) and math.isfinite(value) for value in found)
+    ):
+        return float(found[0]), float(found[1]), float(found[2])
+    raise _unusable(path, "its config.json has no three colours of mean and std")
+
+
+def _count(path: Path, arguments: dict[str, Any], name: str) -> int | None:
+    found = arguments.get(name)
+    if found is None or (type(found) is int and 1 <= found <= MOST_COUNT):
+        return found
+    raise _unusable(path, f"its config.json has a {name} that no network has")
 
 
 def _of_checkpoint(path: Path) -> Start:

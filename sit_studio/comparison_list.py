@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from sit_engine import runs
 from sit_engine.data.names import display_name, safe_cell
 from sit_engine.evaluation.comparison import MEASURES, Budget, Comparison
@@ -91,13 +93,13 @@ def read_comparison(path: Path) -> ComparisonRow:
             "completed" if found is not None and found.is_complete else "interrupted",
             tuple(str(name) for name in asked["configs"]),
             str(asked["folder"]),
-            Budget(**asked["budget"]),
+            TypeAdapter(Budget).validate_python(asked["budget"]),
             int(asked["seeds"]),
             (path / ASKED).stat().st_mtime,
             found,
             int(asked.get("first_seed", 0)),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError):
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError, OSError):
         return ComparisonRow(path, "unreadable")
 
 

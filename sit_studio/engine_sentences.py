@@ -953,6 +953,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Choose a folder that you may write to, with 10 MB free."),
         ),
     ),
+    "disk.unusable": (
+        (
+            QT_TRANSLATE_NOOP("engine", "{path} cannot be used: {why}."),
+            QT_TRANSLATE_NOOP("engine", "Check its name, your rights and the disk."),
+        ),
+    ),
     "disk.write": (
         (
             QT_TRANSLATE_NOOP("engine", "Cannot write to {path}: {why}."),

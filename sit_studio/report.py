@@ -95,7 +95,7 @@ def parse(raw: dict[str, Any], folder: Path) -> Report | None:
     """What `Report.to_json` of the engine wrote; files named in it lie in `folder`."""
     try:
         return _parse(raw, folder) if raw["format"] == FORMAT else None
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError):
         return None
 
 

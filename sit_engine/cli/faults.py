@@ -10,7 +10,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from sit_engine.errors import OutOfMemoryError, SitError
+from sit_engine.data.names import display_name
+from sit_engine.errors import DiskError, OutOfMemoryError, SitError
 from sit_engine.files import out_of_memory
 
 MOST_LOGS = 10
@@ -52,8 +53,18 @@ def check_room(verb: str | None) -> None:
 
 
 def fault(error: Exception) -> SitError:
-    """The sentence for whatever no one expected: memory that ran out, or a bug of ours."""
-    return out_of_memory() if _is_memory(error) else _own_fault(error)
+    """The sentence for whatever no one expected: memory, a file or a disk, or a bug of ours."""
+    if _is_memory(error):
+        return out_of_memory()
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return DiskError(
+            "disk.unusable",
+            "{path} cannot be used: {why}.",
+            "Check its name, your rights and the disk.",
+            path=display_name(os.fsdecode(error.filename))[:200],
+            why=error.strerror.lower(),
+        )
+    return _own_fault(error)
 
 
 def _is_memory(error: BaseException | None) -> bool:

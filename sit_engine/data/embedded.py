@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sit_engine.data.lines import Lines, write_lines
+from sit_engine.data.lines import Lines, load_array, write_lines
 from sit_engine.data.names import cell_name, name_cell
 from sit_engine.errors import DataError, FileError, RunError
 from sit_engine.files import in_place_of
@@ -31,7 +31,13 @@ SPLITS = ("train", "validation", "other")
 NONE = -1
 DUPLICATES_ABOVE = 0.98
 """Cosine of features above which two images count as nearly equal."""
-ARRAYS = ("labels", "folder", "split", "prediction", "mtime_ns")
+ARRAYS: dict[str, type[np.generic]] = {
+    "labels": np.int32,
+    "folder": np.int32,
+    "split": np.int8,
+    "prediction": np.int32,
+    "mtime_ns": np.int64,
+}
 FEATURES, ABOUT, IMAGES, DUPLICATES = (
     "features.npy",
     "about.json",
@@ -80,11 +86,11 @@ class Embedded:
         """What `writing` wrote; a folder that is none is a sentence."""
         try:
             about = read_json(path / ABOUT)
-            arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-            features = np.load(path / FEATURES, mmap_mode="r")
+            arrays = {name: load_array(path / f"{name}.npy", kind) for name, kind in ARRAYS.items()}
+            features = load_array(path / FEATURES, np.float32, sides=2)
             found = cls(path=path, about=about, features=features, paths=_lines(path), **arrays)
             lengths = {len(found.paths), len(features), *map(len, arrays.values())}
-            if lengths != {about["points"]} or features.ndim != 2:
+            if lengths != {about["points"]}:
                 raise ValueError(path)
         except (OSError, ValueError, KeyError, TypeError, EOFError, FileError):
             raise _missing(path) from None
@@ -103,7 +109,11 @@ class Embedded:
         file = map_file(self.path, kind)
         if not file.is_file():
             return None
-        return cast("NDArray[np.float32]", np.load(file, mmap_mode="r"))
+        try:
+            found = load_array(file, np.float32, sides=2)
+        except FileError:
+            return None
+        return found if found.shape == (len(self), 2) else None
 
     def near_duplicates(self) -> list[Pair]:
         """Pairs of nearly equal images, the nearest first."""

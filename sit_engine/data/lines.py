@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import tokenize
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -32,6 +33,20 @@ def _offsets_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.offsets.npy")
 
 
+# numpy reads the header of an array as a piece of Python.
+_ODD_ARRAY = (
+    EOFError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    SyntaxError,
+    tokenize.TokenError,
+    TypeError,
+    ValueError,
+)
+
+
 def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray[Any]:
     """A mapped array of that type and so many sides; FileError for any other file."""
     own_files.check_regular(path)
@@ -39,8 +54,8 @@ def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray
         found = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         found = None
-    except (OSError, ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
-        raise own_files.damaged(path, str(error)) from None
+    except _ODD_ARRAY as error:
+        raise own_files.damaged(path, f"it is no array ({type(error).__name__})") from None
     if not isinstance(found, np.ndarray) or found.dtype != kind or found.ndim != sides:
         raise own_files.damaged(path, f"it is no array of {np.dtype(kind)} of {sides} sides")
     return found

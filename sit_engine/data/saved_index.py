@@ -10,10 +10,12 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from sit_engine.config.facts import CueFacts, DataFacts
 from sit_engine.data.facts import facts_of
@@ -103,6 +105,44 @@ def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str
     }
 
 
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+_Spread = dict[Literal["min", "median", "max"], Count]
+
+
+class _Summary(TypedDict):
+    """What `summary.json` holds of an index; the facts of a run's settings are among it."""
+
+    folders: list[str]
+    images: Count
+    usable: Count
+    problems: Count
+    duplicates: Count
+    leaks: Count
+    classes: dict[str, Count]
+    unlabelled: Count
+    sizes: dict[Literal["width", "height"], _Spread | None]
+    channels: dict[str, Count]
+    deep: Count
+    bytes: Count
+    notes: dict[str, Count]
+    stage: Stage
+    labelled_classes: Count
+    median_side_px: Count
+    smallest_class: Count
+    largest_class: Count
+    labelled: Count
+    cues: CueFacts | None
+
+
+def _is_summary(found: Any) -> bool:
+    try:
+        # As JSON, since a dictionary is no dataclass to the strict rules of Python.
+        TypeAdapter(_Summary).validate_json(json.dumps(found), strict=True)
+    except ValueError:
+        return False
+    return True
+
+
 def _are_texts(found: Any) -> TypeGuard[list[str]]:
     return isinstance(found, list) and all(isinstance(text, str) for text in found)
 
@@ -131,9 +171,7 @@ class SavedIndex:
         place = folder / "summary.json"
         about = read_json(place, most=1 << 30)
         roots, classes = about.get("roots"), about.get("classes")
-        if not (
-            isinstance(about.get("summary"), dict) and _are_texts(roots) and _are_texts(classes)
-        ):
+        if not (_is_summary(about.get("summary")) and _are_texts(roots) and _are_texts(classes)):
             raise damaged(place, "it lacks what a saved index has")
         found = cls(
             summary=about["summary"],
@@ -149,6 +187,10 @@ class SavedIndex:
         )
         if {len(found), len(found.labels), len(found.root_of)} != {len(found.sizes)}:
             raise damaged(place, "its arrays differ in length")
+        for name, least, end in (("labels", -1, len(classes)), ("root_of", 0, len(roots))):
+            numbers = getattr(found, name)
+            if len(numbers) and not least <= int(numbers.min()) <= int(numbers.max()) < end:
+                raise damaged(folder / f"{name}.npy", "it names what is not there")
         return found
 
     def __len__(self) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from sit_engine.data.names import display_name
 
@@ -106,14 +109,9 @@ class Comparison:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Comparison:
-        """What `to_json` gave; raises KeyError, TypeError or ValueError for anything else."""
-        values = {name: value for name, value in record.items() if name != "format"}
-        return cls(**values | {
-            "test": tuple(record["test"]),
-            "budget": Budget(**record["budget"]),
-            "lines": tuple(_line(line) for line in record["lines"]),
-            "runs": tuple(ComparedRun(**run) for run in record["runs"]),
-        })  # fmt: skip
+        """What `to_json` gave; raises ValueError for anything else."""
+        # As JSON, since a dictionary is no dataclass to the strict rules of Python.
+        return TypeAdapter(cls).validate_json(json.dumps(record), strict=True)
 
     def cost(self, line: Line) -> Cost | None:
         """What the settings of a line took; none for what was not trained."""
@@ -131,14 +129,6 @@ class Comparison:
         if not self.lines:
             return "Nothing has been measured yet."
         return "\n".join([*table(self), *_notes(self)])
-
-
-def _line(record: dict[str, Any]) -> Line:
-    figures = {
-        key: Figure(**figure | {"gap": Gap(**figure["gap"]) if figure["gap"] else None})
-        for key, figure in record["figures"].items()
-    }
-    return Line(record["name"], record["kind"], figures)
 
 
 def table(found: Comparison) -> list[str]:

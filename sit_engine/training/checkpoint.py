@@ -173,6 +173,10 @@ def verify(path: Path) -> dict[str, Any]:
         raise _damaged(
             path, f"its manifest or a file cannot be read ({type(error).__name__})"
         ) from None
+    # The best step is -1 where none was validated.
+    steps = [manifest.get("step"), manifest.get("best_step", -1)]
+    if not all(type(step) is int and -1 <= step < 1 << 53 for step in steps) or steps[0] < 0:
+        raise _damaged(path, "its manifest names a step that no run has")
     return dict(manifest)
 
 

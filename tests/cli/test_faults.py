@@ -45,6 +45,16 @@ def test_a_disk_that_maps_nothing_for_lack_of_memory_is_not_the_disks_fault() ->
     assert isinstance(disk_error(OSError(errno.ENOMEM, "…"), Path("x")), OutOfMemoryError)
 
 
+def test_a_file_that_cannot_be_used_is_not_our_fault(tmp_path: Path) -> None:
+    try:
+        (tmp_path / ("9" * 400)).stat()
+    except OSError as error:
+        found = fault(error)
+    assert (found.code, found.exit_code) == ("disk.unusable", 8)
+    assert "name too long" in found.message
+    assert len(found.message) < 300
+
+
 def test_our_own_fault_is_told_with_a_file_and_there_are_few_of_them(temp: Path) -> None:
     other = temp / "sit-engine-of-mine.log"
     other.write_text("kept")

@@ -12,10 +12,14 @@ import pytest
 from sit_engine.data.embedded import Columns, Embedded, save
 from sit_engine.data.label_file import labels_from
 from sit_engine.data.names import cell_name, name_cell, plain_cell, safe_cell
+from sit_engine.evaluation.comparison import Budget, Comparison, Figure, Line
 from sit_engine.evaluation.measure import Predictions
 from sit_engine.evaluation.written import _table
 from sit_engine.training.predict import _lines
+from sit_studio.comparison_list import to_csv
+from sit_studio.curve import Curve
 from sit_studio.report import read_predictions
+from sit_studio.widgets.plot_export import save_csv
 
 NAMES = [
     "=cmd|' /C calc'!A0",
@@ -104,3 +108,17 @@ def test_a_label_file_that_we_wrote_gives_the_names_back(tmp_path: Path) -> None
     found, unmatched = labels_from(file, [str(tmp_path)], paths)
     assert unmatched == 0
     assert [name.replace("\udcff", "?") for name in names] == found
+
+
+def test_tables_of_the_window_are_safe(tmp_path: Path) -> None:
+    line = Line("=cmd()", "config", {"knn": Figure(0.5, 1, None)})
+    budget = Budget("minutes", 1.0)
+    found = Comparison("/x", (), budget, 1, 5, (line,), (), 9, 9, "", True)
+    rows = cells(to_csv(found))
+    assert rows[1][0] == "'=cmd()"
+    curve = Curve(8)
+    curve.append(1.0, -0.5)
+    save_csv(tmp_path / "curves.csv", {"@name": curve, "\r=x": curve}, None)
+    rows = cells((tmp_path / "curves.csv").read_bytes().decode("utf-8"))
+    assert rows[0] == ["step", "'@name", "'\r=x"]
+    assert rows[1] == ["1", "-0.5", "-0.5"]

@@ -108,6 +108,20 @@ def test_a_file_cut_after_its_rows_were_read_ends_nothing(
     assert np.array_equal(store.rows(range(6)), right)
 
 
+def test_the_cached_part_of_a_streamed_folder_is_checked_too(
+    photos: Path, cache: PixelCache, right: NDArray[np.uint8]
+) -> None:
+    def fill_some() -> PixelStore:
+        index = scan([photos])
+        return cache.fill(index, side=SIDE, budget_bytes=4 * ROW, streaming="allowed")[1]
+
+    assert fill_some().streamed == 2
+    one_byte(pixels_of(cache))
+    store = fill_some()
+    assert np.array_equal(store.rows(range(6)), right)
+    assert (store.streamed, len(store.mended)) == (2, 1)
+
+
 def test_a_row_whose_file_has_changed_is_a_problem(photos: Path, cache: PixelCache) -> None:
     index, store = fill(cache, photos)
     Image.fromarray(picture()[::-1]).save(photos / "cats" / "1.png")
