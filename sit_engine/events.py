@@ -74,6 +74,8 @@ class StepReported(Event):
     skipped_steps: int
     memory_bytes: int
     seconds_left: float | None
+    spikes: int = 0
+    """Losses so far that were far above the ones before them (training.steadiness)."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,22 @@ class ConfigChanged(Event):
     field: str
     old: str
     new: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RolledBack(Event):
+    """The run went back to the checkpoint of `to_step`; events with a step past it are void.
+
+    It has no step, so that it is told however often the run goes over it again.
+    """
+
+    from_step: int
+    to_step: int
+    count: int
+    """How often it went back by now."""
+    learning_rate: float
+    """What the setting is from here on."""
     why: str
 
 

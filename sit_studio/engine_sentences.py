@@ -1620,11 +1620,11 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The loss was not a finite number for {count} steps in a row, up to step {step}.",
+                "Training does not stay finite: {why}, up to step {step}, though the run went back {count} times and halved the learning rate each time.",
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
-                "Lower optim.learning_rate and resume; the weights are as before the first of them.",
+                "The weights are good again, those of {good}. Lower optim.learning_rate in {path}/config.toml, then `sit-engine resume {path} --accept-changes`.",
             ),
         ),
     ),

@@ -16,7 +16,8 @@ from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
-from sit_engine.training.loop import From, RunResult, train
+from sit_engine.training.leg import From, RunResult
+from sit_engine.training.loop import train
 from sit_engine.training.prepare import prepare_new, prepare_resumed
 from sit_engine.wishes import check_epochs
 

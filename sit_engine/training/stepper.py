@@ -191,7 +191,7 @@ class Stepper:
     def _seed(self, moment: Moment, part: int) -> None:
         """Drop path draws from the global generator: seeded per pass, it needs no saved state."""
         place = part * ranks.count() + ranks.number()
-        torch.manual_seed(stream_seed(self.seed, moment.step, place, "drop path"))
+        torch.manual_seed(stream_seed(moment.seed, moment.step, place, "drop path"))
 
     def _alone_until(self, is_last: bool) -> AbstractContextManager[object]:
         """Gradients travel between ranks once a step."""
