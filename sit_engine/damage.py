@@ -28,6 +28,9 @@ def problems(run: Run, *, unfit: int = 0) -> Iterator[SitError]:
     """
     irregular = set()
     for name in NAMES:
+        # What was chosen is read only where no settings were worked out of it.
+        if name == run.chosen_file.name and run.config_file.is_file():
+            continue
         try:
             own_files.check_regular(run.path / name)
         except SitError as error:

@@ -228,18 +228,18 @@ def last_outcome(before: RunFinished | None, event: RunFinished, leg: int) -> Ru
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """JSON has no NaN or infinity: they are written as null, and read back as NaN."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     return value
 
 
 def to_line(event: Event, *, time: float) -> str:
     """One line of `events.jsonl`, without the newline; `time` in seconds since 1970."""
-    fields = {name: _plain(value) for name, value in dataclasses.asdict(event).items()}
+    fields = {name: plain(value) for name, value in dataclasses.asdict(event).items()}
     record = {"event": type(event).__name__, "time": round(time, 3)} | fields
     return json.dumps(record, ensure_ascii=True, allow_nan=False)
 

@@ -41,6 +41,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Ask one of {known}."),
         ),
     ),
+    "bundle.damaged": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The bundle {path} cannot be replayed: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Give a folder of a run's `bundles` that was copied whole."
+            ),
+        ),
+    ),
+    "bundle.unwritten": ((QT_TRANSLATE_NOOP("engine", "The step could not be kept: {why}"), ""),),
     "checkpoint.bad_copies": (
         (
             QT_TRANSLATE_NOOP(
@@ -1624,7 +1633,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The weights are good again, those of {good}. Lower optim.learning_rate in {path}/config.toml, then `sit-engine resume {path} --accept-changes`.",
+                "The weights are good again, those of {good}. Lower optim.learning_rate in {path}/config.toml, then `sit-engine resume {path} --accept-changes`. {look}",
             ),
         ),
     ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sit_engine import ranks, runs
@@ -19,6 +20,7 @@ from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.leg import From, RunResult
 from sit_engine.training.loop import train
 from sit_engine.training.prepare import prepare_new, prepare_resumed
+from sit_engine.training.relief import Change
 from sit_engine.wishes import check_epochs
 
 NO_CHECKPOINT = -1
@@ -50,6 +52,7 @@ def _first_leg(
     control = (make_control or FolderControl)(run)
     resolved, data = prepare_new(run, config, emit)
     ranks.agree([NO_CHECKPOINT, 0])
+    ranks.told("[]")
     return train(run, resolved, data, emit=emit, control=control)
 
 
@@ -61,15 +64,15 @@ def _follow(
     Its machine must have the same images.
     """
     step, leg = ranks.agree([NO_CHECKPOINT, 0])
+    changes = tuple(Change(**told) for told in json.loads(ranks.told("")))
     run = runs.open_run(path)
     config = run.config()
     was_complete = runs.summarise(run, holder_is_me=True).status == "completed"
     data, _ = prepare_resumed(run, config, _same_images)
     found = None if step == NO_CHECKPOINT else checkpoint.folder(run, step)
     control = (make_control or FolderControl)(run)
-    return train(
-        run, config, data, emit=emit, control=control, begin=From(found, leg, epochs, was_complete)
-    )
+    begin = From(found, leg, epochs, was_complete, changes)
+    return train(run, config, data, emit=emit, control=control, begin=begin)
 
 
 def check_shared(config: RunConfig) -> None:
@@ -155,6 +158,7 @@ def resume(
         )
         step = NO_CHECKPOINT if found is None else int(found.name.rpartition("-")[2])
         ranks.agree([step, begin.leg])
+        ranks.told(json.dumps([asdict(change) for change in begin.changes]))
         return train(run, config, data, emit=tell, control=control, begin=begin)
 
 

@@ -25,11 +25,13 @@ from sit_engine.events import (
     RunResumed,
     RunStarted,
     StepReported,
+    warning,
 )
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Moment
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.runs import Run, disk_error
+from sit_engine.training import bundle
 from sit_engine.training.control import Control
 from sit_engine.training.device import memory_errors, peak_memory_bytes
 from sit_engine.training.heap import kept_heap
@@ -348,14 +350,27 @@ class Leg:
     def _go_back(self, why: str) -> None:
         """To an earlier checkpoint, and on from there differently; after too many times the run ends."""
         before, rate = self.progress, no_auto(self.config.optim.learning_rate)
+        is_last = before.rollbacks >= MOST_ROLLBACKS
+        kept = self._bundle(why) if is_last and ranks.is_first() else None
         self.progress, told = go_back(self.keeper, before, rate=rate, why=why)
         for event in told:
             self.emit(event)
         self.batches.draw(self.progress.draws)
         self.first_step, self.leg_started_s = self.progress.step, time.perf_counter()
         self.window = Window(self.device)
-        if self.progress.rollbacks > MOST_ROLLBACKS:
-            raise not_steady(self.run, before, self.progress, why)
+        if is_last:
+            raise not_steady(self.run, before, self.progress, why, kept)
+
+    def _bundle(self, why: str) -> Path | None:
+        """One of the steps that were not finite, to be looked at; a full disk is told, and no more."""
+        decay = self.optimiser.adamw.param_groups[0]["weight_decay"]
+        try:
+            return bundle.write(self.keeper, self.progress, (self.learning_rate(), decay), why)
+        except SitError as error:
+            self.emit(
+                warning("bundle.unwritten", "The step could not be kept: {why}", why=error.message)
+            )
+            return None
 
     def _save(self, *, again: bool = False, best: bool = False) -> Path:
         return self.keeper.save(self.progress, again=again, best=best)

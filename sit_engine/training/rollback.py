@@ -54,19 +54,25 @@ def go_back(
     return progress, [back, ConfigChanged(step=progress.step, **asdict(change))]
 
 
-def not_steady(run: Run, before: Progress, now: Progress | None, why: str) -> NotFiniteError:
-    """The sentence for a run that ends; `now` is where it stands, None without a good checkpoint."""
+def not_steady(
+    run: Run, before: Progress, now: Progress | None, why: str, bundle: Path | None = None
+) -> NotFiniteError:
+    """The sentence for a run that ends; `now` is where it stands, None without a good checkpoint.
+
+    `bundle` holds one of the steps.
+    """
     return NotFiniteError(
         "train.not_finite",
         "Training does not stay finite: {why}, up to step {step}, though the run went back {count} "
         "times and halved the learning rate each time.",
         "The weights are good again, those of {good}. Lower optim.learning_rate in {path}/config.toml, "
-        "then `sit-engine resume {path} --accept-changes`.",
+        "then `sit-engine resume {path} --accept-changes`. {look}",
         why=why,
         step=before.step,
         count=before.rollbacks,
         good="no checkpoint" if now is None else f"step {now.step}",
         path=run.path,
+        look="" if bundle is None else f"`sit-engine replay {bundle}` works such a step again.",
     )
 
 
