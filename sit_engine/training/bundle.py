@@ -7,8 +7,6 @@ the step, and `bundle.json` with everything else, sizes and hashes; read by trai
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from torch import Tensor
 
 from sit_engine import ranks
 from sit_engine.errors import FileError, SitError
-from sit_engine.files import folder_to_disk, write_bytes_aside
+from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Losses, Moment
 from sit_engine.own_files import read_json
 from sit_engine.runs import Run, disk_error, file_hash
@@ -123,29 +121,20 @@ def _write(
     state: dict[str, Any],
     config: bytes,
 ) -> Path:
-    folder = run.path / "bundles"
-    final = folder / f"step-{about['step']:08d}"
-    aside = folder / f".{final.name}.{os.getpid()}.tmp"
+    final = run.folder("bundles") / f"step-{about['step']:08d}"
     try:
-        folder.mkdir(exist_ok=True)
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        save_file(batch, aside / BATCH)
-        save_file({name: t.contiguous().cpu() for name, t in model.items()}, aside / MODEL)
-        torch.save(state, aside / STATE)
-        write_bytes_aside(aside / CONFIG, config)
-        hashes = {name: file_hash(aside / name) for name in (BATCH, MODEL, STATE, CONFIG)}
-        text = json.dumps(about | {"sha256": hashes}, indent=1)
-        write_bytes_aside(aside / ABOUT, text.encode("ascii"))
-        # One of an earlier end of the run at the same step.
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
-        folder_to_disk(folder)
+        # In place of one of an earlier end of the run at the same step.
+        with in_place_of(final, folder=True) as aside:
+            aside.mkdir()
+            save_file(batch, aside / BATCH)
+            save_file({name: t.contiguous().cpu() for name, t in model.items()}, aside / MODEL)
+            torch.save(state, aside / STATE)
+            (aside / CONFIG).write_bytes(config)
+            hashes = {name: file_hash(aside / name) for name in (BATCH, MODEL, STATE, CONFIG)}
+            (aside / ABOUT).write_text(json.dumps(about | {"sha256": hashes}, indent=1), "ascii")
     except (OSError, SafetensorError, RuntimeError) as error:
         known = error if isinstance(error, OSError) else OSError(0, str(error).splitlines()[0])
         raise disk_error(known, final) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return final
 
 
