@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.drill.faults import Fault
+from tests.drill.faults import Armed, Fault
 from tests.drill.forks import Ended, engine, in_fork
 from tests.drill.jobs import Job, Place, Words, furnish, left_behind, lost
 
@@ -49,14 +49,8 @@ class Bench:
 
     def act(self, job: Job, at: int = 0, fault: Fault = Fault.NOTHING) -> Ended:
         """The job, with a fault at one of its calls."""
-        return in_fork(
-            engine(*job.act(self.place)),
-            self.said,
-            under=self.place.state,
-            at=at,
-            fault=fault,
-            record=self.record,
-        )
+        armed = Armed(self.place.state, at, fault, self.record)
+        return in_fork(engine(*job.act(self.place)), self.said, armed)
 
     def reference(self, job: Job) -> Reference:
         """Do a job that nothing is done to."""

@@ -36,14 +36,14 @@ static ssize_t (*real_write)(int, const void *, size_t);
 
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 
-/* What happens at the Nth file-changing call below `folder`; `out`: a line for each call, or NULL. */
+/* What happens at the Nth file-changing call below `folder`; `out` gets a line for each call. */
 void drill_arm(const char *folder, int nth, int what, const char *out) {
     real_write = real("write");
     snprintf(under, sizeof under, "%s/", folder);
     under_length = strlen(under);
     at = nth, how = what, calls = 0;
     int (*real_open)(const char *, int, ...) = real("open");
-    if (out) record = real_open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    record = real_open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     armed = 1;
 }
 
@@ -86,12 +86,10 @@ static void end(void) { kill(getpid(), SIGKILL); pause(); }
 static int meet(const char *what, const char *path, const char *other, size_t size) {
     pthread_mutex_lock(&mutex);
     int number = ++calls;
-    if (record >= 0) {
-        char line[2 * PATH_MAX + 64];
-        int length = snprintf(line, sizeof line, "%s\t%s\t%s\n", what, path + under_length,
-                              other ? other + under_length : "");
-        if (length > 0 && real_write(record, line, length) < 0) end();
-    }
+    char line[2 * PATH_MAX + 64];
+    int length = snprintf(line, sizeof line, "%s\t%s\t%s\n", what, path + under_length,
+                          other ? other + under_length : "");
+    if (length > 0 && real_write(record, line, length) < 0) end();
     pthread_mutex_unlock(&mutex);
     /* A full disk stays full; the other faults happen once. */
     if (how == NO_SPACE && number >= at) {

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,17 @@ class Fault(IntEnum):
     IO_ERROR = 4
     INTERRUPTED = 5
     SHORT = 6
+
+
+@dataclass(frozen=True)
+class Armed:
+    """From here on: `fault` at the call number `at` (from 1) that changes a file below `under`."""
+
+    under: Path
+    at: int
+    fault: Fault
+    record: Path
+    """A file that gets a line a call: what, path, the new path of a rename."""
 
 
 SEEN_AS = {
@@ -73,17 +85,14 @@ def has_library() -> bool:
     return PRELOADED in os.environ
 
 
-def arm(under: Path, at: int, fault: Fault, record: Path | None = None) -> None:
-    """From here on: `fault` at the call number `at` (from 1) that changes a file below `under`.
-
-    `record`: a file that gets a line a call: what, path, the new path of a rename.
-    """
-    if has_library():
-        library = ctypes.CDLL(os.environ[PRELOADED])
-        out = None if record is None else os.fsencode(record)
-        library.drill_arm(os.fsencode(under), at, int(fault), out)
+def arm(armed: Armed) -> None:
+    """In this process, until it ends."""
+    if not has_library():
+        sys.addaudithook(_Hook(armed))
         return
-    sys.addaudithook(_Hook(under, at, fault, record))
+    library = ctypes.CDLL(os.environ[PRELOADED])
+    under, record = os.fsencode(armed.under), os.fsencode(armed.record)
+    library.drill_arm(under, armed.at, int(armed.fault), record)
 
 
 def set_clock(off_s: int) -> None:
@@ -92,9 +101,10 @@ def set_clock(off_s: int) -> None:
 
 
 class _Hook:
-    def __init__(self, under: Path, at: int, fault: Fault, record: Path | None) -> None:
-        self.under, self.at, self.fault, self.calls = f"{under}/", at, fault, 0
-        self.file = None if record is None else record.open("w", encoding="utf-8")
+    def __init__(self, armed: Armed) -> None:
+        self.under, self.calls = f"{armed.under}/", 0
+        self.at, self.fault = armed.at, armed.fault
+        self.file = armed.record.open("w", encoding="utf-8")
 
     def __call__(self, event: str, words: tuple[Any, ...]) -> None:
         what = SEEN_AS.get(event)
@@ -108,9 +118,8 @@ class _Hook:
 
     def meet(self, what: str, path: str) -> None:
         self.calls += 1
-        if self.file is not None:
-            self.file.write(f"{what}\t{path}\t\n")
-            self.file.flush()
+        self.file.write(f"{what}\t{path}\t\n")
+        self.file.flush()
         is_full = self.fault == Fault.NO_SPACE and self.calls >= self.at
         if is_full and what in ("create", "mkdir"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)

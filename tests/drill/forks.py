@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.drill import faults
-from tests.drill.faults import Fault
+from tests.drill.faults import Armed
 
 PATIENCE_S = 120.0
 OUR_FAULT = 1
@@ -60,19 +60,11 @@ def engine(*words: object) -> Callable[[], int]:
     return call
 
 
-def fork(
-    call: Callable[[], int],
-    said: Path,
-    *,
-    under: Path | None = None,
-    at: int = 0,
-    fault: Fault = Fault.NOTHING,
-    record: Path | None = None,
-) -> int:
-    """Call it in a fork whose words go to the file `said`; armed where `under` is given. Its id."""
+def fork(call: Callable[[], int], said: Path, armed: Armed | None = None) -> int:
+    """Call it in a fork whose words go to the file `said`. Its id."""
     child = os.fork()
     if child == 0:
-        _in_child(call, said, under, at, fault, record)
+        _in_child(call, said, armed)
     return child
 
 
@@ -90,34 +82,19 @@ def wait(child: int, said: Path, *, patience_s: float = PATIENCE_S) -> Ended:
         time.sleep(0.002)
 
 
-def in_fork(
-    call: Callable[[], int],
-    said: Path,
-    *,
-    under: Path | None = None,
-    at: int = 0,
-    fault: Fault = Fault.NOTHING,
-    record: Path | None = None,
-) -> Ended:
+def in_fork(call: Callable[[], int], said: Path, armed: Armed | None = None) -> Ended:
     """`fork` it and `wait` for it."""
-    return wait(fork(call, said, under=under, at=at, fault=fault, record=record), said)
+    return wait(fork(call, said, armed), said)
 
 
-def _in_child(
-    call: Callable[[], int],
-    said: Path,
-    under: Path | None,
-    at: int,
-    fault: Fault,
-    record: Path | None,
-) -> None:
+def _in_child(call: Callable[[], int], said: Path, armed: Armed | None) -> None:
     code = OUR_FAULT
     try:
         out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(out, 1)
         os.dup2(out, 2)
-        if under is not None:
-            faults.arm(under, at, fault, record)
+        if armed is not None:
+            faults.arm(armed)
         code = call()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else OUR_FAULT
