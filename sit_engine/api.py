@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sit_engine.inspection.corruption import Shown
     from sit_engine.training.control import Control
     from sit_engine.training.dry_run import DryRun
-    from sit_engine.training.loop import RunResult
+    from sit_engine.training.leg import RunResult
     from sit_engine.training.predict import Predicted
 
 Emit = Callable[[Event], None]

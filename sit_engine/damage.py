@@ -22,7 +22,9 @@ def find(run: Run, *, unfit: int = 0) -> SitError | None:
     """
     try:
         for name in NAMES:
-            own_files.check_regular(run.path / name)
+            # What was chosen is read only where no settings were worked out of it.
+            if name != run.chosen_file.name or not run.config_file.is_file():
+                own_files.check_regular(run.path / name)
         _check_settings(run)
     except SitError as error:
         return error

@@ -87,4 +87,6 @@ class ExportError(SitError):
 
 
 STOPPED_EXIT_CODE = 3
+NOT_REPRODUCED_EXIT_CODE = 11
+"""Of `sit-engine replay`: the step that was not finite is finite here."""
 TERMINATED_EXIT_CODE = 143

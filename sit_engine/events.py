@@ -74,6 +74,8 @@ class StepReported(Event):
     skipped_steps: int
     memory_bytes: int
     seconds_left: float | None
+    spikes: int = 0
+    """Losses so far that were far above the ones before them (training.steadiness)."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,22 @@ class ConfigChanged(Event):
 
 
 @dataclass(frozen=True)
+class RolledBack(Event):
+    """The run went back to the checkpoint of `to_step`; events with a step past it are void.
+
+    It has no step, so that it is told however often the run goes over it again.
+    """
+
+    from_step: int
+    to_step: int
+    count: int
+    """How often it went back by now."""
+    learning_rate: float
+    """What the setting is from here on."""
+    why: str
+
+
+@dataclass(frozen=True)
 class SettingsAccepted(Event):
     """The run's `config.toml` or `split.json` is another file from now on: sha256 by name.
 
@@ -210,18 +228,18 @@ def last_outcome(before: RunFinished | None, event: RunFinished, leg: int) -> Ru
 KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """JSON has no NaN or infinity: they are written as null, and read back as NaN."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     return value
 
 
 def to_line(event: Event, *, time: float) -> str:
     """One line of `events.jsonl`, without the newline; `time` in seconds since 1970."""
-    fields = {name: _plain(value) for name, value in dataclasses.asdict(event).items()}
+    fields = {name: plain(value) for name, value in dataclasses.asdict(event).items()}
     record = {"event": type(event).__name__, "time": round(time, 3)} | fields
     return json.dumps(record, ensure_ascii=True, allow_nan=False)
 

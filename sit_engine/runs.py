@@ -28,6 +28,7 @@ from sit_engine.errors import FileError, RunError
 from sit_engine.events import (
     ConfigChanged,
     Event,
+    RolledBack,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -301,7 +302,8 @@ def _end_torn_line(path: Path) -> None:
 
 
 def read_events(run: Run) -> list[tuple[Event, float]]:
-    """All valid events with their times: those of earlier legs past a resume's step are dropped.
+    """All valid events with their times: those past the step of a later resume, or of a checkpoint that
+    the run went back to, are dropped.
 
     FileError where `events.jsonl` is no file that can be read; lines that do not fit are passed over.
     """
@@ -320,8 +322,8 @@ def _read_events(run: Run) -> tuple[list[tuple[Event, float]], int]:
         event, when = read
         if isinstance(event, RunStarted):
             kept = [item for item in kept if not hasattr(item[0], "step")]
-        if isinstance(event, RunResumed):
-            from_step = event.from_step
+        if isinstance(event, RunResumed | RolledBack):
+            from_step = event.from_step if isinstance(event, RunResumed) else event.to_step
             kept = [item for item in kept if getattr(item[0], "step", 0) <= from_step]
         kept.append((event, when))
     return kept, unfit
@@ -364,6 +366,8 @@ def summarise(run: Run, *, holder_is_me: bool = False) -> RunSummary:
                 leg, total, outcome = event.leg, event.total_steps, None
             case RunResumed():
                 leg, step, outcome = event.leg, event.from_step, None
+            case RolledBack():
+                step = event.to_step
             case RunFinished():
                 outcome = last_outcome(outcome, event, leg)
                 step = outcome.step

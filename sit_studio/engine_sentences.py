@@ -41,6 +41,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Ask one of {known}."),
         ),
     ),
+    "bundle.damaged": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The bundle {path} cannot be replayed: {why}."),
+            QT_TRANSLATE_NOOP(
+                "engine", "Give a folder of a run's `bundles` that was copied whole."
+            ),
+        ),
+    ),
+    "bundle.unwritten": ((QT_TRANSLATE_NOOP("engine", "The step could not be kept: {why}"), ""),),
     "checkpoint.damaged": (
         (
             QT_TRANSLATE_NOOP("engine", "The checkpoint {path} is damaged: {why}."),
@@ -1597,11 +1606,11 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The loss was not a finite number for {count} steps in a row, up to step {step}.",
+                "Training does not stay finite: {why}, up to step {step}, though the run went back {count} times and halved the learning rate each time.",
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
-                "Lower optim.learning_rate and resume; the weights are as before the first of them.",
+                "The weights are good again, those of {good}. Lower optim.learning_rate in {path}/config.toml, then `sit-engine resume {path} --accept-changes`. {look}",
             ),
         ),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,7 @@ from sit_engine.events import (
     KnnMeasured,
     PhaseChanged,
     PreviewWritten,
+    RolledBack,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -54,7 +56,7 @@ class Mark:
     """Something that happened at a step."""
 
     step: float
-    kind: Literal["resume", "skipped", "checkpoint", "change", "preview"]
+    kind: Literal["resume", "skipped", "rollback", "spike", "checkpoint", "change", "preview"]
     text: str
 
 
@@ -84,6 +86,7 @@ class History:
     finished: RunFinished | None = None
     failure: Failure | None = None
     skipped: int = 0
+    spikes: int = 0
     curves: dict[str, Curve] = field(default_factory=dict)
     terms: list[str] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
@@ -196,6 +199,8 @@ class History:
                 self._begin(event)
             case RunResumed():
                 self._resume(event)
+            case RolledBack():
+                self._go_back(event)
             case RunFinished():
                 self.finished = last_outcome(self.finished, event, self.leg)
                 self.step = self.finished.step
@@ -219,6 +224,17 @@ class History:
         self._forget_after(event.from_step)
         self.leg, self.step, self.finished = event.leg, event.from_step, None
         self.marks.append(Mark(event.from_step, "resume", f"leg {event.leg}"))
+
+    def _go_back(self, event: RolledBack) -> None:
+        """What came after the checkpoint is void, and walked again."""
+        self.waits.clear()
+        self._forget_after(event.to_step)
+        self.step = event.to_step
+        text = (
+            f"{event.from_step} → {event.to_step}: {event.why} "
+            f"(optim.learning_rate {event.learning_rate:g})"
+        )
+        self.marks.append(Mark(event.to_step, "rollback", text))
 
     def _forget_after(self, step: float) -> None:
         for curve in self.curves.values():
@@ -247,6 +263,9 @@ class History:
             count = event.skipped_steps - self.skipped
             self.marks.append(Mark(event.step, "skipped", str(count)))
         self.skipped = event.skipped_steps
+        if event.spikes > self.spikes:
+            self.marks.append(Mark(event.step, "spike", str(event.spikes - self.spikes)))
+        self.spikes = event.spikes
         for name, value in event.terms.items():
             if not self._has_room_for(name):
                 continue
@@ -283,10 +302,18 @@ class History:
             case CheckpointWritten():
                 self.marks.append(Mark(event.step, "checkpoint", "best" if event.best else ""))
             case ConfigChanged():
-                text = f"{event.field}: {event.old} → {event.new} ({event.why})"
-                self.marks.append(Mark(event.step, "change", text))
-                if event.field == "optim.epochs" and self.started:
-                    self.total_steps = round(float(event.new) * self.started.steps_per_epoch)
+                self._change(event)
             case CommandAnswered():
                 if event.command == self.asked:
                     self.asked = ""
+
+    def _change(self, event: ConfigChanged) -> None:
+        # The mark of going back tells the rate, and would be hidden by this one.
+        is_told = bool(self.marks) and self.marks[-1].kind == "rollback"
+        if not (is_told and event.field == "optim.learning_rate"):
+            text = f"{event.field}: {event.old} → {event.new} ({event.why})"
+            self.marks.append(Mark(event.step, "change", text))
+        if event.field == "optim.epochs" and self.started:
+            # Only an event: whoever wrote it may have written no number.
+            with suppress(ValueError, OverflowError):
+                self.total_steps = round(float(event.new) * self.started.steps_per_epoch)

@@ -21,6 +21,7 @@ from sit_engine.errors import FileError, SitError
 from sit_engine.events import (
     Event,
     KnnMeasured,
+    RolledBack,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -160,6 +161,8 @@ class RunReader:
             case RunResumed():
                 self.leg, self.finished = event.leg, None
                 self.row = replace(self.row, step=event.from_step)
+            case RolledBack():
+                self.row = replace(self.row, step=event.to_step)
             case StepReported():
                 self.row = replace(self.row, step=event.step, loss=event.loss)
                 self._spark(event.loss)

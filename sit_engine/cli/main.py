@@ -16,7 +16,8 @@ from sit_engine.errors import STOPPED_EXIT_CODE, SitError
 
 EXIT_CODES = (
     "exit codes: 0 done, 1 our own fault, 2 usage, 3 stopped by you, 4 config, 5 data, "
-    "6 not finite, 7 out of memory, 8 disk, 9 device, 10 a process lost, 143 terminated"
+    "6 not finite, 7 out of memory, 8 disk, 9 device, 10 a process lost, "
+    "11 not reproduced, 143 terminated"
 )
 
 
@@ -54,7 +55,10 @@ VERBS = {
     "serve": Verb("serve", "answer questions of the window, one JSON line each"),
     "config": Verb("config", "print a config file with every setting"),
     "doctor": Verb("doctor", "check this machine, or one run"),
-    "repair": Verb("repair", "free what a process that is gone left in a run folder"),
+    "replay": Verb("replay", "work the step again that ended a run since it was not finite"),
+    "repair": Verb(
+        "repair", "free what a process that is gone left in a run folder, restore damaged settings"
+    ),
 }
 
 

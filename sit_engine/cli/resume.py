@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
+from sit_engine import runs
 from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
+from sit_engine.errors import SitError
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -28,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Train until the end, a stop or a failure."""
-    from sit_engine import api, runs
+    from sit_engine import api
 
     path = chosen.run.expanduser().absolute()
     return work(
@@ -42,7 +45,13 @@ def run(chosen: argparse.Namespace) -> int:
             without_missing=chosen.without_missing,
         ),
         chosen,
-        device=runs.open_run(path, prepared=False).wanted().compute.device
-        if chosen.gpus > 1
-        else "auto",
+        device=_device(path) if chosen.gpus > 1 else "auto",
     )
+
+
+def _device(path: Path) -> str:
+    """Of the run's settings; those that are damaged are brought back later."""
+    run = runs.open_run(path, prepared=False)
+    with suppress(SitError):
+        return run.wanted().compute.device
+    return "auto"

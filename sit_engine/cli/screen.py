@@ -16,6 +16,7 @@ from sit_engine.events import (
     HealthMeasured,
     KnnMeasured,
     PhaseChanged,
+    RolledBack,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -82,7 +83,12 @@ class Screen:
                 self.health = event.state
                 self.say(f"step {event.step}: {event.sentence}")
             case (
-                CheckpointWritten() | CommandAnswered() | ConfigChanged() | Warned() | RunFinished()
+                CheckpointWritten()
+                | CommandAnswered()
+                | ConfigChanged()
+                | RolledBack()
+                | Warned()
+                | RunFinished()
             ):
                 self._tell(event)
 
@@ -93,6 +99,10 @@ class Screen:
             case ConfigChanged():
                 self.say(
                     f"step {event.step}: {event.field} {event.old} → {event.new} ({event.why})"
+                )
+            case RolledBack():
+                self.say(
+                    f"Went back from step {event.from_step} to {event.to_step}, since {event.why}."
                 )
             case Warned():
                 self.say(f"Note: {event.message}")

@@ -17,7 +17,7 @@ from sit_engine.runs import Run
 
 if TYPE_CHECKING:
     from sit_engine.training.control import FolderControl
-    from sit_engine.training.loop import RunResult
+    from sit_engine.training.leg import RunResult
 
 Start = Callable[[Path, Callable[[Event], None], Callable[[Run], Any]], "RunResult"]
 

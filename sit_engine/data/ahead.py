@@ -23,6 +23,12 @@ class Ahead(Generic[T]):
         weakref.finalize(self, self.thread.shutdown, wait=False, cancel_futures=True)
         self.made: dict[int, Future[T]] = {}
 
+    def forget(self) -> None:
+        """What was made is not what the next steps need."""
+        for made in self.made.values():
+            made.cancel()
+        self.made.clear()
+
     def at(self, step: int) -> T:
         """What `make(step)` gives; waits where it is not ready."""
         wanted = range(step, step + 1 + self.depth)

@@ -117,6 +117,13 @@ class Batches:
         """
         return list(self.store.problems.values())
 
+    def draw(self, number: int) -> None:
+        """From here on other orders of images, one for each number; 0 is the first."""
+        self.order.number = number
+        self.order_on_device = (-1, self.order_on_device[1])
+        if self.ahead is not None:
+            self.ahead.forget()
+
     def at(self, step: int) -> Batch:
         """The batch of a step."""
         if self.ahead is None:
@@ -170,7 +177,8 @@ class _Order:
     def __init__(self, count: int, batch_size: int, seed: int, weights: np.ndarray | None) -> None:
         self.count, self.batch_size, self.seed = count, batch_size, seed
         self.shares = None if weights is None else weights / weights.sum()
-        self.known = (-1, np.empty(0, dtype=np.int64))
+        self.number = 0
+        self.known = ((0, -1), np.empty(0, dtype=np.int64))
 
     def at(self, step: int) -> Positions:
         """Positions of the N images of a step."""
@@ -180,14 +188,15 @@ class _Order:
 
     def of_epoch(self, epoch: int) -> Positions:
         """The whole order of an epoch."""
-        known = self.known
-        if known[0] != epoch:
-            generator = np.random.default_rng([self.seed, epoch])
+        known, asked = self.known, (self.number, epoch)
+        if known[0] != asked:
+            number, _ = asked
+            generator = np.random.default_rng([self.seed, epoch, *([number] if number else [])])
             order = generator.permutation(self.count)
             if self.shares is not None:
                 order = generator.choice(self.count, self.count, p=self.shares)
             # Set as one: the thread ahead may be an epoch further and asks too.
-            known = self.known = (epoch, order)
+            known = self.known = (asked, order)
         return known[1]
 
 

@@ -249,8 +249,20 @@ def prune(run: Run, *, keep: int, total_steps: int, best_step: int | None) -> No
             kept.add(step)
     for step in steps:
         if step not in kept:
-            # Renamed first: what stands under its own name is whole.
-            gone = run.checkpoints / f".step-{step:08d}.gone"
-            with suppress(OSError):
-                folder(run, step).rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
+            _remove(run, step)
+
+
+def drop_after(run: Run, step: int) -> None:
+    """Remove those of later steps: the run goes that way anew."""
+    # The newest first, so that a kill leaves none without those before it.
+    for later in reversed(all_steps(run)):
+        if later > step:
+            _remove(run, later)
+
+
+def _remove(run: Run, step: int) -> None:
+    """Renamed first: what stands under its own name is whole."""
+    gone = run.checkpoints / f".step-{step:08d}.gone"
+    with suppress(OSError):
+        folder(run, step).rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

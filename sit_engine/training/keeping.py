@@ -83,6 +83,6 @@ class Keeper:
             self.stepper.method.networks.load_state_dict(checkpoint.load_model(path))
             self.stepper.optimiser.load_state_dict(state["optimiser"])
             self.monitor.restore(state["monitor"])
-            progress = Progress(**state["progress"])
+            progress = Progress.read(state["progress"])
         self.saved_step = progress.step
         return progress

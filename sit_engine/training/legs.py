@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sit_engine import ranks, runs
@@ -16,8 +17,10 @@ from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
-from sit_engine.training.loop import From, RunResult, train
+from sit_engine.training.leg import From, RunResult
+from sit_engine.training.loop import train
 from sit_engine.training.prepare import prepare_new, prepare_resumed
+from sit_engine.training.relief import Change
 from sit_engine.wishes import check_epochs
 
 NO_CHECKPOINT = -1
@@ -49,6 +52,7 @@ def _first_leg(
     control = (make_control or FolderControl)(run)
     resolved, data = prepare_new(run, config, emit)
     ranks.agree([NO_CHECKPOINT, 0])
+    ranks.told("[]")
     return train(run, resolved, data, emit=emit, control=control)
 
 
@@ -60,12 +64,14 @@ def _follow(
     Its machine must have the same images.
     """
     step, leg = ranks.agree([NO_CHECKPOINT, 0])
+    changes = tuple(Change(**told) for told in json.loads(ranks.told("")))
     run = runs.open_run(path)
     config = run.config()
     data, _ = prepare_resumed(run, config, _same_images)
     found = None if step == NO_CHECKPOINT else checkpoint.folder(run, step)
     control = (make_control or FolderControl)(run)
-    return train(run, config, data, emit=emit, control=control, begin=From(found, leg, epochs))
+    begin = From(found, leg, epochs, changes)
+    return train(run, config, data, emit=emit, control=control, begin=begin)
 
 
 def check_shared(config: RunConfig) -> None:
@@ -144,6 +150,7 @@ def resume(
         begin = From(found, last.leg + 1, how.epochs, (*changes, *left_out), accepted)
         step = NO_CHECKPOINT if found is None else int(found.name.rpartition("-")[2])
         ranks.agree([step, begin.leg])
+        ranks.told(json.dumps([asdict(change) for change in begin.changes]))
         return train(run, config, data, emit=tell, control=control, begin=begin)
 
 

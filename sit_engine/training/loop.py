@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
 
 from sit_engine import ranks
 from sit_engine.config.course import Course
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import LONGEST_EPOCHS, RunConfig
-from sit_engine.data.cache import PixelStore
 from sit_engine.data.index import problems_warning
 from sit_engine.data.names import unescape_name
-from sit_engine.errors import ConfigError, NotFiniteError, SitError
+from sit_engine.errors import ConfigError, SitError
 from sit_engine.events import (
     CommandAnswered,
     ConfigChanged,
@@ -27,74 +24,37 @@ from sit_engine.events import (
     RunFinished,
     RunResumed,
     RunStarted,
-    SettingsAccepted,
     StepReported,
+    warning,
 )
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Moment
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.runs import Run, disk_error
+from sit_engine.training import bundle
 from sit_engine.training.control import Control
 from sit_engine.training.device import memory_errors, peak_memory_bytes
 from sit_engine.training.heap import kept_heap
 from sit_engine.training.keeping import Keeper
-from sit_engine.training.monitor import Monitor, Watched
+from sit_engine.training.leg import From, RunResult, TrainingData
+from sit_engine.training.monitor import Monitor
 from sit_engine.training.progress import Progress
 from sit_engine.training.relief import Change, apply_change, free_memory, relieve
 from sit_engine.training.report import Window
+from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_back, not_steady
 from sit_engine.training.schedules import cosine, falls_on
+from sit_engine.training.steadiness import take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.training.validator import Validator
 from sit_engine.wishes import Wish, answer_to
 
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
-MOST_SKIPPED_IN_A_ROW = 50
 STEPS_BEFORE_ESTIMATE = 30
 STEPS_BETWEEN = 10
 LENGTHS = ("optim.epochs", "optim.batch_size")
 """Settings that say how many steps a run has."""
 
 Emit = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Pixels of all images, the rows that train, and what the monitor looks at."""
-
-    store: PixelStore
-    rows: np.ndarray
-    labels: np.ndarray
-    """Of the rows; -1: no label."""
-    watched: Watched
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """How a leg ended."""
-
-    outcome: Outcome
-    step: int
-    checkpoint: Path
-
-    @property
-    def run(self) -> Path:
-        """Its run folder, where it was at the end."""
-        return self.checkpoint.parent.parent
-
-
-@dataclass(frozen=True)
-class From:
-    """Where a leg begins, and with what."""
-
-    checkpoint: Path | None = None
-    """A verified one; None: the first step."""
-    leg: int = 0
-    epochs: float | None = None
-    """To so many in all: lengthens a resumed run."""
-    changes: tuple[Change, ...] = ()
-    """Settings that are others from here on, which the run's files say already."""
-    accepted: SettingsAccepted | None = None
-    """Told once a checkpoint holds them."""
 
 
 def train(
@@ -201,6 +161,10 @@ class Leg:
             apply_change(self.stepper, change.field, change.new)
         self.method.prepare(self.batches)
         progress.leg = start.leg
+        if any(change.field == FIELD for change in changes):
+            # Whoever sets the rate anew means that rate, and gives it as many chances.
+            progress.rate_share, progress.rollbacks = 1.0, 0
+        self.batches.draw(progress.draws)
         is_other_length = any(change.field in LENGTHS for change in changes)
         epochs = no_auto(self.config.optim.epochs) if is_other_length else None
         if start.epochs is not None:
@@ -281,7 +245,8 @@ class Leg:
 
     def _step(self) -> None:
         progress, optim = self.progress, self.config.optim
-        moment = Moment(self.seed, progress.step, progress.total_steps)
+        seed = draw_seed(self.seed, progress.draws)
+        moment = Moment(seed, progress.step, progress.total_steps)
         first, last = no_auto(optim.weight_decay), no_auto(optim.weight_decay_end)
         decay = cosine(first, last, progress.step, progress.total_steps)
         learned: Learned | None = None
@@ -315,13 +280,18 @@ class Leg:
         optim, progress = self.config.optim, self.progress
         warmup = round(no_auto(optim.warmup_epochs) * self.batches.steps_per_epoch)
         peak = no_auto(optim.learning_rate) * self.batch_size / 256
-        return cosine(peak, optim.learning_rate_end, progress.step, progress.total_steps, warmup)
+        return progress.rate_share * cosine(
+            peak, optim.learning_rate_end, progress.step, progress.total_steps, warmup
+        )
 
     def _after_step(self) -> None:
         progress, watch = self.progress, self.config.watch
         at_end = progress.step == progress.total_steps
         if progress.step % watch.report_every == 0 or at_end:
             self._report()
+            if (why := why_unsteady(progress)) is not None:
+                self._go_back(why)
+                return
         # A reading costs about as much as ten steps, a checkpoint not much less.
         most = progress.total_steps // STEPS_BETWEEN
         readings = min(watch.readings, max(1, most)) if self.monitor.is_spare else watch.readings
@@ -340,11 +310,9 @@ class Leg:
 
     def _report(self) -> None:
         progress, window = self.progress, self.window
-        terms, curves, skipped = window.means()
-        progress.skipped += skipped
-        progress.skipped_in_a_row = (
-            progress.skipped_in_a_row + skipped if skipped == window.steps else 0
-        )
+        means = window.read()
+        terms, curves = means.terms, means.curves
+        take(progress, means.losses, means.is_finite)
         progress.agreement = curves.get("agreement", float("nan"))
         progress.mask_share = curves.get("mask_share", float("nan"))
         busy_s = window.busy_s()
@@ -368,6 +336,7 @@ class Leg:
                 skipped_steps=progress.skipped,
                 memory_bytes=peak_memory_bytes(self.device),
                 seconds_left=per_step_s * steps_left if is_known else None,
+                spikes=progress.spikes,
             )
         )
         self.window = Window(self.device)
@@ -375,14 +344,31 @@ class Leg:
             self.problems_told = len(problems)
             self.emit(problems_warning(problems))
         self.store.tell_mended(self.emit)
-        if progress.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
-            raise NotFiniteError(
-                "train.not_finite",
-                "The loss was not a finite number for {count} steps in a row, up to step {step}.",
-                "Lower optim.learning_rate and resume; the weights are as before the first of them.",
-                count=progress.skipped_in_a_row,
-                step=progress.step,
+
+    def _go_back(self, why: str) -> None:
+        """To an earlier checkpoint, and on from there differently; after too many times the run ends."""
+        before, rate = self.progress, no_auto(self.config.optim.learning_rate)
+        is_last = before.rollbacks >= MOST_ROLLBACKS
+        kept = self._bundle(why) if is_last and ranks.is_first() else None
+        self.progress, told = go_back(self.keeper, before, rate=rate, why=why)
+        for event in told:
+            self.emit(event)
+        self.batches.draw(self.progress.draws)
+        self.first_step, self.leg_started_s = self.progress.step, time.perf_counter()
+        self.window = Window(self.device)
+        if is_last:
+            raise not_steady(self.run, before, self.progress, why, kept)
+
+    def _bundle(self, why: str) -> Path | None:
+        """One of the steps that were not finite, to be looked at; a full disk is told, and no more."""
+        decay = self.optimiser.adamw.param_groups[0]["weight_decay"]
+        try:
+            return bundle.write(self.keeper, self.progress, (self.learning_rate(), decay), why)
+        except SitError as error:
+            self.emit(
+                warning("bundle.unwritten", "The step could not be kept: {why}", why=error.message)
             )
+            return None
 
     def _save(self, *, again: bool = False, best: bool = False) -> Path:
         return self.keeper.save(self.progress, again=again, best=best)

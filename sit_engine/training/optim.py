@@ -63,6 +63,12 @@ class Optimiser:
         for parameter in self.parameters:
             parameter.grad = None
 
+    def norm(self) -> Tensor:
+        """Of all gradients together, before clipping."""
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
+        return norm
+
     def step(
         self, loss: Tensor, *, learning_rate: float, weight_decay: float
     ) -> tuple[Tensor, Tensor]:

@@ -40,7 +40,7 @@ from sit_engine.runs import Run, write_settings
 from sit_engine.starts import describe_start, find_start
 from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.frozen import replace_split
-from sit_engine.training.loop import TrainingData
+from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
 from sit_engine.training.pace import at_speed, warn_if_short

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -13,9 +14,27 @@ class Progress:
     step: int = 0
     leg: int = 0
     skipped: int = 0
-    skipped_in_a_row: int = 0
+    """Steps that were not finite, in all, also those that the run went back before."""
+    skipped_at: list[int] = field(default_factory=list)
+    """Those among the recent steps (training.steadiness), since the run last went back."""
+    spikes: int = 0
+    recent_losses: list[float] = field(default_factory=list)
+    rollbacks: int = 0
+    """How often it went back to an earlier checkpoint, at the present setting of the learning rate."""
+    back_at: int = -1
+    """The step of the checkpoint that it went back to last."""
+    rate_share: float = 1.0
+    """Of the learning rate that the settings say; halved each time."""
+    draws: int = 0
+    """Which draws the steps take: another number, another order of images and other views."""
     best_step: int = -1
     agreement: float = float("nan")
     mask_share: float = float("nan")
     changes: list[dict[str, str]] = field(default_factory=list)
     """Settings that differ from config.toml, as ConfigChanged events tell them."""
+
+    @classmethod
+    def read(cls, state: dict[str, Any]) -> Progress:
+        """From a checkpoint's values."""
+        # A version before this one counted them by themselves.
+        return cls(**{name: value for name, value in state.items() if name != "skipped_in_a_row"})

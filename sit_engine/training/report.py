@@ -12,6 +12,18 @@ from sit_engine import ranks
 from sit_engine.training.stepper import Done
 
 
+@dataclass(frozen=True)
+class Means:
+    """Loss terms (with "loss" and "norm") and curves, each the mean over the finite steps, NaN if
+    there was none; and of each step its loss (0 where not finite) and whether it was finite.
+    """
+
+    terms: dict[str, float]
+    curves: dict[str, float]
+    losses: list[float]
+    is_finite: list[bool]
+
+
 @dataclass
 class Window:
     """Sums over the steps since the last report; a step that was not finite adds nothing."""
@@ -20,7 +32,9 @@ class Window:
     names: list[str] = field(default_factory=list)
     curve_names: set[str] = field(default_factory=set)
     sums: Tensor | None = None
-    finite_steps: Tensor | None = None
+    finite: list[Tensor] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list)
+    """0-d tensors on the device, one a step."""
     steps: int = 0
     started_s: float = field(default_factory=time.perf_counter)
     waited_s: float = 0.0
@@ -35,23 +49,23 @@ class Window:
         row = torch.stack([value.detach().float() for value in values.values()])
         row = torch.where(finite > 0, row, torch.zeros_like(row))
         self.sums = row if self.sums is None else self.sums + row
-        self.finite_steps = finite if self.finite_steps is None else self.finite_steps + finite
+        self.finite.append(finite)
+        self.losses.append(row[0])
         self.steps += 1
 
-    def means(self) -> tuple[dict[str, float], dict[str, float], int]:
-        """Loss terms (with "loss" and "norm") and curves, and how many steps were not finite.
-
-        Each is the mean over the finite steps, NaN if there was none.
-        """
+    def read(self) -> Means:
+        """What the steps gave; the one place where the host waits for the device."""
         assert self.sums is not None
-        assert self.finite_steps is not None
-        finite = float(self.finite_steps)
-        sums = ranks.mean(self.sums)
-        values = (sums.cpu() / finite if finite else sums.cpu() * float("nan")).tolist()
+        # Whether a step was finite all ranks know; the numbers are the mean over them.
+        own = ranks.mean(torch.cat([self.sums, torch.stack(self.losses)])).cpu()
+        sums, losses = own[: len(self.sums)], own[len(self.sums) :]
+        is_finite = [value > 0 for value in torch.stack(self.finite).tolist()]
+        finite = float(sum(is_finite))
+        values = (sums / finite if finite else sums * float("nan")).tolist()
         terms, curves = dict[str, float](), dict[str, float]()
         for name, value in zip(self.names, values, strict=True):
             (curves if name in self.curve_names else terms)[name] = value
-        return terms, curves, self.steps - round(finite)
+        return Means(terms, curves, losses.tolist(), is_finite)
 
     def busy_s(self) -> float:
         """Seconds of this window without previews, readings and checkpoints."""

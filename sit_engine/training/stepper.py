@@ -18,7 +18,7 @@ from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS, load
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.batches import Batches
+from sit_engine.data.batches import Batch, Batches
 from sit_engine.data.cache import PixelStore
 from sit_engine.errors import ConfigError
 from sit_engine.methods.protocol import Losses, Method, Moment
@@ -150,10 +150,13 @@ class Stepper:
         waiting_from_s = time.perf_counter()
         batch = self.batches.at(moment.step)
         waited_s = time.perf_counter() - waiting_from_s
+        return Learned(self.losses_of(batch, moment), waited_s)
+
+    def losses_of(self, batch: Batch, moment: Moment) -> Losses:
+        """The losses of a batch; the weights have its gradients then."""
         views = self.method.make_views(batch, moment)
         self.optimiser.clear()
-        losses = self._learn(moment, [views] if self.parts == 1 else views.split(self.parts))
-        return Learned(losses, waited_s)
+        return self._learn(moment, [views] if self.parts == 1 else views.split(self.parts))
 
     def update(
         self, learned: Learned, moment: Moment, *, learning_rate: float, weight_decay: float
@@ -191,7 +194,7 @@ class Stepper:
     def _seed(self, moment: Moment, part: int) -> None:
         """Drop path draws from the global generator: seeded per pass, it needs no saved state."""
         place = part * ranks.count() + ranks.number()
-        torch.manual_seed(stream_seed(self.seed, moment.step, place, "drop path"))
+        torch.manual_seed(stream_seed(moment.seed, moment.step, place, "drop path"))
 
     def _alone_until(self, is_last: bool) -> AbstractContextManager[object]:
         """Gradients travel between ranks once a step."""

@@ -166,7 +166,7 @@ class Notice(QFrame):
         self.details.setMaximumHeight(160)
         self.details.setAccessibleName(self.tr("Details"))
         outer.addWidget(self.details)
-        self.offer = button("", self._take_offer)
+        self.offer = button(self.tr("Go on"), self._take_offer)
         self.offer.hide()
         outer.addWidget(self.offer, 0, Qt.AlignmentFlag.AlignLeft)
         self._offered: Callable[[], object] | None = None
@@ -181,9 +181,11 @@ class Notice(QFrame):
     ) -> None:
         """Show a failure; `kind` is bad, warn, good or plain; `offer`: a button and what it does."""
         self.offer.setVisible(offer is not None)
-        word, self._offered = offer or ("", None)
-        self.offer.setText(word)
-        self.offer.setAccessibleName(word)
+        self._offered = None
+        if offer is not None:
+            word, self._offered = offer
+            self.offer.setText(word)
+            self.offer.setAccessibleName(word)
         message, hint = say(failure)
         self.message.setText(message)
         self.hint.setText(hint)

@@ -16,7 +16,7 @@ from sit_studio import theme
 from sit_studio.curve import Array
 from sit_studio.widgets.words import count
 
-MarkerKind = Literal["resume", "skipped", "checkpoint", "change", "preview"]
+MarkerKind = Literal["resume", "skipped", "rollback", "spike", "checkpoint", "change", "preview"]
 
 MOST_MARKERS = 300
 FLAG_PX = 16
@@ -90,6 +90,8 @@ def _tip(*, x: float, y: float, data: Marker) -> str:
     words = {
         "resume": QCoreApplication.translate("Flags", "Resumed"),
         "skipped": QCoreApplication.translate("Flags", "Update skipped"),
+        "rollback": QCoreApplication.translate("Flags", "Went back"),
+        "spike": QCoreApplication.translate("Flags", "Spike of the loss"),
         "checkpoint": QCoreApplication.translate("Flags", "Checkpoint"),
         "change": QCoreApplication.translate("Flags", "Setting changed"),
         "preview": QCoreApplication.translate("Flags", "Preview"),
@@ -105,6 +107,8 @@ def _colours() -> dict[MarkerKind, QColor]:
     return {
         "resume": QColor(tokens.accent),
         "skipped": QColor(tokens.bad),
+        "rollback": QColor(tokens.bad),
+        "spike": QColor(tokens.warn),
         "checkpoint": faint,
         "change": QColor(tokens.warn),
         "preview": QColor(tokens.muted),
@@ -133,6 +137,8 @@ def _cross() -> QPainterPath:
 _SHAPES: dict[MarkerKind, QPainterPath] = {
     "resume": _flag((0, -0.5), (0.45, -0.27), (0, -0.04)),
     "skipped": _cross(),
+    "rollback": _flag((0, -0.5), (-0.45, -0.27), (0, -0.04)),
+    "spike": _flag((-0.2, 0.0), (0, -0.5), (0.2, 0.0)),
     "checkpoint": _flag((-0.12, -0.35), (0.12, -0.35), (0.12, -0.11), (-0.12, -0.11)),
     "change": _flag((0, -0.5), (0.26, -0.24), (0, 0.02), (-0.26, -0.24)),
     "preview": _flag((0, -0.5), (0.42, -0.5), (0.42, -0.08), (0, -0.08)),

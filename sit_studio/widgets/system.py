@@ -19,6 +19,7 @@ from sit_engine.events import (
     KnnMeasured,
     PhaseChanged,
     PreviewWritten,
+    RolledBack,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -128,6 +129,9 @@ def log_words(event: Event) -> str:
             )  # fmt: skip
         case ConfigChanged():
             return f"{event.field}: {event.old} → {event.new} ({event.why})"
+        case RolledBack():
+            text = _tr("Went back from step {step} to {to}: {why}")
+            return text.format(step=count(event.from_step), to=count(event.to_step), why=event.why)
         case SettingsAccepted():
             text = _tr("Taken as it is now: {files} ({why})")
             return text.format(files=", ".join(event.files), why=event.why)

@@ -247,7 +247,8 @@ def test_a_folder_that_is_no_run_of_this_format_is_refused(
     if which == "another format":
         (done / "format").write_text("99\n")
     else:
-        (done / "config.toml").unlink()
+        for left in (*done.glob("*.toml"), *done.glob("checkpoints/*/config.toml")):
+            left.unlink()
     more = {
         "inspect": ["--out", str(tmp_path / "out")],
         "export": ["--out", str(tmp_path / "out.pt")],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import api
+from sit_engine import api, damage
 from sit_engine.errors import FileError, RunError, SitError
 from sit_engine.events import ConfigChanged, Event, RunStarted, SettingsAccepted, Warned
 from sit_engine.runs import Run, file_hash
@@ -138,7 +138,9 @@ def test_both_gone_and_what_was_chosen_too(whole: Path, stopped: Path) -> None:
 def test_damage_to_what_was_chosen_hurts_no_run_that_has_its_settings(
     whole: Path, stopped: Path
 ) -> None:
-    (stopped / "chosen.toml").write_bytes(b"[[[\xff")
+    (stopped / "chosen.toml").unlink()
+    (stopped / "chosen.toml").mkdir()
+    assert damage.find(Run(stopped)) is None
     resume(stopped)
     assert_identical(whole, stopped)
 

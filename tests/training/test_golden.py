@@ -143,13 +143,14 @@ def test_a_run_that_stays_not_finite_ends_with_6_and_keeps_the_weights_before(
     done = engine("pretrain", sample[0], "--out", out, *tiny_flags(), *more)
     assert done.returncode == NotFiniteError.exit_code == 6, done.stderr
     assert "Traceback" not in done.stderr
-    assert "not a finite number for 50 steps" in done.stderr
+    assert "5 steps in a row were not finite" in done.stderr
+    assert "went back 2 times" in done.stderr
     assert "optim.learning_rate" in done.stderr
     run = runs.open_run(out)
     steps = checkpoint.all_steps(run)
     first = checkpoint.load_model(checkpoint.folder(run, 0))
     newest = checkpoint.load_model(checkpoint.newest_verified(run)[0])
-    assert steps[-1] > 0
+    assert steps == [0]
     assert all(torch.equal(first[name], value) for name, value in newest.items())
     assert all(bool(torch.isfinite(value).all()) for value in newest.values())
     assert runs.summarise(run).status == "failed"
@@ -162,7 +163,7 @@ def test_single_steps_that_are_not_finite_are_skipped_and_counted(
     events = pretrain(
         sample[0],
         tmp_path / "run",
-        method={"contrast_weight": 0.0, "reconstruction_weight": 2e20},
+        method={"contrast_weight": 0.0, "reconstruction_weight": 1.4e20},
         watch={"readings": 0, "previews": 0},
     )
     found = reports(events)

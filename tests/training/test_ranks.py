@@ -18,10 +18,12 @@ from sit_engine import api, ranks, runs
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.errors import ConfigError, RankError
-from sit_engine.events import RunStarted
+from sit_engine.errors import ConfigError, NotFiniteError, RankError
+from sit_engine.events import RolledBack, RunStarted
 from sit_engine.training import checkpoint
+from sit_engine.training.bundle import read
 from sit_engine.training.legs import check_shared
+from sit_engine.training.replay import replay
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step
 from tests.training import rank_worker
 from tests.training.test_resume import StopAt
@@ -217,3 +219,27 @@ def test_a_killed_rank_ends_all_and_the_newest_checkpoint_goes_on_alone(
     (started,) = [e for e, _ in runs.read_events(run) if isinstance(e, RunStarted)]
     assert started.processes == 2
     assert manifest["method"] == "sit"
+
+
+def test_all_of_them_go_back_alike_and_take_a_rate_set_by_hand(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """At this temperature every cosine overflows, at whatever rate."""
+    out, two = tmp_path / "run", ("--gpus", "2")
+    never = ["--method.temperature", "1e-40", "--watch.readings", "0"]
+    done = engine("pretrain", sample[0], "--out", out, *two, *tiny_flags(), *never)
+    assert done.returncode == NotFiniteError.exit_code, done.stderr
+    assert "went back 2 times" in done.stderr
+    text = (out / "config.toml").read_text("utf-8")
+    (out / "config.toml").write_text(text.replace("learning_rate = 0.002", "learning_rate = 0.001"))
+    done = engine("resume", out, *two, "--accept-changes")
+    assert done.returncode == NotFiniteError.exit_code, done.stderr
+    # So the second process had forgotten the halved rate too, and its three chances.
+    assert "went back 2 times" in done.stderr
+    backs = [e for e, _ in runs.read_events(runs.Run(out)) if isinstance(e, RolledBack)]
+    assert [back.learning_rate for back in backs] == [
+        0.001, 0.0005, 0.00025, 0.0005, 0.00025, 0.000125,
+    ]  # fmt: skip
+    (bundle,) = (out / "bundles").iterdir()
+    assert read(bundle).about["processes"] == 2
+    assert replay(bundle).is_reproduced

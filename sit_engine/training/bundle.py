@@ -1,0 +1,181 @@
+"""What a run that ends since its steps are not finite leaves of one of them, to be looked at anywhere.
+
+A folder `bundles/step-00000042` with the settings, the pixels of the batch, weights and optimiser before
+the step, and `bundle.json` with everything else, sizes and hashes; read by training.replay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sit_engine import ranks
+from sit_engine.errors import FileError, SitError
+from sit_engine.files import folder_to_disk, write_bytes_aside
+from sit_engine.methods.protocol import Losses, Moment
+from sit_engine.own_files import read_json
+from sit_engine.runs import Run, disk_error, file_hash
+from sit_engine.training.checkpoint import load_state
+from sit_engine.training.frozen import CONFIG
+from sit_engine.training.keeping import Keeper
+from sit_engine.training.progress import Progress
+from sit_engine.training.rollback import draw_seed
+from sit_engine.training.stepper import Stepper
+
+FORMAT = 1
+ABOUT, BATCH, MODEL, STATE = "bundle.json", "batch.safetensors", "model.safetensors", "state.pt"
+MOST_TRIED = 5
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One step: N images of side S, and the networks before it."""
+
+    path: Path
+    about: dict[str, Any]
+    batch: dict[str, Tensor]
+    """images_NSSC uint8, aspect_N, labels_N; train_labels of all training images."""
+    model: dict[str, Tensor]
+    optimiser: dict[str, Any]
+
+    @property
+    def moment(self) -> Moment:
+        """Where in the run it stood, with the seed of its draws."""
+        about = self.about
+        return Moment(int(about["seed"]), int(about["step"]), int(about["total_steps"]))
+
+
+def write(keeper: Keeper, progress: Progress, rates: tuple[float, float], why: str) -> Path:
+    """The bundle of the newest skipped step that is not finite with the weights as they are now.
+
+    Skipped steps change no weights, so after several in a row that is the last one, with the very
+    weights before it. `rates` are those of learning and decay.
+    """
+    run, stepper = keeper.run, keeper.stepper
+    # A pass may move the averages of a stem.
+    model = {name: t.clone() for name, t in stepper.method.networks.state_dict().items()}
+    seed = draw_seed(stepper.seed, progress.draws)
+    step, is_same = _step(stepper, progress, seed)
+    positions = stepper.batches.order.at(step)
+    pixels, positions = stepper.batches.source.read(positions, np.arange(len(positions)))
+    names = run.split()["train"]
+    about = {
+        "format": FORMAT,
+        "step": step,
+        "total_steps": progress.total_steps,
+        "seed": seed,
+        "why": why,
+        "is_same": is_same,
+        "learning_rate": rates[0],
+        "weight_decay": rates[1],
+        "parts": stepper.parts,
+        "recompute": stepper.is_recomputing,
+        "processes": ranks.count(),
+        "positions": positions.tolist(),
+        "images": [names[position] for position in positions.tolist()],
+        "recent_losses": progress.recent_losses,
+        "skipped_at": progress.skipped_at,
+        "torch": torch.__version__,
+    }
+    batch = {
+        "images_NSSC": torch.from_numpy(pixels),
+        "aspect_N": stepper.batches.aspect[positions],
+        "labels_N": torch.from_numpy(stepper.batches.labels[positions].astype(np.int64)),
+        "train_labels": torch.from_numpy(stepper.batches.labels.astype(np.int64)),
+    }
+    state = {"optimiser": stepper.optimiser.state_dict(), "progress": asdict(progress)}
+    return run.written(lambda: _write(run, about, batch, model, state, keeper.copies[CONFIG]))
+
+
+def _step(stepper: Stepper, progress: Progress, seed: int) -> tuple[int, bool]:
+    """The step, and whether it is not finite with the present weights.
+
+    Of several ranks one alone cannot work a step: then it is the last one, untried.
+    """
+    if ranks.count() == 1:
+        for step in reversed(progress.skipped_at[-MOST_TRIED:]):
+            losses = stepper.learn(Moment(seed, step, progress.total_steps)).losses
+            if not is_finite(stepper, losses):
+                return step, True
+    return progress.skipped_at[-1], False
+
+
+def is_finite(stepper: Stepper, losses: Losses) -> bool:
+    """Whether the optimiser would take the step: the host waits for the answer."""
+    return bool(torch.isfinite(losses.total) & torch.isfinite(stepper.optimiser.norm()))
+
+
+def _write(
+    run: Run,
+    about: dict[str, Any],
+    batch: dict[str, Tensor],
+    model: dict[str, Tensor],
+    state: dict[str, Any],
+    config: bytes,
+) -> Path:
+    folder = run.path / "bundles"
+    final = folder / f"step-{about['step']:08d}"
+    aside = folder / f".{final.name}.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        save_file(batch, aside / BATCH)
+        save_file({name: t.contiguous().cpu() for name, t in model.items()}, aside / MODEL)
+        torch.save(state, aside / STATE)
+        write_bytes_aside(aside / CONFIG, config)
+        hashes = {name: file_hash(aside / name) for name in (BATCH, MODEL, STATE, CONFIG)}
+        text = json.dumps(about | {"sha256": hashes}, indent=1)
+        write_bytes_aside(aside / ABOUT, text.encode("ascii"))
+        # One of an earlier end of the run at the same step.
+        shutil.rmtree(final, ignore_errors=True)
+        aside.rename(final)
+        folder_to_disk(folder)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        known = error if isinstance(error, OSError) else OSError(0, str(error).splitlines()[0])
+        raise disk_error(known, final) from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return final
+
+
+def read(path: Path) -> Bundle:
+    """A bundle whose files agree with their hashes."""
+    about = read_json(path / ABOUT)
+    try:
+        if about["format"] != FORMAT:
+            raise damaged(path, f"it has format {about['format']}, this program reads {FORMAT}")
+        for name, wanted in about["sha256"].items():
+            if file_hash(path / Path(name).name) != wanted:
+                raise damaged(path, f"{name} differs from its hash")
+        state = load_state(path)
+        found = Bundle(
+            path, about, load_file(path / BATCH), load_file(path / MODEL), state["optimiser"]
+        )
+        _ = found.moment, found.batch["images_NSSC"], found.batch["train_labels"]
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+        raise damaged(path, f"a file or a value is missing ({type(error).__name__})") from None
+    except SitError as error:
+        raise damaged(path, error.values.get("why", error.message)) from None
+    return found
+
+
+def damaged(path: Path, why: str) -> FileError:
+    """The sentence for a bundle that cannot be replayed."""
+    return FileError(
+        "bundle.damaged",
+        "The bundle {path} cannot be replayed: {why}.",
+        "Give a folder of a run's `bundles` that was copied whole.",
+        path=path,
+        why=why,
+    )

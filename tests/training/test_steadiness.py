@@ -1,0 +1,75 @@
+"""When a run must go back, and what is a spike: judged from a report's numbers alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sit_engine.training.progress import Progress
+from sit_engine.training.steadiness import SPIKE_WINDOW, in_a_row, take, why_unsteady
+
+
+def after(*finite: bool, every: int = 10, losses: list[float] | None = None) -> Progress:
+    """Where a run stands after steps that were finite or not, told in reports."""
+    progress = Progress(total_steps=10_000)
+    for start in range(0, len(finite), every):
+        part = list(finite[start : start + every])
+        progress.step += len(part)
+        told = [1.0] * len(part) if losses is None else losses[start : start + every]
+        take(progress, told, part)
+    return progress
+
+
+@pytest.mark.parametrize("every", [1, 3, 10, 500])
+def test_five_in_a_row_whatever_the_reports(every: int) -> None:
+    good = [True] * 7
+    assert why_unsteady(after(*good, *[False] * 4, *good, every=every)) is None
+    told = why_unsteady(after(*good, *[False] * 5, *good, every=every))
+    assert told == "5 steps in a row were not finite"
+
+
+def test_five_percent_of_the_last_200() -> None:
+    # One in twenty is 10 of 200, and one more is too many.
+    one_in_twenty = ([True] * 19 + [False]) * 20
+    assert why_unsteady(after(*one_in_twenty)) is None
+    told = why_unsteady(after(*one_in_twenty[:-10], False, *one_in_twenty[-9:]))
+    assert told == "11 of the last 200 steps were not finite"
+    # What was long ago does not count.
+    assert after(*[False, True] * 30, *[True] * 200).skipped_at == []
+
+
+def test_the_first_steps_are_judged_by_number_not_by_share() -> None:
+    assert why_unsteady(after(*[False, True] * 10)) is None
+    assert why_unsteady(after(*[False, True] * 11)) is not None
+
+
+def test_a_spike_is_far_outside_the_spread_of_the_losses_before() -> None:
+    losses = (5 + 0.1 * np.random.default_rng(0).standard_normal(400)).tolist()
+    assert after(*[True] * 400, losses=losses).spikes == 0
+    losses[300], losses[350] = 8.0, float("1e30")
+    assert after(*[True] * 400, losses=losses).spikes == 2
+    # A loss that falls fast, and one that jumps to a new level, is no series of spikes.
+    falling = [10 * 0.98**step for step in range(400)]
+    assert after(*[True] * 400, losses=falling).spikes == 0
+    level = [1.0 + 0.01 * (step % 7) for step in range(200)]
+    found = after(*[True] * 400, losses=[*level, *(loss + 5 for loss in level)]).spikes
+    assert 0 < found <= SPIKE_WINDOW // 2 + 1
+
+
+def test_too_few_losses_and_none_that_differ_are_no_spike() -> None:
+    assert after(*[True] * 40, losses=[1.0] * 39 + [100.0]).spikes == 0
+    flat = [1.0] * 100 + [1.000001] + [1.0] * 19
+    assert after(*[True] * 120, losses=flat).spikes == 0
+
+
+def test_skipped_steps_leave_no_loss_behind() -> None:
+    progress = after(*[True, False] * 3, losses=[2.0, 0.0] * 3)
+    assert progress.recent_losses == [2.0] * 3
+    assert (progress.skipped, progress.skipped_at) == (3, [1, 3, 5])
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted"), [([], 0), ([4], 1), ([1, 2, 4, 5, 6, 9], 3), ([1, 3, 5], 1)]
+)
+def test_the_longest_stretch(steps: list[int], wanted: int) -> None:
+    assert in_a_row(steps) == wanted
