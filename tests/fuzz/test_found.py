@@ -104,6 +104,14 @@ def test_the_summary_of_a_saved_index_has_types(tmp_path: Path, change: dict[str
         SavedIndex.open(tmp_path / "index")
 
 
+def test_an_archive_is_no_array(tmp_path: Path) -> None:
+    save_index(goods.index(tmp_path), tmp_path / "index", stage="listed")
+    for contents in (b"PK\x03\x04", goods.program()):
+        (tmp_path / "index" / "labels.npy").write_bytes(contents)
+        with pytest.raises(FileError, match="no array"):
+            SavedIndex.open(tmp_path / "index")
+
+
 @pytest.mark.parametrize(
     "header", ["{'descr': '<i4'}{", "(" * 5000, "'''", "{'descr': 3}", "\t\n  x\n y"]
 )
