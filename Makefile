@@ -63,7 +63,7 @@ drill: $(READY)
 
 # Each reader that is found wanting gets a test of its own in tests/fuzz/test_found.py.
 fuzz: $(READY)
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/fuzz/test_readers.py --hypothesis-profile=fuzz --timeout=7200
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest tests/fuzz/test_readers.py --hypothesis-profile=fuzz --timeout=7200 -o faulthandler_timeout=0
 
 # Goes on where it was stopped; about four hours on two cores.
 tables: $(READY)

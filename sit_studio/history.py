@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -313,4 +314,6 @@ class History:
             text = f"{event.field}: {event.old} → {event.new} ({event.why})"
             self.marks.append(Mark(event.step, "change", text))
         if event.field == "optim.epochs" and self.started:
-            self.total_steps = round(float(event.new) * self.started.steps_per_epoch)
+            # Only an event: whoever wrote it may have written no number.
+            with suppress(ValueError, OverflowError):
+                self.total_steps = round(float(event.new) * self.started.steps_per_epoch)

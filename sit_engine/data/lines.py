@@ -51,7 +51,8 @@ def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray
     """A mapped array of that type and so many sides; FileError for any other file."""
     own_files.check_regular(path)
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        # np.load would open a zip archive of that name as one of arrays.
+        found = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         found = None
     except _ODD_ARRAY as error:

@@ -15,9 +15,11 @@ from sit_engine.config.build import build
 from sit_engine.data.embedded import Embedded
 from sit_engine.data.saved_index import SavedIndex, save_index
 from sit_engine.errors import CheckpointError, DataError, FileError
+from sit_engine.events import ConfigChanged
 from sit_engine.starts import describe_start, find_start
 from sit_engine.training import checkpoint
 from sit_studio.comparison_list import read_comparison
+from sit_studio.history import History
 from sit_studio.report import parse
 from tests.fuzz import goods
 from tests.fuzz.test_readers import manifest
@@ -102,6 +104,14 @@ def test_the_summary_of_a_saved_index_has_types(tmp_path: Path, change: dict[str
         SavedIndex.open(tmp_path / "index")
 
 
+def test_an_archive_is_no_array(tmp_path: Path) -> None:
+    save_index(goods.index(tmp_path), tmp_path / "index", stage="listed")
+    for contents in (b"PK\x03\x04", goods.program()):
+        (tmp_path / "index" / "labels.npy").write_bytes(contents)
+        with pytest.raises(FileError, match="no array"):
+            SavedIndex.open(tmp_path / "index")
+
+
 @pytest.mark.parametrize(
     "header", ["{'descr': '<i4'}{", "(" * 5000, "'''", "{'descr': 3}", "\t\n  x\n y"]
 )
@@ -128,3 +138,12 @@ def test_numbers_of_reports_and_comparisons_are_numbers(tmp_path: Path, value: o
         asked = json.dumps(goods.COMPARED[0] | {name: value})
         (tmp_path / "compare.json").write_text(asked)
         assert read_comparison(tmp_path).state == "unreadable"
+
+
+@pytest.mark.parametrize("text", ["", "auto", "nan", "inf", "-inf", "1e400"])
+def test_epochs_that_are_no_number_change_no_history(text: str) -> None:
+    history = History()
+    history.add(goods.EVENTS[0], 1.0)
+    total = history.total_steps
+    history.add(ConfigChanged(10, "optim.epochs", "5", text, "asked for"), 2.0)
+    assert history.total_steps == total > 0
