@@ -136,7 +136,9 @@ def _finetuning(place: Place) -> Words:
     return [
         "finetune", place.first, place.images, "--out", place.run, "--quiet",
         "--optim.epochs", 1, "--optim.batch-size", 8, "--watch.keep", 99, "--watch.previews", 0,
-        *("--compute.threads", 1, "--compute.precision", "fp32", "--compute.device", "cpu"),
+        # "auto" would measure them anew where it was killed before it had chosen.
+        *("--compute.precision", "fp32", "--compute.matmul", "highest"),
+        *("--compute.threads", 1, "--compute.device", "cpu"),
     ]  # fmt: skip
 
 
