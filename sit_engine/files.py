@@ -20,6 +20,7 @@ from sit_engine import own_files
 from sit_engine.errors import DiskError, FileError, OutOfMemoryError, SitError
 
 LONGEST_ENDING = 12
+ASIDE = re.compile(r"\.new-[0-9a-f]{12}-(\d+)-")
 
 
 def write_aside(path: Path, text: str) -> None:
@@ -67,8 +68,15 @@ def in_place_of(path: Path, *, folder: bool = False, ending: str | None = None) 
         remove(old)
 
 
+def is_free(path: Path) -> bool:
+    """Whether nothing is there, or a folder with nothing in it but what a killed process left."""
+    if not os.path.lexists(path):
+        return True
+    return path.is_dir() and all(ASIDE.match(inside.name) for inside in path.iterdir())
+
+
 def _is_at_work(aside: Path) -> bool:
-    named = re.match(r"\.new-[0-9a-f]{12}-(\d+)-", aside.name)
+    named = ASIDE.match(aside.name)
     return named is not None and psutil.pid_exists(int(named[1]))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine.files import in_place_of, write_aside
+from sit_engine.files import in_place_of, is_free, write_aside
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kill signals and FIFOs")
 
@@ -70,6 +70,17 @@ def test_a_folder_makes_way_and_comes_back_when_the_new_one_fails(tmp_path: Path
         pass
     assert (path / "file").read_text() == "two"
     assert names(tmp_path) == ["folder"]
+
+
+def test_a_folder_with_nothing_but_what_a_killed_process_left_is_free(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    assert is_free(folder)
+    folder.mkdir()
+    with in_place_of(folder / "a.txt") as aside:
+        aside.write_text("half")
+        assert is_free(folder)
+    assert not is_free(folder)
+    assert not is_free(folder / "a.txt")
 
 
 def test_a_name_as_long_as_the_disk_allows(tmp_path: Path) -> None:

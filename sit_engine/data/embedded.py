@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sit_engine.data.lines import Lines, load_array, write_lines
 from sit_engine.data.names import cell_name, name_cell
 from sit_engine.errors import DataError, FileError, RunError
-from sit_engine.files import in_place_of
+from sit_engine.files import in_place_of, is_free
 from sit_engine.own_files import read_text
 from sit_engine.runs import disk_error, read_json
 
@@ -201,12 +201,10 @@ def writing(folder: Path) -> Iterator[Path]:
 def check_place(folder: Path) -> None:
     """Raise unless there is nothing at `folder`, an empty folder, or an embedded one."""
     try:
-        is_free = not folder.exists() or (
-            folder.is_dir() and (_is_ours(folder) or not any(folder.iterdir()))
-        )
+        can_be_taken = is_free(folder) or (folder.is_dir() and _is_ours(folder))
     except OSError as error:
         raise disk_error(error, folder) from None
-    if not is_free:
+    if not can_be_taken:
         raise RunError(
             "embedded.taken",
             "{path} exists already and holds no embedded images.",

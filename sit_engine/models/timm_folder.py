@@ -18,7 +18,7 @@ from torch import Tensor
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import DiskError
-from sit_engine.files import in_place_of, write_aside
+from sit_engine.files import in_place_of, is_free, write_aside
 from sit_engine.runs import disk_error, read_json
 from sit_engine.views.pixels import MEAN, STD
 
@@ -57,7 +57,7 @@ def write_timm_folder(
 
 
 def _check_ours(out: Path, mark: str) -> None:
-    if out.is_dir() and any(out.iterdir()) and mark not in read_json(out / CONFIG):
+    if out.is_dir() and not is_free(out) and mark not in read_json(out / CONFIG):
         raise DiskError(
             "disk.folder_taken",
             "The folder {out} holds other files.",

@@ -29,6 +29,7 @@ from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.comparison import Budget
 from sit_engine.evaluation.measure import check_labelled
 from sit_engine.events import warning
+from sit_engine.files import is_free
 from sit_engine.runs import Run
 from sit_engine.training.device import probe_once
 from sit_engine.training.labelled import Progress, numbers_to_ask
@@ -234,7 +235,7 @@ def check_here(folder: Run, out: Path) -> None:
 def _check_frozen(asked: Asked, out: Path) -> None:
     """The folder is new, or holds a comparison that asked for the same."""
     if not _file(out).exists():
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if not is_free(out):
             raise RunError(
                 "compare.exists",
                 "{out} exists already and holds no comparison.",

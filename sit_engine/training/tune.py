@@ -34,6 +34,7 @@ from sit_engine.evaluation.tuning import (
     best_of_factors,
     ranked,
 )
+from sit_engine.files import is_free
 from sit_engine.runs import Run
 from sit_engine.training.candidates import candidates
 from sit_engine.training.compare import compare
@@ -321,7 +322,7 @@ def _check_frozen(asked: Asked, out: Path) -> None:
             out=out,
         )
     if not _file(out).exists():
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if not is_free(out):
             raise RunError(
                 "tune.exists",
                 "{out} exists already and holds no search for settings.",
