@@ -56,7 +56,8 @@ def find_start(path: Path) -> Path:
     """What a user named, as it stands in the config: of a finetuned run the best checkpoint, else the
     newest.
     """
-    if not (path / "config.toml").is_file():
+    # A checkpoint has its run's settings in it too.
+    if not (path / "config.toml").is_file() or (path / "manifest.json").is_file():
         return path
     run = open_run(path)
     manifests = sorted(run.checkpoints.glob("step-*/manifest.json"))

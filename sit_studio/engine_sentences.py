@@ -1403,7 +1403,16 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
-    "repair.format": (),
+    "repair.format": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The number of the run's format was written anew. What stood there is now {aside}.",
+            ),
+            "",
+        ),
+        (QT_TRANSLATE_NOOP("engine", "The number of the run's format was written anew."), ""),
+    ),
     "repair.lock": (
         (QT_TRANSLATE_NOOP("engine", "The lock of a process that is gone was removed."), ""),
     ),
@@ -1561,7 +1570,10 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
-    "run.settings_damaged": (),
+    "run.settings_damaged": (
+        (QT_TRANSLATE_NOOP("engine", "{why} A copy is {copy}."), ""),
+        (QT_TRANSLATE_NOOP("engine", "{why} No checkpoint holds a copy."), ""),
+    ),
     "run.settings_gone": (
         (
             QT_TRANSLATE_NOOP(

@@ -121,8 +121,9 @@ def _write(
     state: dict[str, Any],
     config: bytes,
 ) -> Path:
-    final = run.folder("bundles") / f"step-{about['step']:08d}"
+    final = run.path / "bundles" / f"step-{about['step']:08d}"
     try:
+        final.parent.mkdir(exist_ok=True)
         # In place of one of an earlier end of the run at the same step.
         with in_place_of(final, folder=True) as aside:
             aside.mkdir()

@@ -164,9 +164,13 @@ def look(run: Run) -> list[SitError | Warned]:
 
 
 def _with_copy(error: FileError, folder: Path | None, name: str) -> Warned:
-    text = "No checkpoint holds a copy." if folder is None else "A copy is {copy}."
-    copy = "" if folder is None else folder / name
-    return warning("run.settings_damaged", "{why} " + text, why=error.message, copy=copy)
+    if folder is None:
+        return warning(
+            "run.settings_damaged", "{why} No checkpoint holds a copy.", why=error.message
+        )
+    return warning(
+        "run.settings_damaged", "{why} A copy is {copy}.", why=error.message, copy=folder / name
+    )
 
 
 def bad_copies(step: int) -> Warned:

@@ -84,10 +84,15 @@ def _format(run: Run) -> list[Warned]:
     except (FileError, ValueError):
         aside = put_aside(file)
         write_aside(file, f"{runs.FORMAT}\n")
-        text = "The number of the run's format was written anew."
-        if aside is not None:
-            text += " What stood there is now {aside}."
-        return [warning("repair.format", text, aside="" if aside is None else aside.name)]
+        if aside is None:
+            return [warning("repair.format", "The number of the run's format was written anew.")]
+        return [
+            warning(
+                "repair.format",
+                "The number of the run's format was written anew. What stood there is now {aside}.",
+                aside=aside.name,
+            )
+        ]
     return []
 
 

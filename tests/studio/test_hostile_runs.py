@@ -106,7 +106,7 @@ def test_the_table_draws_the_largest_numbers_that_a_line_may_hold(tmp_path: Path
     make_all(tmp_path)
     record = json.loads(to_line(STEP, time=32_503_679_999))
     numbers = {
-        name: 2**53 - 1 if name in ("step", "skipped_steps", "memory_bytes") else 9e99
+        name: 2**53 - 1 if name in ("step", "skipped_steps", "memory_bytes", "spikes") else 9e99
         for name, value in record.items()
         if type(value) in (int, float) and name != "time"
     }
