@@ -68,6 +68,15 @@ def in_place_of(path: Path, *, folder: bool = False, ending: str | None = None) 
         remove(old)
 
 
+def clear_asides(folder: Path) -> int:
+    """Remove what killed processes left half-written in a folder; gives how much it was."""
+    left = [path for path in folder.glob(".new-*") if ASIDE.match(path.name)]
+    dead = [path for path in left if not _is_at_work(path)]
+    for path in dead:
+        remove(path)
+    return len(dead)
+
+
 def is_free(path: Path) -> bool:
     """Whether nothing is there, or a folder with nothing in it but what a killed process left."""
     if not os.path.lexists(path):

@@ -1398,7 +1398,8 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "repair.checkpoints": (
         (
             QT_TRANSLATE_NOOP(
-                "engine", "{count} checkpoints that it was writing were cleared or put back."
+                "engine",
+                "{count} checkpoints or files that it was writing were cleared or put back.",
             ),
             "",
         ),

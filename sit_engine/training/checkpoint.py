@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine.errors import CheckpointError
-from sit_engine.files import folder_to_disk, to_disk
+from sit_engine.files import clear_asides, folder_to_disk, to_disk
 from sit_engine.runs import Run, disk_error, file_hash, read_json
 
 FILES = ("model.safetensors", "state.pt")
@@ -103,8 +103,9 @@ def recover(run: Run) -> int:
     """Mend what a killed process was in the middle of: half a checkpoint goes, a replaced one whose
     successor is not whole comes back. Called by the one writer; gives how many there were.
     """
+    asides = sum(clear_asides(folder) for folder in (run.path, run.path / "exports"))
     if not run.checkpoints.is_dir():
-        return 0
+        return asides
     replaced = list(run.checkpoints.glob(".step-*.old"))
     for old in replaced:
         final = old.with_name(old.name[1 : -len(".old")])
@@ -120,7 +121,7 @@ def recover(run: Run) -> int:
         shutil.rmtree(path, ignore_errors=True)
     if replaced:
         folder_to_disk(run.checkpoints)
-    return len(replaced) + len(unfinished)
+    return len(replaced) + len(unfinished) + asides
 
 
 def _is_whole(path: Path) -> bool:

@@ -47,7 +47,7 @@ def _mend(run: Run) -> list[Warned]:
         done.append(
             warning(
                 "repair.checkpoints",
-                "{count} checkpoints that it was writing were cleared or put back.",
+                "{count} checkpoints or files that it was writing were cleared or put back.",
                 count=cleared,
             )
         )

@@ -85,5 +85,8 @@ class Bench:
             return f"lost by going on: {missing}"
         if job.result(self.place) != reference.result:
             return f"other bits: {job.result(self.place)}"
+        # What a disk refused to remove goes at the run's next start.
+        if left_behind(self.place) and self.place.run.exists():
+            self.command("repair", self.place.run)
         left = left_behind(self.place)
         return f"left behind: {left}" if left else ""
