@@ -20,6 +20,7 @@ from sit_engine import own_files
 from sit_engine.errors import DiskError, FileError, OutOfMemoryError, SitError
 
 LONGEST_ENDING = 12
+OLD = ".old"
 ASIDE = re.compile(r"\.new-[0-9a-f]{12}-(\d+)-")
 
 
@@ -40,38 +41,39 @@ def in_place_of(path: Path, *, folder: bool = False, ending: str | None = None) 
 
     `folder`: one that is there already makes way, and is away only when the new one is in. `ending`:
     of that name, where whoever writes insists on one. What a killed process left of the same goes
-    first. Raises OSError.
+    first, but for a folder that had made way: it comes back. Raises OSError.
     """
     # A name may be as long as the disk allows, so only its hash stands in the one beside it.
     mark = f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
     for left in path.parent.glob(f"{mark}-*"):
         if not _is_at_work(left):
-            remove(left)
+            _settle(left, path)
     if ending is None:
         ending = path.suffix if len(path.suffix) <= LONGEST_ENDING else ""
     aside = path.with_name(f"{mark}-{os.getpid()}-{uuid.uuid4().hex[:8]}{ending}")
-    old = aside.with_name(f"{aside.name}.old")
+    old = aside.with_name(f"{aside.name}{OLD}")
     try:
         yield aside
         to_disk(aside)
         if folder and path.is_dir():
             path.rename(old)
-        try:
-            aside.replace(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
+        aside.replace(path)
         folder_to_disk(path.parent)
     finally:
         remove(aside)
-        remove(old)
+        _settle(old, path)
+
+
+def _settle(left: Path, path: Path) -> None:
+    """One that made way is the only one until the new one is in."""
+    if left.name.endswith(OLD) and left.exists() and not os.path.lexists(path):
+        left.rename(path)
+    remove(left)
 
 
 def clear_asides(folder: Path) -> int:
     """Remove what killed processes left half-written in a folder; gives how much it was."""
-    left = [path for path in folder.glob(".new-*") if ASIDE.match(path.name)]
-    dead = [path for path in left if not _is_at_work(path)]
+    dead = [path for path in folder.glob(".new-*") if _is_left(path) and not _is_at_work(path)]
     for path in dead:
         remove(path)
     return len(dead)
@@ -81,7 +83,12 @@ def is_free(path: Path) -> bool:
     """Whether nothing is there, or a folder with nothing in it but what a killed process left."""
     if not os.path.lexists(path):
         return True
-    return path.is_dir() and all(ASIDE.match(inside.name) for inside in path.iterdir())
+    return path.is_dir() and all(map(_is_left, path.iterdir()))
+
+
+def _is_left(path: Path) -> bool:
+    """Whether it was never whole."""
+    return ASIDE.match(path.name) is not None and not path.name.endswith(OLD)
 
 
 def _is_at_work(aside: Path) -> bool:

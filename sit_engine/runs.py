@@ -124,7 +124,7 @@ def open_run(path: Path, *, prepared: bool = True) -> Run:
     """An existing run folder, checked for our format; `prepared`: only one with its settings."""
     run = Run(path)
     is_prepared = run.config_file.is_file()
-    is_mendable = has_copies(run)
+    is_mendable = not is_prepared and has_copies(run)
     if not is_prepared and is_run(path) and has_checkpoints(run) and (prepared or not is_mendable):
         raise RunError(
             "run.settings_gone",

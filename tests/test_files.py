@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine.files import in_place_of, is_free, write_aside
+from sit_engine.files import clear_asides, in_place_of, is_free, write_aside
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kill signals and FIFOs")
 
@@ -69,6 +69,31 @@ def test_a_folder_makes_way_and_comes_back_when_the_new_one_fails(tmp_path: Path
     with pytest.raises(FileNotFoundError), in_place_of(path, folder=True):
         pass
     assert (path / "file").read_text() == "two"
+    assert names(tmp_path) == ["folder"]
+
+
+DIES_BETWEEN = """
+import os, signal, sys
+from pathlib import Path
+from sit_engine.files import in_place_of
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with in_place_of(Path(sys.argv[1]), folder=True) as aside:
+    aside.mkdir()
+"""
+
+
+@posix
+def test_a_folder_that_made_way_for_one_that_never_came_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "file").write_text("old")
+    subprocess.run([sys.executable, "-c", DIES_BETWEEN, str(path)], check=False)
+    assert not path.exists()
+    assert clear_asides(tmp_path) == 1
+    assert not is_free(tmp_path)
+    with pytest.raises(FileNotFoundError), in_place_of(path, folder=True):
+        pass
+    assert (path / "file").read_text() == "old"
     assert names(tmp_path) == ["folder"]
 
 

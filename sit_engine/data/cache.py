@@ -32,7 +32,7 @@ from sit_engine.data.store import PixelStore as PixelStore
 from sit_engine.data.streaming import FileSquares
 from sit_engine.data.value_range import folder_range
 from sit_engine.errors import DiskError, SitError
-from sit_engine.files import out_of_memory
+from sit_engine.files import clear_asides, out_of_memory
 
 CACHE_MARGIN = 1.15
 DEFAULT_BUDGET_BYTES = 20 * 10**9
@@ -80,7 +80,7 @@ class PixelCache:
                     # The line goes before its pixels.
                     (folder / "rows.jsonl").unlink(missing_ok=True)
                     (folder / "pixels.bin").unlink(missing_ok=True)
-                    (folder / ".rows.jsonl.tmp").unlink(missing_ok=True)
+                    clear_asides(folder)
             if self.root.is_dir():
                 with self._locked(self.root / "ranges.lock", None, None):
                     (self.root / "ranges.jsonl").unlink(missing_ok=True)

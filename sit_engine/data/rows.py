@@ -22,7 +22,7 @@ from sit_engine.data.journal import UNSEALED, Appender, Record, read_records
 from sit_engine.data.mapped import MappedRows
 from sit_engine.data.names import escape_name
 from sit_engine.errors import DiskError
-from sit_engine.files import folder_to_disk
+from sit_engine.files import folder_to_disk, in_place_of
 
 # One name per way of decoding: raise it when the same file would give other pixels.
 TREATMENT = 1
@@ -218,17 +218,9 @@ class RowBook:
 
     def rewrite(self, records: Iterator[Record]) -> None:
         """Other lines in place of all, or nothing; the caller holds the lock."""
-        aside = self.rows_file.with_name(".rows.jsonl.tmp")
-        aside.unlink(missing_ok=True)
-        try:
-            with Appender(aside) as appender:
-                while some := list(itertools.islice(records, _READ_AT_ONCE)):
-                    appender.append(some)
-                appender.to_disk()
-            aside.replace(self.rows_file)
-            folder_to_disk(self.folder)
-        finally:
-            aside.unlink(missing_ok=True)
+        with in_place_of(self.rows_file) as aside, Appender(aside) as appender:
+            while some := list(itertools.islice(records, _READ_AT_ONCE)):
+                appender.append(some)
 
     def take_row(self) -> int:
         """The number of a row that nobody uses."""

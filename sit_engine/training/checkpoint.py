@@ -109,7 +109,7 @@ def recover(run: Run) -> int:
     replaced = list(run.checkpoints.glob(".step-*.old"))
     for old in replaced:
         final = old.with_name(old.name[1 : -len(".old")])
-        if _is_whole(final):
+        if is_whole(final):
             shutil.rmtree(old, ignore_errors=True)
         else:
             shutil.rmtree(final, ignore_errors=True)
@@ -124,7 +124,8 @@ def recover(run: Run) -> int:
     return len(replaced) + len(unfinished) + asides
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
+    """Whether it verifies."""
     try:
         verify(path)
     except CheckpointError:

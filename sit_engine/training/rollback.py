@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sit_engine import ranks
-from sit_engine.errors import CheckpointError, NotFiniteError
+from sit_engine.errors import NotFiniteError
 from sit_engine.events import ConfigChanged, Event, RolledBack
 from sit_engine.runs import Run
 from sit_engine.training import checkpoint
@@ -90,17 +90,9 @@ def _place(run: Run, progress: Progress) -> Path | None:
 def _step(run: Run, progress: Progress) -> int:
     before = min(progress.skipped_at)
     steps = [step for step in reversed(checkpoint.all_steps(run)) if step <= before]
-    good = [step for step in steps if _is_good(checkpoint.folder(run, step))]
+    good = [step for step in steps if checkpoint.is_whole(checkpoint.folder(run, step))]
     is_again = progress.rollbacks > 0 and len(good) > 1 and good[0] == progress.back_at
     return (good[1] if is_again else good[0]) if good else NONE
-
-
-def _is_good(path: Path) -> bool:
-    try:
-        checkpoint.verify(path)
-    except CheckpointError:
-        return False
-    return True
 
 
 def _differently(restored: Progress, before: Progress, rate: float, why: str) -> Change:

@@ -44,7 +44,6 @@ def take(progress: Progress, losses: Sequence[float], finite: Sequence[bool]) ->
 def _is_spike(loss: float, recent: Sequence[float]) -> bool:
     if len(recent) < FEWEST_LOSSES:
         return False
-    # 13 microseconds, a quarter of what NumPy takes for a hundred numbers.
     middle = median(recent)
     spread = ROBUST * median([abs(value - middle) for value in recent])
     # Losses that stand still have no spread at all, up to the last bits of a float32.
