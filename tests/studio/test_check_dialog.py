@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from sit_engine import runs
@@ -67,3 +69,37 @@ def test_it_is_closed_while_it_looks(
     assert dialog.job.is_busy
     dialog.close()
     assert not dialog.job.is_busy
+
+
+def test_it_is_opened_used_and_closed_by_the_keyboard_alone(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
+) -> None:
+    run = runs.Run(shutil.copytree(finished_run, tmp_path / "runs" / "run"))
+    run.config_file.write_text("")
+    window.session.preferences.set("runs/folder", str(run.path.parent))
+    window.show_page("runs")
+    page = window.runs
+    wait(qtbot, lambda: len(page.table_model.rows) == 1)
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_Space)
+    wait(qtbot, page.more.isEnabled)
+    page.more.setFocus()
+    qtbot.keyClick(page.more, Qt.Key.Key_Space)
+    menu = page.findChild(QMenu)
+    assert isinstance(menu, QMenu)
+    while menu.activeAction() is None or menu.activeAction().text() != "Check its files…":
+        qtbot.keyClick(menu, Qt.Key.Key_Down)
+    qtbot.keyClick(menu, Qt.Key.Key_Return)
+    dialog = page.findChild(CheckDialog)
+    assert isinstance(dialog, CheckDialog)
+    wait(qtbot, lambda: not dialog.job.is_busy)
+    reached = set()
+    while not dialog.repair.hasFocus() and dialog.focusWidget() not in reached:
+        reached.add(dialog.focusWidget())
+        qtbot.keyClick(dialog.focusWidget() or dialog, Qt.Key.Key_Tab)
+    qtbot.keyClick(dialog.repair, Qt.Key.Key_Space)
+    wait(qtbot, lambda: not dialog.job.is_busy)
+    assert dialog.verdict.text() == "Repaired:"
+    assert run.config_file.stat().st_size
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    wait(qtbot, lambda: page.findChild(CheckDialog) is None)
