@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
@@ -81,25 +82,26 @@ def test_it_is_opened_used_and_closed_by_the_keyboard_alone(
     page = window.runs
     wait(qtbot, lambda: len(page.table_model.rows) == 1)
     page.table.setFocus()
-    qtbot.keyClick(page.table, Qt.Key.Key_Space)
+    QTest.keyClick(page.table, Qt.Key.Key_Space)
     wait(qtbot, page.more.isEnabled)
     page.more.setFocus()
-    qtbot.keyClick(page.more, Qt.Key.Key_Space)
+    QTest.keyClick(page.more, Qt.Key.Key_Space)
     menu = page.findChild(QMenu)
     assert isinstance(menu, QMenu)
     while menu.activeAction() is None or menu.activeAction().text() != "Check its files…":
-        qtbot.keyClick(menu, Qt.Key.Key_Down)
-    qtbot.keyClick(menu, Qt.Key.Key_Return)
+        QTest.keyClick(menu, Qt.Key.Key_Down)
+    QTest.keyClick(menu, Qt.Key.Key_Return)
     dialog = page.findChild(CheckDialog)
     assert isinstance(dialog, CheckDialog)
     wait(qtbot, lambda: not dialog.job.is_busy)
     reached = set()
     while not dialog.repair.hasFocus() and dialog.focusWidget() not in reached:
         reached.add(dialog.focusWidget())
-        qtbot.keyClick(dialog.focusWidget() or dialog, Qt.Key.Key_Tab)
-    qtbot.keyClick(dialog.repair, Qt.Key.Key_Space)
+        QTest.keyClick(dialog.focusWidget() or dialog, Qt.Key.Key_Tab)
+    assert dialog.repair.hasFocus()
+    QTest.keyClick(dialog.repair, Qt.Key.Key_Space)
     wait(qtbot, lambda: not dialog.job.is_busy)
     assert dialog.verdict.text() == "Repaired:"
     assert run.config_file.stat().st_size
-    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
     wait(qtbot, lambda: page.findChild(CheckDialog) is None)
