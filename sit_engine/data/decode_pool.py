@@ -77,6 +77,9 @@ class DecodePool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # All are told before one is waited for: they end side by side.
+        for child in self._children:
+            child.hang_up()
         for child in self._children:
             child.close()
         self._children.clear()
@@ -237,12 +240,16 @@ class _Child:
             self.late_job = self.queued[0]
             self.process.kill()
 
-    def close(self) -> None:
-        """End the process: kindly when idle, at once when busy."""
+    def hang_up(self) -> None:
+        """Have the process end: kindly when idle, at once when busy."""
         with contextlib.suppress(OSError):
             _pipe(self.process.stdin).close()
         if self.queued:
             self.process.kill()
+
+    def close(self) -> None:
+        """End the process and wait until it is gone."""
+        self.hang_up()
         try:
             self.process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:

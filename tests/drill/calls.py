@@ -35,15 +35,8 @@ def cases(reference: Reference) -> Iterator[tuple[Case, Fault, int]]:
             continue
         if not faults.has_library() and fault not in faults.SEEN_BY_HOOKS:
             continue
-        seen: set[str] = set()
-        for at, (what, path, *_) in list(enumerate(reference.calls, 1))[:: reference.job.every]:
-            if not reference.job.own(path):
-                continue
-            # The writes of one file are alike to a call that is interrupted or too short.
-            is_first = what == "write" and path not in seen
-            if is_first:
-                seen.add(path)
-            if fault not in OF_WRITES or is_first:
+        for at, (what, path, *_) in enumerate(reference.calls, 1):
+            if reference.job.own(path) and (fault not in OF_WRITES or what == "write"):
                 yield Case(reference.job.name, fault.name.lower(), str(at)), fault, at
 
 

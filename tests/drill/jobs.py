@@ -83,8 +83,6 @@ class Job:
     result: Callable[[Place], str]
     own: Callable[[str], bool] = lambda _: True
     """Whether a path is this job's: what another job writes alike is met there."""
-    every: int = 1
-    """Of a job that takes seconds only each so many of its calls are met."""
 
 
 def short(place: Place) -> Words:
@@ -128,7 +126,7 @@ def _compared(place: Place) -> str:
 def _comparing(place: Place) -> Words:
     return [
         "compare", place.images, *place.settings, "--out", place.out, "--epochs", 1,
-        "--seeds", 1, "--shots", 1, "--test", place.tests, "--threads", 1, "--quiet",
+        "--seeds", 1, "--shots", 1, "--threads", 1, "--quiet",
     ]  # fmt: skip
 
 
@@ -193,7 +191,6 @@ JOBS = (
         _comparing,
         _compared,
         own=lambda path: path.startswith("made/") and "/runs/" not in path,
-        every=4,
     ),
     Job(
         "extend",
