@@ -35,6 +35,7 @@ from sit_studio.pages.train import TrainPage
 from sit_studio.pages.watch import WatchPage
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Page
+from sit_studio.widgets.focus import FocusKeeper
 from sit_studio.widgets.guards import guard
 from sit_studio.widgets.rail import Rail
 from sit_studio.widgets.status import Header, StatusBar
@@ -78,6 +79,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._add_keys()
         guard(self)
+        FocusKeeper(self)
         self._may_close = False
         self._restore()
 
@@ -126,9 +128,12 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def show_page(self, key: str) -> None:
-        """Open one of the six pages."""
+        """Open one of the six pages; the keyboard goes with it, but for who walks along the rail."""
+        in_rail = self.rail.isAncestorOf(self.focusWidget() or self)
         self.rail.select(key)
         self.stack.setCurrentWidget(self.pages[key])
+        if not in_rail:
+            self.pages[key].setFocus()
         self.session.preferences.set("window/page", key)
 
     # Start and end
