@@ -75,6 +75,8 @@ class History:
     state: State = "opening"
     version: int = 0
     leg: int = -1
+    method: str = ""
+    """As the run's settings have it, before its first leg tells."""
     started: RunStarted | None = None
     total_steps: int = 0
     step: int = 0
@@ -110,7 +112,7 @@ class History:
     @property
     def is_finetuning(self) -> bool:
         """Whether it learns from labels: with validation readings, without k-NN, health or pictures."""
-        return self.started is not None and self.started.method == FINETUNE
+        return (self.started.method if self.started else self.method) == FINETUNE
 
     @property
     def share(self) -> float:
@@ -223,7 +225,7 @@ class History:
         self.waits.clear()
         self._forget_after(event.from_step)
         self.leg, self.step, self.finished = event.leg, event.from_step, None
-        self.marks.append(Mark(event.from_step, "resume", f"leg {event.leg}"))
+        self.marks.append(Mark(event.from_step, "resume", ""))
 
     def _go_back(self, event: RolledBack) -> None:
         """What came after the checkpoint is void, and walked again."""
@@ -288,13 +290,16 @@ class History:
         match event:
             case HealthMeasured():
                 self.health = event
+                self.step = max(self.step, event.step)
                 self.curve("deviation").append(event.step, event.deviation_ratio)
                 self.curve("rank").append(event.step, event.effective_rank)
             case KnnMeasured():
                 self.knn = event
+                self.step = max(self.step, event.step)
                 self.curve("knn").append(event.step, 100 * event.accuracy)
             case ValidationMeasured():
                 self.validation = event
+                self.step = max(self.step, event.step)
                 self.curve("validation_accuracy").append(event.step, 100 * event.accuracy)
                 self.curve("validation_loss").append(event.step, event.loss)
             case PreviewWritten():

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class Session(Images):
         config = build(merge(values, {"data": self.dataset.settings()}))
         path = self.new_place(self.dataset.folders[0], config.method.name)
         thread = self._carry(path)
-        self.history.state = "preparing"
+        self.history.state, self.history.method = "preparing", config.method.name
         thread.begin(config, with_scratch=with_scratch)
         thread.start()
         self.preferences.set("run/last", str(path))
@@ -133,7 +134,11 @@ class Session(Images):
             known = error if isinstance(error, SitError) else runs.disk_error(error, path)
             self.failed.emit(failure_of(known))
             return False
-        self._carry(path).start()
+        thread = self._carry(path)
+        with suppress(SitError, OSError):
+            # Its events come one by one: what kind of run it is must stand before the first.
+            self.history.method = runs.Run(path).wanted().method.name
+        thread.start()
         self.preferences.set("run/last", str(path))
         self.run_opened.emit()
         self.run_changed.emit()

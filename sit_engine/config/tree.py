@@ -225,7 +225,11 @@ class WatchOptions(Options):
     """What the run shows and keeps while it trains."""
 
     report_every: int = setting(
-        10, "Report every", "Steps between two points of a curve.", unit="steps", ge=1
+        10,
+        "Report every",
+        "Steps between two points of a curve; fewer where it would have under 30 points.",
+        unit="steps",
+        ge=1,
     )
     readings: int = setting(
         20, "Health readings", "How often over the run health and k-NN are measured.", ge=0, le=1000

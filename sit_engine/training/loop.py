@@ -51,6 +51,8 @@ from sit_engine.wishes import Wish, answer_to
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
 STEPS_BEFORE_ESTIMATE = 30
 STEPS_BETWEEN = 10
+LEAST_POINTS = 30
+"""Of a curve, in runs that are long enough to have them."""
 LENGTHS = ("optim.epochs", "optim.batch_size")
 """Settings that say how many steps a run has."""
 
@@ -289,7 +291,9 @@ class Leg:
     def _after_step(self) -> None:
         progress, watch = self.progress, self.config.watch
         at_end = progress.step == progress.total_steps
-        if progress.step % watch.report_every == 0 or at_end:
+        # A run of few steps is told step by step.
+        every = min(watch.report_every, max(1, progress.total_steps // LEAST_POINTS))
+        if progress.step % every == 0 or at_end:
             self._report()
             if (why := why_unsteady(progress)) is not None:
                 self._go_back(why)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sit_studio.widgets.pictures_panel import PicturesPanel
 
 REDRAW_MS = 120
+FIRST_OF_ALL = 3
+"""The number of the first tab that finetuning has too."""
 
 
 class WatchPage(Page):
@@ -53,6 +55,8 @@ class WatchPage(Page):
         )
         self.body.addWidget(self.empty, 1)
         self.is_built = False
+        self._other_tab = FIRST_OF_ALL
+        """That of the kind of run that is not shown."""
         self._timer = QTimer(self)
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._on_timer)
@@ -162,12 +166,15 @@ class WatchPage(Page):
         self._draw(force=True)
 
     def _show_tabs(self) -> None:
-        """Pictures and health belong to pretraining."""
+        """Pictures and health belong to pretraining; each kind of run keeps the tab chosen for it."""
         has_pictures = not self.session.history.is_finetuning
         self.preview.setVisible(has_pictures and not self.preview.isHidden())
-        for number in range(3) if self.is_built else ():
-            if self.tabs.isTabVisible(number) != has_pictures:
-                self.tabs.setTabVisible(number, has_pictures)
+        if not self.is_built or self.tabs.isTabVisible(0) == has_pictures:
+            return
+        chosen, self._other_tab = self._other_tab, self.tabs.currentIndex()
+        for number in range(FIRST_OF_ALL):
+            self.tabs.setTabVisible(number, has_pictures)
+        self.tabs.setCurrentIndex(chosen)
 
     def _tell_end(self) -> None:
         """What happened, when it did not end as asked."""

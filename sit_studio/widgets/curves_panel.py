@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,9 @@ class CurvesPanel(QWidget):
         self.others: dict[Path, tuple[str, History]] = {}
         self.known: list[RunRow] = []
         self._drawn: tuple[int, int] = (-1, -1)
+        self._kind = ""
+        self._front: dict[str, int] = defaultdict(int)
+        """The tab that was chosen, by the kind of run."""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -127,16 +131,24 @@ class CurvesPanel(QWidget):
         self._draw()
 
     def _show_tabs(self) -> None:
-        """Those that runs of this kind have curves for."""
-        other = "pretraining" if self.history.is_finetuning else "finetuning"
+        """Those that runs of this kind have curves for; each kind keeps the one chosen for it."""
+        kinds = ("finetuning", "pretraining")
+        kind, other = kinds if self.history.is_finetuning else kinds[::-1]
+        # Qt chooses another when the one in front is hidden; that is nobody's choice.
+        self._kind = ""
         for number, group in enumerate(GROUPS):
             has_some = not group.is_optional or any(map(self.history.has_curve, group.names))
             is_shown = group.only != other and has_some
             if self.tabs.isTabVisible(number) != is_shown:
                 self.tabs.setTabVisible(number, is_shown)
+        if self.tabs.isTabVisible(self._front[kind]):
+            self.tabs.setCurrentIndex(self._front[kind])
+        self._kind = kind
 
     @Slot(int)
     def _on_tab(self, number: int) -> None:
+        if self._kind:
+            self._front[self._kind] = number
         self.stack.setCurrentIndex(number)
         self.smoothing.setEnabled(GROUPS[number].is_smoothed)
         self._drawn = (-1, -1)

@@ -177,7 +177,10 @@ class HealthPanel(FigureGrid):
     def show_history(self, history: History) -> None:
         """The newest reading."""
         health, knn = history.health, history.knn
-        if health is not None:
+        if health is None:
+            for card in (self.deviation, self.rank, self.agreement, self.area):
+                card.show_figure("–", self.tr("Comes with the first reading."))
+        else:
             about = self.tr("Share of its best value 1/√d. Near 0: every image looks the same.")
             self.deviation.show_figure(figure(health.deviation_ratio), about)
             about = self.tr("Directions the features use, of {width}. Under {least}: collapsed.")

@@ -62,7 +62,12 @@ class SystemPanel(FigureGrid):
             about = self.tr("{images} images, batches of {batch}")
             about = about.format(images=count(started.images), batch=started.batch_size)
             self.device.show_figure(started.device.upper(), about)
-        if report is not None:
+        else:
+            self.device.show_figure("–")
+        if report is None:
+            for card in (self.rate, self.waiting, self.memory):
+                card.show_figure("–")
+        else:
             self.rate.show_figure(figure(report.images_per_s))
             about = (
                 self.tr("Share of the time. High: reading the image files holds the device up.")

@@ -86,6 +86,24 @@ def test_watch_shows_what_a_finetuning_run_has_and_hides_what_it_lacks(
     assert window.session.open_run(finished_run)
     wait(qtbot, lambda: page.tabs.isTabVisible(0) and curves.tabs.isTabVisible(2))
     assert not curves.tabs.isTabVisible(1)
+    # Each kind keeps the tab that was chosen for it, and shows nothing of the run before.
+    page.tabs.setCurrentWidget(page.tabs.widget(2))
+    curves.tabs.setCurrentIndex(2)
+    wait(qtbot, lambda: page.health.rank.figure.text() != "–")
+    assert window.session.open_run(run)
+    # Its kind is known before its events are read: nothing of another kind is shown meanwhile.
+    assert window.session.history.started is None
+    assert window.session.history.is_finetuning
+    page._draw(force=True)
+    assert page.tabs.tabText(page.tabs.currentIndex()) == "System"
+    assert page.system.device.figure.text() == "–"
+    wait(qtbot, lambda: curves.tabs.currentIndex() == 1)
+    assert window.session.open_run(finished_run)
+    page._draw(force=True)
+    assert page.tabs.tabText(page.tabs.currentIndex()) == "Health"
+    assert page.health.rank.figure.text() == "–"
+    assert curves.tabs.currentIndex() == 2
+    wait(qtbot, lambda: page.health.rank.figure.text() != "–")
 
 
 def test_a_finetuned_run_is_measured_on_its_own_training_images(

@@ -13,6 +13,7 @@ from sit_engine.events import (
     CheckpointWritten,
     CommandAnswered,
     ConfigChanged,
+    HealthMeasured,
     PhaseChanged,
     PreviewWritten,
     RunFinished,
@@ -145,6 +146,12 @@ def test_an_extended_run_has_more_steps() -> None:
     assert (history.total_steps, history.share) == (80, 0.25)
     assert history.marks[-1].kind == "change"
     assert history.marks[-1].text == "optim.epochs: 4 → 8 (asked for)"
+
+
+def test_a_reading_tells_how_far_it_is_where_no_report_did() -> None:
+    history = training()
+    history.add(HealthMeasured(6, 100, 0.5, 9.0, 32, 0.5, 0.1, "unknown", ""), 2000.0)
+    assert history.step == 6
 
 
 def test_skipped_steps_are_marked_once_and_gaps_stay_gaps() -> None:
