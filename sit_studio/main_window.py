@@ -106,6 +106,7 @@ class MainWindow(QMainWindow):
         self.session.failed.connect(self._on_failed)
         self.runs.settings_wanted.connect(self.train.load_run)
         self.runs.weights_wanted.connect(self.train.start_from)
+        self.watch.weights_wanted.connect(self.train.start_from)
         for page in self.pages.values():
             if hasattr(page, "page_wanted"):
                 page.page_wanted.connect(self.show_page)

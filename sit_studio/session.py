@@ -38,6 +38,8 @@ class Session(Images):
     run_opened = Signal()
     run_changed = Signal()
     run_grew = Signal()
+    stopped_early = Signal()
+    """The open run was stopped before its first step, and the engine took its folder away."""
     device_known = Signal()
 
     def __init__(self, preferences: Preferences, parent: QObject | None = None) -> None:
@@ -156,6 +158,10 @@ class Session(Images):
         """Train the open run's next leg."""
         self._resume(Leg(epochs=epochs))
 
+    def keep(self) -> None:
+        """Count the open run, which rests, as complete with what it has learnt so far."""
+        self._resume(Leg(is_last=True))
+
     def agree(self) -> None:
         """Resume as it was asked for last, agreeing to what it was refused for."""
         code = "" if self.history.failure is None else self.history.failure.code
@@ -237,7 +243,11 @@ class Session(Images):
         self._timer.setInterval(DRAIN_FAST_MS if len(self.mailbox) else DRAIN_MS)
         if is_new:
             self.run_grew.emit()
-        if (history.state, history.asked, history.failure) != before:
+        is_ghost = history.state == "stopped" and history.leg < 0
+        if is_ghost and self.run is not None and not self.run.path.exists():
+            self.close_run()
+            self.stopped_early.emit()
+        elif (history.state, history.asked, history.failure) != before:
             self.run_changed.emit()
 
     def _hear(self, letters: list[Letter]) -> None:

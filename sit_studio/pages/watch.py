@@ -29,6 +29,7 @@ class WatchPage(Page):
     """Follows the open run; plots are made when the page is first shown."""
 
     page_wanted = Signal(str)
+    weights_wanted = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
@@ -63,6 +64,7 @@ class WatchPage(Page):
         self._version: tuple[int, int] = (-1, -1)
         session.run_opened.connect(self._on_run_opened)
         session.run_changed.connect(self._on_run_changed)
+        session.stopped_early.connect(self._tell_stopped_early)
         self._on_run_opened()
 
     def _add_buttons(self) -> None:
@@ -71,8 +73,8 @@ class WatchPage(Page):
                             tip=tr("Write a checkpoint and free the device; resume later"))  # fmt: skip
         self.resume = button(tr("Resume"), self.session.resume, icon="play", primary=True)
         self.finish = button(
-            tr("Finish early and keep"), lambda: self.session.command("finish"), icon="finish",
-            tip=tr("End after this step and count the run as complete"),
+            tr("Finish early and keep"), self._finish, icon="finish",
+            tip=tr("Count the run as complete with what it has learnt so far"),
         )  # fmt: skip
         self.stop = button(tr("Stop"), lambda: self.session.command("stop"), icon="stop",
                            tip=tr("Write a checkpoint and end; the run can be resumed"))  # fmt: skip
@@ -85,8 +87,17 @@ class WatchPage(Page):
         self.extend = button(
             tr("Extend…"), self._extend, flat=True, tip=tr("Train for more epochs")
         )
-        for part in (self.checkpoint, self.preview, self.extend, self.pause, self.resume,
-                     self.stop, self.finish):  # fmt: skip
+        # After the end: what people do next.
+        self.finetune = button(tr("Finetune"), self._finetune,
+                               tip=tr("Teach this model your classes, with labels"))  # fmt: skip
+        self.export = button(tr("Export"), lambda: self.page_wanted.emit("export"), icon="export",
+                             tip=tr("Take the model home as a file"))  # fmt: skip
+        self.evaluate = button(
+            tr("Evaluate"), lambda: self.page_wanted.emit("evaluate"), icon="evaluate",
+            primary=True, tip=tr("Measure how good it is"),
+        )  # fmt: skip
+        for part in (self.checkpoint, self.preview, self.extend, self.pause, self.stop,
+                     self.finish, self.resume, self.finetune, self.export, self.evaluate):  # fmt: skip
             self.action_row.addWidget(part)
 
     def _build(self) -> None:
@@ -150,18 +161,25 @@ class WatchPage(Page):
         rests = history.state in ("paused", "stopped", "failed", "interrupted")
         # An end need not wait until a checkpoint or a preview is there.
         can_end = history.asked not in ENDINGS
-        for part in (self.pause, self.finish, self.checkpoint, self.preview):
-            part.setVisible(history.is_live and history.state != "lost")
+        can_resume = has_run and rests and (history.leg >= 0 or history.state == "interrupted")
+        can_keep = can_resume and history.leg >= 0 and history.step > 0
+        hears = history.is_live and history.state != "lost"
+        for part in (self.pause, self.checkpoint, self.preview):
+            part.setVisible(hears)
             part.setEnabled(is_training and is_free)
         self._show_tabs()
-        for part in (self.pause, self.finish):
-            part.setEnabled(is_training and can_end)
+        self.pause.setEnabled(is_training and can_end)
+        self.finish.setVisible(hears or can_keep)
+        self.finish.setEnabled(can_keep or (is_training and can_end))
         self.stop.setVisible(history.is_live)
         self.stop.setEnabled(can_end)
-        can_resume = has_run and rests and (history.leg >= 0 or history.state == "interrupted")
         self.resume.setVisible(can_resume)
         self.extend.setVisible(is_training or history.state == "completed")
         self.extend.setEnabled(is_free)
+        is_done = history.state == "completed"
+        self.finetune.setVisible(is_done and not history.is_finetuning)
+        for part in (self.export, self.evaluate):
+            part.setVisible(is_done)
         self._tell_end()
         self._draw(force=True)
 
@@ -236,6 +254,26 @@ class WatchPage(Page):
             if part.isVisibleTo(self) and part.isEnabled():
                 part.click()
                 return
+
+    def _finish(self) -> None:
+        if self.session.history.is_live:
+            self.session.command("finish")
+        else:
+            self.session.keep()
+
+    def _finetune(self) -> None:
+        if self.session.run is not None:
+            self.weights_wanted.emit(self.session.run.path)
+            self.page_wanted.emit("train")
+
+    @Slot()
+    def _tell_stopped_early(self) -> None:
+        told = Failure(
+            "studio.stopped_early",
+            self.tr("The run was stopped before its first step; nothing of it was kept."),
+            "",
+        )
+        self.notice.tell(told, kind="plain")
 
     def _extend(self) -> None:
         history = self.session.history

@@ -9,19 +9,23 @@ import pytest
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from sit_engine import runs
 from sit_engine.events import RunFinished, RunResumed
 from sit_studio.main_window import MainWindow
 from tests.studio.conftest import ready, wait
 from tests.studio.test_run_list import append
 from tests.tiny import TINY
 
-BUTTONS = ("pause", "resume", "finish", "stop", "checkpoint", "preview", "extend")
+BUTTONS = (
+    "pause", "resume", "finish", "stop", "checkpoint", "preview", "extend", "evaluate", "export",
+    "finetune",
+)  # fmt: skip
 SHOWN = {
     "opening": set(), "gone": set(), "lost": {"stop"},
     "preparing": {"pause", "finish", "stop", "checkpoint", "preview"},
     "training": {"pause", "finish", "stop", "checkpoint", "preview", "extend"},
     "paused": {"resume"}, "stopped": {"resume"}, "failed": {"resume"}, "interrupted": {"resume"},
-    "completed": {"extend"},
+    "completed": {"extend", "evaluate", "export", "finetune"},
 }  # fmt: skip
 
 
@@ -31,6 +35,9 @@ def check_buttons(window: MainWindow) -> str:
     shown = {name for name in BUTTONS if getattr(page, name).isVisibleTo(page)}
     on = {name for name in shown if getattr(page, name).isEnabled()}
     expected = SHOWN[history.state]
+    if "resume" in expected and history.leg >= 0 and history.step > 0:
+        # What it has learnt so far can be kept.
+        expected = expected | {"finish"}
     assert shown == expected, history.state
     if history.asked in ("pause", "stop", "finish"):
         assert not on, (history.state, history.asked)
@@ -130,8 +137,40 @@ def test_the_buttons_are_right_through_the_whole_life_of_a_run(
     run.until("training")
     page.stop.click()
     run.until("stopped")
+    step = window.session.history.step
+    page.finish.click()
+    page.finish.click()
+    run.until("completed")
+    assert window.session.history.step == step
+    assert runs.summarise(runs.Run(window.session.run.path)).status == "completed"  # type: ignore[union-attr]
+    page.finetune.click()
+    assert window.stack.currentWidget() is window.train
+    assert window.train.start_card.weights == str(window.session.run.path)  # type: ignore[union-attr]
     assert {"preparing", "training", "paused", "completed", "stopped"} <= set(run.states)
     assert window.session.open_run(other)
+
+
+@pytest.mark.parametrize("way", ["own", "this"])
+def test_a_run_stopped_while_it_is_prepared_is_let_go_of(
+    window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path], way: str
+) -> None:
+    session, page = window.session, window.watch
+    session.preferences.set("engine/way", way)
+    ready(window, qtbot, sample[0])
+    fill_form(window)
+    window.train.start()
+    assert session.history.state == "preparing"
+    page.stop.click()
+    wait(qtbot, lambda: session.run is None)
+    assert page.empty.isVisibleTo(page)
+    assert "stopped before its first step" in page.notice.text
+    assert not list(session.preferences.runs_folder.glob("*"))
+    assert session.preferences.text("run/last") == ""
+    assert window.train.start_button.isEnabled()
+    window.train.start()
+    assert page.notice.text == ""
+    page.stop.click()
+    wait(qtbot, lambda: session.run is None)
 
 
 @pytest.mark.parametrize(
