@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QTimer, Slot
+from PySide6.QtCore import QEvent, QSize, QTimer, Slot
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -41,6 +41,13 @@ from sit_studio.widgets.rail import Rail
 from sit_studio.widgets.status import Header, StatusBar
 
 NARROW_BELOW = 1200
+FRAME_PX = 48
+"""What title bar and borders may take of the screen, at most."""
+
+
+def first_size(available: QSize) -> QSize:
+    """Of the first window: whole on the screen with its frame, that its foot can be seen."""
+    return QSize(1280, 800).boundedTo(available - QSize(16, FRAME_PX))
 
 
 class MainWindow(QMainWindow):
@@ -51,7 +58,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.setWindowTitle("SiT Studio")
         self.setAcceptDrops(True)
-        self.setMinimumSize(1024, 680)
+        self.setMinimumSize(QSize(1024, 680).boundedTo(self.screen().availableSize()))
         self.dataset = DatasetPage(session)
         self.train = TrainPage(session)
         self.watch = WatchPage(session)
@@ -141,7 +148,7 @@ class MainWindow(QMainWindow):
 
     def _restore(self) -> None:
         preferences = self.session.preferences
-        self.resize(1280, 800)
+        self.resize(first_size(self.screen().availableSize()))
         if not (place := preferences.data("window/place")).isEmpty():
             self.restoreGeometry(place)
         page = preferences.text("window/page", "dataset")

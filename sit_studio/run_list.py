@@ -100,11 +100,6 @@ class RunRow:
         return self.about.title or self.path.name
 
     @property
-    def accuracy(self) -> float | None:
-        """On held-out labelled images: the classifier's where there is one, else k-NN."""
-        return self.knn if self.validation is None else self.validation
-
-    @property
     def share(self) -> float:
         """Done steps as a share of all."""
         return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0

@@ -17,6 +17,7 @@ from sit_engine.config.resolve import Resolved
 from sit_engine.data.names import escape_name
 from sit_engine.errors import SitError
 from sit_studio.asker import Answer, Question
+from sit_studio.choices import recall, written
 from sit_studio.mailbox import Failure, failure_of
 from sit_studio.sentences import say
 from sit_studio.session import Session
@@ -40,6 +41,7 @@ from sit_studio.widgets.same_card import SameCard
 from sit_studio.widgets.search_card import SearchCard
 from sit_studio.widgets.search_dialog import SearchDialog
 
+CHOICES = "train/choices"
 KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
 
 
@@ -63,7 +65,12 @@ class TrainPage(Page):
         session.comparer.changed.connect(self._show_start)
         session.run_opened.connect(self._show_runs)
         session.lister.listed.connect(self._on_listed)
-        self.show_kind(PRETRAIN)
+        self.show_kind(self._recall())
+
+    def _recall(self) -> Kind:
+        """The choices of the last start."""
+        kept = self.session.preferences.text(CHOICES)
+        return recall(kept, {name: form.model for name, form in self.forms.items()}) or PRETRAIN
 
     @property
     def form(self) -> MethodForm:
@@ -177,6 +184,8 @@ class TrainPage(Page):
     @Slot()
     def refresh(self) -> None:
         """Check the settings and show what follows from them."""
+        models = {name: form.model for name, form in self.forms.items()}
+        self.session.preferences.set(CHOICES, written(self.kind, models))
         self.checked = self.model.check(self.session.dataset.facts, self.session.device)
         if self.checked.config is not None and self.checked.config.model.weights:
             self._ask_what_follows()

@@ -41,7 +41,7 @@ class RunTableModel(QAbstractTableModel):
 
     SORT_ROLE = Qt.ItemDataRole.UserRole + 1
     WIDTHS: ClassVar[dict[str, int]] = {
-        "star": 40, "status": 80, "data": 72, "progress": 128, "knn": 88, "loss": 64,
+        "star": 40, "status": 80, "data": 72, "progress": 128, "knn": 104, "loss": 64,
         "curve": 96, "size": 80, "started": 144,
     }  # fmt: skip
 
@@ -108,7 +108,9 @@ class RunTableModel(QAbstractTableModel):
         }
         if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[section] == "knn":
             return QCoreApplication.translate(
-                "runs", "k-NN accuracy, or the validation accuracy of a finetuned run"
+                "runs",
+                "k-NN of a pretrained run on its watched images, validation (val.) of a finetuned "
+                "one: two measures that cannot be compared",
             )
         return words[COLUMNS[section]]
 
@@ -168,7 +170,7 @@ def _text(row: RunRow, column: str) -> str:
             done = f"{100 * row.share:.0f}{THIN}%"
             return f"{count(row.step)} · {done}" if row.total_steps else "–"
         case "knn":
-            return percent(row.accuracy)
+            return _accuracy(row)
         case "loss":
             return figure(row.loss)
         case "size":
@@ -180,11 +182,27 @@ def _text(row: RunRow, column: str) -> str:
     return ""
 
 
+def _accuracy(row: RunRow) -> str:
+    if row.validation is not None:
+        text = QCoreApplication.translate("runs", "val. {share}")
+        return text.format(share=percent(row.validation))
+    if row.knn is not None:
+        return QCoreApplication.translate("runs", "k-NN {share}").format(share=percent(row.knn))
+    return percent(None)
+
+
+def _rank_of_accuracy(row: RunRow) -> float:
+    """Each measure among its own."""
+    if row.validation is not None:
+        return 2.0 + row.validation
+    return -1.0 if row.knn is None else row.knn
+
+
 def _sort_key(row: RunRow, column: str) -> float | str:
     keys: dict[str, float | str] = {
         "star": float(row.about.starred), "run": row.title.lower(), "status": row.status,
         "data": row.data.lower(), "progress": row.share, "size": float(row.bytes),
-        "knn": -1.0 if row.accuracy is None else row.accuracy, "loss": row.loss or 0.0,
+        "knn": _rank_of_accuracy(row), "loss": row.loss or 0.0,
         "curve": row.loss or 0.0, "started": row.started,
     }  # fmt: skip
     return keys[column]

@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from sit_studio.main_window import MainWindow
+from sit_studio.preferences import Preferences
 from tests.studio.conftest import end, wait
 
 OpenWindow = Callable[[], MainWindow]
@@ -33,6 +35,42 @@ def test_folder_labels_page_and_size_are_there_again(
     dataset = second.session.dataset
     assert dataset.folders == (str(sample[0]),)
     assert (dataset.labels, dataset.test) == ("none", (str(sample[1]),))
+
+
+def test_what_was_chosen_on_train_is_there_again(open_new: OpenWindow) -> None:
+    first = open_new()
+    page = first.train
+    page.forms["pretrain"].size_chosen.emit("quick")
+    page.forms["pretrain"].edited.emit("model.width", "48")
+    page.show_kind("finetune")
+    page.forms["finetune"].edited.emit("optim.epochs", "7")
+    end(first)
+    second = open_new().train
+    assert second.kind == "finetune"
+    assert second.model.texts == {"optim.epochs": "7"}
+    pretrain = second.forms["pretrain"].model
+    assert (pretrain.preset, pretrain.texts) == ("quick", {"model.width": "48"})
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "[1]",
+        '{"kind": 3, "forms": {}}',
+        '{"kind": "pretrain", "forms": {"pretrain": {"preset": [], "method": 1, "texts": 2}}}',
+        '{"kind": "none", "forms": {"pretrain": {"preset": "x", "method": "sit", "texts": '
+        '{"no.such": "1", "model.width": 4}}, "finetune": {"preset": "standard", '
+        '"method": "finetune", "texts": {}}}}',
+    ],
+)
+def test_choices_that_make_no_sense_are_left_out(open_new: OpenWindow, kept: str) -> None:
+    store = Preferences()
+    store.set("train/choices", kept)
+    store.sync()
+    page = open_new().train
+    assert page.kind == "pretrain"
+    assert (page.model.preset, page.model.texts) == ("standard", {})
 
 
 def test_a_folder_that_is_gone_is_not_missed(
