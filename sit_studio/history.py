@@ -103,11 +103,17 @@ class History:
     waits: deque[float] = field(default_factory=lambda: deque(maxlen=WAITING_REPORTS))
     """Share of the time spent waiting for data, of the last reports of this leg."""
     _trained_until: float = 0.0
+    _has_ended: bool = False
 
     @property
     def is_live(self) -> bool:
         """Whether someone prepares or trains it now."""
         return self.state in LIVE
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether its leg has said how it ended, and only its process is still there."""
+        return self.is_live and self._has_ended
 
     @property
     def is_finetuning(self) -> bool:
@@ -192,6 +198,7 @@ class History:
         if not isinstance(event, StepReported) and not is_progress:
             self.log.append(LogLine(event, time))
             self.logged += 1
+        self._has_ended = isinstance(event, RunFinished)
         match event:
             case StepReported():
                 self._report(event, time)

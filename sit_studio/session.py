@@ -233,7 +233,7 @@ class Session(Images):
     @Slot()
     def _on_timer(self) -> None:
         history = self.history
-        before = (history.state, history.asked, history.failure)
+        before = (history.state, history.asked, history.failure, history.is_ending)
         is_new = len(self.mailbox) > 0
         until_s = time.monotonic() + DRAIN_FOR_S
         # A long run that is opened brings many letters at once: a few milliseconds of them a turn.
@@ -247,7 +247,7 @@ class Session(Images):
         if is_ghost and self.run is not None and not self.run.path.exists():
             self.close_run()
             self.stopped_early.emit()
-        elif (history.state, history.asked, history.failure) != before:
+        elif (history.state, history.asked, history.failure, history.is_ending) != before:
             self.run_changed.emit()
 
     def _hear(self, letters: list[Letter]) -> None:

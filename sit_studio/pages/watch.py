@@ -156,11 +156,12 @@ class WatchPage(Page):
     def _on_run_changed(self) -> None:
         """The buttons follow the state of the run, never the last click."""
         history = self.session.history
-        is_training, is_free = history.state == "training", not history.asked
+        is_training = history.state == "training" and not history.is_ending
+        is_free = not history.asked
         has_run = self.session.run is not None
         rests = history.state in ("paused", "stopped", "failed", "interrupted")
         # An end need not wait until a checkpoint or a preview is there.
-        can_end = history.asked not in ENDINGS
+        can_end = history.asked not in ENDINGS and not history.is_ending
         can_resume = has_run and rests and (history.leg >= 0 or history.state == "interrupted")
         can_keep = can_resume and history.leg >= 0 and history.step > 0
         hears = history.is_live and history.state != "lost"
@@ -174,8 +175,8 @@ class WatchPage(Page):
         self.stop.setVisible(history.is_live)
         self.stop.setEnabled(can_end)
         self.resume.setVisible(can_resume)
-        self.extend.setVisible(is_training or history.state == "completed")
-        self.extend.setEnabled(is_free)
+        self.extend.setVisible(history.state in ("training", "completed"))
+        self.extend.setEnabled(is_free and not history.is_ending)
         is_done = history.state == "completed"
         self.finetune.setVisible(is_done and not history.is_finetuning)
         for part in (self.export, self.evaluate):

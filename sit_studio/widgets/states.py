@@ -45,4 +45,6 @@ def state_word(history: History) -> str:
         "preview": QCoreApplication.translate("state", "Making a preview…"),
         "extend": QCoreApplication.translate("state", "Extending…"),
     }
+    if history.is_ending:
+        return QCoreApplication.translate("state", "Ending…")
     return asked.get(history.asked, "") or word(history.state)

@@ -39,7 +39,7 @@ def check_buttons(window: MainWindow) -> str:
         # What it has learnt so far can be kept.
         expected = expected | {"finish"}
     assert shown == expected, history.state
-    if history.asked in ("pause", "stop", "finish"):
+    if history.is_ending or history.asked in ("pause", "stop", "finish"):
         assert not on, (history.state, history.asked)
     elif history.asked:
         # An end need not wait until a checkpoint or a preview is there.

@@ -24,6 +24,7 @@ from sit_engine.events import (
 )
 from sit_studio.history import MOST_LOG_LINES, History, State
 from sit_studio.mailbox import Failure
+from sit_studio.widgets.states import state_word
 
 STARTED = RunStarted("run", "sit", "cpu", 100, 40, 10, 10, 1)
 TRAINING = PhaseChanged("training", 0, 40)
@@ -107,6 +108,21 @@ def test_the_next_leg_that_is_stopped_early_leaves_the_run_as_it_was() -> None:
     history.asked = "stop"
     history.see("idle")
     assert str(history.state) == "paused"
+
+
+def test_a_leg_that_said_how_it_ended_is_ending_until_its_process_is_gone() -> None:
+    history = training(1)
+    history.asked = "pause"
+    history.add(CommandAnswered("pause", "Done.", "done"), 1999)
+    assert not history.is_ending
+    history.add(RunFinished("paused", 1, 0), 2000)
+    assert history.is_ending
+    assert state_word(history) == "Ending…"
+    history.see("idle")
+    assert not history.is_ending
+    history.see("alive")
+    history.add(PhaseChanged("listing"), 2001)
+    assert not history.is_ending
 
 
 def test_opening_a_run_that_trains_shows_it_training_at_once() -> None:
