@@ -164,6 +164,20 @@ def whole_view(low: Array, high: Array, width: int, height: int) -> View:
     return View(float(x), float(y), scale, width, height)
 
 
+def core(points_P2: Array) -> tuple[Array, Array]:
+    """Two corners round nearly all points: a few far ones must not squeeze the rest into a corner.
+
+    From the 1st to the 99th percentile of each side and half as much again on both, but no farther
+    than there are points.
+    """
+    if not len(points_P2):
+        return np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.float32)
+    low, high = points_P2.min(0), points_P2.max(0)
+    first, last = np.percentile(points_P2, [1, 99], axis=0)
+    spare = (last - first) / 2
+    return np.maximum(low, first - spare), np.minimum(high, last + spare)
+
+
 class Cells:
     """Points in a grid of cells: which are in a rectangle, which one is nearest."""
 

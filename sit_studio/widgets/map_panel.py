@@ -78,7 +78,13 @@ class MapPanel(QWidget):
             tip=self.tr("Draw around images to see them; Shift and drag does the same"),
         )  # fmt: skip
         self.lasso.setCheckable(True)
-        fit = button("", self.view.fit, icon="fit", flat=True, tip=self.tr("Show everything"))
+        fit = button(
+            "",
+            self.view.fit,
+            icon="fit",
+            flat=True,
+            tip=self.tr("Show nearly all; once more: with those far off"),
+        )
         self.tools.addWidget(word)
         self.tools.addWidget(self.colours)
         self.tools.addStretch(1)

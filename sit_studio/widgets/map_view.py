@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence, Set
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,17 @@ from PySide6.QtWidgets import QWidget
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.map_picture import Pixels, Style, draw, layers_of, point_px
-from sit_studio.map_points import Cells, Embedding, Grouping, Key, Rows, View, group, whole_view
+from sit_studio.map_points import (
+    Cells,
+    Embedding,
+    Grouping,
+    Key,
+    Rows,
+    View,
+    core,
+    group,
+    whole_view,
+)
 from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map_card import MapCard
 from sit_studio.widgets.map_hands import WHEEL_FACTOR, MapHands
@@ -70,7 +81,8 @@ class MapView(QWidget):
         self._work_view = self.view
         self._style = Style((), (), ())
         self._is_stale = False
-        self._is_fitted = True
+        self._fitted: Literal["", "core", "all"] = ""
+        """What the view was fitted to, and is again when the size changes."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
@@ -95,6 +107,7 @@ class MapView(QWidget):
         self._shown = None
         self.hands.forget()
         self._leave_point()
+        self._fitted = ""
         self.fit()
         self._restyle()
 
@@ -114,17 +127,19 @@ class MapView(QWidget):
         self.rings = rows[:MOST_RINGS]
         self.update()
 
-    def whole(self) -> View:
-        """The view that holds every point."""
+    def whole(self, *, with_outliers: bool = True) -> View:
+        """The view that holds every point, or all but a few that lie far off."""
         ratio = self.devicePixelRatioF()
         width, height = round(self.width() * ratio), round(self.height() * ratio)
-        return whole_view(self.cells.low, self.cells.high, max(1, width), max(1, height))
+        cells = self.cells
+        low, high = (cells.low, cells.high) if with_outliers else core(cells.points_P2)
+        return whole_view(low, high, max(1, width), max(1, height))
 
     @Slot()
     def fit(self) -> None:
-        """Everything in view."""
-        self._is_fitted = True
-        self.set_view(self.whole())
+        """Nearly everything in view; where it is, everything."""
+        self._fitted = "all" if self._fitted == "core" else "core"
+        self.set_view(self.whole(with_outliers=self._fitted == "all"))
 
     def set_view(self, view: View) -> None:
         """Show that part, at once with the picture there is."""
@@ -133,12 +148,12 @@ class MapView(QWidget):
 
     def move_by(self, dx: float, dy: float) -> None:
         """So many device pixels right and down."""
-        self._is_fitted = False
+        self._fitted = ""
         self.set_view(self.view.moved(dx, dy))
 
     def zoom_by(self, factor: float, px: float, py: float) -> None:
         """About a place in device pixels."""
-        self._is_fitted = False
+        self._fitted = ""
         self.set_view(self.view.zoomed(factor, px, py, self.whole()))
 
     # Drawing in turns
@@ -210,8 +225,8 @@ class MapView(QWidget):
         self._resize_view()
 
     def _resize_view(self) -> None:
-        whole = self.whole()
-        view = whole if self._is_fitted else self.view.resized(whole.width, whole.height)
+        whole = self.whole(with_outliers=self._fitted != "core")
+        view = whole if self._fitted else self.view.resized(whole.width, whole.height)
         self.set_view(view)
 
     # Pointing

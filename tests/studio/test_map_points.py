@@ -18,7 +18,7 @@ from sit_studio.map_picture import (
     point_px,
     stamp,
 )
-from sit_studio.map_points import MOST_NAMED, Array, Cells, Embedding, View, group, whole_view
+from sit_studio.map_points import MOST_NAMED, Array, Cells, Embedding, View, core, group, whole_view
 
 
 def embedded(labels: list[int], classes: int, prediction: list[int] | None = None) -> Embedding:
@@ -97,6 +97,20 @@ def test_the_whole_view_holds_every_point_and_zoom_has_ends() -> None:
     assert whole.zoomed(1e12, 0, 0, whole).scale == pytest.approx(whole.scale * 20_000)
     lone = Cells(np.array([[3, 4]], dtype=np.float32))
     assert np.isfinite(whole_view(lone.low, lone.high, 400, 300).scale)
+
+
+def test_three_outliers_do_not_squeeze_the_rest_into_a_corner() -> None:
+    all_points = points(500)
+    span = np.ptp(all_points, axis=0)
+    far = np.array([[1e4, 0], [0, 1e4], [-1e4, 1]], dtype=np.float32)
+    low, high = core(np.concatenate([all_points, far]))
+    assert (high - low <= 2.1 * span).all()
+    assert (low <= np.percentile(all_points, 2, axis=0)).all()
+    # Without outliers nothing is cut off.
+    low, high = core(all_points)
+    assert (low <= np.percentile(all_points, 1, axis=0)).all()
+    assert ((low >= all_points.min(0)) & (high <= all_points.max(0))).all()
+    assert not core(np.empty((0, 2), dtype=np.float32))[0].any()
 
 
 def test_the_most_frequent_classes_have_names_the_rest_are_others() -> None:

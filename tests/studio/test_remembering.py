@@ -59,9 +59,11 @@ def test_what_was_chosen_on_train_is_there_again(open_new: OpenWindow) -> None:
         "[1]",
         '{"kind": 3, "forms": {}}',
         '{"kind": "pretrain", "forms": {"pretrain": {"preset": [], "method": 1, "texts": 2}}}',
-        '{"kind": "none", "forms": {"pretrain": {"preset": "x", "method": "sit", "texts": '
-        '{"no.such": "1", "model.width": 4}}, "finetune": {"preset": "standard", '
-        '"method": "finetune", "texts": {}}}}',
+        (
+            '{"kind": "none", "forms": {"pretrain": {"preset": "x", "method": "sit", "texts": '
+            '{"no.such": "1", "model.width": 4}}, "finetune": {"preset": "standard", '
+            '"method": "finetune", "texts": {}}}}'
+        ),
     ],
 )
 def test_choices_that_make_no_sense_are_left_out(open_new: OpenWindow, kept: str) -> None:
