@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import (
-    QApplication,
-)
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from sit_studio.dialogs import SettingsDialog
 from sit_studio.main_window import MainWindow
 from tests.data.conftest import unpack
 from tests.studio.conftest import ready, wait
@@ -22,14 +21,51 @@ from tests.studio.conftest import ready, wait
 def drop(window: MainWindow, *urls: QUrl) -> None:
     data = QMimeData()
     data.setUrls(list(urls))
-    how = (
-        Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    assert dragged(window, data, Qt.DropAction.CopyAction) == [Qt.DropAction.CopyAction] * 3
+
+
+def dragged(over: QWidget, data: QMimeData, offered: Qt.DropAction) -> list[Qt.DropAction]:
+    """How `over` answers entering, moving and dropping, as the platform asks: refused means no drop."""
+    # With Shift "move" is proposed, as by a file manager within one disk, which then deletes.
+    how = (offered, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier)
+    answers = []
+    for event in (
+        QDragEnterEvent(QPoint(300, 300), *how),
+        QDragMoveEvent(QPoint(300, 300), *how),
+        QDropEvent(QPointF(300, 300), *how),
+    ):
+        may_move = bool(offered & Qt.DropAction.MoveAction)
+        assert (event.proposedAction() == Qt.DropAction.MoveAction) == may_move
+        QApplication.sendEvent(over, event)
+        answers.append(event.dropAction() if event.isAccepted() else Qt.DropAction.IgnoreAction)
+        if not event.isAccepted():
+            break
+    return answers
+
+
+def test_a_drop_is_answered_with_copy_never_with_move(
+    window: MainWindow, qtbot: QtBot, photos: Path
+) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(photos))])
+    data.setText(str(photos))
+    copy, move, link = (
+        Qt.DropAction.CopyAction, Qt.DropAction.MoveAction, Qt.DropAction.LinkAction,
     )  # fmt: skip
-    # As the platform does it: what is refused here cannot be dropped.
-    entering = QDragEnterEvent(QPoint(300, 300), *how)
-    QApplication.sendEvent(window, entering)
-    assert entering.isAccepted()
-    QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), *how))
+    assert dragged(window, data, copy | move | link) == [copy] * 3
+    assert window.session.dataset.folders == (str(photos),)
+    window.session.cancel_scan()
+    assert dragged(window, data, move | link) == [link] * 3
+    window.session.cancel_scan()
+    assert dragged(window, data, move) == [Qt.DropAction.IgnoreAction]
+    # A line of text would take it as text, and take the originals with it.
+    dialog = SettingsDialog(window.session, window)
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    lines = dialog.findChildren(QLineEdit)
+    assert lines
+    assert not any(line.acceptDrops() for line in lines)
+    dialog.close()
 
 
 def test_what_is_no_folder_gets_a_sentence(window: MainWindow, tmp_path: Path) -> None:
