@@ -18,9 +18,12 @@ from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.labels import LabelRule
+from sit_engine.data.layout import LayoutWish
+from sit_engine.data.listing import EVERYTHING
 from sit_engine.data.names import escape_name
 from sit_engine.data.saved_index import NOT_DECODED, Leak
 from sit_engine.data.scan import OnProgress, scan
+from sit_engine.data.wanted import Patterns
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def full_scan(
     *,
     labels: LabelRule = "folders",
     labels_file: str | None = None,
+    layout: LayoutWish = "auto",
+    patterns: Patterns = EVERYTHING,
     test: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
@@ -54,11 +59,20 @@ def full_scan(
     """Decode every file; `on_listed` gets what the headers alone say, long before the end.
 
     Of folders beyond the cache budget the headers are all: a run will stream them, and decoding
-    them here would take hours and leave nothing. A note says so.
+    them here would take hours and leave nothing. A note says so. Where the layout has parts, the
+    index is what may train and validate; its test images are searched for training images unless
+    `test` names others.
     """
-    listed = scan(
-        folders, labels=labels, labels_file=labels_file, on_progress=on_progress, cancel=cancel
+    whole = scan(
+        folders,
+        labels=labels,
+        labels_file=labels_file,
+        layout=layout,
+        patterns=patterns,
+        on_progress=on_progress,
+        cancel=cancel,
     )
+    listed = whole.of_parts("train", "val")
     if on_listed is not None:
         on_listed(listed)
     if not listed.paths:
@@ -79,9 +93,15 @@ def full_scan(
         )
 
     index, store = fill(listed)
-    if not test:
+    if test:
+        to_ask = scan(
+            test, labels="none", patterns=patterns, on_progress=on_progress, cancel=cancel
+        )
+    else:
+        to_ask = whole.subset(whole.part_rows("test"))
+    if not (test or len(to_ask)):
         return ScanResult(index, store=store)
-    tests, test_store = fill(scan(test, labels="none", on_progress=on_progress, cancel=cancel))
+    tests, test_store = fill(to_ask)
     if store is None or test_store is None:
         notes = dict(index.notes) | {NOT_DECODED: len(index if store is None else tests)}
         return ScanResult(replace(index, notes=tuple(sorted(notes.items()))), store=store)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sit_engine.config.fields import no_auto
+from sit_engine.data.layout import LayoutWish
 from sit_engine.evaluation.measure import Network, evaluate
 from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.evaluation.written import write_report
@@ -30,6 +31,7 @@ class Asked:
     train: Sequence[str] | None = None
     baselines: Sequence[Path] = ()
     labels_file: str | None = None
+    layout: LayoutWish = "auto"
     step: int | None = None
     network: str | None = None
     knn_only: bool = False
@@ -41,7 +43,14 @@ def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[
     device = apply_settings(config.compute, or_cpu=True)
     loaded = load_backbones(run, step=asked.step, network=asked.network)
     networks, scratch = _networks(run, asked, loaded)
-    given = load_labelled(run, asked.train, asked.test, on_progress, labels_file=asked.labels_file)
+    given = load_labelled(
+        run,
+        asked.train,
+        asked.test,
+        on_progress,
+        labels_file=asked.labels_file,
+        layout=asked.layout,
+    )
     report, predictions = evaluate(
         networks,
         given,
