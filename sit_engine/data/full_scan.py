@@ -19,11 +19,10 @@ from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.labels import LabelRule
 from sit_engine.data.layout import LayoutWish
-from sit_engine.data.listing import EVERYTHING
 from sit_engine.data.names import escape_name
 from sit_engine.data.saved_index import NOT_DECODED, Leak
 from sit_engine.data.scan import OnProgress, scan
-from sit_engine.data.wanted import Patterns
+from sit_engine.data.wanted import EVERYTHING, Patterns
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ def part_named(name: str) -> Part | None:
     return next((part for part in PARTS if _PART_OF[part].fullmatch(plain)), None)
 
 
+def layout_named(name: str) -> LayoutWish:
+    """The layout of this name; "auto" for any other name."""
+    return next((layout for layout in _RULES if layout == name), "auto")
+
+
 def has_parts(layout: Layout) -> bool:
     """Whether it tells what trains from what tests."""
     return _RULES[layout].part is not None

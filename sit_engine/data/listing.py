@@ -13,12 +13,11 @@ from pathlib import Path
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.index import Problem
 from sit_engine.data.names import display_name
-from sit_engine.data.wanted import Patterns, Reason, is_of_system, is_ours
+from sit_engine.data.wanted import EVERYTHING, Patterns, Reason, is_of_system, is_ours
 from sit_engine.errors import DataError
 
 FileKey = tuple[int, int]
 """(st_dev, st_ino): one file or folder, whatever its names."""
-EVERYTHING = Patterns()
 
 
 @dataclass

@@ -19,9 +19,9 @@ from sit_engine.data.index import ImageIndex, Problem, sort_problems
 from sit_engine.data.label_file import UNMATCHED_ROWS, labels_from
 from sit_engine.data.labels import LabelRule, number_classes
 from sit_engine.data.layout import LayoutWish, Placing, has_parts, understand
-from sit_engine.data.listing import EVERYTHING, Listing, list_files
+from sit_engine.data.listing import Listing, list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
-from sit_engine.data.wanted import Patterns
+from sit_engine.data.wanted import EVERYTHING, Patterns
 from sit_engine.errors import DataError
 
 __all__ = [

@@ -68,6 +68,9 @@ class Patterns:
         return not _matches(self.exclude, path)
 
 
+EVERYTHING = Patterns()
+
+
 def _matches(patterns: Sequence[str], path: str) -> bool:
     return any(_matches_one(pattern, path) for pattern in patterns)
 
