@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from sit_engine.data.saved_index import SavedIndex
 from sit_engine.data.wanted import Patterns
@@ -27,12 +27,12 @@ class Understood(QWidget):
         super().__init__(parent)
         self._index: SavedIndex | None = None
         self._patterns = Patterns()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
         self.choice = QComboBox()
         for key, word in (
-            ("auto", self.tr("Understand the folders by name")),
+            ("auto", self.tr("Folders understood by name")),
             ("classes", self.tr("CLASS/image")),
             ("split", self.tr("train/CLASS/image")),
             ("folder-split", self.tr("FOLDER/train/CLASS/image")),
@@ -45,18 +45,13 @@ class Understood(QWidget):
         self.choice.activated.connect(
             lambda _: self.layout_chosen.emit(str(self.choice.currentData()))
         )
-        column.addWidget(self.choice)
+        self.include = self._line(self.tr("Only: *.jpg"), self.tr("Only these files"))
+        self.exclude = self._line(self.tr("Leave out: masks"), self.tr("Leave out these files"))
         self.told = label("", "caption", wrap=True)
-        column.addWidget(self.told)
-        self.include = self._line(self.tr("Only: *.jpg, photos/*"), self.tr("Only these files"))
-        self.exclude = self._line(
-            self.tr("Leave out: masks, *_mask.png"), self.tr("Leave out these files")
-        )
-        column.addWidget(self.include)
-        column.addWidget(self.exclude)
-        self.counted = label("", "caption", wrap=True)
-        self.counted.setVisible(False)
-        column.addWidget(self.counted)
+        row.addWidget(self.choice)
+        row.addWidget(self.include, 2)
+        row.addWidget(self.exclude, 2)
+        row.addWidget(self.told, 5)
         self._timer = QTimer(self, singleShot=True, interval=150)
         self._timer.timeout.connect(self._count)
 
@@ -65,7 +60,10 @@ class Understood(QWidget):
         line.setPlaceholderText(hint)
         line.setAccessibleName(name)
         line.setToolTip(
-            self.tr("Patterns with a comma between; * stands for any text, Enter reads anew")
+            self.tr(
+                "Patterns with a comma between, such as masks, *_mask.png, photos/*; * stands for any "
+                "text. Enter reads the folder anew."
+            )
         )
         line.textEdited.connect(lambda _: self._timer.start())
         # Not when it loses the focus: closing the window would begin to read.
@@ -86,21 +84,21 @@ class Understood(QWidget):
         for line, texts in ((self.include, patterns.include), (self.exclude, patterns.exclude)):
             if not line.hasFocus():
                 line.setText(", ".join(texts))
-        self.counted.setVisible(False)
         self.told.setText(self._words(found))
-        self.told.setVisible(bool(self.told.text()))
 
     def _words(self, found: dict[str, Any]) -> str:
         lines = []
         if parts := found.get("parts"):
             lines.append(
-                self.tr("{train} images train, {val} validate, {test} test: those train nothing.")
-                .format(
+                self.tr(
+                    "Understood: {train} images train, {val} validate; {test} test and are never "
+                    "trained on."
+                ).format(
                     train=count(parts.get("train", 0)),
                     val=count(parts.get("val", 0)),
                     test=count(parts.get("test", 0)),
                 )
-            )  # fmt: skip
+            )
             if other := parts.get("other"):
                 lines.append(
                     self.tr("{n} lie outside of these and are left out.").format(n=count(other))
@@ -110,8 +108,7 @@ class Understood(QWidget):
         if ignored := sum(found.get("not_looked_at", {}).values()):
             lines.append(
                 self.tr(
-                    "Not looked at: {n} files and folders (hidden, of the system, of this program, or "
-                    "left out)."
+                    "Not looked at: {n} hidden, of the system, of this program, or left out."
                 ).format(n=count(ignored))
             )
         return " ".join(lines)
@@ -131,12 +128,11 @@ class Understood(QWidget):
         rows = range(0, len(index), -(-len(index) // MOST_TRIED))
         taken = sum(self.patterns.takes(index.paths[row]) for row in rows)
         about = "" if len(rows) == len(index) else "≈ "
-        self.counted.setText(
+        self.told.setText(
             self.tr("{n} of {all} images match. Enter reads the folder anew.").format(
                 n=about + count(round(taken * len(index) / len(rows))), all=count(len(index))
             )
         )
-        self.counted.setVisible(True)
 
 
 def _split(text: str) -> tuple[str, ...]:

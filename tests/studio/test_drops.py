@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -165,7 +166,7 @@ def test_the_hostile_folder_is_shown_calmly(
     ready(window, qtbot, folder)
     assert window.session.dataset.state == "ready"
     page = window.dataset
-    assert page.summary.images.figure.text() == "154"
+    assert page.summary.images.figure.text() == "150"
     assert "48" in page.summary.images.below.text()
     assert page.lists.problems.table.lines.rowCount() == 48
     for row in range(48):
@@ -191,3 +192,48 @@ def test_cancel_and_another_folder_end_the_scan_before(
     index = window.session.dataset.index
     assert index is not None
     assert len(index) == 64
+
+
+def test_parts_in_the_folder_are_told_overruled_and_go_into_the_run(
+    window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(sample[0], root / "train")
+    shutil.copytree(sample[1], root / "test")
+    (root / "train" / ".hidden.png").write_bytes(b"x")
+    ready(window, qtbot, root)
+    page, session = window.dataset, window.session
+    index = session.dataset.index
+    assert index is not None
+    assert len(index) == sum(1 for _ in sample[0].rglob("*.png"))
+    assert "64 test and are never trained on" in page.understood.told.text()
+    assert "Not looked at: 1 " in page.understood.told.text()
+    assert page.lists.tabs.isTabVisible(3)
+    assert window.evaluate.test.path == str(root)
+    # While a pattern is typed, what it would leave is counted; Enter reads anew.
+    line = page.understood.exclude
+    name = index.classes[0]
+    QTest.keyClicks(line, name)
+    wait(qtbot, lambda: "images match" in page.understood.told.text())
+    left = sum(1 for number in range(len(index)) if f"/{name}/" not in index.path(number))
+    assert page.understood.told.text().startswith(f"{left} of {len(index)}")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    wait(qtbot, lambda: session.dataset.state == "ready")
+    index = session.dataset.index
+    assert index is not None
+    assert len(index) == left
+    assert name not in index.classes
+    assert session.dataset.settings()["exclude"] == [name]
+    # Overruled, the parts are classes.
+    choice = page.understood.choice
+    choice.setCurrentIndex(choice.findData("classes"))
+    choice.activated.emit(choice.currentIndex())
+    wait(qtbot, lambda: session.dataset.state == "ready")
+    index = session.dataset.index
+    assert index is not None
+    assert index.classes == ("test", "train")
+    assert session.dataset.settings()["layout"] == "classes"
+    words = window.train.model.command_line(
+        ("x",), "folders", None, layout="classes", patterns=session.dataset.patterns
+    )
+    assert f"--data.layout classes --data.exclude {name}" in words
