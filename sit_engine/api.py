@@ -15,6 +15,7 @@ from sit_engine.config.facts import DataFacts
 from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.embedded import DUPLICATES_ABOVE, Embedded, MapKind
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.wanted import Patterns
 from sit_engine.errors import RunError
@@ -45,6 +46,7 @@ def scan(
     *,
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
+    columns: LabelColumns | None = None,
     layout: LayoutWish = "auto",
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -67,6 +69,7 @@ def scan(
         folders,
         labels=labels,
         labels_file=labels_file,
+        columns=columns or LabelColumns(),
         layout=layout,
         patterns=Patterns(tuple(include), tuple(exclude)),
         test=test,
@@ -157,6 +160,7 @@ def evaluate(
     train: Sequence[str] | None = None,
     baselines: Sequence[Path] = (),
     labels_file: str | None = None,
+    columns: LabelColumns | None = None,
     layout: LayoutWish = "auto",
     step: int | None = None,
     network: str | None = None,
@@ -172,7 +176,7 @@ def evaluate(
     """
     from sit_engine.training.evaluate_run import Asked, evaluate_run
 
-    asked = Asked(test, train, baselines, labels_file, layout, step, network, knn_only)
+    asked = Asked(test, train, baselines, labels_file, layout, columns, step, network, knn_only)
     return evaluate_run(runs.open_run(path), asked, on_progress)
 
 

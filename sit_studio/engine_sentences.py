@@ -582,9 +582,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The label file {file} has the columns {columns}; path and label are needed.",
+                "The label file {file} has the columns {columns}; {path} and {label} are needed.",
             ),
-            QT_TRANSLATE_NOOP("engine", "Name them in its first line, in any order."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Name them in its first line, in any order, or say how they are called (--path-column, --label-column).",
+            ),
         ),
     ),
     "data.labels_conflict": (

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.layout import add_layout_flag
+from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of
 from sit_engine.cli.screen import Screen
 
 
@@ -31,6 +31,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
     )
+    add_column_flags(parser)
     add_layout_flag(parser)
     parser.add_argument(
         "--baseline",
@@ -73,6 +74,7 @@ def run(chosen: argparse.Namespace) -> int:
         test=[absolute(folder) for folder in chosen.test],
         baselines=[path.expanduser().absolute() for path in chosen.baseline],
         labels_file=chosen.labels_file and absolute(chosen.labels_file),
+        columns=columns_of(chosen),
         layout=chosen.layout,
         step=chosen.step,
         network=chosen.network,

@@ -1,4 +1,4 @@
-"""--layout, and what was understood of folders, for every verb that looks at some."""
+"""How folders are laid out and label files read: flags of several verbs, and what was understood."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from typing import Any, get_args
 
 from sit_engine.config.facts import Layout
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import SHAPES, told
 
 REASONS = {
@@ -24,6 +25,23 @@ def add_layout_flag(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help=f"how the folders are laid out: {shapes}; auto (default) goes by their names and says so",
     )
+
+
+def add_column_flags(parser: argparse.ArgumentParser) -> None:
+    """--path-column and --label-column."""
+    for name in ("path", "label"):
+        parser.add_argument(
+            f"--{name}-column",
+            metavar="NAME",
+            help=f"how the label file calls its column of {name}s (default: {name})",
+        )
+
+
+def columns_of(chosen: argparse.Namespace) -> LabelColumns | None:
+    """The columns that were named; None if none was."""
+    named = {name: getattr(chosen, f"{name}_column") for name in ("path", "label")}
+    given = {name: text for name, text in named.items() if text is not None}
+    return LabelColumns(**given) if given else None
 
 
 def lines_of(found: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sit_engine.cli.layout import add_layout_flag, lines_of
+from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import display_name
@@ -29,6 +29,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--labels-file", metavar="FILE", help="CSV file with the columns path and label"
     )
+    add_column_flags(parser)
     add_layout_flag(parser)
     for name, what in (("include", "look only at"), ("exclude", "leave out")):
         parser.add_argument(
@@ -60,6 +61,7 @@ def run(chosen: argparse.Namespace) -> int:
         folders,
         labels=chosen.labels or ("csv" if chosen.labels_file else "folders"),
         labels_file=chosen.labels_file and str(Path(chosen.labels_file).expanduser()),
+        columns=columns_of(chosen),
         layout=chosen.layout,
         include=chosen.include,
         exclude=chosen.exclude,

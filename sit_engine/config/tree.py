@@ -29,6 +29,12 @@ class DataOptions(Options):
         "CSV file with the columns path and label; paths are whole, or relative to the file's "
         "folder or to a folder of images.",
     )
+    path_column: str = setting(
+        "path", "Column of paths", "How the label file calls the column with the images' paths."
+    )
+    label_column: str = setting(
+        "label", "Column of labels", "How the label file calls the column with their labels."
+    )
     layout: Literal["auto"] | Layout = setting(
         "auto",
         "Layout",

@@ -11,12 +11,13 @@ from typing import Any
 
 from sit_engine.config.facts import CueFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
-from sit_engine.config.resolve import resolve
+from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import LabelRule
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import escape_name
@@ -47,6 +48,7 @@ def full_scan(
     *,
     labels: LabelRule = "folders",
     labels_file: str | None = None,
+    columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
     layout: LayoutWish = "auto",
     patterns: Patterns = EVERYTHING,
     test: Sequence[str] = (),
@@ -66,6 +68,7 @@ def full_scan(
         folders,
         labels=labels,
         labels_file=labels_file,
+        columns=columns,
         layout=layout,
         patterns=patterns,
         on_progress=on_progress,
@@ -77,7 +80,9 @@ def full_scan(
     if not listed.paths:
         return ScanResult(listed)
     # Decoded at the size a run on a CPU would choose, so that its cache is warm already.
-    model = resolve(RunConfig(), facts_of(listed), DeviceFacts()).config.model
+    facts = facts_of(listed)
+    facts = replace(facts, images=max(facts.images, FEWEST_IMAGES), validation=0)
+    model = resolve(RunConfig(), facts, DeviceFacts()).config.model
     side = cache_side(no_auto(model.image_size), listed)
 
     cache = PixelCache()

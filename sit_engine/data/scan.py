@@ -16,7 +16,7 @@ import numpy as np
 from sit_engine.config.build import check_labels
 from sit_engine.data.decode_pool import Cancel, CancelledError, DecodePool
 from sit_engine.data.index import ImageIndex, Problem, sort_problems
-from sit_engine.data.label_file import UNMATCHED_ROWS, labels_from
+from sit_engine.data.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
 from sit_engine.data.labels import LabelRule, number_classes
 from sit_engine.data.layout import LayoutWish, Placing, has_parts, understand
 from sit_engine.data.listing import Listing, list_files
@@ -77,6 +77,7 @@ def scan(
     *,
     labels: LabelRule = "folders",
     labels_file: str | Path | None = None,
+    columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
     layout: LayoutWish = "classes",
     patterns: Patterns = EVERYTHING,
     on_progress: OnProgress | None = None,
@@ -99,7 +100,7 @@ def scan(
         for number, found in pool.run(_header_jobs(listing), cancel=cancel):
             headers.keep(number, found)
             progress.step()
-    return _index(listing, headers, labels, labels_file, layout)
+    return _index(listing, headers, labels, labels_file, columns, layout)
 
 
 def _header_jobs(listing: Listing) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -134,6 +135,7 @@ def _index(
     headers: _Headers,
     rule: LabelRule,
     labels_file: str | Path | None,
+    columns: LabelColumns,
     wish: LayoutWish,
 ) -> ImageIndex:
     label_file = Path(labels_file).absolute() if labels_file and rule == "csv" else None
@@ -148,7 +150,7 @@ def _index(
     places = ((listing.root_of[i], listing.paths[i]) for i in chosen)
     layout = understand(listing.roots, places) if wish == "auto" else wish
     placing = Placing(layout, listing.roots)
-    names, unmatched = _labels(listing, chosen, rule, label_file, placing)
+    names, unmatched = _labels(listing, chosen, rule, label_file, columns, placing)
     headers.notes.update({UNMATCHED_ROWS: unmatched} if unmatched else {})
     labels, classes = number_classes(names)
     return ImageIndex(
@@ -183,11 +185,12 @@ def _labels(
     chosen: list[int],
     rule: LabelRule,
     label_file: Path | None,
+    columns: LabelColumns,
     placing: Placing,
 ) -> tuple[list[str | None], int]:
     """A class name or None for each image, and how many rows of the label file name no image."""
     if label_file is not None:
-        return labels_from(label_file, listing.roots, [listing.path(i) for i in chosen])
+        return labels_from(label_file, listing.roots, [listing.path(i) for i in chosen], columns)
     if rule != "folders":
         return [None] * len(chosen), 0
     # One text a class, not one an image.

@@ -30,6 +30,7 @@ from sit_engine.data.embedded import (
     writing,
 )
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import number_classes
 from sit_engine.data.layout import Placing
 from sit_engine.data.names import unescape_name
@@ -129,6 +130,7 @@ def _find(run: Run, folders: Sequence[str], on_progress: Progress | None) -> Ima
         on_progress,
         labels="csv" if is_csv else "folders",
         labels_file=unescape_name(str(data.labels_file)) if is_csv else None,
+        columns=LabelColumns(data.path_column, data.label_column),
         layout="auto",
         patterns=Patterns(data.include, data.exclude),
     )

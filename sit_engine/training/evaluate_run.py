@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sit_engine.config.fields import no_auto
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish
 from sit_engine.evaluation.measure import Network, evaluate
 from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
@@ -32,6 +33,7 @@ class Asked:
     baselines: Sequence[Path] = ()
     labels_file: str | None = None
     layout: LayoutWish = "auto"
+    columns: LabelColumns | None = None
     step: int | None = None
     network: str | None = None
     knn_only: bool = False
@@ -50,6 +52,7 @@ def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[
         on_progress,
         labels_file=asked.labels_file,
         layout=asked.layout,
+        columns=asked.columns,
     )
     report, predictions = evaluate(
         networks,

@@ -13,6 +13,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import DataOptions
 from sit_engine.data.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import UNLABELLED, LabelRule
 from sit_engine.data.layout import LayoutWish, has_parts
 from sit_engine.data.names import display_name, unescape_name
@@ -66,6 +67,7 @@ class Reading(TypedDict, total=False):
 
     labels: LabelRule
     labels_file: str | None
+    columns: LabelColumns
     layout: LayoutWish
     patterns: Patterns
 
@@ -75,6 +77,7 @@ def how_read(data: DataOptions, *, is_frozen: bool) -> Reading:
     return Reading(
         labels=data.labels,
         labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
+        columns=LabelColumns(data.path_column, data.label_column),
         layout=data.frozen_layout if is_frozen else data.layout,
         patterns=Patterns(data.include, data.exclude),
     )
@@ -135,13 +138,16 @@ def load_labelled(
     *,
     labels_file: str | None = None,
     layout: LayoutWish = "auto",
+    columns: LabelColumns | None = None,
 ) -> Given:
     """What to learn from and what to ask; without `train` a finetuned run's own training images.
 
     Classes are those of the training folder, by name; of a finetuned run, those it learnt. A test
     image that is also a training image, byte by byte, would find itself: it is left out.
     """
-    train_found, test_found, classes = _sides(run, train, test, on_progress, labels_file, layout)
+    train_found, test_found, classes = _sides(
+        run, train, test, on_progress, labels_file, layout, columns
+    )
     train_labels = _numbers(train_found.index, classes, _other_class)
     test_labels = numbers_to_ask(test_found.index, classes)
     known = set(train_found.hashes)
@@ -196,6 +202,7 @@ def _sides(
     on_progress: Progress | None,
     labels_file: str | None,
     layout: LayoutWish,
+    columns: LabelColumns | None,
 ) -> tuple[Found, Found, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
     rule: LabelRule = "csv" if labels_file else "folders"
@@ -204,6 +211,7 @@ def _sides(
     reading = Reading(
         labels=rule,
         labels_file=labels_file,
+        columns=columns or LabelColumns(data.path_column, data.label_column),
         layout=layout,
         patterns=Patterns(data.include, data.exclude),
     )
