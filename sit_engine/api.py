@@ -15,6 +15,9 @@ from sit_engine.config.facts import DataFacts
 from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.embedded import DUPLICATES_ABOVE, Embedded, MapKind
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
+from sit_engine.data.layout import LayoutWish
+from sit_engine.data.wanted import Patterns
 from sit_engine.errors import RunError
 from sit_engine.evaluation.comparison import Budget, Comparison
 from sit_engine.evaluation.tuning import Tuning
@@ -43,6 +46,10 @@ def scan(
     *,
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
+    columns: LabelColumns | None = None,
+    layout: LayoutWish = "auto",
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     test: Sequence[str] = (),
     on_progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -51,7 +58,8 @@ def scan(
 ) -> ScanResult:
     """List, read and fully decode every file; gives what is usable, every problem, and the cues.
 
-    `on_listed` gets what the headers alone say; `test` folders are searched for training images.
+    `on_listed` gets what the headers alone say; `test` folders are searched for training images, or
+    without them the folders' own test images, if their `layout` has some.
     """
     from sit_engine.data.facts import facts_of
     from sit_engine.data.full_scan import full_scan
@@ -61,6 +69,9 @@ def scan(
         folders,
         labels=labels,
         labels_file=labels_file,
+        columns=columns or LabelColumns(),
+        layout=layout,
+        patterns=Patterns(tuple(include), tuple(exclude)),
         test=test,
         on_progress=on_progress,
         cancel=cancel,
@@ -145,10 +156,12 @@ def repair(path: Path) -> list[Warned]:
 def evaluate(
     path: Path,
     *,
-    test: Sequence[str],
+    test: Sequence[str] = (),
     train: Sequence[str] | None = None,
     baselines: Sequence[Path] = (),
     labels_file: str | None = None,
+    columns: LabelColumns | None = None,
+    layout: LayoutWish = "auto",
     step: int | None = None,
     network: str | None = None,
     knn_only: bool = False,
@@ -156,12 +169,14 @@ def evaluate(
 ) -> tuple[Report, Path]:
     """Measure a run on labelled folders: the report, and its file in `evaluations/`.
 
-    A finetuned run may leave `train` out: its own training images. `knn_only` leaves the linear
+    A finetuned run may leave `train` out: its own training images; a run on a folder with test images
+    of its own `test`. Of folders with parts the training side has those to train and validate on, the
+    test side those to test on. `knn_only` leaves the linear
     probe and few-shot out, which take longer.
     """
     from sit_engine.training.evaluate_run import Asked, evaluate_run
 
-    asked = Asked(test, train, baselines, labels_file, step, network, knn_only)
+    asked = Asked(test, train, baselines, labels_file, layout, columns, step, network, knn_only)
     return evaluate_run(runs.open_run(path), asked, on_progress)
 
 

@@ -39,6 +39,10 @@ class Asks(Protocol):
         """The command, with the settings in `files`."""
 
 
+DATA_NAMES = ("labels", "labels_file", "layout", "include", "exclude")
+"""Settings that say how a folder's images and labels are found."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What `sit-engine compare` is asked; the first settings are what the others are compared with."""
@@ -83,7 +87,7 @@ def settings_of(run: Path, data: Mapping[str, Any] | None = None) -> RunConfig:
     own = values.get("data", {})
     kept = {name: value for name, value in own.items() if name != "folders"}
     if data is not None:
-        for name in ("labels", "labels_file"):
+        for name in DATA_NAMES:
             kept.pop(name, None)
         kept |= {name: value for name, value in data.items() if name != "folders"}
     return build(merge({name: values[name] for name in values if name != "data"}, {"data": kept}))

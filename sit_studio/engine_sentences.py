@@ -582,9 +582,12 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The label file {file} has the columns {columns}; path and label are needed.",
+                "The label file {file} has the columns {columns}; {path} and {label} are needed.",
             ),
-            QT_TRANSLATE_NOOP("engine", "Name them in its first line, in any order."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Name them in its first line, in any order, or say how they are called (--path-column, --label-column).",
+            ),
         ),
     ),
     "data.labels_conflict": (
@@ -648,6 +651,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Check its name, and that you may read it."),
         ),
     ),
+    "data.layout": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The folder was understood as {shape}: {train} images to train on, {val} to validate on, {test} to test on, which no training sees, and {other} outside of these, which are left out. --layout overrules this.",
+            ),
+            "",
+        ),
+    ),
     "data.memory": ((QT_TRANSLATE_NOOP("engine", "needs more memory than there is"), ""),),
     "data.mended": (
         (
@@ -702,6 +714,13 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
                 "engine", "The test folder has no image of a class that the training folder has."
             ),
             QT_TRANSLATE_NOOP("engine", "Use the same names of sub-folders in both."),
+        ),
+        (
+            QT_TRANSLATE_NOOP("engine", "No folder of test images was given."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Name one with --test; only a run whose folder has test images of its own knows them.",
+            ),
         ),
     ),
     "data.no_train": (

@@ -11,8 +11,10 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 
 from sit_engine.config.facts import DataFacts
+from sit_engine.data.layout import LayoutWish, layout_named
 from sit_engine.data.saved_index import SavedIndex
 from sit_engine.data.scan import escape_name, unescape_name
+from sit_engine.data.wanted import Patterns
 from sit_engine.errors import SitError
 from sit_engine.runs import disk_error
 from sit_studio.asker import Answer, Asker, Question, ask_once
@@ -32,6 +34,8 @@ class Dataset:
     labels: LabelSource = "folders"
     labels_file: str | None = None
     test: tuple[str, ...] = ()
+    layout: LayoutWish = "auto"
+    patterns: Patterns = field(default_factory=Patterns)
     state: Literal["none", "scanning", "ready", "cancelled", "failed"] = "none"
     phase: str = ""
     done: int = 0
@@ -47,6 +51,11 @@ class Dataset:
         return self.state == "ready" and self.index is not None and len(self.index) > 0
 
     @property
+    def has_own_test(self) -> bool:
+        """Whether test images lie in the folders themselves."""
+        return self.index is not None and bool(self.index.summary["parts"].get("test"))
+
+    @property
     def facts(self) -> DataFacts | None:
         """Numbers that "auto" settings depend on; None before a scan is done."""
         return self.index.facts() if self.index is not None else None
@@ -56,6 +65,9 @@ class Dataset:
         found: dict[str, Any] = {
             "folders": [escape_name(folder) for folder in self.folders],
             "labels": self.labels,
+            "layout": self.layout,
+            "include": list(self.patterns.include),
+            "exclude": list(self.patterns.exclude),
         }
         if self.labels_file:
             found["labels_file"] = escape_name(self.labels_file)
@@ -91,17 +103,25 @@ class Images(QObject):
         labels: LabelSource = "folders",
         labels_file: str | None = None,
         test: tuple[str, ...] = (),
+        layout: LayoutWish = "auto",
+        patterns: Patterns | None = None,
     ) -> None:
         """Scan these folders in a process of their own; an earlier scan is dropped."""
         self.cancel_scan(quietly=True)
         self._before = None
-        self.dataset = Dataset(tuple(folders), labels, labels_file, test, state="scanning")
+        patterns = patterns or Patterns()
+        self.dataset = Dataset(
+            tuple(folders), labels, labels_file, test, layout, patterns, state="scanning"
+        )
         self.preferences.remember_folders(folders)
         params = {
             "folders": folders,
             "labels": labels,
             "labels_file": labels_file,
             "test": list(test),
+            "layout": layout,
+            "include": list(patterns.include),
+            "exclude": list(patterns.exclude),
             "out": tempfile.mkdtemp(prefix="scan-", dir=self._places.name),
             "cache_gb": self.preferences.cache_gb,
         }
@@ -133,6 +153,10 @@ class Images(QObject):
             labels=labels,
             labels_file=labels_file if labels == "csv" else None,
             test=tuple(filter(is_folder, tests)),
+            layout=layout_named(preferences.text("data/layout")),
+            patterns=Patterns(
+                tuple(preferences.texts("data/include")), tuple(preferences.texts("data/exclude"))
+            ),
         )
 
     def look_again(self, **changes: Any) -> None:
@@ -141,6 +165,8 @@ class Images(QObject):
             "labels": self.dataset.labels,
             "labels_file": self.dataset.labels_file,
             "test": self.dataset.test,
+            "layout": self.dataset.layout,
+            "patterns": self.dataset.patterns,
         }
         before = self.dataset if self.dataset.state == "ready" else self._before
         self.look_at(list(self.dataset.folders), **known | changes)
@@ -190,6 +216,9 @@ class Images(QObject):
     def _remember(self, dataset: Dataset, index: SavedIndex) -> None:
         self.preferences.set("data/last_count", float(index.summary["images"]))
         self.preferences.set("data/labels", dataset.labels)
+        self.preferences.set("data/layout", dataset.layout)
+        self.preferences.set("data/include", list(dataset.patterns.include))
+        self.preferences.set("data/exclude", list(dataset.patterns.exclude))
         self.preferences.set("data/labels_file", escape_name(dataset.labels_file or ""))
         self.preferences.set("data/test", [escape_name(test) for test in dataset.test])
 

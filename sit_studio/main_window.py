@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QAction,
     QCloseEvent,
     QDragEnterEvent,
+    QDragMoveEvent,
     QDropEvent,
     QKeySequence,
     QResizeEvent,
@@ -35,6 +36,7 @@ from sit_studio.pages.train import TrainPage
 from sit_studio.pages.watch import WatchPage
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Page
+from sit_studio.widgets.drops import accept_as_copy
 from sit_studio.widgets.focus import FocusKeeper
 from sit_studio.widgets.guards import guard
 from sit_studio.widgets.rail import Rail
@@ -217,9 +219,12 @@ class MainWindow(QMainWindow):
     # Drops
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
+        if event.mimeData().hasUrls() and accept_as_copy(event):
             self.dataset.show_drop(True)
-            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        # Each move is answered anew, and with what the source proposed if nobody answers.
+        accept_as_copy(event)
 
     def dragLeaveEvent(self, event: QEvent) -> None:
         del event
@@ -228,7 +233,8 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         self.dataset.show_drop(False)
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        event.acceptProposedAction()
+        if not accept_as_copy(event):
+            return
         if paths:
             self.take_paths(paths)
             return

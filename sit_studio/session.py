@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from sit_engine import runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DeviceFacts
+from sit_engine.data.names import file_word
 from sit_engine.errors import SitError
 from sit_engine.wishes import Command
 from sit_studio.asker import Answer, Asker, Question
@@ -102,8 +102,8 @@ class Session(Images):
 
     def new_place(self, images: str, word: str) -> Path:
         """A folder to make among the runs, named after time, the folder of images and `word`."""
-        name = re.sub(r"[^\w-]+", "-", Path(images).name).strip("-") or "images"
-        stem = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name[:60]}_{word}"
+        name = file_word(Path(images).name) or "images"
+        stem = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name}_{word}"
         folder = self.preferences.runs_folder
         path, number = folder / stem, 2
         while path.exists():

@@ -17,12 +17,17 @@ from sit_engine.config.files import read_chosen, read_values, to_toml
 from sit_engine.config.resolve import Resolved, resolve
 from sit_engine.config.schema import Setting, settings
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import unescape_name
+from sit_engine.data.wanted import EVERYTHING, Patterns
 from sit_engine.errors import ConfigError, SitError
 from sit_studio.mailbox import Failure, failure_of
 
 # Chosen on other pages, by the presets' cards, or (what finetuning starts from) in its own card.
-ELSEWHERE = ("preset", "data.folders", "data.labels", "data.labels_file")
+ELSEWHERE = (
+    "preset", "data.folders", "data.labels", "data.labels_file", "data.layout", "data.include",
+    "data.exclude",
+)  # fmt: skip
 WEIGHTS = "model.weights"
 Kind = Literal["pretrain", "finetune"]
 PRETRAIN: Final = "pretrain"
@@ -152,6 +157,8 @@ class SettingsModel:
         labels: str,
         labels_file: str | None,
         *,
+        layout: LayoutWish = "auto",
+        patterns: Patterns = EVERYTHING,
         cache_gb: float | None = None,
         with_scratch: bool = False,
     ) -> str:
@@ -169,6 +176,10 @@ class SettingsModel:
             words += ["--data.labels", labels]
         if labels_file:
             words += ["--data.labels-file", labels_file]
+        if layout != "auto":
+            words += ["--data.layout", layout]
+        for name, given in (("include", patterns.include), ("exclude", patterns.exclude)):
+            words += [f"--data.{name}", ",".join(given)] if given else []
         budget = {}
         if cache_gb is not None and cache_gb != RunConfig().data.cache_gb:
             budget = {"data.cache_gb": f"{cache_gb:g}"}

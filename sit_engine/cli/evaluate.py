@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of
 from sit_engine.cli.screen import Screen
 
 
@@ -22,13 +23,16 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--test",
         nargs="+",
-        required=True,
+        default=[],
         metavar="FOLDER",
-        help="labelled images that accuracy is measured on, one sub-folder a class",
+        help="labelled images that accuracy is measured on, one sub-folder a class; a run whose folder "
+        "has test images of its own knows them",
     )
     parser.add_argument(
         "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
     )
+    add_column_flags(parser)
+    add_layout_flag(parser)
     parser.add_argument(
         "--baseline",
         type=Path,
@@ -70,6 +74,8 @@ def run(chosen: argparse.Namespace) -> int:
         test=[absolute(folder) for folder in chosen.test],
         baselines=[path.expanduser().absolute() for path in chosen.baseline],
         labels_file=chosen.labels_file and absolute(chosen.labels_file),
+        columns=columns_of(chosen),
+        layout=chosen.layout,
         step=chosen.step,
         network=chosen.network,
         knn_only=chosen.knn_only,

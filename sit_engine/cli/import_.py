@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shlex
 import time
 from pathlib import Path
 
+from sit_engine.data.names import file_word
 from sit_engine.models.imported import NETWORKS
 
 
@@ -62,5 +62,5 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _place_for(file: Path) -> Path:
     """A new folder, named after time and file: many such files are called checkpoint.pth."""
-    name = re.sub(r"[^\w-]+", "-", file.name.split(".")[0]).strip("-")
+    name = file_word(file.name.split(".")[0])
     return Path("weights") / f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name or 'imported'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.config.methods import pretraining_methods
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.names import escape_name
+from sit_engine.data.names import escape_name, file_word
 from sit_engine.errors import ConfigError
 
 
@@ -73,6 +72,6 @@ def escaped_folders(chosen: argparse.Namespace) -> list[str]:
 def place_for(out: Path | None, config: RunConfig) -> Path:
     """The run folder that was asked for, or one named after time, images and method."""
     folders = config.data.folders
-    name = re.sub(r"[^\w-]+", "-", Path(folders[0]).name if folders else "images").strip("-")
+    name = file_word(Path(folders[0]).name if folders else "")
     stem = f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name or 'images'}_{config.method.name}"
     return (out or Path("runs") / stem).expanduser().absolute()

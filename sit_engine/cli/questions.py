@@ -23,6 +23,7 @@ from sit_engine.config.facts import DataFacts
 from sit_engine.data.decode_pool import CancelledError
 from sit_engine.data.embedded import DUPLICATES_ABOVE, MapKind
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.layout import LayoutWish
 from sit_engine.data.saved_index import save_index
 from sit_engine.errors import SitError
 from sit_engine.events import Warned
@@ -144,6 +145,9 @@ def _scan(
     out: str,
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
+    layout: LayoutWish = "auto",
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
     test: list[str] | None = None,
     cache_gb: float | None = None,
 ) -> Json:
@@ -158,6 +162,9 @@ def _scan(
             [str(_path(folder)) for folder in folders],
             labels=labels,
             labels_file=labels_file and str(_path(labels_file)),
+            layout=layout,
+            include=include or (),
+            exclude=exclude or (),
             test=[str(_path(folder)) for folder in test or ()],
             on_progress=asked.progress,
             cancel=asked.is_over,
@@ -221,7 +228,7 @@ def _evaluate(
     asked: Asked,
     *,
     run: str,
-    test: list[str],
+    test: list[str] | None = None,
     train: list[str] | None = None,
     baseline: list[str] | None = None,
     labels_file: str | None = None,
@@ -233,7 +240,7 @@ def _evaluate(
     report, file = api.evaluate(
         _path(run),
         train=None if train is None else _paths(train),
-        test=_paths(test),
+        test=_paths(test or []),
         baselines=[_path(weights) for weights in baseline or ()],
         labels_file=labels_file and str(_path(labels_file)),
         step=step,

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import display_name
@@ -16,7 +17,7 @@ MOST_SHOWN = 20
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """FOLDER…, --labels, --labels-file and --test."""
+    """FOLDER…, --labels, --labels-file, --layout, --include, --exclude and --test."""
     parser.add_argument(
         "folders", nargs="+", metavar="FOLDER", help="folders of images, with sub-folders"
     )
@@ -28,6 +29,16 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--labels-file", metavar="FILE", help="CSV file with the columns path and label"
     )
+    add_column_flags(parser)
+    add_layout_flag(parser)
+    for name, what in (("include", "look only at"), ("exclude", "leave out")):
+        parser.add_argument(
+            f"--{name}",
+            metavar="PATTERN",
+            type=lambda text: text.split(","),
+            default=[],
+            help=f"{what} files that match one of these patterns, such as *.jpg,photos/* or masks",
+        )
     parser.add_argument(
         "--test",
         nargs="+",
@@ -50,6 +61,10 @@ def run(chosen: argparse.Namespace) -> int:
         folders,
         labels=chosen.labels or ("csv" if chosen.labels_file else "folders"),
         labels_file=chosen.labels_file and str(Path(chosen.labels_file).expanduser()),
+        columns=columns_of(chosen),
+        layout=chosen.layout,
+        include=chosen.include,
+        exclude=chosen.exclude,
         test=test,
         on_progress=screen.progress,
     ).to_json()
@@ -64,7 +79,7 @@ def run(chosen: argparse.Namespace) -> int:
             f"{100 * cues['colour']:.0f} %, grey pixels {100 * cues['grey']:.0f} %, pixels "
             f"{100 * cues['pixels']:.0f} % ({100 * cues['mirrored']:.0f} % among mirrored ones)"
         )
-    if chosen.test:
+    if chosen.test or found["parts"].get("test"):
         print(f"Test images that are training images too: {len(found['leaks']):,}")
         _print_some([f"{display_name(one)} is {display_name(two)}" for one, two in found["leaks"]])
     return 0
@@ -72,6 +87,8 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _print(found: dict[str, Any]) -> None:
     print(f"{found['images']:,} files: {found['usable']:,} usable, {len(found['problems']):,} not")
+    for line in lines_of(found):
+        print(line)
     if found["classes"]:
         print(
             "Classes: " + ", ".join(f"{display_name(n)} {c:,}" for n, c in found["classes"].items())

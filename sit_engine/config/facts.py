@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 FEWEST_FOR_CUES = 100
 """Labelled images, of two classes at least."""
+Layout: TypeAlias = Literal[
+    "classes", "split", "folder-split", "class-split", "roots", "split-roots"
+]
+"""Which level of folders names the class, and which says train, validation or test (data.layout)."""
 MEASURED_LATER = "measured at the start of the run"
 """The reason of an "auto" that waits for facts which only a run has."""
 
@@ -41,6 +45,10 @@ class DataFacts:
     """Images of the class that has fewest; 0 without labels."""
     largest_class: int = 0
     labelled: int = 0
+    validation: int = 0
+    """How many of the images are the folder's own to validate on."""
+    layout: Layout = "classes"
+    """How the folders were understood (data.layout)."""
     cues: CueFacts | None = None
     """None: not measured yet, or not to be measured."""
 

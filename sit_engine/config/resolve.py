@@ -113,6 +113,8 @@ def total_steps(epochs: float, train_images: int, batch_size: int) -> int:
 
 def watch_count(share: float, facts: DataFacts, *, one_a_class: bool = False) -> int:
     """How many labelled images are kept out of training to measure on."""
+    if facts.validation:
+        return facts.validation
     if facts.classes < 2 or share == 0:
         return 0
     fewest = facts.classes if one_a_class else 0
@@ -149,7 +151,14 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
 
 
 def _data(filling: Filling, facts: DataFacts) -> Filling:
+    why = "no folder is named train, beside one to test or validate on"
+    if facts.layout != "classes":
+        why = "so the names of the folders were understood"
+    filling.auto("layout", facts.layout, why)
     has_labels = facts.classes >= 2 and facts.images >= 100
+    if facts.validation:
+        share = min(0.5, round(facts.validation / facts.images, 4))
+        filling.auto("watch_share", share, "the folder's own validation images")
     filling.auto(
         "watch_share", 0.1 if has_labels else 0.0,
         f"a tenth of the images, at most {MOST_WATCHED}" if has_labels

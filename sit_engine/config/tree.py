@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from sit_engine.config.facts import Layout
 from sit_engine.config.fields import Auto, Options, setting
 from sit_engine.config.methods import METHODS, MethodOptions, load
 
@@ -28,11 +29,35 @@ class DataOptions(Options):
         "CSV file with the columns path and label; paths are whole, or relative to the file's "
         "folder or to a folder of images.",
     )
+    path_column: str = setting(
+        "path", "Column of paths", "How the label file calls the column with the images' paths."
+    )
+    label_column: str = setting(
+        "label", "Column of labels", "How the label file calls the column with their labels."
+    )
+    layout: Literal["auto"] | Layout = setting(
+        "auto",
+        "Layout",
+        "How the folders are understood: classes (CLASS/), split (train/CLASS/, test/CLASS/), "
+        "folder-split (FOLDER/train/CLASS/), class-split (CLASS/train/), roots (each folder given is "
+        "a class), split-roots (the folders given are train, test). Test images never train.",
+    )
+    include: tuple[str, ...] = setting(
+        (),
+        "Only",
+        "Patterns, such as *.jpg or photos/*: only files that match one are looked at; none: all.",
+    )
+    exclude: tuple[str, ...] = setting(
+        (),
+        "Leave out",
+        "Patterns, such as masks or *_mask.png: files that match one, or lie in a folder that does, "
+        "are not looked at.",
+    )
     watch_share: float | Auto = setting(
         "auto",
         "Watch images",
         "Share of labelled images kept out of training: k-NN is watched on them, and finetuning "
-        "validates on them.",
+        "validates on them. auto takes the folder's own validation images where it has some.",
         unit="share",
         ge=0,
         le=0.5,
@@ -46,6 +71,11 @@ class DataOptions(Options):
     cache_gb: float = setting(
         20.0, "Cache budget", "Most disk space for decoded pixels.", unit="GB", gt=0
     )
+
+    @property
+    def frozen_layout(self) -> Layout:
+        """Settings that were frozen before there was a choice mean classes."""
+        return "classes" if self.layout == "auto" else self.layout
 
 
 class ModelOptions(Options):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from sit_engine.config.facts import DataFacts
+from sit_engine.data.layout import has_parts
 from sit_engine.data.scan import ImageIndex
 
 
 def facts_of(index: ImageIndex) -> DataFacts:
     """Counts and the median shorter side of the usable images."""
     counts = np.unique(index.labels[index.labels >= 0], return_counts=True)[1]
+    validation = 0
+    if has_parts(index.layout):
+        validation = int((index.labels[index.part_rows("val")] >= 0).sum())
     return DataFacts(
         images=len(index.paths),
         classes=len(counts),
@@ -18,4 +22,6 @@ def facts_of(index: ImageIndex) -> DataFacts:
         smallest_class=int(counts.min(initial=len(index.paths))) if len(counts) else 0,
         largest_class=int(counts.max(initial=0)),
         labelled=int(counts.sum()),
+        validation=validation,
+        layout=index.layout,
     )

@@ -11,16 +11,19 @@ from typing import Any
 
 from sit_engine.config.facts import CueFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
-from sit_engine.config.resolve import resolve
+from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import LabelRule
+from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import escape_name
 from sit_engine.data.saved_index import NOT_DECODED, Leak
 from sit_engine.data.scan import OnProgress, scan
+from sit_engine.data.wanted import EVERYTHING, Patterns
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ def full_scan(
     *,
     labels: LabelRule = "folders",
     labels_file: str | None = None,
+    columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
+    layout: LayoutWish = "auto",
+    patterns: Patterns = EVERYTHING,
     test: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
@@ -54,17 +60,29 @@ def full_scan(
     """Decode every file; `on_listed` gets what the headers alone say, long before the end.
 
     Of folders beyond the cache budget the headers are all: a run will stream them, and decoding
-    them here would take hours and leave nothing. A note says so.
+    them here would take hours and leave nothing. A note says so. Where the layout has parts, the
+    index is what may train and validate; its test images are searched for training images unless
+    `test` names others.
     """
-    listed = scan(
-        folders, labels=labels, labels_file=labels_file, on_progress=on_progress, cancel=cancel
+    whole = scan(
+        folders,
+        labels=labels,
+        labels_file=labels_file,
+        columns=columns,
+        layout=layout,
+        patterns=patterns,
+        on_progress=on_progress,
+        cancel=cancel,
     )
+    listed = whole.of_parts("train", "val")
     if on_listed is not None:
         on_listed(listed)
     if not listed.paths:
         return ScanResult(listed)
     # Decoded at the size a run on a CPU would choose, so that its cache is warm already.
-    model = resolve(RunConfig(), facts_of(listed), DeviceFacts()).config.model
+    facts = facts_of(listed)
+    facts = replace(facts, images=max(facts.images, FEWEST_IMAGES), validation=0)
+    model = resolve(RunConfig(), facts, DeviceFacts()).config.model
     side = cache_side(no_auto(model.image_size), listed)
 
     cache = PixelCache()
@@ -79,9 +97,15 @@ def full_scan(
         )
 
     index, store = fill(listed)
-    if not test:
+    if test:
+        to_ask = scan(
+            test, labels="none", patterns=patterns, on_progress=on_progress, cancel=cancel
+        )
+    else:
+        to_ask = whole.subset(whole.part_rows("test"))
+    if not (test or len(to_ask)):
         return ScanResult(index, store=store)
-    tests, test_store = fill(scan(test, labels="none", on_progress=on_progress, cancel=cancel))
+    tests, test_store = fill(to_ask)
     if store is None or test_store is None:
         notes = dict(index.notes) | {NOT_DECODED: len(index if store is None else tests)}
         return ScanResult(replace(index, notes=tuple(sorted(notes.items()))), store=store)

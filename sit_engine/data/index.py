@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sit_engine.config.facts import Layout
 from sit_engine.data.labels import UNLABELLED
+from sit_engine.data.layout import Part, Placing, has_parts
 from sit_engine.data.names import escape_name
 from sit_engine.events import Warned, warning
 
@@ -65,6 +67,12 @@ class ImageIndex:
     """Groups of byte-equal files; known after the full decode."""
     notes: tuple[tuple[str, int], ...] = ()
     """What was done to some images, and to how many."""
+    layout: Layout = "classes"
+    """How classes and parts were read from the paths."""
+    parts: tuple[tuple[str, int], ...] = ()
+    """Images in each part of what was scanned, "other" for those outside; none without parts."""
+    not_looked_at: tuple[tuple[str, int], ...] = ()
+    """Files and folders that are no images of the user's, by reason (data.wanted)."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -97,14 +105,31 @@ class ImageIndex:
         kept = np.ones(len(self), dtype=np.bool_)
         kept[list(problems)] = False
         left = self.subset(np.flatnonzero(kept)) if problems else self
-        used = np.unique(left.labels[left.labels != UNLABELLED])
+        return replace(
+            left.with_used_classes(),
+            problems=sort_problems([*self.problems, *problems.values()]),
+        )
+
+    def part_rows(self, *parts: Part) -> NDArray[np.int64]:
+        """The images of these parts; all are "train" where the layout has no parts."""
+        placing = Placing(self.layout, self.roots)
+        places = zip(self.root_of.tolist(), self.paths, strict=True)
+        chosen = [row for row, place in enumerate(places) if placing.part_of(*place) in parts]
+        return np.array(chosen, dtype=np.int64)
+
+    def of_parts(self, *parts: Part) -> ImageIndex:
+        """The images of these parts alone, and their classes."""
+        if not has_parts(self.layout):
+            return self
+        return self.subset(self.part_rows(*parts)).with_used_classes()
+
+    def with_used_classes(self) -> ImageIndex:
+        """The same images; classes that none of them has are dropped."""
+        used = np.unique(self.labels[self.labels != UNLABELLED])
         number = np.full(len(self.classes) + 1, UNLABELLED, dtype=np.int32)
         number[used] = np.arange(len(used), dtype=np.int32)
         return replace(
-            left,
-            labels=number[left.labels],
-            classes=tuple(self.classes[i] for i in used),
-            problems=sort_problems([*self.problems, *problems.values()]),
+            self, labels=number[self.labels], classes=tuple(self.classes[i] for i in used)
         )
 
     def with_classes(self, classes: Sequence[str]) -> ImageIndex:
@@ -146,6 +171,9 @@ class ImageIndex:
             "deep": int(self.deep.sum()),
             "bytes": int(self.bytes.sum()),
             "notes": dict(self.notes),
+            "layout": self.layout,
+            "parts": dict(self.parts),
+            "not_looked_at": dict(self.not_looked_at),
         }
 
 

@@ -1,6 +1,8 @@
-"""Labels from a CSV file with the columns path and label; read by scan.
+"""Labels from a CSV file with a column of paths and one of labels; read by scan.
 
-A path is absolute, or relative to the file's own folder or to a folder of images.
+A path is absolute, or relative to the file's own folder or to a folder of images. Failing that it may
+lack its ending, or write it in another case; a bare name, or a whole path of another machine, may
+stand for the one image that ends so.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,17 @@ from sit_engine.errors import DataError
 
 UNMATCHED_ROWS = "is named in the label file, but is not among the images"
 DELIMITERS = ",;\t"
+# What a spreadsheet writes above the table for itself.
+_SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_WHOLE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
+
+
+@dataclass(frozen=True)
+class LabelColumns:
+    """How the two columns are called; upper and lower case are alike."""
+
+    path: str = "path"
+    label: str = "label"
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,10 @@ class LabelRow:
 
 
 def labels_from(
-    file: str | Path, roots: Sequence[str], paths: Sequence[str]
+    file: str | Path,
+    roots: Sequence[str],
+    paths: Sequence[str],
+    columns: LabelColumns = LabelColumns(),
 ) -> tuple[list[str | None], int]:
     """A class name or None for each absolute path, and how many rows name no image.
 
@@ -39,7 +56,7 @@ def labels_from(
     finder = _Finder(place, roots, paths)
     row_of: dict[int, LabelRow] = {}
     unmatched = 0
-    for row in read_rows(place):
+    for row in read_rows(place, columns):
         image = finder.find(row)
         if image is None:
             unmatched += 1
@@ -51,31 +68,35 @@ def labels_from(
     return [None if row is None else row.label or None for row in found], unmatched
 
 
-def read_rows(file: Path) -> Iterator[LabelRow]:
+def read_rows(file: Path, wanted: LabelColumns) -> Iterator[LabelRow]:
     """All rows that are not blank."""
-    text = _text(file)
+    text, skipped = _text(file), 0
+    sep = _SEP_LINE.match(text)
+    if sep is not None:
+        text, skipped = text[sep.end() :], 1
     header_line = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=header_line.count)
+    delimiter = sep[1] if sep is not None else max(DELIMITERS, key=header_line.count)
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
     )
     try:
         columns = [name.strip() for name in next(reader, [])]
         places = [name.lower() for name in columns]
-        if "path" not in places or "label" not in places:
-            raise _no_columns(file, columns)
-        path_at, label_at = places.index("path"), places.index("label")
+        names = [name.strip().lower() for name in (wanted.path, wanted.label)]
+        if not set(names) <= set(places):
+            raise _no_columns(file, columns, wanted)
+        path_at, label_at = map(places.index, names)
         for cells in reader:
             if any(cells):
                 path, label = (cells[at] if at < len(cells) else "" for at in (path_at, label_at))
-                yield LabelRow(reader.line_num, path, plain_cell(label.strip()))
+                yield LabelRow(reader.line_num + skipped, path, plain_cell(label.strip()))
     except csv.Error as error:
         raise DataError(
             "data.labels_csv",
             "The label file {file} cannot be read: line {line} is not valid CSV ({why}).",
             "Correct that line, or save the table again as CSV.",
             file=display_name(str(file)),
-            line=reader.line_num,
+            line=reader.line_num + skipped,
             why=error,
         ) from None
 
@@ -107,6 +128,7 @@ class _Finder:
     def __init__(self, file: Path, roots: Sequence[str], paths: Sequence[str]) -> None:
         self.file, self.roots = file, roots
         self.image_at = {os.path.normpath(path): image for image, path in enumerate(paths)}
+        self._loose: dict[str, int] | None = None
 
     def find(self, row: LabelRow) -> int | None:
         """As it is written, as `scan --json` or our tables write it, or with Windows' separators."""
@@ -124,19 +146,66 @@ class _Finder:
                 raise _ambiguous(self.file, row)
             if found:
                 return found.pop()
-        return None
+        return next((image for name in names if (image := self._loosely(name)) is not None), None)
+
+    def _loosely(self, name: str) -> int | None:
+        """By the name without its ending or with it in another case, if one image alone fits."""
+        places = [str(self.file.parent), *self.roots]
+        parts = re.split(r"[/\\]", name)
+        # Of another machine's whole path every end may be the part that is the same here.
+        is_whole = _WHOLE.match(name) is not None
+        ends = range(1, len(parts)) if is_whole else range(1)
+        for start in ends:
+            end = "/".join(parts[start:])
+            found = {self._like(os.path.join(place, end)) for place in places} - {None}  # noqa: PTH118
+            if len(found) == 1:
+                return found.pop()
+        return self._like(parts[-1]) if is_whole or len(parts) == 1 else None
+
+    def _like(self, name: str) -> int | None:
+        if self._loose is None:
+            self._loose = _ends_of(self.image_at)
+        plain = os.path.normpath(name)
+        image = self._loose.get(_same_ending(plain), _SEVERAL)
+        if image == _SEVERAL:
+            image = self._loose.get(f"{plain}.", _SEVERAL)
+        return None if image == _SEVERAL else image
 
     def _at(self, folder: str, name: str) -> int | None:
         return self.image_at.get(os.path.normpath(os.path.join(folder, name)))  # noqa: PTH118
 
 
-def _no_columns(file: Path, columns: Sequence[str]) -> DataError:
+_SEVERAL = -1
+
+
+def _same_ending(name: str) -> str:
+    """The name with its ending in lower case."""
+    stem, ending = os.path.splitext(name)  # noqa: PTH122
+    return stem + ending.lower()
+
+
+def _ends_of(image_at: Mapping[str, int]) -> dict[str, int]:
+    """Which image, or _SEVERAL, has a path or bare name: with its ending, and with "." instead."""
+    found: dict[str, int] = {}
+    for path, image in image_at.items():
+        bare = os.path.basename(path)  # noqa: PTH119
+        keys = {_same_ending(name) for name in (path, bare)}
+        keys |= {f"{os.path.splitext(name)[0]}." for name in (path, bare)}  # noqa: PTH122
+        for key in keys:
+            found[key] = _SEVERAL if found.get(key, image) != image else image
+    return found
+
+
+def _no_columns(file: Path, columns: Sequence[str], wanted: LabelColumns) -> DataError:
     return DataError(
         "data.labels_columns",
-        "The label file {file} has the columns {columns}; path and label are needed.",
-        "Name them in its first line, in any order.",
+        "The label file {file} has the columns {columns}; {path} and {label} are needed.",
+        "Name them in its first line, in any order, or say how they are called (--path-column, "
+        "--label-column).",
         file=display_name(str(file)),
         columns=display_name(", ".join(columns)) or "none",
+        path=wanted.path,
+        label=wanted.label,
     )
 
 

@@ -1,4 +1,4 @@
-"""Which class an image belongs to: the one rule, used by scan and by whoever drops images later."""
+"""Classes and their numbers, used by scan and by whoever drops images later."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from numpy.typing import NDArray
 
 LabelRule = Literal["folders", "csv", "none"]
 UNLABELLED = -1
-
-
-def class_of(path: str) -> str | None:
-    """The first sub-folder of a path relative to its root; None for an image in the root itself."""
-    first, slash, _ = path.partition("/")
-    return first if slash else None
 
 
 def number_classes(names: Sequence[str | None]) -> tuple[NDArray[np.int32], tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.index import Problem
 from sit_engine.data.names import display_name
+from sit_engine.data.wanted import EVERYTHING, Patterns, Reason, is_of_system, is_ours
 from sit_engine.errors import DataError
 
 FileKey = tuple[int, int]
@@ -33,6 +35,8 @@ class Listing:
     mtime_ns: array[int] = field(default_factory=lambda: array("q"))
     problems: list[Problem] = field(default_factory=list)
     unreadable_folders: int = 0
+    not_looked_at: Counter[Reason] = field(default_factory=Counter)
+    """Files, and folders with all that is in them, that are no images of the user's."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -61,12 +65,17 @@ class Listing:
 def list_files(
     folders: Sequence[str | Path],
     *,
+    patterns: Patterns = EVERYTHING,
     on_count: Callable[[int], None] = lambda _: None,
     cancel: Cancel | None = None,
 ) -> Listing:
-    """All files under the folders; one that is reached twice counts once."""
+    """All files under the folders that may be the user's images; one reached twice counts once.
+
+    What the system or this program put there is only counted (data.wanted), unless it is one of
+    `folders` itself.
+    """
     roots = tuple(dict.fromkeys(_root(str(folder)) for folder in folders))
-    walk = _Walk(Listing(roots), on_count, cancel)
+    walk = _Walk(Listing(roots), patterns, on_count, cancel)
     for number in range(len(roots)):
         start = len(walk.listing)
         walk.root(number)
@@ -107,9 +116,14 @@ class _Walk:
     """One walk over all roots. Links are followed last, so that a file keeps its own name."""
 
     def __init__(
-        self, listing: Listing, on_count: Callable[[int], None], cancel: Cancel | None
+        self,
+        listing: Listing,
+        patterns: Patterns,
+        on_count: Callable[[int], None],
+        cancel: Cancel | None,
     ) -> None:
-        self.listing, self.on_count, self.cancel = listing, on_count, cancel
+        self.listing, self.patterns = listing, patterns
+        self.on_count, self.cancel = on_count, cancel
         self.seen_folders: set[FileKey] = set()
         # Hashes of FileKeys: a set of a million tuples would take more than all the rest.
         self.seen_files = array("q")
@@ -156,8 +170,14 @@ class _Walk:
             )
             self.listing.unreadable_folders += 1
             return []
+        if relative and is_ours([entry.name for entry in found]):
+            self.listing.not_looked_at["ours"] += 1
+            return []
         deeper = []
         for entry in found:
+            if is_of_system(entry.name, is_folder=_is_folder(entry)):
+                self.listing.not_looked_at["system"] += 1
+                continue
             inner = f"{relative}/{entry.name}" if relative else entry.name
             if entry.is_dir(follow_symlinks=False):
                 deeper.append((entry.path, inner))
@@ -167,6 +187,9 @@ class _Walk:
         return deeper
 
     def _entry(self, number: int, entry: os.DirEntry[str], relative: str) -> None:
+        if not self.patterns.takes(relative) and not _is_folder(entry):
+            self.listing.not_looked_at["left out"] += 1
+            return
         try:
             if not entry.is_symlink():
                 self._add(number, relative, entry.stat(follow_symlinks=False))
@@ -203,6 +226,13 @@ class _Walk:
         roots = self.listing.roots
         name = relative if len(roots) == 1 else f"{roots[number]}/{relative}"
         self.listing.problems.append(Problem(name, reason, code))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _key(state: os.stat_result) -> FileKey:

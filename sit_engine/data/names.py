@@ -54,6 +54,15 @@ def plain_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
+def file_word(name: str, most_bytes: int = 80) -> str:
+    """A name as part of a new folder's: no separators or blanks, and short enough for any disk.
+
+    File systems count bytes (255, in encrypted folders 143), of which a letter may take four.
+    """
+    word = re.sub(r"[^\w-]+", "-", name).strip("-")
+    return word.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore").strip("-")
+
+
 def name_cell(name: str) -> str:
     """A file's or a class's name as clean text for a CSV file."""
     # The csv module leaves a carriage return unquoted, and some readers begin a row there.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from sit_engine.config.facts import CueFacts, DataFacts
+from sit_engine.config.facts import CueFacts, DataFacts, Layout
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, load_array, write_lines
@@ -102,6 +102,7 @@ def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str
         "smallest_class": facts.smallest_class,
         "largest_class": facts.largest_class,
         "labelled": facts.labelled,
+        "validation": facts.validation,
     }
 
 
@@ -131,6 +132,10 @@ class _Summary(TypedDict):
     smallest_class: Count
     largest_class: Count
     labelled: Count
+    validation: Count
+    layout: Layout
+    parts: dict[str, Count]
+    not_looked_at: dict[str, Count]
     cues: CueFacts | None
 
 
@@ -235,6 +240,8 @@ class SavedIndex:
                 "smallest_class": summary["smallest_class"],
                 "largest_class": summary["largest_class"],
                 "labelled": summary["labelled"],
+                "validation": summary["validation"],
+                "layout": summary["layout"],
                 "cues": summary["cues"],
             }
         )

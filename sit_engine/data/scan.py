@@ -16,10 +16,12 @@ import numpy as np
 from sit_engine.config.build import check_labels
 from sit_engine.data.decode_pool import Cancel, CancelledError, DecodePool
 from sit_engine.data.index import ImageIndex, Problem, sort_problems
-from sit_engine.data.label_file import UNMATCHED_ROWS, labels_from
-from sit_engine.data.labels import LabelRule, class_of, number_classes
+from sit_engine.data.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
+from sit_engine.data.labels import LabelRule, number_classes
+from sit_engine.data.layout import LayoutWish, Placing, has_parts, understand
 from sit_engine.data.listing import Listing, list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
+from sit_engine.data.wanted import EVERYTHING, Patterns
 from sit_engine.errors import DataError
 
 __all__ = [
@@ -75,6 +77,9 @@ def scan(
     *,
     labels: LabelRule = "folders",
     labels_file: str | Path | None = None,
+    columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
+    layout: LayoutWish = "classes",
+    patterns: Patterns = EVERYTHING,
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
     workers: int | None = None,
@@ -83,18 +88,19 @@ def scan(
 
     Raises DataError for a folder that is missing, no folder, or unreadable. What is wrong with
     single files stands in `problems`. Nothing in the folders is changed. With the rule "csv" the
-    labels stand in `labels_file` (data.label_file).
+    labels stand in `labels_file` (data.label_file). The index has the images of all parts of the
+    layout, and says which layout "auto" was taken for.
     """
     check_labels(labels, labels_file)
     counting = Progress(on_progress, "listing")
-    listing = list_files(folders, on_count=counting.say, cancel=cancel)
+    listing = list_files(folders, patterns=patterns, on_count=counting.say, cancel=cancel)
     headers = _Headers(len(listing))
     progress = Progress(on_progress, "headers", len(listing))
     with DecodePool(workers) as pool:
         for number, found in pool.run(_header_jobs(listing), cancel=cancel):
             headers.keep(number, found)
             progress.step()
-    return _index(listing, headers, labels, labels_file)
+    return _index(listing, headers, labels, labels_file, columns, layout)
 
 
 def _header_jobs(listing: Listing) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -125,7 +131,12 @@ class _Headers:
 
 
 def _index(
-    listing: Listing, headers: _Headers, rule: LabelRule, labels_file: str | Path | None
+    listing: Listing,
+    headers: _Headers,
+    rule: LabelRule,
+    labels_file: str | Path | None,
+    columns: LabelColumns,
+    wish: LayoutWish,
 ) -> ImageIndex:
     label_file = Path(labels_file).absolute() if labels_file and rule == "csv" else None
     problems = list(listing.problems)
@@ -136,7 +147,10 @@ def _index(
     usable = np.ones(len(listing), dtype=np.bool_)
     usable[list(headers.problems)] = False
     chosen = np.flatnonzero(usable).tolist()
-    names, unmatched = _labels(listing, chosen, rule, label_file)
+    places = ((listing.root_of[i], listing.paths[i]) for i in chosen)
+    layout = understand(listing.roots, places) if wish == "auto" else wish
+    placing = Placing(layout, listing.roots)
+    names, unmatched = _labels(listing, chosen, rule, label_file, columns, placing)
     headers.notes.update({UNMATCHED_ROWS: unmatched} if unmatched else {})
     labels, classes = number_classes(names)
     return ImageIndex(
@@ -153,20 +167,35 @@ def _index(
         files=listing.looked_at,
         problems=sort_problems(problems),
         notes=tuple(sorted(headers.notes.items())),
+        layout=layout,
+        parts=_parts(listing, chosen, placing),
+        not_looked_at=tuple(sorted(listing.not_looked_at.items())),
     )
 
 
+def _parts(listing: Listing, chosen: list[int], placing: Placing) -> tuple[tuple[str, int], ...]:
+    if not has_parts(placing.layout):
+        return ()
+    parts = (placing.part_of(listing.root_of[i], listing.paths[i]) for i in chosen)
+    return tuple(sorted(Counter(part or "other" for part in parts).items()))
+
+
 def _labels(
-    listing: Listing, chosen: list[int], rule: LabelRule, label_file: Path | None
+    listing: Listing,
+    chosen: list[int],
+    rule: LabelRule,
+    label_file: Path | None,
+    columns: LabelColumns,
+    placing: Placing,
 ) -> tuple[list[str | None], int]:
     """A class name or None for each image, and how many rows of the label file name no image."""
     if label_file is not None:
-        return labels_from(label_file, listing.roots, [listing.path(i) for i in chosen])
+        return labels_from(label_file, listing.roots, [listing.path(i) for i in chosen], columns)
     if rule != "folders":
         return [None] * len(chosen), 0
     # One text a class, not one an image.
     same: dict[str | None, str | None] = {}
-    names = (class_of(listing.paths[i]) for i in chosen)
+    names = (placing.class_of(listing.root_of[i], listing.paths[i]) for i in chosen)
     return [same.setdefault(name, name) for name in names], 0
 
 

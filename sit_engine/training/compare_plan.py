@@ -23,7 +23,7 @@ from sit_engine.config.resolve import resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
-from sit_engine.data.names import display_name, escape_name, unescape_name
+from sit_engine.data.names import display_name, escape_name
 from sit_engine.data.scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.comparison import Budget
@@ -32,7 +32,7 @@ from sit_engine.events import warning
 from sit_engine.files import is_free
 from sit_engine.runs import Run
 from sit_engine.training.device import probe_once
-from sit_engine.training.labelled import Progress, numbers_to_ask
+from sit_engine.training.labelled import Progress, how_read, numbers_to_ask, only_test
 from sit_engine.training.legs import Emit, check_outside
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 
@@ -170,13 +170,9 @@ def _check_labels(
                 "Give --test FOLDER, or set data.watch_share above 0 in the first settings.",
             )
         return listed.subset(np.empty(0, dtype=np.int64))
-    file = config.data.labels_file
-    found = scan(
-        asked.test,
-        labels=config.data.labels,
-        labels_file=None if file is None else unescape_name(file),
-        on_progress=tell,
-    )
+    reading = how_read(config.data, is_frozen=False)
+    reading["layout"] = "auto"
+    found = only_test(scan(asked.test, **reading, on_progress=tell))
     numbers = numbers_to_ask(found, listed.classes)
     check_labelled(train, numbers[numbers >= 0])
     return found

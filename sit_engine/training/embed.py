@@ -30,10 +30,13 @@ from sit_engine.data.embedded import (
     writing,
 )
 from sit_engine.data.index import ImageIndex
-from sit_engine.data.labels import class_of, number_classes
+from sit_engine.data.label_file import LabelColumns
+from sit_engine.data.labels import number_classes
+from sit_engine.data.layout import Placing
 from sit_engine.data.names import unescape_name
 from sit_engine.data.scan import require_images
 from sit_engine.data.split import paths_of
+from sit_engine.data.wanted import Patterns
 from sit_engine.errors import ConfigError, RunError
 from sit_engine.evaluation.features import extract, probabilities
 from sit_engine.evaluation.maps import draw_map
@@ -127,6 +130,9 @@ def _find(run: Run, folders: Sequence[str], on_progress: Progress | None) -> Ima
         on_progress,
         labels="csv" if is_csv else "folders",
         labels_file=unescape_name(str(data.labels_file)) if is_csv else None,
+        columns=LabelColumns(data.path_column, data.label_column),
+        layout="auto",
+        patterns=Patterns(data.include, data.exclude),
     )
     require_images(found.index, 1)
     return found.index
@@ -161,7 +167,9 @@ def _columns(
 ) -> tuple[Columns, list[str]]:
     """What else is known of each image, and the names of the sub-folders."""
     numbers = [*(classes.index(name) for name in index.classes), NONE]
-    folder_n, names = number_classes([class_of(path) for path in index.paths])
+    placing = Placing(index.layout, index.roots)
+    places = zip(index.root_of.tolist(), index.paths, strict=True)
+    folder_n, names = number_classes([placing.class_of(*place) for place in places])
     config, record = run.config(), run.split()
     part_of: dict[str, int] = {}
     for number, part in enumerate(("train", "watch")):

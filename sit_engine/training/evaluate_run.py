@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sit_engine.config.fields import no_auto
+from sit_engine.data.label_file import LabelColumns
+from sit_engine.data.layout import LayoutWish
 from sit_engine.evaluation.measure import Network, evaluate
 from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.evaluation.written import write_report
@@ -30,6 +32,8 @@ class Asked:
     train: Sequence[str] | None = None
     baselines: Sequence[Path] = ()
     labels_file: str | None = None
+    layout: LayoutWish = "auto"
+    columns: LabelColumns | None = None
     step: int | None = None
     network: str | None = None
     knn_only: bool = False
@@ -41,7 +45,15 @@ def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[
     device = apply_settings(config.compute, or_cpu=True)
     loaded = load_backbones(run, step=asked.step, network=asked.network)
     networks, scratch = _networks(run, asked, loaded)
-    given = load_labelled(run, asked.train, asked.test, on_progress, labels_file=asked.labels_file)
+    given = load_labelled(
+        run,
+        asked.train,
+        asked.test,
+        on_progress,
+        labels_file=asked.labels_file,
+        layout=asked.layout,
+        columns=asked.columns,
+    )
     report, predictions = evaluate(
         networks,
         given,

@@ -7,14 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import TypedDict, Unpack
 
 from sit_engine.config.fields import no_auto
+from sit_engine.config.tree import DataOptions
 from sit_engine.data.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import UNLABELLED, LabelRule
+from sit_engine.data.layout import LayoutWish, has_parts
 from sit_engine.data.names import display_name, unescape_name
 from sit_engine.data.scan import require_images, scan
 from sit_engine.data.split import RangeWish, from_record, frozen_range
+from sit_engine.data.wanted import Patterns
 from sit_engine.errors import DataError
 from sit_engine.evaluation.measure import Given
 from sit_engine.evaluation.reading import Images, Reader
@@ -40,6 +45,42 @@ class Decoding:
         config = run.config()
         wish = frozen_range(run.split()) or config.data.value_range
         return cls(no_auto(config.model.image_size), wish, int(config.data.cache_gb * 1e9))
+
+
+def _all(index: ImageIndex) -> ImageIndex:
+    return index
+
+
+def only_training(index: ImageIndex) -> ImageIndex:
+    """What may be learnt from: of a folder with parts, those to train and to validate on."""
+    return index.of_parts("train", "val")
+
+
+def only_test(index: ImageIndex) -> ImageIndex:
+    """What is to be asked: of a folder with parts, those to test on, or else to validate on."""
+    has_test = len(index.part_rows("test")) > 0
+    return index.of_parts("test" if has_test else "val")
+
+
+class Reading(TypedDict, total=False):
+    """How folders are read: what scan needs of a run's data settings."""
+
+    labels: LabelRule
+    labels_file: str | None
+    columns: LabelColumns
+    layout: LayoutWish
+    patterns: Patterns
+
+
+def how_read(data: DataOptions, *, is_frozen: bool) -> Reading:
+    """By these settings; those of a run that began (`is_frozen`) have no layout left to find."""
+    return Reading(
+        labels=data.labels,
+        labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
+        columns=LabelColumns(data.path_column, data.label_column),
+        layout=data.frozen_layout if is_frozen else data.layout,
+        patterns=Patterns(data.include, data.exclude),
+    )
 
 
 @dataclass(frozen=True)
@@ -69,11 +110,14 @@ def find_usable(
     decoding: Decoding,
     on_progress: Progress | None,
     *,
-    labels: LabelRule = "folders",
-    labels_file: str | None = None,
+    choose: Callable[[ImageIndex], ImageIndex] = _all,
+    **read: Unpack[Reading],
 ) -> Found:
-    """Images that decode in a sacrificial process, so that decoding them here is safe."""
-    listed = scan(folders, labels=labels, labels_file=labels_file, on_progress=on_progress)
+    """Images that decode in a sacrificial process, so that decoding them here is safe.
+
+    `choose` leaves some of them out before they are decoded.
+    """
+    listed = choose(scan(folders, **read, on_progress=on_progress))
     if not len(listed):
         return Found(listed, ())
     index, store = PixelCache().fill(
@@ -93,13 +137,17 @@ def load_labelled(
     on_progress: Progress | None,
     *,
     labels_file: str | None = None,
+    layout: LayoutWish = "auto",
+    columns: LabelColumns | None = None,
 ) -> Given:
     """What to learn from and what to ask; without `train` a finetuned run's own training images.
 
     Classes are those of the training folder, by name; of a finetuned run, those it learnt. A test
     image that is also a training image, byte by byte, would find itself: it is left out.
     """
-    train_found, test_found, classes = _sides(run, train, test, on_progress, labels_file)
+    train_found, test_found, classes = _sides(
+        run, train, test, on_progress, labels_file, layout, columns
+    )
     train_labels = _numbers(train_found.index, classes, _other_class)
     test_labels = numbers_to_ask(test_found.index, classes)
     known = set(train_found.hashes)
@@ -153,19 +201,28 @@ def _sides(
     test: Sequence[str],
     on_progress: Progress | None,
     labels_file: str | None,
+    layout: LayoutWish,
+    columns: LabelColumns | None,
 ) -> tuple[Found, Found, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
     rule: LabelRule = "csv" if labels_file else "folders"
 
-    def find(folders: Sequence[str]) -> Found:
-        found = find_usable(
-            folders, Decoding.of(run), on_progress, labels=rule, labels_file=labels_file
-        )
+    data = run.config().data
+    reading = Reading(
+        labels=rule,
+        labels_file=labels_file,
+        columns=columns or LabelColumns(data.path_column, data.label_column),
+        layout=layout,
+        patterns=Patterns(data.include, data.exclude),
+    )
+
+    def find(folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex]) -> Found:
+        found = find_usable(folders, Decoding.of(run), on_progress, choose=choose, **reading)
         require_images(found.index, 1)
         return found
 
     if train is not None:
-        train_found = find(train)
+        train_found = find(train, only_training)
     elif is_finetuned(run):
         train_found = _own_training(run, on_progress)
     else:
@@ -175,7 +232,20 @@ def _sides(
             "Name one with --train; only a finetuned run knows its own.",
         )
     learnt = tuple(run.split()["classes"]) if is_finetuned(run) else train_found.index.classes
-    return train_found, find(test), learnt
+    return train_found, find(test, only_test) if test else _own_test(run, on_progress), learnt
+
+
+def _own_test(run: Run, on_progress: Progress | None) -> Found:
+    """The test images that lie in the run's own folders, if their layout has some."""
+    if not has_parts(run.config().data.frozen_layout):
+        raise DataError(
+            "data.no_test",
+            "No folder of test images was given.",
+            "Name one with --test; only a run whose folder has test images of its own knows them.",
+        )
+    found = _own(run, on_progress, only_test)
+    require_images(found.index, 1)
+    return found
 
 
 def _own_training(run: Run, on_progress: Progress | None) -> Found:
@@ -184,15 +254,19 @@ def _own_training(run: Run, on_progress: Progress | None) -> Found:
     return found.only(from_record(found.index, run.split()).train)
 
 
-def _own(run: Run, on_progress: Progress | None) -> Found:
+def _own(
+    run: Run,
+    on_progress: Progress | None,
+    choose: Callable[[ImageIndex], ImageIndex] = only_training,
+) -> Found:
     """The images of the run's folders, with their labels."""
     data = run.config().data
     return find_usable(
         [unescape_name(folder) for folder in data.folders],
         Decoding.of(run),
         on_progress,
-        labels=data.labels,
-        labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
+        choose=choose,
+        **how_read(data, is_frozen=True),
     )
 
 

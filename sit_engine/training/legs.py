@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sit_engine import ranks, runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.layout import has_parts
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.events import CheckpointWritten, Event, Warned, warning
@@ -218,12 +220,15 @@ def scratch_config(run: runs.Run) -> RunConfig:
             path=run.path,
         )
     names = ("image_size", "patch_size", "backbone", "width", "depth", "heads", "tokens")
-    same = {
+    same: dict[str, Any] = {
         "model": {name: getattr(config.model, name) for name in names}
         | {"stem": "conv" if config.model.has_conv_stem else "patch"},
         "optim": {"epochs": config.optim.epochs, "batch_size": config.optim.batch_size},
-        "data": {"watch_share": config.data.watch_share},
+        "data": {"layout": config.data.frozen_layout},
     }
+    # A share would be drawn from the images to train on, where the folder has its own to validate on.
+    if not has_parts(config.data.frozen_layout):
+        same["data"]["watch_share"] = config.data.watch_share
     chosen = merge(read_chosen(run.config_file), same)
     chosen["model"].pop("weights", None)
     return build(chosen)

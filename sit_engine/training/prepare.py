@@ -21,6 +21,7 @@ from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem, problems_warning
 from sit_engine.data.label_file import UNMATCHED_ROWS
+from sit_engine.data.layout import has_parts, told
 from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import OnProgress, require_images, scan
@@ -40,6 +41,7 @@ from sit_engine.runs import Run, write_settings
 from sit_engine.starts import describe_start, find_start
 from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.frozen import replace_split
+from sit_engine.training.labelled import how_read
 from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
@@ -65,7 +67,10 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     resolved = resolve(config, facts, device, start)
     share, has_labels = no_auto(resolved.config.data.watch_share), needs_labels(config)
     count = watch_count(share, facts, one_a_class=has_labels)
-    split = make_split(index, count, config.compute.seed, one_a_class=has_labels)
+    if facts.validation:
+        split = Split(index.part_rows("train"), index.part_rows("val"))
+    else:
+        split = make_split(index, count, config.compute.seed, one_a_class=has_labels)
     labels = index.labels[split.train]
     emit(PhaseChanged("measuring the memory"))
     with memory_errors(resolved.config):
@@ -131,7 +136,7 @@ def prepare_resumed(
     record = run.split()
     wish = frozen_range(record) or config.data.value_range
     index, store = _decode(
-        list_images(config, _teller(emit)),
+        list_images(config, _teller(emit), is_frozen=True),
         config,
         wish,
         emit,
@@ -211,19 +216,25 @@ def list_images(
     *,
     cancel: Cancel | None = None,
     emit: Emit | None = None,
+    is_frozen: bool = False,
 ) -> ImageIndex:
     """The images of a run and their labels, not decoded yet; too few are a sentence.
 
     Of a method that needs labels only the labelled ones; `emit` is told how many others there are.
+    Test images are never among them. Those of a run that began (`is_frozen`) are all that its split
+    may name; of a new one the folder's validation images are there if they will be watched.
     """
-    file = config.data.labels_file
-    index = scan(
+    whole = scan(
         [unescape_name(folder) for folder in config.data.folders],
-        labels=config.data.labels,
-        labels_file=None if file is None else unescape_name(file),
+        **how_read(config.data, is_frozen=is_frozen),
         on_progress=on_progress,
         cancel=cancel,
     )
+    index = whole.of_parts("train", "val")
+    if not is_frozen:
+        index = _with_watched(index, is_wanted=config.data.watch_share == "auto")
+        if whole.parts and emit is not None:
+            emit(told(whole.layout, dict(whole.parts)))
     unmatched = dict(index.notes).get(UNMATCHED_ROWS, 0)
     if unmatched and emit is not None:
         emit(
@@ -248,6 +259,17 @@ def list_images(
     index = index.subset(labelled)
     check_classes(index)
     return index
+
+
+def _with_watched(index: ImageIndex, *, is_wanted: bool) -> ImageIndex:
+    """Without validation images that are not wanted, or show nothing that can be learnt."""
+    if not has_parts(index.layout):
+        return index
+    train, val = index.part_rows("train"), index.part_rows("val")
+    learnt = np.unique(index.labels[train])
+    is_asked = np.isin(index.labels[val], learnt[learnt >= 0])
+    watched = val[is_asked & is_wanted]
+    return index.subset(np.union1d(train, watched)).with_used_classes()
 
 
 def check_classes(index: ImageIndex) -> None:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from sit_engine.data.saved_index import NOT_DECODED
 from sit_engine.data.scan import display_name, unescape_name
+from sit_engine.data.wanted import Patterns
 from sit_studio.asker import Answer, Asker, Question, ask_once
 from sit_studio.mailbox import Failure
 from sit_studio.opening import is_folder, is_there, show_in_file_manager
@@ -32,6 +33,7 @@ from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.image_lists import ImageLists
 from sit_studio.widgets.status import phase_word
 from sit_studio.widgets.summary_cards import SummaryCards
+from sit_studio.widgets.understood import Understood
 from sit_studio.widgets.words import count
 
 MOST_CLASSES = 10_000
@@ -112,6 +114,10 @@ class DatasetPage(Page):
         column.addWidget(self.progress)
         self.summary = SummaryCards()
         column.addWidget(self.summary)
+        self.understood = Understood()
+        self.understood.layout_chosen.connect(self._on_layout_chosen)
+        self.understood.patterns_chosen.connect(self._on_patterns_chosen)
+        column.addWidget(self.understood)
         below = QHBoxLayout()
         below.setSpacing(16)
         below.addWidget(self._label_card())
@@ -259,6 +265,16 @@ class DatasetPage(Page):
         elif source != self.session.dataset.labels:
             self.session.look_again(labels=source, labels_file=None)
 
+    @Slot(str)
+    def _on_layout_chosen(self, layout: str) -> None:
+        if layout != self.session.dataset.layout:
+            self.session.look_again(layout=layout)
+
+    @Slot(object)
+    def _on_patterns_chosen(self, patterns: Patterns) -> None:
+        if self.session.dataset.folders:
+            self.session.look_again(patterns=patterns)
+
     @Slot()
     def _on_test_chosen(self) -> None:
         chosen = (self.test.path,) if self.test.path else ()
@@ -299,8 +315,10 @@ class DatasetPage(Page):
             self.notice.tell(self._no_images(dataset.folders))
         if not has_images:
             self._show_recent()
-        self._show_summary(index.summary if index is not None else dataset.listed)
-        self.lists.show_index(index, has_test=bool(dataset.test))
+        summary = index.summary if index is not None else dataset.listed
+        self._show_summary(summary)
+        self.understood.show_folder(dataset.layout, dataset.patterns, summary, index)
+        self.lists.show_index(index, has_test=bool(dataset.test) or dataset.has_own_test)
         self._on_progress()
 
     def _tell_not_decoded(self, notes: dict[str, int]) -> None:

@@ -105,7 +105,8 @@ class EvaluatePage(Page):
         dataset = self.session.dataset
         if dataset.state == "ready":
             self.train.propose(dataset.folders[0] if dataset.folders else "")
-            self.test.propose(dataset.test[0] if dataset.test else "")
+            own = dataset.folders[0] if dataset.has_own_test else ""
+            self.test.propose(dataset.test[0] if dataset.test else own)
         self._show()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -196,6 +197,7 @@ class EvaluatePage(Page):
             "test": [self.test.path],
             "baseline": [str(path) for path in self.form.baselines],
             "labels_file": self._labels_file(),
+            "layout": self.session.dataset.layout if self._is_open_folder() else "auto",
             "step": self.checkpoint.step,
             "network": self.form.network.currentData(),
             "knn_only": self.quick.isChecked(),
@@ -206,9 +208,12 @@ class EvaluatePage(Page):
     def _labels_file(self) -> str | None:
         """The Dataset page's label file, where its images are measured with."""
         dataset = self.session.dataset
-        chosen = {self.train.path, self.test.path}
-        is_theirs = bool(chosen & {*dataset.folders, *dataset.test})
-        return dataset.labels_file if dataset.labels == "csv" and is_theirs else None
+        is_csv = dataset.labels == "csv" and self._is_open_folder()
+        return dataset.labels_file if is_csv else None
+
+    def _is_open_folder(self) -> bool:
+        dataset = self.session.dataset
+        return bool({self.train.path, self.test.path} & {*dataset.folders, *dataset.test})
 
     @Slot(str, int, int)
     def _on_progressed(self, phase: str, done: int, total: int) -> None:

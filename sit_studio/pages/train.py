@@ -397,6 +397,8 @@ class TrainPage(Page):
             dataset.folders,
             dataset.labels,
             dataset.labels_file,
+            layout=dataset.layout,
+            patterns=dataset.patterns,
             cache_gb=self.session.preferences.cache_gb,
             with_scratch=self.start_card.with_scratch,
         )

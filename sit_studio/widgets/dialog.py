@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_studio.widgets.basics import label
+from sit_studio.widgets.guards import guard
 
 
 class Dialog(QDialog):
@@ -26,3 +28,7 @@ class Dialog(QDialog):
         self.row.setSpacing(8)
         self.row.addStretch(1)
         outer.addLayout(self.row)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        guard(self)
+        super().showEvent(event)

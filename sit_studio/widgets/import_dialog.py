@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.names import display_name
+from sit_engine.data.names import display_name, file_word
 from sit_engine.models.imported import Imported
 from sit_studio.asker import Answer
 from sit_studio.job import Job
@@ -232,5 +232,5 @@ class ImportDialog(Dialog):
 
 def _name_for(file: Path) -> str:
     """After time and file: many such files are called checkpoint.pth."""
-    name = re.sub(r"[^\w-]+", "-", file.name.split(".")[0]).strip("-")
+    name = file_word(file.name.split(".")[0])
     return f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name or 'imported'}"

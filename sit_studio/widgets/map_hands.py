@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Slot
 from PySide6.QtGui import (
     QColor,
-    QDragEnterEvent,
+    QDragMoveEvent,
     QDropEvent,
     QImage,
     QMouseEvent,
@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 
 from sit_studio import theme
 from sit_studio.opening import is_file
+from sit_studio.widgets.drops import accept_as_copy
 
 if TYPE_CHECKING:
     from sit_studio.widgets.map_view import MapView
@@ -66,7 +67,8 @@ class MapHands(QObject):
                 return self._on_mouse(event)
             case QDropEvent() if event.type() == QEvent.Type.Drop:
                 return self._on_drop(event)
-            case QDragEnterEvent():
+            # Entering is a kind of moving; each is answered.
+            case QDragMoveEvent():
                 return self._on_drag(event)
         if event.type() == QEvent.Type.Leave:
             self._hover.stop()
@@ -176,21 +178,20 @@ class MapHands(QObject):
 
     # Drops
 
-    def _on_drag(self, event: QDragEnterEvent) -> bool:
+    def _on_drag(self, event: QDragMoveEvent) -> bool:
         """One file is ours; anything else is the window's."""
         if _dropped(event) and self.owner.embedding is not None:
-            event.acceptProposedAction()
-            return True
-        event.ignore()
+            accept_as_copy(event)
+        else:
+            event.ignore()
         return True
 
     def _on_drop(self, event: QDropEvent) -> bool:
         path = _dropped(event)
         if not path:
             event.ignore()
-            return True
-        event.acceptProposedAction()
-        self.owner.image_dropped.emit(path)
+        elif accept_as_copy(event):
+            self.owner.image_dropped.emit(path)
         return True
 
 

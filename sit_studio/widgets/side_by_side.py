@@ -23,7 +23,7 @@ from sit_engine import runs
 from sit_engine.data.names import unescape_name
 from sit_engine.errors import SitError
 from sit_engine.evaluation.comparison import Budget
-from sit_studio.comparing import Order, plain_name, settings_of
+from sit_studio.comparing import DATA_NAMES, Order, plain_name, settings_of
 from sit_studio.mailbox import Failure, failure_of
 from sit_studio.run_list import RunRow, differing, distinct_titles
 from sit_studio.session import Session
@@ -249,4 +249,4 @@ class SideBySideDialog(Dialog):
         if dataset.folders == (self.folder.path,):
             return dataset.settings() | cache
         own = settings_of(first).data.model_dump(mode="json", exclude_none=True)
-        return {name: own[name] for name in ("labels", "labels_file") if name in own} | cache
+        return {name: own[name] for name in DATA_NAMES if name in own} | cache

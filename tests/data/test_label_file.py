@@ -8,7 +8,7 @@ import pytest
 
 from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.data.label_file import UNMATCHED_ROWS
+from sit_engine.data.label_file import UNMATCHED_ROWS, LabelColumns
 from sit_engine.data.scan import ImageIndex, scan
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.runs import open_run
@@ -120,3 +120,63 @@ def test_a_run_is_watched_and_resumed_with_labels_from_a_file(
     assert "KnnMeasured" in {type(event).__name__ for event in events}
     assert open_run(out).split()["classes"] == ["left", "right"]
     assert api.resume(out, emit=events.append, epochs=2).outcome == "completed"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Ids without an ending, and an ending in another case.
+        ("path,label\ncats/0,tom\ndogs/1.PNG,rex\n", {"cats/0.png": "tom", "dogs/1.png": "rex"}),
+        ("path,label\nsolo,tom\nSOLO2.png,rex\n", {"cats/solo.png": "tom"}),
+        # Whole paths of another machine: by the longest end that is here, then by a name of its own.
+        (
+            "path,label\nC:\\Users\\me\\photos\\cats\\0.png,tom\n/home/me/x/solo.jpeg.png,rex\n",
+            {"cats/0.png": "tom"},
+        ),
+        ("path,label\n/elsewhere/solo.png,tom\n", {"cats/solo.png": "tom"}),
+        # A spreadsheet's own line.
+        ("sep=;\r\npath;label\r\ncats/0.png;a, b\r\n", {"cats/0.png": "a, b"}),
+    ],
+)
+def test_what_other_programs_write_finds_its_image(
+    photos: Path, text: str, expected: dict[str, str]
+) -> None:
+    (photos / "cats" / "2.png").rename(photos / "cats" / "solo.png")
+    assert names(labelled(photos, text)) == expected
+
+
+@pytest.mark.parametrize("row", ["0.png", "0", "/elsewhere/0.png", "birds/0.png", "other/solo.png"])
+def test_what_may_mean_several_images_or_another_one_means_none(photos: Path, row: str) -> None:
+    (photos / "cats" / "2.png").rename(photos / "cats" / "solo.png")
+    index = labelled(photos, f"path,label\n{row},tom\ncats/1.png,rex\n")
+    assert names(index) == {"cats/1.png": "rex"}
+    assert dict(index.notes) == {UNMATCHED_ROWS: 1}
+
+
+def test_columns_of_other_names_are_told_and_kept_by_a_run(photos: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{kind}/{n}.png,{kind}\n" for kind in ("cats", "dogs") for n in range(3))
+    file = tmp_path / "labels.csv"
+    file.write_text("File name,Species\n" + rows)
+    with pytest.raises(DataError, match="path and label are needed") as raised:
+        scan([photos], labels="csv", labels_file=file)
+    assert "--path-column" in (raised.value.hint or "")
+    done = engine(
+        "scan", photos, "--labels-file", file, "--path-column", "file name",
+        "--label-column", "Species",
+    )  # fmt: skip
+    assert "Classes: cats 3, dogs 3" in done.stdout
+    data = {"labels": "csv", "labels_file": str(file), "path_column": "File name"}
+    config = tiny_config(photos, data=data | {"label_column": "species"})
+    index = scan(
+        [photos],
+        labels="csv",
+        labels_file=file,
+        columns=LabelColumns(config.data.path_column, config.data.label_column),
+    )
+    assert index.classes == ("cats", "dogs")
+
+
+def test_one_usable_image_scans(photos: Path) -> None:
+    for path in sorted(photos.rglob("*.png"))[1:]:
+        path.unlink()
+    assert len(api.scan([str(photos)]).index) == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sit_engine.data.names import display_name, escape_name, unescape_name
+from sit_engine.data.names import display_name, escape_name, file_word, unescape_name
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -41,3 +41,12 @@ def test_escapes_look_as_documented(name: str, stored: str) -> None:
 def test_what_cannot_be_shown_becomes_the_replacement_character() -> None:
     assert display_name("caf\udce9\n\x1b[2J.jpg") == "caf\ufffd\ufffd\ufffd[2J.jpg"
     assert display_name("back\\slash 😀.jpg") == "back\\slash 😀.jpg"
+
+
+def test_a_part_of_a_new_folders_name_is_short_in_bytes_and_whole_letters() -> None:
+    assert file_word("My photos (2024)") == "My-photos-2024"
+    assert file_word("…/…") == ""
+    long = file_word("葉の病気" * 100)
+    assert len(long.encode()) <= 80
+    assert long + ("葉の病気" * 100)[len(long) :] == "葉の病気" * 100
+    assert file_word("a" * 79 + "é" * 5) == "a" * 79

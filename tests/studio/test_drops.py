@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import (
-    QApplication,
-)
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from sit_studio.dialogs import SettingsDialog
 from sit_studio.main_window import MainWindow
 from tests.data.conftest import unpack
 from tests.studio.conftest import ready, wait
@@ -22,14 +22,51 @@ from tests.studio.conftest import ready, wait
 def drop(window: MainWindow, *urls: QUrl) -> None:
     data = QMimeData()
     data.setUrls(list(urls))
-    how = (
-        Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    assert dragged(window, data, Qt.DropAction.CopyAction) == [Qt.DropAction.CopyAction] * 3
+
+
+def dragged(over: QWidget, data: QMimeData, offered: Qt.DropAction) -> list[Qt.DropAction]:
+    """How `over` answers entering, moving and dropping, as the platform asks: refused means no drop."""
+    # With Shift "move" is proposed, as by a file manager within one disk, which then deletes.
+    how = (offered, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier)
+    answers = []
+    for event in (
+        QDragEnterEvent(QPoint(300, 300), *how),
+        QDragMoveEvent(QPoint(300, 300), *how),
+        QDropEvent(QPointF(300, 300), *how),
+    ):
+        may_move = bool(offered & Qt.DropAction.MoveAction)
+        assert (event.proposedAction() == Qt.DropAction.MoveAction) == may_move
+        QApplication.sendEvent(over, event)
+        answers.append(event.dropAction() if event.isAccepted() else Qt.DropAction.IgnoreAction)
+        if not event.isAccepted():
+            break
+    return answers
+
+
+def test_a_drop_is_answered_with_copy_never_with_move(
+    window: MainWindow, qtbot: QtBot, photos: Path
+) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(photos))])
+    data.setText(str(photos))
+    copy, move, link = (
+        Qt.DropAction.CopyAction, Qt.DropAction.MoveAction, Qt.DropAction.LinkAction,
     )  # fmt: skip
-    # As the platform does it: what is refused here cannot be dropped.
-    entering = QDragEnterEvent(QPoint(300, 300), *how)
-    QApplication.sendEvent(window, entering)
-    assert entering.isAccepted()
-    QApplication.sendEvent(window, QDropEvent(QPointF(300, 300), *how))
+    assert dragged(window, data, copy | move | link) == [copy] * 3
+    assert window.session.dataset.folders == (str(photos),)
+    window.session.cancel_scan()
+    assert dragged(window, data, move | link) == [link] * 3
+    window.session.cancel_scan()
+    assert dragged(window, data, move) == [Qt.DropAction.IgnoreAction]
+    # A line of text would take it as text, and take the originals with it.
+    dialog = SettingsDialog(window.session, window)
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    lines = dialog.findChildren(QLineEdit)
+    assert lines
+    assert not any(line.acceptDrops() for line in lines)
+    dialog.close()
 
 
 def test_what_is_no_folder_gets_a_sentence(window: MainWindow, tmp_path: Path) -> None:
@@ -129,16 +166,16 @@ def test_the_hostile_folder_is_shown_calmly(
     ready(window, qtbot, folder)
     assert window.session.dataset.state == "ready"
     page = window.dataset
-    assert page.summary.images.figure.text() == "154"
-    assert "48" in page.summary.images.below.text()
-    assert page.lists.problems.table.lines.rowCount() == 48
-    for row in range(48):
+    assert page.summary.images.figure.text() == "153"
+    assert "44" in page.summary.images.below.text()
+    assert page.lists.problems.table.lines.rowCount() == 44
+    for row in range(44):
         name, why = page.lists.problems.table.lines.cells(row)
         assert name
         assert why
         assert "Error" not in why
     page.lists.problems.save_to(tmp_path / "problems.csv")
-    assert len((tmp_path / "problems.csv").read_text().splitlines()) == 49
+    assert len((tmp_path / "problems.csv").read_text().splitlines()) == 45
     page.lists.problems.save_to(tmp_path / "no such folder" / "problems.csv")
     assert "Cannot write" in page.notice.text
 
@@ -155,3 +192,48 @@ def test_cancel_and_another_folder_end_the_scan_before(
     index = window.session.dataset.index
     assert index is not None
     assert len(index) == 64
+
+
+def test_parts_in_the_folder_are_told_overruled_and_go_into_the_run(
+    window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(sample[0], root / "train")
+    shutil.copytree(sample[1], root / "test")
+    (root / "train" / ".hidden.png").write_bytes(b"x")
+    ready(window, qtbot, root)
+    page, session = window.dataset, window.session
+    index = session.dataset.index
+    assert index is not None
+    assert len(index) == sum(1 for _ in sample[0].rglob("*.png"))
+    assert "64 test and are never trained on" in page.understood.told.text()
+    assert "Not looked at: 1 " in page.understood.told.text()
+    assert page.lists.tabs.isTabVisible(3)
+    assert window.evaluate.test.path == str(root)
+    # While a pattern is typed, what it would leave is counted; Enter reads anew.
+    line = page.understood.exclude
+    name = index.classes[0]
+    QTest.keyClicks(line, name)
+    wait(qtbot, lambda: "images match" in page.understood.told.text())
+    left = sum(1 for number in range(len(index)) if f"/{name}/" not in index.path(number))
+    assert page.understood.told.text().startswith(f"{left} of {len(index)}")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    wait(qtbot, lambda: session.dataset.state == "ready")
+    index = session.dataset.index
+    assert index is not None
+    assert len(index) == left
+    assert name not in index.classes
+    assert session.dataset.settings()["exclude"] == [name]
+    # Overruled, the parts are classes.
+    choice = page.understood.choice
+    choice.setCurrentIndex(choice.findData("classes"))
+    choice.activated.emit(choice.currentIndex())
+    wait(qtbot, lambda: session.dataset.state == "ready")
+    index = session.dataset.index
+    assert index is not None
+    assert index.classes == ("test", "train")
+    assert session.dataset.settings()["layout"] == "classes"
+    words = window.train.model.command_line(
+        ("x",), "folders", None, layout="classes", patterns=session.dataset.patterns
+    )
+    assert f"--data.layout classes --data.exclude {name}" in words

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -15,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from sit_studio.map_points import Cells, Embedding
 from sit_studio.widgets.map_panel import MapPanel, Neighbour
 from sit_studio.widgets.map_view import MapView
+from tests.studio.test_drops import dragged
 from tests.studio.test_plot import wheel
 
 # Two heaps, far apart, and a lone image without a class.
@@ -176,16 +176,9 @@ def test_a_dropped_image_is_looked_up_a_dropped_folder_is_the_windows(
     for path in (image, sample[1]):
         mime = QMimeData()
         mime.setUrls([QUrl.fromLocalFile(str(path))])
-        how = (
-            Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton,
-            Qt.KeyboardModifier.NoModifier,
-        )  # fmt: skip
-        # As the platform does it: what is refused here cannot be dropped.
-        entering = QDragEnterEvent(QPoint(20, 20), *how)
-        QApplication.sendEvent(panel.view, entering)
-        assert entering.isAccepted() == (path == image)
-        if entering.isAccepted():
-            QApplication.sendEvent(panel.view, QDropEvent(QPointF(20, 20), *how))
+        copy, move = Qt.DropAction.CopyAction, Qt.DropAction.MoveAction
+        answers = dragged(panel.view, mime, copy | move)
+        assert answers == ([copy] * 3 if path == image else [Qt.DropAction.IgnoreAction])
     assert asked == [str(image)]
 
 

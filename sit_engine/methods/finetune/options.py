@@ -113,8 +113,12 @@ class FinetuneOptions(MethodOptions):
         images = max(4, facts.images)
         batch = min(64, 1 << (max(images // 6, min(16, images // 2)).bit_length() - 1))
         epochs = float(max(30, min(70, round(10_000 / images))))
-        return {
-            "data.watch_share": (0.2, "a fifth of each class, to validate on"),
+        watched: dict[str, tuple[object, str]] = (
+            {}
+            if facts.validation
+            else {"data.watch_share": (0.2, "a fifth of each class, to validate on")}
+        )
+        return watched | {
             "optim.batch_size": (batch, f"several steps in an epoch of {images} images"),
             "optim.epochs": (epochs, "10,000 images seen in all, within 30 and 70 epochs"),
             "optim.weight_decay": (0.05, "the DeiT recipe's"),

@@ -1,0 +1,53 @@
+"""How folders are laid out and label files read: flags of several verbs, and what was understood."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, get_args
+
+from sit_engine.config.facts import Layout
+from sit_engine.data.label_file import LabelColumns
+from sit_engine.data.layout import SHAPES, told
+
+REASONS = {
+    "system": "hidden, or of the system",
+    "ours": "written by SiT Studio",
+    "left out": "left out by --include or --exclude",
+}
+
+
+def add_layout_flag(parser: argparse.ArgumentParser) -> None:
+    """--layout."""
+    shapes = ", ".join(f"{name} ({shape})" for name, shape in SHAPES.items())
+    parser.add_argument(
+        "--layout",
+        choices=["auto", *get_args(Layout)],
+        default="auto",
+        help=f"how the folders are laid out: {shapes}; auto (default) goes by their names and says so",
+    )
+
+
+def add_column_flags(parser: argparse.ArgumentParser) -> None:
+    """--path-column and --label-column."""
+    for name in ("path", "label"):
+        parser.add_argument(
+            f"--{name}-column",
+            metavar="NAME",
+            help=f"how the label file calls its column of {name}s (default: {name})",
+        )
+
+
+def columns_of(chosen: argparse.Namespace) -> LabelColumns | None:
+    """The columns that were named; None if none was."""
+    named = {name: getattr(chosen, f"{name}_column") for name in ("path", "label")}
+    given = {name: text for name, text in named.items() if text is not None}
+    return LabelColumns(**given) if given else None
+
+
+def lines_of(found: dict[str, Any]) -> list[str]:
+    """What was understood, and how much was not looked at, from a scan's JSON."""
+    lines = [told(found["layout"], found["parts"]).message] if found["parts"] else []
+    if counts := found["not_looked_at"]:
+        words = ", ".join(f"{n:,} {REASONS[reason]}" for reason, n in counts.items())
+        lines.append(f"Files and folders not looked at: {words}")
+    return lines

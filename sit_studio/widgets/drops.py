@@ -1,0 +1,22 @@
+"""How the window answers what is dragged over it and dropped."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QDropEvent
+
+# In this order, where the source offers them. "Move" is never answered: a file manager then deletes
+# the originals, since it takes them to have been moved here.
+_HARMLESS = (Qt.DropAction.CopyAction, Qt.DropAction.LinkAction)
+
+
+def accept_as_copy(event: QDropEvent) -> bool:
+    """Accept with "copy", whatever was proposed; False, and refused, where only "move" is offered."""
+    for action in _HARMLESS:
+        if event.possibleActions() & action:
+            event.setDropAction(action)
+            event.accept()
+            return True
+    event.setDropAction(Qt.DropAction.IgnoreAction)
+    event.ignore()
+    return False
