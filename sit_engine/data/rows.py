@@ -26,6 +26,8 @@ from sit_engine.files import folder_to_disk, in_place_of
 
 # One name per way of decoding: raise it when the same file would give other pixels.
 TREATMENT = 1
+DEEP_TREATMENT = 2
+"""Of images of more than 8 bits. 2: white-is-zero, 32 bits and FITS are read as they are meant."""
 NO_ROW = -1
 NO_SUM = -1
 """Of pixels written by a version that kept no checksums."""
@@ -132,7 +134,7 @@ class RowBook:
         treatment = value_range if index.deep[i] else None
         return {
             "path": escape_name(index.path(i)),
-            "treatment": TREATMENT,
+            "treatment": DEEP_TREATMENT if index.deep[i] else TREATMENT,
             "range": None if treatment is None else list(treatment),
         }
 
