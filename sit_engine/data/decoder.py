@@ -18,8 +18,9 @@ import zlib
 from typing import IO, Any
 
 from sit_engine.data.deep import is_deep, value_ranks
+from sit_engine.data.index import PARTLY
 from sit_engine.data.opening import opened
-from sit_engine.data.pixels import PARTLY, read_header, squash, thumbnail
+from sit_engine.data.pixels import read_header, squash, thumbnail
 from sit_engine.data.unreadable import UnreadableError
 
 READY = b'{"ready": true}\n'

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from sit_engine.data.deep import ValueRange, is_deep, own_range, raw_mode, scaled
+from sit_engine.data.index import CHANNEL_PAGES, DEEP_ALPHA, PARTLY, SEVERAL_PAGES
 from sit_engine.data.names import display_name
 from sit_engine.data.opening import opened
 from sit_engine.data.tiff import pages_are
@@ -30,10 +31,6 @@ __all__ = [
     "turned",
 ]
 
-SEVERAL_PAGES = "has several pages or frames; the first is used"
-CHANNEL_PAGES = "keeps its channels as pages; the first is used"
-DEEP_ALPHA = "has 16 bits a channel and is read at 8"
-PARTLY = "is damaged; only the part before the damage is used"
 _LOOKED_AT = 1 << 16
 _ORIENTATION_TAG = 0x0112
 _TURNS = {

