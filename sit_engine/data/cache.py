@@ -34,7 +34,7 @@ from sit_engine.data.value_range import folder_range
 from sit_engine.errors import DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
 
-CACHE_MARGIN = 1.15
+CACHE_FACTOR = 1.15
 DEFAULT_BUDGET_BYTES = 20 * 10**9
 MOST_OF_FREE = 0.9
 """Share of a disk's free space that a cache may fill before the rest is streamed."""
@@ -43,13 +43,21 @@ Streaming = Literal["refused", "allowed", "kept"]
 """Whether pixels may be read from files while training; "kept": as in a run that began so."""
 
 
-def cache_side(view_px: int, index: ImageIndex) -> int:
-    """Side of the cached squares: 1.15 × the view, but no larger than any image's shorter side.
+def cache_side(view_px: int, index: ImageIndex, factor: float = CACHE_FACTOR) -> int:
+    """Side of the cached squares of a folder: `squares_side` of its images."""
+    return squares_side(view_px, index.sizes, factor)
 
-    At least half the view, so that a folder of slivers keeps some of their length.
+
+def squares_side(view_px: int, sizes_n2: NDArray[np.int32], factor: float = CACHE_FACTOR) -> int:
+    """Factor × the view, but no larger than the shorter side of any image.
+
+    Where more than the usual factor is asked for, no larger than the longer side: an image that is
+    not square would lose of it. At least half the view, so that a folder of slivers keeps some of
+    their length.
     """
-    largest = int(index.sizes.min(axis=1).max()) if len(index) else view_px
-    return max(min(math.ceil(CACHE_MARGIN * view_px), largest), math.ceil(view_px / 2))
+    of_image = sizes_n2.max(axis=1) if factor > CACHE_FACTOR else sizes_n2.min(axis=1)
+    largest = int(of_image.max()) if len(sizes_n2) else view_px
+    return max(min(math.ceil(factor * view_px), largest), math.ceil(view_px / 2))
 
 
 class PixelCache:
