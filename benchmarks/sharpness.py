@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sit_engine.config.views import ViewOptions
-from sit_engine.data.cache import squares_side
+from sit_engine.data.cache import CACHE_FACTOR, squares_side
 from sit_engine.data.opening import opened
 from sit_engine.data.pixels import decode_rgb, squash
 from sit_engine.views.apply import apply_views
@@ -49,7 +49,7 @@ def ratio(
     sizes = np.array([pixels.shape[1::-1] for pixels in originals], dtype=np.int32)
     side = squares_side(size, sizes, factor)
     start = time.perf_counter()
-    stored = [squashed(path, side) for path in files]
+    stored = [squashed(path, side, factor) for path in files]
     decode_ms = 1000 * (time.perf_counter() - start) / len(files)
     aspect_B = torch.tensor([pixels.shape[1] / pixels.shape[0] for pixels in originals])
     still = {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0, "flip": 0, "grey": 0}
@@ -67,10 +67,10 @@ def ratio(
     return of_cache / of_files, decode_ms, side
 
 
-def squashed(path: Path, side: int) -> NDArray[np.uint8]:
+def squashed(path: Path, side: int, side_factor: float) -> NDArray[np.uint8]:
     """A row of the cache [S,S,3]."""
     with opened(path) as (image, _):
-        pixels = squash(image, side, None)[0]
+        pixels = squash(image, side, None, sharp=side_factor > CACHE_FACTOR)[0]
     return np.frombuffer(pixels, np.uint8).reshape(side, side, 3)
 
 

@@ -116,7 +116,7 @@ def _decode(job: dict[str, Any], image: Any, file: IO[bytes]) -> Answer:
 def _squashed(job: dict[str, Any], image: Any) -> tuple[bytes, int, int]:
     value_range = job["range"]
     given = None if value_range is None else (value_range[0], value_range[1])
-    return squash(image, job["side"], given)
+    return squash(image, job["side"], given, sharp=job.get("sharp", False))
 
 
 class DiskWriteError(Exception):

@@ -92,8 +92,8 @@ class RowBook:
     of its own.
     """
 
-    def __init__(self, folder: Path, side: int) -> None:
-        self.folder, self.side = folder, side
+    def __init__(self, folder: Path, side: int, *, sharp: bool = False) -> None:
+        self.folder, self.side, self.is_sharp = folder, side, sharp
         self.row_bytes = side * side * 3
         self.rows_file = folder / "rows.jsonl"
         self.pixels_file = folder / "pixels.bin"
@@ -237,7 +237,7 @@ class RowBook:
 
     def open_pixels(self) -> MappedRows:
         """All rows of now."""
-        return MappedRows(self.pixels_file, self._whole_rows(), self.side)
+        return MappedRows(self.pixels_file, self._whole_rows(), self.side, sharp=self.is_sharp)
 
     def _whole_rows(self) -> int:
         try:
