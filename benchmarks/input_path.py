@@ -25,7 +25,7 @@ from benchmarks.slow_reference import (
 )
 from benchmarks.table import Row, Wish, against, main, row
 from sit_engine.config.views import CorruptionOptions, ViewOptions
-from sit_engine.data.cache import CACHE_MARGIN
+from sit_engine.data.cache import CACHE_FACTOR
 from sit_engine.views.apply import apply_views
 from sit_engine.views.corrupt import corrupt, draw_gmml
 from sit_engine.views.draw import draw_views
@@ -70,7 +70,7 @@ def make_data(size_px: int, batch: int, folder: Path) -> Data:
     smooth = functional.interpolate(coarse, shape, mode="bicubic") * 255
     noisy = smooth + 6 * torch.randn(smooth.shape, generator=generator)
     pixels_BCYX = noisy.clamp(0, 255).to(torch.uint8)
-    side_px = round(size_px * CACHE_MARGIN)
+    side_px = round(size_px * CACHE_FACTOR)
     cache_BCYX = functional.interpolate(
         pixels_BCYX, (side_px, side_px), mode="bicubic", antialias=True
     )

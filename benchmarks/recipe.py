@@ -17,7 +17,7 @@ from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.cache import CACHE_MARGIN, PixelStore
+from sit_engine.data.cache import CACHE_FACTOR, PixelStore
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit, SitViews
 from sit_engine.training.device import autocast
@@ -71,7 +71,7 @@ def config_of(case: Case, form: Format, device: torch.device, **compute: Any) ->
 
 def pictures(size_px: int, count: int) -> list[Image.Image]:
     """Squares of the side that the cache would keep."""
-    side = round(CACHE_MARGIN * size_px)
+    side = round(CACHE_FACTOR * size_px)
     pixels = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     return [Image.fromarray(picture) for picture in pixels]
 

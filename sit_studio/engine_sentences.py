@@ -514,7 +514,24 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
+    "data.dicom": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "is a DICOM file, which this program does not read; export its images as TIFF or PNG",
+            ),
+            "",
+        ),
+    ),
     "data.empty": ((QT_TRANSLATE_NOOP("engine", "is empty (0 bytes)"), ""),),
+    "data.fits": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "is a FITS file of another kind than one plain plane; export it as TIFF"
+            ),
+            "",
+        ),
+    ),
     "data.folder_missing": (
         (
             QT_TRANSLATE_NOOP("engine", "There is no folder {folder}."),
@@ -563,10 +580,27 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "data.heic": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "is a HEIC photo; install pillow-heif (pip install 'sit-studio[heic]') to read it, or export it as JPEG",
+            ),
+            "",
+        ),
+    ),
     "data.image": (
         (
             QT_TRANSLATE_NOOP("engine", "The image {path} {reason}."),
             QT_TRANSLATE_NOOP("engine", "Choose other images."),
+        ),
+    ),
+    "data.jxl": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "is a JPEG XL image, which this program does not read; export it as PNG"
+            ),
+            "",
         ),
     ),
     "data.labels_ambiguous": (
@@ -745,6 +779,14 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "data.not_an_image": ((QT_TRANSLATE_NOOP("engine", "is not an image that can be read"), ""),),
+    "data.numpy": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "is a NumPy array, not an image; save its images as TIFF or PNG"
+            ),
+            "",
+        ),
+    ),
     "data.one_class": (
         (
             QT_TRANSLATE_NOOP("engine", "The training folder has fewer than two classes."),
@@ -785,6 +827,21 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "The model {path} gives features, not classes."),
             QT_TRANSLATE_NOOP("engine", "Export one from a finetuned run."),
+        ),
+    ),
+    "data.raw": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine", "is a camera raw file; develop it and export it as TIFF, PNG or JPEG"
+            ),
+            "",
+        ),
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "is a camera raw file, of which only a small preview could be read; develop it and export it as TIFF, PNG or JPEG",
+            ),
+            "",
         ),
     ),
     "data.streamed": (

@@ -9,6 +9,7 @@ from typing import Any
 
 from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
+from sit_engine.data.index import NOT_IN_FULL
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import display_name
 from sit_engine.data.saved_index import NOT_DECODED
@@ -98,6 +99,10 @@ def _print(found: dict[str, Any]) -> None:
     if found["usable"]:
         width, height = found["sizes"]["width"], found["sizes"]["height"]
         print(f"Median size: {width['median']} × {height['median']} px")
+    for note in NOT_IN_FULL:
+        if number := found["notes"].get(note):
+            which = "file, which" if number == 1 else "files, each of which"
+            print(f"Not read in full: {number:,} {which} {note}")
     if not_decoded := found["notes"].get(NOT_DECODED):
         print(
             f"Only the headers of {not_decoded:,} images were read: not all have room in the cache. "

@@ -10,6 +10,9 @@ from sit_engine.config.facts import Layout
 from sit_engine.config.fields import Auto, Options, setting
 from sit_engine.config.methods import METHODS, MethodOptions, load
 
+CACHE_FACTOR = 1.15
+"""Side of the decoded squares in view sizes, where nothing sharper is asked for."""
+
 
 class DataOptions(Options):
     """Which images, and how their pixels are read."""
@@ -71,6 +74,19 @@ class DataOptions(Options):
     cache_gb: float = setting(
         20.0, "Cache budget", "Most disk space for decoded pixels.", unit="GB", gt=0
     )
+    cache_factor: float = setting(
+        CACHE_FACTOR,
+        "Size of decoded squares",
+        "Side of the decoded squares, in view sizes. Above 1.15 the views are sharper, and decoded "
+        "pixels take more disk.",
+        ge=1.15,
+        le=8,
+    )
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether images are decoded as sharp as the papers' code has them."""
+        return self.cache_factor > CACHE_FACTOR
 
     @property
     def frozen_layout(self) -> Layout:

@@ -37,7 +37,10 @@ def adopt(
     mapped = known.mapped
     progress = Progress(on_progress, "checking the pixel cache", len(mapped.pixels))
     if not _is_like_files(
-        mapped, index, known, FileSquares(index, book.side, value_range, workers=workers)
+        mapped,
+        index,
+        known,
+        FileSquares(index, book.side, value_range, sharp=book.is_sharp, workers=workers),
     ):
         book.begin_anew()
         return

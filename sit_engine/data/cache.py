@@ -19,6 +19,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from sit_engine.config.tree import CACHE_FACTOR as CACHE_FACTOR
 from sit_engine.data import adopting
 from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, DecodePool
 from sit_engine.data.guard import Guard
@@ -34,7 +35,6 @@ from sit_engine.data.value_range import folder_range
 from sit_engine.errors import DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
 
-CACHE_MARGIN = 1.15
 DEFAULT_BUDGET_BYTES = 20 * 10**9
 MOST_OF_FREE = 0.9
 """Share of a disk's free space that a cache may fill before the rest is streamed."""
@@ -43,13 +43,21 @@ Streaming = Literal["refused", "allowed", "kept"]
 """Whether pixels may be read from files while training; "kept": as in a run that began so."""
 
 
-def cache_side(view_px: int, index: ImageIndex) -> int:
-    """Side of the cached squares: 1.15 × the view, but no larger than any image's shorter side.
+def cache_side(view_px: int, index: ImageIndex, factor: float = CACHE_FACTOR) -> int:
+    """Side of the cached squares of a folder: `squares_side` of its images."""
+    return squares_side(view_px, index.sizes, factor)
 
-    At least half the view, so that a folder of slivers keeps some of their length.
+
+def squares_side(view_px: int, sizes_n2: NDArray[np.int32], factor: float = CACHE_FACTOR) -> int:
+    """Factor × the view, but no larger than the shorter side of any image.
+
+    Where more than the usual factor is asked for, no larger than the longer side: an image that is
+    not square would lose of it. At least half the view, so that a folder of slivers keeps some of
+    their length.
     """
-    largest = int(index.sizes.min(axis=1).max()) if len(index) else view_px
-    return max(min(math.ceil(CACHE_MARGIN * view_px), largest), math.ceil(view_px / 2))
+    of_image = sizes_n2.max(axis=1) if factor > CACHE_FACTOR else sizes_n2.min(axis=1)
+    largest = int(of_image.max()) if len(sizes_n2) else view_px
+    return max(min(math.ceil(factor * view_px), largest), math.ceil(view_px / 2))
 
 
 class PixelCache:
@@ -90,6 +98,7 @@ class PixelCache:
         index: ImageIndex,
         *,
         side: int,
+        sharp: bool = False,
         value_range: Literal["percentile", "full"] | ValueRange = "percentile",
         on_progress: OnProgress | None = None,
         cancel: Cancel | None = None,
@@ -104,11 +113,11 @@ class PixelCache:
         the others from their files. Which of those are damaged is not known, so all stay in the
         index, as they do where streaming is "kept".
         """
-        folder = self.root / f"side-{side}"
+        folder = self.root / (f"side-{side}-sharp" if sharp else f"side-{side}")
         with _disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             chosen = self._choose_range(index, value_range, on_progress, cancel, workers)
-            book = RowBook(folder, side)
+            book = RowBook(folder, side, sharp=sharp)
             known = book.find(index, chosen)
             # From here on, or from under the lock, nobody can take the pixels away.
             mapped = known.mapped
@@ -244,6 +253,7 @@ class _Filling:
                     "job": "decode",
                     "path": self.index.path(i),
                     "side": self.book.side,
+                    "sharp": self.book.is_sharp,
                     "range": self.value_range,
                     "out": str(self.book.pixels_file),
                     "offset": row * self.book.row_bytes,
@@ -281,7 +291,7 @@ def _streamed(
 ) -> tuple[ImageIndex, PixelStore]:
     """All images as their headers describe them, whichever have room: so a resumed run is the same."""
     side = mapped.pixels.shape[1]
-    files = FileSquares(index, side, value_range, workers=workers)
+    files = FileSquares(index, side, value_range, sharp=mapped.is_sharp, workers=workers)
     store = PixelStore(
         side=side,
         pixels=mapped.pixels,

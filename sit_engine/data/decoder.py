@@ -18,8 +18,10 @@ import zlib
 from typing import IO, Any
 
 from sit_engine.data.deep import is_deep, value_ranks
-from sit_engine.data.opening import UnreadableError, opened
-from sit_engine.data.pixels import PARTLY, read_header, squash, thumbnail
+from sit_engine.data.index import PARTLY
+from sit_engine.data.opening import opened
+from sit_engine.data.pixels import read_header, squash, thumbnail
+from sit_engine.data.unreadable import UnreadableError
 
 READY = b'{"ready": true}\n'
 Answer = dict[str, Any]
@@ -114,7 +116,7 @@ def _decode(job: dict[str, Any], image: Any, file: IO[bytes]) -> Answer:
 def _squashed(job: dict[str, Any], image: Any) -> tuple[bytes, int, int]:
     value_range = job["range"]
     given = None if value_range is None else (value_range[0], value_range[1])
-    return squash(image, job["side"], given)
+    return squash(image, job["side"], given, sharp=job.get("sharp", False))
 
 
 class DiskWriteError(Exception):

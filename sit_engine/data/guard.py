@@ -79,7 +79,11 @@ class Guard:
         with self.lock:
             if self.files is None:
                 self.files = FileSquares(
-                    self.index, out.shape[1], self.value_range, workers=self.workers
+                    self.index,
+                    out.shape[1],
+                    self.value_range,
+                    sharp=self.mapped.is_sharp,
+                    workers=self.workers,
                 )
         failed = self.files.read(indices, places, out)
         for place in places.tolist():

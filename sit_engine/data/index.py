@@ -18,6 +18,12 @@ from sit_engine.events import Warned, warning
 
 ValueRange: TypeAlias = tuple[float, float]
 """Values that become 0 and 255 in images of more than 8 bits; None: their type's full range."""
+SEVERAL_PAGES = "has several pages or frames; the first is used"
+CHANNEL_PAGES = "keeps its channels as pages; the first is used"
+DEEP_ALPHA = "has 16 bits a channel and is read at 8"
+PARTLY = "is damaged; only the part before the damage is used"
+NOT_IN_FULL = (SEVERAL_PAGES, CHANNEL_PAGES, DEEP_ALPHA, PARTLY)
+"""Notes on files that are used, of which not everything is; each completes "the file …"."""
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from sit_engine.own_files import open_regular
 class MappedRows:
     """`pixels` [rows,S,S,3], mapped read-only."""
 
-    def __init__(self, path: Path, rows: int, side: int) -> None:
-        self.path, self.row_bytes = path, side * side * 3
+    def __init__(self, path: Path, rows: int, side: int, *, sharp: bool = False) -> None:
+        self.path, self.row_bytes, self.is_sharp = path, side * side * 3, sharp
         shape = (rows, side, side, 3)
         self.pixels: NDArray[np.uint8] = np.zeros(shape, dtype=np.uint8)
         self.descriptor: int | None = None

@@ -5,50 +5,25 @@ from __future__ import annotations
 import os
 import re
 import stat
-import struct
 import threading
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from sit_engine.data.planar import Tags, can_interleave, interleaved
+from sit_engine.data import fits, tiff
+from sit_engine.data.foreign import LOOKED_AT, is_heic, is_raw, name_foreign
+from sit_engine.data.unreadable import DAMAGE, UnreadableError
 
-# What Pillow's readers raise on damaged files, besides OSError: nearly everything.
-DAMAGE = (
-    ValueError,
-    SyntaxError,
-    TypeError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    RuntimeError,
-    AssertionError,
-    EOFError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
 # How Pillow and tifffile say that a file may be sound, but is none of those that they read.
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|texture compression format|requires the 'imagecodecs' package",
     re.IGNORECASE,
 )
-# A TIFF that claims more is damaged; hyperspectral cameras give a few hundred.
-_MOST_CHANNELS = 4096
-_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"RIFF", b"BM", b"8BPS")
-
-
-class UnreadableError(Exception):
-    """Why a file gives no pixels: `reason` completes the sentence that begins with its name."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code, self.reason = code, reason
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"8BPS", *tiff.MAGIC)
 
 
 @contextmanager
@@ -58,17 +33,9 @@ def opened(path: str | Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
         try:
             with open(path, "rb", opener=_open_at_once) as file:
                 _check_regular(file)
-                try:
-                    # A handle of its own: some of Pillow's readers close theirs.
-                    with os.fdopen(os.dup(file.fileno()), "rb") as its, Image.open(its) as image:
-                        planes = _check_channels(image)
-                        if planes is None:
-                            yield image, file
-                        else:
-                            with Image.open(interleaved(its, planes)) as flat:
-                                yield flat, file
-                except UnidentifiedImageError:
-                    raise _why_unidentified(file) from None
+                # A handle of its own: some of Pillow's readers close theirs.
+                with os.fdopen(os.dup(file.fileno()), "rb") as its, _open(its) as image:
+                    yield image, file
         except (OSError, Image.DecompressionBombError, *DAMAGE) as error:
             raise _plain_reason(error) from None
 
@@ -86,56 +53,41 @@ def _check_regular(file: IO[bytes]) -> None:
         raise UnreadableError("data.empty", "is empty (0 bytes)")
 
 
-def _check_channels(image: Image.Image) -> Tags | None:
-    """Pillow silently drops the colours of a TIFF past the third: refuse them instead.
-
-    Deep planes it reads as if they had 8 bits, and gives noise: gives the tags, to read them with.
-    """
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        _refuse_channels(image.tag_v2)
-        if image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2:
-            if can_interleave(image.tag_v2):
-                return image.tag_v2
-            _refuse_depth(image.tag_v2)
-    return None
-
-
-def _refuse_channels(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
-    samples = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
-    extra = tags.get(TiffImagePlugin.EXTRASAMPLES, ())
-    alphas = sum(kind in (1, 2) for kind in (extra if isinstance(extra, tuple) else (extra,)))
-    if samples > _MOST_CHANNELS:
-        raise ValueError("no real image")
-    is_cmyk = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 5
-    if samples - min(alphas, 1) > (4 if is_cmyk else 3):
-        raise UnreadableError(
-            "data.channels",
-            f"has {samples} channels; grey or three colours, with or without alpha, can be read",
-        )
-
-
-def _refuse_depth(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
-    bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-    if bits > 8:
-        raise UnreadableError(
-            "data.depth", f"stores {bits} bits a value in a layout that this program does not read"
-        )
-
-
-def _why_unidentified(file: IO[bytes]) -> UnreadableError:
+def _open(file: IO[bytes]) -> Image.Image:
+    """The image of a file whose pixels can be read in full; raises UnreadableError, or damage."""
+    start = file.read(LOOKED_AT)
+    if is_raw(start):
+        raise name_foreign(file) or AssertionError
+    tags = tiff.read_tags(file) if start.startswith(tiff.MAGIC) else None
+    if tags is not None:
+        tiff.refuse(tags, file)
+        if tiff.is_misread(tags):
+            return tiff.TiffValues(file)
     file.seek(0)
-    start = file.read(8)
-    if start[:4] in (b"II*\0", b"MM\0*"):
-        try:
-            tags = TiffImagePlugin.ImageFileDirectory_v2(start)
-            file.seek(tags.next)
-            tags.load(file)
-            _refuse_channels(tags)
-            _refuse_depth(tags)
-        except UnreadableError as refused:
-            return refused
-        except (OSError, *DAMAGE):
-            pass
+    try:
+        image = Image.open(file)
+        fits.refuse(image)
+        return image
+    except UnidentifiedImageError:
+        if tags is not None:
+            return tiff.TiffValues(file)
+        if is_heic(start) and (photo := _heic(file)) is not None:
+            return photo
+        raise name_foreign(file) or _no_image(start) from None
+
+
+def _heic(file: IO[bytes]) -> Image.Image | None:
+    """A HEIC photo, where pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return None
+    pillow_heif.register_heif_opener()
+    file.seek(0)
+    return Image.open(file)
+
+
+def _no_image(start: bytes) -> UnreadableError:
     if start.startswith(_BEGINNINGS):
         return UnreadableError("data.damaged", "begins like an image, but is damaged or cut off")
     return UnreadableError("data.not_an_image", "is not an image that can be read")

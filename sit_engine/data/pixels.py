@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from sit_engine.data.deep import ValueRange, is_deep, own_range, raw_mode, scaled
+from sit_engine.data.index import CHANNEL_PAGES, DEEP_ALPHA, PARTLY, SEVERAL_PAGES
 from sit_engine.data.names import display_name
-from sit_engine.data.opening import DAMAGE, UnreadableError, opened
+from sit_engine.data.opening import opened
+from sit_engine.data.tiff import pages_are
+from sit_engine.data.unreadable import DAMAGE, UnreadableError
 from sit_engine.errors import DataError
 
 __all__ = [
@@ -28,9 +31,7 @@ __all__ = [
     "turned",
 ]
 
-SEVERAL_PAGES = "has several pages or frames; the first is used"
-DEEP_ALPHA = "has 16 bits a channel and is read at 8"
-PARTLY = "is damaged; only the part before the damage is used"
+_LOOKED_AT = 1 << 16
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -81,16 +82,39 @@ def read_header(image: Image.Image) -> Header:
     # A PNG may carry its EXIF after the pixels, and Pillow would decode all of it to look there.
     if (image.format != "PNG" or "exif" in image.info) and _orientation(image) >= 5:
         width, height = height, width
-    notes = []
-    try:
-        if getattr(image, "is_animated", False):
-            notes.append(SEVERAL_PAGES)
-    except (OSError, *DAMAGE):
-        pass  # The pages after the first are damaged, and are not used.
-    if not is_deep(image) and ";16" in raw_mode(image):
+    notes = [note] if (note := _pages_note(image)) else []
+    if not is_deep(image) and (";16" in raw_mode(image) or _is_deep_jpeg2000(image)):
         notes.append(DEEP_ALPHA)
     kind, channels = image.format or "", len(image.getbands())
     return Header(width, height, kind, image.mode, channels, is_deep(image), tuple(notes))
+
+
+def _pages_note(image: Image.Image) -> str | None:
+    """What to say where a file holds more pictures than the one that is used."""
+    tags = getattr(image, "tag_v2", getattr(image, "tags", None))
+    said = None if tags is None else pages_are(tags)
+    # What Pillow calls frames of a PSD are its layers; the picture of all of them is used.
+    is_layered = image.format == "PSD"
+    try:
+        several = said is not None or (not is_layered and getattr(image, "is_animated", False))
+    except (OSError, *DAMAGE):
+        return None  # The pages after the first are damaged, and are not used.
+    if not several:
+        return None
+    return CHANNEL_PAGES if said == "channels" else SEVERAL_PAGES
+
+
+def _is_deep_jpeg2000(image: Image.Image) -> bool:
+    """Whether a JPEG 2000 of several channels has more than 8 bits: Pillow gives the upper 8."""
+    if image.format != "JPEG2000" or not isinstance(image, ImageFile.ImageFile) or not image.fp:
+        return False
+    at = image.fp.tell()
+    image.fp.seek(0)
+    start = image.fp.read(_LOOKED_AT)
+    image.fp.seek(at)
+    # ISO 15444-1, A.5.1: the marker SIZ follows SOC; the depth less one is its 41st byte.
+    depth = start.find(b"\xff\x4f\xff\x51") + 42
+    return 42 <= depth < len(start) and (start[depth] & 0x7F) + 1 > 8
 
 
 def _orientation(image: Image.Image) -> int:
@@ -138,17 +162,23 @@ def _load(image: Image.Image) -> None:
         image.info[PARTLY] = True
 
 
-def squash(image: Image.Image, side: int, value_range: ValueRange | None) -> tuple[bytes, int, int]:
+def squash(
+    image: Image.Image, side: int, value_range: ValueRange | None, *, sharp: bool = False
+) -> tuple[bytes, int, int]:
     """The upright picture resized to side × side whatever its shape, with its true size.
 
-    RGB bytes row by row, width, height.
+    RGB bytes row by row, width, height. Sharp: by Lanczos from all pixels, which makes good what
+    the second resize of a view takes.
     """
     size = image.size
-    if image.format in ("JPEG", "MPO"):
+    if image.format in ("JPEG", "MPO") and not sharp:
         # Decode at 1/2, 1/4 or 1/8 of the size where that still is at least `side` both ways.
         image.draft(None, (side, side))
     pixels = to_rgb(image, value_range)
-    small = pixels.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    if sharp:
+        small = pixels.resize((side, side), Image.Resampling.LANCZOS)
+    else:
+        small = pixels.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=3.0)
     width, height = size if _orientation(image) < 5 else (size[1], size[0])
     return turned(small, image).convert("RGB").tobytes(), width, height
 

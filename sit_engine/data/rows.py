@@ -26,6 +26,8 @@ from sit_engine.files import folder_to_disk, in_place_of
 
 # One name per way of decoding: raise it when the same file would give other pixels.
 TREATMENT = 1
+DEEP_TREATMENT = 2
+"""Of images of more than 8 bits. 2: white-is-zero, 32 bits and FITS are read as they are meant."""
 NO_ROW = -1
 NO_SUM = -1
 """Of pixels written by a version that kept no checksums."""
@@ -90,8 +92,8 @@ class RowBook:
     of its own.
     """
 
-    def __init__(self, folder: Path, side: int) -> None:
-        self.folder, self.side = folder, side
+    def __init__(self, folder: Path, side: int, *, sharp: bool = False) -> None:
+        self.folder, self.side, self.is_sharp = folder, side, sharp
         self.row_bytes = side * side * 3
         self.rows_file = folder / "rows.jsonl"
         self.pixels_file = folder / "pixels.bin"
@@ -132,7 +134,7 @@ class RowBook:
         treatment = value_range if index.deep[i] else None
         return {
             "path": escape_name(index.path(i)),
-            "treatment": TREATMENT,
+            "treatment": DEEP_TREATMENT if index.deep[i] else TREATMENT,
             "range": None if treatment is None else list(treatment),
         }
 
@@ -235,7 +237,7 @@ class RowBook:
 
     def open_pixels(self) -> MappedRows:
         """All rows of now."""
-        return MappedRows(self.pixels_file, self._whole_rows(), self.side)
+        return MappedRows(self.pixels_file, self._whole_rows(), self.side, sharp=self.is_sharp)
 
     def _whole_rows(self) -> int:
         try:

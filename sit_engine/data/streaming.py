@@ -36,9 +36,11 @@ class FileSquares:
         side: int,
         value_range: ValueRange | None,
         *,
+        sharp: bool = False,
         workers: int | None = None,
     ) -> None:
         self.index, self.side, self.value_range = index, side, value_range
+        self.is_sharp = sharp
         self.row_bytes = side * side * 3
         self.lock = threading.Lock()
         self.pool = DecodePool(workers)
@@ -97,6 +99,7 @@ class FileSquares:
                     "job": "squash",
                     "path": self.index.path(i),
                     "side": self.side,
+                    "sharp": self.is_sharp,
                     "range": self.value_range if self.index.deep[i] else None,
                     "out": str(self.passage),
                     "offset": slot * self.row_bytes,

@@ -14,6 +14,7 @@ from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, DecodePool
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.journal import Appender, Record, read_records
 from sit_engine.data.names import escape_name
+from sit_engine.data.rows import DEEP_TREATMENT
 
 LOW_SHARE, HIGH_SHARE = 0.001, 0.999
 MOST_IMAGES = 2000
@@ -61,13 +62,16 @@ def _stamp(index: ImageIndex, i: int) -> tuple[str, int, int]:
 
 
 def _record(stamp: tuple[str, int, int], ranks: list[float]) -> Record:
-    return {"path": stamp[0], "size": stamp[1], "mtime_ns": stamp[2], "ranks": ranks}
+    path, size, mtime_ns = stamp
+    known = {"path": path, "size": size, "mtime_ns": mtime_ns, "ranks": ranks}
+    return known | {"treatment": DEEP_TREATMENT}
 
 
 def _is_line(record: Record) -> bool:
     ranks = record.get("ranks")
     return (
-        isinstance(record.get("path"), str)
+        record.get("treatment") == DEEP_TREATMENT
+        and isinstance(record.get("path"), str)
         and all(type(record.get(name)) is int for name in ("size", "mtime_ns"))
         and isinstance(ranks, list)
         and all(type(value) in (int, float) and math.isfinite(value) for value in ranks)

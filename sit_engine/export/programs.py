@@ -45,7 +45,13 @@ class Program(nn.Module):
         self.network = network
 
     def forward(self, image_BCYX: Tensor) -> Tensor:
-        """uint8 [B,3,Y,X] to float32 [B,D] or [B,C]."""
+        """uint8 [B,3,Y,X] to float32 [B,D] or [B,C]; raises ValueError for anything else.
+
+        Floats of 0…1 would all look black: one answer for everything.
+        """
+        is_image = image_BCYX.dim() == 4 and image_BCYX.size(1) == 3
+        if not is_image or image_BCYX.dtype != torch.uint8:
+            raise ValueError("This model takes uint8 images [B, 3, Y, X] of 0 to 255.")
         return self.network(self.preprocess(image_BCYX))  # type: ignore[no-any-return]
 
 

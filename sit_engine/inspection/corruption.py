@@ -26,7 +26,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.cache import CACHE_MARGIN
+from sit_engine.data.cache import CACHE_FACTOR
 from sit_engine.data.names import display_name
 from sit_engine.data.preprocess import Preprocess
 from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
@@ -200,7 +200,7 @@ def _source(stamps: tuple[Stamp, ...], side: int) -> Source:
     pictures = [found[path] for path, *_ in stamps]
     # As data.cache.cache_side: a little more than the view, but no larger than any image.
     largest = max(min(picture.width, picture.height) for picture in pictures)
-    stored = max(min(math.ceil(CACHE_MARGIN * side), largest), math.ceil(side / 2))
+    stored = max(min(math.ceil(CACHE_FACTOR * side), largest), math.ceil(side / 2))
     crop = Preprocess(side).crop
     squashed, originals = [], []
     for picture in pictures:

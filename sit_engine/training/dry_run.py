@@ -62,7 +62,9 @@ def dry_run(
     on_progress("probing the device", 0, 0)
     device = probe_once(config.compute)
     first = resolve(config, facts, device, start)
-    side = cache_side(no_auto(first.config.model.image_size), listed)
+    side = cache_side(
+        no_auto(first.config.model.image_size), listed, first.config.data.cache_factor
+    )
     decode = partial(
         _decode, config=first.config, side=side, on_progress=on_progress, cancel=cancel
     )
@@ -121,6 +123,7 @@ def _decode(
     index, store = PixelCache().fill(
         some,
         side=side,
+        sharp=config.data.is_sharp,
         # A few images do not tell the folder's percentiles, and speed does not depend on them.
         value_range="full",
         on_progress=on_progress,

@@ -298,7 +298,8 @@ def _decode(
     """
     index, store = PixelCache().fill(
         listed,
-        side=side or cache_side(no_auto(config.model.image_size), listed),
+        side=side or cache_side(no_auto(config.model.image_size), listed, config.data.cache_factor),
+        sharp=config.data.is_sharp,
         value_range=value_range,
         on_progress=_teller(emit),
         budget_bytes=int(config.data.cache_gb * 1e9),

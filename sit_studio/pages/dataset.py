@@ -31,6 +31,7 @@ from sit_studio.widgets.bars import BarList
 from sit_studio.widgets.basics import Card, EmptyState, Page, button, clear_layout, label
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.image_lists import ImageLists
+from sit_studio.widgets.reading import not_in_full
 from sit_studio.widgets.status import phase_word
 from sit_studio.widgets.summary_cards import SummaryCards
 from sit_studio.widgets.understood import Understood
@@ -310,7 +311,7 @@ class DatasetPage(Page):
         if dataset.failure is not None:
             self.notice.tell(dataset.failure)
         elif dataset.is_usable and index is not None:
-            self._tell_not_decoded(index.summary["notes"])
+            self._tell_of_reading(index.summary["notes"])
         elif dataset.state == "ready":
             self.notice.tell(self._no_images(dataset.folders))
         if not has_images:
@@ -321,22 +322,28 @@ class DatasetPage(Page):
         self.lists.show_index(index, has_test=bool(dataset.test) or dataset.has_own_test)
         self._on_progress()
 
-    def _tell_not_decoded(self, notes: dict[str, int]) -> None:
-        """Where only the headers were read, what is not known for that."""
-        if NOT_DECODED not in notes:
-            self.notice.clear()
-            return
-        failure = Failure(
-            "studio.not_decoded",
-            self.tr(
+    def _tell_of_reading(self, notes: dict[str, int]) -> None:
+        """Of which files not everything is used; where only headers were read, what is not known."""
+        told = not_in_full(notes)
+        if NOT_DECODED in notes:
+            headers = self.tr(
                 "Only the headers of {n} images were read: decoded, they would take more than the "
                 "cache may."
-            ).format(n=count(notes[NOT_DECODED])),
-            self.tr(
+            ).format(n=count(notes[NOT_DECODED]))
+            what_then = self.tr(
                 "They can be trained on; what has no room is read from the files. Damaged files and "
                 "copies are not known. The settings of this window hold how much the cache may take."
-            ),
-        )
+            )
+            failure = Failure("studio.not_decoded", " ".join([headers, *told]), what_then)
+        elif told:
+            what_then = self.tr(
+                "To train on the rest too, save each page as a file of its own, or export the files "
+                "as PNG or TIFF of one page."
+            )
+            failure = Failure("studio.not_in_full", " ".join(told), what_then)
+        else:
+            self.notice.clear()
+            return
         self.notice.tell(failure, kind="plain")
 
     @Slot()

@@ -127,6 +127,58 @@ def test_a_program_tells_what_it_is_without_being_run(
     np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
 
 
+REFUSING = {
+    "torchscript": """
+import sys, numpy, torch
+model = torch.jit.load(sys.argv[1])
+answer = lambda images: model(torch.from_numpy(images))
+""",
+    "onnx": """
+import sys, numpy, onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+answer = lambda images: session.run(None, {"images": images})
+""",
+    "pt2": """
+import sys, numpy, torch
+model = torch.export.load(sys.argv[1]).module()
+answer = lambda images: model(torch.from_numpy(images))
+""",
+}
+TRIED = """
+whole = numpy.full((2, 3, 16, 16), 100, numpy.uint8)
+answer(whole)
+wrong = [
+    whole.astype(numpy.float32) / 255,
+    whole.astype(numpy.int64),
+    whole[:, :1],
+    numpy.concatenate([whole, whole[:, :1]], axis=1),
+    whole.transpose(0, 2, 3, 1).copy(),
+]
+for images in wrong:
+    try:
+        answer(images)
+    except Exception as error:
+        print("refused", str(error).replace("\\n", " "))
+    else:
+        print("answered", images.dtype, images.shape)
+"""
+
+
+@pytest.mark.parametrize("format", list(ENDINGS))
+def test_a_program_refuses_what_is_not_uint8_or_has_not_three_colours(
+    exports: dict[str, Exported], format: str
+) -> None:
+    if format not in exports:
+        pytest.skip(f"{format} cannot be made here")
+    said = subprocess.run(
+        [sys.executable, "-I", "-c", REFUSING[format] + TRIED, str(exports[format].path)],
+        capture_output=True, text=True, check=True, timeout=120,
+    ).stdout.splitlines()  # fmt: skip
+    assert [line.split()[0] for line in said] == ["refused"] * 5, said
+    if format == "torchscript":
+        assert all("uint8 images [B, 3, Y, X]" in line for line in said)
+
+
 def test_a_program_of_someone_else_is_opened_only_when_trusted(
     exports: dict[str, Exported], views: torch.Tensor, tmp_path: Path
 ) -> None:

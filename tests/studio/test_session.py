@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from sit_engine.events import RunFinished, RunResumed, to_line
@@ -79,6 +80,17 @@ def test_a_folder_beyond_the_budget_opens_with_its_headers_alone(
     wait(qtbot, lambda: window.session.dataset.state == "ready")
     assert window.dataset.notice.text == ""
     assert tabs.tabText(2) == "Duplicates 0"
+
+
+def test_files_that_are_not_read_in_full_are_told_with_their_number(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    for number in range(2):
+        frames = [Image.new("L", (40, 30), shade) for shade in (number, 255)]
+        frames[0].save(tmp_path / f"{number}.tif", save_all=True, append_images=frames[1:])
+    window.take_paths([str(tmp_path)])
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    assert "Files with several pages or frames: 2;" in window.dataset.notice.text
 
 
 def test_a_strange_line_hides_no_event_after_it(
