@@ -87,7 +87,7 @@ def test_watch_shows_what_a_finetuning_run_has_and_hides_what_it_lacks(
     wait(qtbot, lambda: page.tabs.isTabVisible(0) and curves.tabs.isTabVisible(2))
     assert not curves.tabs.isTabVisible(1)
     # Each kind keeps the tab that was chosen for it, and shows nothing of the run before.
-    page.tabs.setCurrentWidget(page.tabs.widget(2))
+    page.tabs.setCurrentIndex(2)
     curves.tabs.setCurrentIndex(2)
     wait(qtbot, lambda: page.health.rank.figure.text() != "–")
     assert window.session.open_run(run)

@@ -40,7 +40,7 @@ def test_space_after_start_pause_and_resume_ends_nothing(
     assert focused(window) is page
     page.pause.setFocus()
     QTest.keyClick(page.pause, SPACE)
-    assert history.asked == "pause"
+    assert str(history.asked) == "pause"
     assert focused(window) is page
     wait(qtbot, lambda: history.state == "paused")
     page.resume.setFocus()
