@@ -159,9 +159,11 @@ def _missing(path: Path) -> DataError:
 
 
 def _units(rows_nD: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of length 1; a row of zeros stays."""
-    length = np.linalg.norm(rows_nD, axis=1, keepdims=True)
-    return np.asarray(rows_nD / np.maximum(length, 1e-12), dtype=np.float32)
+    """Rows of length 1; a row of zeros stays, and what is not finite counts as zero."""
+    # In float64 no square of a float32 is too large.
+    finite_nD = np.nan_to_num(rows_nD.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    length = np.linalg.norm(finite_nD, axis=1, keepdims=True)
+    return (finite_nD / np.maximum(length, 1e-12)).astype(np.float32)
 
 
 def _lines(path: Path) -> Lines:

@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import tokenize
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -51,8 +52,10 @@ def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray
     """A mapped array of that type and so many sides; FileError for any other file."""
     own_files.check_regular(path)
     try:
-        # np.load would open a zip archive of that name as one of arrays.
-        found = np.lib.format.open_memmap(path, mode="r")
+        # np.load would open a zip archive of that name as one of arrays. Of a damaged header numpy
+        # says that Python 2 may have written it.
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            found = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         found = None
     except _ODD_ARRAY as error:

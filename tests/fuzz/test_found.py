@@ -13,6 +13,7 @@ import pytest
 from sit_engine import runs
 from sit_engine.config.build import build
 from sit_engine.data.embedded import Embedded
+from sit_engine.data.lines import load_array
 from sit_engine.data.saved_index import SavedIndex, save_index
 from sit_engine.errors import CheckpointError, DataError, FileError
 from sit_engine.events import ConfigChanged
@@ -128,6 +129,27 @@ def test_the_header_of_an_array_is_no_program(tmp_path: Path, header: str) -> No
     (tmp_path / "embedded" / "labels.npy").write_bytes(contents)
     with pytest.raises(DataError):
         Embedded.open(tmp_path / "embedded")
+
+
+def test_numpy_warns_of_no_header_that_is_odd(tmp_path: Path) -> None:
+    header = "{'descr': '<i4', 'fortran_order': False, 'shape': (3,), }\n\n".ljust(118)
+    contents = b"\x93NUMPY\x01\x00v\x00" + header.encode() + np.arange(3, dtype="<i4").tobytes()
+    (tmp_path / "odd.npy").write_bytes(contents)
+    assert load_array(tmp_path / "odd.npy", np.int32).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("value", [3e38, -3e38, np.inf, np.nan])
+def test_features_that_are_huge_or_not_finite_have_neighbours_all_the_same(
+    tmp_path: Path, value: float
+) -> None:
+    goods.write_embedded(tmp_path / "embedded")
+    file = tmp_path / "embedded" / "features.npy"
+    features = np.load(file)
+    features[0] = value
+    np.save(file, features)
+    embedded = Embedded.open(tmp_path / "embedded")
+    found = embedded.nearest(np.array(embedded.features[1]), 2, but=1)
+    assert np.isfinite([cosine for _, cosine in found]).all()
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), "x", None, []])
