@@ -818,7 +818,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "data.problems": (
         (
             QT_TRANSLATE_NOOP(
-                "engine", "{count} files cannot be used; the first: {path}: {reason}"
+                "engine", "Files that cannot be used: {count}; the first: {path}: {reason}"
             ),
             "",
         ),

@@ -7,20 +7,42 @@ from functools import cache
 
 from PySide6.QtCore import QCoreApplication
 
+from sit_engine.config.methods import METHODS
+from sit_engine.config.schema import settings
 from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.mailbox import Failure
 
+_PATH = re.compile(r"\b(?:data|model|method|optim|watch|compute)\.[a-z_]+(?:\.[a-z_]+)*")
 _FIELD = re.compile(r"\{(\w+)[^}]*\}")
 
 
 def say(failure: Failure) -> tuple[str, str]:
     """Message and hint of a failure; in English, and for codes we do not know, as the engine said."""
-    return _say(failure.code, failure.message, failure.hint, failure.values)
+    message, hint = _say(failure.code, failure.message, failure.hint, failure.values)
+    return titled(message), titled(hint)
 
 
 def say_coded(code: str, english: str, values: dict[str, str] | None = None) -> str:
     """One engine sentence that has a code and no hint: a problem, a warning, a health reading."""
-    return _say(code, english, "", values or {})[0]
+    return titled(_say(code, english, "", values or {})[0])
+
+
+def titled(text: str) -> str:
+    """Settings by the titles that their fields have; the command line says their paths."""
+    # A path beside the name of a file is meant for who opens the file.
+    if ".toml" in text:
+        return text
+    return _PATH.sub(lambda found: _title(found[0]) or found[0], text)
+
+
+def _title(path: str) -> str:
+    title = _titles().get(path, "")
+    return f"“{QCoreApplication.translate('settings', title)}”" if title else ""
+
+
+@cache
+def _titles() -> dict[str, str]:
+    return {item.path: item.title for method in METHODS for item in settings(method)}
 
 
 def _say(code: str, message: str, hint: str, values: dict[str, str]) -> tuple[str, str]:

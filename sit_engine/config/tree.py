@@ -173,7 +173,7 @@ class OptimOptions(Options):
     )
     minutes: float | None = setting(
         None,
-        "Minutes",
+        "Training time",
         "Instead of epochs: about how long to train on this machine; a short measured "
         "dry run turns it into epochs.",
         unit="min",

@@ -163,7 +163,7 @@ def _units(rows_nD: NDArray[np.float32]) -> NDArray[np.float32]:
     # In float64 no square of a float32 is too large.
     finite_nD = np.nan_to_num(rows_nD.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     length = np.linalg.norm(finite_nD, axis=1, keepdims=True)
-    return (finite_nD / np.maximum(length, 1e-12)).astype(np.float32)
+    return np.asarray(finite_nD / np.maximum(length, 1e-12), dtype=np.float32)
 
 
 def _lines(path: Path) -> Lines:

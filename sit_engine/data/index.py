@@ -39,7 +39,7 @@ def problems_warning(problems: Sequence[Problem]) -> Warned:
     """How many files cannot be used, and why the first of them."""
     return warning(
         "data.problems",
-        "{count} files cannot be used; the first: {path}: {reason}",
+        "Files that cannot be used: {count}; the first: {path}: {reason}",
         count=len(problems),
         path=problems[0].path,
         reason=problems[0].reason,

@@ -277,7 +277,7 @@ class EvaluatePage(Page):
         said = [f"{display_name(name)} {count(n)}" for name, n in counts if n]
         hint = ", ".join(said[:10]) + (", …" if len(said) > 10 else "")
         if answer["problems"]:
-            lost = self.tr("{n} files could not be used; they stand there with the reason.")
+            lost = self.tr("Files that could not be used, there with the reason: {n}.")
             hint = f"{hint}. {lost.format(n=count(answer['problems']))}"
         self.notice.tell(Failure("studio.predicted", told, hint), kind="good")
         show_in_file_manager(out)

@@ -10,6 +10,7 @@ from sit_studio.history import History
 from sit_studio.sentences import say_coded
 from sit_studio.widgets.basics import Card, FigureCard, follow_theme, label
 from sit_studio.widgets.figure_grid import FigureGrid
+from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import THIN, count, figure, percent
 
 # Health state: icon and colour.
@@ -53,10 +54,13 @@ def _validated(history: History) -> tuple[str, str]:
 
 def _waiting(history: History) -> str:
     """What the run does before its first reading."""
+    phase = history.phase
     texts = {
         "opening": QCoreApplication.translate("health", "Reading the run…"),
-        "preparing": QCoreApplication.translate(
-            "health", "The images are made ready. The first reading comes after some steps."
+        "preparing": QCoreApplication.translate("health", "Getting ready: {phase}…").format(
+            phase=phase_words(phase.phase, phase.done, phase.total)
+            if phase is not None
+            else QCoreApplication.translate("health", "starting the engine")
         ),
         "training": QCoreApplication.translate("health", "It is too early to tell."),
     }

@@ -27,9 +27,9 @@ COLUMNS = {
     "finetuned": QT_TRANSLATE_NOOP("scores", "Finetuned"),
 }
 LEFT_OUT = (
-    ("in_train", QT_TRANSLATE_NOOP("scores", "{n} test images that are training images too")),
-    ("no_class", QT_TRANSLATE_NOOP("scores", "{n} test images of no class of the training folder")),
-    ("unusable", QT_TRANSLATE_NOOP("scores", "{n} files that cannot be used")),
+    ("in_train", QT_TRANSLATE_NOOP("scores", "test images that are training images too: {n}")),
+    ("no_class", QT_TRANSLATE_NOOP("scores", "test images of no class of the training folder: {n}")),
+    ("unusable", QT_TRANSLATE_NOOP("scores", "files that cannot be used: {n}")),
 )
 
 

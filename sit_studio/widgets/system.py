@@ -51,7 +51,7 @@ class SystemPanel(FigureGrid):
         self.rate = FigureCard(self.tr("Images a second"))
         self.waiting = FigureCard(self.tr("Waiting for data"))
         self.memory = FigureCard(self.tr("Memory of the trainer"))
-        self.free = FigureCard(self.tr("Memory of the machine"))
+        self.free = FigureCard(self.tr("Free memory"))
         self.disk = FigureCard(self.tr("Disk of the run"))
         self.set_cards(self.device, self.rate, self.waiting, self.memory, self.free, self.disk)
 
