@@ -28,7 +28,10 @@ COLUMNS = {
 }
 LEFT_OUT = (
     ("in_train", QT_TRANSLATE_NOOP("scores", "test images that are training images too: {n}")),
-    ("no_class", QT_TRANSLATE_NOOP("scores", "test images of no class of the training folder: {n}")),
+    (
+        "no_class",
+        QT_TRANSLATE_NOOP("scores", "test images of no class of the training folder: {n}"),
+    ),
     ("unusable", QT_TRANSLATE_NOOP("scores", "files that cannot be used: {n}")),
 )
 

@@ -182,7 +182,11 @@ def test_no_shown_word_passes_by_the_translator(path: Path) -> None:
 
 
 def test_the_window_calls_settings_as_their_fields_are_called() -> None:
-    said = say(Failure("no.such", "Set optim.batch_size to 8, or model.image_size.", "See a.b.", {}))
+    said = say(
+        Failure("no.such", "Set optim.batch_size to 8, or model.image_size.", "See a.b.", {})
+    )
     assert said == ("Set “Batch size” to 8, or “View size”.", "See a.b.")
     # Whoever is sent into the file needs the path.
-    assert "optim.batch_size" in say_coded("no.such", "Set optim.batch_size in /runs/a/config.toml.")
+    assert "optim.batch_size" in say_coded(
+        "no.such", "Set optim.batch_size in /runs/a/config.toml."
+    )
