@@ -192,7 +192,11 @@ class DatasetPage(Page):
             return
         files = [path for path in paths if not is_folder(path)]
         if files:
-            self.notice.tell(self._no_folder(files[0]))
+            failure = self._no_folder(files[0])
+            folder = str(Path(files[0]).parent)
+            open_it = (self.tr("Open its folder"), partial(self.take, [folder]))
+            is_photo = failure.code == "studio.file_dropped"
+            self.notice.tell(failure, offer=open_it if is_photo else None)
             return
         self.notice.clear()
         self.session.look_at(paths)

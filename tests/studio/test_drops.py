@@ -90,6 +90,21 @@ def test_what_is_no_folder_gets_a_sentence(window: MainWindow, tmp_path: Path) -
     assert page.notice.text == ""
 
 
+def test_a_dropped_photograph_offers_its_folder(
+    window: MainWindow, qtbot: QtBot, photos: Path
+) -> None:
+    photo = next(path for path in sorted(photos.rglob("*")) if path.is_file())
+    notice = window.dataset.notice
+    drop(window, QUrl.fromLocalFile(str(photo)))
+    assert notice.offer.isVisibleTo(notice)
+    notice.offer.click()
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    assert window.session.dataset.folders == (str(photo.parent),)
+    assert notice.text == ""
+    drop(window, QUrl.fromLocalFile(str(photo.parent / "nowhere.jpg")))
+    assert not notice.offer.isVisibleTo(notice)
+
+
 def test_two_folders_are_one_dataset_and_a_csv_gives_it_labels(
     window: MainWindow, qtbot: QtBot, photos: Path, tmp_path: Path
 ) -> None:
@@ -166,16 +181,16 @@ def test_the_hostile_folder_is_shown_calmly(
     ready(window, qtbot, folder)
     assert window.session.dataset.state == "ready"
     page = window.dataset
-    assert page.summary.images.figure.text() == "153"
-    assert "44" in page.summary.images.below.text()
-    assert page.lists.problems.table.lines.rowCount() == 44
-    for row in range(44):
+    assert page.summary.images.figure.text() == "154"
+    assert "43" in page.summary.images.below.text()
+    assert page.lists.problems.table.lines.rowCount() == 43
+    for row in range(43):
         name, why = page.lists.problems.table.lines.cells(row)
         assert name
         assert why
         assert "Error" not in why
     page.lists.problems.save_to(tmp_path / "problems.csv")
-    assert len((tmp_path / "problems.csv").read_text().splitlines()) == 45
+    assert len((tmp_path / "problems.csv").read_text().splitlines()) == 44
     page.lists.problems.save_to(tmp_path / "no such folder" / "problems.csv")
     assert "Cannot write" in page.notice.text
 
