@@ -260,8 +260,10 @@ def test_the_hostile_folder_gives_154_usable_images(
     # Two of these (bad_crc, broken_data_stream) break off in the middle: Pillow's first load fails
     # and its second, which the manifest recorded, gives the part before the damage. A note says so.
     loads = {entry["path"] for entry in manifest["files"] if entry.get("load") == "ok"}
+    # Colours of 32 bits are read, which Pillow refuses; what begins with a dot is not looked at.
+    loads = loads - {"names/.hidden.jpg"} | {"pillow/hopper_unknown_pixel_mode.tif"}
     assert set(index.paths) == loads
-    assert (len(index), len(index.problems), len(store)) == (154, 48, 154)
+    assert (len(index), len(index.problems), len(store)) == (154, 43, 154)
     assert dict(index.notes)["is damaged; only the part before the damage is used"] == 2
     for problem in index.problems:
         assert "Error" not in problem.reason

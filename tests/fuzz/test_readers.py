@@ -25,7 +25,7 @@ from sit_engine.config.files import read_chosen, read_values
 from sit_engine.data.embedded import Embedded
 from sit_engine.data.index import Problem
 from sit_engine.data.label_file import labels_from
-from sit_engine.data.rows import RowBook
+from sit_engine.data.rows import DEEP_TREATMENT, RowBook
 from sit_engine.data.saved_index import SavedIndex, save_index
 from sit_engine.data.split import from_record, frozen_range, paths_of
 from sit_engine.data.value_range import folder_range
@@ -197,7 +197,13 @@ def test_rows(place: Path, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_ranges(place: Path, data: st.DataObject) -> None:
     index = goods.index(place)
-    good = {"path": index.path(2), "size": 30, "mtime_ns": 3, "ranks": [1.0, 2.5]}
+    good = {
+        "path": index.path(2),
+        "size": 30,
+        "mtime_ns": 3,
+        "ranks": [1.0, 2.5],
+        "treatment": DEEP_TREATMENT,
+    }
     file = place / "ranges.jsonl"
     # The last line is good, so that nothing has to be decoded.
     text = data.draw(odd_lines([good]))
