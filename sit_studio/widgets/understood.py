@@ -89,16 +89,12 @@ class Understood(QWidget):
     def _words(self, found: dict[str, Any]) -> str:
         lines = []
         if parts := found.get("parts"):
-            lines.append(
-                self.tr(
-                    "Understood: {train} images train, {val} validate; {test} test and are never "
-                    "trained on."
-                ).format(
-                    train=count(parts.get("train", 0)),
-                    val=count(parts.get("val", 0)),
-                    test=count(parts.get("test", 0)),
-                )
+            words = (
+                ("train", self.tr("Understood, images to train on: {n}.")),
+                ("val", self.tr("To validate on: {n}.")),
+                ("test", self.tr("To test on, never trained on: {n}.")),
             )
+            lines += [word.format(n=count(parts[name])) for name, word in words if parts.get(name)]
             if other := parts.get("other"):
                 lines.append(
                     self.tr("{n} lie outside of these and are left out.").format(n=count(other))

@@ -224,6 +224,8 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
     screenshots: Path | None,
 ) -> None:
     camera = Camera(window, qtbot, screenshots)
+    # The offscreen platform's screen is smaller, and the window fits into it.
+    window.resize(*SIZES[0])
     window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
     train, test = damaged_copy(sample, tmp_path)
     for page in window.pages:

@@ -221,7 +221,7 @@ def test_parts_in_the_folder_are_told_overruled_and_go_into_the_run(
     index = session.dataset.index
     assert index is not None
     assert len(index) == sum(1 for _ in sample[0].rglob("*.png"))
-    assert "64 test and are never trained on" in page.understood.told.text()
+    assert "To test on, never trained on: 64." in page.understood.told.text()
     assert "Not looked at: 1 " in page.understood.told.text()
     assert page.lists.tabs.isTabVisible(3)
     assert window.evaluate.test.path == str(root)
