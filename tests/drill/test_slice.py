@@ -13,7 +13,7 @@ from tests.drill.order import wrong
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and kill signals")
 
-SLICE = 121
+SLICE = 241
 """Each so many of all cases, odd so that of every part and kind some are met."""
 
 
