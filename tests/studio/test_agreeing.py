@@ -31,7 +31,7 @@ def test_changed_settings_and_missing_images_are_agreed_to_one_after_the_other(
     assert notice.offer.isHidden()
     window.watch.resume.click()
     wait(qtbot, lambda: notice.offer.isVisible())
-    assert "clip_norm is 2.0 and was 3.0" in notice.text
+    assert "is 2.0 and was 3.0" in notice.text
     assert notice.offer.text() == "Go on with the changes"
     notice.offer.click()
     wait(qtbot, lambda: notice.offer.text() == "Go on without these images")
