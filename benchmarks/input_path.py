@@ -24,8 +24,8 @@ from benchmarks.slow_reference import (
     view_transforms,
 )
 from benchmarks.table import Row, Wish, against, main, row
+from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.config.views import CorruptionOptions, ViewOptions
-from sit_engine.data.cache import CACHE_FACTOR
 from sit_engine.views.apply import apply_views
 from sit_engine.views.corrupt import corrupt, draw_gmml
 from sit_engine.views.draw import draw_views

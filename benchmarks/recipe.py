@@ -16,8 +16,8 @@ from benchmarks.table import Row, row
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import RunConfig
-from sit_engine.data.cache import CACHE_FACTOR, PixelStore
+from sit_engine.config.tree import CACHE_FACTOR, RunConfig
+from sit_engine.data.cache import PixelStore
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit, SitViews
 from sit_engine.training.device import autocast

@@ -21,8 +21,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.config.views import ViewOptions
-from sit_engine.data.cache import CACHE_FACTOR, squares_side
+from sit_engine.data.cache import squares_side
 from sit_engine.data.opening import opened
 from sit_engine.data.pixels import decode_rgb, squash
 from sit_engine.views.apply import apply_views

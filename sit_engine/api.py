@@ -171,8 +171,7 @@ def evaluate(
 
     A finetuned run may leave `train` out: its own training images; a run on a folder with test images
     of its own `test`. Of folders with parts the training side has those to train and validate on, the
-    test side those to test on. `knn_only` leaves the linear
-    probe and few-shot out, which take longer.
+    test side those to test on. `knn_only` leaves the linear probe and few-shot out, which take longer.
     """
     from sit_engine.training.evaluate_run import Asked, evaluate_run
 

@@ -294,19 +294,19 @@ class History:
             self.curve(name).append(event.step, shown)
 
     def _note(self, event: Event) -> None:
+        if isinstance(event, (HealthMeasured, KnnMeasured, ValidationMeasured)):
+            # A short run reads where no report tells the step.
+            self.step = max(self.step, event.step)
         match event:
             case HealthMeasured():
                 self.health = event
-                self.step = max(self.step, event.step)
                 self.curve("deviation").append(event.step, event.deviation_ratio)
                 self.curve("rank").append(event.step, event.effective_rank)
             case KnnMeasured():
                 self.knn = event
-                self.step = max(self.step, event.step)
                 self.curve("knn").append(event.step, 100 * event.accuracy)
             case ValidationMeasured():
                 self.validation = event
-                self.step = max(self.step, event.step)
                 self.curve("validation_accuracy").append(event.step, 100 * event.accuracy)
                 self.curve("validation_loss").append(event.step, event.loss)
             case PreviewWritten():

@@ -188,6 +188,7 @@ class Cells:
         sides = (points_P2[:, 0], points_P2[:, 1]) if count else (np.zeros(1), np.zeros(1))
         self.low: Array = np.array([side.min() for side in sides], dtype=np.float32)
         self.high: Array = np.array([side.max() for side in sides], dtype=np.float32)
+        self.core_low, self.core_high = core(points_P2)
         self.cell = np.maximum((self.high - self.low) / self.side, 1e-30)
         numbers = np.minimum(((points_P2 - self.low) / self.cell).astype(np.int64), self.side - 1)
         flat = numbers[:, 1] * self.side + numbers[:, 0]

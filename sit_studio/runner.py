@@ -192,7 +192,11 @@ class EngineThread(QThread):
         try:
             if isinstance(wanted, Asked):
                 self._command(wanted)
-            elif self.way == "own process" or wanted.with_scratch:
+                return
+            if wanted.is_last:
+                # The leg that is about to begin finds the wish before its first step.
+                wishes.drop(self.run_folder, "finish", self._leg + 1)
+            if self.way == "own process" or wanted.with_scratch:
                 self._start_process(wanted)
             else:
                 self._train_here(wanted)
@@ -219,7 +223,6 @@ class EngineThread(QThread):
         path = str(self.run_folder.path)
         self._is_training = False
         if leg.config is None:
-            self._end_at_once(leg)
             self._trainer = Trainer(["resume", path, *leg.flags()])
         else:
             settings = write_config(leg.config)
@@ -231,11 +234,6 @@ class EngineThread(QThread):
             self._has_twin = leg.with_scratch
         self._show("alive")
 
-    def _end_at_once(self, leg: Leg) -> None:
-        if leg.is_last:
-            # The leg that is about to begin finds the wish before its first step.
-            wishes.drop(self.run_folder, "finish", self._leg + 1)
-
     def _train_here(self, leg: Leg) -> None:
         """The same verbs in this thread; what they tell goes straight into the mailbox."""
         path = self.run_folder.path
@@ -246,7 +244,6 @@ class EngineThread(QThread):
                 # Without its twin finetuning is the same verb with another config.
                 api.pretrain(leg.config, path, emit=self._emit, make_control=self._control)
             else:
-                self._end_at_once(leg)
                 api.resume(
                     path,
                     emit=self._emit,

@@ -19,7 +19,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from sit_engine.config.tree import CACHE_FACTOR as CACHE_FACTOR
+from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.data import adopting
 from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, DecodePool
 from sit_engine.data.guard import Guard

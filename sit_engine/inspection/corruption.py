@@ -6,7 +6,6 @@ are kept. Shapes: B images, S stored side, Y X = V V pixels of a view, C channel
 
 from __future__ import annotations
 
-import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.cache import CACHE_FACTOR
+from sit_engine.data.cache import squares_side
 from sit_engine.data.names import display_name
 from sit_engine.data.preprocess import Preprocess
 from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
@@ -198,9 +197,7 @@ def _source(stamps: tuple[Stamp, ...], side: int) -> Source:
                 raise _unreadable(path, made)
             found[path] = made
     pictures = [found[path] for path, *_ in stamps]
-    # As data.cache.cache_side: a little more than the view, but no larger than any image.
-    largest = max(min(picture.width, picture.height) for picture in pictures)
-    stored = max(min(math.ceil(CACHE_FACTOR * side), largest), math.ceil(side / 2))
+    stored = squares_side(side, np.array([(one.width, one.height) for one in pictures]))
     crop = Preprocess(side).crop
     squashed, originals = [], []
     for picture in pictures:

@@ -30,13 +30,11 @@ from sit_engine.data.embedded import (
     writing,
 )
 from sit_engine.data.index import ImageIndex
-from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import number_classes
 from sit_engine.data.layout import Placing
 from sit_engine.data.names import unescape_name
 from sit_engine.data.scan import require_images
 from sit_engine.data.split import paths_of
-from sit_engine.data.wanted import Patterns
 from sit_engine.errors import ConfigError, RunError
 from sit_engine.evaluation.features import extract, probabilities
 from sit_engine.evaluation.maps import draw_map
@@ -44,7 +42,7 @@ from sit_engine.evaluation.near import MOST_PAIRS, near_pairs
 from sit_engine.evaluation.reading import Tell
 from sit_engine.runs import Run, open_run
 from sit_engine.training.device import apply_settings
-from sit_engine.training.labelled import Decoding, Progress, find_usable, reader_of
+from sit_engine.training.labelled import Decoding, Progress, find_usable, how_read, reader_of
 from sit_engine.training.restore import Backbones, load_backbones, readable
 
 
@@ -124,16 +122,11 @@ def _find(run: Run, folders: Sequence[str], on_progress: Progress | None) -> Ima
     data = run.config().data
     own = {unescape_name(folder) for folder in data.folders}
     is_csv = data.labels == "csv" and data.labels_file is not None and set(folders) <= own
-    found = find_usable(
-        folders,
-        Decoding.of(run),
-        on_progress,
-        labels="csv" if is_csv else "folders",
-        labels_file=unescape_name(str(data.labels_file)) if is_csv else None,
-        columns=LabelColumns(data.path_column, data.label_column),
-        layout="auto",
-        patterns=Patterns(data.include, data.exclude),
-    )
+    reading = how_read(data, is_frozen=True)
+    reading["layout"] = "auto"
+    if not is_csv:
+        reading["labels"], reading["labels_file"] = "folders", None
+    found = find_usable(folders, Decoding.of(run), on_progress, **reading)
     require_images(found.index, 1)
     return found.index
 

@@ -205,16 +205,11 @@ def _sides(
     columns: LabelColumns | None,
 ) -> tuple[Found, Found, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
-    rule: LabelRule = "csv" if labels_file else "folders"
-
-    data = run.config().data
-    reading = Reading(
-        labels=rule,
-        labels_file=labels_file,
-        columns=columns or LabelColumns(data.path_column, data.label_column),
-        layout=layout,
-        patterns=Patterns(data.include, data.exclude),
-    )
+    reading = how_read(run.config().data, is_frozen=True)
+    reading["labels"] = "csv" if labels_file else "folders"
+    reading["labels_file"], reading["layout"] = labels_file, layout
+    if columns is not None:
+        reading["columns"] = columns
 
     def find(folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex]) -> Found:
         found = find_usable(folders, Decoding.of(run), on_progress, choose=choose, **reading)

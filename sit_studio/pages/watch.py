@@ -165,10 +165,11 @@ class WatchPage(Page):
         can_resume = has_run and rests and (history.leg >= 0 or history.state == "interrupted")
         can_keep = can_resume and history.leg >= 0 and history.step > 0
         hears = history.is_live and history.state != "lost"
-        for part in (self.pause, self.checkpoint, self.preview):
+        for part in (self.checkpoint, self.preview):
             part.setVisible(hears)
             part.setEnabled(is_training and is_free)
         self._show_tabs()
+        self.pause.setVisible(hears)
         self.pause.setEnabled(is_training and can_end)
         self.finish.setVisible(hears or can_keep)
         self.finish.setEnabled(can_keep or (is_training and can_end))

@@ -37,7 +37,6 @@ from sit_studio.map_points import (
     Key,
     Rows,
     View,
-    core,
     group,
     whole_view,
 )
@@ -132,7 +131,8 @@ class MapView(QWidget):
         ratio = self.devicePixelRatioF()
         width, height = round(self.width() * ratio), round(self.height() * ratio)
         cells = self.cells
-        low, high = (cells.low, cells.high) if with_outliers else core(cells.points_P2)
+        core = cells.core_low, cells.core_high
+        low, high = (cells.low, cells.high) if with_outliers else core
         return whole_view(low, high, max(1, width), max(1, height))
 
     @Slot()

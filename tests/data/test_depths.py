@@ -297,8 +297,8 @@ def test_a_stack_that_imagej_wrote_as_one_page_is_told(tmp_path: Path) -> None:
     assert answer({"job": "header", "path": str(tmp_path / "x.tif")})["notes"] == [SEVERAL_PAGES]
 
 
-def raw_by_tiff(path: Path) -> None:
-    """As NEF and DNG are built: a small preview first, the sensor's mosaic under it."""
+def preview_over(path: Path, sensor: Any, photometric: str) -> None:
+    """A small preview first, and under it what it is a preview of."""
     with tifffile.TiffWriter(path) as tiff:
         tiff.write(
             np.zeros((12, 16, 3), np.uint8),
@@ -307,19 +307,16 @@ def raw_by_tiff(path: Path) -> None:
             subfiletype=1,
             metadata=None,
         )
-        tiff.write(np.zeros((192, 256), np.uint16), photometric="cfa", metadata=None)
+        tiff.write(sensor, photometric=photometric, metadata=None)
+
+
+def raw_by_tiff(path: Path) -> None:
+    """As NEF and DNG are built: the sensor's mosaic lies under the preview."""
+    preview_over(path, np.zeros((192, 256), np.uint16), "cfa")
 
 
 def larger_below(path: Path) -> None:
-    with tifffile.TiffWriter(path) as tiff:
-        tiff.write(
-            np.zeros((12, 16, 3), np.uint8),
-            subifds=1,
-            photometric="rgb",
-            subfiletype=1,
-            metadata=None,
-        )
-        tiff.write(np.zeros((192, 256, 3), np.uint8), photometric="rgb", metadata=None)
+    preview_over(path, np.zeros((192, 256, 3), np.uint8), "rgb")
 
 
 def begins(start: bytes) -> Any:
