@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 from sit_engine.data.names import display_name
 from sit_engine.evaluation.comparison import MEASURES, Comparison, Figure, Gap, Line, Measure
 from sit_studio import theme
+from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.words import count
 
 Index = QModelIndex | QPersistentModelIndex
@@ -96,9 +97,7 @@ class GapTable(QTableView):
     def show_comparison(self, found: Comparison) -> None:
         """Its table so far; which row is chosen stays."""
         row = self.currentIndex().row()
-        widest = max(
-            (self.fontMetrics().horizontalAdvance(name_of(line)) for line in found.lines), default=0
-        )
+        widest = full_px(self.font(), (name_of(line) for line in found.lines))
         self.setColumnWidth(0, min(max(NAME_PX, widest + 2 * PAD_PX + 8), MOST_NAME_PX))
         self.figures.show_comparison(found)
         if 0 <= row < self.figures.rowCount():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -14,6 +13,7 @@ from sit_studio.history import History
 from sit_studio.main_window import MainWindow
 from sit_studio.widgets.basics import FigureCard, scrolled
 from sit_studio.widgets.choice_cards import ChoiceCards
+from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.health import HealthPanel
 from sit_studio.widgets.run_table import CELL_PX, MOST_STATUS_PX, status_width
 from sit_studio.widgets.states import word
@@ -71,10 +71,9 @@ def test_the_rank_that_counts_as_collapsed_grows_with_the_width(qtbot: QtBot) ->
 
 
 def test_the_status_column_holds_its_longest_word(qapp: QApplication) -> None:
-    metrics = QFontMetrics(qapp.font())
-    width = status_width(metrics)
+    width = status_width(qapp.font())
     for status in ("completed", "interrupted", "unreadable"):
-        assert min(metrics.horizontalAdvance(word(status)) + CELL_PX, MOST_STATUS_PX) <= width
+        assert min(full_px(qapp.font(), [word(status)]) + CELL_PX, MOST_STATUS_PX) <= width
 
 
 def test_the_formats_of_an_export_are_large_enough_to_hit(window: MainWindow) -> None:
