@@ -87,7 +87,7 @@ class CurvesPanel(QWidget):
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
         self.smoothing.setValue(round(100 * SMOOTHING))
-        self.smoothing.setFixedWidth(80)
+        self.smoothing.setFixedWidth(56)
         self.smoothing.setAccessibleName(self.tr("Smoothing"))
         self.smoothing.setToolTip(self.tr("Readings (k-NN, health, rank) are never smoothed"))
         self.smoothing.valueChanged.connect(self._on_smoothing)

@@ -8,13 +8,14 @@ import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_engine.events import HealthMeasured
+from sit_engine.events import HealthMeasured, KnnMeasured
+from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.history import History
 from sit_studio.main_window import MainWindow
 from sit_studio.widgets.basics import FigureCard, scrolled
 from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.elision import full_px
-from sit_studio.widgets.health import HealthPanel
+from sit_studio.widgets.health import HealthPanel, WorkingCard
 from sit_studio.widgets.run_table import CELL_PX, MOST_STATUS_PX, status_width
 from sit_studio.widgets.states import word
 
@@ -68,6 +69,33 @@ def test_the_rank_that_counts_as_collapsed_grows_with_the_width(qtbot: QtBot) ->
         assert f"Under {least}" in panel.rank.below.text()
     # True with and without labels.
     assert "at least two classes and 100 images" in panel.knn.below.text()
+
+
+@pytest.mark.parametrize("width", [700, 950, 1200])
+def test_what_the_verdict_says_moves_nothing_below_it(qtbot: QtBot, width: int) -> None:
+    page = QWidget()
+    column = QVBoxLayout(page)
+    card, below = WorkingCard(), QLabel("below")
+    column.addWidget(card)
+    column.addWidget(below, 1)
+    qtbot.addWidget(page)
+    page.resize(width, 600)
+    page.show()
+    places = set()
+    for code, texts in ENGINE_SENTENCES.items():
+        if not code.startswith("health."):
+            continue
+        history = History()
+        history.see("alive")
+        history.add(replace(READING, code=code, sentence=texts[0][0]), 0.0)
+        if code != "health.unlabelled":
+            history.add(KnnMeasured(10, 0.2, 0.1, 0.15, 0.1, 64), 0.0)
+        card.show_history(history)
+        qtbot.wait(20)
+        assert card.sentence.text() == texts[0][0]
+        assert card.sentence.height() >= card.sentence.heightForWidth(card.sentence.width())
+        places.add((below.y(), card.sentence.width()))
+    assert len(places) == 1
 
 
 def test_the_status_column_holds_its_longest_word(qapp: QApplication) -> None:
