@@ -92,8 +92,10 @@ def apply(application: QApplication, choice: str) -> None:
         application.setFont(font)
         application.setProperty("sit-themed", True)
         hints.colorSchemeChanged.connect(lambda _: _follow_system(application))
-    application.setPalette(_palette(tokens()))
-    application.setStyleSheet(_style_sheet(tokens()))
+    # Qt takes a style sheet off all widgets and puts one on all in a fifth of the time that it
+    # takes to change the one for the other, which visits the children of each anew.
+    with undressed(application):
+        application.setPalette(_palette(tokens()))
     notifier().changed.emit()
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QMessageBox,
     QProgressBar,
     QRadioButton,
     QWidget,
@@ -30,6 +29,7 @@ from sit_studio.lister import in_thread
 from sit_studio.mailbox import Failure
 from sit_studio.opening import is_there
 from sit_studio.session import Session
+from sit_studio.widgets.ask import Ask, ask_yes
 from sit_studio.widgets.basics import Card, EmptyState, Page, button, label, scrolled
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
 from sit_studio.widgets.exports import PastCard, WrittenCard
@@ -268,7 +268,7 @@ class ExportPage(Page):
         in_thread(lambda: is_ours(run.path, target), partial(self._decide, run, target))
 
     def _decide(self, run: Run, target: Path, is_own: bool) -> None:
-        if self.job.is_busy or self.findChildren(QMessageBox):
+        if self.job.is_busy or self.findChildren(Ask):
             # Pressed twice while the file was looked at.
             return
         if is_own:
@@ -285,16 +285,10 @@ class ExportPage(Page):
             )
 
     def _ask(self, run: Run, target: Path) -> None:
-        question = QMessageBox(self)
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        question.setWindowTitle(self.tr("Export"))
-        question.setTextFormat(Qt.TextFormat.PlainText)
         name = display_name(target.name)
-        question.setText(self.tr("Replace the earlier export {name}?").format(name=name))
-        replace = question.addButton(self.tr("Replace"), QMessageBox.ButtonRole.AcceptRole)
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        replace.clicked.connect(lambda: self._start(run, target))
-        question.open()
+        title = self.tr("Replace the earlier export {name}?").format(name=name)
+        asked = Ask(title, self.tr("Replace"), self, danger=True)
+        ask_yes(asked, lambda: self._start(run, target))
 
     def _start(self, run: Run, target: Path) -> None:
         """Write, reopen, compare."""

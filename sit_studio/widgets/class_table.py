@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.report import ClassScore
+from sit_studio.widgets.table_keys import SelectByKey
 from sit_studio.widgets.words import count
 
 Index = QModelIndex | QPersistentModelIndex
@@ -50,6 +51,7 @@ class ClassTable(QTableView):
         self.sorted.setSortCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setModel(self.sorted)
         self.setAccessibleName(self.tr("Classes"))
+        SelectByKey(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)

@@ -32,6 +32,7 @@ from sit_studio.sentences import say
 from sit_studio.widgets.elision import MOST_COMPARED, ShortNames, full_px
 from sit_studio.widgets.sparkline import VALUES_ROLE, SparklineDelegate
 from sit_studio.widgets.states import ROLES, word
+from sit_studio.widgets.table_keys import SelectByKey
 from sit_studio.widgets.words import THIN, count, figure, percent, size
 
 Index = QModelIndex | QPersistentModelIndex
@@ -274,6 +275,7 @@ class RunTable(QTableView):
         for column in without:
             self.setColumnHidden(COLUMNS.index(column), True)
         self.setAccessibleName(name)
+        SelectByKey(self)
 
     def chosen(self) -> list[RunRow]:
         """The selected rows."""

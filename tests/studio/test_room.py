@@ -89,7 +89,7 @@ def test_what_the_verdict_says_moves_nothing_below_it(qtbot: QtBot, width: int) 
         history.see("alive")
         history.add(replace(READING, code=code, sentence=texts[0][0]), 0.0)
         if code != "health.unlabelled":
-            history.add(KnnMeasured(10, 0.2, 0.1, 0.15, 0.1, 64), 0.0)
+            history.add(KnnMeasured(10, 0.2, 0.1, 0.15, 0.1, "student"), 0.0)
         card.show_history(history)
         qtbot.wait(20)
         assert card.sentence.text() == texts[0][0]
