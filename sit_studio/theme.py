@@ -153,7 +153,7 @@ def _style_sheet(colours: Tokens) -> str:
         name = found[1]
         if name in ("check", "dot", "knob_on", "knob_off"):
             return asset(f"icons/{name}.svg").as_posix()
-        if name in ("down", "left", "right", "up"):
+        if name in ("down", "left", "right"):
             return asset(f"icons/{name}-{_State.name}.svg").as_posix()
         return str(getattr(colours, name))
 

@@ -10,7 +10,6 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -31,6 +30,7 @@ from sit_studio.opening import is_there
 from sit_studio.session import Session
 from sit_studio.widgets.ask import Ask, ask_yes
 from sit_studio.widgets.basics import Card, EmptyState, Page, button, label, scrolled
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
 from sit_studio.widgets.exports import PastCard, WrittenCard
 
@@ -121,11 +121,11 @@ class ExportPage(Page):
         line.addWidget(self.out, 1)
         line.addWidget(browse)
         self.checkpoint = CheckpointBox()
-        self.network = QComboBox()
+        self.network = Choice()
         self.network.addItem(self.tr("Method's choice"), None)
         self.network.addItem(self.tr("Student"), "student")
         self.network.addItem(self.tr("Teacher"), "teacher")
-        self.head = QComboBox()
+        self.head = Choice()
         self.head.setToolTip(
             self.tr(
                 "Features are the tokens before the patches, after the final norm; in a network "

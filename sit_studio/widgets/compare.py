@@ -9,7 +9,6 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QHeaderView,
@@ -26,6 +25,7 @@ from sit_studio.history import History
 from sit_studio.lister import in_thread, load_history
 from sit_studio.run_list import differing, distinct_titles, read_about
 from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import curve_word
 
 
@@ -48,7 +48,7 @@ class CompareDialog(QDialog):
         head = QHBoxLayout()
         head.addWidget(label(self.tr("Compare runs"), "cardTitle"))
         head.addStretch(1)
-        self.curve = QComboBox()
+        self.curve = Choice()
         self.curve.setAccessibleName(self.tr("Curve"))
         for name in (
             "loss", "contrast", "rotation", "reconstruction", "knn", "rotation_accuracy",

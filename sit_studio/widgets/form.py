@@ -11,6 +11,7 @@ from sit_engine.config.facts import MEASURED_LATER
 from sit_engine.config.schema import Setting
 from sit_studio.settings_model import Checked, SettingsModel
 from sit_studio.widgets.basics import button, label, set_role
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.words import figure
 
 SLIDER_STEPS = 100
@@ -80,7 +81,7 @@ class SettingField(QWidget):
     def _make_editor(self) -> QComboBox | QLineEdit:
         item = self.item
         if item.choices and not item.is_number and not item.is_list:
-            box = QComboBox()
+            box = Choice()
             # As wide as there is room, not as its longest word.
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon

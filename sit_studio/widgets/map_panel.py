@@ -9,11 +9,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from sit_engine.data.scan import display_name
 from sit_studio.map_points import KEYS, Cells, Embedding, Key
 from sit_studio.widgets.basics import Card, button, label, scrolled
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.gallery import Gallery
 from sit_studio.widgets.map_legend import ROW_PX, MapLegend
 from sit_studio.widgets.map_view import MapView
@@ -68,7 +69,7 @@ class MapPanel(QWidget):
     def _tools(self) -> QHBoxLayout:
         self.tools = QHBoxLayout()
         self.tools.setSpacing(8)
-        self.colours = QComboBox()
+        self.colours = Choice()
         self.colours.setAccessibleName(self.tr("Colour by"))
         self.colours.currentIndexChanged.connect(self._on_colours)
         word = label(self.tr("Colour by"), "caption")

@@ -30,6 +30,7 @@ from sit_studio import theme
 from sit_studio.run_list import RunRow
 from sit_studio.sentences import say
 from sit_studio.widgets.elision import MOST_COMPARED, ShortNames, full_px
+from sit_studio.widgets.sort_head import SortHead
 from sit_studio.widgets.sparkline import VALUES_ROLE, SparklineDelegate
 from sit_studio.widgets.states import ROLES, word
 from sit_studio.widgets.table_keys import SelectByKey
@@ -257,6 +258,7 @@ class RunTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setShowGrid(False)
+        self.setHorizontalHeader(SortHead(self))
         self.setSortingEnabled(True)
         self.sortByColumn(COLUMNS.index("started"), Qt.SortOrder.DescendingOrder)
         self.setWordWrap(False)
@@ -264,7 +266,6 @@ class RunTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(40)
         head = self.horizontalHeader()
-        head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for column, width in RunTableModel.WIDTHS.items():
             self.setColumnWidth(COLUMNS.index(column), width)

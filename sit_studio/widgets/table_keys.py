@@ -21,8 +21,9 @@ class SelectByKey(QObject):
         table.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        is_press = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent)
-        if not is_press or event.key() not in ARROWS:
+        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
+            return False
+        if event.key() not in ARROWS:
             return False
         selection, model = self._table.selectionModel(), self._table.model()
         if selection is None or selection.hasSelection() or not model.rowCount():

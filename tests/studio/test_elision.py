@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtGui import QFontMetricsF
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QFontMetricsF, QHelpEvent
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from sit_studio.widgets import elision
 from sit_studio.widgets.bars import BarList, _BarDelegate
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.elision import ShortNames, full_px, short_names
 from sit_studio.widgets.scores import Bar, Bars
 
@@ -80,3 +82,21 @@ def test_names_that_fit_stay_whole_and_ten_thousand_are_not_compared(qapp: QAppl
     many = ShortNames([f"class {number}" for number in range(10_000)])
     assert many.of("class 7", font, 200) == "class 7"
     assert not many._found
+
+
+def test_a_choice_too_long_for_its_box_loses_its_middle_and_is_told_whole(qtbot: QtBot) -> None:
+    box = Choice()
+    qtbot.addWidget(box)
+    box.addItems(["Run 2026-11-29_092036_train_pretrain", "Run short"])
+    box.resize(160, 32)
+    box.show()
+    text = box.shown_text()
+    assert "…" in text
+    assert (text[:3], text[-5:]) == ("Run", "train")
+    at = box.rect().center()
+    QApplication.sendEvent(box, QHelpEvent(QEvent.Type.ToolTip, at, box.mapToGlobal(at)))
+    assert QToolTip.text() == box.currentText()
+    QToolTip.hideText()
+    box.setCurrentIndex(1)
+    assert box.shown_text() == "Run short"
+    assert not box.grab().isNull()
