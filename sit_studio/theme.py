@@ -72,6 +72,11 @@ def tokens() -> Tokens:
     return _all_tokens()[_State.name]
 
 
+def is_dark() -> bool:
+    """Whether the colours in use are light on dark."""
+    return _State.name == "dark"
+
+
 def apply(application: QApplication, choice: str) -> None:
     """Use "light", "dark", or what the system says; widgets hear of it from the notifier."""
     hints = application.styleHints()

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QRadioButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -29,9 +30,10 @@ from sit_studio.mailbox import Failure
 from sit_studio.opening import is_there
 from sit_studio.session import Session
 from sit_studio.widgets.ask import Ask, ask_yes
-from sit_studio.widgets.basics import Card, EmptyState, Page, button, label, scrolled
+from sit_studio.widgets.basics import Card, EmptyState, Page, button, label
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
+from sit_studio.widgets.columns import PageArea
 from sit_studio.widgets.exports import PastCard, WrittenCard
 
 ENDINGS = {"torchscript": ".pt", "onnx": ".onnx", "pt2": ".pt2", "safetensors": ""}
@@ -58,18 +60,21 @@ class ExportPage(Page):
         self.action_row.addWidget(self.cancel)
         self.action_row.addWidget(self.write)
         self.content = QWidget()
-        column = QGridLayout(self.content)
-        column.setContentsMargins(0, 0, 8, 0)
-        column.setSpacing(16)
+        columns = QHBoxLayout(self.content)
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.setSpacing(16)
         self.form = self._form()
         self.result = WrittenCard()
         self.past = PastCard()
-        column.addWidget(self.form, 0, 0)
-        column.addWidget(self.result, 1, 0)
-        column.addWidget(self.past, 2, 0)
-        column.setRowStretch(3, 1)
-        self.content.setMaximumWidth(760)
-        self.area = scrolled(self.content)
+        # The result is beside what was asked for: in sight, without scrolling.
+        for weight, parts in ((5, (self.form,)), (4, (self.result, self.past))):
+            column = QVBoxLayout()
+            column.setSpacing(16)
+            for part in parts:
+                column.addWidget(part)
+            column.addStretch(1)
+            columns.addLayout(column, weight)
+        self.area = PageArea(self.content)
         self.empty = EmptyState(
             "export",
             self.tr("Nothing to export yet"),
@@ -78,7 +83,7 @@ class ExportPage(Page):
         self.empty.buttons.addWidget(
             button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
         )
-        self.body.addWidget(self.area, 1)
+        self.area.fill(self.body)
         self.body.addWidget(self.empty, 1)
         session.run_opened.connect(self._on_run_opened)
         session.run_changed.connect(self._on_run_changed)

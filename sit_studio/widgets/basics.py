@@ -23,6 +23,9 @@ from sit_studio import theme
 from sit_studio.mailbox import Failure
 from sit_studio.sentences import say
 
+BAR_PX = 12
+"""Of a bar beside a page's body, as style.qss has it."""
+
 
 def label(
     text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False
@@ -272,9 +275,11 @@ class Page(QWidget):
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 16, 24, 16)
+        # Of the margin at the right a bar may take a part, where the body scrolls as a whole.
+        outer.setContentsMargins(24, 16, 24 - BAR_PX, 16)
         outer.setSpacing(16)
         head = QHBoxLayout()
+        head.setContentsMargins(0, 0, BAR_PX, 0)
         head.setSpacing(8)
         words = QVBoxLayout()
         words.setSpacing(4)
@@ -291,8 +296,12 @@ class Page(QWidget):
         head.setAlignment(self.action_row, Qt.AlignmentFlag.AlignTop)
         outer.addLayout(head)
         self.notice = Notice()
-        outer.addWidget(self.notice)
+        told = QVBoxLayout()
+        told.setContentsMargins(0, 0, BAR_PX, 0)
+        told.addWidget(self.notice)
+        outer.addLayout(told)
         self.body = QVBoxLayout()
+        self.body.setContentsMargins(0, 0, BAR_PX, 0)
         self.body.setSpacing(16)
         outer.addLayout(self.body, 1)
         self.setAccessibleName(title)

@@ -1,4 +1,4 @@
-"""A list to choose one from: words too long for it lose their middles, in the box and in the list."""
+"""A list to choose one from: words too long for it are cut with an ellipsis, and told whole."""
 
 from __future__ import annotations
 
@@ -21,8 +21,14 @@ MOST_PX, AROUND_PX = 560, 40
 class Choice(QComboBox):
     """Qt's own cuts what does not fit in the midst of a letter; the whole is the tooltip here."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        elide: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
         super().__init__(parent)
+        self._elide = elide
         self.view().setTextElideMode(Qt.TextElideMode.ElideMiddle)
 
     def shown_text(self) -> str:
@@ -32,7 +38,7 @@ class Choice(QComboBox):
         part = QStyle.SubControl.SC_ComboBoxEditField
         kind = QStyle.ComplexControl.CC_ComboBox
         room = self.style().subControlRect(kind, option, part, self).width()
-        return short(self.font(), option.currentText, room)
+        return short(self.font(), option.currentText, room, self._elide)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         del event

@@ -81,7 +81,7 @@ class SettingField(QWidget):
     def _make_editor(self) -> QComboBox | QLineEdit:
         item = self.item
         if item.choices and not item.is_number and not item.is_list:
-            box = Choice()
+            box = Choice(elide=Qt.TextElideMode.ElideRight)
             # As wide as there is room, not as its longest word.
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -114,7 +114,7 @@ class SettingField(QWidget):
     def _fill(self, box: QComboBox, default: str) -> None:
         self._default = default
         box.clear()
-        box.addItem(self.tr("Default ({word})").format(word=default), "")
+        box.addItem(self.tr("{word} (default)").format(word=default), "")
         for choice in self.item.choices:
             if choice != default:
                 box.addItem(choice, choice)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QRect
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_engine.events import HealthMeasured, KnnMeasured
@@ -107,3 +109,67 @@ def test_the_status_column_holds_its_longest_word(qapp: QApplication) -> None:
 def test_the_formats_of_an_export_are_large_enough_to_hit(window: MainWindow) -> None:
     window.show_page("export")
     assert all(box.minimumHeight() >= 28 for box in window.export.boxes.values())
+
+
+def test_train_scrolls_as_one_and_its_second_column_stays_in_sight(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.resize(1100, 700)
+    window.show_page("train")
+    page = window.train
+    page.form.advanced.fold.click()
+    qtbot.wait(20)
+    bars = [
+        area.verticalScrollBar()
+        for area in page.findChildren(QScrollArea)
+        if area.verticalScrollBar().isVisible()
+    ]
+    assert bars == [page.area.verticalScrollBar()]
+    for value in (0, bars[0].maximum() // 2, bars[0].maximum()):
+        bars[0].setValue(value)
+        qtbot.wait(20)
+        card = page.cost if value else page.preview
+        top = card.mapTo(page.area.viewport(), card.rect().topLeft()).y()
+        assert 0 <= top < page.area.viewport().height()
+    # All of the column, whatever it is asked for at once.
+    right = page.sights.parentWidget()
+    assert right is not None
+    assert right.height() >= page.sights.totalHeightForWidth(right.width())
+
+
+@pytest.mark.parametrize("height", [620, 1400])
+def test_a_page_ends_where_its_head_does_with_a_bar_and_without(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, height: int
+) -> None:
+    window.resize(1100, height)
+    window.session.open_run(finished_run)
+    edges = set()
+    for page, last in (
+        (window.train, window.train.preview),
+        (window.export, window.export.content),
+        (window.watch, window.watch.working),
+    ):
+        window.stack.setCurrentWidget(page)
+        qtbot.wait(30)
+        edges.add(last.mapTo(window, last.rect().topRight()).x())
+    head = window.train.start_button
+    window.stack.setCurrentWidget(window.train)
+    edges.add(head.mapTo(window, head.rect().topRight()).x())
+    assert len(edges) == 1
+
+
+def test_what_an_export_wrote_is_in_sight(
+    window: MainWindow, qtbot: QtBot, finished_run: Path
+) -> None:
+    window.resize(1024, 680)
+    window.session.open_run(finished_run)
+    window.show_page("export")
+    result = window.export.result
+    result.show_answer({
+        "path": "/tmp/model.pt", "head": "features", "network": "student", "step": 20,
+        "difference": 0.0, "latency_ms": 1.0, "threads": 1, "snippet": "import torch",
+    })  # fmt: skip
+    qtbot.wait(20)
+    shown = window.export.area.viewport()
+    place = result.mapTo(shown, result.rect().topLeft())
+    assert shown.rect().contains(QRect(place, result.size()))
