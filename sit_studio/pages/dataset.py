@@ -161,7 +161,6 @@ class DatasetPage(Page):
         self.bars.setAccessibleName(self.tr("Images a class"))
         self.no_classes = label(self.tr("No classes."), "muted")
         bars.body.addWidget(self.bars, 1)
-        # It takes the room of the bars, and stands where they begin.
         bars.body.addWidget(self.no_classes, 1, Qt.AlignmentFlag.AlignTop)
         column.addWidget(bars, 1)
         return side

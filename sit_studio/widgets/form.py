@@ -22,6 +22,16 @@ def said(text: str) -> str:
     return QCoreApplication.translate("settings", text)
 
 
+def choice_word(path: str, choice: str) -> str:
+    """What one of a setting's choices is called, where its own word says too little."""
+    words = {
+        "all": QCoreApplication.translate("choices", "the whole network"),
+        "blocks": QCoreApplication.translate("choices", "its last blocks"),
+        "head": QCoreApplication.translate("choices", "the classifier alone"),
+    }
+    return words.get(choice, choice) if path == "method.trained" else choice
+
+
 class SettingField(QWidget):
     """One setting: title, editor, and below it the value that "auto" has and why, or the error."""
 
@@ -114,10 +124,11 @@ class SettingField(QWidget):
     def _fill(self, box: QComboBox, default: str) -> None:
         self._default = default
         box.clear()
-        box.addItem(self.tr("{word} (default)").format(word=default), "")
+        word = choice_word(self.item.path, default)
+        box.addItem(self.tr("{word} (default)").format(word=word), "")
         for choice in self.item.choices:
             if choice != default:
-                box.addItem(choice, choice)
+                box.addItem(choice_word(self.item.path, choice), choice)
 
     def show_text(self, text: str, shown: Any, default: str) -> None:
         """The user's word, the value that stands without one, and what preset and method say."""
@@ -195,7 +206,7 @@ class SettingFields:
             text = self.model.texts.get(path, "")
             value = _at(tree, path, defaults.get(path))
             failure = checked.failure if checked.field == path else None
-            below = _auto_words(value, reasons.get(path, "")) if not text else ""
+            below = _auto_words(path, value, reasons.get(path, "")) if not text else ""
             for field in fields:
                 field.show_text(text, value, defaults.get(path, ""))
                 if failure is not None:
@@ -204,7 +215,7 @@ class SettingFields:
                     field.show_below(below)
 
 
-def _auto_words(value: Any, why: str) -> str:
+def _auto_words(path: str, value: Any, why: str) -> str:
     """What "auto" has come to and why, or that it waits."""
     if value == "auto":
         waits = QCoreApplication.translate(
@@ -214,7 +225,7 @@ def _auto_words(value: Any, why: str) -> str:
     if not why:
         return ""
     text = QCoreApplication.translate("SettingField", "auto: {value}, {why}")
-    return text.format(value=_shown(value), why=why)
+    return text.format(value=choice_word(path, _shown(value)), why=why)
 
 
 def _wait(tree: dict[str, Any], path: str) -> None:

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.counted import filled
 from sit_engine.data.names import display_name
 from sit_engine.evaluation.comparison import MEASURES, Comparison, Figure, Gap, Line, Measure
 from sit_studio import theme
@@ -144,7 +145,7 @@ class GapTableModel(QAbstractTableModel):
             (self.tr("k-NN, %"), self.tr("20 nearest neighbours among the training images")),
             (self.tr("Linear probe, %"), self.tr("A linear classifier on frozen features")),
             (
-                self.tr("{n} labels a class, %").format(n=shots),
+                filled(self.tr("{n} labels a class, %"), n=shots),
                 self.tr("A linear classifier that knows so few labels; a mean over draws"),
             ),
         ]
@@ -184,15 +185,18 @@ class GapTableModel(QAbstractTableModel):
         if cost is None:
             return ""
         text = self.tr("{minutes} min · {images} images")
-        words = text.format(minutes=f"{cost.minutes:.1f}", images=count(cost.images))
+        words = filled(text, minutes=f"{cost.minutes:.1f}", images=count(cost.images))
         return words if cost.is_whole else f"{words} *"
 
     def _words(self, line: Line, column: int, figure: Figure | None) -> str:
         assert self.found is not None
         if figure is None:
             return self._text(line, column, figure)
-        words = self.tr("{name}: {accuracy} %, a mean over {n} seeds.").format(
-            name=name_of(line), accuracy=f"{100 * figure.accuracy:.1f}", n=figure.seeds
+        words = filled(
+            self.tr("{name}: {accuracy} %, a mean over {n} seeds."),
+            name=name_of(line),
+            accuracy=f"{100 * figure.accuracy:.1f}",
+            n=figure.seeds,
         )
         if figure.gap is None:
             return words

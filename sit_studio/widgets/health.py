@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication, QRect, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_studio import theme
 from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.history import History
@@ -52,7 +53,8 @@ def _validated(history: History) -> tuple[str, str]:
         "the most frequent class would give {majority}.",
     )
     is_better = found.accuracy - found.interval > found.majority
-    return "learning" if is_better else "unknown", text.format(
+    return "learning" if is_better else "unknown", filled(
+        text,
         accuracy=f"{100 * found.accuracy:.1f}",
         interval=f"{100 * found.interval:.1f}",
         images=count(found.images),

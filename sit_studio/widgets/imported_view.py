@@ -7,6 +7,7 @@ import re
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.names import display_name
 from sit_engine.models.imported import Imported, Row
 from sit_studio.widgets.basics import label
@@ -65,7 +66,7 @@ class ImportedView(QWidget):
             "patches of {patch} px, tokens before the patches: {tokens}."
         )
         self.sizes.setText(
-            sizes.format(
+            filled(sizes,
                 width=facts.width, depth=facts.depth, heads=facts.heads, whence=found.heads_from,
                 side=facts.image_size, patch=facts.patch_size, tokens=facts.tokens,
             )
@@ -102,7 +103,7 @@ class ImportedView(QWidget):
     def _cells(self, became: str, row: Row) -> list[str]:
         size = row.size
         if row.parts > 1:
-            size = self.tr("{n} parts").format(n=count(row.parts))
+            size = filled(self.tr("{n} parts"), n=count(row.parts))
         return [became, display_name(row.theirs), row.ours, size, FLAG.sub("", row.why)]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_studio.map_points import KEYS, Cells, Embedding, Key
 from sit_studio.widgets.basics import Card, button, label, scrolled
@@ -186,8 +187,8 @@ class MapPanel(QWidget):
         embedding = self.view.embedding
         if embedding is None:
             return
-        words = self.tr("1 image") if len(rows) == 1 else self.tr("{n} images")
-        self.chosen_title.setText(words.format(n=count(len(rows))))
+        words = self.tr("{n} images")
+        self.chosen_title.setText(filled(words, n=count(len(rows))))
         self.chosen_hint.setText(self.tr("Inside the lasso."))
         self.view.show_rings(())
         self.gallery.show_paths(

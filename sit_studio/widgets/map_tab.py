@@ -11,6 +11,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.embedded import MapKind
 from sit_engine.runs import Run
 from sit_studio.asker import Answer, Question
@@ -156,8 +157,11 @@ class MapTab(QWidget):
             self.kinds.setCurrentIndex(self.kinds.findData(found.kind))
             words = self.tr("{n} images, step {step}, features of the {network}.")
             self.panel.caption.setText(
-                words.format(
-                    n=count(len(found.embedding)), step=count(found.step), network=found.network
+                filled(
+                    words,
+                    n=count(len(found.embedding)),
+                    step=count(found.step),
+                    network=found.network,
                 )
             )
         self.refresh()

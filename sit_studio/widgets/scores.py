@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.marks import QT_TRANSLATE_NOOP
@@ -148,7 +149,7 @@ def measure_word(measure: Measure) -> str:
         return texts[measure.kind]
     if measure.shots is not None:
         text = QCoreApplication.translate("scores", "{n} labels a class")
-        return text.format(n=measure.shots)
+        return filled(text, n=measure.shots)
     return display_name(measure.name)
 
 
@@ -177,7 +178,8 @@ def facts_sentence(report: Report) -> str:
         "Step {step}, features of the {network}: {train} train and {test} test images, "
         "{classes} classes. ± is the 95 % interval.",
     )
-    return text.format(
+    return filled(
+        text,
         step=count(report.step),
         network=report.network,
         train=count(report.train_images),

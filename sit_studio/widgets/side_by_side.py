@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine import runs
+from sit_engine.counted import filled
 from sit_engine.data.names import unescape_name
 from sit_engine.errors import SitError
 from sit_engine.evaluation.comparison import Budget
@@ -206,7 +207,7 @@ class SideBySideDialog(Dialog):
             "They go on when the window is closed."
         )
         self.cost.setText(
-            text.format(
+            filled(text,
                 settings=len(self.rows), seeds=self.seed_count, budget=budget_words(budget),
                 total=len(self.rows) * self.seed_count,
             )
