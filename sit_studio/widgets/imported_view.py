@@ -17,6 +17,8 @@ from sit_studio.widgets.words import count
 # "another network: --network teacher takes it": in the window that is a choice of the form.
 FLAG = re.compile(r": --network (\w+).*")
 WIDTHS = (80, 352, 168, 104)
+MOST_PX = {1: 368, 2: 216}
+"""Of the columns with names; the whole of one that is longer is its tooltip."""
 
 
 class ImportedView(QWidget):
@@ -90,6 +92,9 @@ class ImportedView(QWidget):
         if found is not None:
             rows = self._rows(found, folded=not self.whole.isChecked())
             self.table.lines.show(len(rows), lambda number: rows[number])
+            for place, most in MOST_PX.items():
+                self.table.resizeColumnToContents(place)
+                self.table.setColumnWidth(place, min(self.table.columnWidth(place), most))
 
     def _rows(self, found: Imported, *, folded: bool) -> list[list[str]]:
         rows = [self._cells(self.tr("Mapped"), row) for row in found.mapped_rows(folded=folded)]

@@ -161,7 +161,7 @@ def test_two_runs_are_compared_by_curves_and_by_what_differs(
         for row in range(dialog.table.rowCount())
     ]
     assert [(name, sorted(values)) for name, *values in cells] == [
-        ("optim.learning_rate", ["0.002", "0.004"])
+        ("Learning rate", ["0.002", "0.004"])
     ]
     dialog.accept()
 
