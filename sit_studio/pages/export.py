@@ -33,7 +33,6 @@ from sit_studio.widgets.ask import Ask, ask_yes
 from sit_studio.widgets.basics import Card, EmptyState, Page, button, label
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
-from sit_studio.widgets.columns import PageArea
 from sit_studio.widgets.exports import PastCard, WrittenCard
 
 ENDINGS = {"torchscript": ".pt", "onnx": ".onnx", "pt2": ".pt2", "safetensors": ""}
@@ -74,7 +73,6 @@ class ExportPage(Page):
                 column.addWidget(part)
             column.addStretch(1)
             columns.addLayout(column, weight)
-        self.area = PageArea(self.content)
         self.empty = EmptyState(
             "export",
             self.tr("Nothing to export yet"),
@@ -83,7 +81,8 @@ class ExportPage(Page):
         self.empty.buttons.addWidget(
             button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
         )
-        self.area.fill(self.body)
+        self.body.addWidget(self.content)
+        self.body.addStretch(0)
         self.body.addWidget(self.empty, 1)
         session.run_opened.connect(self._on_run_opened)
         session.run_changed.connect(self._on_run_changed)
@@ -232,7 +231,7 @@ class ExportPage(Page):
     def _show(self) -> None:
         run, is_busy = self.session.run, self.job.is_busy
         has_model = bool(steps_of(run))
-        self.area.setVisible(has_model)
+        self.content.setVisible(has_model)
         self.empty.setVisible(not has_model)
         self._allow("torchscript", self.tr("This Python and torch cannot make TorchScript."))
         self._allow("onnx", self.tr("ONNX needs packages: pip install 'sit-studio[onnx]'."))

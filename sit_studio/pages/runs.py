@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QMenu,
+    QSizePolicy,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
@@ -76,6 +77,8 @@ class RunsPage(Page):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tabs)
         self.stack.addWidget(self.view)
+        # It is wider than the runs, which need not be as wide as that.
+        self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.body.addWidget(self.stack, 1)
         session.comparer.changed.connect(session.lister.look_now)
         session.comparer.changed.connect(self._show_buttons)

@@ -32,7 +32,7 @@ from sit_studio.settings_model import (
 )
 from sit_studio.widgets.basics import Page, button
 from sit_studio.widgets.choice_cards import ChoiceCards
-from sit_studio.widgets.columns import Follower, PageArea
+from sit_studio.widgets.columns import Follower
 from sit_studio.widgets.cost_card import CostCard
 from sit_studio.widgets.form import SettingFields
 from sit_studio.widgets.labels_card import LabelsCard, has_labels, labels_wanted
@@ -100,10 +100,9 @@ class TrainPage(Page):
             self.action_row.addWidget(part)
 
     def _add_columns(self) -> None:
-        content = QWidget()
-        columns = QHBoxLayout(content)
-        columns.setContentsMargins(0, 0, 0, 0)
+        columns = QHBoxLayout()
         columns.setSpacing(16)
+        self.body.addLayout(columns)
         left = QWidget()
         left.setMaximumWidth(656)
         forms = QVBoxLayout(left)
@@ -133,9 +132,7 @@ class TrainPage(Page):
         columns.addWidget(left, 5)
         right = Follower(self._sights())
         columns.addWidget(right, 6)
-        self.area = PageArea(content)
         right.follow(self.area)
-        self.area.fill(self.body)
 
     def _sights(self) -> QWidget:
         right = QWidget()

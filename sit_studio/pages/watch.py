@@ -81,10 +81,10 @@ class WatchPage(Page):
         self.stop = button(tr("Stop"), lambda: self.session.command("stop"), icon="stop",
                            tip=tr("Write a checkpoint and end; the run can be resumed"))  # fmt: skip
         self.checkpoint = button(
-            tr("Checkpoint now"), lambda: self.session.command("checkpoint"), flat=True,
+            tr("Checkpoint"), lambda: self.session.command("checkpoint"), flat=True,
             tip=tr("Save the weights of this step"),
         )  # fmt: skip
-        self.preview = button(tr("Preview now"), lambda: self.session.command("preview"), flat=True,
+        self.preview = button(tr("Preview"), lambda: self.session.command("preview"), flat=True,
                               tip=tr("Make pictures of this step"))  # fmt: skip
         self.extend = button(
             tr("Extend…"), self._extend, flat=True, tip=tr("Train for more epochs")

@@ -1,41 +1,10 @@
-"""A page that scrolls as one: its bar stands in the page's margin, and a second column follows."""
+"""The second column of a page that scrolls as one: it follows, and stays in sight."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
-
-from sit_studio.widgets.basics import BAR_PX
-
-
-class PageArea(QScrollArea):
-    """`content`, whose edges are those of the page with a bar and without one."""
-
-    def __init__(self, content: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        content.setObjectName("scrolled")
-        self.setWidget(content)
-        bar = self.verticalScrollBar()
-        bar.installEventFilter(self)
-        self.setViewportMargins(0, 0, BAR_PX, 0)
-
-    def fill(self, body: QVBoxLayout) -> None:
-        """Be what a page's body holds, and have its bar in the margin."""
-        body.setContentsMargins(0, 0, 0, 0)
-        body.addWidget(self, 1)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.verticalScrollBar() and event.type() in (
-            QEvent.Type.Show,
-            QEvent.Type.Hide,
-        ):
-            taken = event.type() == QEvent.Type.Show
-            self.setViewportMargins(0, 0, 0 if taken else BAR_PX, 0)
-        return super().eventFilter(watched, event)
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 
 class Follower(QWidget):
