@@ -267,6 +267,19 @@ class EmptyState(QWidget):
         follow_theme(self, paint)
 
 
+class _Body(QWidget):
+    """A page scrolls when it is lower than its content must be, not than it would like to be."""
+
+    def heightForWidth(self, width: int) -> int:
+        layout, viewport = self.layout(), self.parentWidget()
+        if layout is None:
+            return -1
+        least = layout.totalMinimumSize().height()
+        # Widgets in widgets only tell the height that they would like.
+        fits = viewport is not None and least <= viewport.height()
+        return least if fits else layout.totalMinimumHeightForWidth(width)
+
+
 class PageArea(QScrollArea):
     """Scrolls up and down where `content` is too high; its edges are the same with a bar and without.
 
@@ -338,7 +351,7 @@ class Page(QWidget):
         told.setContentsMargins(0, 0, BAR_PX, 0)
         told.addWidget(self.notice)
         outer.addLayout(told)
-        content = QWidget()
+        content = _Body()
         self.body = QVBoxLayout(content)
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(16)

@@ -43,8 +43,8 @@ def _apart(font: QFont, names: list[str], width: float) -> dict[str, str]:
     shared = max(0, len(commonprefix(names)) - KEPT_OF_PREFIX)  # noqa: RUF071 - letters are meant
     tries = (
         {name: short(font, name, width, right) for name in names},
-        {name: short(font, name, width, left) for name in names},
         {name: short(font, f"…{name[shared:]}", width, right) for name in names},
+        {name: short(font, name, width, left) for name in names},
     )
     return max(tries, key=lambda found: len(set(found.values())))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from sit_studio.app import make_application, open_window
 from sit_studio.widgets.status import StatusBar
@@ -51,7 +51,7 @@ def main() -> None:
     window.session.open_run(Path(sys.argv[2]))
     until(lambda: window.session.history.state == "completed")
     (foot,) = window.findChildren(StatusBar)
-    cut = []
+    cut: list[str] = []
     for key, page in window.pages.items():
         window.show_page(key)
         if key == "watch":
@@ -63,10 +63,11 @@ def main() -> None:
                 part.hide()
         for _ in range(5):
             APPLICATION.processEvents()
-        shown = [page.action_row.itemAt(n).widget() for n in range(page.action_row.count())]
-        for part in [foot, *(one for one in shown if one is not None and one.isVisible())]:
-            if not is_whole(part, window):
-                cut.append(f"{key}: {part.accessibleName() or type(part).__name__}")
+        shown = [one for one in page.findChildren(QPushButton) if one.isVisible()]
+        actions = [one for one in shown if page.action_row.indexOf(one) >= 0]
+        cut += [f"{key}: {one.text()}" for one in actions if not is_whole(one, window)]
+        if not is_whole(foot, window):
+            cut.append(f"{key}: foot")
     told["cut"] = cut
     told["size"] = [window.width(), window.height()]
     window.close_now()

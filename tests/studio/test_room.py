@@ -137,6 +137,22 @@ def test_train_scrolls_as_one_and_its_second_column_stays_in_sight(
     assert right.height() >= page.sights.totalHeightForWidth(right.width())
 
 
+def test_a_page_scrolls_only_where_it_must(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, few: Path
+) -> None:
+    window.take_paths([str(few)])
+    qtbot.waitUntil(lambda: window.session.dataset.state == "ready", timeout=90_000)
+    window.session.open_run(finished_run)
+    window.resize(1024, 700)
+    qtbot.waitUntil(lambda: window.session.history.state == "completed", timeout=90_000)
+    for key, page in window.pages.items():
+        window.show_page(key)
+        if key == "watch":
+            qtbot.waitUntil(lambda: window.watch.is_built, timeout=90_000)
+        qtbot.wait(30)
+        assert page.area.verticalScrollBar().isVisible() == (key == "train"), key
+
+
 @pytest.mark.parametrize("height", [620, 1400])
 def test_a_page_ends_where_its_head_does_with_a_bar_and_without(
     window: MainWindow, qtbot: QtBot, finished_run: Path, height: int
