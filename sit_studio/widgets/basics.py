@@ -113,7 +113,9 @@ class Card(QFrame):
         self.head = QHBoxLayout()
         self.head.setSpacing(8)
         self.title = label(title, "cardTitle")
-        self.title.setVisible(bool(title))
+        # Never shown here: without a parent it would be a window, and take the keyboard from ours.
+        if not title:
+            self.title.hide()
         self.head.addWidget(self.title)
         self.head.addStretch(1)
         self.body.addLayout(self.head)

@@ -14,7 +14,7 @@ from sit_engine.events import HealthMeasured, KnnMeasured
 from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.history import History
 from sit_studio.main_window import MainWindow
-from sit_studio.widgets.basics import FigureCard, scrolled
+from sit_studio.widgets.basics import Card, FigureCard, scrolled
 from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.health import HealthPanel, WorkingCard
@@ -98,6 +98,16 @@ def test_what_the_verdict_says_moves_nothing_below_it(qtbot: QtBot, width: int) 
         assert card.sentence.height() >= card.sentence.heightForWidth(card.sentence.width())
         places.add((below.y(), card.sentence.width()))
     assert len(places) == 1
+
+
+def test_a_card_made_while_the_window_is_open_opens_none(qtbot: QtBot, qapp: QApplication) -> None:
+    before = {widget for widget in qapp.topLevelWidgets() if widget.isVisible()}
+    card = Card("A title")
+    qtbot.addWidget(card)
+    assert {widget for widget in qapp.topLevelWidgets() if widget.isVisible()} == before
+    card.show()
+    assert card.title.isVisible()
+    assert not Card().title.isVisibleTo(card)
 
 
 def test_the_status_column_holds_its_longest_word(qapp: QApplication) -> None:
