@@ -45,6 +45,7 @@ TARGET_PX = 28
 class ExportPage(Page):
     """Choose, write, see that it works."""
 
+    is_form = True
     page_wanted = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:

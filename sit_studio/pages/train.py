@@ -49,6 +49,7 @@ KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
 class TrainPage(Page):
     """Settings in, a run out."""
 
+    is_form = True
     page_wanted = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -270,16 +271,23 @@ class EmptyState(QWidget):
 
 
 class _Body(QWidget):
-    """A page scrolls when it is lower than its content must be, not than it would like to be."""
+    """A page scrolls when it is lower than its content must be, not than it would like to be.
+
+    That is not known of plots and lists in it, which only tell the height that they would like; a form
+    is as high as its words are at its width.
+    """
+
+    def __init__(self, *, is_form: bool) -> None:
+        super().__init__()
+        self._is_form = is_form
 
     def heightForWidth(self, width: int) -> int:
         layout, viewport = self.layout(), self.parentWidget()
         if layout is None:
             return -1
         least = layout.totalMinimumSize().height()
-        # Widgets in widgets only tell the height that they would like.
         fits = viewport is not None and least <= viewport.height()
-        return least if fits else layout.totalMinimumHeightForWidth(width)
+        return least if fits and not self._is_form else layout.totalMinimumHeightForWidth(width)
 
 
 class PageArea(QScrollArea):
@@ -323,6 +331,8 @@ class Page(QWidget):
     In a window that is too low for it, the body scrolls as one.
     """
 
+    is_form: ClassVar[bool] = False
+
     def __init__(self, title: str, lead: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("page")
@@ -353,7 +363,7 @@ class Page(QWidget):
         told.setContentsMargins(0, 0, BAR_PX, 0)
         told.addWidget(self.notice)
         outer.addLayout(told)
-        content = _Body()
+        content = _Body(is_form=self.is_form)
         self.body = QVBoxLayout(content)
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(16)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QRect
-from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_engine.events import HealthMeasured, KnnMeasured
@@ -145,6 +145,20 @@ def test_train_scrolls_as_one_and_its_second_column_stays_in_sight(
     right = page.sights.parentWidget()
     assert right is not None
     assert right.height() >= page.sights.totalHeightForWidth(right.width())
+
+
+@pytest.mark.parametrize("height", [700, 760, 800, 1000])
+def test_no_words_of_a_form_are_squeezed(window: MainWindow, qtbot: QtBot, height: int) -> None:
+    window.resize(1280, height)
+    window.show_page("train")
+    window.train.show_kind("finetune")
+    qtbot.wait(30)
+    for text in window.train.form.findChildren(QLabel):
+        if text.isVisible() and text.wordWrap():
+            assert text.height() >= text.heightForWidth(text.width()), text.text()
+    for field in window.train.form.findChildren(QLineEdit):
+        if field.isVisible():
+            assert field.height() >= field.minimumSizeHint().height()
 
 
 def test_a_page_scrolls_only_where_it_must(
