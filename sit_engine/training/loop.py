@@ -383,6 +383,9 @@ class Leg:
         progress = self.progress
         if not ranks.is_first():
             return
+        # First, since a reading may take long and somebody waits for a picture.
+        if preview:
+            self.emit(self.monitor.preview(progress.step))
         if reading:
             events, is_best = self.monitor.read(
                 progress.step,
@@ -395,8 +398,6 @@ class Leg:
             if is_best:
                 progress.best_step = progress.step
                 self._save(best=True)
-        if preview:
-            self.emit(self.monitor.preview(progress.step))
 
     # Obeying
 

@@ -45,7 +45,7 @@ from sit_engine.training.labelled import how_read
 from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
-from sit_engine.training.pace import at_speed, warn_if_short
+from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
 from sit_engine.training.relief import Change
 from sit_engine.training.stepper import measure_images_per_s
 
@@ -80,9 +80,13 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
         emit(PhaseChanged("measuring the speed"))
 
         def measure(settled: RunConfig) -> float:
-            with memory_errors(settled), ranks.alone():
-                shared = share_of(settled, device.ranks)
-                return device.ranks * measure_images_per_s(shared, store, split.train, labels)
+            shared = share_of(settled, device.ranks)
+            rate = known_speed(shared)
+            if rate is None:
+                with memory_errors(settled), ranks.alone():
+                    rate = measure_images_per_s(shared, store, split.train, labels)
+                note_speed(shared, rate)
+            return device.ranks * rate
 
         resolved, rate = at_speed(config, facts, device, start, measure)
         warn_if_short(resolved.config, len(split.train), rate, emit)
