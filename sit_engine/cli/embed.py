@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sit_engine.cli.evaluate import absolute, add_checkpoint_flags
 from sit_engine.cli.screen import Screen
+from sit_engine.counted import counted
 from sit_engine.data.embedded import DUPLICATES_ABOVE, KINDS
 
 
@@ -56,7 +57,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps(about))
         return 0
     near = about["near_duplicates"]
-    print(f"Embedded {about['points']:,} images into {out}.")
+    print(f"Embedded {counted(about['points'], 'images', ',')} into {out}.")
     print(
         f"Pairs of images that are nearly equal (cosine above {near['above']}): {near['found']:,}"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
+from sit_engine.counted import counted
 from sit_engine.data.index import NOT_IN_FULL
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import display_name
@@ -76,7 +77,7 @@ def run(chosen: argparse.Namespace) -> int:
     _print(found)
     if cues := found["cues"]:
         print(
-            f"What tells {cues['images']:,} labelled images apart: colour alone "
+            f"What tells {counted(cues['images'], 'labelled images', ',')} apart: colour alone "
             f"{100 * cues['colour']:.0f} %, grey pixels {100 * cues['grey']:.0f} %, pixels "
             f"{100 * cues['pixels']:.0f} % ({100 * cues['mirrored']:.0f} % among mirrored ones)"
         )
@@ -87,7 +88,8 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _print(found: dict[str, Any]) -> None:
-    print(f"{found['images']:,} files: {found['usable']:,} usable, {len(found['problems']):,} not")
+    files = counted(found["images"], "files", ",")
+    print(f"{files}: {found['usable']:,} usable, {len(found['problems']):,} not")
     for line in lines_of(found):
         print(line)
     if found["classes"]:
@@ -105,11 +107,11 @@ def _print(found: dict[str, Any]) -> None:
             print(f"Not read in full: {number:,} {which} {note}")
     if not_decoded := found["notes"].get(NOT_DECODED):
         print(
-            f"Only the headers of {not_decoded:,} images were read: not all have room in the cache. "
-            "Damage inside them and duplicates are not known."
+            f"Only the headers of {counted(not_decoded, 'images', ',')} were read: not all have room "
+            "in the cache. Damage inside them and duplicates are not known."
         )
     if found["duplicates"]:
-        print(f"Exact duplicates: {len(found['duplicates']):,} groups")
+        print(f"Exact duplicates: {counted(len(found['duplicates']), 'groups', ',')}")
     _print_some([f"{display_name(item['path'])}: {item['reason']}" for item in found["problems"]])
 
 

@@ -16,6 +16,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import counted
 from sit_engine.data.cache import PixelCache, PixelStore, Streaming, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
@@ -200,8 +201,8 @@ def _without(
     changes = [
         Change(
             f"split.{part}",
-            f"{len(record[part])} images",
-            f"{len(left[part])} images",
+            f"{counted(len(record[part]), 'images')}",
+            f"{counted(len(left[part]), 'images')}",
             "images are missing",
         )
         for part in ("train", "watch")
@@ -244,7 +245,7 @@ def list_images(
         emit(
             warning(
                 "data.labels_unmatched",
-                "{count} rows of the label file name no image that is there.",
+                "Rows of the label file that name no image that is there: {count}.",
                 count=unmatched,
             )
         )
@@ -256,7 +257,7 @@ def list_images(
         emit(
             warning(
                 "data.unlabelled",
-                "{count} images without a label are left out.",
+                "Left out, since they have no label: {count} images.",
                 count=len(index) - len(labelled),
             )
         )

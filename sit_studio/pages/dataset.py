@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFrame,
     QGridLayout,
@@ -29,6 +28,7 @@ from sit_studio.opening import is_folder, is_there, show_in_file_manager
 from sit_studio.session import Session
 from sit_studio.widgets.bars import BarList
 from sit_studio.widgets.basics import Card, EmptyState, Page, button, clear_layout, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.image_lists import ImageLists
 from sit_studio.widgets.reading import not_in_full
@@ -139,7 +139,7 @@ class DatasetPage(Page):
         card = Card(self.tr("Labels"))
         about = self.tr("Pretraining never uses them; they only tell whether it works.")
         card.body.addWidget(label(about, "caption", wrap=True))
-        self.source = QComboBox()
+        self.source = Choice()
         for key, word in (
             ("folders", self.tr("Sub-folders are classes")),
             ("csv", self.tr("A CSV file: path,label…")),
@@ -161,7 +161,7 @@ class DatasetPage(Page):
         self.bars.setAccessibleName(self.tr("Images a class"))
         self.no_classes = label(self.tr("No classes."), "muted")
         bars.body.addWidget(self.bars, 1)
-        bars.body.addWidget(self.no_classes)
+        bars.body.addWidget(self.no_classes, 1, Qt.AlignmentFlag.AlignTop)
         column.addWidget(bars, 1)
         return side
 

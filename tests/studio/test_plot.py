@@ -304,3 +304,23 @@ def test_a_band_follows_its_curve_and_goes_with_it(plot: CurvePlot, qtbot: QtBot
     settle(plot, qtbot)
     assert plot._canvas.box.viewRange()[1][1] < 10
     assert len(plot._canvas.plotItem.items) < items
+
+
+@pytest.mark.parametrize("width", [320, 400, 900])
+def test_the_legend_covers_no_curve(plot: CurvePlot, qtbot: QtBot, width: int) -> None:
+    """Curves that fill all corners of the plot, some of them with long names."""
+    plot.resize(width, 420)
+    for number, name in enumerate(("contrast", "reconstruction", "total", "of another run")):
+        plot.set_overlay(name, curve(*[(step + number) % 5 for step in range(60)]))
+    plot.set_baselines({"untrained": 4.0})
+    settle(plot, qtbot)
+    legend, box = plot._lines.legend._item, plot._canvas.box
+    lowest = legend.mapRectToParent(legend.boundingRect()).bottom()
+    highest = max(float(np.nanmax(line.main.yData)) for line in plot._lines)
+    top = box.mapFromView(QPointF(0, highest)).y()
+    assert legend.isVisible()
+    assert lowest <= top
+    wide = legend.mapRectToParent(legend.boundingRect())
+    assert wide.left() >= -1
+    # Most of the plot is left for the curves.
+    assert top < box.height() / 2
