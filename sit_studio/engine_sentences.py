@@ -565,7 +565,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
-                "Put them back, then resume; or go on without them: `sit-engine resume RUN --without-missing`. The run and its checkpoints are kept.",
+                "If they moved, say where to with --folders FOLDER. Put them back, or go on without them with --without-missing. The run and its checkpoints are kept.",
             ),
         ),
     ),
@@ -704,6 +704,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             "",
         ),
     ),
+    "data.moved": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The images of this run are taken from {folders} from now on. Of {images}, {content} were found by their content, and {names} by their names alone, since nothing is known of their content; {renamed} have other names than before.",
+            ),
+            "",
+        ),
+    ),
     "data.no_folder": (
         (
             QT_TRANSLATE_NOOP("engine", "No folder of images was given."),
@@ -779,6 +788,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "data.not_an_image": ((QT_TRANSLATE_NOOP("engine", "is not an image that can be read"), ""),),
+    "data.not_there": (
+        (
+            QT_TRANSLATE_NOOP("engine", "None of the {count} images of this run is in {folders}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Choose the folder that holds them now; they are known by their content, whatever their names are.",
+            ),
+        ),
+    ),
     "data.numpy": (
         (
             QT_TRANSLATE_NOOP(
@@ -1534,6 +1552,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "run.folder_missing": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder of this run's images is not there: {folder}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it moved, say where to: `sit-engine repair {run} --folders FOLDER`, or --folders with this command. Check that the disk it is on is connected. The run and its checkpoints are kept.",
+            ),
+        ),
+    ),
     "run.format": (
         (
             QT_TRANSLATE_NOOP(
@@ -1574,6 +1601,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "There is no run in {path}."),
             QT_TRANSLATE_NOOP("engine", "Give a folder that `sit-engine pretrain` made."),
+        ),
+    ),
+    "run.moved_damaged": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The file {path}, which says where the run's images are now, cannot be used: {why}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Remove it. If the images are not where they were when the run began, give --folders FOLDER.",
+            ),
         ),
     ),
     "run.no_classes": (

@@ -236,6 +236,7 @@ def _evaluate(
     step: Step | None = None,
     network: str | None = None,
     knn_only: bool = False,
+    without_missing: bool = False,
 ) -> Json:
     """The report of a run on labelled folders, as values, as a table and as a file."""
     report, file = api.evaluate(
@@ -248,9 +249,24 @@ def _evaluate(
         step=step,
         network=network,
         knn_only=knn_only,
+        without_missing=without_missing,
         on_progress=asked.progress,
     )
     return {"report": report.to_json(), "text": report.to_text(), "file": str(file)}
+
+
+def _find_folders(
+    asked: Asked, *, run: str, folders: list[str], without_missing: bool = False
+) -> Json:
+    """Where a run's images were found again: a sentence with its code and what fills it."""
+    told = api.find_folders(
+        _path(run),
+        _paths(folders),
+        without_missing=without_missing,
+        on_progress=asked.progress,
+        cancel=asked.is_over,
+    )
+    return _sentence(told)
 
 
 def _predict(
@@ -399,6 +415,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "dry_run": _dry_run,
     "resolve": _resolve,
     "evaluate": _evaluate,
+    "find_folders": _find_folders,
     "predict": _predict,
     "embed": _embed,
     "map": _map,

@@ -113,7 +113,7 @@ class PixelCache:
         the others from their files. Which of those are damaged is not known, so all stay in the
         index, as they do where streaming is "kept".
         """
-        folder = self.root / (f"side-{side}-sharp" if sharp else f"side-{side}")
+        folder = self._folder(side, sharp=sharp)
         with _disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             chosen = self._choose_range(index, value_range, on_progress, cancel, workers)
@@ -137,6 +137,14 @@ class PixelCache:
             if store.guard is not None:
                 store.guard.mended |= dict.fromkeys(map(index.name, np.flatnonzero(lost).tolist()))
             return left, store
+
+    def hashes(self, side: int, *, sharp: bool) -> dict[str, str]:
+        """SHA-256 of each file that was ever decoded so, by its escaped path; the latest counts."""
+        book = RowBook(self._folder(side, sharp=sharp), side, sharp=sharp)
+        return {record["path"]: record["sha256"] for record in book.records() if "sha256" in record}
+
+    def _folder(self, side: int, *, sharp: bool) -> Path:
+        return self.root / (f"side-{side}-sharp" if sharp else f"side-{side}")
 
     def most_rows(self, side: int, budget_bytes: int) -> int:
         """How many squares the budget and the disk have room for, those of now included."""

@@ -37,7 +37,13 @@ __all__ = [
 ]
 
 Phase = Literal[
-    "listing", "headers", "value range", "checking the pixel cache", "decoding", "waiting"
+    "listing",
+    "headers",
+    "value range",
+    "checking the images",
+    "checking the pixel cache",
+    "decoding",
+    "waiting",
 ]
 OnProgress = Callable[[str, int, int], None]
 PROGRESS_EVERY_S = 0.1

@@ -28,6 +28,8 @@ class LeftOut:
     in_train: int = 0
     no_class: int = 0
     unusable: int = 0
+    gone: int = 0
+    """Of the run's own, since it began."""
 
     def __str__(self) -> str:
         """A sentence, empty when nothing was left out."""
@@ -35,6 +37,7 @@ class LeftOut:
             f"{self.in_train} test images that are training images too" if self.in_train else "",
             f"{self.no_class} test images without a class" if self.no_class else "",
             f"{self.unusable} files that cannot be used" if self.unusable else "",
+            f"{self.gone} images of the run that are gone" if self.gone else "",
         ]
         said = ", ".join(part for part in parts if part)
         return f"Left out: {said}." if said else ""

@@ -24,8 +24,9 @@ from sit_engine.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.runs import Run
 from sit_engine.training.compare_plan import Asked, changed, check_here, held, plan
 from sit_engine.training.device import apply_settings
-from sit_engine.training.labelled import Progress, load_held_out, load_labelled
+from sit_engine.training.labelled import load_held_out, load_labelled
 from sit_engine.training.legs import Emit, MakeControl, resume, start
+from sit_engine.training.own_images import Progress
 from sit_engine.training.restore import load_backbones
 
 OnRun = Callable[[str, int, int], None]

@@ -32,8 +32,9 @@ from sit_engine.events import warning
 from sit_engine.files import is_free
 from sit_engine.runs import Run
 from sit_engine.training.device import probe_once
-from sit_engine.training.labelled import Progress, how_read, numbers_to_ask, only_test
+from sit_engine.training.labelled import numbers_to_ask, only_test
 from sit_engine.training.legs import Emit, check_outside
+from sit_engine.training.own_images import Progress, how_read
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 
 FORMAT = 1

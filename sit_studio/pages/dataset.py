@@ -196,7 +196,7 @@ class DatasetPage(Page):
             folder = str(Path(files[0]).parent)
             open_it = (self.tr("Open its folder"), partial(self.take, [folder]))
             is_photo = failure.code == "studio.file_dropped"
-            self.notice.tell(failure, offer=open_it if is_photo else None)
+            self.notice.tell(failure, offers=[open_it] if is_photo else ())
             return
         self.notice.clear()
         self.session.look_at(paths)
