@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from sit_engine import runs
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name, unescape_name
+from sit_engine.data.places import Places, places_of
+from sit_engine.data.split import PARTS
 from sit_engine.errors import NotFiniteError
 from sit_engine.evaluation.cells import Cell, figures, measure
 from sit_engine.evaluation.comparison import ComparedRun, Comparison, Kind, Line
@@ -156,7 +160,18 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     # The run's own is the last: where it stands, the others stand too.
     for kind in (RAW_PIXELS, UNTRAINED, TRAINED):
         if kind in cells:
-            cells[kind].save(place.cell(kind, side))
+            _as_begun(place.run, cells[kind]).save(place.cell(kind, side))
+
+
+def _as_begun(run: Run, cell: Cell) -> Cell:
+    """A cell whose images are called as before they moved: it is paired with those of then."""
+    if not run.moved_file.exists():
+        return cell
+    now, record = places_of(run), run.split()
+    then = Places(tuple(map(unescape_name, run.config().data.folders)))
+    names = [name for part in PARTS for name in record[part]]
+    called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
+    return replace(cell, images=np.array([called.get(path, path) for path in cell.images.tolist()]))
 
 
 # The table

@@ -11,6 +11,7 @@ import pytest
 
 from sit_engine import api
 from sit_engine.data.cache import PixelCache
+from sit_engine.data.embedded import Embedded
 from sit_engine.errors import DataError, FileError, SitError
 from sit_engine.events import Event, Warned
 from sit_engine.runs import Run, file_hash
@@ -18,6 +19,7 @@ from sit_engine.training.check import check
 from sit_engine.training.labelled import load_held_out, load_labelled
 from sit_engine.training.repair import repair
 from tests.tiny import engine, tiny_config, tiny_finetune
+from tests.training.test_compare import cell, compare
 from tests.training.test_resume import assert_identical, stop_at
 
 
@@ -187,6 +189,7 @@ def test_several_folders_are_told_apart_whatever_their_order(few: Path, tmp_path
 def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_path: Path) -> None:
     photos, out = shutil.copytree(few, tmp_path / "photos"), tmp_path / "run"
     api.finetune(tiny_finetune(photos, optim={"epochs": 1}), out, emit=lambda _: None)
+    api.embed(out, [str(photos)], tmp_path / "embedded")
     test = shutil.copytree(few, tmp_path / "test")
     for file in test.rglob("*.png"):
         file.write_bytes(file.read_bytes() + b"\0")
@@ -207,6 +210,7 @@ def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_pat
         verb()
     assert api.scratch_twin(out)[0].data.folders == (str(new),)
     assert len(load_held_out(Run(out), None).train) == len(Run(out).split()["train"])
+    assert Embedded.open(tmp_path / "embedded").paths[0] == str(new / "brick" / "000.png")
     # Its own images are measured with as far as they are there.
     (new / Run(out).split()["train"][0].partition(":")[2]).unlink()
     with pytest.raises(DataError, match="1 images that this run"):
@@ -214,6 +218,26 @@ def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_pat
     report, _ = api.evaluate(out, test=[str(test)], knn_only=True, without_missing=True)
     assert report.train == (str(new),)
     assert "1 images of the run that are gone" in str(report.left_out)
+
+
+def test_a_comparison_goes_on_where_its_images_are_now(few: Path, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    for name in ("cat", "moon"):
+        shutil.copytree(few / name, photos / name)
+    compare(photos, out, shots=1, seeds=1)
+    before = cell(out, "trained", "same", 0).images.tolist()
+    (out / "cells" / "trained" / "same-seed0.npz").unlink()
+    new = photos.rename(tmp_path / "new")
+    strange = shutil.copytree(few / "brick", tmp_path / "strange" / "brick").parent
+    with pytest.raises(DataError) as caught:
+        compare(strange, out, shots=1, seeds=2)
+    assert caught.value.code == "data.not_there"
+    found, trained, _ = compare(new, out, shots=1, seeds=2)
+    assert (found.is_complete, found.seeds) == (True, 2)
+    assert trained == ["all-seed1", "same-seed1"]
+    assert compare(new, out, shots=1, seeds=2)[1] == []
+    # What is measured now is paired with what was measured before.
+    assert cell(out, "trained", "same", 0).images.tolist() == before
 
 
 @pytest.mark.parametrize(
