@@ -492,6 +492,24 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "data.classes_alike": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Classes whose names differ only in case, blanks or Unicode form: {count}, such as “{one}” and “{other}”; they are learnt and counted as different ones.",
+            ),
+            "",
+        ),
+    ),
+    "data.classes_single": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Classes of a single image: {count}, such as {name}; none can be held out of them to measure on.",
+            ),
+            "",
+        ),
+    ),
     "data.crashed": ((QT_TRANSLATE_NOOP("engine", "crashed the image decoder"), ""),),
     "data.damaged": (
         (QT_TRANSLATE_NOOP("engine", "is damaged: its pixels cannot be read"), ""),
@@ -685,11 +703,29 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Check its name, and that you may read it."),
         ),
     ),
+    "data.large": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Images of 100 megapixels or more: {count}, such as {path}; views show them much reduced, so cut them into tiles if their details matter.",
+            ),
+            "",
+        ),
+    ),
     "data.layout": (
         (
             QT_TRANSLATE_NOOP(
                 "engine",
                 "The folder was understood as {shape}: {train} images to train on, {val} to validate on, {test} to test on, which no training sees, and {other} outside of these, which are left out. --layout overrules this.",
+            ),
+            "",
+        ),
+    ),
+    "data.linked_again": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Links to a folder that is there already: {count}, such as {path}; its images count once.",
             ),
             "",
         ),
@@ -813,6 +849,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "data.one_pixel": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Images of a single pixel: {count}, such as {path}; there is nothing to learn from them.",
+            ),
+            "",
+        ),
+    ),
     "data.only_copies": (
         (
             QT_TRANSLATE_NOOP(
@@ -897,6 +942,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "data.too_slow": ((QT_TRANSLATE_NOOP("engine", "took longer than {1} s to read"), ""),),
     "data.truncated": ((QT_TRANSLATE_NOOP("engine", "is cut off: its end is missing"), ""),),
+    "data.two_labels": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The same picture under two labels: {count}, such as {one} and {other}; whatever is answered for it is wrong once.",
+            ),
+            "",
+        ),
+    ),
     "data.unlabelled": (
         (QT_TRANSLATE_NOOP("engine", "{count} images without a label are left out."), ""),
     ),

@@ -21,6 +21,7 @@ from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import LabelRule
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import escape_name
+from sit_engine.data.remarks import remarks
 from sit_engine.data.saved_index import NOT_DECODED, Leak
 from sit_engine.data.scan import OnProgress, scan
 from sit_engine.data.wanted import EVERYTHING, Patterns
@@ -40,7 +41,8 @@ class ScanResult:
         """What `scan --json` prints."""
         leaks = [[escape_name(name) for name in leak] for leak in self.leaks]
         cues = None if self.cues is None else asdict(self.cues)
-        return self.index.to_json() | {"leaks": leaks, "cues": cues}
+        told = [asdict(remark) for remark in remarks(self.index)]
+        return self.index.to_json() | {"leaks": leaks, "cues": cues, "remarks": told}
 
 
 def full_scan(

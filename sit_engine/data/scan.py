@@ -176,6 +176,7 @@ def _index(
         layout=layout,
         parts=_parts(listing, chosen, placing),
         not_looked_at=tuple(sorted(listing.not_looked_at.items())),
+        linked_again=tuple(sorted(listing.linked_again)),
     )
 
 
