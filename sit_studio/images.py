@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
 from sit_engine.config.facts import DataFacts
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish, layout_named
 from sit_engine.data.saved_index import SavedIndex
 from sit_engine.data.scan import escape_name, unescape_name
@@ -36,6 +37,8 @@ class Dataset:
     test: tuple[str, ...] = ()
     layout: LayoutWish = "auto"
     patterns: Patterns = field(default_factory=Patterns)
+    columns: LabelColumns = field(default_factory=LabelColumns)
+    """Of the label file."""
     state: Literal["none", "scanning", "ready", "cancelled", "failed"] = "none"
     phase: str = ""
     done: int = 0
@@ -71,6 +74,7 @@ class Dataset:
         }
         if self.labels_file:
             found["labels_file"] = escape_name(self.labels_file)
+            found["path_column"], found["label_column"] = astuple(self.columns)
         return found
 
 
@@ -105,19 +109,21 @@ class Images(QObject):
         test: tuple[str, ...] = (),
         layout: LayoutWish = "auto",
         patterns: Patterns | None = None,
+        columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
     ) -> None:
         """Scan these folders in a process of their own; an earlier scan is dropped."""
         self.cancel_scan(quietly=True)
         self._before = None
         patterns = patterns or Patterns()
         self.dataset = Dataset(
-            tuple(folders), labels, labels_file, test, layout, patterns, state="scanning"
+            tuple(folders), labels, labels_file, test, layout, patterns, columns, state="scanning"
         )
         self.preferences.remember_folders(folders)
         params = {
             "folders": folders,
             "labels": labels,
             "labels_file": labels_file,
+            "columns": list(astuple(columns)),
             "test": list(test),
             "layout": layout,
             "include": list(patterns.include),
@@ -148,6 +154,7 @@ class Images(QObject):
         labels: LabelSource = "none" if preferences.text("data/labels") == "none" else "folders"
         if is_file(labels_file):
             labels = "csv"
+        columns = preferences.texts("data/columns")
         self.look_at(
             folders,
             labels=labels,
@@ -157,6 +164,7 @@ class Images(QObject):
             patterns=Patterns(
                 tuple(preferences.texts("data/include")), tuple(preferences.texts("data/exclude"))
             ),
+            columns=LabelColumns(*columns) if len(columns) == 2 else LabelColumns(),
         )
 
     def look_again(self, **changes: Any) -> None:
@@ -167,6 +175,7 @@ class Images(QObject):
             "test": self.dataset.test,
             "layout": self.dataset.layout,
             "patterns": self.dataset.patterns,
+            "columns": self.dataset.columns,
         }
         before = self.dataset if self.dataset.state == "ready" else self._before
         self.look_at(list(self.dataset.folders), **known | changes)
@@ -220,6 +229,7 @@ class Images(QObject):
         self.preferences.set("data/include", list(dataset.patterns.include))
         self.preferences.set("data/exclude", list(dataset.patterns.exclude))
         self.preferences.set("data/labels_file", escape_name(dataset.labels_file or ""))
+        self.preferences.set("data/columns", list(astuple(dataset.columns)))
         self.preferences.set("data/test", [escape_name(test) for test in dataset.test])
 
     def _hear_scan_failure(self, failure: Failure) -> None:

@@ -23,6 +23,7 @@ from sit_engine.config.facts import DataFacts
 from sit_engine.data.decode_pool import CancelledError
 from sit_engine.data.embedded import DUPLICATES_ABOVE, MapKind
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.saved_index import save_index
 from sit_engine.errors import SitError
@@ -145,6 +146,7 @@ def _scan(
     out: str,
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
+    columns: list[str] | None = None,
     layout: LayoutWish = "auto",
     include: list[str] | None = None,
     exclude: list[str] | None = None,
@@ -162,6 +164,7 @@ def _scan(
             [str(_path(folder)) for folder in folders],
             labels=labels,
             labels_file=labels_file and str(_path(labels_file)),
+            columns=_columns(columns),
             layout=layout,
             include=include or (),
             exclude=exclude or (),
@@ -232,6 +235,7 @@ def _evaluate(
     train: list[str] | None = None,
     baseline: list[str] | None = None,
     labels_file: str | None = None,
+    columns: list[str] | None = None,
     layout: LayoutWish = "auto",
     step: Step | None = None,
     network: str | None = None,
@@ -245,6 +249,7 @@ def _evaluate(
         test=_paths(test or []),
         baselines=[_path(weights) for weights in baseline or ()],
         labels_file=labels_file and str(_path(labels_file)),
+        columns=_columns(columns),
         layout=layout,
         step=step,
         network=network,
@@ -377,6 +382,11 @@ def _inspect(
 def _cache(asked: Asked, *, clear: bool = False) -> Json:
     """Where decoded pixels are kept, what they take, what is free; `clear` removes them first."""
     return api.cache(clear=clear)
+
+
+def _columns(names: list[str] | None) -> LabelColumns | None:
+    """How a label file calls its columns of paths and of labels."""
+    return None if names is None or len(names) != 2 else LabelColumns(*names)
 
 
 def _path(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,7 @@ class EvaluatePage(Page):
             "test": [self.test.path],
             "baseline": [str(path) for path in self.form.baselines],
             "labels_file": self._labels_file(),
+            "columns": list(astuple(self.session.dataset.columns)),
             "layout": self.session.dataset.layout if self._is_open_folder() else "auto",
             "step": self.checkpoint.step,
             "network": self.form.network.currentData(),

@@ -399,6 +399,7 @@ class TrainPage(Page):
             dataset.labels_file,
             layout=dataset.layout,
             patterns=dataset.patterns,
+            columns=dataset.columns,
             cache_gb=self.session.preferences.cache_gb,
             with_scratch=self.start_card.with_scratch,
         )
