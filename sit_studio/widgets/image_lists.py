@@ -37,6 +37,7 @@ class ImageLists(Card):
             tr("Problems"), [tr("File"), tr("Why")], ["path", "reason", "code"]
         )
         self.duplicates = FileList(tr("Duplicates"), [tr("Copies"), tr("Files")], ["group", "path"])
+        self.problems.table.setColumnWidth(0, 200)
         self.duplicates.table.setColumnWidth(0, 72)
         self.leaks = FileList(
             tr("Leak"), [tr("Test image"), tr("is the training image")], ["test", "train"]

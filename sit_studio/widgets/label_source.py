@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QSizePolicy, QWidget
 
 from sit_engine.data.label_file import LabelColumns, columns_in, guess_columns
 from sit_engine.data.names import display_name
@@ -27,7 +27,8 @@ class LabelSource(Card):
         self._csv: str | None = None
         """A file that was chosen, and whose labels are not there yet."""
         about = self.tr("Pretraining never uses them; they only tell whether it works.")
-        self.body.addWidget(label(about, "caption", wrap=True))
+        self.about = label(about, "caption", wrap=True)
+        self.body.addWidget(self.about)
         self.source = QComboBox()
         for key, word in (
             ("folders", self.tr("Sub-folders are classes")),
@@ -50,21 +51,19 @@ class LabelSource(Card):
         self.columns = QWidget()
         grid = QGridLayout(self.columns)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(4)
-        grid.setColumnStretch(1, 1)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(4)
         self.path_column, self.label_column = QComboBox(), QComboBox()
-        for row, (box, word) in enumerate(
-            (
-                (self.path_column, self.tr("Paths in column")),
-                (self.label_column, self.tr("Labels in column")),
-            )
-        ):
-            box.setAccessibleName(word)
+        words = (self.tr("Column of paths"), self.tr("Column of labels"))
+        for at, box in enumerate((self.path_column, self.label_column)):
+            box.setAccessibleName(words[at])
             box.setPlaceholderText(self.tr("Choose…"))
-            box.setMinimumContentsLength(8)
+            # As wide as half the card, however long the names are.
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             box.activated.connect(self._on_column_chosen)
-            grid.addWidget(label(word, "caption"), row, 0)
-            grid.addWidget(box, row, 1)
+            grid.addWidget(label(words[at], "caption"), 0, at)
+            grid.addWidget(box, 1, at)
+            grid.setColumnStretch(at, 1)
         self.body.addWidget(self.columns)
 
     def show_dataset(self, dataset: Dataset) -> None:
@@ -87,6 +86,8 @@ class LabelSource(Card):
         self.source.setCurrentIndex(self.source.findData(labels))
         self.source.setToolTip(display_name(file or ""))
         self.columns.setVisible(labels == "csv")
+        # A low window has no room for both.
+        self.about.setVisible(labels != "csv")
         if labels == "csv" and file and file != self.columns.property("file"):
             self._fill(file, dataset.columns if self._csv is None else None)
 
