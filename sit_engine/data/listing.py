@@ -13,6 +13,7 @@ from pathlib import Path
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.index import Problem
 from sit_engine.data.names import display_name
+from sit_engine.data.ours import ours_among
 from sit_engine.data.wanted import EVERYTHING, Patterns, Reason, is_of_system, is_ours
 from sit_engine.errors import DataError
 
@@ -181,9 +182,13 @@ class _Walk:
             self.listing.not_looked_at["ours"] += 1
             return []
         deeper = []
+        loose = ours_among([entry.name for entry in found])
         for entry in found:
             if is_of_system(entry.name, is_folder=_is_folder(entry)):
                 self.listing.not_looked_at["system"] += 1
+                continue
+            if entry.name in loose and not _is_folder(entry):
+                self.listing.not_looked_at["ours"] += 1
                 continue
             inner = f"{relative}/{entry.name}" if relative else entry.name
             if entry.is_dir(follow_symlinks=False):

@@ -26,7 +26,7 @@ from sit_engine.evaluation.measure import Network
 from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
 from sit_engine.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.runs import Run
-from sit_engine.training.compare_plan import Asked, changed, check_here, held, plan
+from sit_engine.training.compare_plan import Asked, changed, check_here, held, layout_of_test, plan
 from sit_engine.training.device import apply_settings
 from sit_engine.training.labelled import load_held_out, load_labelled
 from sit_engine.training.legs import Emit, MakeControl, resume, start
@@ -141,7 +141,15 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     if asked.test:
         file = config.data.labels_file
         labels_file = None if file is None else unescape_name(file)
-        given = load_labelled(place.run, [asked.folder], asked.test, tell, labels_file=labels_file)
+        given = load_labelled(
+            place.run,
+            [asked.folder],
+            asked.test,
+            tell,
+            labels_file=labels_file,
+            layout=layout_of_test(asked),
+            train_layout=config.data.frozen_layout,
+        )
     else:
         given = load_held_out(place.run, tell)
     networks = [

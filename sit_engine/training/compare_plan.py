@@ -23,6 +23,7 @@ from sit_engine.config.resolve import resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import display_name, escape_name
 from sit_engine.data.scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
@@ -196,11 +197,17 @@ def _check_labels(
             )
         return listed.subset(np.empty(0, dtype=np.int64))
     reading = how_read(config.data, is_frozen=False)
-    reading["layout"] = "auto"
+    reading["layout"] = layout_of_test(asked)
     found = only_test(scan(asked.test, **reading, on_progress=tell))
     numbers = numbers_to_ask(found, listed.classes)
     check_labelled(train, numbers[numbers >= 0])
     return found
+
+
+def layout_of_test(asked: Asked) -> LayoutWish:
+    """Test folders are laid out in their own way; but where no names mean parts, in none of them."""
+    wish = next(iter(asked.configs.values())).data.layout
+    return wish if wish == "classes" else "auto"
 
 
 def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConfig:

@@ -130,6 +130,7 @@ def load_labelled(
     *,
     labels_file: str | None = None,
     layout: LayoutWish = "auto",
+    train_layout: LayoutWish | None = None,
     columns: LabelColumns | None = None,
     without_missing: bool = False,
 ) -> Given:
@@ -137,10 +138,18 @@ def load_labelled(
 
     Classes are those of the training folder, by name; of a finetuned run, those it learnt. A test
     image that is also a training image, byte by byte, would find itself: it is left out.
-    `without_missing`: the run's own images that are gone are left out too.
+    `without_missing`: the run's own images that are gone are left out too. `train_layout`: where that
+    of the training folders is another.
     """
     train_found, test_found, classes = _sides(
-        run, train, test, on_progress, labels_file, layout, columns, without_missing
+        run,
+        train,
+        test,
+        on_progress,
+        labels_file,
+        (train_layout or layout, layout),
+        columns,
+        without_missing,
     )
     train_labels = _numbers(train_found.index, classes, _other_class)
     test_labels = numbers_to_ask(test_found.index, classes)
@@ -208,24 +217,27 @@ def _sides(
     test: Sequence[str],
     on_progress: Progress | None,
     labels_file: str | None,
-    layout: LayoutWish,
+    layouts: tuple[LayoutWish, LayoutWish],
     columns: LabelColumns | None,
     without_missing: bool,
 ) -> tuple[Found, Found, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
     reading = how_read(run.config().data, is_frozen=True)
     reading["labels"] = "csv" if labels_file else "folders"
-    reading["labels_file"], reading["layout"] = labels_file, layout
+    reading["labels_file"] = labels_file
     if columns is not None:
         reading["columns"] = columns
 
-    def find(folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex]) -> Found:
+    def find(
+        folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex], layout: LayoutWish
+    ) -> Found:
+        reading["layout"] = layout
         found = find_usable(folders, Decoding.of(run), on_progress, choose=choose, **reading)
         require_images(found.index, 1)
         return found
 
     if train is not None:
-        train_found = find(train, only_training)
+        train_found = find(train, only_training, layouts[0])
     elif is_finetuned(run):
         train_found, _ = _own_sides(run, on_progress, without_missing=without_missing)
     else:
@@ -235,7 +247,8 @@ def _sides(
             "Name one with --train; only a finetuned run knows its own.",
         )
     learnt = tuple(run.split()["classes"]) if is_finetuned(run) else train_found.index.classes
-    return train_found, find(test, only_test) if test else _own_test(run, on_progress), learnt
+    test_found = find(test, only_test, layouts[1]) if test else _own_test(run, on_progress)
+    return train_found, test_found, learnt
 
 
 def _own_test(run: Run, on_progress: Progress | None) -> Found:
