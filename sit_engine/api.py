@@ -55,11 +55,13 @@ def scan(
     cancel: Callable[[], bool] | None = None,
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
+    config: RunConfig | None = None,
 ) -> ScanResult:
     """List, read and fully decode every file; gives what is usable, every problem, and the cues.
 
     `on_listed` gets what the headers alone say; `test` folders are searched for training images, or
-    without them the folders' own test images, if their `layout` has some.
+    without them the folders' own test images, if their `layout` has some. Decoded as a run with
+    `config` would have it.
     """
     from sit_engine.data.facts import facts_of
     from sit_engine.data.full_scan import full_scan
@@ -77,6 +79,7 @@ def scan(
         cancel=cancel,
         on_listed=on_listed,
         cache_gb=cache_gb,
+        config=config,
     )
     if found.store is None or not facts_of(found.index).has_cues:
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +90,8 @@ class Images(QObject):
         super().__init__(parent)
         self.preferences = preferences
         self.dataset = Dataset()
+        self.run_settings: Callable[[], dict[str, Any]] = dict
+        """What Train would begin with: what is decoded for a scan is there for that run."""
         self._before: Dataset | None = None
         self._scan: Asker | None = None
         # A mapped file cannot be removed on Windows; the system's clean-up finds it later.
@@ -130,6 +133,7 @@ class Images(QObject):
             "exclude": list(patterns.exclude),
             "out": tempfile.mkdtemp(prefix="scan-", dir=self._places.name),
             "cache_gb": self.preferences.cache_gb,
+            "config": self.run_settings(),
         }
         question = Question(
             "scan",

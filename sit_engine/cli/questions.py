@@ -10,6 +10,7 @@ import inspect as signatures
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -152,9 +153,13 @@ def _scan(
     exclude: list[str] | None = None,
     test: list[str] | None = None,
     cache_gb: float | None = None,
+    config: Json | None = None,
 ) -> Json:
     """Part {"listed": summary} with `out`/listed, then `out`/decoded, as data.saved_index."""
-    place = _path(out)
+    place, wanted = _path(out), None
+    # Settings that cannot be are told where they are made.
+    with suppress(SitError):
+        wanted = None if config is None else build(config)
 
     def on_listed(index: ImageIndex) -> None:
         asked.part({"listed": save_index(index, place / "listed", stage="listed")})
@@ -173,6 +178,7 @@ def _scan(
             cancel=asked.is_over,
             on_listed=on_listed,
             cache_gb=cache_gb,
+            config=wanted,
         )
         folder = place / "decoded"
         summary = save_index(

@@ -124,7 +124,7 @@ class PixelCache:
             lost = known.is_lost & (known.row == NO_ROW)
             most = len(index)
             if streaming != "refused":
-                most = min(most, self.most_rows(side, budget_bytes))
+                most = min(most, self.most_rows(side, budget_bytes, sharp=sharp))
             if len(_wanted(known, most)) or len(known.without_sum()):
                 with self._locked(folder / "lock", on_progress, cancel):
                     job = _Filling(index, book, chosen, on_progress, cancel, workers)
@@ -146,9 +146,9 @@ class PixelCache:
     def _folder(self, side: int, *, sharp: bool) -> Path:
         return self.root / (f"side-{side}-sharp" if sharp else f"side-{side}")
 
-    def most_rows(self, side: int, budget_bytes: int) -> int:
+    def most_rows(self, side: int, budget_bytes: int, *, sharp: bool = False) -> int:
         """How many squares the budget and the disk have room for, those of now included."""
-        taken = self.root / f"side-{side}" / "pixels.bin"
+        taken = self._folder(side, sharp=sharp) / "pixels.bin"
         own_bytes = taken.stat().st_size if taken.exists() else 0
         room = min(budget_bytes, int(MOST_OF_FREE * self.free_bytes()) + own_bytes)
         return room // (side * side * 3)

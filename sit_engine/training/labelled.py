@@ -11,6 +11,7 @@ import numpy as np
 from typing_extensions import Unpack
 
 from sit_engine.config.fields import no_auto
+from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.data.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.label_file import LabelColumns
@@ -44,13 +45,17 @@ class Decoding:
     side: int
     value_range: RangeWish = "percentile"
     budget_bytes: int = DEFAULT_BUDGET_BYTES
+    factor: float = CACHE_FACTOR
+    """Side of a square in view sizes: that of the run, so that its own cache serves."""
 
     @classmethod
     def of(cls, run: Run) -> Decoding:
         """As the run decodes its own images."""
         config = run.config()
         wish = frozen_range(run.split()) or config.data.value_range
-        return cls(no_auto(config.model.image_size), wish, int(config.data.cache_gb * 1e9))
+        budget_bytes = int(config.data.cache_gb * 1e9)
+        side, factor = no_auto(config.model.image_size), config.data.cache_factor
+        return cls(side, wish, budget_bytes, factor)
 
 
 def _all(index: ImageIndex) -> ImageIndex:
@@ -108,13 +113,20 @@ def find_usable(
     return decode_usable(listed, decoding, on_progress)
 
 
-def decode_usable(listed: ImageIndex, decoding: Decoding, on_progress: Progress | None) -> Found:
-    """Those of some images that decode in a sacrificial process."""
+def decode_usable(
+    listed: ImageIndex,
+    decoding: Decoding,
+    on_progress: Progress | None,
+    *,
+    squares: int | None = None,
+) -> Found:
+    """Those of some images that decode in a sacrificial process; `squares`: the side of a run's own."""
     if not len(listed):
         return Found(listed, ())
     index, store = PixelCache().fill(
         listed,
-        side=cache_side(decoding.side, listed),
+        side=squares or cache_side(decoding.side, listed, decoding.factor),
+        sharp=decoding.factor > CACHE_FACTOR,
         value_range=decoding.value_range,
         on_progress=on_progress,
         budget_bytes=decoding.budget_bytes,
@@ -278,7 +290,9 @@ def _own_sides(
     own = list_own(run, on_progress)
     if not without_missing:
         check_none_gone(own.missing(own.index))
-    found = decode_usable(own.index, Decoding.of(run), on_progress)
+    found = decode_usable(
+        own.index, Decoding.of(run), on_progress, squares=own.record.get("cache_side")
+    )
     gone = own.missing(found.index) if without_missing else []
     split = own.split(found.index, but=gone)
     # Those that are there and cannot be used are among the problems.

@@ -53,6 +53,7 @@ class TrainPage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
         self.session = session
+        session.run_settings = self._values
         self.title.setText(self.tr("Train"))
         self.kind: Kind = PRETRAIN
         self.checked = Checked()

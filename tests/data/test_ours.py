@@ -1,4 +1,4 @@
-"""Files of ours that lie loose among somebody's images are counted; they are no images and no problems."""
+"""Files of ours that lie loose among images are counted; they are no images and no problems."""
 
 from __future__ import annotations
 
