@@ -75,12 +75,12 @@ def read(file: Path) -> dict[str, Any]:
     )
     if not _are_texts(folders) or not folders:
         raise _unusable(file, "folders is no list of names")
-    if not isinstance(labels_file, str | None):
+    if "labels_file" not in found or not isinstance(labels_file, str | None):
         raise _unusable(file, "labels_file is no name")
     if not isinstance(renamed, dict) or not _are_texts(list(renamed.values())):
         raise _unusable(file, "renamed is no table of names")
-    numbers = (name.partition(":")[0] for name in renamed.values())
-    if not all(number.isdecimal() and int(number) < len(folders) for number in numbers):
+    numbers = {f"{number}" for number in range(len(folders))}
+    if not all(name.partition(":")[0] in numbers for name in renamed.values()):
         raise _unusable(file, "an image stands in no folder")
     return found
 

@@ -241,7 +241,14 @@ def test_a_comparison_goes_on_where_its_images_are_now(few: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"folders": []}', '{"folders": ["/a"], "renamed": {"0:a": "7:b"}}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"folders": []}',
+        '{"folders": ["/a"], "renamed": {}}',
+        '{"folders": ["/a"], "labels_file": null, "renamed": {"0:a": "7:b"}}',
+    ],
 )
 def test_a_damaged_note_of_the_move_is_a_sentence_and_is_put_aside(run: Path, text: str) -> None:
     (run / "moved.json").write_text(text)
