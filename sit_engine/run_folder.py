@@ -179,14 +179,10 @@ def _fault_of_split(record: dict[str, Any]) -> str | None:
 
 
 def _are_images(found: object, classes: int) -> bool:
-    """Whether it has a label (-1: none) and a key, or none, for each name."""
+    """Whether it has a label (-1: none), and a key or none, for each name."""
+    labels = {str(label) for label in range(-1, classes)}
     return isinstance(found, dict) and all(
-        isinstance(of, list)
-        and len(of) == 2
-        and type(of[0]) is int
-        and -1 <= of[0] < classes
-        and isinstance(of[1], str | None)
-        for of in found.values()
+        isinstance(of, str) and of.partition(" ")[0] in labels for of in found.values()
     )
 
 

@@ -85,20 +85,22 @@ def to_record(
     """Plain values for `split.json`: "folder number:relative path", escaped, in order.
 
     "images" has the label of each (-1: none), and of `hashes` [n,32], where files were read, what a
-    file that was moved is known by.
+    file that was moved is known by: one short text, since there may be a million.
     """
     names = _names(index)
     rows = {"train": split.train.tolist(), "watch": split.watch.tolist()}
-    keys = [None] * len(names)
-    if hashes is not None and len(hashes):
-        keys = [digest.tobytes()[:HASH_BYTES].hex() for digest in hashes]
+
+    def about(row: int) -> str:
+        label = str(index.labels[row])
+        if hashes is None or not len(hashes):
+            return label
+        return f"{label} {hashes[row].tobytes()[:HASH_BYTES].hex()}"
+
     return {
         "classes": list(index.classes),
         "value_range": value_range,
         **{part: [names[row] for row in rows[part]] for part in PARTS},
-        "images": {
-            names[row]: [int(index.labels[row]), keys[row]] for part in PARTS for row in rows[part]
-        },
+        "images": {names[row]: about(row) for part in PARTS for row in rows[part]},
     }
 
 
@@ -164,12 +166,13 @@ def without(record: dict[str, Any], gone: Collection[str]) -> dict[str, Any]:
 
 def labels_of(record: dict[str, Any]) -> dict[str, int]:
     """The class number that each image was frozen with, -1: none; nothing in runs of before."""
-    return {name: label for name, (label, _) in record.get("images", {}).items()}
+    return {name: int(of.partition(" ")[0]) for name, of in record.get("images", {}).items()}
 
 
 def hashes_of(record: dict[str, Any]) -> dict[str, str]:
     """What the content of each image is known by, hexadecimal; nothing in runs of before."""
-    return {name: key for name, (_, key) in record.get("images", {}).items() if key is not None}
+    pairs = ((name, of.partition(" ")[2]) for name, of in record.get("images", {}).items())
+    return {name: key for name, key in pairs if key}
 
 
 def only_of(

@@ -89,7 +89,7 @@ SPLITS: list[Any] = [
         "value_range": [0.0, 900.0],
         "train": ["0:a/0.png", "0:a/1.png"],
         "watch": ["0:b/2.png"],
-        "images": {"0:a/0.png": [0, "0f" * 16], "0:a/1.png": [0, None], "0:b/2.png": [1, "ab"]},
+        "images": {"0:a/0.png": f"0 {'0f' * 16}", "0:a/1.png": "0", "0:b/2.png": "1 ab"},
         "cache_side": 16,
         "pixels": "0" * 64,
     },
