@@ -22,6 +22,7 @@ from sit_engine.data.labels import LabelRule, number_classes
 from sit_engine.data.layout import LayoutWish, Placing, has_parts, understand
 from sit_engine.data.listing import Listing, list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
+from sit_engine.data.ours import is_our_text
 from sit_engine.data.wanted import EVERYTHING, Patterns
 from sit_engine.errors import DataError
 
@@ -38,7 +39,13 @@ __all__ = [
 ]
 
 Phase = Literal[
-    "listing", "headers", "value range", "checking the pixel cache", "decoding", "waiting"
+    "listing",
+    "headers",
+    "value range",
+    "checking the images",
+    "checking the pixel cache",
+    "decoding",
+    "waiting",
 ]
 OnProgress = Callable[[str, int, int], None]
 PROGRESS_EVERY_S = 0.1
@@ -109,10 +116,14 @@ def _index(
     wish: LayoutWish,
 ) -> ImageIndex:
     label_file = Path(labels_file).absolute() if labels_file and rule == "csv" else None
-    problems = list(listing.problems)
+    problems, our_texts = list(listing.problems), 0
     for number, (reason, code) in headers.problems.items():
         # The label file may lie beside its images, and is none.
-        if label_file is None or Path(listing.path(number)) != label_file:
+        if label_file is not None and Path(listing.path(number)) == label_file:
+            continue
+        if code == "data.not_an_image" and is_our_text(listing.path(number)):
+            our_texts += 1
+        else:
             problems.append(Problem(listing.name(number), reason, code))
     usable = np.ones(len(listing), dtype=np.bool_)
     usable[list(headers.problems)] = False
@@ -134,12 +145,13 @@ def _index(
         classes=classes,
         deep=headers.deep[usable],
         channels=headers.channels[usable],
-        files=listing.looked_at,
+        files=listing.looked_at - our_texts,
         problems=sort_problems(problems),
         notes=tuple(sorted(headers.notes.items())),
         layout=layout,
         parts=_parts(listing, chosen, placing),
-        not_looked_at=tuple(sorted(listing.not_looked_at.items())),
+        not_looked_at=tuple(sorted((listing.not_looked_at + Counter(ours=our_texts)).items())),
+        linked_again=tuple(sorted(listing.linked_again)),
     )
 
 
