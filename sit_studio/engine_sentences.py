@@ -580,7 +580,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "{count} images that this run was started with are missing or unreadable now; the first: {paths}.",
+                "Missing or unreadable now: {count} images of the run; the first: {paths}.",
             ),
             QT_TRANSLATE_NOOP(
                 "engine",

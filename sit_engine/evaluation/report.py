@@ -38,7 +38,7 @@ class LeftOut:
             (self.in_train, "test images that are training images too"),
             (self.no_class, "test images without a class"),
             (self.unusable, "files that cannot be used"),
-            (self.gone, "images of the run that are gone"),
+            (self.gone, "images of the run now gone"),
         )
         said = ", ".join(counted(number, words) for number, words in parts if number)
         return f"Left out: {said}." if said else ""
