@@ -55,11 +55,13 @@ def scan(
     cancel: Callable[[], bool] | None = None,
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
+    config: RunConfig | None = None,
 ) -> ScanResult:
     """List, read and fully decode every file; gives what is usable, every problem, and the cues.
 
     `on_listed` gets what the headers alone say; `test` folders are searched for training images, or
-    without them the folders' own test images, if their `layout` has some.
+    without them the folders' own test images, if their `layout` has some. Decoded as a run with
+    `config` would have it.
     """
     from sit_engine.data.facts import facts_of
     from sit_engine.data.full_scan import full_scan
@@ -77,6 +79,7 @@ def scan(
         cancel=cancel,
         on_listed=on_listed,
         cache_gb=cache_gb,
+        config=config,
     )
     if found.store is None or not facts_of(found.index).has_cues:
         return found
@@ -126,17 +129,39 @@ def resume(
     epochs: float | None = None,
     accept_changes: bool = False,
     without_missing: bool = False,
+    folders: Sequence[str] = (),
 ) -> RunResult:
     """Train the next leg of a run from its newest checkpoint that verifies.
 
     `accept_changes` takes settings and split as they are now, though someone changed them by hand;
-    `without_missing` leaves images out that are gone.
+    `without_missing` leaves images out that are gone; `folders`: as `find_folders` takes them.
     """
     from sit_engine.training.legs import GoingOn
     from sit_engine.training.legs import resume as go_on
 
-    how = GoingOn(epochs, accept_changes, without_missing)
+    how = GoingOn(epochs, accept_changes, without_missing, tuple(folders))
     return go_on(path, emit=emit, make_control=make_control, how=how)
+
+
+def find_folders(
+    path: Path,
+    folders: Sequence[str],
+    *,
+    without_missing: bool = False,
+    on_progress: Progress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Warned:
+    """Look for a run's images in `folders`, where they moved to; every verb finds them there then.
+
+    They are known by their content, wherever they lie in there. Says what was found; DataError where
+    some are gone, unless `without_missing`.
+    """
+    from sit_engine.training.own_images import move
+
+    run = runs.open_run(path)
+    return move(
+        run, folders, without_missing=without_missing, on_progress=on_progress, cancel=cancel
+    ).told()
 
 
 def check(path: Path) -> Checked:
@@ -165,17 +190,30 @@ def evaluate(
     step: int | None = None,
     network: str | None = None,
     knn_only: bool = False,
+    without_missing: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[Report, Path]:
     """Measure a run on labelled folders: the report, and its file in `evaluations/`.
 
     A finetuned run may leave `train` out: its own training images; a run on a folder with test images
     of its own `test`. Of folders with parts the training side has those to train and validate on, the
-    test side those to test on. `knn_only` leaves the linear probe and few-shot out, which take longer.
+    test side those to test on. `knn_only` leaves the linear probe and few-shot out, which take longer,
+    `without_missing` the run's own images that are gone.
     """
     from sit_engine.training.evaluate_run import Asked, evaluate_run
 
-    asked = Asked(test, train, baselines, labels_file, layout, columns, step, network, knn_only)
+    asked = Asked(
+        test=test,
+        train=train,
+        baselines=baselines,
+        labels_file=labels_file,
+        layout=layout,
+        columns=columns,
+        step=step,
+        network=network,
+        knn_only=knn_only,
+        without_missing=without_missing,
+    )
     return evaluate_run(runs.open_run(path), asked, on_progress)
 
 

@@ -13,7 +13,10 @@ from sit_engine.errors import FileError, SitError
 from sit_engine.run_folder import MOST_SPLIT_BYTES, Run, unusable
 from sit_engine.runs import has_copies
 
-NAMES = ("format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "lock", "about.json")
+NAMES = (
+    "format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "lock", "about.json",
+    "moved.json",
+)  # fmt: skip
 
 
 def find(run: Run, *, unfit: int = 0) -> SitError | None:

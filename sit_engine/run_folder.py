@@ -47,6 +47,11 @@ class Run:
         return self.path / "split.json"
 
     @property
+    def moved_file(self) -> Path:
+        """Where the images are now, if they moved (data.places)."""
+        return self.path / "moved.json"
+
+    @property
     def events_file(self) -> Path:
         """One JSON event a line."""
         return self.path / "events.jsonl"
@@ -156,6 +161,8 @@ def _fault_of_split(record: dict[str, Any]) -> str | None:
     names = (name for part in ("train", "watch") for name in record[part])
     if not all(name.partition(":")[0].isdecimal() and ":" in name for name in names):
         return "an image stands in no folder"
+    if not _are_images(record.get("images", {}), len(record["classes"])):
+        return "images is no table of labels and keys"
     if not isinstance(record.get("pixels", ""), str):
         return "pixels is no text"
     side = record.get("cache_side", 1)
@@ -169,6 +176,14 @@ def _fault_of_split(record: dict[str, Any]) -> str | None:
     ):
         return "value_range is no pair of numbers"
     return None
+
+
+def _are_images(found: object, classes: int) -> bool:
+    """Whether it has a label (-1: none), and a key or none, for each name."""
+    labels = {str(label) for label in range(-1, classes)}
+    return isinstance(found, dict) and all(
+        isinstance(of, str) and of.partition(" ")[0] in labels for of in found.values()
+    )
 
 
 class OpenedRun(Run):

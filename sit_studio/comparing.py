@@ -39,7 +39,9 @@ class Asks(Protocol):
         """The command, with the settings in `files`."""
 
 
-DATA_NAMES = ("labels", "labels_file", "layout", "include", "exclude")
+DATA_NAMES = (
+    "labels", "labels_file", "path_column", "label_column", "layout", "include", "exclude",
+)  # fmt: skip
 """Settings that say how a folder's images and labels are found."""
 
 

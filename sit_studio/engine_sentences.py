@@ -493,6 +493,24 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "data.classes_alike": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Classes whose names differ only in case, blanks or Unicode form: {count}, such as “{one}” and “{other}”; they are learnt and counted as different ones.",
+            ),
+            "",
+        ),
+    ),
+    "data.classes_single": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Classes of a single image: {count}, such as {name}; none can be held out of them to measure on.",
+            ),
+            "",
+        ),
+    ),
     "data.crashed": ((QT_TRANSLATE_NOOP("engine", "crashed the image decoder"), ""),),
     "data.damaged": (
         (QT_TRANSLATE_NOOP("engine", "is damaged: its pixels cannot be read"), ""),
@@ -562,11 +580,11 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "{count} images that this run was started with are missing or unreadable now; the first: {paths}.",
+                "Missing or unreadable now: {count} images of the run; the first: {paths}.",
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
-                "Put them back, then resume; or go on without them: `sit-engine resume RUN --without-missing`. The run and its checkpoints are kept.",
+                "If they moved, say where to with --folders FOLDER. Put them back, or go on without them with --without-missing. The run and its checkpoints are kept.",
             ),
         ),
     ),
@@ -686,11 +704,29 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Check its name, and that you may read it."),
         ),
     ),
+    "data.large": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Images of 100 megapixels or more: {count}, such as {path}; views show them much reduced, so cut them into tiles if their details matter.",
+            ),
+            "",
+        ),
+    ),
     "data.layout": (
         (
             QT_TRANSLATE_NOOP(
                 "engine",
                 "The folder was understood as {shape}: {train} images to train on, {val} to validate on, {test} to test on, which no training sees, and {other} outside of these, which are left out. --layout overrules this.",
+            ),
+            "",
+        ),
+    ),
+    "data.linked_again": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Links to a folder that is there already: {count}, such as {path}; its images count once.",
             ),
             "",
         ),
@@ -701,6 +737,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP(
                 "engine",
                 "The decoded pixels of {count} images in the cache were damaged, and were decoded anew; the first: {path}",
+            ),
+            "",
+        ),
+    ),
+    "data.moved": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The images of this run are taken from {folders} from now on. Of {images}, {content} were found by their content, and {names} by their names alone, since nothing is known of their content; {renamed} have other names than before.",
             ),
             "",
         ),
@@ -780,6 +825,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "data.not_an_image": ((QT_TRANSLATE_NOOP("engine", "is not an image that can be read"), ""),),
+    "data.not_there": (
+        (
+            QT_TRANSLATE_NOOP("engine", "None of the {count} images of this run is in {folders}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Choose the folder that holds them now; they are known by their content, whatever their names are.",
+            ),
+        ),
+    ),
     "data.numpy": (
         (
             QT_TRANSLATE_NOOP(
@@ -794,6 +848,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP(
                 "engine", "Put the images of each class into a sub-folder of its own."
             ),
+        ),
+    ),
+    "data.one_pixel": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Images of a single pixel: {count}, such as {path}; there is nothing to learn from them.",
+            ),
+            "",
         ),
     ),
     "data.only_copies": (
@@ -880,6 +943,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "data.too_slow": ((QT_TRANSLATE_NOOP("engine", "took longer than {1} s to read"), ""),),
     "data.truncated": ((QT_TRANSLATE_NOOP("engine", "is cut off: its end is missing"), ""),),
+    "data.two_labels": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The same picture under two labels: {count}, such as {one} and {other}; whatever is answered for it is wrong once.",
+            ),
+            "",
+        ),
+    ),
     "data.unlabelled": (
         (QT_TRANSLATE_NOOP("engine", "Left out, since they have no label: {count} images."), ""),
     ),
@@ -1535,6 +1607,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "run.folder_missing": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder of this run's images is not there: {folder}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it moved, say where to: `sit-engine repair {run} --folders FOLDER`, or --folders with this command. Check that the disk it is on is connected. The run and its checkpoints are kept.",
+            ),
+        ),
+    ),
     "run.format": (
         (
             QT_TRANSLATE_NOOP(
@@ -1575,6 +1656,18 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP("engine", "There is no run in {path}."),
             QT_TRANSLATE_NOOP("engine", "Give a folder that `sit-engine pretrain` made."),
+        ),
+    ),
+    "run.moved_damaged": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "The file {path}, which says where the run's images are now, cannot be used: {why}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Remove it. If the images are not where they were when the run began, give --folders FOLDER.",
+            ),
         ),
     ),
     "run.no_classes": (

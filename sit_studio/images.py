@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
 from sit_engine.config.facts import DataFacts
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish, layout_named
 from sit_engine.data.saved_index import SavedIndex
 from sit_engine.data.scan import escape_name, unescape_name
@@ -36,6 +38,8 @@ class Dataset:
     test: tuple[str, ...] = ()
     layout: LayoutWish = "auto"
     patterns: Patterns = field(default_factory=Patterns)
+    columns: LabelColumns = field(default_factory=LabelColumns)
+    """Of the label file."""
     state: Literal["none", "scanning", "ready", "cancelled", "failed"] = "none"
     phase: str = ""
     done: int = 0
@@ -71,6 +75,7 @@ class Dataset:
         }
         if self.labels_file:
             found["labels_file"] = escape_name(self.labels_file)
+            found["path_column"], found["label_column"] = astuple(self.columns)
         return found
 
 
@@ -85,6 +90,8 @@ class Images(QObject):
         super().__init__(parent)
         self.preferences = preferences
         self.dataset = Dataset()
+        self.run_settings: Callable[[], dict[str, Any]] = dict
+        """What Train would begin with: what is decoded for a scan is there for that run."""
         self._before: Dataset | None = None
         self._scan: Asker | None = None
         # A mapped file cannot be removed on Windows; the system's clean-up finds it later.
@@ -105,25 +112,28 @@ class Images(QObject):
         test: tuple[str, ...] = (),
         layout: LayoutWish = "auto",
         patterns: Patterns | None = None,
+        columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
     ) -> None:
         """Scan these folders in a process of their own; an earlier scan is dropped."""
         self.cancel_scan(quietly=True)
         self._before = None
         patterns = patterns or Patterns()
         self.dataset = Dataset(
-            tuple(folders), labels, labels_file, test, layout, patterns, state="scanning"
+            tuple(folders), labels, labels_file, test, layout, patterns, columns, state="scanning"
         )
         self.preferences.remember_folders(folders)
         params = {
             "folders": folders,
             "labels": labels,
             "labels_file": labels_file,
+            "columns": list(astuple(columns)),
             "test": list(test),
             "layout": layout,
             "include": list(patterns.include),
             "exclude": list(patterns.exclude),
             "out": tempfile.mkdtemp(prefix="scan-", dir=self._places.name),
             "cache_gb": self.preferences.cache_gb,
+            "config": self.run_settings(),
         }
         question = Question(
             "scan",
@@ -148,6 +158,7 @@ class Images(QObject):
         labels: LabelSource = "none" if preferences.text("data/labels") == "none" else "folders"
         if is_file(labels_file):
             labels = "csv"
+        columns = preferences.texts("data/columns")
         self.look_at(
             folders,
             labels=labels,
@@ -157,6 +168,7 @@ class Images(QObject):
             patterns=Patterns(
                 tuple(preferences.texts("data/include")), tuple(preferences.texts("data/exclude"))
             ),
+            columns=LabelColumns(*columns) if len(columns) == 2 else LabelColumns(),
         )
 
     def look_again(self, **changes: Any) -> None:
@@ -167,6 +179,7 @@ class Images(QObject):
             "test": self.dataset.test,
             "layout": self.dataset.layout,
             "patterns": self.dataset.patterns,
+            "columns": self.dataset.columns,
         }
         before = self.dataset if self.dataset.state == "ready" else self._before
         self.look_at(list(self.dataset.folders), **known | changes)
@@ -220,6 +233,7 @@ class Images(QObject):
         self.preferences.set("data/include", list(dataset.patterns.include))
         self.preferences.set("data/exclude", list(dataset.patterns.exclude))
         self.preferences.set("data/labels_file", escape_name(dataset.labels_file or ""))
+        self.preferences.set("data/columns", list(astuple(dataset.columns)))
         self.preferences.set("data/test", [escape_name(test) for test in dataset.test])
 
     def _hear_scan_failure(self, failure: Failure) -> None:

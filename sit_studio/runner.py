@@ -41,6 +41,8 @@ class Leg:
     """Of the run's files, made by hand."""
     without_missing: bool = False
     """Images that are gone leave the run."""
+    folders: tuple[str, ...] = ()
+    """Where its images are now, if they moved."""
     is_last: bool = False
     """It ends at once and completes the run as it stands."""
 
@@ -48,7 +50,8 @@ class Leg:
         """Of `sit-engine resume`."""
         epochs = [] if self.epochs is None else ["--epochs", str(self.epochs)]
         accept = ["--accept-changes"] if self.accept_changes else []
-        return epochs + accept + (["--without-missing"] if self.without_missing else [])
+        without = ["--without-missing"] if self.without_missing else []
+        return epochs + accept + without + (["--folders", *self.folders] if self.folders else [])
 
 
 @dataclass(frozen=True)
@@ -251,6 +254,7 @@ class EngineThread(QThread):
                     epochs=leg.epochs,
                     accept_changes=leg.accept_changes,
                     without_missing=leg.without_missing,
+                    folders=leg.folders,
                 )
         except _StoppedEarly:
             pass

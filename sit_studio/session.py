@@ -170,6 +170,10 @@ class Session(Images):
         elif code == "data.gone":
             self._resume(replace(self._resumed, without_missing=True))
 
+    def resume_in(self, folder: str) -> None:
+        """Resume as it was asked for last; the images are in this folder now."""
+        self._resume(replace(self._resumed, folders=(folder,)))
+
     def _resume(self, leg: Leg) -> None:
         history = self.history
         if self._thread is None or history.is_live:

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,6 +17,7 @@ from sit_engine.config.files import read_chosen, read_values, to_toml
 from sit_engine.config.resolve import Resolved, resolve
 from sit_engine.config.schema import Setting, settings
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import unescape_name
 from sit_engine.data.wanted import EVERYTHING, Patterns
@@ -26,7 +27,7 @@ from sit_studio.mailbox import Failure, failure_of
 # Chosen on other pages, by the presets' cards, or (what finetuning starts from) in its own card.
 ELSEWHERE = (
     "preset", "data.folders", "data.labels", "data.labels_file", "data.layout", "data.include",
-    "data.exclude",
+    "data.exclude", "data.path_column", "data.label_column",
 )  # fmt: skip
 WEIGHTS = "model.weights"
 Kind = Literal["pretrain", "finetune"]
@@ -159,6 +160,7 @@ class SettingsModel:
         *,
         layout: LayoutWish = "auto",
         patterns: Patterns = EVERYTHING,
+        columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
         cache_gb: float | None = None,
         with_scratch: bool = False,
     ) -> str:
@@ -176,6 +178,8 @@ class SettingsModel:
             words += ["--data.labels", labels]
         if labels_file:
             words += ["--data.labels-file", labels_file]
+            for name, called in asdict(columns).items():
+                words += [f"--data.{name}-column", called] if called != name else []
         if layout != "auto":
             words += ["--data.layout", layout]
         for name, given in (("include", patterns.include), ("exclude", patterns.exclude)):

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from sit_engine.cli.evaluate import absolute, add_checkpoint_flags
+from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
 from sit_engine.counted import counted
 from sit_engine.data.embedded import DUPLICATES_ABOVE, KINDS
@@ -32,6 +33,8 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         metavar="COSINE",
         help=f"how like two images are that count as nearly equal (default {DUPLICATES_ABOVE})",
     )
+    add_folders_flag(parser)
+    add_missing_flag(parser)
     add_checkpoint_flags(parser)
 
 
@@ -41,8 +44,10 @@ def run(chosen: argparse.Namespace) -> int:
 
     screen = Screen(as_json=chosen.json)
     out = chosen.out.expanduser().absolute()
+    path = chosen.run.expanduser().absolute()
+    find(chosen, path, screen)
     about = api.embed(
-        chosen.run.expanduser().absolute(),
+        path,
         [absolute(folder) for folder in chosen.folders],
         out,
         step=chosen.step,

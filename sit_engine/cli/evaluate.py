@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of
+from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
 
 
@@ -45,6 +46,8 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--knn-only", action="store_true", help="leave the slower linear probe and few-shot out"
     )
+    add_folders_flag(parser)
+    add_missing_flag(parser, ", of this report")
     add_checkpoint_flags(parser)
 
 
@@ -67,9 +70,10 @@ def run(chosen: argparse.Namespace) -> int:
     from sit_engine import api
 
     screen = Screen(as_json=chosen.json)
-    train = chosen.train
+    train, path = chosen.train, chosen.run.expanduser().absolute()
+    find(chosen, path, screen)
     report, file = api.evaluate(
-        chosen.run.expanduser().absolute(),
+        path,
         train=None if train is None else [absolute(folder) for folder in train],
         test=[absolute(folder) for folder in chosen.test],
         baselines=[path.expanduser().absolute() for path in chosen.baseline],
@@ -79,6 +83,7 @@ def run(chosen: argparse.Namespace) -> int:
         step=chosen.step,
         network=chosen.network,
         knn_only=chosen.knn_only,
+        without_missing=chosen.without_missing,
         on_progress=screen.progress,
     )
     screen.clear()

@@ -6,6 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
+from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
+from sit_engine.cli.screen import Screen
+
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     """RUN, images, --out, --step."""
@@ -14,6 +17,8 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         "images", nargs="*", metavar="IMAGE", help="image files (default: some of the run's own)"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
+    add_folders_flag(parser)
+    add_missing_flag(parser)
     parser.add_argument(
         "--step", type=int, help="the checkpoint of this step (default: the newest)"
     )
@@ -23,8 +28,10 @@ def run(chosen: argparse.Namespace) -> int:
     """Write and list the files."""
     from sit_engine import api
 
+    path = chosen.run.expanduser().absolute()
+    find(chosen, path, Screen(as_json=chosen.json))
     written = api.inspect(
-        chosen.run.expanduser().absolute(),
+        path,
         images=[str(Path(image).expanduser().absolute()) for image in chosen.images],
         out=chosen.out.expanduser().absolute(),
         step=chosen.step,

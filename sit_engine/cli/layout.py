@@ -11,7 +11,7 @@ from sit_engine.data.layout import SHAPES, told
 
 REASONS = {
     "system": "hidden, or of the system",
-    "ours": "written by SiT Studio",
+    "ours": "written by SiT Studio, or weights",
     "left out": "left out by --include or --exclude",
 }
 

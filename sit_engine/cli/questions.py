@@ -10,6 +10,7 @@ import inspect as signatures
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -23,6 +24,7 @@ from sit_engine.config.facts import DataFacts
 from sit_engine.data.decode_pool import CancelledError
 from sit_engine.data.embedded import DUPLICATES_ABOVE, MapKind
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.saved_index import save_index
 from sit_engine.errors import SitError
@@ -145,14 +147,19 @@ def _scan(
     out: str,
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
+    columns: list[str] | None = None,
     layout: LayoutWish = "auto",
     include: list[str] | None = None,
     exclude: list[str] | None = None,
     test: list[str] | None = None,
     cache_gb: float | None = None,
+    config: Json | None = None,
 ) -> Json:
     """Part {"listed": summary} with `out`/listed, then `out`/decoded, as data.saved_index."""
-    place = _path(out)
+    place, wanted = _path(out), None
+    # Settings that cannot be are told where they are made.
+    with suppress(SitError):
+        wanted = None if config is None else build(config)
 
     def on_listed(index: ImageIndex) -> None:
         asked.part({"listed": save_index(index, place / "listed", stage="listed")})
@@ -162,6 +169,7 @@ def _scan(
             [str(_path(folder)) for folder in folders],
             labels=labels,
             labels_file=labels_file and str(_path(labels_file)),
+            columns=_columns(columns),
             layout=layout,
             include=include or (),
             exclude=exclude or (),
@@ -170,6 +178,7 @@ def _scan(
             cancel=asked.is_over,
             on_listed=on_listed,
             cache_gb=cache_gb,
+            config=wanted,
         )
         folder = place / "decoded"
         summary = save_index(
@@ -232,10 +241,12 @@ def _evaluate(
     train: list[str] | None = None,
     baseline: list[str] | None = None,
     labels_file: str | None = None,
+    columns: list[str] | None = None,
     layout: LayoutWish = "auto",
     step: Step | None = None,
     network: str | None = None,
     knn_only: bool = False,
+    without_missing: bool = False,
 ) -> Json:
     """The report of a run on labelled folders, as values, as a table and as a file."""
     report, file = api.evaluate(
@@ -244,13 +255,29 @@ def _evaluate(
         test=_paths(test or []),
         baselines=[_path(weights) for weights in baseline or ()],
         labels_file=labels_file and str(_path(labels_file)),
+        columns=_columns(columns),
         layout=layout,
         step=step,
         network=network,
         knn_only=knn_only,
+        without_missing=without_missing,
         on_progress=asked.progress,
     )
     return {"report": report.to_json(), "text": report.to_text(), "file": str(file)}
+
+
+def _find_folders(
+    asked: Asked, *, run: str, folders: list[str], without_missing: bool = False
+) -> Json:
+    """Where a run's images were found again: a sentence with its code and what fills it."""
+    told = api.find_folders(
+        _path(run),
+        _paths(folders),
+        without_missing=without_missing,
+        on_progress=asked.progress,
+        cancel=asked.is_over,
+    )
+    return _sentence(told)
 
 
 def _predict(
@@ -363,6 +390,11 @@ def _cache(asked: Asked, *, clear: bool = False) -> Json:
     return api.cache(clear=clear)
 
 
+def _columns(names: list[str] | None) -> LabelColumns | None:
+    """How a label file calls its columns of paths and of labels."""
+    return None if names is None or len(names) != 2 else LabelColumns(*names)
+
+
 def _path(name: str) -> Path:
     try:
         return Path(name).expanduser().absolute()
@@ -399,6 +431,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "dry_run": _dry_run,
     "resolve": _resolve,
     "evaluate": _evaluate,
+    "find_folders": _find_folders,
     "predict": _predict,
     "embed": _embed,
     "map": _map,

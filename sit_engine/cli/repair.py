@@ -6,18 +6,33 @@ import argparse
 import json
 from pathlib import Path
 
+from sit_engine.cli.moved import add_folders_flag, add_missing_flag, folders_of
+from sit_engine.cli.screen import Screen
+
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """RUN."""
+    """RUN, --folders, --without-missing."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    add_folders_flag(parser)
+    add_missing_flag(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Say what was done."""
-    from sit_engine.training.repair import repair
+    from sit_engine import api
 
     path = chosen.run.expanduser().absolute()
-    done = [told.message for told in repair(path)]
+    done = [told.message for told in api.repair(path)]
+    if chosen.moved_to:
+        screen = Screen(as_json=chosen.json)
+        told = api.find_folders(
+            path,
+            folders_of(chosen),
+            without_missing=chosen.without_missing,
+            on_progress=screen.progress,
+        )
+        screen.clear()
+        done.append(told.message)
     if chosen.json:
         print(json.dumps({"run": str(path), "done": done}))
         return 0

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sit_engine import runs
+from sit_engine.cli.moved import add_folders_flag, add_missing_flag, folders_of
 from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 from sit_engine.errors import SitError
 
@@ -20,11 +21,8 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         action="store_true",
         help="go on with config.toml and split.json as they are, though changed by hand",
     )
-    parser.add_argument(
-        "--without-missing",
-        action="store_true",
-        help="leave out images that are gone since the run began",
-    )
+    add_folders_flag(parser)
+    add_missing_flag(parser)
     add_quiet_flag(parser)
     add_gpus_flag(parser)
 
@@ -43,6 +41,7 @@ def run(chosen: argparse.Namespace) -> int:
             epochs=chosen.epochs,
             accept_changes=chosen.accept_changes,
             without_missing=chosen.without_missing,
+            folders=folders_of(chosen),
         ),
         chosen,
         device=_device(path) if chosen.gpus > 1 else "auto",

@@ -110,6 +110,8 @@ def _print(found: dict[str, Any]) -> None:
             f"Only the headers of {counted(not_decoded, 'images', ',')} were read: not all have room "
             "in the cache. Damage inside them and duplicates are not known."
         )
+    for remark in found["remarks"]:
+        print(remark["message"])
     if found["duplicates"]:
         print(f"Exact duplicates: {counted(len(found['duplicates']), 'groups', ',')}")
     _print_some([f"{display_name(item['path'])}: {item['reason']}" for item in found["problems"]])

@@ -35,6 +35,8 @@ from sit_engine.data.value_range import folder_range
 from sit_engine.errors import DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
 
+FEATURES = "features"
+"""The folder of features that networks read (evaluation.kept)."""
 DEFAULT_BUDGET_BYTES = 20 * 10**9
 MOST_OF_FREE = 0.9
 """Share of a disk's free space that a cache may fill before the rest is streamed."""
@@ -81,7 +83,10 @@ class PixelCache:
         return shutil.disk_usage(nearest).free
 
     def clear(self) -> None:
-        """Remove all decoded pixels; who has them mapped keeps them, who fills them is let finish."""
+        """Remove all decoded pixels, and features of them.
+
+        Who has them mapped keeps them, who fills them is let finish.
+        """
         with _disk_errors(self.root):
             for folder in sorted(self.root.glob("side-*")):
                 with self._locked(folder / "lock", None, None):
@@ -92,6 +97,8 @@ class PixelCache:
             if self.root.is_dir():
                 with self._locked(self.root / "ranges.lock", None, None):
                     (self.root / "ranges.jsonl").unlink(missing_ok=True)
+            for file in (self.root / FEATURES).glob("*"):
+                file.unlink(missing_ok=True)
 
     def fill(
         self,
@@ -113,7 +120,7 @@ class PixelCache:
         the others from their files. Which of those are damaged is not known, so all stay in the
         index, as they do where streaming is "kept".
         """
-        folder = self.root / (f"side-{side}-sharp" if sharp else f"side-{side}")
+        folder = self._folder(side, sharp=sharp)
         with _disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             chosen = self._choose_range(index, value_range, on_progress, cancel, workers)
@@ -124,7 +131,7 @@ class PixelCache:
             lost = known.is_lost & (known.row == NO_ROW)
             most = len(index)
             if streaming != "refused":
-                most = min(most, self.most_rows(side, budget_bytes))
+                most = min(most, self.most_rows(side, budget_bytes, sharp=sharp))
             if len(_wanted(known, most)) or len(known.without_sum()):
                 with self._locked(folder / "lock", on_progress, cancel):
                     job = _Filling(index, book, chosen, on_progress, cancel, workers)
@@ -138,9 +145,17 @@ class PixelCache:
                 store.guard.mended |= dict.fromkeys(map(index.name, np.flatnonzero(lost).tolist()))
             return left, store
 
-    def most_rows(self, side: int, budget_bytes: int) -> int:
+    def hashes(self, side: int, *, sharp: bool) -> dict[str, str]:
+        """SHA-256 of each file that was ever decoded so, by its escaped path; the latest counts."""
+        book = RowBook(self._folder(side, sharp=sharp), side, sharp=sharp)
+        return {record["path"]: record["sha256"] for record in book.records() if "sha256" in record}
+
+    def _folder(self, side: int, *, sharp: bool) -> Path:
+        return self.root / (f"side-{side}-sharp" if sharp else f"side-{side}")
+
+    def most_rows(self, side: int, budget_bytes: int, *, sharp: bool = False) -> int:
         """How many squares the budget and the disk have room for, those of now included."""
-        taken = self.root / f"side-{side}" / "pixels.bin"
+        taken = self._folder(side, sharp=sharp) / "pixels.bin"
         own_bytes = taken.stat().st_size if taken.exists() else 0
         room = min(budget_bytes, int(MOST_OF_FREE * self.free_bytes()) + own_bytes)
         return room // (side * side * 3)

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.data.lines import Lines, load_array, write_lines
-from sit_engine.data.names import cell_name, name_cell
-from sit_engine.errors import DataError, FileError, RunError
+from sit_engine.data.names import cell_name, name_cell, unescape_name
+from sit_engine.data.places import places_of
+from sit_engine.errors import DataError, FileError, RunError, SitError
 from sit_engine.files import in_place_of, is_free
 from sit_engine.own_files import read_text
-from sit_engine.runs import disk_error, read_json
+from sit_engine.runs import Run, disk_error, read_json
 
 MapKind = Literal["pca", "tsne", "umap"]
 KINDS: tuple[MapKind, ...] = ("pca", "tsne", "umap")
@@ -88,7 +89,9 @@ class Embedded:
             about = read_json(path / ABOUT)
             arrays = {name: load_array(path / f"{name}.npy", kind) for name, kind in ARRAYS.items()}
             features = load_array(path / FEATURES, np.float32, sides=2)
-            found = cls(path=path, about=about, features=features, paths=_lines(path), **arrays)
+            found = cls(
+                path=path, about=about, features=features, paths=_lines(path, about), **arrays
+            )
             lengths = {len(found.paths), len(features), *map(len, arrays.values())}
             if lengths != {about["points"]}:
                 raise ValueError(path)
@@ -166,8 +169,18 @@ def _units(rows_nD: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(finite_nD / np.maximum(length, 1e-12), dtype=np.float32)
 
 
-def _lines(path: Path) -> Lines:
-    return Lines(path / "paths")
+def _lines(path: Path, about: dict[str, Any]) -> Lines:
+    """The paths of the images, where the run's folders are by now."""
+    run = Run(Path(about["run"]))
+    moved: list[tuple[str, str]] = []
+    with suppress(SitError, OSError):
+        if run.moved_file.is_file():
+            before, now = (
+                (unescape_name(f) for f in run.config().data.folders),
+                places_of(run).folders,
+            )
+            moved = [(f"{old}/", f"{new}/") for old, new in zip(before, now, strict=False)]
+    return Lines(path / "paths", moved)
 
 
 def map_file(folder: Path, kind: MapKind) -> Path:

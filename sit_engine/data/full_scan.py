@@ -21,9 +21,11 @@ from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import LabelRule
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import escape_name
+from sit_engine.data.remarks import remarks
 from sit_engine.data.saved_index import NOT_DECODED, Leak
 from sit_engine.data.scan import OnProgress, scan
 from sit_engine.data.wanted import EVERYTHING, Patterns
+from sit_engine.errors import SitError
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class ScanResult:
         """What `scan --json` prints."""
         leaks = [[escape_name(name) for name in leak] for leak in self.leaks]
         cues = None if self.cues is None else asdict(self.cues)
-        return self.index.to_json() | {"leaks": leaks, "cues": cues}
+        told = [asdict(remark) for remark in remarks(self.index)]
+        return self.index.to_json() | {"leaks": leaks, "cues": cues, "remarks": told}
 
 
 def full_scan(
@@ -56,13 +59,14 @@ def full_scan(
     cancel: Cancel | None = None,
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
+    config: RunConfig | None = None,
 ) -> ScanResult:
     """Decode every file; `on_listed` gets what the headers alone say, long before the end.
 
     Of folders beyond the cache budget the headers are all: a run will stream them, and decoding
     them here would take hours and leave nothing. A note says so. Where the layout has parts, the
     index is what may train and validate; its test images are searched for training images unless
-    `test` names others.
+    `test` names others. `config` is that of the run that would follow, whose cache is filled.
     """
     whole = scan(
         folders,
@@ -79,21 +83,24 @@ def full_scan(
         on_listed(listed)
     if not listed.paths:
         return ScanResult(listed)
-    # Decoded at the size a run on a CPU would choose, so that its cache is warm already.
-    facts = facts_of(listed)
-    facts = replace(facts, images=max(facts.images, FEWEST_IMAGES), validation=0)
-    model = resolve(RunConfig(), facts, DeviceFacts()).config.model
-    side = cache_side(no_auto(model.image_size), listed)
-
     cache = PixelCache()
     budget_bytes = int((cache_gb or RunConfig().data.cache_gb) * 1e9)
+    side, is_sharp = _squares(listed, config or RunConfig())
+    if len(listed) > cache.most_rows(side, budget_bytes, sharp=is_sharp):
+        # That run would stream; damage and copies are found at the usual size all the same.
+        side, is_sharp = _squares(listed, RunConfig())
 
     def fill(index: ImageIndex) -> tuple[ImageIndex, PixelStore | None]:
-        if len(index) > cache.most_rows(side, budget_bytes):
+        if len(index) > cache.most_rows(side, budget_bytes, sharp=is_sharp):
             notes = dict(index.notes) | {NOT_DECODED: len(index)}
             return replace(index, notes=tuple(sorted(notes.items()))), None
         return cache.fill(
-            index, side=side, on_progress=on_progress, cancel=cancel, budget_bytes=budget_bytes
+            index,
+            side=side,
+            sharp=is_sharp,
+            on_progress=on_progress,
+            cancel=cancel,
+            budget_bytes=budget_bytes,
         )
 
     index, store = fill(listed)
@@ -110,6 +117,19 @@ def full_scan(
         notes = dict(index.notes) | {NOT_DECODED: len(index if store is None else tests)}
         return ScanResult(replace(index, notes=tuple(sorted(notes.items()))), store=store)
     return ScanResult(index, _leaks(index, store, tests, test_store), store)
+
+
+def _squares(listed: ImageIndex, config: RunConfig) -> tuple[int, bool]:
+    """Side of the squares that a run on a CPU would choose, and whether they are sharp."""
+    facts = facts_of(listed)
+    facts = replace(facts, images=max(facts.images, FEWEST_IMAGES), validation=0)
+    try:
+        found = resolve(config, facts, DeviceFacts()).config
+    except SitError:
+        # Of settings that fit no such images it is told when they are to train.
+        found = resolve(RunConfig(), facts, DeviceFacts()).config
+    factor = found.data.cache_factor
+    return cache_side(no_auto(found.model.image_size), listed, factor), found.data.is_sharp
 
 
 def _leaks(

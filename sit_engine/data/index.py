@@ -79,6 +79,8 @@ class ImageIndex:
     """Images in each part of what was scanned, "other" for those outside; none without parts."""
     not_looked_at: tuple[tuple[str, int], ...] = ()
     """Files and folders that are no images of the user's, by reason (data.wanted)."""
+    linked_again: tuple[str, ...] = ()
+    """Links to folders that were seen already; named as problems are."""
 
     def __len__(self) -> int:
         return len(self.paths)

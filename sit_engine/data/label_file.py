@@ -15,13 +15,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sit_engine import own_files
 from sit_engine.data.names import cell_name, display_name, plain_cell, unescape_name
-from sit_engine.errors import DataError
+from sit_engine.errors import DataError, FileError
 
 UNMATCHED_ROWS = "is named in the label file, but is not among the images"
 DELIMITERS = ",;\t"
 # What a spreadsheet writes above the table for itself.
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+_HEAD_BYTES = 1 << 16
+_PATHS = (
+    "path",
+    "imagepath",
+    "filepath",
+    "filename",
+    "file",
+    "image",
+    "img",
+    "imageid",
+    "name",
+    "id",
+)
+_LABELS = (
+    "label",
+    "class",
+    "category",
+    "target",
+    "labels",
+    "classname",
+    "species",
+    "diagnosis",
+    "y",
+)
 _WHOLE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 
 
@@ -70,12 +95,7 @@ def labels_from(
 
 def read_rows(file: Path, wanted: LabelColumns) -> Iterator[LabelRow]:
     """All rows that are not blank."""
-    text, skipped = _text(file), 0
-    sep = _SEP_LINE.match(text)
-    if sep is not None:
-        text, skipped = text[sep.end() :], 1
-    header_line = text.partition("\n")[0]
-    delimiter = sep[1] if sep is not None else max(DELIMITERS, key=header_line.count)
+    text, delimiter, skipped = _table(_text(file))
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
     )
@@ -99,6 +119,40 @@ def read_rows(file: Path, wanted: LabelColumns) -> Iterator[LabelRow]:
             line=reader.line_num + skipped,
             why=error,
         ) from None
+
+
+def _table(text: str) -> tuple[str, str, int]:
+    """The text of the table alone, what stands between its cells, and the lines above it."""
+    sep, skipped = _SEP_LINE.match(text), 0
+    if sep is not None:
+        text, skipped = text[sep.end() :], 1
+    header_line = text.partition("\n")[0]
+    return text, sep[1] if sep is not None else max(DELIMITERS, key=header_line.count), skipped
+
+
+def columns_in(file: str | Path) -> list[str]:
+    """The names of a table's columns, to choose from; none where it cannot be read."""
+    try:
+        with own_files.open_regular(Path(file)) as table:
+            head = table.read(_HEAD_BYTES)
+        text, delimiter, _ = _table(head.decode("utf-8-sig", "replace"))
+        lines = io.StringIO(text, newline="")
+        names = next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True), [])
+        return [name.strip() for name in names]
+    except (FileError, OSError, csv.Error):
+        return []
+
+
+def guess_columns(names: Sequence[str]) -> LabelColumns | None:
+    """Those that are called as such columns usually are; None where that is not plain."""
+    found = []
+    for usual in (_PATHS, _LABELS):
+        plain = [re.sub(r"[\W_]+", "", name.lower()) for name in names]
+        first = next((word for word in usual if word in plain), None)
+        if first is None:
+            return None
+        found.append(names[plain.index(first)])
+    return LabelColumns(*found)
 
 
 def _text(file: Path) -> str:

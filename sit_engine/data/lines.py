@@ -66,10 +66,13 @@ def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray
 
 
 class Lines(Sequence[str]):
-    """The texts of `write_lines`, mapped: a line becomes a text only when it is asked for."""
+    """The texts of `write_lines`, mapped: a line becomes a text only when it is asked for.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `moved`: beginnings of paths as they were written and as they are now.
+    """
+
+    def __init__(self, path: Path, moved: Sequence[tuple[str, str]] = ()) -> None:
+        self.path, self.moved = path, moved
         self._offsets = load_array(_offsets_file(path), np.int64)
         self._bytes: bytes | mmap.mmap = b""
         with own_files.open_regular(path) as file:
@@ -95,4 +98,5 @@ class Lines(Sequence[str]):
         found = own_files.parse_line(self._bytes[max(0, start) : max(0, end)], self.path)
         if not isinstance(found, str):
             raise own_files.damaged(self.path, f"line {row + 1} is no text")
-        return found
+        before = next((pair for pair in self.moved if found.startswith(pair[0])), ("", ""))
+        return before[1] + found.removeprefix(before[0])

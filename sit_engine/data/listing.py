@@ -13,6 +13,7 @@ from pathlib import Path
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.index import Problem
 from sit_engine.data.names import display_name
+from sit_engine.data.ours import ours_among
 from sit_engine.data.wanted import EVERYTHING, Patterns, Reason, is_of_system, is_ours
 from sit_engine.errors import DataError
 
@@ -37,6 +38,8 @@ class Listing:
     unreadable_folders: int = 0
     not_looked_at: Counter[Reason] = field(default_factory=Counter)
     """Files, and folders with all that is in them, that are no images of the user's."""
+    linked_again: list[str] = field(default_factory=list)
+    """Links to folders that were seen already, or that they lie in."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -139,9 +142,12 @@ class _Walk:
             while folders:
                 folders += self._folder(number, *folders.pop())
             # A link to a folder above the root would bring in the whole disk: a loop like others.
-            folders = [
-                link for link in self.linked_folders if _key(Path(link[0]).stat()) not in above
-            ]
+            folders = []
+            for path, relative in self.linked_folders:
+                if _key(Path(path).stat()) in above:
+                    self.listing.linked_again.append(self._name(number, relative))
+                else:
+                    folders.append((path, relative))
             self.linked_folders = []
         seen = set(self.seen_files) if self.linked_files else set()
         for relative, state in self.linked_files:
@@ -157,6 +163,8 @@ class _Walk:
         try:
             key = _key(Path(path).stat())
             if key in self.seen_folders:
+                if Path(path).is_symlink():
+                    self.listing.linked_again.append(self._name(number, relative))
                 return []
             self.seen_folders.add(key)
             with os.scandir(path) as entries:
@@ -174,9 +182,13 @@ class _Walk:
             self.listing.not_looked_at["ours"] += 1
             return []
         deeper = []
+        loose = ours_among([entry.name for entry in found])
         for entry in found:
             if is_of_system(entry.name, is_folder=_is_folder(entry)):
                 self.listing.not_looked_at["system"] += 1
+                continue
+            if entry.name in loose and not _is_folder(entry):
+                self.listing.not_looked_at["ours"] += 1
                 continue
             inner = f"{relative}/{entry.name}" if relative else entry.name
             if entry.is_dir(follow_symlinks=False):
@@ -223,9 +235,11 @@ class _Walk:
             )
 
     def _problem(self, number: int, relative: str, reason: str, code: str) -> None:
+        self.listing.problems.append(Problem(self._name(number, relative), reason, code))
+
+    def _name(self, number: int, relative: str) -> str:
         roots = self.listing.roots
-        name = relative if len(roots) == 1 else f"{roots[number]}/{relative}"
-        self.listing.problems.append(Problem(name, reason, code))
+        return relative if len(roots) == 1 else f"{roots[number]}/{relative}"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -21,6 +21,7 @@ from sit_engine.config.facts import CueFacts, DataFacts, Layout
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem
 from sit_engine.data.lines import Lines, load_array, write_lines
+from sit_engine.data.remarks import remarks
 from sit_engine.errors import RunError
 from sit_engine.files import in_place_of
 from sit_engine.own_files import damaged, parse_line, read_json
@@ -103,7 +104,14 @@ def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str
         "largest_class": facts.largest_class,
         "labelled": facts.labelled,
         "validation": facts.validation,
+        "remarks": [asdict(remark) for remark in remarks(index)],
     }
+
+
+class _Remark(TypedDict):
+    code: str
+    message: str
+    values: dict[str, str]
 
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -136,6 +144,7 @@ class _Summary(TypedDict):
     layout: Layout
     parts: dict[str, Count]
     not_looked_at: dict[str, Count]
+    remarks: list[_Remark]
     cues: CueFacts | None
 
 

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from sit_engine.config.build import check_labels
-from sit_engine.data.decode_pool import Cancel, CancelledError, DecodePool
+from sit_engine.data.decode_pool import Cancel, CancelledError
+from sit_engine.data.headers import Headers, read_headers
 from sit_engine.data.index import ImageIndex, Problem, sort_problems
 from sit_engine.data.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
 from sit_engine.data.labels import LabelRule, number_classes
 from sit_engine.data.layout import LayoutWish, Placing, has_parts, understand
 from sit_engine.data.listing import Listing, list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
+from sit_engine.data.ours import is_our_text
 from sit_engine.data.wanted import EVERYTHING, Patterns
 from sit_engine.errors import DataError
 
@@ -37,7 +39,13 @@ __all__ = [
 ]
 
 Phase = Literal[
-    "listing", "headers", "value range", "checking the pixel cache", "decoding", "waiting"
+    "listing",
+    "headers",
+    "value range",
+    "checking the images",
+    "checking the pixel cache",
+    "decoding",
+    "waiting",
 ]
 OnProgress = Callable[[str, int, int], None]
 PROGRESS_EVERY_S = 0.1
@@ -94,55 +102,28 @@ def scan(
     check_labels(labels, labels_file)
     counting = Progress(on_progress, "listing")
     listing = list_files(folders, patterns=patterns, on_count=counting.say, cancel=cancel)
-    headers = _Headers(len(listing))
     progress = Progress(on_progress, "headers", len(listing))
-    with DecodePool(workers) as pool:
-        for number, found in pool.run(_header_jobs(listing), cancel=cancel):
-            headers.keep(number, found)
-            progress.step()
+    headers = read_headers(listing, progress.step, cancel=cancel, workers=workers)
     return _index(listing, headers, labels, labels_file, columns, layout)
-
-
-def _header_jobs(listing: Listing) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number in range(len(listing)):
-        yield number, {"job": "header", "path": listing.path(number)}
-
-
-class _Headers:
-    """What the headers of n files say, as arrays: a million answers would be a gigabyte."""
-
-    def __init__(self, count: int) -> None:
-        self.sizes = np.zeros((count, 2), dtype=np.int32)
-        self.deep = np.zeros(count, dtype=np.bool_)
-        self.channels = np.zeros(count, dtype=np.uint8)
-        self.notes: Counter[str] = Counter()
-        self.problems: dict[int, tuple[str, str]] = {}
-        """Reason and code of each file that is no usable image."""
-
-    def keep(self, number: int, found: dict[str, Any]) -> None:
-        """The answer about one file."""
-        if "problem" in found:
-            self.problems[number] = (found["problem"], found["code"])
-            return
-        self.sizes[number] = found["width"], found["height"]
-        self.deep[number] = found["depth"] == "deep"
-        self.channels[number] = found["channels"]
-        self.notes.update(found["notes"])
 
 
 def _index(
     listing: Listing,
-    headers: _Headers,
+    headers: Headers,
     rule: LabelRule,
     labels_file: str | Path | None,
     columns: LabelColumns,
     wish: LayoutWish,
 ) -> ImageIndex:
     label_file = Path(labels_file).absolute() if labels_file and rule == "csv" else None
-    problems = list(listing.problems)
+    problems, our_texts = list(listing.problems), 0
     for number, (reason, code) in headers.problems.items():
         # The label file may lie beside its images, and is none.
-        if label_file is None or Path(listing.path(number)) != label_file:
+        if label_file is not None and Path(listing.path(number)) == label_file:
+            continue
+        if code == "data.not_an_image" and is_our_text(listing.path(number)):
+            our_texts += 1
+        else:
             problems.append(Problem(listing.name(number), reason, code))
     usable = np.ones(len(listing), dtype=np.bool_)
     usable[list(headers.problems)] = False
@@ -164,12 +145,13 @@ def _index(
         classes=classes,
         deep=headers.deep[usable],
         channels=headers.channels[usable],
-        files=listing.looked_at,
+        files=listing.looked_at - our_texts,
         problems=sort_problems(problems),
         notes=tuple(sorted(headers.notes.items())),
         layout=layout,
         parts=_parts(listing, chosen, placing),
-        not_looked_at=tuple(sorted(listing.not_looked_at.items())),
+        not_looked_at=tuple(sorted((listing.not_looked_at + Counter(ours=our_texts)).items())),
+        linked_again=tuple(sorted(listing.linked_again)),
     )
 
 

@@ -29,6 +29,8 @@ class LeftOut:
     in_train: int = 0
     no_class: int = 0
     unusable: int = 0
+    gone: int = 0
+    """Of the run's own, since it began."""
 
     def __str__(self) -> str:
         """A sentence, empty when nothing was left out."""
@@ -36,6 +38,7 @@ class LeftOut:
             (self.in_train, "test images that are training images too"),
             (self.no_class, "test images without a class"),
             (self.unusable, "files that cannot be used"),
+            (self.gone, "images of the run now gone"),
         )
         said = ", ".join(counted(number, words) for number, words in parts if number)
         return f"Left out: {said}." if said else ""

@@ -6,6 +6,7 @@ are kept. Shapes: B images, S stored side, Y X = V V pixels of a view, C channel
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import CACHE_FACTOR, RunConfig
 from sit_engine.data.cache import squares_side
 from sit_engine.data.names import display_name
 from sit_engine.data.preprocess import Preprocess
@@ -121,7 +122,7 @@ def show(
     known = facts or DataFacts(len(paths), 0, 10**4)
     config, method = settled(merge(values, {"model": wanted}), known)
     side = no_auto(config.model.image_size)
-    return _draw(read_source(paths, side), method, seed)
+    return _draw(read_source(paths, side, config.data.cache_factor), method, seed)
 
 
 @dataclass(frozen=True)
@@ -164,11 +165,14 @@ def to_uint8(view_BCYX: Tensor) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
 
 
-def read_source(paths: Sequence[str], side: int) -> Source:
-    """Images for views of `side` px; raises DataError for one that cannot be read, and for none."""
+def read_source(paths: Sequence[str], side: int, factor: float = CACHE_FACTOR) -> Source:
+    """Images for views of `side` px, in squares of `factor` views, as a run's cache has them.
+
+    Raises DataError for an image that cannot be read, and for none.
+    """
     if not paths:
         raise DataError("data.no_image_given", "No image was given.", "Choose one or more.")
-    return _source(tuple(map(_stamp, paths)), side)
+    return _source(tuple(map(_stamp, paths)), side, factor)
 
 
 def _stamp(path: str) -> Stamp:
@@ -190,22 +194,26 @@ def _unreadable(path: str, reason: str) -> DataError:
 
 
 @lru_cache(maxsize=KEPT_BATCHES)
-def _source(stamps: tuple[Stamp, ...], side: int) -> Source:
-    """Decode in children at twice the view, so that the crop of a wide picture stays sharp."""
+def _source(stamps: tuple[Stamp, ...], side: int, factor: float) -> Source:
+    """Decode in children at twice the view or more, so that the crop of a wide picture stays sharp."""
+    is_sharp = factor > CACHE_FACTOR
+    decoded_px = math.ceil(2 * side * factor / CACHE_FACTOR)
     found: dict[str, Thumbnail] = {}
     with Thumbnailer() as thumbnailer:
         names = dict.fromkeys(path for path, *_ in stamps)
-        for path, made in thumbnailer.read(names, side=2 * side):
+        for path, made in thumbnailer.read(names, side=decoded_px):
             if isinstance(made, str):
                 raise _unreadable(path, made)
             found[path] = made
     pictures = [found[path] for path, *_ in stamps]
-    stored = squares_side(side, np.array([(one.width, one.height) for one in pictures]))
+    sizes = np.array([(one.width, one.height) for one in pictures])
+    stored = squares_side(side, sizes, factor)
+    resampling = Image.Resampling.LANCZOS if is_sharp else Image.Resampling.BICUBIC
     crop = Preprocess(side).crop
     squashed, originals = [], []
     for picture in pictures:
         image = Image.frombytes("RGB", (picture.width, picture.height), picture.rgb)
-        squashed.append(np.asarray(image.resize((stored, stored), Image.Resampling.BICUBIC)))
+        squashed.append(np.asarray(image.resize((stored, stored), resampling)))
         image_1CYX = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
         originals.append(crop(image_1CYX)[0].to(torch.uint8).permute(1, 2, 0).numpy())
     return Source(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sit_engine import damage, runs
+from sit_engine.data import places
 from sit_engine.errors import CheckpointError, FileError, RunError, SitError
 from sit_engine.events import Warned
 from sit_engine.training import checkpoint, frozen
@@ -50,7 +51,7 @@ def check(path: Path) -> Checked:
     of_files = damage.problems(run, unfit=unfit)
     ours = {run.config_file.name, run.split_file.name} if settings else set()
     found.problems += [one for one in of_files if Path(one.values["path"]).name not in ours]
-    found.problems += settings
+    found.problems += settings + _moved(run)
     for step in checkpoint.all_steps(run):
         try:
             checkpoint.verify(checkpoint.folder(run, step))
@@ -60,6 +61,15 @@ def check(path: Path) -> Checked:
         except CheckpointError as error:
             found.damaged[step] = error
     return found
+
+
+def _moved(run: runs.Run) -> list[SitError | Warned]:
+    try:
+        if run.moved_file.is_file():
+            places.read(run.moved_file)
+    except FileError as error:
+        return [error]
+    return []
 
 
 def _settings(run: runs.Run) -> list[SitError | Warned]:

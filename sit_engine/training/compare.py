@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from sit_engine import runs
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.names import escape_name, unescape_name
+from sit_engine.data.places import Places, places_of
+from sit_engine.data.split import PARTS
 from sit_engine.errors import NotFiniteError
 from sit_engine.evaluation.cells import Cell, figures, measure
 from sit_engine.evaluation.comparison import ComparedRun, Comparison, Kind, Line
@@ -22,10 +26,11 @@ from sit_engine.evaluation.measure import Network
 from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
 from sit_engine.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.runs import Run
-from sit_engine.training.compare_plan import Asked, changed, check_here, held, plan
+from sit_engine.training.compare_plan import Asked, changed, check_here, held, layout_of_test, plan
 from sit_engine.training.device import apply_settings
-from sit_engine.training.labelled import Progress, load_held_out, load_labelled
+from sit_engine.training.labelled import load_held_out, load_labelled
 from sit_engine.training.legs import Emit, MakeControl, resume, start
+from sit_engine.training.own_images import Progress
 from sit_engine.training.restore import load_backbones
 
 OnRun = Callable[[str, int, int], None]
@@ -136,7 +141,15 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     if asked.test:
         file = config.data.labels_file
         labels_file = None if file is None else unescape_name(file)
-        given = load_labelled(place.run, [asked.folder], asked.test, tell, labels_file=labels_file)
+        given = load_labelled(
+            place.run,
+            [asked.folder],
+            asked.test,
+            tell,
+            labels_file=labels_file,
+            layout=layout_of_test(asked),
+            train_layout=config.data.frozen_layout,
+        )
     else:
         given = load_held_out(place.run, tell)
     networks = [
@@ -155,7 +168,18 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     # The run's own is the last: where it stands, the others stand too.
     for kind in (RAW_PIXELS, UNTRAINED, TRAINED):
         if kind in cells:
-            cells[kind].save(place.cell(kind, side))
+            _as_begun(place.run, cells[kind]).save(place.cell(kind, side))
+
+
+def _as_begun(run: Run, cell: Cell) -> Cell:
+    """A cell whose images are called as before they moved: it is paired with those of then."""
+    if not run.moved_file.exists():
+        return cell
+    now, record = places_of(run), run.split()
+    then = Places(tuple(map(unescape_name, run.config().data.folders)))
+    names = [name for part in PARTS for name in record[part]]
+    called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
+    return replace(cell, images=np.array([called.get(path, path) for path in cell.images.tolist()]))
 
 
 # The table

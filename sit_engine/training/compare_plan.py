@@ -23,6 +23,7 @@ from sit_engine.config.resolve import resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
+from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import display_name, escape_name
 from sit_engine.data.scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
@@ -32,8 +33,9 @@ from sit_engine.events import warning
 from sit_engine.files import is_free
 from sit_engine.runs import Run
 from sit_engine.training.device import probe_once
-from sit_engine.training.labelled import Progress, how_read, numbers_to_ask, only_test
+from sit_engine.training.labelled import numbers_to_ask, only_test
 from sit_engine.training.legs import Emit, check_outside
+from sit_engine.training.own_images import Progress, how_read, move
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 
 FORMAT = 1
@@ -68,7 +70,8 @@ def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bo
     Without `with_budget` nothing new is to start, and the folder of images is not looked into.
     """
     _check(asked)
-    _check_frozen(asked, out)
+    then = _before_moving(asked, out, tell)
+    _check_frozen(asked, out, then)
     configs = _on_one_folder(asked, emit)
     if not with_budget:
         return Plan(configs, None)
@@ -78,11 +81,34 @@ def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bo
     facts = facts_of(listed)
     tested = _check_labels(asked, first, listed, facts, tell)
     names = [found.path(row) for found in (listed, tested) for row in range(len(found))]
-    images = hashlib.sha256("\0".join(map(escape_name, names)).encode()).hexdigest()
-    if _frozen(out).get("images") not in (None, images):
+    images = _fingerprint(names)
+    if "folder" in then:
+        names = [_of_before(name, asked.folder, then["folder"]) for name in names]
+    if then.get("images") not in (None, _fingerprint(names)):
         raise changed(asked)
     ready = {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
     return Plan(ready, images)
+
+
+def _before_moving(asked: Asked, out: Path, tell: Progress) -> dict[str, Any]:
+    """What stands in the comparison's folder; if the images moved since, they are found again.
+
+    The new folder is believed when it holds those of every run that began, by their content.
+    """
+    then = _frozen(out)
+    begun = sorted(out.glob("runs/*/config.toml")) if _is_moved(asked, then) else []
+    for path in begun:
+        move(Run(path.parent), [asked.folder], without_missing=False, on_progress=tell)
+    return then
+
+
+def _of_before(path: str, new: str, old: str) -> str:
+    """A path in the folder of now as it was in that of before."""
+    return old + path.removeprefix(new) if Path(path).is_relative_to(new) else path
+
+
+def _fingerprint(names: list[str]) -> str:
+    return hashlib.sha256("\0".join(map(escape_name, names)).encode()).hexdigest()
 
 
 def changed(asked: Asked) -> RunError:
@@ -171,11 +197,17 @@ def _check_labels(
             )
         return listed.subset(np.empty(0, dtype=np.int64))
     reading = how_read(config.data, is_frozen=False)
-    reading["layout"] = "auto"
+    reading["layout"] = layout_of_test(asked)
     found = only_test(scan(asked.test, **reading, on_progress=tell))
     numbers = numbers_to_ask(found, listed.classes)
     check_labelled(train, numbers[numbers >= 0])
     return found
+
+
+def layout_of_test(asked: Asked) -> LayoutWish:
+    """Test folders are laid out in their own way; but where no names mean parts, in none of them."""
+    wish = next(iter(asked.configs.values())).data.layout
+    return wish if wish == "classes" else "auto"
 
 
 def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConfig:
@@ -228,7 +260,7 @@ def check_here(folder: Run, out: Path) -> None:
         )
 
 
-def _check_frozen(asked: Asked, out: Path) -> None:
+def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
     """The folder is new, or holds a comparison that asked for the same."""
     if not _file(out).exists():
         if not is_free(out):
@@ -240,7 +272,11 @@ def _check_frozen(asked: Asked, out: Path) -> None:
             )
         return
     # Comparisons of before have no first seed.
-    then, now = {"first_seed": 0} | _frozen(out), _record(asked)
+    then, now = {"first_seed": 0} | then, _record(asked)
+    if _is_moved(asked, then):
+        file = then.get("labels_file")
+        moved = None if file is None else _of_before(file, then["folder"], asked.folder)
+        then |= {"folder": asked.folder, "labels_file": moved}
     names = {"configs": "settings", "labels_file": "label file", "first_seed": "first seed"}
     others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
     if others:
@@ -270,6 +306,12 @@ def _record(asked: Asked) -> dict[str, Any]:
     configs = {name: config.model_dump(mode="json") for name, config in asked.configs.items()}
     record = asdict(Asked(**vars(asked) | {"configs": {}})) | {"configs": configs}
     return dict(json.loads(json.dumps({"format": FORMAT} | record)))
+
+
+def _is_moved(asked: Asked, then: Mapping[str, Any]) -> bool:
+    """Whether the runs that began know another folder of theirs."""
+    old = then.get("folder")
+    return isinstance(old, str) and old != asked.folder and not Path(old).exists()
 
 
 def _frozen(out: Path) -> dict[str, Any]:

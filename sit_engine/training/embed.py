@@ -33,16 +33,18 @@ from sit_engine.data.index import ImageIndex
 from sit_engine.data.labels import number_classes
 from sit_engine.data.layout import Placing
 from sit_engine.data.names import unescape_name
+from sit_engine.data.places import places_of
 from sit_engine.data.scan import require_images
-from sit_engine.data.split import paths_of
 from sit_engine.errors import ConfigError, RunError
 from sit_engine.evaluation.features import extract, probabilities
+from sit_engine.evaluation.kept import KeptFeatures
 from sit_engine.evaluation.maps import draw_map
 from sit_engine.evaluation.near import MOST_PAIRS, near_pairs
 from sit_engine.evaluation.reading import Tell
 from sit_engine.runs import Run, open_run
 from sit_engine.training.device import apply_settings
-from sit_engine.training.labelled import Decoding, Progress, find_usable, how_read, reader_of
+from sit_engine.training.labelled import Decoding, find_usable, reader_of
+from sit_engine.training.own_images import Progress, how_read
 from sit_engine.training.restore import Backbones, load_backbones, readable
 
 
@@ -120,12 +122,15 @@ def _check_outside(out: Path, folders: Sequence[str]) -> None:
 def _find(run: Run, folders: Sequence[str], on_progress: Progress | None) -> ImageIndex:
     """Usable images; labels by folder, or from the run's own label file for its own folders."""
     data = run.config().data
-    own = {unescape_name(folder) for folder in data.folders}
+    places = places_of(run)
+    own = {*places.folders, *(unescape_name(folder) for folder in data.folders)}
     is_csv = data.labels == "csv" and data.labels_file is not None and set(folders) <= own
     reading = how_read(data, is_frozen=True)
     reading["layout"] = "auto"
     if not is_csv:
         reading["labels"], reading["labels_file"] = "folders", None
+    else:
+        reading["labels_file"] = places.labels_file
     found = find_usable(folders, Decoding.of(run), on_progress, **reading)
     require_images(found.index, 1)
     return found.index
@@ -134,7 +139,10 @@ def _find(run: Run, folders: Sequence[str], on_progress: Progress | None) -> Ima
 def _read(
     run: Run, loaded: Backbones, index: ImageIndex, file: Path, tell: Tell
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Features into the file, a piece at a time, and what the classifier answers (-1: there is none)."""
+    """Features into the file, a piece at a time, and what the classifier answers (-1: there is none).
+
+    Those that an evaluation or a map of the same network read before are not read again.
+    """
     config = run.config()
     device = apply_settings(config.compute, or_cpu=True)
     loaded.trained.to(device)
@@ -142,16 +150,20 @@ def _read(
     shape = (len(paths), no_auto(config.model.width) * max(1, config.model.token_count))
     features_nD = open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     answers_n = np.full(len(paths), NONE, dtype=np.int32)
-    pieces = reader_of(run).pieces(
-        paths, no_auto(config.model.image_size), tell, phase="reading features"
-    )
+    side, reader = no_auto(config.model.image_size), reader_of(run)
+    kept = KeptFeatures(loaded.trained, side, reader)
+    has_answers = loaded.classifier is not None
+    unknown = kept.fill(paths, features_nD, answers_n, has_answers=has_answers)
+    pieces = reader.pieces([paths[row] for row in unknown], side, tell, phase="reading features")
     for start, views in pieces:
-        rows = slice(start, start + len(views))
+        rows = unknown[start : start + len(views)]
         features_nD[rows] = extract(loaded.trained, views, device=device).numpy()
         if loaded.classifier is not None:
             said = probabilities(loaded.classifier.to(device), views, device=device)
             answers_n[rows] = said.argmax(1).numpy()
     features_nD.flush()
+    if len(unknown):
+        kept.keep(paths, np.asarray(features_nD), answers_n)
     return features_nD, answers_n
 
 
@@ -163,10 +175,10 @@ def _columns(
     placing = Placing(index.layout, index.roots)
     places = zip(index.root_of.tolist(), index.paths, strict=True)
     folder_n, names = number_classes([placing.class_of(*place) for place in places])
-    config, record = run.config(), run.split()
+    own, record = places_of(run), run.split()
     part_of: dict[str, int] = {}
     for number, part in enumerate(("train", "watch")):
-        part_of |= dict.fromkeys(paths_of(config.data.folders, record[part]), number)
+        part_of |= dict.fromkeys(map(own.path, record[part]), number)
     other = SPLITS.index("other")
     split_n = [part_of.get(index.path(row), other) for row in range(len(index))]
     columns = Columns(

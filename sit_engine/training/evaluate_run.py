@@ -9,12 +9,14 @@ from pathlib import Path
 from sit_engine.config.fields import no_auto
 from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.layout import LayoutWish
+from sit_engine.data.places import places_of
 from sit_engine.evaluation.measure import Network, evaluate
 from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.evaluation.written import write_report
 from sit_engine.runs import Run, summarise
 from sit_engine.training.device import apply_settings
-from sit_engine.training.labelled import Progress, load_labelled
+from sit_engine.training.labelled import load_labelled
+from sit_engine.training.own_images import Progress
 from sit_engine.training.restore import (
     Backbones,
     is_finetuned,
@@ -37,6 +39,8 @@ class Asked:
     step: int | None = None
     network: str | None = None
     knn_only: bool = False
+    without_missing: bool = False
+    """Leave images of the run out that are gone."""
 
 
 def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[Report, Path]:
@@ -53,6 +57,7 @@ def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[
         labels_file=asked.labels_file,
         layout=asked.layout,
         columns=asked.columns,
+        without_missing=asked.without_missing,
     )
     report, predictions = evaluate(
         networks,
@@ -64,7 +69,7 @@ def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[
         knn_only=asked.knn_only,
         tell=on_progress or (lambda *_: None),
     )
-    folders = config.data.folders if asked.train is None else asked.train
+    folders = places_of(run).folders if asked.train is None else asked.train
     report = replace(report, scratch=scratch, train=tuple(folders), test=tuple(asked.test))
     return write_report(run, report, predictions)
 

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import Unpack
 
 from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import DataOptions
+from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.data.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.label_file import LabelColumns
-from sit_engine.data.labels import UNLABELLED, LabelRule
+from sit_engine.data.labels import UNLABELLED
 from sit_engine.data.layout import LayoutWish, has_parts
-from sit_engine.data.names import display_name, unescape_name
+from sit_engine.data.names import display_name
+from sit_engine.data.places import places_of
 from sit_engine.data.scan import require_images, scan
-from sit_engine.data.split import RangeWish, from_record, frozen_range
-from sit_engine.data.wanted import Patterns
+from sit_engine.data.split import (
+    HASH_BYTES,
+    RangeWish,
+    check_none_gone,
+    frozen_range,
+    hashes_of,
+)
 from sit_engine.errors import DataError
 from sit_engine.evaluation.measure import Given
 from sit_engine.evaluation.reading import Images, Reader
 from sit_engine.evaluation.report import LeftOut
 from sit_engine.runs import Run
+from sit_engine.training.own_images import Progress, Reading, how_read, list_own
 from sit_engine.training.restore import is_finetuned
 
-Progress = Callable[[str, int, int], None]
 MOST_NAMED = 5
 
 
@@ -38,13 +45,17 @@ class Decoding:
     side: int
     value_range: RangeWish = "percentile"
     budget_bytes: int = DEFAULT_BUDGET_BYTES
+    factor: float = CACHE_FACTOR
+    """Side of a square in view sizes: that of the run, so that its own cache serves."""
 
     @classmethod
     def of(cls, run: Run) -> Decoding:
         """As the run decodes its own images."""
         config = run.config()
         wish = frozen_range(run.split()) or config.data.value_range
-        return cls(no_auto(config.model.image_size), wish, int(config.data.cache_gb * 1e9))
+        budget_bytes = int(config.data.cache_gb * 1e9)
+        side, factor = no_auto(config.model.image_size), config.data.cache_factor
+        return cls(side, wish, budget_bytes, factor)
 
 
 def _all(index: ImageIndex) -> ImageIndex:
@@ -62,37 +73,18 @@ def only_test(index: ImageIndex) -> ImageIndex:
     return index.of_parts("test" if has_test else "val")
 
 
-class Reading(TypedDict, total=False):
-    """How folders are read: what scan needs of a run's data settings."""
-
-    labels: LabelRule
-    labels_file: str | None
-    columns: LabelColumns
-    layout: LayoutWish
-    patterns: Patterns
-
-
-def how_read(data: DataOptions, *, is_frozen: bool) -> Reading:
-    """By these settings; those of a run that began (`is_frozen`) have no layout left to find."""
-    return Reading(
-        labels=data.labels,
-        labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
-        columns=LabelColumns(data.path_column, data.label_column),
-        layout=data.frozen_layout if is_frozen else data.layout,
-        patterns=Patterns(data.include, data.exclude),
-    )
-
-
 @dataclass(frozen=True)
 class Found:
     """Usable images of some folders, and the hash of each file."""
 
     index: ImageIndex
     hashes: tuple[bytes, ...]
+    gone: int = 0
+    """Images of a run that are not there any more."""
 
     def only(self, rows: np.ndarray) -> Found:
         """These images."""
-        return Found(self.index.subset(rows), tuple(self.hashes[row] for row in rows))
+        return Found(self.index.subset(rows), tuple(self.hashes[row] for row in rows), self.gone)
 
     def images(self, labels: np.ndarray) -> Images:
         """Those with a label of at least 0."""
@@ -113,16 +105,28 @@ def find_usable(
     choose: Callable[[ImageIndex], ImageIndex] = _all,
     **read: Unpack[Reading],
 ) -> Found:
-    """Images that decode in a sacrificial process, so that decoding them here is safe.
+    """Images of folders that decode in a sacrificial process, so that decoding them here is safe.
 
     `choose` leaves some of them out before they are decoded.
     """
     listed = choose(scan(folders, **read, on_progress=on_progress))
+    return decode_usable(listed, decoding, on_progress)
+
+
+def decode_usable(
+    listed: ImageIndex,
+    decoding: Decoding,
+    on_progress: Progress | None,
+    *,
+    squares: int | None = None,
+) -> Found:
+    """Those of some images that decode in a sacrificial process; `squares`: the side of a run's own."""
     if not len(listed):
         return Found(listed, ())
     index, store = PixelCache().fill(
         listed,
-        side=cache_side(decoding.side, listed),
+        side=squares or cache_side(decoding.side, listed, decoding.factor),
+        sharp=decoding.factor > CACHE_FACTOR,
         value_range=decoding.value_range,
         on_progress=on_progress,
         budget_bytes=decoding.budget_bytes,
@@ -138,28 +142,38 @@ def load_labelled(
     *,
     labels_file: str | None = None,
     layout: LayoutWish = "auto",
+    train_layout: LayoutWish | None = None,
     columns: LabelColumns | None = None,
+    without_missing: bool = False,
 ) -> Given:
     """What to learn from and what to ask; without `train` a finetuned run's own training images.
 
     Classes are those of the training folder, by name; of a finetuned run, those it learnt. A test
     image that is also a training image, byte by byte, would find itself: it is left out.
+    `without_missing`: the run's own images that are gone are left out too. `train_layout`: where that
+    of the training folders is another.
     """
     train_found, test_found, classes = _sides(
-        run, train, test, on_progress, labels_file, layout, columns
+        run,
+        train,
+        test,
+        on_progress,
+        labels_file,
+        (train_layout or layout, layout),
+        columns,
+        without_missing,
     )
     train_labels = _numbers(train_found.index, classes, _other_class)
     test_labels = numbers_to_ask(test_found.index, classes)
-    known = set(train_found.hashes)
+    known = _keys(train_found)
     if is_finetuned(run) and train is not None:
-        # Folders that are gone since the run cannot be looked into, and say nothing.
-        with suppress(DataError):
-            known |= set(_own_training(run, on_progress).hashes)
+        known |= _learnt(run, on_progress)
     is_leak = _is_in(test_found, known)
     left_out = LeftOut(
         in_train=int((is_leak & (test_labels >= 0)).sum()),
         no_class=int((test_labels < 0).sum()),
         unusable=len(train_found.index.problems) + len(test_found.index.problems),
+        gone=train_found.gone,
     )
     return Given(
         train_found.images(train_labels),
@@ -172,15 +186,13 @@ def load_labelled(
 
 def load_held_out(run: Run, on_progress: Progress | None) -> Given:
     """The images that a run learnt from, and those that it held out, without copies of the first."""
-    found = _own(run, on_progress)
-    split = from_record(found.index, run.split())
-    train, test = found.only(split.train), found.only(split.watch)
-    is_leak = _is_in(test, set(train.hashes))
-    left_out = LeftOut(in_train=int(is_leak.sum()), unusable=len(found.index.problems))
+    train, test = _own_sides(run, on_progress)
+    is_leak = _is_in(test, _keys(train))
+    left_out = LeftOut(in_train=int(is_leak.sum()), unusable=len(train.index.problems))
     return Given(
         train.images(train.index.labels),
         test.images(np.where(is_leak, UNLABELLED, test.index.labels)),
-        found.index.classes,
+        train.index.classes,
         reader_of(run),
         left_out,
     )
@@ -191,8 +203,24 @@ def numbers_to_ask(index: ImageIndex, classes: tuple[str, ...]) -> np.ndarray:
     return _numbers(index, classes, _test_only_class)
 
 
+def _keys(found: Found) -> set[bytes]:
+    return {digest[:HASH_BYTES] for digest in found.hashes}
+
+
+def _learnt(run: Run, on_progress: Progress | None) -> set[bytes]:
+    """What the content of the images that the run learnt from is known by, wherever they are."""
+    record = run.split()
+    known = hashes_of(record)
+    if known:
+        return {bytes.fromhex(known[name]) for name in record["train"]}
+    # Folders that are gone since the run cannot be looked into, and say nothing.
+    with suppress(DataError):
+        return _keys(_own_sides(run, on_progress)[0])
+    return set()
+
+
 def _is_in(found: Found, known: set[bytes]) -> np.ndarray:
-    return np.array([digest in known for digest in found.hashes], dtype=bool)
+    return np.array([digest[:HASH_BYTES] in known for digest in found.hashes], dtype=bool)
 
 
 def _sides(
@@ -201,25 +229,29 @@ def _sides(
     test: Sequence[str],
     on_progress: Progress | None,
     labels_file: str | None,
-    layout: LayoutWish,
+    layouts: tuple[LayoutWish, LayoutWish],
     columns: LabelColumns | None,
+    without_missing: bool,
 ) -> tuple[Found, Found, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
     reading = how_read(run.config().data, is_frozen=True)
     reading["labels"] = "csv" if labels_file else "folders"
-    reading["labels_file"], reading["layout"] = labels_file, layout
+    reading["labels_file"] = labels_file
     if columns is not None:
         reading["columns"] = columns
 
-    def find(folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex]) -> Found:
+    def find(
+        folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex], layout: LayoutWish
+    ) -> Found:
+        reading["layout"] = layout
         found = find_usable(folders, Decoding.of(run), on_progress, choose=choose, **reading)
         require_images(found.index, 1)
         return found
 
     if train is not None:
-        train_found = find(train, only_training)
+        train_found = find(train, only_training, layouts[0])
     elif is_finetuned(run):
-        train_found = _own_training(run, on_progress)
+        train_found, _ = _own_sides(run, on_progress, without_missing=without_missing)
     else:
         raise DataError(
             "data.no_train",
@@ -227,7 +259,8 @@ def _sides(
             "Name one with --train; only a finetuned run knows its own.",
         )
     learnt = tuple(run.split()["classes"]) if is_finetuned(run) else train_found.index.classes
-    return train_found, find(test, only_test) if test else _own_test(run, on_progress), learnt
+    test_found = find(test, only_test, layouts[1]) if test else _own_test(run, on_progress)
+    return train_found, test_found, learnt
 
 
 def _own_test(run: Run, on_progress: Progress | None) -> Found:
@@ -238,31 +271,34 @@ def _own_test(run: Run, on_progress: Progress | None) -> Found:
             "No folder of test images was given.",
             "Name one with --test; only a run whose folder has test images of its own knows them.",
         )
-    found = _own(run, on_progress, only_test)
+    places = places_of(run)
+    places.check_there(run)
+    reading = how_read(run.config().data, is_frozen=True)
+    reading["labels_file"] = places.labels_file
+    found = find_usable(places.folders, Decoding.of(run), on_progress, choose=only_test, **reading)
     require_images(found.index, 1)
     return found
 
 
-def _own_training(run: Run, on_progress: Progress | None) -> Found:
-    """The images that the run learnt from, with the labels it learnt."""
-    found = _own(run, on_progress)
-    return found.only(from_record(found.index, run.split()).train)
+def _own_sides(
+    run: Run, on_progress: Progress | None, *, without_missing: bool = False
+) -> tuple[Found, Found]:
+    """What the run learnt from and what it held out, with the labels it had.
 
-
-def _own(
-    run: Run,
-    on_progress: Progress | None,
-    choose: Callable[[ImageIndex], ImageIndex] = only_training,
-) -> Found:
-    """The images of the run's folders, with their labels."""
-    data = run.config().data
-    return find_usable(
-        [unescape_name(folder) for folder in data.folders],
-        Decoding.of(run),
-        on_progress,
-        choose=choose,
-        **how_read(data, is_frozen=True),
+    `without_missing`: images that are gone are left out of both, and counted.
+    """
+    own = list_own(run, on_progress)
+    if not without_missing:
+        check_none_gone(own.missing(own.index))
+    found = decode_usable(
+        own.index, Decoding.of(run), on_progress, squares=own.record.get("cache_side")
     )
+    gone = own.missing(found.index) if without_missing else []
+    split = own.split(found.index, but=gone)
+    # Those that are there and cannot be used are among the problems.
+    gone = [name for name in gone if not Path(own.places.path(name)).exists()]
+    found = replace(found, gone=len(gone))
+    return found.only(split.train), found.only(split.watch)
 
 
 def _numbers(

@@ -15,13 +15,15 @@ from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.layout import has_parts
 from sit_engine.data.names import escape_name, unescape_name
+from sit_engine.data.places import Places, places_of
 from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.leg import From, RunResult
 from sit_engine.training.loop import train
-from sit_engine.training.prepare import prepare_new, prepare_resumed
+from sit_engine.training.own_images import move
+from sit_engine.training.prepare import prepare_new, prepare_resumed, teller
 from sit_engine.training.relief import Change
 from sit_engine.wishes import check_epochs
 
@@ -112,6 +114,8 @@ class GoingOn:
     """Take settings and split as they are now, whoever changed them."""
     without_missing: bool = False
     """Leave images out that are gone."""
+    folders: tuple[str, ...] = ()
+    """Where the images are now, if they moved."""
 
 
 def resume(
@@ -136,7 +140,9 @@ def resume(
         for restored in frozen.mend(run):
             tell(restored)
         if not run.config_file.is_file():
-            return _first_leg(run, _lengthened(run.wanted(), how.epochs), tell, make_control)
+            config = _as_asked(run.wanted(), how)
+            Places(tuple(map(unescape_name, config.data.folders))).check_there(run)
+            return _first_leg(run, config, tell, make_control)
         last = runs.summarise(run, holder_is_me=True)
         if last.status == "completed" and how.epochs is None:
             raise RunError(
@@ -148,6 +154,11 @@ def resume(
         changes, accepted = frozen.check_unchanged(run, accept=how.accept_changes)
         config = run.config()
         check_shared(config)
+        if how.folders:
+            moved = move(
+                run, how.folders, without_missing=how.without_missing, on_progress=teller(tell)
+            )
+            tell(moved.told())
         data, left_out = prepare_resumed(run, config, tell, without_missing=how.without_missing)
         control = (make_control or FolderControl)(run)
         begin = From(
@@ -200,10 +211,14 @@ def _newest(run: runs.Run, tell: Emit) -> Path | None:
     return None
 
 
-def _lengthened(config: RunConfig, epochs: float | None) -> RunConfig:
-    if epochs is None:
-        return config
-    return build(merge(config.model_dump(), {"optim": {"epochs": epochs}}))
+def _as_asked(config: RunConfig, how: GoingOn) -> RunConfig:
+    """Of a run that never began: nothing is frozen that other folders would have to agree with."""
+    update: dict[str, Any] = {}
+    if how.epochs is not None:
+        update["optim"] = {"epochs": how.epochs}
+    if how.folders:
+        update["data"] = {"folders": [escape_name(folder) for folder in how.folders]}
+    return build(merge(config.model_dump(), update)) if update else config
 
 
 def scratch_config(run: runs.Run) -> RunConfig:
@@ -229,6 +244,11 @@ def scratch_config(run: runs.Run) -> RunConfig:
     # A share would be drawn from the images to train on, where the folder has its own to validate on.
     if not has_parts(config.data.frozen_layout):
         same["data"]["watch_share"] = config.data.watch_share
+    places = places_of(run)
+    places.check_there(run)
+    same["data"]["folders"] = [escape_name(folder) for folder in places.folders]
+    if places.labels_file is not None:
+        same["data"]["labels_file"] = escape_name(places.labels_file)
     chosen = merge(read_chosen(run.config_file), same)
     chosen["model"].pop("weights", None)
     return build(chosen)

@@ -28,7 +28,8 @@ from sit_engine.evaluation.reading import PIECE, Reader
 from sit_engine.export.program import FORMATS, open_program, run_child, run_program
 from sit_engine.runs import Run, disk_error, open_run, write_aside
 from sit_engine.training.device import apply_settings
-from sit_engine.training.labelled import Decoding, Progress, find_usable, reader_of
+from sit_engine.training.labelled import Decoding, find_usable, reader_of
+from sit_engine.training.own_images import Progress
 from sit_engine.training.restore import load_backbones
 
 MOST_ANSWERS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from sit_engine.data.names import escape_name, unescape_name
 from sit_engine.data.preprocess import load_views
 from sit_engine.data.scan import OnProgress, require_images, scan
 from sit_engine.data.split import (
+    PARTS,
     RangeWish,
     Split,
-    from_record,
+    check_none_gone,
     frozen_range,
     make_split,
-    missing,
     to_record,
+    without,
 )
 from sit_engine.errors import DataError
 from sit_engine.evaluation.cues import PHASE, find_cues
@@ -42,11 +43,11 @@ from sit_engine.runs import Run, write_settings
 from sit_engine.starts import describe_start, find_start
 from sit_engine.training.device import memory_errors, probe
 from sit_engine.training.frozen import replace_split
-from sit_engine.training.labelled import how_read
 from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
-from sit_engine.training.pace import at_speed, warn_if_short
+from sit_engine.training.own_images import Own, how_read, list_own
+from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
 from sit_engine.training.relief import Change
 from sit_engine.training.stepper import measure_images_per_s
 
@@ -59,12 +60,12 @@ Emit = Callable[[Event], None]
 def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, TrainingData]:
     """Scan, decode, resolve and freeze the settings of a run that was just created."""
     config, start = with_start(config)
-    listed = list_images(config, _teller(emit), emit=emit)
+    listed = list_images(config, teller(emit), emit=emit)
     emit(PhaseChanged("probing the device"))
     device = probe(config.compute)
     first = resolve(config, facts_of(listed), device, start).config
     index, store = _decode(listed, first, config.data.value_range, emit)
-    facts = with_cues(facts_of(index), config, index, store, _teller(emit))
+    facts = with_cues(facts_of(index), config, index, store, teller(emit))
     resolved = resolve(config, facts, device, start)
     share, has_labels = no_auto(resolved.config.data.watch_share), needs_labels(config)
     count = watch_count(share, facts, one_a_class=has_labels)
@@ -81,14 +82,19 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
         emit(PhaseChanged("measuring the speed"))
 
         def measure(settled: RunConfig) -> float:
-            with memory_errors(settled), ranks.alone():
-                shared = share_of(settled, device.ranks)
-                return device.ranks * measure_images_per_s(shared, store, split.train, labels)
+            shared = share_of(settled, device.ranks)
+            rate = known_speed(shared)
+            if rate is None:
+                with memory_errors(settled), ranks.alone():
+                    rate = measure_images_per_s(shared, store, split.train, labels)
+                note_speed(shared, rate)
+            return device.ranks * rate
 
         resolved, rate = at_speed(config, facts, device, start, measure)
         warn_if_short(resolved.config, len(split.train), rate, emit)
-    record = to_record(index, split, store.value_range)
-    record |= {"cache_side": store.side, "pixels": digest(store, split.train)}
+    record = to_record(index, split, store.value_range, store.hashes)
+    pixels = digest(store, split.train, record["train"])
+    record |= {"cache_side": store.side, "pixels": pixels}
     store.tell_mended(emit)
     write_settings(run, resolved.config, resolved.reasons, record)
     return resolved.config, _training_data(index, store, split, resolved.config, emit)
@@ -134,10 +140,13 @@ def prepare_resumed(
     `without_missing`: images that are gone leave the split, which is then written anew; the changes
     say how many.
     """
-    record = run.split()
+    own = list_own(run, teller(emit), emit=emit)
+    record = own.record
+    if not without_missing:
+        check_none_gone(own.missing(own.index))
     wish = frozen_range(record) or config.data.value_range
     index, store = _decode(
-        list_images(config, _teller(emit), is_frozen=True),
+        own.index,
         config,
         wish,
         emit,
@@ -145,11 +154,11 @@ def prepare_resumed(
         streaming="kept" if was_streamed(record) else "refused",
     )
     index = index.with_classes(record["classes"])
-    gone = missing(index, record) if without_missing else []
+    gone = own.missing(index) if without_missing else []
     if gone:
-        return _without(run, record, gone, index, store, config, emit)
-    split = from_record(index, record)
-    pixels = digest(store, split.train)
+        return _without(run, own, gone, index, store, config, emit)
+    split = own.split(index)
+    pixels = digest(store, split.train, record["train"])
     store.tell_mended(emit)
     if pixels != record["pixels"]:
         emit(
@@ -163,7 +172,7 @@ def prepare_resumed(
 
 def _without(
     run: Run,
-    record: dict[str, Any],
+    own: Own,
     gone: list[str],
     index: ImageIndex,
     store: PixelStore,
@@ -171,10 +180,7 @@ def _without(
     emit: Emit,
 ) -> tuple[TrainingData, list[Change]]:
     """The data that is left, after it became the run's split; what was trained on it is kept."""
-    left = record | {
-        part: [name for name in record[part] if name not in set(gone)]
-        for part in ("train", "watch")
-    }
+    record, left = own.record, without(own.record, gone)
     fewest = max(FEWEST_IMAGES, no_auto(config.optim.batch_size))
     if len(left["train"]) < fewest:
         raise DataError(
@@ -186,8 +192,8 @@ def _without(
             left=len(left["train"]),
             fewest=fewest,
         )
-    split = from_record(index, left)
-    left["pixels"] = digest(store, split.train)
+    split = own.split(index, but=gone)
+    left["pixels"] = digest(store, split.train, left["train"])
     lost = [
         Problem(name.partition(":")[2], "is gone since the run began", "file.gone") for name in gone
     ]
@@ -201,13 +207,14 @@ def _without(
             f"{counted(len(left[part]), 'images')}",
             "images are missing",
         )
-        for part in ("train", "watch")
+        for part in PARTS
         if len(left[part]) < len(record[part])
     ]
     return data, changes
 
 
-def _teller(emit: Emit) -> OnProgress:
+def teller(emit: Emit) -> OnProgress:
+    """Progress as events."""
     return lambda phase, done, total: emit(PhaseChanged(phase, done, total))
 
 
@@ -217,25 +224,22 @@ def list_images(
     *,
     cancel: Cancel | None = None,
     emit: Emit | None = None,
-    is_frozen: bool = False,
 ) -> ImageIndex:
-    """The images of a run and their labels, not decoded yet; too few are a sentence.
+    """The images of a new run and their labels, not decoded yet; too few are a sentence.
 
     Of a method that needs labels only the labelled ones; `emit` is told how many others there are.
-    Test images are never among them. Those of a run that began (`is_frozen`) are all that its split
-    may name; of a new one the folder's validation images are there if they will be watched.
+    Test images are never among them; the folder's validation images are if they will be watched.
     """
     whole = scan(
         [unescape_name(folder) for folder in config.data.folders],
-        **how_read(config.data, is_frozen=is_frozen),
+        **how_read(config.data, is_frozen=False),
         on_progress=on_progress,
         cancel=cancel,
     )
     index = whole.of_parts("train", "val")
-    if not is_frozen:
-        index = _with_watched(index, is_wanted=config.data.watch_share == "auto")
-        if whole.parts and emit is not None:
-            emit(told(whole.layout, dict(whole.parts)))
+    index = _with_watched(index, is_wanted=config.data.watch_share == "auto")
+    if whole.parts and emit is not None:
+        emit(told(whole.layout, dict(whole.parts)))
     unmatched = dict(index.notes).get(UNMATCHED_ROWS, 0)
     if unmatched and emit is not None:
         emit(
@@ -302,7 +306,7 @@ def _decode(
         side=side or cache_side(no_auto(config.model.image_size), listed, config.data.cache_factor),
         sharp=config.data.is_sharp,
         value_range=value_range,
-        on_progress=_teller(emit),
+        on_progress=teller(emit),
         budget_bytes=int(config.data.cache_gb * 1e9),
         streaming=streaming,
     )
@@ -337,17 +341,18 @@ def was_streamed(record: dict[str, Any]) -> bool:
     return str(record["pixels"]).startswith(_OF_FILES)
 
 
-def digest(store: PixelStore, rows: np.ndarray) -> str:
+def digest(store: PixelStore, rows: np.ndarray, names: Sequence[str]) -> str:
     """A fingerprint of the training pixels, from a sparse grid of each image.
 
-    Of a streamed run, one of the files' names and sizes: reading the pixels takes an epoch. Not of
-    their times, which another machine's copies need not share.
+    Of a streamed run, one of the files' `names` in the split and sizes: reading the pixels takes an
+    epoch. Not of their times, which another machine's copies need not share.
     """
     found = hashlib.sha256()
     if store.files is not None:
         index = store.files.index
-        for row in rows.tolist():
-            stamp = (int(index.root_of[row]), index.paths[row], int(index.bytes[row]))
+        for row, name in zip(rows.tolist(), names, strict=True):
+            root, _, path = name.partition(":")
+            stamp = (int(root), unescape_name(path), int(index.bytes[row]))
             found.update(ascii((*stamp, *index.sizes[row].tolist())).encode("ascii"))
         return _OF_FILES + found.hexdigest()
     for part in np.array_split(rows, max(1, len(rows) // 1024)):

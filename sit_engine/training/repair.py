@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sit_engine import own_files, runs
 from sit_engine.damage import NAMES, looks_like_run
+from sit_engine.data import places
 from sit_engine.errors import CheckpointError, FileError
 from sit_engine.events import Warned, warning
 from sit_engine.files import put_aside, write_aside
@@ -51,7 +52,17 @@ def _mend(run: Run) -> list[Warned]:
                 count=cleared,
             )
         )
-    return done + frozen.mend(run) + _damaged_checkpoints(run)
+    return done + frozen.mend(run) + _moved(run) + _damaged_checkpoints(run)
+
+
+def _moved(run: Run) -> list[Warned]:
+    """Without it the images are looked for where they were."""
+    try:
+        if run.moved_file.exists():
+            places.read(run.moved_file)
+    except FileError as error:
+        return [_aside(run.moved_file, error)]
+    return []
 
 
 def _irregular(run: Run, names: tuple[str, ...] | list[str]) -> list[Warned]:

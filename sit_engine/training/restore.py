@@ -13,8 +13,9 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.data.decode_pool import DecodePool
 from sit_engine.data.names import display_name
+from sit_engine.data.places import places_of
 from sit_engine.data.preprocess import load_views
-from sit_engine.data.split import frozen_range, paths_of
+from sit_engine.data.split import check_none_gone, frozen_range
 from sit_engine.errors import CheckpointError, ConfigError, DataError, SitError
 from sit_engine.evaluation.measure import Network
 from sit_engine.inspection.pictures import (
@@ -137,14 +138,24 @@ def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -
     method, _ = load_method(run, step=step)
     # Spread over the whole list, which is sorted by class.
     every = max(1, len(record["train"]) // INSPECTED_IMAGES)
-    own = paths_of(config.data.folders, record["train"][::every][:INSPECTED_IMAGES])
-    paths = readable(images) if images else own
+    chosen = record["train"][::every][:INSPECTED_IMAGES]
+    paths = readable(images) if images else _own_paths(run, chosen)
     views = load_views(paths, no_auto(config.model.image_size), frozen_range(record))
     device = torch.device("cpu")
     found = reconstruct(method, views, device, seed=config.compute.seed)
     written = write_reconstructions(found, out) if found is not None else []
     attention = attend(method.backbone(config.method.features), views, device)
     return written + write_attention(attention, views, out)
+
+
+def _own_paths(run: Run, names: Sequence[str]) -> list[str]:
+    """Where those images of the split are now that are not gone; none of them is a sentence."""
+    places = places_of(run)
+    places.check_there(run)
+    paths = [path for path in map(places.path, names) if Path(path).exists()]
+    if not paths:
+        check_none_gone(names)
+    return paths
 
 
 def readable(images: Sequence[str]) -> list[str]:

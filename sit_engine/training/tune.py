@@ -40,8 +40,8 @@ from sit_engine.training.candidates import candidates
 from sit_engine.training.compare import compare
 from sit_engine.training.compare_plan import Asked as Compared
 from sit_engine.training.device import probe_once
-from sit_engine.training.labelled import Progress
 from sit_engine.training.legs import Emit, MakeControl, check_outside
+from sit_engine.training.own_images import Progress
 from sit_engine.training.prepare import list_images
 
 FORMAT = 1

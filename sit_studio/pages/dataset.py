@@ -28,9 +28,8 @@ from sit_studio.opening import is_folder, is_there, show_in_file_manager
 from sit_studio.session import Session
 from sit_studio.widgets.bars import BarList
 from sit_studio.widgets.basics import Card, EmptyState, button, clear_layout, label
-from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.image_lists import ImageLists
+from sit_studio.widgets.label_source import LabelSource
 from sit_studio.widgets.page import Page
 from sit_studio.widgets.reading import not_in_full
 from sit_studio.widgets.status import phase_word
@@ -137,26 +136,11 @@ class DatasetPage(Page):
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
-        card = Card(self.tr("Labels"))
-        about = self.tr("Pretraining never uses them; they only tell whether it works.")
-        card.body.addWidget(label(about, "caption", wrap=True))
-        self.source = Choice()
-        for key, word in (
-            ("folders", self.tr("Sub-folders are classes")),
-            ("csv", self.tr("A CSV file: path,label…")),
-            ("none", self.tr("No labels")),
-        ):
-            self.source.addItem(word, key)
-        self.source.setAccessibleName(self.tr("Where labels come from"))
-        self.source.activated.connect(self._on_source_chosen)
-        card.body.addWidget(self.source)
-        self.test = FolderChooser(
-            self.tr("Test folder"), hint=self.tr("Test folder, if there is one")
-        )
-        self.test.line.editingFinished.connect(self._on_test_chosen)
-        self.test.changed.connect(self._on_test_typed)
-        card.body.addWidget(self.test)
-        column.addWidget(card)
+        self.labels = LabelSource()
+        self.labels.wanted.connect(lambda changes: self.session.look_again(**changes))
+        self.labels.told.connect(partial(self.notice.tell, kind="plain"))
+        self.source, self.test = self.labels.source, self.labels.test
+        column.addWidget(self.labels)
         bars = Card(self.tr("Images a class"))
         self.bars = BarList()
         self.bars.setAccessibleName(self.tr("Images a class"))
@@ -189,7 +173,7 @@ class DatasetPage(Page):
         first = Path(paths[0])
         if len(paths) == 1 and first.suffix.lower() == ".csv" and self.session.dataset.folders:
             self.notice.clear()
-            self.session.look_again(labels="csv", labels_file=paths[0])
+            self.labels.open_csv(paths[0])
             return
         files = [path for path in paths if not is_folder(path)]
         if files:
@@ -197,7 +181,7 @@ class DatasetPage(Page):
             folder = str(Path(files[0]).parent)
             open_it = (self.tr("Open its folder"), partial(self.take, [folder]))
             is_photo = failure.code == "studio.file_dropped"
-            self.notice.tell(failure, offer=open_it if is_photo else None)
+            self.notice.tell(failure, offers=[open_it] if is_photo else ())
             return
         self.notice.clear()
         self.session.look_at(paths)
@@ -257,20 +241,6 @@ class DatasetPage(Page):
         self.notice.clear()
         self.session.look_at([answer["train"]], test=(answer["test"],))
 
-    @Slot(int)
-    def _on_source_chosen(self, _: int) -> None:
-        source = str(self.source.currentData())
-        if source == "csv":
-            path, _filter = QFileDialog.getOpenFileName(
-                self, self.tr("Labels"), "", "CSV (*.csv *.tsv *.txt)"
-            )
-            if not path:
-                self._show_source()
-                return
-            self.session.look_again(labels="csv", labels_file=path)
-        elif source != self.session.dataset.labels:
-            self.session.look_again(labels=source, labels_file=None)
-
     @Slot(str)
     def _on_layout_chosen(self, layout: str) -> None:
         if layout != self.session.dataset.layout:
@@ -280,19 +250,6 @@ class DatasetPage(Page):
     def _on_patterns_chosen(self, patterns: Patterns) -> None:
         if self.session.dataset.folders:
             self.session.look_again(patterns=patterns)
-
-    @Slot()
-    def _on_test_chosen(self) -> None:
-        chosen = (self.test.path,) if self.test.path else ()
-        dataset = self.session.dataset
-        if dataset.folders and chosen != dataset.test:
-            self.session.look_again(test=chosen)
-
-    @Slot()
-    def _on_test_typed(self) -> None:
-        # Browse sets the text without editing it.
-        if not self.test.line.hasFocus():
-            self._on_test_chosen()
 
     # What is shown
 
@@ -308,11 +265,7 @@ class DatasetPage(Page):
         self.go_on.setEnabled(dataset.is_usable)
         self.progress.setVisible(is_scanning)
         self.progress_words.setVisible(is_scanning)
-        self._show_source()
-        if not self.test.line.hasFocus():
-            self.test.blockSignals(True)
-            self.test.set_path(next(iter(dataset.test), ""))
-            self.test.blockSignals(False)
+        self.labels.show_dataset(dataset)
         if dataset.failure is not None:
             self.notice.tell(dataset.failure)
         elif dataset.is_usable and index is not None:
@@ -368,10 +321,6 @@ class DatasetPage(Page):
             self.summary.show_counting(
                 dataset.done if dataset.phase == "listing" else dataset.total
             )
-
-    def _show_source(self) -> None:
-        self.source.setCurrentIndex(self.source.findData(self.session.dataset.labels))
-        self.source.setToolTip(display_name(self.session.dataset.labels_file or ""))
 
     def _show_summary(self, found: dict[str, Any]) -> None:
         if found is self._shown and found:

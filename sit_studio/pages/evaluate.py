@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
@@ -18,6 +20,7 @@ from sit_studio.mailbox import Failure
 from sit_studio.opening import show_in_file_manager
 from sit_studio.report import Report, parse, read_report
 from sit_studio.session import Session
+from sit_studio.widgets import moved
 from sit_studio.widgets.basics import EmptyState, button, label
 from sit_studio.widgets.chooser import steps_of
 from sit_studio.widgets.map_tab import MapInputs, MapTab
@@ -41,6 +44,8 @@ class EvaluatePage(Page):
         self.title.setText(self.tr("Evaluate"))
         self.lead.setText(self.tr("How good is it? Measured beside honest baselines."))
         self.job = Job(self)
+        self._asked: dict[str, Any] = {}
+        """What was measured last."""
         self._add_actions()
         self.form = MeasureForm()
         self.train, self.test = self.form.train, self.form.test
@@ -59,7 +64,7 @@ class EvaluatePage(Page):
         self.form.changed.connect(self._show)
         self.job.changed.connect(self._show)
         self.job.progressed.connect(self._on_progressed)
-        self.job.failed.connect(self.notice.tell)
+        self.job.failed.connect(self._on_failed)
         self.map.failed.connect(self.notice.tell)
         self._on_run_opened()
 
@@ -199,13 +204,47 @@ class EvaluatePage(Page):
             "test": [self.test.path],
             "baseline": [str(path) for path in self.form.baselines],
             "labels_file": self._labels_file(),
+            "columns": list(astuple(self.session.dataset.columns)),
             "layout": self.session.dataset.layout if self._is_open_folder() else "auto",
             "step": self.checkpoint.step,
             "network": self.form.network.currentData(),
             "knn_only": self.quick.isChecked(),
         }
+        self._measure(params)
+
+    def _measure(self, params: dict[str, Any]) -> None:
+        self._asked = params
         self._on_progressed("", 0, 0)
-        self.job.start("evaluate", params, partial(self._hear, run))
+        self.job.start("evaluate", params, partial(self._hear, Run(Path(params["run"]))))
+
+    @Slot(object)
+    def _on_failed(self, failure: Failure) -> None:
+        offers = moved.offers(self, failure, self.find_in, self._go_on)
+        self.notice.tell(failure, offers=offers)
+
+    def find_in(self, folder: str) -> None:
+        """Measure as was asked last; the run's own images are in this folder now."""
+        self._asked |= {"folder": folder}
+        self._find_and_measure()
+
+    def _go_on(self) -> None:
+        self._asked |= {"without_missing": True}
+        self._find_and_measure()
+
+    def _find_and_measure(self) -> None:
+        self.notice.clear()
+        params = dict(self._asked)
+        folder = params.pop("folder", None)
+        if folder is None:
+            self._measure(params)
+            return
+        where = {
+            "run": params["run"],
+            "folders": [folder],
+            "without_missing": params.get("without_missing", False),
+        }
+        self._on_progressed("", 0, 0)
+        self.job.start("find_folders", where, lambda _: self._measure(params))
 
     def _labels_file(self) -> str | None:
         """The Dataset page's label file, where its images are measured with."""

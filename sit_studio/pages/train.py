@@ -56,6 +56,7 @@ class TrainPage(Page):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
         self.session = session
+        session.run_settings = self._values
         self.title.setText(self.tr("Train"))
         self.kind: Kind = PRETRAIN
         self.checked = Checked()
@@ -402,6 +403,7 @@ class TrainPage(Page):
             dataset.labels_file,
             layout=dataset.layout,
             patterns=dataset.patterns,
+            columns=dataset.columns,
             cache_gb=self.session.preferences.cache_gb,
             with_scratch=self.start_card.with_scratch,
         )

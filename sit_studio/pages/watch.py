@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,9 @@ from sit_engine.data.scan import display_name
 from sit_studio.history import ENDINGS
 from sit_studio.mailbox import Failure
 from sit_studio.session import Session
+from sit_studio.widgets import moved
 from sit_studio.widgets.ask import Ask, ask_number
-from sit_studio.widgets.basics import Card, EmptyState, button, scrolled
+from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
 from sit_studio.widgets.health import WorkingCard
 from sit_studio.widgets.page import Page
 
@@ -237,20 +237,18 @@ class WatchPage(Page):
             failure = Failure(finished.code, finished.message, finished.hint, finished.values)
         if failure is not None:
             kind = "warn" if history.state == "interrupted" else "bad"
-            self.notice.tell(failure, kind=kind, offer=self._offer(failure))
+            self.notice.tell(failure, kind=kind, offers=self._offers(failure))
         elif history.is_live or history.state == "completed":
             self.notice.clear()
 
-    def _offer(self, failure: Failure) -> tuple[str, Callable[[], object]] | None:
+    def _offers(self, failure: Failure) -> list[Offer]:
         """What a refused resume can be agreed to."""
-        if self.session.history.failure is None or self.session.run is None:
-            return None
-        words = {
-            "run.changed": self.tr("Go on with the changes"),
-            "data.gone": self.tr("Go on without these images"),
-        }
-        word = words.get(failure.code)
-        return None if word is None else (word, self.session.agree)
+        session = self.session
+        if session.history.failure is None or session.run is None:
+            return []
+        if failure.code == "run.changed":
+            return [(self.tr("Go on with the changes"), session.agree)]
+        return moved.offers(self, failure, session.resume_in, session.agree)
 
     @Slot()
     def pause_or_resume(self) -> None:

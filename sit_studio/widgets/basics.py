@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -138,6 +138,10 @@ class FigureCard(Card):
         self.setAccessibleName(f"{self.caption.text()}: {figure}. {below}")
 
 
+Offer = tuple[str, Callable[[], object]]
+"""The word on a button, and what it does."""
+
+
 class Notice(QFrame):
     """A sentence about something that happened: what, what to do, details behind a fold."""
 
@@ -168,10 +172,17 @@ class Notice(QFrame):
         self.details.setMaximumHeight(160)
         self.details.setAccessibleName(self.tr("Details"))
         outer.addWidget(self.details)
-        self.offer = button(self.tr("Go on"), self._take_offer)
-        self.offer.hide()
-        outer.addWidget(self.offer, 0, Qt.AlignmentFlag.AlignLeft)
-        self._offered: Callable[[], object] | None = None
+        self.offer, self.other = (
+            button("", lambda: self._offered[0]()), button("", lambda: self._offered[1]())
+        )  # fmt: skip
+        offers = QHBoxLayout()
+        offers.setSpacing(8)
+        for part in (self.offer, self.other):
+            part.hide()
+            offers.addWidget(part)
+        offers.addStretch()
+        outer.addLayout(offers)
+        self._offered: tuple[Callable[[], object], ...] = ()
         self.hide()
 
     def tell(
@@ -179,15 +190,15 @@ class Notice(QFrame):
         failure: Failure,
         *,
         kind: str = "bad",
-        offer: tuple[str, Callable[[], object]] | None = None,
+        offers: Sequence[Offer] = (),
     ) -> None:
-        """Show a failure; `kind` is bad, warn, good or plain; `offer`: a button and what it does."""
-        self.offer.setVisible(offer is not None)
-        self._offered = None
-        if offer is not None:
-            word, self._offered = offer
-            self.offer.setText(word)
-            self.offer.setAccessibleName(word)
+        """Show a failure; `kind` is bad, warn, good or plain; at most two buttons to go on with."""
+        self._offered = tuple(act for _, act in offers)
+        words = [word for word, _ in offers]
+        for part, word in zip((self.offer, self.other), [*words, "", ""], strict=False):
+            part.setVisible(bool(word))
+            part.setText(word)
+            part.setAccessibleName(word)
         message, hint = say(failure)
         self.message.setText(message)
         self.hint.setText(hint)
@@ -213,10 +224,6 @@ class Notice(QFrame):
         if not self.isHidden():
             self.hide()
             self.closed.emit()
-
-    def _take_offer(self) -> None:
-        if self._offered is not None:
-            self._offered()
 
     def _toggle(self) -> None:
         self.details.setVisible(self.fold.isChecked())

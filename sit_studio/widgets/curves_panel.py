@@ -167,6 +167,13 @@ class CurvesPanel(QWidget):
             {curve_word(name): history.curve(name) for name in names},
             {curve_word(name) for name in READINGS},
         )
+        plot.set_bands(
+            {
+                curve_word(name): (history.curve(f"{name} low"), history.curve(f"{name} high"))
+                for name in names
+                if history.has_curve(f"{name} low")
+            }
+        )
         if history.knn is not None and "knn" in names:
             plot.set_baselines(
                 {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWid
 from sit_engine.data.scan import display_name
 from sit_engine.runs import disk_error
 from sit_studio.mailbox import failure_of
-from sit_studio.widgets.basics import button
+from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.line_table import LineTable
 
 MOST_IN_MENU = 20
@@ -48,6 +48,9 @@ class FileList(QWidget):
         self.table.activated.connect(self._on_activated)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 0)
+        self.told = label("", "muted", wrap=True, selectable=True)
+        self.told.hide()
+        column.addWidget(self.told)
         column.addWidget(self.table, 1)
         row = QHBoxLayout()
         row.addStretch(1)
@@ -64,6 +67,11 @@ class FileList(QWidget):
         self.rows = rows
         self.table.lines.show(rows.count, rows.cells)
         self._show_buttons()
+
+    def tell(self, sentences: Sequence[str]) -> None:
+        """Sentences above the table, a line each."""
+        self.told.setText("\n".join(sentences))
+        self.told.setVisible(bool(sentences))
 
     def _show_buttons(self) -> None:
         self.save.setEnabled(self.rows.count > 0)

@@ -37,6 +37,7 @@ class ImageLists(Card):
             tr("Problems"), [tr("File"), tr("Why")], ["path", "reason", "code"]
         )
         self.duplicates = FileList(tr("Duplicates"), [tr("Copies"), tr("Files")], ["group", "path"])
+        self.problems.table.setColumnWidth(0, 200)
         self.duplicates.table.setColumnWidth(0, 72)
         self.leaks = FileList(
             tr("Leak"), [tr("Test image"), tr("is the training image")], ["test", "train"]
@@ -54,6 +55,10 @@ class ImageLists(Card):
         self.index = index
         self.grid.show_images(index)
         self.problems.show_rows(_problems(index) if index is not None else Rows())
+        remarks = [] if index is None else index.summary["remarks"]
+        self.problems.tell(
+            [say_coded(told["code"], told["message"], told["values"]) for told in remarks]
+        )
         self.duplicates.show_rows(_duplicates(index) if index is not None else Rows())
         self.leaks.show_rows(_leaks(index) if index is not None else Rows())
         words = (self.tr("Images"), self.problems.name, self.duplicates.name, self.leaks.name)
@@ -65,6 +70,9 @@ class ImageLists(Card):
             text = f"{word} {count(n)}" if index is not None else word
             if number >= 2 and index is not None and NOT_DECODED in index.summary["notes"]:
                 text = f"{word} –"
+            if number == 1 and remarks:
+                remarked = self.tr("Remarks {n}").format(n=count(len(remarks)))
+                text = f"{text} · {remarked}"
             self.tabs.setTabText(number, text)
         self.tabs.setTabVisible(3, has_test)
 

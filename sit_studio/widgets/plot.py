@@ -78,6 +78,11 @@ class CurvePlot(QWidget):
             self._lines.set_exact(exact)
             self._restyle()
 
+    def set_bands(self, bands: Mapping[str, tuple[Curve, Curve]]) -> None:
+        """Around curves by their labels: where the truth lies with 95 %, from … to."""
+        if self._lines.set_bands(bands):
+            self._restyle()
+
     def set_overlay(
         self, label: str, curve: Curve, dashed: bool = True, *, exact: bool = False
     ) -> None:

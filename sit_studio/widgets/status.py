@@ -163,6 +163,7 @@ def phase_word(phase: str) -> str:
         "listing": QCoreApplication.translate("phase", "Listing files"),
         "headers": QCoreApplication.translate("phase", "Looking at files"),
         "value range": QCoreApplication.translate("phase", "Measuring the range of deep images"),
+        "checking the images": QCoreApplication.translate("phase", "Looking for the images"),
         "checking the pixel cache": QCoreApplication.translate(
             "phase", "Checking the decoded images"
         ),

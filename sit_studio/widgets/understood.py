@@ -105,7 +105,7 @@ class Understood(QWidget):
         if ignored := sum(found.get("not_looked_at", {}).values()):
             lines.append(
                 self.tr(
-                    "Not looked at: {n} hidden, of the system, of this program, or left out."
+                    "Not looked at: {n} hidden, of the system, of this program, weights, or left out."
                 ).format(n=count(ignored))
             )
         return " ".join(lines)

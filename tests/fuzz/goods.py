@@ -89,10 +89,15 @@ SPLITS: list[Any] = [
         "value_range": [0.0, 900.0],
         "train": ["0:a/0.png", "0:a/1.png"],
         "watch": ["0:b/2.png"],
+        "images": {"0:a/0.png": f"0 {'0f' * 16}", "0:a/1.png": "0", "0:b/2.png": "1 ab"},
         "cache_side": 16,
         "pixels": "0" * 64,
     },
     {"classes": [], "value_range": None, "train": ["0:a/0.png"], "watch": [], "pixels": "files:0"},
+]
+MOVED: list[Any] = [
+    {"folders": ["/new"], "labels_file": None, "renamed": {"0:a/0.png": "0:c/9.png"}},
+    {"folders": ["/new", "/other"], "labels_file": "/new/labels.csv", "renamed": {}},
 ]
 LABELS = [
     "path,label\na/0.png,cat\na/1.png,dog\nb/2.png,cat\n",

@@ -25,9 +25,17 @@ from sit_engine.config.files import read_chosen, read_values
 from sit_engine.data.embedded import Embedded
 from sit_engine.data.index import Problem
 from sit_engine.data.label_file import labels_from
+from sit_engine.data.places import places_of
 from sit_engine.data.rows import DEEP_TREATMENT, RowBook
 from sit_engine.data.saved_index import SavedIndex, save_index
-from sit_engine.data.split import from_record, frozen_range, paths_of
+from sit_engine.data.split import (
+    from_record,
+    frozen_range,
+    hashes_of,
+    labels_of,
+    only_of,
+    paths_of,
+)
 from sit_engine.data.value_range import folder_range
 from sit_engine.errors import SitError
 from sit_engine.events import read_line
@@ -139,9 +147,26 @@ def test_split(run: Run, place: Path, text: bytes) -> None:
         record = run.split()
         frozen_range(record)
         paths_of([str(place)], record["train"])
-        return len(from_record(goods.index(place), record).train) > 0
+        hashes_of(record)
+        own = only_of(goods.index(place), record, {}, labels_of(record))
+        return len(from_record(own, record).train) > 0
 
     tried("split (split.json)", read)
+
+
+@BOUNDS
+@given(text=odd_json(goods.MOVED))
+def test_moved(run: Run, text: bytes) -> None:
+    run.moved_file.write_bytes(text)
+
+    def read() -> bool:
+        found = places_of(run)
+        return bool(found.path("0:a/0.png") and found.path(f"{len(found.folders) - 1}:b"))
+
+    try:
+        tried("where images moved to (moved.json)", read)
+    finally:
+        run.moved_file.unlink()
 
 
 @pytest.fixture(scope="module")

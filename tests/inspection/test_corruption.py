@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
@@ -47,16 +48,26 @@ def test_only_masked_pixels_differ_and_one_seed_gives_one_picture(images: list[s
 
 
 # With these seeds no image is its own batch mate, which a preview would not show.
-@pytest.mark.parametrize(("name", "seed"), [("sit", 3), ("sit2021", 4)])
-def test_the_views_are_those_of_training(name: str, seed: int, images: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "seed", "side", "factor"),
+    [("sit", 3, 32, 1.15), ("sit2021", 4, 32, 1.15), ("sit", 3, 16, 2.5)],
+)
+def test_the_views_are_those_of_training(
+    name: str, seed: int, side: int, factor: float, images: list[str]
+) -> None:
     more: dict[str, Any] = {"views": {"blur_first": 1.0}, "rotation_weight": 0.5}
-    found = shown(images, seed, name=name, **more)
+    data = {"cache_factor": factor}
+    found = show(
+        images, {"preset": "quick", "method": {"name": name} | more, "data": data},
+        seed=seed, image_size=side, patch_size=8,
+    )  # fmt: skip
     settings = merge(
-        TINY, {"method": {"name": name} | more, "model": {"image_size": 32, "patch_size": 8}}
+        TINY, {"method": {"name": name} | more, "model": {"image_size": side, "patch_size": 8}}
     )
     settings["method"].pop("corruption")
     config = resolve(build(settings), DataFacts(100, 0, 32), DeviceFacts()).config
-    squares = torch.from_numpy(found.original)  # of 32 px, as the files are: stored as they came
+    # Of 32 px, as the files are: stored as they came.
+    squares = torch.from_numpy(np.stack([np.array(Image.open(p).convert("RGB")) for p in images]))
     count = torch.arange(len(images))
     batch = Batch(squares, torch.ones(len(images)), torch.full_like(count, -1), count)
     views = Sit(config).make_views(batch, Moment(step=0, total_steps=10, seed=seed))

@@ -23,7 +23,7 @@ PORCH = {
     "sit_engine.data.saved_index", "sit_engine.data.thumbnails", "sit_engine.data.sample",
     "sit_engine.data.names", "sit_engine.data.layout", "sit_engine.data.wanted",
     "sit_engine.data.decode_pool",
-    "sit_engine.data.embedded", "sit_engine.data.lines",
+    "sit_engine.data.embedded", "sit_engine.data.label_file", "sit_engine.data.lines",
     "sit_engine.export.exported", "sit_engine.evaluation.comparison", "sit_engine.evaluation.tuning",
     "sit_engine.models.imported",
 }  # fmt: skip

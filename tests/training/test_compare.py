@@ -92,6 +92,21 @@ def done(few: Path, sample: tuple[Path, Path], tmp_path_factory: pytest.TempPath
     return Done(folder, test, out, *compare(folder, out, test=[str(test)], shots=2))
 
 
+def test_each_side_is_read_as_its_own_layout_says(few: Path, tmp_path: Path) -> None:
+    """Of vehicles "train" is a class: who says so is believed on both sides."""
+    for side in ("photos", "asked"):
+        for name, kind in (("cat", "train"), ("moon", "test")):
+            shutil.copytree(few / name, tmp_path / side / kind)
+    for file in (tmp_path / "asked").rglob("*.png"):
+        file.write_bytes(file.read_bytes() + b"\0")
+    configs = {name: settings(data={"layout": "classes"}) for name in ("one", "other")}
+    found, _, _ = compare(
+        tmp_path / "photos", tmp_path / "out", configs,
+        test=[str(tmp_path / "asked")], shots=1, seeds=1,
+    )  # fmt: skip
+    assert (found.train_images, found.test_images) == (24, 24)
+
+
 def line(found: Comparison, name: str) -> Line:
     """The row of that name."""
     return next(line for line in found.lines if line.name == name)

@@ -101,6 +101,8 @@ def test_classes_keep_their_numbers_when_folders_come_or_go(photos: Path, tmp_pa
     # A class of another name stands before all others, and the first one of the run is gone.
     first = record["classes"][0]
     shutil.move(photos / first, photos / "000")
+    for file in (photos / "000").iterdir():
+        file.write_bytes(file.read_bytes() + b"another image")
     gone = [n for n, name in enumerate(record["train"]) if f":{first}/" in name]
     found, changes = prepare_resumed(Run(out), config, lambda _: None, without_missing=True)
     assert changes

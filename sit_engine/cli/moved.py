@@ -1,0 +1,51 @@
+"""--folders and --without-missing: flags of the verbs that read a run's own images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sit_engine.cli.screen import Screen
+
+
+def add_folders_flag(parser: argparse.ArgumentParser) -> None:
+    """--folders."""
+    parser.add_argument(
+        "--folders",
+        nargs="+",
+        default=[],
+        dest="moved_to",
+        metavar="FOLDER",
+        help="where the run's images are now, if their folder moved; they are known by their content, "
+        "and found there from then on",
+    )
+
+
+def add_missing_flag(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """--without-missing."""
+    parser.add_argument(
+        "--without-missing",
+        action="store_true",
+        help=f"leave out images of the run that are gone since it began{more}",
+    )
+
+
+def folders_of(chosen: argparse.Namespace) -> list[str]:
+    """As they were typed, from the root on."""
+    return [str(Path(name).expanduser().absolute()) for name in chosen.moved_to]
+
+
+def find(chosen: argparse.Namespace, run: Path, screen: Screen) -> None:
+    """Look for the run's images where --folders says, before anything else is done with them."""
+    from sit_engine import api
+
+    if not chosen.moved_to:
+        return
+    told = api.find_folders(
+        run,
+        folders_of(chosen),
+        without_missing=chosen.without_missing,
+        on_progress=screen.progress,
+    )
+    screen.clear()
+    screen.say(told.message)

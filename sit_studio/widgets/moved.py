@@ -1,0 +1,38 @@
+"""What a page offers when a run's own images are not where they were: find them, or go on without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from sit_studio.mailbox import Failure
+from sit_studio.widgets.basics import Offer
+
+MOVED = ("run.folder_missing", "data.not_there", "data.gone")
+GONE = "data.gone"
+
+
+def offers(
+    parent: QWidget,
+    failure: Failure,
+    find: Callable[[str], object],
+    go_on: Callable[[], object],
+) -> list[Offer]:
+    """Buttons for a failure that says so: `find` gets the folder that is chosen."""
+
+    def choose() -> None:
+        folder = QFileDialog.getExistingDirectory(
+            parent, QCoreApplication.translate("moved", "The folder that holds the images now")
+        )
+        if folder:
+            find(folder)
+
+    found: list[Offer] = []
+    if failure.code == GONE:
+        word = QCoreApplication.translate("moved", "Go on without these images")
+        found.append((word, go_on))
+    if failure.code in MOVED:
+        found.append((QCoreApplication.translate("moved", "Find the folder…"), choose))
+    return found
