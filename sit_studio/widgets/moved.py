@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from sit_studio.mailbox import Failure
+from sit_studio.sentences import say
 from sit_studio.widgets.basics import Offer
 
 MOVED = ("run.folder_missing", "data.not_there", "data.gone")
 GONE = "data.gone"
+
+
+def worded(failure: Failure) -> Failure:
+    """The same, with what the buttons do in place of what is to be typed in a terminal."""
+    hints = {
+        "run.folder_missing": QCoreApplication.translate(
+            "moved",
+            "If it moved, find it: its images are known by their content. Otherwise check that the "
+            "disk it is on is connected. The run and its checkpoints are kept.",
+        ),
+        GONE: QCoreApplication.translate(
+            "moved",
+            "If they moved, find their folder. Otherwise put them back, or go on without them. The "
+            "run and its checkpoints are kept.",
+        ),
+    }
+    if failure.code not in hints:
+        return failure
+    message, _ = say(failure)
+    return replace(failure, code="studio.moved", message=message, hint=hints[failure.code])
 
 
 def offers(
