@@ -97,8 +97,10 @@ def _before_moving(asked: Asked, out: Path, tell: Progress) -> dict[str, Any]:
     """
     then = _frozen(out)
     begun = sorted(out.glob("runs/*/config.toml")) if _is_moved(asked, then) else []
+    hashed: dict[str, str] = {}
     for path in begun:
-        move(Run(path.parent), [asked.folder], without_missing=False, on_progress=tell)
+        run = Run(path.parent)
+        move(run, [asked.folder], without_missing=False, on_progress=tell, hashed=hashed)
     return then
 
 

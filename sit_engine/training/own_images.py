@@ -87,9 +87,10 @@ def move(
     without_missing: bool,
     on_progress: Progress | None,
     cancel: Cancel | None = None,
+    hashed: dict[str, str] | None = None,
 ) -> Found:
     """Look for the run's images in other folders, and remember where they are."""
-    found = find_moved(run, folders, on_progress=on_progress, cancel=cancel)
+    found = find_moved(run, folders, on_progress=on_progress, cancel=cancel, hashed=hashed)
     if not without_missing:
         check_none_gone(found.gone)
     save(run, found.places)
