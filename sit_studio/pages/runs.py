@@ -73,8 +73,7 @@ class RunsPage(Page):
         self.view = ComparisonView(session.comparer)
         self.view.left.connect(self._leave_comparison)
         self.view.run_wanted.connect(self._open_path)
-        self.view.failed.connect(self.notice.tell)
-        self.view.lost.connect(self._on_lost)
+        self.view.failed.connect(self._on_failed)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tabs)
         self.stack.addWidget(self.view)
@@ -382,7 +381,7 @@ class RunsPage(Page):
             self._leave_comparison()
 
     @Slot(object)
-    def _on_lost(self, failure: Failure) -> None:
+    def _on_failed(self, failure: Failure) -> None:
         go_on, clear = self.view.go_on_in, self.notice.clear
         find = moved.offers(self, failure, lambda folder: (clear(), go_on(folder)), clear)
         self.notice.tell(failure, offers=find)

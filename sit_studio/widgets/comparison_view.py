@@ -49,8 +49,6 @@ class ComparisonView(QWidget):
     left = Signal()
     run_wanted = Signal(object)
     failed = Signal(object)
-    lost = Signal(object)
-    """Its images are not where they were."""
 
     def __init__(self, comparer: Comparer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -206,7 +204,7 @@ class ComparisonView(QWidget):
             order = asked_of(self.row.path)
             order = replace(order, folder=folder) if folder else order
             if not is_folder(order.folder):
-                self.lost.emit(folder_gone(order.folder))
+                self.failed.emit(folder_gone(order.folder))
                 return
             self.comparer.start(order, self.row.path)
         except SitError as error:
