@@ -9,6 +9,8 @@ from typing import Any
 
 from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
+from sit_engine.config.build import build
+from sit_engine.config.presets import PRESETS
 from sit_engine.counted import counted
 from sit_engine.data.index import NOT_IN_FULL
 from sit_engine.data.label_file import UNMATCHED_ROWS
@@ -19,7 +21,7 @@ MOST_SHOWN = 20
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """FOLDER…, --labels, --labels-file, --layout, --include, --exclude and --test."""
+    """FOLDER…, --labels, --labels-file, --layout, --include, --exclude, --test and --preset."""
     parser.add_argument(
         "folders", nargs="+", metavar="FOLDER", help="folders of images, with sub-folders"
     )
@@ -48,6 +50,12 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         metavar="FOLDER",
         help="test images: those that are training images too, byte by byte, are named",
     )
+    parser.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        default="standard",
+        help="decode images as a run with this preset wants them, so that it finds them decoded",
+    )
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -68,6 +76,7 @@ def run(chosen: argparse.Namespace) -> int:
         include=chosen.include,
         exclude=chosen.exclude,
         test=test,
+        config=build({"preset": chosen.preset}),
         on_progress=screen.progress,
     ).to_json()
     screen.clear()

@@ -63,17 +63,19 @@ def find_moved(
     *,
     on_progress: OnProgress | None,
     cancel: Cancel | None = None,
+    hashed: dict[str, str] | None = None,
 ) -> Found:
     """Look for the images of a run in `folders`; a folder is believed for their content only.
 
     Of a run of before, the pixel cache may know it; else names have to do. Raises DataError where
-    none of them is there.
+    none of them is there. `hashed`: what was read for another run, and is kept for the next.
     """
     record, data = run.split(), run.config().data
     names = [name for part in PARTS for name in record[part]]
     old = [unescape_name(folder) for folder in data.folders]
     known = hashes_of(record) or _of_cache(old, names, record.get("cache_side"), data)
     search = _Search(folders, known, on_progress, cancel)
+    search.digest_of = {} if hashed is None else hashed
     search.look_at_same_names(names)
     search.look_at_all(names)
     roots = search.roots(names, len(old))
@@ -87,7 +89,8 @@ def find_moved(
             count=len(names),
             folders=", ".join(map(display_name, folders)),
         )
-    labels_file = _moved_file(places_of(run).labels_file, old, found.places.folders)
+    labels_file = None if data.labels_file is None else unescape_name(data.labels_file)
+    labels_file = _moved_file(labels_file, old, found.places.folders)
     return replace(found, places=replace(found.places, labels_file=labels_file))
 
 

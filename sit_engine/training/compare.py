@@ -168,18 +168,23 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     # The run's own is the last: where it stands, the others stand too.
     for kind in (RAW_PIXELS, UNTRAINED, TRAINED):
         if kind in cells:
-            _as_begun(place.run, cells[kind]).save(place.cell(kind, side))
+            _as_begun(place, asked, cells[kind]).save(place.cell(kind, side))
 
 
-def _as_begun(run: Run, cell: Cell) -> Cell:
-    """A cell whose images are called as before they moved: it is paired with those of then."""
-    if not run.moved_file.exists():
+def _as_begun(place: Place, asked: Asked, cell: Cell) -> Cell:
+    """A cell whose images are called as the seed's first run began with them, wherever they are now."""
+    first = Place(place.out, next(iter(asked.configs)), place.seed).run
+    now, then = places_of(place.run), Places(_folders(first))
+    if now.folders == then.folders:
         return cell
-    now, record = places_of(run), run.split()
-    then = Places(tuple(map(unescape_name, run.config().data.folders)))
+    record = place.run.split()
     names = [name for part in PARTS for name in record[part]]
     called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
     return replace(cell, images=np.array([called.get(path, path) for path in cell.images.tolist()]))
+
+
+def _folders(run: Run) -> tuple[str, ...]:
+    return tuple(map(unescape_name, run.config().data.folders))
 
 
 # The table

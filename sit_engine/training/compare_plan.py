@@ -35,7 +35,7 @@ from sit_engine.runs import Run
 from sit_engine.training.device import probe_once
 from sit_engine.training.labelled import numbers_to_ask, only_test
 from sit_engine.training.legs import Emit, check_outside
-from sit_engine.training.own_images import Progress, how_read, move
+from sit_engine.training.own_images import Progress, follow, how_read
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 
 FORMAT = 1
@@ -70,8 +70,10 @@ def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bo
     Without `with_budget` nothing new is to start, and the folder of images is not looked into.
     """
     _check(asked)
-    then = _before_moving(asked, out, tell)
-    _check_frozen(asked, out, then)
+    then = _frozen(out)
+    begun = [Run(path.parent) for path in sorted(out.glob("runs/*/config.toml"))]
+    is_moved = follow(begun, then.get("folder"), asked.folder, tell)
+    _check_frozen(asked, out, _moved(then, asked) if is_moved else then)
     configs = _on_one_folder(asked, emit)
     if not with_budget:
         return Plan(configs, None)
@@ -82,24 +84,12 @@ def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bo
     tested = _check_labels(asked, first, listed, facts, tell)
     names = [found.path(row) for found in (listed, tested) for row in range(len(found))]
     images = _fingerprint(names)
-    if "folder" in then:
+    if is_moved:
         names = [_of_before(name, asked.folder, then["folder"]) for name in names]
     if then.get("images") not in (None, _fingerprint(names)):
         raise changed(asked)
     ready = {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
     return Plan(ready, images)
-
-
-def _before_moving(asked: Asked, out: Path, tell: Progress) -> dict[str, Any]:
-    """What stands in the comparison's folder; if the images moved since, they are found again.
-
-    The new folder is believed when it holds those of every run that began, by their content.
-    """
-    then = _frozen(out)
-    begun = sorted(out.glob("runs/*/config.toml")) if _is_moved(asked, then) else []
-    for path in begun:
-        move(Run(path.parent), [asked.folder], without_missing=False, on_progress=tell)
-    return then
 
 
 def _of_before(path: str, new: str, old: str) -> str:
@@ -273,10 +263,6 @@ def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
         return
     # Comparisons of before have no first seed.
     then, now = {"first_seed": 0} | then, _record(asked)
-    if _is_moved(asked, then):
-        file = then.get("labels_file")
-        moved = None if file is None else _of_before(file, then["folder"], asked.folder)
-        then |= {"folder": asked.folder, "labels_file": moved}
     names = {"configs": "settings", "labels_file": "label file", "first_seed": "first seed"}
     others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
     if others:
@@ -287,6 +273,13 @@ def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
             out=out,
             what=", ".join(others),
         )
+
+
+def _moved(then: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """What was asked for then, in the folder of now."""
+    file = then.get("labels_file")
+    moved = None if file is None else _of_before(file, then["folder"], asked.folder)
+    return then | {"folder": asked.folder, "labels_file": moved}
 
 
 def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:
@@ -306,12 +299,6 @@ def _record(asked: Asked) -> dict[str, Any]:
     configs = {name: config.model_dump(mode="json") for name, config in asked.configs.items()}
     record = asdict(Asked(**vars(asked) | {"configs": {}})) | {"configs": configs}
     return dict(json.loads(json.dumps({"format": FORMAT} | record)))
-
-
-def _is_moved(asked: Asked, then: Mapping[str, Any]) -> bool:
-    """Whether the runs that began know another folder of theirs."""
-    old = then.get("folder")
-    return isinstance(old, str) and old != asked.folder and not Path(old).exists()
 
 
 def _frozen(out: Path) -> dict[str, Any]:

@@ -203,24 +203,25 @@ def numbers_to_ask(index: ImageIndex, classes: tuple[str, ...]) -> np.ndarray:
     return _numbers(index, classes, _test_only_class)
 
 
-def _keys(found: Found) -> set[bytes]:
-    return {digest[:HASH_BYTES] for digest in found.hashes}
+def _keys(found: Found) -> set[str]:
+    """What the content of the images is known by in a split."""
+    return {digest[:HASH_BYTES].hex() for digest in found.hashes}
 
 
-def _learnt(run: Run, on_progress: Progress | None) -> set[bytes]:
+def _learnt(run: Run, on_progress: Progress | None) -> set[str]:
     """What the content of the images that the run learnt from is known by, wherever they are."""
     record = run.split()
     known = hashes_of(record)
     if known:
-        return {bytes.fromhex(known[name]) for name in record["train"]}
+        return {known[name] for name in record["train"] if name in known}
     # Folders that are gone since the run cannot be looked into, and say nothing.
     with suppress(DataError):
         return _keys(_own_sides(run, on_progress)[0])
     return set()
 
 
-def _is_in(found: Found, known: set[bytes]) -> np.ndarray:
-    return np.array([digest[:HASH_BYTES] in known for digest in found.hashes], dtype=bool)
+def _is_in(found: Found, known: set[str]) -> np.ndarray:
+    return np.array([digest[:HASH_BYTES].hex() in known for digest in found.hashes], dtype=bool)
 
 
 def _sides(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import TypedDict
@@ -87,13 +88,24 @@ def move(
     without_missing: bool,
     on_progress: Progress | None,
     cancel: Cancel | None = None,
+    hashed: dict[str, str] | None = None,
 ) -> Found:
     """Look for the run's images in other folders, and remember where they are."""
-    found = find_moved(run, folders, on_progress=on_progress, cancel=cancel)
+    found = find_moved(run, folders, on_progress=on_progress, cancel=cancel, hashed=hashed)
     if not without_missing:
         check_none_gone(found.gone)
     save(run, found.places)
     return found
+
+
+def follow(runs: Sequence[Run], old: object, folder: str, on_progress: Progress | None) -> bool:
+    """Whether runs on one folder, which is gone, find all that they began with in another one."""
+    if not isinstance(old, str) or old == folder or Path(old).exists():
+        return False
+    hashed: dict[str, str] = {}
+    for run in runs:
+        move(run, [folder], without_missing=False, on_progress=on_progress, hashed=hashed)
+    return bool(runs)
 
 
 def list_own(

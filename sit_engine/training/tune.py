@@ -21,7 +21,7 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.facts import facts_of
-from sit_engine.data.names import display_name, escape_name
+from sit_engine.data.names import display_name, escape_name, unescape_name
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.comparison import Budget, Comparison
 from sit_engine.evaluation.tuning import (
@@ -41,7 +41,7 @@ from sit_engine.training.compare import compare
 from sit_engine.training.compare_plan import Asked as Compared
 from sit_engine.training.device import probe_once
 from sit_engine.training.legs import Emit, MakeControl, check_outside
-from sit_engine.training.own_images import Progress
+from sit_engine.training.own_images import Progress, follow
 from sit_engine.training.prepare import list_images
 
 FORMAT = 1
@@ -149,7 +149,7 @@ def tune(
     `on_run` is told the rung, the name of a run that begins, its number in the rung and their count.
     """
     _check(asked)
-    _check_frozen(asked, out)
+    _check_frozen(asked, out, tell)
     was = runs.read_json(out / "tuning.json")
     if was.get("is_complete"):
         return Tuning.from_json(was)
@@ -312,8 +312,11 @@ def _check(asked: Asked) -> None:
         )
 
 
-def _check_frozen(asked: Asked, out: Path) -> None:
-    """The folder is new, or holds a search that asked for the same, and nobody works on it."""
+def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
+    """The folder is new, or holds a search that asked for the same, and nobody works on it.
+
+    Of images that moved it is asked whether the new folder has those of its runs.
+    """
     if runs.is_running(Run(out)):
         raise RunError(
             "tune.locked",
@@ -331,6 +334,9 @@ def _check_frozen(asked: Asked, out: Path) -> None:
             )
         return
     then, now = _frozen(out), _record(asked)
+    begun = [Run(path.parent) for path in sorted(out.glob("rung-*/runs/*/config.toml"))]
+    if follow(begun, unescape_name(str(then.get("folder"))), asked.folder, tell):
+        then["folder"] = now["folder"]
     others = [name for name in now if name != "base" and then.get(name) != now[name]]
     if others or build(then["base"]) != asked.base:
         raise RunError(

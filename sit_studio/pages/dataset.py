@@ -26,7 +26,7 @@ from sit_studio.asker import Answer, Asker, Question, ask_once
 from sit_studio.mailbox import Failure
 from sit_studio.opening import is_folder, is_there, show_in_file_manager
 from sit_studio.session import Session
-from sit_studio.widgets.bars import BarList
+from sit_studio.widgets.bars import ROW_PX, BarList
 from sit_studio.widgets.basics import Card, EmptyState, button, clear_layout, label
 from sit_studio.widgets.image_lists import ImageLists
 from sit_studio.widgets.label_source import LabelSource
@@ -144,6 +144,7 @@ class DatasetPage(Page):
         bars = Card(self.tr("Images a class"))
         self.bars = BarList()
         self.bars.setAccessibleName(self.tr("Images a class"))
+        self.bars.setMinimumHeight(ROW_PX)
         self.no_classes = label(self.tr("No classes."), "muted")
         bars.body.addWidget(self.bars, 1)
         bars.body.addWidget(self.no_classes, 1, Qt.AlignmentFlag.AlignTop)

@@ -220,7 +220,7 @@ class EvaluatePage(Page):
     @Slot(object)
     def _on_failed(self, failure: Failure) -> None:
         offers = moved.offers(self, failure, self.find_in, self._go_on)
-        self.notice.tell(failure, offers=offers)
+        self.notice.tell(moved.worded(failure), offers=offers)
 
     def find_in(self, folder: str) -> None:
         """Measure as was asked last; the run's own images are in this folder now."""

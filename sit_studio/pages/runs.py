@@ -30,6 +30,7 @@ from sit_studio.opening import move_to_trash, show_in_file_manager
 from sit_studio.run_list import UNUSABLE, RunRow, read_about, write_about
 from sit_studio.session import Session
 from sit_studio.settings_model import FINETUNE
+from sit_studio.widgets import moved
 from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 from sit_studio.widgets.basics import EmptyState, button
 from sit_studio.widgets.check_dialog import CheckDialog
@@ -74,7 +75,7 @@ class RunsPage(Page):
         self.view = ComparisonView(session.comparer)
         self.view.left.connect(self._leave_comparison)
         self.view.run_wanted.connect(self._open_path)
-        self.view.failed.connect(self.notice.tell)
+        self.view.failed.connect(self._on_failed)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tabs)
         self.stack.addWidget(self.view)
@@ -369,6 +370,12 @@ class RunsPage(Page):
             self.view.show_row(found, inside, self._why_not())
         elif self.session.comparer.path != self.opened:
             self._leave_comparison()
+
+    @Slot(object)
+    def _on_failed(self, failure: Failure) -> None:
+        go_on, clear = self.view.go_on_in, self.notice.clear
+        find = moved.offers(self, failure, lambda folder: (clear(), go_on(folder)), clear)
+        self.notice.tell(failure, offers=find)
 
     @Slot(object)
     def _open_path(self, path: Path) -> None:

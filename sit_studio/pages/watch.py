@@ -237,7 +237,9 @@ class WatchPage(Page):
             failure = Failure(finished.code, finished.message, finished.hint, finished.values)
         if failure is not None:
             kind = "warn" if history.state == "interrupted" else "bad"
-            self.notice.tell(failure, kind=kind, offers=self._offers(failure))
+            offers = self._offers(failure)
+            told = moved.worded(failure) if offers else failure
+            self.notice.tell(told, kind=kind, offers=offers)
         elif history.is_live or history.state == "completed":
             self.notice.clear()
 

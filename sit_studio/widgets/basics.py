@@ -172,9 +172,8 @@ class Notice(QFrame):
         self.details.setMaximumHeight(160)
         self.details.setAccessibleName(self.tr("Details"))
         outer.addWidget(self.details)
-        self.offer, self.other = (
-            button("", lambda: self._offered[0]()), button("", lambda: self._offered[1]())
-        )  # fmt: skip
+        self.offer = button(self.tr("Go on"), lambda: self._offered[0]())
+        self.other = button(self.tr("Go on otherwise"), lambda: self._offered[1]())
         offers = QHBoxLayout()
         offers.setSpacing(8)
         for part in (self.offer, self.other):
@@ -194,11 +193,11 @@ class Notice(QFrame):
     ) -> None:
         """Show a failure; `kind` is bad, warn, good or plain; at most two buttons to go on with."""
         self._offered = tuple(act for _, act in offers)
-        words = [word for word, _ in offers]
-        for part, word in zip((self.offer, self.other), [*words, "", ""], strict=False):
-            part.setVisible(bool(word))
-            part.setText(word)
-            part.setAccessibleName(word)
+        for number, part in enumerate((self.offer, self.other)):
+            part.setVisible(number < len(offers))
+            if number < len(offers):
+                part.setText(offers[number][0])
+                part.setAccessibleName(offers[number][0])
         message, hint = say(failure)
         self.message.setText(message)
         self.hint.setText(hint)

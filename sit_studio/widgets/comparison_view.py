@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Signal, Slot
@@ -23,7 +24,7 @@ from sit_engine.errors import SitError
 from sit_studio.comparing import Comparer, asked_of
 from sit_studio.comparison_list import ComparisonRow, to_csv
 from sit_studio.mailbox import Failure, failure_of
-from sit_studio.opening import show_in_file_manager
+from sit_studio.opening import is_folder, show_in_file_manager
 from sit_studio.run_list import RunRow
 from sit_studio.widgets.basics import EmptyState, button, label, set_role
 from sit_studio.widgets.comparison_words import (
@@ -36,6 +37,7 @@ from sit_studio.widgets.comparison_words import (
     state_word,
 )
 from sit_studio.widgets.gap_table import GapTable
+from sit_studio.widgets.moved import folder_gone
 from sit_studio.widgets.run_table import RunTable
 
 PARTS = 1000
@@ -193,8 +195,18 @@ class ComparisonView(QWidget):
     def _go_on(self) -> None:
         if self.row is None or self._why_not or self.comparer.is_busy:
             return
+        self.go_on_in("")
+
+    def go_on_in(self, folder: str) -> None:
+        """Train what is missing; the images are in `folder` now, if one is named."""
+        assert self.row is not None
         try:
-            self.comparer.start(asked_of(self.row.path), self.row.path)
+            order = asked_of(self.row.path)
+            order = replace(order, folder=folder) if folder else order
+            if not is_folder(order.folder):
+                self.failed.emit(folder_gone(order.folder))
+                return
+            self.comparer.start(order, self.row.path)
         except SitError as error:
             self.failed.emit(failure_of(error))
         except (KeyError, TypeError, ValueError):

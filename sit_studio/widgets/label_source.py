@@ -24,6 +24,8 @@ class LabelSource(Card):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(" ", parent)
         self.title.setText(self.tr("Labels"))
+        # In a low window the bars below make way.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._dataset = Dataset()
         self._csv: str | None = None
         """A file that was chosen, and whose labels are not there yet."""

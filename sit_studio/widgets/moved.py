@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from sit_engine.data.names import display_name
 from sit_studio.mailbox import Failure
+from sit_studio.sentences import say
 from sit_studio.widgets.basics import Offer
 
 MOVED = ("run.folder_missing", "data.not_there", "data.gone")
 GONE = "data.gone"
+TOLD = "studio.moved"
+
+
+def worded(failure: Failure) -> Failure:
+    """The same, with what the buttons do in place of what is to be typed in a terminal."""
+    hints = {
+        "run.folder_missing": QCoreApplication.translate(
+            "moved",
+            "If it moved, find it: its images are known by their content. Otherwise check that the "
+            "disk it is on is connected. The run and its checkpoints are kept.",
+        ),
+        GONE: QCoreApplication.translate(
+            "moved",
+            "If they moved, find their folder. Otherwise put them back, or go on without them. The "
+            "run and its checkpoints are kept.",
+        ),
+    }
+    if failure.code not in hints:
+        return failure
+    message, _ = say(failure)
+    return replace(failure, code=TOLD, message=message, hint=hints[failure.code])
+
+
+def folder_gone(folder: str) -> Failure:
+    """Of a comparison or a search that would go on."""
+    message = QCoreApplication.translate(
+        "moved", "The folder of its images is not there: {folder}."
+    )
+    told = Failure("run.folder_missing", message.format(folder=display_name(folder)))
+    return worded(told)
 
 
 def offers(
@@ -33,6 +66,6 @@ def offers(
     if failure.code == GONE:
         word = QCoreApplication.translate("moved", "Go on without these images")
         found.append((word, go_on))
-    if failure.code in MOVED:
+    if failure.code in MOVED or failure.code == TOLD:
         found.append((QCoreApplication.translate("moved", "Find the folder…"), choose))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from sit_engine.errors import SitError
 from sit_engine.evaluation.tuning import DEFAULT
 from sit_studio.lister import in_thread
 from sit_studio.mailbox import Failure, failure_of
+from sit_studio.opening import is_folder
 from sit_studio.search import TUNED, Search, Standing, asked_of, read_search
 from sit_studio.session import Session
+from sit_studio.widgets import moved
 from sit_studio.widgets.basics import Notice, button, label
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.dialog import Dialog
@@ -205,8 +208,20 @@ class SearchDialog(Dialog):
     def _go_on(self) -> None:
         if self.path is None or self.session.comparer.is_busy:
             return
+        self._go_on_in("")
+
+    def _go_on_in(self, folder: str) -> None:
+        """Go on; the images are in `folder` now, if one is named."""
+        assert self.path is not None
         try:
-            self._begin(asked_of(self.path), self.path)
+            search = asked_of(self.path)
+            search = replace(search, folder=folder) if folder else search
+            if not is_folder(search.folder):
+                failure = moved.folder_gone(search.folder)
+                offers = moved.offers(self, failure, self._go_on_in, lambda: None)
+                self.notice.tell(failure, offers=offers)
+                return
+            self._begin(search, self.path)
         except (SitError, KeyError, TypeError, ValueError):
             message = self.tr("What this search was asked for cannot be read.")
             hint = self.tr("Its file tune.json has been changed; start a new search.")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.files import to_toml
@@ -163,12 +164,13 @@ def two_settings(few: Path, finished_run: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def begin(page: RunsPage, few: Path) -> Path:
+def begin(page: RunsPage, few: Path, photos: Path) -> Path:
     """Fill the dialog for both runs and start; gives the comparison's folder."""
     page.table.selectAll()
     page.side_by_side.click()
     (dialog,) = page.findChildren(SideBySideDialog)
     assert dialog.folder.path == str(few)
+    dialog.folder.set_path(str(photos))
     assert "method.reconstruction_weight" in dialog.differences.text()
     dialog.names[0].setText("same")
     dialog.names[1].setText("Same")
@@ -188,12 +190,19 @@ def begin(page: RunsPage, few: Path) -> Path:
 
 
 def test_settings_of_two_runs_are_trained_side_by_side_stopped_and_gone_on_with(
-    window: MainWindow, qtbot: QtBot, two_settings: Path, few: Path, leftover: list[int]
+    window: MainWindow,
+    qtbot: QtBot,
+    two_settings: Path,
+    few: Path,
+    tmp_path: Path,
+    leftover: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    photos = shutil.copytree(few, tmp_path / "photos")
     page, comparer = page_over(window, two_settings), window.session.comparer
     wait(qtbot, lambda: len(page.table_model.rows) == 2)
     assert not page.side_by_side.isEnabled()
-    out = begin(page, few)
+    out = begin(page, few, photos)
     assert page.stack.currentWidget() is page.view
     assert comparer.is_busy
     assert comparer._trainer is not None
@@ -215,7 +224,13 @@ def test_settings_of_two_runs_are_trained_side_by_side_stopped_and_gone_on_with(
     assert summarise(run).status == "stopped"
     wait(qtbot, lambda: page.view.go_on.isEnabled())
 
+    # Its images moved meanwhile.
+    new = photos.rename(tmp_path / "new")
     page.view.go_on.click()
+    assert page.notice.offer.text() == "Find the folder…"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(new))
+    page.notice.offer.click()
+    assert page.notice.text == ""
     wait(qtbot, lambda: page.view.row is not None and page.view.row.state == "completed")
     wait(qtbot, lambda: not comparer.is_busy)
     found = Comparison.from_json(json.loads((out / "comparison.json").read_text("utf-8")))

@@ -49,6 +49,7 @@ def test_a_run_whose_folder_moved_is_resumed_where_it_is_found(
     window.watch.resume.click()
     wait(qtbot, lambda: notice.offer.isVisible())
     assert str(photos) in notice.text
+    assert "--folders" not in notice.text
     assert (notice.offer.text(), notice.other.isVisible()) == ("Find the folder…", False)
     choose(tmp_path / "run")
     notice.offer.click()

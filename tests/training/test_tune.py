@@ -241,6 +241,8 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
     before = times(out)
     assert before
     frozen = json.loads((out / "tune.json").read_text("utf-8"))
+    # Its images moved meanwhile.
+    two = two.rename(tmp_path / "moved")
 
     found, began = tune(two, out)
     assert found.is_complete
