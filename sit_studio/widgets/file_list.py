@@ -30,6 +30,8 @@ class Rows:
     paths: Callable[[int], list[Path]] = field(default=lambda _: [])
     records: Callable[[int], list[list[str]]] = field(default=lambda _: [])
     """A row as lines of the saved CSV."""
+    is_known: bool = False
+    """Whether there would be rows if there were such files."""
 
 
 class FileList(QWidget):
@@ -39,10 +41,15 @@ class FileList(QWidget):
     failed = Signal(object)
 
     def __init__(
-        self, name: str, heads: list[str], record_heads: list[str], parent: QWidget | None = None
+        self,
+        name: str,
+        heads: list[str],
+        record_heads: list[str],
+        none: str,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.name, self.record_heads = name, record_heads
+        self.name, self.record_heads, self._none = name, record_heads, none
         self.rows = Rows()
         self.table = LineTable(heads, name)
         self.table.activated.connect(self._on_activated)
@@ -52,6 +59,9 @@ class FileList(QWidget):
         self.told.hide()
         column.addWidget(self.told)
         column.addWidget(self.table, 1)
+        self.none = label("", "muted", wrap=True)
+        self.none.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.addWidget(self.none, 1)
         row = QHBoxLayout()
         row.addStretch(1)
         self.save = button(self.tr("Save the list…"), self._save, icon="save")
@@ -66,6 +76,9 @@ class FileList(QWidget):
         """Other rows."""
         self.rows = rows
         self.table.lines.show(rows.count, rows.cells)
+        self.table.setVisible(rows.count > 0)
+        self.none.setVisible(rows.count == 0)
+        self.none.setText(self._none if rows.is_known else "")
         self._show_buttons()
 
     def tell(self, sentences: Sequence[str]) -> None:

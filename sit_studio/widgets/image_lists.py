@@ -34,13 +34,24 @@ class ImageLists(Card):
         self.grid.actions_of = self._add_actions
         tr = self.tr
         self.problems = FileList(
-            tr("Problems"), [tr("File"), tr("Why")], ["path", "reason", "code"]
+            tr("Problems"),
+            [tr("File"), tr("Why")],
+            ["path", "reason", "code"],
+            tr("Every file can be used."),
         )
-        self.duplicates = FileList(tr("Duplicates"), [tr("Copies"), tr("Files")], ["group", "path"])
+        self.duplicates = FileList(
+            tr("Duplicates"),
+            [tr("Copies"), tr("Files")],
+            ["group", "path"],
+            tr("No file is the copy of another."),
+        )
         self.problems.table.setColumnWidth(0, 200)
         self.duplicates.table.setColumnWidth(0, 72)
         self.leaks = FileList(
-            tr("Leak"), [tr("Test image"), tr("is the training image")], ["test", "train"]
+            tr("Leak"),
+            [tr("Test image"), tr("is the training image")],
+            ["test", "train"],
+            tr("No test image is the copy of a training image."),
         )
         for part in (self.grid, self.problems, self.duplicates, self.leaks):
             self.tabs.addTab(part, "")
@@ -68,7 +79,7 @@ class ImageLists(Card):
         )
         for number, (word, n) in enumerate(zip(words, counts, strict=True)):
             text = f"{word} {count(n)}" if index is not None else word
-            if number >= 2 and index is not None and NOT_DECODED in index.summary["notes"]:
+            if number >= 2 and index is not None and not _is_decoded(index):
                 text = f"{word} –"
             if number == 1 and remarks:
                 remarked = self.tr("Remarks {n}").format(n=count(len(remarks)))
@@ -99,6 +110,11 @@ def _place(index: SavedIndex, name: str) -> Path:
     return Path(index.roots[0] if len(index.roots) == 1 else "") / name
 
 
+def _is_decoded(index: SavedIndex) -> bool:
+    """Whether equal files would be known."""
+    return NOT_DECODED not in index.summary["notes"]
+
+
 def _problems(index: SavedIndex) -> Rows:
     def cells(row: int) -> list[str]:
         found = index.problem(row)
@@ -109,7 +125,11 @@ def _problems(index: SavedIndex) -> Rows:
         return [[found.path, found.reason, found.code]]
 
     return Rows(
-        len(index.problems), cells, lambda row: [_place(index, index.problem(row).path)], records
+        len(index.problems),
+        cells,
+        lambda row: [_place(index, index.problem(row).path)],
+        records,
+        is_known=True,
     )
 
 
@@ -124,7 +144,7 @@ def _duplicates(index: SavedIndex) -> Rows:
     def records(row: int) -> list[list[str]]:
         return [[str(row + 1), name] for name in index.duplicate_group(row)]
 
-    return Rows(len(index.duplicates), cells, paths, records)
+    return Rows(len(index.duplicates), cells, paths, records, is_known=_is_decoded(index))
 
 
 def _leaks(index: SavedIndex) -> Rows:
@@ -133,4 +153,5 @@ def _leaks(index: SavedIndex) -> Rows:
         lambda row: [display_name(name) for name in index.leak(row)],
         lambda row: [_place(index, index.leak(row)[1])],
         lambda row: [list(index.leak(row))],
+        is_known=_is_decoded(index),
     )

@@ -26,6 +26,9 @@ def test_duplicates_and_leaks_are_opened_and_saved(
     assert (lists.duplicates.rows.count, lists.leaks.rows.count) == (1, 1)
     assert lists.problems.told.text().startswith("The same picture under two labels: 1, such as")
     assert lists.tabs.tabText(1).endswith("· Remarks 1")
+    assert lists.problems.none.text() == "Every file can be used."
+    assert lists.problems.none.isVisibleTo(lists.problems)
+    assert not lists.duplicates.none.isVisibleTo(lists.duplicates)
     asked: list[Path] = []
     lists.leaks.show_wanted.connect(asked.append)
     assert not lists.leaks.show_file.isEnabled()
