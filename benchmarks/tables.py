@@ -1,11 +1,13 @@
 """Tables of docs/benchmarks.md that take training runs; what is measured stays and is not redone.
 
     python -m benchmarks.tables finetune DATA --out DIR [--labels 5,20] [--seeds 3] [--draws 20]
+        [--runs DIR]
 
 DATA holds `train` and `test` with one sub-folder a class, or is a tar of such a folder. The table
 compares, for each pretraining seed and each draw of labelled images, the pretrained backbone after
 finetuning with the same network trained on the same images from nothing: the same steps, each with
 the recipe that "auto" gives it.
+`--runs` names a folder with pretraining runs seed0, seed1, … (of benchmarks.fifteen) to start from.
 The test images are looked at once a cell, at its end; nothing is chosen by them.
 """
 
@@ -94,6 +96,8 @@ def unpacked(data: Path, out: Path) -> Path:
 
 def pretrained(chosen: argparse.Namespace, seed: int) -> Path:
     """The pretraining run of a seed, made or finished where it is not."""
+    if chosen.runs is not None:
+        return Path(chosen.runs / f"seed{seed}")
     path: Path = chosen.out / f"pretrain-{seed}"
     run = Run(path)
     if not run.config_file.is_file():
@@ -220,10 +224,11 @@ def table(chosen: argparse.Namespace) -> None:
             f"| {difference.mean():+.1f} [{low:+.1f}, {high:+.1f}] | {verdict} | {found[0].steps} |"
         )
     is_whole = all(getattr(chosen, name) >= count for name, count in WHOLE.items())
+    before = f"{chosen.epochs:g} epochs of pretraining" if chosen.runs is None else "runs given"
     print(
         f"### {'' if is_whole else 'SMALLER TABLE: '}Finetuned after pretraining against from scratch, "
         f"{chosen.data.name}, {chosen.seeds} pretraining seeds × {chosen.draws} draws, "
-        f"{chosen.epochs:g} epochs of pretraining\n"
+        f"{before}\n"
     )
     print(
         "| labels a class | from scratch, % | pretrained, % | difference [95 %] | pretrained | steps |"
@@ -247,6 +252,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=WHOLE["seeds"])
     parser.add_argument("--draws", type=int, default=WHOLE["draws"])
     parser.add_argument("--epochs", type=float, default=30, help="of pretraining")
+    parser.add_argument("--runs", type=Path, help="pretraining runs that are there already")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()

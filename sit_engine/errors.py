@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sit_engine.counted import filled
+
 
 class SitError(Exception):
     """Something the user can understand and act on.
@@ -15,8 +17,8 @@ class SitError(Exception):
     def __init__(self, code: str, message: str, hint: str = "", **values: object) -> None:
         self.code = code
         self.values = {name: str(value) for name, value in values.items()}
-        self.message = message.format(**self.values)
-        self.hint = hint.format(**self.values)
+        self.message = filled(message, **self.values)
+        self.hint = filled(hint, **self.values)
         super().__init__(f"{self.message} {self.hint}".strip())
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from sit_engine.counted import filled
 from sit_engine.own_files import parse_json
 
 Outcome = Literal["completed", "paused", "stopped", "failed"]
@@ -200,7 +201,7 @@ class Warned(Event):
 def warning(code: str, message: str, **values: object) -> Warned:
     """As an error of ours: `message` is a template that is filled from `values`."""
     texts = {name: str(value) for name, value in values.items()}
-    return Warned(code, message.format(**texts), texts)
+    return Warned(code, filled(message, **texts), texts)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.fields import no_auto
+from sit_engine.counted import counted
 from sit_engine.data.names import display_name
 from sit_engine.errors import DataError
 from sit_engine.runs import Run, open_run, read_json
@@ -142,7 +143,9 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None, patch: int | 
     if grid * grid != places or colours[1] != 3:
         raise _unusable(path, "its patches are no square grid of colour images")
     if tokens > len(TOKENS):
-        raise _unusable(path, f"it has {tokens} tokens before its patches, more than two")
+        raise _unusable(
+            path, f"it has {counted(tokens, 'tokens')} before its patches, more than two"
+        )
     depth = len({name.split(".")[1] for name in shapes if name.startswith("blocks.")})
     return StartFacts(
         name=display_name(str(path)),

@@ -28,7 +28,7 @@ _NAME = re.compile(r"\d+-[0-9a-f]+\.json")
 DONE = "command.done"
 ANSWERS = {
     "command.done": "done",
-    "command.refused_leg": "refused: leg {leg} has ended",
+    "command.refused_leg": "refused: the run was resumed or ended since; ask again",
     "command.refused_epoch": "refused: the run is at epoch {epoch} already",
     "command.refused_length": "refused: a run has at most {most} epochs",
 }

@@ -85,8 +85,11 @@ def main(words: Sequence[str] | None = None) -> int:
     if problem := why_no_window():
         print(problem, file=sys.stderr)
         return 9
+    from sit_studio.ahead import Ahead
+
     application = make_application()
     window = open_window(application)
+    Ahead(window)
     _hear_signals(window)
     if chosen.demo:
         window.dataset.open_sample()

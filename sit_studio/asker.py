@@ -11,7 +11,7 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, Slot
 
 from sit_studio.mailbox import Failure
-from sit_studio.trainer import engine_command, engine_environment
+from sit_studio.standby import engine_environment, engine_places, engine_python, step_back
 
 Answer = dict[str, Any]
 
@@ -40,6 +40,7 @@ class Asker(QObject):
         self._number = 0
         self._rest = b""
         self._process: QProcess | None = None
+        self._places: dict[str, str] = {}
 
     def ask(self, question: Question) -> None:
         """Ask, after the questions before it."""
@@ -47,6 +48,16 @@ class Asker(QObject):
             self._waiting = deque(q for q in self._waiting if q.slot != question.slot)
         self._waiting.append(question)
         self._send_next()
+
+    def load(self) -> None:
+        """Have the child load what long questions need, before there is one."""
+        self._process = self._start("--ahead")
+        step_back(self._process.processId())
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether a child waits that nobody asked anything yet, with the places of now."""
+        return self._process is not None and self._number == 0 and self._places == engine_places()
 
     def is_busy(self, slot: str = "") -> bool:
         """Whether a question (of that slot) waits or is being answered."""
@@ -76,7 +87,8 @@ class Asker(QObject):
         if self._once:
             self._process.closeWriteChannel()
 
-    def _start(self) -> QProcess:
+    def _start(self, *words: str) -> QProcess:
+        self._places = engine_places()
         process = QProcess(self)
         environment = QProcessEnvironment()
         for name, value in engine_environment().items():
@@ -86,9 +98,9 @@ class Asker(QObject):
         process.readyReadStandardOutput.connect(self._on_said)
         process.finished.connect(self._on_finished)
         process.errorOccurred.connect(self._on_error)
-        program, *words = engine_command("serve")
+        program, *command = engine_python("sit_engine", "serve", *words)
         self._rest = b""
-        process.start(program, words)
+        process.start(program, command)
         return process
 
     @Slot()
@@ -140,7 +152,7 @@ class Asker(QObject):
                     "Try again; if it happens again, there may be too little memory.",
                 )
             )
-        if self._once:
+        if self._once and self._number:
             self.deleteLater()
         self._send_next()
 
@@ -150,8 +162,46 @@ class Asker(QObject):
             self._on_finished()
 
 
+class Spare:
+    """At most one child for the next long question, which has loaded what such need."""
+
+    def __init__(self) -> None:
+        self._asker: Asker | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether one waits."""
+        return self._asker is not None and self._asker.is_spare
+
+    def make_ready(self, parent: QObject) -> None:
+        """Have one, which ends with `parent`."""
+        if not self.is_there:
+            self.let_go()
+            self._asker = Asker(parent, once=True)
+            self._asker.load()
+
+    def let_go(self) -> None:
+        """Nobody will ask soon."""
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            asker.stop()
+            asker.deleteLater()
+
+    def take(self, parent: QObject) -> Asker | None:
+        """It is the caller's now; None: there is none."""
+        if not self.is_there:
+            return None
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            asker.setParent(parent)
+        return asker
+
+
+SPARE = Spare()
+
+
 def ask_once(parent: QObject, question: Question) -> Asker:
     """A child for one long question, which ends with its answer; `stop` cancels it."""
-    asker = Asker(parent, once=True)
+    asker = SPARE.take(parent) or Asker(parent, once=True)
     asker.ask(question)
     return asker

@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -27,6 +26,7 @@ from sit_studio.mailbox import Failure
 from sit_studio.marks import QT_TRANSLATE_NOOP
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Notice, button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.dialog import Dialog
 from sit_studio.widgets.words import size
 
@@ -155,7 +155,7 @@ class SettingsDialog(Dialog):
 
     def _add_theme(self) -> None:
         preferences = self.session.preferences
-        self.theme = QComboBox()
+        self.theme = Choice()
         for choice, word in (
             ("system", self.tr("Follow the system")),
             ("light", self.tr("Light")),
@@ -183,6 +183,10 @@ class SettingsDialog(Dialog):
         self.more = QListWidget()
         self.more.addItems([str(folder) for folder in preferences.runs_folders[1:]])
         self.more.setMaximumHeight(72)
+        self.more.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.more.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.more.itemEntered.connect(lambda item: self.more.setToolTip(item.text()))
+        self.more.setMouseTracking(True)
         buttons = QWidget()
         column = QVBoxLayout(buttons)
         column.setContentsMargins(0, 0, 0, 0)
@@ -224,7 +228,7 @@ class SettingsDialog(Dialog):
         self.cache_folder.editingFinished.connect(self._keep_cache)
         self.clear = button(self.tr("Clear"), self._clear_cache)
         self._line(self.tr("Decoded pixels"), self.cache_folder, self.clear)
-        self.cache_size = label("", "caption")
+        self.cache_size = label("", "caption", wrap=True)
         self.cache_gb = QLineEdit(f"{preferences.cache_gb:g}")
         self.cache_gb.editingFinished.connect(self._keep_cache)
         self._line(self.tr("At most, GB"), self.cache_gb)

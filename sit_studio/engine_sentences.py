@@ -114,7 +114,9 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "command.refused_epoch": (
         (QT_TRANSLATE_NOOP("engine", "refused: the run is at epoch {epoch} already"), ""),
     ),
-    "command.refused_leg": ((QT_TRANSLATE_NOOP("engine", "refused: leg {leg} has ended"), ""),),
+    "command.refused_leg": (
+        (QT_TRANSLATE_NOOP("engine", "refused: the run was resumed or ended since; ask again"), ""),
+    ),
     "command.refused_length": (
         (QT_TRANSLATE_NOOP("engine", "refused: a run has at most {most} epochs"), ""),
     ),
@@ -474,8 +476,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "data.channels": (
         (
             QT_TRANSLATE_NOOP(
-                "engine",
-                "has {1} channels; grey or three colours, with or without alpha, can be read",
+                "engine", "has {1}; grey or three colours, with or without alpha, can be read"
             ),
             "",
         ),
@@ -579,7 +580,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "{count} images that this run was started with are missing or unreadable now; the first: {paths}.",
+                "Missing or unreadable now: {count} images of the run; the first: {paths}.",
             ),
             QT_TRANSLATE_NOOP(
                 "engine",
@@ -692,7 +693,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "data.labels_unmatched": (
         (
             QT_TRANSLATE_NOOP(
-                "engine", "{count} rows of the label file name no image that is there."
+                "engine", "Rows of the label file that name no image that is there: {count}."
             ),
             "",
         ),
@@ -952,7 +953,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "data.unlabelled": (
-        (QT_TRANSLATE_NOOP("engine", "{count} images without a label are left out."), ""),
+        (QT_TRANSLATE_NOOP("engine", "Left out, since they have no label: {count} images."), ""),
     ),
     "data.unreadable": ((QT_TRANSLATE_NOOP("engine", "could not be read from the disk: {1}"), ""),),
     "data.unsupported": (

@@ -304,10 +304,10 @@ class History:
                 self.curve("rank").append(event.step, event.effective_rank)
             case KnnMeasured():
                 self.knn = event
-                self.curve("knn").append(event.step, 100 * event.accuracy)
+                self._measure("knn", event)
             case ValidationMeasured():
                 self.validation = event
-                self.curve("validation_accuracy").append(event.step, 100 * event.accuracy)
+                self._measure("validation_accuracy", event)
                 self.curve("validation_loss").append(event.step, event.loss)
             case PreviewWritten():
                 self.previews[event.step] = event.path
@@ -318,6 +318,13 @@ class History:
             case CommandAnswered():
                 if event.command == self.asked:
                     self.asked = ""
+
+    def _measure(self, name: str, event: KnnMeasured | ValidationMeasured) -> None:
+        """An accuracy in %, and the ends of its interval."""
+        share, margin = event.accuracy, event.interval
+        self.curve(name).append(event.step, 100 * share)
+        self.curve(f"{name} low").append(event.step, 100 * max(0.0, share - margin))
+        self.curve(f"{name} high").append(event.step, 100 * min(1.0, share + margin))
 
     def _change(self, event: ConfigChanged) -> None:
         # The mark of going back tells the rate, and would be hidden by this one.

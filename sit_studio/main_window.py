@@ -60,7 +60,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.setWindowTitle("SiT Studio")
         self.setAcceptDrops(True)
-        self.setMinimumSize(QSize(1024, 680).boundedTo(self.screen().availableSize()))
+        self.setMinimumSize(QSize(1024, 680).boundedTo(first_size(self.screen().availableSize())))
         self.dataset = DatasetPage(session)
         self.train = TrainPage(session)
         self.watch = WatchPage(session)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication
 
 from sit_engine.config.methods import METHODS
 from sit_engine.config.schema import settings
+from sit_engine.counted import either
 from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.mailbox import Failure
 
@@ -84,5 +85,5 @@ def _pattern(template: str) -> re.Pattern[str]:
         parts.append("(.*?)" if field[1].isdigit() else ".*?")
         end = field.end()
     parts.append(re.escape(text[end:]))
-    joined = "".join(parts).replace("\0", re.escape("{")).replace("\1", re.escape("}"))
+    joined = either("".join(parts)).replace("\0", re.escape("{")).replace("\1", re.escape("}"))
     return re.compile(joined, re.DOTALL)

@@ -72,6 +72,11 @@ def tokens() -> Tokens:
     return _all_tokens()[_State.name]
 
 
+def is_dark() -> bool:
+    """Whether the colours in use are light on dark."""
+    return _State.name == "dark"
+
+
 def apply(application: QApplication, choice: str) -> None:
     """Use "light", "dark", or what the system says; widgets hear of it from the notifier."""
     hints = application.styleHints()
@@ -92,8 +97,10 @@ def apply(application: QApplication, choice: str) -> None:
         application.setFont(font)
         application.setProperty("sit-themed", True)
         hints.colorSchemeChanged.connect(lambda _: _follow_system(application))
-    application.setPalette(_palette(tokens()))
-    application.setStyleSheet(_style_sheet(tokens()))
+    # Qt takes a style sheet off all widgets and puts one on all in a fifth of the time that it
+    # takes to change the one for the other, which visits the children of each anew.
+    with undressed(application):
+        application.setPalette(_palette(tokens()))
     notifier().changed.emit()
 
 
@@ -151,7 +158,7 @@ def _style_sheet(colours: Tokens) -> str:
         name = found[1]
         if name in ("check", "dot", "knob_on", "knob_off"):
             return asset(f"icons/{name}.svg").as_posix()
-        if name in ("down", "left", "right", "up"):
+        if name in ("down", "left", "right"):
             return asset(f"icons/{name}-{_State.name}.svg").as_posix()
         return str(getattr(colours, name))
 

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-import sit_engine
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE, DiskError
 from sit_studio.mailbox import Failure
+from sit_studio.standby import STANDBY, engine_environment, engine_python, step_back
 
-BEHIND_THE_WINDOW = 5
 EXPECTED = (0, STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE)
-
-
-def engine_command(*words: str) -> list[str]:
-    """`sit-engine` with this Python; -P, so that nothing in the user's folder is imported."""
-    return [sys.executable, "-P", "-m", "sit_engine", *words]
-
-
-def engine_environment() -> dict[str, str]:
-    """The environment in which that command finds our package, installed or in a checkout."""
-    home = str(Path(sit_engine.__path__[0]).parent)
-    paths = [home, os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 class Trainer:
@@ -47,9 +32,10 @@ class Trainer:
         self._was_asked = False
         with tempfile.NamedTemporaryFile(prefix="sit-studio-", suffix=".log", delete=False) as log:
             self.log = Path(log.name)
-            self.process = subprocess.Popen(
-                # Errors only: the events stand in the run folder, and need not be written twice.
-                engine_command(*words, "--json", "--quiet"),
+            # Errors only: the events stand in the run folder, and need not be written twice.
+            words = [*words, "--json", "--quiet"]
+            self.process = STANDBY.take(words, self.log) or subprocess.Popen(
+                engine_python("sit_engine", *words),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -57,10 +43,7 @@ class Trainer:
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-        # The window must stay quick on a machine with few cores.
-        with suppress(psutil.Error, OSError):
-            if sys.platform != "win32":
-                psutil.Process(self.process.pid).nice(BEHIND_THE_WINDOW)
+        step_back(self.process.pid)
 
     @property
     def is_alive(self) -> bool:

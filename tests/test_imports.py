@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PORCH = (
     "sit_engine.api",
     "sit_engine.runs",
+    "sit_engine.counted",
     "sit_engine.events",
     "sit_engine.errors",
     "sit_engine.own_files",

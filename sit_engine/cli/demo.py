@@ -13,6 +13,7 @@ from sit_engine.cli.export import snippet
 from sit_engine.cli.screen import Screen, duration
 from sit_engine.cli.session import Signals
 from sit_engine.config.build import build
+from sit_engine.counted import counted
 from sit_engine.errors import ExportError, RunError
 from sit_engine.runs import Run, disk_error, is_running
 
@@ -55,8 +56,9 @@ def run(chosen: argparse.Namespace) -> int:
     train, test = map(str, write_sample(out / "images"))
     screen.say("2. Scanning it")
     found = api.scan([train], on_progress=screen.progress).to_json()
-    screen.say(f"   {found['usable']:,} usable images, {len(found['classes'])} classes")
-    screen.say(f"3. Pretraining without labels, about {chosen.minutes:g} minutes")
+    usable = counted(found["usable"], "usable images", ",")
+    screen.say(f"   {usable}, {counted(len(found['classes']), 'classes')}")
+    screen.say(f"3. Pretraining without labels, about {counted(chosen.minutes, 'minutes', 'g')}")
     run = out / "run"
     signals = Signals(screen)
     if not _train(run, train, chosen.minutes, signals):
@@ -126,7 +128,7 @@ def _show(report: Report, pictures: list[Path], exported: Exported) -> None:
     if exported.difference is not None:
         print(
             f"   reopened in a clean process: differs by {exported.difference:.1e}, "
-            f"{exported.latency_ms:.1f} ms for one image on {exported.threads} CPU threads"
+            f"{exported.latency_ms:.1f} ms for one image on {counted(exported.threads, 'CPU threads')}"
         )
     print(f"\nUse it anywhere:\n\n{snippet(exported)}")
 

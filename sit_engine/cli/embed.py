@@ -9,6 +9,7 @@ from pathlib import Path
 from sit_engine.cli.evaluate import absolute, add_checkpoint_flags
 from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
+from sit_engine.counted import counted
 from sit_engine.data.embedded import DUPLICATES_ABOVE, KINDS
 
 
@@ -61,7 +62,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps(about))
         return 0
     near = about["near_duplicates"]
-    print(f"Embedded {about['points']:,} images into {out}.")
+    print(f"Embedded {counted(about['points'], 'images', ',')} into {out}.")
     print(
         f"Pairs of images that are nearly equal (cosine above {near['above']}): {near['found']:,}"
     )

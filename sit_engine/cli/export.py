@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from sit_engine.cli.evaluate import add_checkpoint_flags
+from sit_engine.counted import counted
 from sit_engine.export.exported import Exported
 
 NAMES = {
@@ -87,7 +88,7 @@ def run(chosen: argparse.Namespace) -> int:
     if done.difference is not None:
         print(
             f"Reopened in a clean process: differs from the model by {done.difference:.1e}; "
-            f"{done.latency_ms:.1f} ms for one image on {done.threads} CPU threads."
+            f"{done.latency_ms:.1f} ms for one image on {counted(done.threads, 'CPU threads')}."
         )
     print(f"\n{snippet(done)}")
     return 0

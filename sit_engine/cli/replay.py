@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sit_engine.counted import counted
 from sit_engine.errors import NOT_REPRODUCED_EXIT_CODE
 from sit_engine.events import plain
 
@@ -34,14 +35,15 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _lines(found: Replayed) -> list[str]:
     figures = found.terms | {"loss": found.loss, "gradient norm": found.norm}
-    lines = [f"step {found.step}, {found.images} images"]
+    lines = [f"step {found.step}, {counted(found.images, 'images')}"]
     lines += [f"{name:<18} {value:g}" for name, value in figures.items()]
     if found.is_reproduced:
         lines.append(f"First not finite: {found.where}.")
         return [*lines, "It reproduces: the step is not finite here either."]
     lines.append("It does not reproduce: the step is finite here.")
     if found.processes > 1:
-        lines.append(f"{found.processes} processes shared it, each with draws of its own.")
+        number = counted(found.processes, "processes")
+        lines.append(f"{number} shared it, each with draws of its own.")
     elif not found.is_same:
         lines.append(
             "The weights before it were gone when the run ended; these are a little later."

@@ -11,6 +11,7 @@ from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of,
 from sit_engine.cli.screen import Screen
 from sit_engine.config.build import build
 from sit_engine.config.presets import PRESETS
+from sit_engine.counted import counted
 from sit_engine.data.index import NOT_IN_FULL
 from sit_engine.data.label_file import UNMATCHED_ROWS
 from sit_engine.data.names import display_name
@@ -85,7 +86,7 @@ def run(chosen: argparse.Namespace) -> int:
     _print(found)
     if cues := found["cues"]:
         print(
-            f"What tells {cues['images']:,} labelled images apart: colour alone "
+            f"What tells {counted(cues['images'], 'labelled images', ',')} apart: colour alone "
             f"{100 * cues['colour']:.0f} %, grey pixels {100 * cues['grey']:.0f} %, pixels "
             f"{100 * cues['pixels']:.0f} % ({100 * cues['mirrored']:.0f} % among mirrored ones)"
         )
@@ -96,7 +97,8 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _print(found: dict[str, Any]) -> None:
-    print(f"{found['images']:,} files: {found['usable']:,} usable, {len(found['problems']):,} not")
+    files = counted(found["images"], "files", ",")
+    print(f"{files}: {found['usable']:,} usable, {len(found['problems']):,} not")
     for line in lines_of(found):
         print(line)
     if found["classes"]:
@@ -114,13 +116,13 @@ def _print(found: dict[str, Any]) -> None:
             print(f"Not read in full: {number:,} {which} {note}")
     if not_decoded := found["notes"].get(NOT_DECODED):
         print(
-            f"Only the headers of {not_decoded:,} images were read: not all have room in the cache. "
-            "Damage inside them and duplicates are not known."
+            f"Only the headers of {counted(not_decoded, 'images', ',')} were read: not all have room "
+            "in the cache. Damage inside them and duplicates are not known."
         )
     for remark in found["remarks"]:
         print(remark["message"])
     if found["duplicates"]:
-        print(f"Exact duplicates: {len(found['duplicates']):,} groups")
+        print(f"Exact duplicates: {counted(len(found['duplicates']), 'groups', ',')}")
     _print_some([f"{display_name(item['path'])}: {item['reason']}" for item in found["problems"]])
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TextIO
 
+from sit_engine.counted import counted
 from sit_engine.events import (
     CheckpointWritten,
     CommandAnswered,
@@ -65,13 +66,12 @@ class Screen:
             case RunStarted():
                 self.total_steps = event.total_steps
                 self.say(
-                    f"{event.images} images, batches of {event.batch_size}, {event.total_steps} "
-                    f"steps on {event.device}{_processes(event.processes)}"
+                    f"{counted(event.images, 'images')}, batches of {event.batch_size}, "
+                    f"{counted(event.total_steps, 'steps')} on {event.device}"
+                    f"{_processes(event.processes)}"
                 )
             case RunResumed():
-                self.say(
-                    f"Resumed at step {event.from_step} from {event.checkpoint} (leg {event.leg})"
-                )
+                self.say(f"Resumed at step {event.from_step} from {event.checkpoint}")
             case StepReported():
                 self._draw(self._step_line(event))
             case KnnMeasured():
@@ -173,4 +173,4 @@ def duration(seconds: float) -> str:
 
 
 def _processes(count: int) -> str:
-    return "" if count == 1 else f", shared by {count} processes"
+    return "" if count == 1 else f", shared by {counted(count, 'processes')}"

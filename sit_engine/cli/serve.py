@@ -8,6 +8,7 @@ number of {"id": 1, "phase", "done", "total"} and {"id": 1, "part"}, then one {"
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import queue
@@ -31,14 +32,22 @@ Inbox: TypeAlias = "queue.SimpleQueue[bytes | None]"
 LOOK_EVERY_S = 0.3
 TIME_TO_END_S = 2.0
 MOST_LINE_BYTES = 16 << 20
+LOADED_AHEAD = (
+    "sit_engine.training.restore",
+    "sit_engine.training.predict",
+    "sklearn.linear_model",
+)
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """None: everything is asked on standard input."""
-    parser.usage = "%(prog)s < QUESTIONS"
+    """Everything is asked on standard input."""
+    parser.usage = "%(prog)s [--ahead] < QUESTIONS"
+    parser.add_argument(
+        "--ahead", action="store_true", help="load what long questions need before the first one"
+    )
 
 
-def run(_: argparse.Namespace) -> int:
+def run(chosen: argparse.Namespace) -> int:
     """Answer until standard input ends and every question is answered, or the parent is gone."""
     # Ctrl+C in a terminal reaches this process too; the window decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -49,6 +58,9 @@ def run(_: argparse.Namespace) -> int:
     threading.Thread(target=_read, args=(questions, inbox), daemon=True).start()
     threading.Thread(target=_end_with, args=(os.getppid(), serving, inbox), daemon=True).start()
     serving.say({"ready": True, "version": version("sit-studio")})
+    if chosen.ahead:
+        for name in LOADED_AHEAD:
+            importlib.import_module(name)
     while (line := inbox.get()) is not None and not serving.is_over.is_set():
         serving.answer(line)
     return 0

@@ -14,6 +14,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFa
 from sit_engine.config.fields import Options, no_auto
 from sit_engine.config.methods import METHODS, Scale
 from sit_engine.config.tree import ModelOptions, OptimOptions, RunConfig
+from sit_engine.counted import counted
 from sit_engine.errors import ConfigError
 
 NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12)}
@@ -234,7 +235,7 @@ def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
             "width, depth or heads are set" if own else "small enough for a CPU",
         )
     name = "vit_small" if facts.images >= 20_000 else "vit_tiny"
-    filling.auto("backbone", name, f"for {facts.images} images")
+    filling.auto("backbone", name, f"for {counted(facts.images, 'images')}")
     chosen = filling.get("backbone")
     if chosen in NAMED:
         for key, value in zip(("width", "depth", "heads"), NAMED[chosen], strict=True):
@@ -265,13 +266,13 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
     filling.auto(
         "batch_size", batch,
         f"usual on a {'GPU' if usual == 256 else 'CPU'}" if batch == usual
-        else f"at least four steps in an epoch of {train_images} images",
+        else f"at least four steps in an epoch of {counted(train_images, 'images')}",
     )  # fmt: skip
     batch = filling.get("batch_size")
     if batch % device.ranks and options.batch_size == "auto":
         batch = max(1, batch // device.ranks) * device.ranks
         filling.values["batch_size"] = batch
-        filling.reasons["optim.batch_size"] += f", shared by {device.ranks} processes"
+        filling.reasons["optim.batch_size"] += f", shared by {counted(device.ranks, 'processes')}"
     if batch > train_images:
         raise ConfigError(
             "config.batch",
@@ -286,7 +287,8 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
     filling.auto(
         "learning_rate",
         round(peak * 256 / batch, 6),
-        f"a peak of {peak:.2g} for width {width} at {batch} images a step, tuned on small sets",
+        f"a peak of {peak:.2g} for width {width} at {counted(batch, 'images')} a step, "
+        "tuned on small sets",
     )
     filling.auto(
         "warmup_epochs",
@@ -308,7 +310,7 @@ def _length(
         seen = options.minutes * 60 * device.images_per_s
         epoch = train_images // batch * batch
         rate = f"{device.images_per_s:.0f} images/s"
-        why = f"{options.minutes:g} minutes at {rate}, measured at the start"
+        why = f"{counted(options.minutes, 'minutes', 'g')} at {rate}, measured at the start"
         filling.auto("epochs", max(round(seen / epoch, 3), round(batch / epoch, 3)), why)
     filling.auto(
         "epochs",
@@ -354,5 +356,5 @@ def _needs(batch: int, parts: int, image: int, memory: MemoryFacts) -> str:
     need = memory.fixed + image * batch // parts
     return (
         f"measured {image / 1e6:.3g} MB an image: {need / 1e9:.2g} of {memory.free / 1e9:.2g} GB free "
-        f"for {batch // parts} images at once"
+        f"for {counted(batch // parts, 'images')} at once"
     )

@@ -35,6 +35,8 @@ from sit_engine.data.value_range import folder_range
 from sit_engine.errors import DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
 
+FEATURES = "features"
+"""The folder of features that networks read (evaluation.kept)."""
 DEFAULT_BUDGET_BYTES = 20 * 10**9
 MOST_OF_FREE = 0.9
 """Share of a disk's free space that a cache may fill before the rest is streamed."""
@@ -81,7 +83,10 @@ class PixelCache:
         return shutil.disk_usage(nearest).free
 
     def clear(self) -> None:
-        """Remove all decoded pixels; who has them mapped keeps them, who fills them is let finish."""
+        """Remove all decoded pixels, and features of them.
+
+        Who has them mapped keeps them, who fills them is let finish.
+        """
         with _disk_errors(self.root):
             for folder in sorted(self.root.glob("side-*")):
                 with self._locked(folder / "lock", None, None):
@@ -92,6 +97,8 @@ class PixelCache:
             if self.root.is_dir():
                 with self._locked(self.root / "ranges.lock", None, None):
                     (self.root / "ranges.jsonl").unlink(missing_ok=True)
+            for file in (self.root / FEATURES).glob("*"):
+                file.unlink(missing_ok=True)
 
     def fill(
         self,

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from sit_engine.config.build import check_labels
-from sit_engine.data.decode_pool import Cancel, CancelledError, DecodePool
+from sit_engine.data.decode_pool import Cancel, CancelledError
+from sit_engine.data.headers import Headers, read_headers
 from sit_engine.data.index import ImageIndex, Problem, sort_problems
 from sit_engine.data.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
 from sit_engine.data.labels import LabelRule, number_classes
@@ -101,45 +102,14 @@ def scan(
     check_labels(labels, labels_file)
     counting = Progress(on_progress, "listing")
     listing = list_files(folders, patterns=patterns, on_count=counting.say, cancel=cancel)
-    headers = _Headers(len(listing))
     progress = Progress(on_progress, "headers", len(listing))
-    with DecodePool(workers) as pool:
-        for number, found in pool.run(_header_jobs(listing), cancel=cancel):
-            headers.keep(number, found)
-            progress.step()
+    headers = read_headers(listing, progress.step, cancel=cancel, workers=workers)
     return _index(listing, headers, labels, labels_file, columns, layout)
-
-
-def _header_jobs(listing: Listing) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number in range(len(listing)):
-        yield number, {"job": "header", "path": listing.path(number)}
-
-
-class _Headers:
-    """What the headers of n files say, as arrays: a million answers would be a gigabyte."""
-
-    def __init__(self, count: int) -> None:
-        self.sizes = np.zeros((count, 2), dtype=np.int32)
-        self.deep = np.zeros(count, dtype=np.bool_)
-        self.channels = np.zeros(count, dtype=np.uint8)
-        self.notes: Counter[str] = Counter()
-        self.problems: dict[int, tuple[str, str]] = {}
-        """Reason and code of each file that is no usable image."""
-
-    def keep(self, number: int, found: dict[str, Any]) -> None:
-        """The answer about one file."""
-        if "problem" in found:
-            self.problems[number] = (found["problem"], found["code"])
-            return
-        self.sizes[number] = found["width"], found["height"]
-        self.deep[number] = found["depth"] == "deep"
-        self.channels[number] = found["channels"]
-        self.notes.update(found["notes"])
 
 
 def _index(
     listing: Listing,
-    headers: _Headers,
+    headers: Headers,
     rule: LabelRule,
     labels_file: str | Path | None,
     columns: LabelColumns,

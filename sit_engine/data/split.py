@@ -137,8 +137,7 @@ def check_none_gone(gone: Sequence[str]) -> None:
     if gone:
         raise DataError(
             "data.gone",
-            "{count} images that this run was started with are missing or unreadable now; the first: "
-            "{paths}.",
+            "Missing or unreadable now: {count} images of the run; the first: {paths}.",
             "If they moved, say where to with --folders FOLDER. Put them back, or go on without them "
             "with --without-missing. The run and its checkpoints are kept.",
             count=len(gone),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, TiffImagePlugin
 
+from sit_engine.counted import counted
 from sit_engine.data.unreadable import DAMAGE, UnreadableError
 
 Tags = TiffImagePlugin.ImageFileDirectory_v2
@@ -87,7 +88,8 @@ def refuse(tags: Tags, file: IO[bytes]) -> None:
     if samples - min(_alphas(tags), 1) > colours:
         raise UnreadableError(
             "data.channels",
-            f"has {samples} channels; grey or three colours, with or without alpha, can be read",
+            f"has {counted(samples, 'channels')}; grey or three colours, with or without alpha, can be "
+            "read",
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from sit_engine.counted import counted
 from sit_engine.data.names import display_name
 
 FORMAT = 1
@@ -177,7 +178,7 @@ def _notes(found: Comparison) -> list[str]:
     )
     over_seeds = "seeds" if found.is_complete else "the seeds measured so far"
     notes = [
-        f"{found.train_images} train and {found.test_images} test images ({where}), "
+        f"{found.train_images} train and {counted(found.test_images, 'test images')} ({where}), "
         f"{budget} a run, {found.seeds} seed{'s' * (found.seeds > 1)}; means over {over_seeds}. "
         f"{found.left_out}".strip(),
         over,

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
+from sit_engine.counted import counted
 from sit_engine.evaluation.metrics import Bin
 from sit_engine.evaluation.report import Row
 
@@ -103,7 +104,7 @@ def calibration_plot(bins: Sequence[Bin]) -> str:
         radius = 3 + 6 * math.sqrt(found.images / most)
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="var(--main)">'
-            f"<title>{found.images} images</title></circle>"
+            f"<title>{counted(found.images, 'images')}</title></circle>"
         )
     return _svg(side, side, "Right answers in percent over confidence in percent", parts)
 

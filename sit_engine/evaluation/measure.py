@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sit_engine.errors import DataError
 from sit_engine.evaluation.features import centred_units, extract, probabilities, raw_pixels
+from sit_engine.evaluation.kept import NO_ANSWER, KeptFeatures
 from sit_engine.evaluation.metrics import Answers, judge
 from sit_engine.evaluation.probes import (
     K_SWEEP,
@@ -117,7 +118,8 @@ def evaluate(
     knn_only: bool = False,
     tell: Tell = lambda *_: None,
 ) -> tuple[Report, Predictions | None]:
-    """Measure raw pixels and `networks` side by side; the last is the run's own.
+    """Measure raw pixels and `networks` side by side; the last is the run's own, whose features stay
+    in the cache.
 
     The predictions are those of its classifier, else of its linear probe; `knn_only` has no probe.
     """
@@ -131,6 +133,7 @@ def evaluate(
     check_labelled(given.train.labels, given.test.labels)
     ours = networks[-1]
     read = _read(networks, given, device, tell)
+    _keep(ours, given, read)
     rows, probed = [_knn_row(read)], dict[str, Probed]()
     if not knn_only:
         probed = _probe(read, tell)
@@ -184,6 +187,18 @@ def _read(networks: Sequence[Network], given: Given, device: torch.device, tell:
     features[RAW_PIXELS] = centred_units(*features[RAW_PIXELS])
     parts = {RAW_PIXELS: 1} | {network.name: network.parts for network in networks}
     return _Read(features, said, given.train.labels, given.test.labels, given.classes, parts)
+
+
+def _keep(ours: Network, given: Given, read: _Read) -> None:
+    train_nD, test_mD = (found.numpy() for found in read.features[ours.name])
+    unknown_n = np.full(len(train_nD), NO_ANSWER, dtype=np.int32)
+    said_m = read.said.get(ours.name)
+    answers_m = np.full(len(test_mD), NO_ANSWER) if said_m is None else said_m.argmax(1)
+    KeptFeatures(ours.backbone, ours.side, given.reader).keep(
+        (*given.train.paths, *given.test.paths),
+        np.concatenate([train_nD, test_mD]),
+        np.concatenate([unknown_n, answers_m]),
+    )
 
 
 def _knn(read: _Read, k: int = K) -> dict[str, np.ndarray]:

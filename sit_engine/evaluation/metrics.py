@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from sit_engine.evaluation.probes import Score, binomial_score
 
@@ -54,6 +53,9 @@ def judge(
     labels_m: np.ndarray, probabilities_mC: np.ndarray, classes: tuple[str, ...], *, by: str
 ) -> Answers:
     """Measure the answers argmax(probabilities) against the labels."""
+    # Here: a run that only trains need not wait a second for scikit-learn.
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
     answers_m = probabilities_mC.argmax(1)
     numbers = np.arange(len(classes))
     precision, recall, f1, images = precision_recall_fscore_support(

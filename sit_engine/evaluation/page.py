@@ -9,6 +9,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sit_engine.counted import counted
 from sit_engine.data.names import display_name
 from sit_engine.evaluation.drawings import (
     calibration_plot,
@@ -103,11 +104,12 @@ def shown(name: object) -> str:
 
 
 def _head(report: Report, title: str) -> str:
-    count = f"{len(report.classes)} classes"
+    count = counted(len(report.classes), "classes")
     return (
         f"<h1>{shown(title)}</h1>\n<p>How good are the features of the {shown(report.network)}? "
-        f"Learnt from {report.train_images:,} labelled images of {count} and asked about "
-        f"{report.test_images:,} others, beside the raw pixels and the same network untrained. "
+        f"Learnt from {counted(report.train_images, 'labelled images', ',')} of {count} and asked about "
+        f"{counted(report.test_images, 'others', ',')}, beside the raw pixels and the same network "
+        "untrained. "
         f"{shown(report.left_out)}</p>"
     )
 

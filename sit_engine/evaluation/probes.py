@@ -1,6 +1,7 @@
 """How good are features? k-NN, linear probe and few-shot accuracy, with intervals.
 
-Shapes: n train and m test images, D width.
+Shapes: n train and m test images, D width. scikit-learn and scipy are loaded where they are used: a
+run that only trains need not wait a second for them.
 """
 
 from __future__ import annotations
@@ -10,18 +11,16 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.special import softmax
-from scipy.stats import t as student_t
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 K = 20
 TEMPERATURE = 0.07
@@ -93,6 +92,8 @@ def linear_probe(
     averaged (SiT 2021, methods 1A). C comes from stratified cross-validation (three folds; two where
     a class has two images; C = 1 where one has a single image); of several, the geometric mean is told.
     """
+    from scipy.special import softmax
+
     train_parts, test_parts = train_nD.chunk(parts, dim=1), test_mD.chunk(parts, dim=1)
     with one_thread():
         fits = [
@@ -111,6 +112,8 @@ def _probe(
     train_nD: Tensor, train_labels_n: np.ndarray, test_mD: Tensor
 ) -> tuple[np.ndarray, float]:
     """Log-probabilities of the classes that occur, and the C."""
+    from sklearn.linear_model import LogisticRegressionCV
+
     train, test = _standardised(train_nD, test_mD)
     counts = np.bincount(train_labels_n)
     folds = min(3, int(counts[counts > 0].min()))
@@ -161,6 +164,8 @@ def few_shot(
 
 def mean_score(values: list[float]) -> Score:
     """Mean over draws; its 95 % interval from the standard error and Student's t."""
+    from scipy.stats import t as student_t
+
     if len(values) < 2:
         return Score(float(np.mean(values)), float("nan"))
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
@@ -169,6 +174,8 @@ def mean_score(values: list[float]) -> Score:
 
 def _standardised(train_nD: Tensor, test_mD: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Zero mean and unit deviation of each coordinate over the training rows."""
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(train_nD.numpy())
     return scaler.transform(train_nD.numpy()), scaler.transform(test_mD.numpy())
 
@@ -187,10 +194,14 @@ def _rotated(few: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _regression(c: float) -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(C=c, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
 
 
 def _fit(model: Any, train: np.ndarray, labels_n: np.ndarray) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         # Stopped at the iteration limit: the fit is a little less good, and that is measured.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from sit_engine.counted import counted
 from sit_engine.data.names import display_name
 from sit_engine.evaluation.metrics import BINS, Answers
 from sit_engine.evaluation.probes import TEMPERATURE, K, Score
@@ -33,13 +34,13 @@ class LeftOut:
 
     def __str__(self) -> str:
         """A sentence, empty when nothing was left out."""
-        parts = [
-            f"{self.in_train} test images that are training images too" if self.in_train else "",
-            f"{self.no_class} test images without a class" if self.no_class else "",
-            f"{self.unusable} files that cannot be used" if self.unusable else "",
-            f"{self.gone} images of the run that are gone" if self.gone else "",
-        ]
-        said = ", ".join(part for part in parts if part)
+        parts = (
+            (self.in_train, "test images that are training images too"),
+            (self.no_class, "test images without a class"),
+            (self.unusable, "files that cannot be used"),
+            (self.gone, "images of the run now gone"),
+        )
+        said = ", ".join(counted(number, words) for number, words in parts if number)
         return f"Left out: {said}." if said else ""
 
 
@@ -125,8 +126,8 @@ def percent(score: Score | None, sign: str = "") -> str:
 
 def _notes(report: Report) -> list[str]:
     notes = [
-        f"{report.train_images} train and {report.test_images} test images, "
-        f"{len(report.classes)} classes; features of the {report.network}. "
+        f"{report.train_images} train and {counted(report.test_images, 'test images')}, "
+        f"{counted(len(report.classes), 'classes')}; features of the {report.network}. "
         f"{report.left_out}".strip(),
         f"± is the 95 % interval: {INTERVALS}.",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sit_engine.counted import counted
 from sit_engine.evaluation.comparison import Comparison, Gap, Line, table
 
 FORMAT = 1
@@ -84,7 +85,8 @@ class Tuning:
             return "Nothing was better than the default: it stays."
         name, gap = self.best
         final = self.final
-        where = f"{final.seeds} new seeds, {final.test_images} watched images each"
+        images = counted(final.test_images, "watched images")
+        where = f"{counted(final.seeds, 'new seeds')}, {images} each"
         told = f"k-NN {in_points(gap)} over the default ({where})"
         if self.chosen == DEFAULT:
             return (
@@ -123,14 +125,14 @@ class Tuning:
         """The tables for a terminal, and the choice."""
         parts: list[str] = []
         for number, rung in enumerate(self.rungs, 1):
-            seeds = f"{rung.seeds} seed{'s' * (rung.seeds > 1)}"
-            head = f"Round {number} of {RUNGS}: {rung.budget.amount:.2g} minutes a run, {seeds}"
+            minutes = counted(rung.budget.amount, "minutes", ".2g")
+            head = f"Round {number} of {RUNGS}: {minutes} a run, {counted(rung.seeds, 'seeds')}"
             parts += [head, *table(shown(rung)), ""]
         notes = (
             "Over first: the paired difference to the default in points on images held out of "
             "training, with its 95 % interval."
         )
-        cost = f"{self.spent_minutes:.1f} minutes were spent."
+        cost = f"{counted(self.spent_minutes, 'minutes', '.1f')} were spent."
         return "\n".join([*parts, *([notes, cost] if parts else []), self.sentence])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import counted
 from sit_engine.data.names import display_name, unescape_name
 from sit_engine.runs import Run, disk_error, read_json, write_aside
 
@@ -60,9 +61,10 @@ def _data(config: RunConfig, split: dict[str, Any], *, is_finetuned: bool) -> st
     said += f"folders {names}."
     if is_finetuned:
         numbered = "\n".join(f"{n}. {display_name(name)}" for n, name in enumerate(classes))
-        return f"{said} {len(classes)} classes, numbered from 0 as in the answers:\n\n{numbered}"
+        number = counted(len(classes), "classes")
+        return f"{said} {number}, numbered from 0 as in the answers:\n\n{numbered}"
     if classes:
-        return f"{said} {len(classes)} classes, used only to watch k-NN."
+        return f"{said} {counted(len(classes), 'classes')}, used only to watch k-NN."
     return f"{said} No labels."
 
 
@@ -70,8 +72,9 @@ def _recipe(config: RunConfig) -> str:
     model = config.model
     start = model.weights and display_name(Path(unescape_name(model.weights)).name)
     return (
-        f"ViT of width {model.width}, depth {model.depth}, {model.heads} heads, patches of "
-        f"{model.patch_size} px, views of {model.image_size} px. {config.optim.epochs} epochs, "
+        f"ViT of width {model.width}, depth {model.depth}, {counted(model.heads, 'heads')}, "
+        f"patches of {model.patch_size} px, views of {model.image_size} px. "
+        f"{counted(float(config.optim.epochs), 'epochs', 'g')}, "
         f"batches of {config.optim.batch_size}, seed {config.compute.seed}, "
         f"{config.compute.precision} on {config.compute.device}; started from "
         f"{f'the weights {start}' if start else 'nothing'}. All settings are in the run's config.toml."
@@ -106,7 +109,7 @@ def _table(report: dict[str, Any]) -> str:
         lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     lines.append("")
     lines.append(
-        f"{report['train_images']} train and {report['test_images']} test images, "
-        f"{len(report['classes'])} classes; ± is the 95 % interval."
+        f"{report['train_images']} train and {counted(report['test_images'], 'test images')}, "
+        f"{counted(len(report['classes']), 'classes')}; ± is the 95 % interval."
     )
     return "\n".join(lines)

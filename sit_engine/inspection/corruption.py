@@ -34,7 +34,8 @@ from sit_engine.errors import ConfigError, DataError
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.views.apply import MEAN, STD, apply_views
 from sit_engine.views.draw import draw_views
-from sit_engine.views.hide import hide
+from sit_engine.views.hide import plan
+from sit_engine.views.rows import Rows
 from sit_engine.views.turn import draw_turns, turn_
 
 Stamp = tuple[str, int, int]
@@ -112,8 +113,9 @@ def show(
 ) -> Shown:
     """The two views of each image as training would draw them for this seed.
 
-    Batch mates are the other images here. `values` are a user's settings, the two sizes win over
-    theirs. Raises DataError for an image that cannot be read.
+    Batch mates are the other images here, and never the image itself, which in training is rare.
+    `values` are a user's settings, the two sizes win over theirs. Raises DataError for an image that
+    cannot be read.
     """
     sizes = {"image_size": image_size, "patch_size": patch_size}
     wanted = {name: size for name, size in sizes.items() if size is not None}
@@ -145,7 +147,8 @@ def _draw(source: Source, method: SitOptions, seed: int) -> Shown:
         turn_(turned_BCYX, turns_B)
         seen_BCYX = turned_BCYX if method.rotation_weight > 0 else view_BCYX
         corruption = method.corruption.of_view(number)
-        hidden = hide(corruption, seen_BCYX, seed=seed, step=0, view=number)
+        drawn = plan(corruption, count, size, seed=seed, step=0, view=number).among_others()
+        hidden = drawn.carry_out(seen_BCYX, Rows.all(count))
         made.append((to_uint8(seen_BCYX), to_uint8(hidden.view), hidden.mask.numpy()))
         turned.append(to_uint8(turned_BCYX))
         turns.append(turns_B.numpy())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from sit_engine.counted import counted
 from sit_engine.errors import FileError
 from sit_engine.own_files import open_regular
 
@@ -99,7 +100,9 @@ def _check_list(file: BinaryIO) -> None:
     """The list of entries stays within bounds; zipfile would make an object of each."""
     found = _list_of(file)
     if found is not None and (found[0] > MOST_ENTRIES or found[1] > MOST_LIST_BYTES):
-        raise OddArchiveError(f"it lists {found[0]:,} parts, more than any weights have")
+        raise OddArchiveError(
+            f"it lists {counted(found[0], 'parts', ',')}, more than any weights have"
+        )
 
 
 def _list_of(file: BinaryIO) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine.config.facts import StartFacts
+from sit_engine.counted import counted
 
 # The networks that files of others may hold, by the words of `--network`.
 NETWORKS = ("student", "teacher", "model", "model_ema", "base", "momentum")
@@ -128,17 +129,18 @@ class Imported:
     def to_text(self) -> str:
         """For people: equal parts of all blocks, and dropped parts of one kind, take a line each."""
         facts = self.facts
+        blocks, heads = counted(facts.depth, "blocks"), counted(facts.heads, "heads")
         network = f"its network {self.network}" if self.network else "its only network"
         lines = [
             f"Read {self.source} ({self.layout}), {network}.",
             f"sha256 {self.sha256}",
-            f"Width {facts.width}, {facts.depth} blocks, {facts.heads} heads ({self.heads_from}).",
+            f"Width {facts.width}, {blocks}, {heads} ({self.heads_from}).",
             f"Views of {facts.image_size} px, patches of {facts.patch_size} px, tokens: {facts.tokens}.",
             PIXELS,
             "",
-            f"Mapped ({len(self.mapped)} tensors):",
+            f"Mapped ({counted(len(self.mapped), 'tensors')}):",
             *(
-                f"  {row.theirs} -> {row.ours} {row.size or f'({row.parts} tensors)'}"
+                f"  {row.theirs} -> {row.ours} {row.size or '(' + counted(row.parts, 'tensors') + ')'}"
                 for row in self.mapped_rows(folded=True)
             ),
         ]

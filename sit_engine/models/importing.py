@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.tree import ModelOptions
+from sit_engine.counted import counted
 from sit_engine.data.names import display_name
 from sit_engine.errors import ConfigError, DiskError
 from sit_engine.models.foreign import open_foreign, unusable
@@ -97,11 +98,14 @@ def _sizes(tensors: Mapping[str, Tensor], file: Path) -> StartFacts:
     patch = tensors["patch_embed.proj.weight"].shape[-1]
     tokens = sum(tensors[name].numel() // width for name in TOKENS if name in tensors)
     if tokens > len(TOKENS):
-        raise unusable(file, f"it has {tokens} tokens before its patches, more than two")
+        raise unusable(
+            file, f"it has {counted(tokens, 'tokens')} before its patches, more than two"
+        )
     grid = math.isqrt(max(0, places - tokens))
     if grid == 0 or grid * grid != places - tokens:
         raise unusable(
-            file, f"its {places} positions are no square grid of patches after {tokens} tokens"
+            file,
+            f"its {places} positions are no square grid of patches after {counted(tokens, 'tokens')}",
         )
     return StartFacts(
         name=display_name(file.name),

@@ -23,7 +23,7 @@ from sit_engine.data.scan import require_images
 from sit_engine.evaluation.cues import sample
 from sit_engine.training.device import find_device, memory_errors, probe_once
 from sit_engine.training.memory import with_memory
-from sit_engine.training.pace import at_speed, course_of, minutes_needed
+from sit_engine.training.pace import at_speed, course_of, minutes_needed, note_speed
 from sit_engine.training.prepare import list_images, needs_labels, with_cues, with_start
 from sit_engine.training.stepper import measure_images_per_s
 
@@ -79,7 +79,7 @@ def dry_run(
 
     def measure(settled: RunConfig) -> float:
         with memory_errors(settled):
-            return measure_images_per_s(settled, store, rows, labels)
+            return note_speed(settled, measure_images_per_s(settled, store, rows, labels))
 
     with _peak_memory(first.config) as peak:
         found, rate = at_speed(config, facts, device, start, measure)

@@ -37,6 +37,7 @@ from sit_engine.data.places import places_of
 from sit_engine.data.scan import require_images
 from sit_engine.errors import ConfigError, RunError
 from sit_engine.evaluation.features import extract, probabilities
+from sit_engine.evaluation.kept import KeptFeatures
 from sit_engine.evaluation.maps import draw_map
 from sit_engine.evaluation.near import MOST_PAIRS, near_pairs
 from sit_engine.evaluation.reading import Tell
@@ -138,7 +139,10 @@ def _find(run: Run, folders: Sequence[str], on_progress: Progress | None) -> Ima
 def _read(
     run: Run, loaded: Backbones, index: ImageIndex, file: Path, tell: Tell
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Features into the file, a piece at a time, and what the classifier answers (-1: there is none)."""
+    """Features into the file, a piece at a time, and what the classifier answers (-1: there is none).
+
+    Those that an evaluation or a map of the same network read before are not read again.
+    """
     config = run.config()
     device = apply_settings(config.compute, or_cpu=True)
     loaded.trained.to(device)
@@ -146,16 +150,20 @@ def _read(
     shape = (len(paths), no_auto(config.model.width) * max(1, config.model.token_count))
     features_nD = open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     answers_n = np.full(len(paths), NONE, dtype=np.int32)
-    pieces = reader_of(run).pieces(
-        paths, no_auto(config.model.image_size), tell, phase="reading features"
-    )
+    side, reader = no_auto(config.model.image_size), reader_of(run)
+    kept = KeptFeatures(loaded.trained, side, reader)
+    has_answers = loaded.classifier is not None
+    unknown = kept.fill(paths, features_nD, answers_n, has_answers=has_answers)
+    pieces = reader.pieces([paths[row] for row in unknown], side, tell, phase="reading features")
     for start, views in pieces:
-        rows = slice(start, start + len(views))
+        rows = unknown[start : start + len(views)]
         features_nD[rows] = extract(loaded.trained, views, device=device).numpy()
         if loaded.classifier is not None:
             said = probabilities(loaded.classifier.to(device), views, device=device)
             answers_n[rows] = said.argmax(1).numpy()
     features_nD.flush()
+    if len(unknown):
+        kept.keep(paths, np.asarray(features_nD), answers_n)
     return features_nD, answers_n
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from sit_engine import own_files, runs
 from sit_engine.config.files import read_values
+from sit_engine.counted import counted
 from sit_engine.errors import ConfigError, FileError, RunError, SitError
 from sit_engine.events import CheckpointWritten, Event, SettingsAccepted, Warned, warning
 from sit_engine.files import put_aside, write_bytes_aside
@@ -267,7 +268,7 @@ def _split_differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[s
         if old[part] != new[part]:
             other = len(now - before)
             more = f" ({other} of them others)" if other else ""
-            told = (f"{len(old[part])} images", f"{len(new[part])} images{more}")
+            told = (counted(len(old[part]), "images"), f"{counted(len(new[part]), 'images')}{more}")
             found.append((f"split.{part}", *told))
     rest = [name for name in dict.fromkeys([*old, *new]) if name not in ("train", "watch")]
     for name in rest:

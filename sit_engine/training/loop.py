@@ -43,6 +43,7 @@ from sit_engine.training.relief import Change, apply_change, free_memory, reliev
 from sit_engine.training.report import Window
 from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_back, not_steady
 from sit_engine.training.schedules import cosine, falls_on
+from sit_engine.training.spinning import courteous
 from sit_engine.training.steadiness import take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.training.validator import Validator
@@ -73,7 +74,7 @@ def train(
     leg = begin.leg
     trainer: Leg | None = None
     try:
-        with memory_errors(config), kept_heap(config.compute):
+        with memory_errors(config), kept_heap(config.compute), courteous(config.compute):
             trainer = Leg(run, config, data, emit=emit, control=control)
             trainer.begin(begin)
             return trainer.work()
@@ -383,6 +384,9 @@ class Leg:
         progress = self.progress
         if not ranks.is_first():
             return
+        # First, since a reading may take long and somebody waits for a picture.
+        if preview:
+            self.emit(self.monitor.preview(progress.step))
         if reading:
             events, is_best = self.monitor.read(
                 progress.step,
@@ -395,8 +399,6 @@ class Leg:
             if is_best:
                 progress.best_step = progress.step
                 self._save(best=True)
-        if preview:
-            self.emit(self.monitor.preview(progress.step))
 
     # Obeying
 

@@ -22,6 +22,7 @@ from sit_engine.data.cache import PixelStore
 from sit_engine.methods.protocol import Moment
 from sit_engine.training.device import autocast, is_out_of_memory
 from sit_engine.training.relief import free_memory
+from sit_engine.training.remembered import a_step_of, recall, remember
 from sit_engine.training.stepper import Stepper
 
 FEW, MORE = 4, 8
@@ -58,12 +59,12 @@ def with_memory(
     small: _Need | None = None
     with ranks.alone():
         if wish.recompute != "on":
-            plain = _measure(config, store, rows, labels)
+            plain = _known(config, store, rows, labels)
         is_too_large = plain is None or (
             plain.fixed + kept + plain.image * batch > FILLED_SHARE * free
         )
         if wish.recompute == "on" or (wish.recompute == "auto" and is_too_large):
-            small = _measure(config, store, rows, labels, recompute=True)
+            small = _known(config, store, rows, labels, recompute=True)
     fixed = max(need.fixed for need in (plain, small, _Need()) if need is not None)
     facts = MemoryFacts(
         free=free,
@@ -109,6 +110,25 @@ def _free_bytes(device: str) -> int:
         except (OSError, ValueError):  # No such file, or the word "max"
             continue
     return max(0, free) // ranks.on_this_machine()[1]
+
+
+def _known(
+    config: RunConfig,
+    store: PixelStore,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    *,
+    recompute: bool = False,
+) -> _Need | None:
+    """As measured now, or on this machine before; that not even a few images fit may pass."""
+    classes, images = int(labels.max(initial=-1)) + 1, min(MORE, len(rows))
+    what = f"memory {a_step_of(config)} {classes} {images} {recompute}"
+    if (numbers := recall(what)) is not None and len(numbers) == 2:
+        return _Need(int(numbers[0]), int(numbers[1]))
+    need = _measure(config, store, rows, labels, recompute=recompute)
+    if need is not None:
+        remember(what, [float(need.fixed), float(need.image)])
+    return need
 
 
 def _measure(

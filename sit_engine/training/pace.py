@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,8 +14,11 @@ from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import Resolved, resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.events import Event, warning
+from sit_engine.training.remembered import a_step_of, recall, remember
 
 QUICK_VIEW_PX = 32
+SPEED_HOLDS_S = 3600.0
+"""What was measured longer ago may have been beside other work."""
 
 
 def at_speed(
@@ -40,6 +44,22 @@ def at_speed(
         return found, rate
     rate = measure(smaller)
     return resolve(config, facts, replace(device, images_per_s=rate), start), rate
+
+
+def known_speed(config: RunConfig) -> float | None:
+    """Images/s of such steps, if they were measured lately."""
+    told_s, rate = recall(_speed(config)) or (0.0, 0.0)
+    return rate if 0 <= time.time() - told_s < SPEED_HOLDS_S else None
+
+
+def note_speed(config: RunConfig, rate: float) -> float:
+    """Remember it, so that a run that was measured before its start begins at once."""
+    remember(_speed(config), [time.time(), rate])
+    return rate
+
+
+def _speed(config: RunConfig) -> str:
+    return f"images/s {a_step_of(config)}"
 
 
 def course_of(config: RunConfig, facts: DataFacts) -> Course:

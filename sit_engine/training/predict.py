@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sit_engine.counted import counted
 from sit_engine.data.names import display_name, name_cell, safe_cell
 from sit_engine.data.scan import require_images
 from sit_engine.errors import DataError, RunError
@@ -65,9 +66,10 @@ class Predicted:
         """One or two sentences."""
         counts = sorted(self.classes.items(), key=lambda item: -item[1])
         said = ", ".join(f"{display_name(name)} {count:,}" for name, count in counts if count)
-        text = f"Answered {self.images:,} images into {self.out}: {said}."
+        text = f"Answered {counted(self.images, 'images', ',')} into {self.out}: {said}."
         if self.problems:
-            text += f" {self.problems:,} files cannot be used; they stand there with the reason."
+            files = counted(self.problems, "files", ",")
+            text += f" {files} cannot be used; what is wrong stands there."
         return text
 
 

@@ -16,6 +16,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import counted
 from sit_engine.data.cache import PixelCache, PixelStore, Streaming, cache_side
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.facts import facts_of
@@ -46,7 +47,7 @@ from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
 from sit_engine.training.own_images import Own, how_read, list_own
-from sit_engine.training.pace import at_speed, warn_if_short
+from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
 from sit_engine.training.relief import Change
 from sit_engine.training.stepper import measure_images_per_s
 
@@ -81,9 +82,13 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
         emit(PhaseChanged("measuring the speed"))
 
         def measure(settled: RunConfig) -> float:
-            with memory_errors(settled), ranks.alone():
-                shared = share_of(settled, device.ranks)
-                return device.ranks * measure_images_per_s(shared, store, split.train, labels)
+            shared = share_of(settled, device.ranks)
+            rate = known_speed(shared)
+            if rate is None:
+                with memory_errors(settled), ranks.alone():
+                    rate = measure_images_per_s(shared, store, split.train, labels)
+                note_speed(shared, rate)
+            return device.ranks * rate
 
         resolved, rate = at_speed(config, facts, device, start, measure)
         warn_if_short(resolved.config, len(split.train), rate, emit)
@@ -198,8 +203,8 @@ def _without(
     changes = [
         Change(
             f"split.{part}",
-            f"{len(record[part])} images",
-            f"{len(left[part])} images",
+            f"{counted(len(record[part]), 'images')}",
+            f"{counted(len(left[part]), 'images')}",
             "images are missing",
         )
         for part in PARTS
@@ -240,7 +245,7 @@ def list_images(
         emit(
             warning(
                 "data.labels_unmatched",
-                "{count} rows of the label file name no image that is there.",
+                "Rows of the label file that name no image that is there: {count}.",
                 count=unmatched,
             )
         )
@@ -252,7 +257,7 @@ def list_images(
         emit(
             warning(
                 "data.unlabelled",
-                "{count} images without a label are left out.",
+                "Left out, since they have no label: {count} images.",
                 count=len(index) - len(labelled),
             )
         )

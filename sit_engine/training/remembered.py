@@ -5,6 +5,7 @@ A small file in the user's cache folder; losing it costs some seconds.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -14,6 +15,7 @@ from pathlib import Path
 import platformdirs
 import torch
 
+from sit_engine.config.tree import RunConfig
 from sit_engine.runs import read_json, write_aside
 
 FILE = "measured.json"
@@ -25,6 +27,15 @@ def machine() -> str:
     """What a measurement of the processor holds for: it, the threads, and what works them."""
     parts = (platform.node(), platform.processor(), str(torch.get_num_threads()), torch.__version__)
     return " ".join(parts)
+
+
+def a_step_of(config: RunConfig) -> str:
+    """What a step's time and memory hang on, as a name: network, method, batch and device."""
+    compute = config.compute.model_dump(mode="json", exclude={"seed"})
+    optim = {"batch_size": config.optim.batch_size, "optimiser": config.optim.optimiser}
+    parts = [config.model.model_dump(mode="json"), config.method.model_dump(mode="json")]
+    text = json.dumps([*parts, compute, optim], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def recall(what: str) -> list[float] | None:

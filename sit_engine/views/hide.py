@@ -5,7 +5,7 @@ Callers: the methods, previews. Shapes: B views, C colours, Y X pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,18 @@ class Plan:
     def partner_B(self) -> Numbers:
         """The batch mate whose pixels each sample gets; itself where it needs none."""
         return np.arange(self.count) if self.drawn is None else self.drawn.partner_B
+
+    def among_others(self) -> Plan:
+        """The same where nobody is his own batch mate, as long as there are others.
+
+        In a large batch that is one in hundreds; of the few images of a preview it is every third.
+        """
+        if self.drawn is None:
+            return self
+        own_B = np.arange(self.count)
+        next_B = (own_B + 1) % self.count
+        partner_B = np.where(self.partner_B == own_B, next_B, self.partner_B)
+        return replace(self, drawn=replace(self.drawn, partner_B=partner_B))
 
     def carry_out(self, view_BCYX: Tensor, rows: Rows, *, out: Tensor | None = None) -> Hidden:
         """Corrupt the own samples of `rows`; the views are those of all of `rows`."""

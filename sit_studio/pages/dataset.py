@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -146,7 +146,7 @@ class DatasetPage(Page):
         self.bars.setMinimumHeight(ROW_PX)
         self.no_classes = label(self.tr("No classes."), "muted")
         bars.body.addWidget(self.bars, 1)
-        bars.body.addWidget(self.no_classes)
+        bars.body.addWidget(self.no_classes, 1, Qt.AlignmentFlag.AlignTop)
         column.addWidget(bars, 1)
         return side
 

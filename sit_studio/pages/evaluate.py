@@ -11,6 +11,7 @@ from PySide6.QtCore import QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_engine.runs import Run
 from sit_studio.asker import Answer
@@ -309,8 +310,10 @@ class EvaluatePage(Page):
         self.job.start("predict", params, partial(self._hear_predictions, out))
 
     def _hear_predictions(self, out: Path, answer: Answer) -> None:
-        told = self.tr("{n} images were answered into {path}.").format(
-            n=count(answer["images"]), path=display_name(str(out))
+        told = filled(
+            self.tr("{n} images were answered into {path}."),
+            n=count(answer["images"]),
+            path=display_name(str(out)),
         )
         counts = sorted(answer["classes"].items(), key=lambda item: -item[1])
         said = [f"{display_name(name)} {count(n)}" for name, n in counts if n]

@@ -6,18 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QMessageBox,
     QProgressBar,
     QRadioButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -30,7 +29,9 @@ from sit_studio.lister import in_thread
 from sit_studio.mailbox import Failure
 from sit_studio.opening import is_there
 from sit_studio.session import Session
-from sit_studio.widgets.basics import Card, EmptyState, Page, button, label, scrolled
+from sit_studio.widgets.ask import Ask, ask_yes
+from sit_studio.widgets.basics import Card, EmptyState, Page, button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
 from sit_studio.widgets.exports import PastCard, WrittenCard
 
@@ -58,18 +59,20 @@ class ExportPage(Page):
         self.action_row.addWidget(self.cancel)
         self.action_row.addWidget(self.write)
         self.content = QWidget()
-        column = QGridLayout(self.content)
-        column.setContentsMargins(0, 0, 8, 0)
-        column.setSpacing(16)
+        columns = QHBoxLayout(self.content)
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.setSpacing(16)
         self.form = self._form()
         self.result = WrittenCard()
         self.past = PastCard()
-        column.addWidget(self.form, 0, 0)
-        column.addWidget(self.result, 1, 0)
-        column.addWidget(self.past, 2, 0)
-        column.setRowStretch(3, 1)
-        self.content.setMaximumWidth(760)
-        self.area = scrolled(self.content)
+        # The result is beside what was asked for: in sight, without scrolling.
+        for weight, parts in ((5, (self.form,)), (4, (self.result, self.past))):
+            column = QVBoxLayout()
+            column.setSpacing(16)
+            for part in parts:
+                column.addWidget(part)
+            column.addStretch(1)
+            columns.addLayout(column, weight)
         self.empty = EmptyState(
             "export",
             self.tr("Nothing to export yet"),
@@ -78,7 +81,8 @@ class ExportPage(Page):
         self.empty.buttons.addWidget(
             button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
         )
-        self.body.addWidget(self.area, 1)
+        self.body.addWidget(self.content)
+        self.body.addStretch(0)
         self.body.addWidget(self.empty, 1)
         session.run_opened.connect(self._on_run_opened)
         session.run_changed.connect(self._on_run_changed)
@@ -121,11 +125,11 @@ class ExportPage(Page):
         line.addWidget(self.out, 1)
         line.addWidget(browse)
         self.checkpoint = CheckpointBox()
-        self.network = QComboBox()
+        self.network = Choice()
         self.network.addItem(self.tr("Method's choice"), None)
         self.network.addItem(self.tr("Student"), "student")
         self.network.addItem(self.tr("Teacher"), "teacher")
-        self.head = QComboBox()
+        self.head = Choice()
         self.head.setToolTip(
             self.tr(
                 "Features are the tokens before the patches, after the final norm; in a network "
@@ -227,7 +231,7 @@ class ExportPage(Page):
     def _show(self) -> None:
         run, is_busy = self.session.run, self.job.is_busy
         has_model = bool(steps_of(run))
-        self.area.setVisible(has_model)
+        self.content.setVisible(has_model)
         self.empty.setVisible(not has_model)
         self._allow("torchscript", self.tr("This Python and torch cannot make TorchScript."))
         self._allow("onnx", self.tr("ONNX needs packages: pip install 'sit-studio[onnx]'."))
@@ -268,7 +272,7 @@ class ExportPage(Page):
         in_thread(lambda: is_ours(run.path, target), partial(self._decide, run, target))
 
     def _decide(self, run: Run, target: Path, is_own: bool) -> None:
-        if self.job.is_busy or self.findChildren(QMessageBox):
+        if self.job.is_busy or self.findChildren(Ask):
             # Pressed twice while the file was looked at.
             return
         if is_own:
@@ -285,16 +289,10 @@ class ExportPage(Page):
             )
 
     def _ask(self, run: Run, target: Path) -> None:
-        question = QMessageBox(self)
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        question.setWindowTitle(self.tr("Export"))
-        question.setTextFormat(Qt.TextFormat.PlainText)
         name = display_name(target.name)
-        question.setText(self.tr("Replace the earlier export {name}?").format(name=name))
-        replace = question.addButton(self.tr("Replace"), QMessageBox.ButtonRole.AcceptRole)
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        replace.clicked.connect(lambda: self._start(run, target))
-        question.open()
+        title = self.tr("Replace the earlier export {name}?").format(name=name)
+        asked = Ask(title, self.tr("Replace"), self, danger=True)
+        ask_yes(asked, lambda: self._start(run, target))
 
     def _start(self, run: Run, target: Path) -> None:
         """Write, reopen, compare."""

@@ -11,10 +11,9 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QInputDialog,
     QLineEdit,
     QMenu,
-    QMessageBox,
+    QSizePolicy,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine import runs
+from sit_engine.data.scan import display_name
 from sit_engine.errors import SitError
 from sit_studio.comparison_list import ComparisonRow
 from sit_studio.job import Job
@@ -31,6 +31,7 @@ from sit_studio.run_list import UNUSABLE, RunRow, read_about, write_about
 from sit_studio.session import Session
 from sit_studio.settings_model import FINETUNE
 from sit_studio.widgets import moved
+from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 from sit_studio.widgets.basics import EmptyState, Page, button
 from sit_studio.widgets.check_dialog import CheckDialog
 from sit_studio.widgets.comparison_view import ComparisonView
@@ -77,6 +78,8 @@ class RunsPage(Page):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.tabs)
         self.stack.addWidget(self.view)
+        # It is wider than the runs, which need not be as wide as that.
+        self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.body.addWidget(self.stack, 1)
         session.comparer.changed.connect(session.lister.look_now)
         session.comparer.changed.connect(self._show_buttons)
@@ -242,21 +245,14 @@ class RunsPage(Page):
 
     def _rename(self) -> None:
         if row := self._one():
-            self._ask(self.tr("Title of this run"), row.title, lambda t: self._keep(row, title=t))
+            asked = Ask(self.tr("Title of this run"), self.tr("Rename"), self)
+            ask_text(asked, row.title, lambda text: self._keep(row, title=text))
 
     def _note(self) -> None:
         if row := self._one():
-            self._ask(self.tr("Note"), row.about.note, lambda t: self._keep(row, note=t))
-
-    def _ask(self, title: str, text: str, on_text: Any) -> None:
-        dialog = QInputDialog(self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setWindowTitle(title)
-        dialog.setLabelText(title)
-        dialog.setTextValue(text)
-        dialog.resize(480, 120)
-        dialog.textValueSelected.connect(on_text)
-        dialog.open()
+            title = self.tr("Note on {title}").format(title=display_name(row.title))
+            asked = Ask(title, self.tr("Keep"), self)
+            ask_text(asked, row.about.note, lambda text: self._keep(row, note=text))
 
     def _show_folder(self) -> None:
         if (row := self._one()) and not show_in_file_manager(row.path):
@@ -279,16 +275,10 @@ class RunsPage(Page):
         row = self._one()
         if row is None:
             return
-        question = QMessageBox(self)
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        question.setWindowTitle(self.tr("Move to trash"))
-        question.setTextFormat(Qt.TextFormat.PlainText)
-        question.setText(self.tr("Move the run {title} to the trash?").format(title=row.title))
-        question.setInformativeText(self.tr("It can be brought back from there."))
-        move = question.addButton(self.tr("Move to trash"), QMessageBox.ButtonRole.AcceptRole)
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        move.clicked.connect(lambda: self.trash(row.path))
-        question.open()
+        title = self.tr("Move the run {title} to the trash?").format(title=display_name(row.title))
+        about = self.tr("It can be brought back from there.")
+        asked = Ask(title, self.tr("Move to trash"), self, about=about, danger=True)
+        ask_yes(asked, lambda: self.trash(row.path))
 
     def trash(self, path: Path) -> None:
         """Move a run that rests to the trash."""

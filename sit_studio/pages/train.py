@@ -30,8 +30,9 @@ from sit_studio.settings_model import (
     SettingsModel,
     kind_of,
 )
-from sit_studio.widgets.basics import Page, button, scrolled
+from sit_studio.widgets.basics import Page, button
 from sit_studio.widgets.choice_cards import ChoiceCards
+from sit_studio.widgets.columns import Follower
 from sit_studio.widgets.cost_card import CostCard
 from sit_studio.widgets.form import SettingFields
 from sit_studio.widgets.labels_card import LabelsCard, has_labels, labels_wanted
@@ -102,11 +103,11 @@ class TrainPage(Page):
     def _add_columns(self) -> None:
         columns = QHBoxLayout()
         columns.setSpacing(16)
-        self.body.addLayout(columns, 1)
+        self.body.addLayout(columns)
         left = QWidget()
         left.setMaximumWidth(656)
         forms = QVBoxLayout(left)
-        forms.setContentsMargins(0, 0, 8, 0)
+        forms.setContentsMargins(0, 0, 0, 0)
         forms.setSpacing(16)
         self.kinds = ChoiceCards(
             [
@@ -129,15 +130,15 @@ class TrainPage(Page):
         self.start_card = start
         self.start_card.changed.connect(self._on_start_changed)
         forms.addStretch(1)
-        area = scrolled(left)
-        area.setMaximumWidth(672)
-        columns.addWidget(area, 5)
-        columns.addWidget(scrolled(self._sights()), 6)
+        columns.addWidget(left, 5)
+        right = Follower(self._sights())
+        columns.addWidget(right, 6)
+        right.follow(self.area)
 
     def _sights(self) -> QWidget:
         right = QWidget()
         self.sights = sights = QVBoxLayout(right)
-        sights.setContentsMargins(0, 0, 8, 0)
+        sights.setContentsMargins(0, 0, 0, 0)
         sights.setSpacing(16)
         pretrain = self.forms[PRETRAIN]
         assert pretrain.tasks is not None

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QInputDialog, QSplitter, QTabWidget, QWidget
+from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
 
 from sit_engine.data.scan import display_name
 from sit_studio.history import ENDINGS
 from sit_studio.mailbox import Failure
 from sit_studio.session import Session
 from sit_studio.widgets import moved
+from sit_studio.widgets.ask import Ask, ask_number
 from sit_studio.widgets.basics import Card, EmptyState, Offer, Page, button, scrolled
 from sit_studio.widgets.health import WorkingCard
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sit_studio.widgets.pictures_panel import PicturesPanel
 
 REDRAW_MS = 120
+MOST_EPOCHS = 100_000
 FIRST_OF_ALL = 3
 """The number of the first tab that finetuning has too."""
 
@@ -79,10 +81,10 @@ class WatchPage(Page):
         self.stop = button(tr("Stop"), lambda: self.session.command("stop"), icon="stop",
                            tip=tr("Write a checkpoint and end; the run can be resumed"))  # fmt: skip
         self.checkpoint = button(
-            tr("Checkpoint now"), lambda: self.session.command("checkpoint"), flat=True,
+            tr("Checkpoint"), lambda: self.session.command("checkpoint"), flat=True,
             tip=tr("Save the weights of this step"),
         )  # fmt: skip
-        self.preview = button(tr("Preview now"), lambda: self.session.command("preview"), flat=True,
+        self.preview = button(tr("Preview"), lambda: self.session.command("preview"), flat=True,
                               tip=tr("Make pictures of this step"))  # fmt: skip
         self.extend = button(
             tr("Extend…"), self._extend, flat=True, tip=tr("Train for more epochs")
@@ -281,16 +283,10 @@ class WatchPage(Page):
         history = self.session.history
         per_epoch = history.started.steps_per_epoch if history.started else 1
         now = history.total_steps / max(1, per_epoch)
-        dialog = QInputDialog(self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setWindowTitle(self.tr("Extend"))
-        dialog.setInputMode(QInputDialog.InputMode.DoubleInput)
-        dialog.setLabelText(self.tr("Epochs in all (now {now:.4g}):").format(now=now))
-        dialog.setDoubleRange(round(history.step / max(1, per_epoch), 2) + 0.01, 100_000)
-        dialog.setDoubleDecimals(2)
-        dialog.setDoubleValue(2 * now)
-        dialog.doubleValueSelected.connect(self.extend_to)
-        dialog.open()
+        title = self.tr("Epochs in all (now {now:.4g})").format(now=now)
+        least = round(history.step / max(1, per_epoch), 2) + 0.01
+        asked = Ask(title, self.tr("Extend"), self)
+        ask_number(asked, 2 * now, least, MOST_EPOCHS, self.extend_to)
 
     @Slot(float)
     def extend_to(self, epochs: float) -> None:

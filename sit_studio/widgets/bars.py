@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import (
     QAbstractListModel,
+    QEvent,
     QModelIndex,
     QPersistentModelIndex,
     QRect,
@@ -14,7 +15,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import (
     QFrame,
     QListView,
@@ -25,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from sit_studio import theme
+from sit_studio.widgets.elision import ShortNames, full_px
 from sit_studio.widgets.words import count
 
 Index = QModelIndex | QPersistentModelIndex
@@ -34,7 +36,7 @@ ROW_PX = 28
 BAR_PX = 10
 SPACE_PX = 12
 RADIUS_PX = 2
-NAME_SHARE = 0.4  # of the width, at most
+NAME_SHARE = 0.5  # of the width, at most
 MEASURED_NAMES = 20  # the longest; all would take longer than a frame
 COUNT_ROLE = int(Role.UserRole)
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -65,12 +67,17 @@ class BarList(QListView):
     def _measure(self) -> None:
         """Widths which hold for all rows, so that the bars begin and end in one line."""
         rows = self._model.rows
-        metrics = self.fontMetrics()
         longest = heapq.nlargest(MEASURED_NAMES, (name for name, _ in rows), key=len)
         most = max((number for _, number in rows), default=0)
         self._delegate.most = most
-        self._delegate.name_px = max(map(metrics.horizontalAdvance, longest), default=0)
-        self._delegate.count_px = QFontMetrics(theme.tabular_font()).horizontalAdvance(count(most))
+        self._delegate.name_px = full_px(self.font(), longest)
+        self._delegate.count_px = full_px(theme.tabular_font(), [count(most)])
+        self._delegate.names = ShortNames([name for name, _ in rows])
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._measure()
 
 
 class _Counts(QAbstractListModel):
@@ -102,14 +109,20 @@ class _Counts(QAbstractListModel):
 class _BarDelegate(QStyledItemDelegate):
     """Name, elided in its middle; bar; count at the right."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self, bars: BarList) -> None:
+        super().__init__(bars)
+        self.bars = bars
+        self.names = ShortNames()
         self.most = 0
         self.name_px = 0
         self.count_px = 0
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(self.name_px, ROW_PX)
+
+    def short(self, name: str, room: int) -> str:
+        """A name as it is painted into `room` pixels."""
+        return self.names.of(name, self.bars.font(), room)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         rect: QRect = option.rect
@@ -122,8 +135,8 @@ class _BarDelegate(QStyledItemDelegate):
             painter.setPen(QPen(QColor(tokens.accent), 2))
             painter.drawRect(rect.adjusted(1, 1, -1, -1))
         painter.setPen(QColor(tokens.text))
-        short = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, name_px)
-        painter.drawText(row, _LEFT, short)
+        painter.setFont(self.bars.font())
+        painter.drawText(row, _LEFT, self.short(name, name_px))
         painter.setFont(theme.tabular_font())
         painter.drawText(row, _RIGHT, count(number))
         left = row.left() + name_px + SPACE_PX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -22,6 +22,9 @@ from PySide6.QtWidgets import (
 from sit_studio import theme
 from sit_studio.mailbox import Failure
 from sit_studio.sentences import say
+
+BAR_PX = 12
+"""Of a bar beside a page's body, as style.qss has it."""
 
 
 def label(
@@ -270,17 +273,70 @@ class EmptyState(QWidget):
         follow_theme(self, paint)
 
 
+class _Body(QWidget):
+    """A page scrolls when it is lower than its content must be, not than it would like to be."""
+
+    def heightForWidth(self, width: int) -> int:
+        layout, viewport = self.layout(), self.parentWidget()
+        if layout is None:
+            return -1
+        least = layout.totalMinimumSize().height()
+        # Widgets in widgets only tell the height that they would like.
+        fits = viewport is not None and least <= viewport.height()
+        return least if fits else layout.totalMinimumHeightForWidth(width)
+
+
+class PageArea(QScrollArea):
+    """Scrolls up and down where `content` is too high; its edges are the same with a bar and without.
+
+    The bar stands in the margin of what is around it, BAR_PX wide.
+    """
+
+    def __init__(self, content: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        content.setObjectName("scrolled")
+        # As wide as there is room, and never wider: nothing is cut off at the right.
+        policy = content.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        content.setSizePolicy(policy)
+        self.setWidget(content)
+        self.verticalScrollBar().installEventFilter(self)
+        self.setViewportMargins(0, 0, BAR_PX, 0)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        kinds = (QEvent.Type.Show, QEvent.Type.Hide)
+        if watched is self.verticalScrollBar() and event.type() in kinds:
+            taken = event.type() == QEvent.Type.Show
+            self.setViewportMargins(0, 0, 0 if taken else BAR_PX, 0)
+        return super().eventFilter(watched, event)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as its content needs: that never scrolls."""
+        inside = self.widget()
+        wide = inside.minimumSizeHint().width() + BAR_PX if inside is not None else 0
+        return QSize(wide, super().minimumSizeHint().height())
+
+
 class Page(QWidget):
-    """Title, one sentence of what it is for, actions at the right, a notice, and the body."""
+    """Title, one sentence of what it is for, actions at the right, a notice, and the body.
+
+    In a window that is too low for it, the body scrolls as one.
+    """
 
     def __init__(self, title: str, lead: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 16, 24, 16)
+        # Of the margin at the right a bar may take a part, where the body scrolls as a whole.
+        outer.setContentsMargins(24, 16, 24 - BAR_PX, 16)
         outer.setSpacing(16)
         head = QHBoxLayout()
+        head.setContentsMargins(0, 0, BAR_PX, 0)
         head.setSpacing(8)
         words = QVBoxLayout()
         words.setSpacing(4)
@@ -297,10 +353,16 @@ class Page(QWidget):
         head.setAlignment(self.action_row, Qt.AlignmentFlag.AlignTop)
         outer.addLayout(head)
         self.notice = Notice()
-        outer.addWidget(self.notice)
-        self.body = QVBoxLayout()
+        told = QVBoxLayout()
+        told.setContentsMargins(0, 0, BAR_PX, 0)
+        told.addWidget(self.notice)
+        outer.addLayout(told)
+        content = _Body()
+        self.body = QVBoxLayout(content)
+        self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(16)
-        outer.addLayout(self.body, 1)
+        self.area = PageArea(content)
+        outer.addWidget(self.area, 1)
         self.setAccessibleName(title)
 
     def shut_down(self) -> None:

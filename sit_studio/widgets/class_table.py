@@ -20,6 +20,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.report import ClassScore
+from sit_studio.widgets.sort_head import SortHead
+from sit_studio.widgets.table_keys import SelectByKey
 from sit_studio.widgets.words import count
 
 Index = QModelIndex | QPersistentModelIndex
@@ -50,16 +52,17 @@ class ClassTable(QTableView):
         self.sorted.setSortCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setModel(self.sorted)
         self.setAccessibleName(self.tr("Classes"))
+        SelectByKey(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
+        self.setHorizontalHeader(SortHead(self))
         self.setSortingEnabled(True)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(32)
         titles = self.horizontalHeader()
-        titles.setHighlightSections(False)
         titles.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(heads)):
             self.setColumnWidth(column, FIGURE_PX)

@@ -9,7 +9,6 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QHeaderView,
@@ -25,7 +24,9 @@ from sit_engine.errors import SitError
 from sit_studio.history import History
 from sit_studio.lister import in_thread, load_history
 from sit_studio.run_list import differing, distinct_titles, read_about
+from sit_studio.sentences import titled
 from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import curve_word
 
 
@@ -48,7 +49,7 @@ class CompareDialog(QDialog):
         head = QHBoxLayout()
         head.addWidget(label(self.tr("Compare runs"), "cardTitle"))
         head.addStretch(1)
-        self.curve = QComboBox()
+        self.curve = Choice()
         self.curve.setAccessibleName(self.tr("Curve"))
         for name in (
             "loss", "contrast", "rotation", "reconstruction", "knn", "rotation_accuracy",
@@ -71,6 +72,7 @@ class CompareDialog(QDialog):
         self.table.setShowGrid(False)
         titles = self.table.horizontalHeader()
         titles.setHighlightSections(False)
+        titles.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         titles.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         titles.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         column.addWidget(self.table, 2)
@@ -109,6 +111,9 @@ class CompareDialog(QDialog):
         rows = differing(configs)
         self.table.setColumnCount(1 + len(configs))
         self.table.setHorizontalHeaderLabels([self.tr("Setting"), *configs])
+        for column, title in enumerate(configs, start=1):
+            if (head := self.table.horizontalHeaderItem(column)) is not None:
+                head.setToolTip(display_name(title))
         self.table.setRowCount(max(1, len(rows)))
         if not rows:
             self.table.setItem(0, 0, QTableWidgetItem(self.tr("None")))
@@ -116,6 +121,8 @@ class CompareDialog(QDialog):
             for column, text in enumerate([name, *values]):
                 item = QTableWidgetItem(display_name(text))
                 item.setToolTip(item.text())
+                if column == 0:
+                    item.setText(titled(text).strip("“”"))
                 self.table.setItem(number, column, item)
 
 

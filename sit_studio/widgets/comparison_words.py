@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
+from sit_engine.counted import filled
 from sit_engine.data.names import display_name, unescape_name
 from sit_engine.evaluation.comparison import Budget, Comparison
 from sit_studio.comparison_list import ComparisonRow
@@ -34,7 +35,7 @@ def budget_words(budget: Budget) -> str:
         "images": QCoreApplication.translate("comparison", "{n} images"),
     }
     amount = budget.amount
-    return texts[budget.unit].format(n=count(amount) if amount >= 1000 else f"{amount:g}")
+    return filled(texts[budget.unit], n=count(amount) if amount >= 1000 else f"{amount:g}")
 
 
 def progress_words(row: ComparisonRow, share: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.widgets.basics import follow_theme
+from sit_studio.widgets.elision import ShortNames, full_px
 from sit_studio.widgets.words import count
 
 SMALLEST_PX, LARGEST_PX = 12, 64
@@ -39,6 +41,7 @@ class ConfusionMatrix(QAbstractScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.names: list[str] = []
+        self.shorts = ShortNames()
         self.counts_CC: NDArray[np.int64] = np.zeros((0, 0), dtype=np.int64)
         self.current = (0, 0)
         self.name_px = LEAST_NAME_PX
@@ -51,10 +54,11 @@ class ConfusionMatrix(QAbstractScrollArea):
     def show_counts(self, names: Sequence[str], counts_CC: NDArray[np.int64]) -> None:
         """Other classes and counts."""
         self.names = [display_name(name) for name in names]
+        self.shorts = ShortNames(self.names)
         self.counts_CC = counts_CC
         self.current = (0, 0)
-        longest = max(self.names, key=len, default="")
-        wide = self.fontMetrics().horizontalAdvance(longest) + 20
+        longest = heapq.nlargest(20, self.names, key=len)
+        wide = full_px(self.font(), longest) + 20
         self.name_px = min(max(wide, LEAST_NAME_PX), MOST_NAME_PX)
         self._lay_out()
 
@@ -179,7 +183,7 @@ class ConfusionMatrix(QAbstractScrollArea):
                 continue
             rect = self.cell_rect(row, 0)
             painter.setPen(QColor(colours.text if row == self.current[0] else colours.muted))
-            short = metrics.elidedText(self.names[row], Qt.TextElideMode.ElideMiddle, room)
+            short = self.shorts.of(self.names[row], painter.font(), room)
             place = QRect(0, rect.center().y() - 9, room, 18)
             painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | middle), short)
         painter.setClipRect(
@@ -190,7 +194,7 @@ class ConfusionMatrix(QAbstractScrollArea):
                 continue
             rect = self.cell_rect(0, column)
             painter.setPen(QColor(colours.text if column == self.current[1] else colours.muted))
-            short = metrics.elidedText(self.names[column], Qt.TextElideMode.ElideMiddle, room)
+            short = self.shorts.of(self.names[column], painter.font(), room)
             painter.save()
             painter.translate(rect.center().x(), self.name_px + TITLE_PX - 8)
             painter.rotate(-90)

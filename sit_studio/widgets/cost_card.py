@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from sit_engine.config.facts import DeviceFacts
+from sit_engine.counted import filled
 from sit_studio.asker import Answer
 from sit_studio.job import Job
 from sit_studio.mailbox import Failure
@@ -105,10 +106,14 @@ class CostCard(Card):
             return
         self.minutes = minutes
         self.short.setText(
-            self.tr(
-                "{steps} steps are too few to learn from. {minutes} min are the least after which it "
-                "can be told whether it works."
-            ).format(steps=count(steps), minutes=f"{minutes:g}")
+            filled(
+                self.tr(
+                    "{steps} steps are too few to learn from. {minutes} min are the least after which it "
+                    "can be told whether it works."
+                ),
+                steps=count(steps),
+                minutes=f"{minutes:g}",
+            )
         )
         self.longer.setText(self.tr("Train for {minutes} min").format(minutes=f"{minutes:g}"))
 
@@ -119,7 +124,8 @@ class CostCard(Card):
             "Memory {memory}. {pixels}"
         )
         self.sentence.setText(
-            text.format(
+            filled(
+                text,
                 time=duration(answer["seconds_left"]),
                 steps=count(answer["total_steps"]),
                 batch=answer["batch_size"],

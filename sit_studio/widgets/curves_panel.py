@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QMenu,
@@ -30,6 +29,7 @@ from sit_studio.lister import load_history
 from sit_studio.mailbox import failure_of
 from sit_studio.run_list import RunRow, distinct_titles
 from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import GROUPS, READINGS, curve_word
 from sit_studio.widgets.plot import CurvePlot
 from sit_studio.widgets.plot_markers import Marker
@@ -87,7 +87,7 @@ class CurvesPanel(QWidget):
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
         self.smoothing.setValue(round(100 * SMOOTHING))
-        self.smoothing.setFixedWidth(80)
+        self.smoothing.setFixedWidth(56)
         self.smoothing.setAccessibleName(self.tr("Smoothing"))
         self.smoothing.setToolTip(self.tr("Readings (k-NN, health, rank) are never smoothed"))
         self.smoothing.valueChanged.connect(self._on_smoothing)
@@ -95,7 +95,7 @@ class CurvesPanel(QWidget):
         word.setBuddy(self.smoothing)
         self.log = QCheckBox(self.tr("Log"))
         self.log.toggled.connect(self._on_log)
-        self.axis = QComboBox()
+        self.axis = Choice()
         for key, text in (
             ("step", self.tr("Steps")), ("epoch", self.tr("Epochs")), ("time", self.tr("Time")),
         ):  # fmt: skip
@@ -166,6 +166,13 @@ class CurvesPanel(QWidget):
         plot.set_curves(
             {curve_word(name): history.curve(name) for name in names},
             {curve_word(name) for name in READINGS},
+        )
+        plot.set_bands(
+            {
+                curve_word(name): (history.curve(f"{name} low"), history.curve(f"{name} high"))
+                for name in names
+                if history.has_curve(f"{name} low")
+            }
         )
         if history.knn is not None and "knn" in names:
             plot.set_baselines(

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_engine.export.exported import read_records
 from sit_engine.runs import Run
@@ -70,7 +71,8 @@ class WrittenCard(Card):
         text = self.tr(
             "Opened in a clean process: {same}, {ms} ms for one image on {threads} CPU threads."
         )
-        return text.format(
+        return filled(
+            text,
             same=apart.format(difference=f"{answer['difference']:.1e}")
             if answer["difference"]
             else exact,

@@ -11,6 +11,7 @@ from sit_engine.config.facts import MEASURED_LATER
 from sit_engine.config.schema import Setting
 from sit_studio.settings_model import Checked, SettingsModel
 from sit_studio.widgets.basics import button, label, set_role
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.words import figure
 
 SLIDER_STEPS = 100
@@ -19,6 +20,16 @@ SLIDER_STEPS = 100
 def said(text: str) -> str:
     """A title or help text of the schema in the user's language."""
     return QCoreApplication.translate("settings", text)
+
+
+def choice_word(path: str, choice: str) -> str:
+    """What one of a setting's choices is called, where its own word says too little."""
+    words = {
+        "all": QCoreApplication.translate("choices", "the whole network"),
+        "blocks": QCoreApplication.translate("choices", "its last blocks"),
+        "head": QCoreApplication.translate("choices", "the classifier alone"),
+    }
+    return words.get(choice, choice) if path == "method.trained" else choice
 
 
 class SettingField(QWidget):
@@ -80,7 +91,7 @@ class SettingField(QWidget):
     def _make_editor(self) -> QComboBox | QLineEdit:
         item = self.item
         if item.choices and not item.is_number and not item.is_list:
-            box = QComboBox()
+            box = Choice(elide=Qt.TextElideMode.ElideRight)
             # As wide as there is room, not as its longest word.
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -113,10 +124,11 @@ class SettingField(QWidget):
     def _fill(self, box: QComboBox, default: str) -> None:
         self._default = default
         box.clear()
-        box.addItem(self.tr("Default ({word})").format(word=default), "")
+        word = choice_word(self.item.path, default)
+        box.addItem(self.tr("{word} (default)").format(word=word), "")
         for choice in self.item.choices:
             if choice != default:
-                box.addItem(choice, choice)
+                box.addItem(choice_word(self.item.path, choice), choice)
 
     def show_text(self, text: str, shown: Any, default: str) -> None:
         """The user's word, the value that stands without one, and what preset and method say."""
@@ -194,7 +206,7 @@ class SettingFields:
             text = self.model.texts.get(path, "")
             value = _at(tree, path, defaults.get(path))
             failure = checked.failure if checked.field == path else None
-            below = _auto_words(value, reasons.get(path, "")) if not text else ""
+            below = _auto_words(path, value, reasons.get(path, "")) if not text else ""
             for field in fields:
                 field.show_text(text, value, defaults.get(path, ""))
                 if failure is not None:
@@ -203,7 +215,7 @@ class SettingFields:
                     field.show_below(below)
 
 
-def _auto_words(value: Any, why: str) -> str:
+def _auto_words(path: str, value: Any, why: str) -> str:
     """What "auto" has come to and why, or that it waits."""
     if value == "auto":
         waits = QCoreApplication.translate(
@@ -213,7 +225,7 @@ def _auto_words(value: Any, why: str) -> str:
     if not why:
         return ""
     text = QCoreApplication.translate("SettingField", "auto: {value}, {why}")
-    return text.format(value=_shown(value), why=why)
+    return text.format(value=choice_word(path, _shown(value)), why=why)
 
 
 def _wait(tree: dict[str, Any], path: str) -> None:

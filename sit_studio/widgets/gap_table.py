@@ -28,9 +28,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.counted import filled
 from sit_engine.data.names import display_name
 from sit_engine.evaluation.comparison import MEASURES, Comparison, Figure, Gap, Line, Measure
 from sit_studio import theme
+from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.words import count
 
 Index = QModelIndex | QPersistentModelIndex
@@ -96,9 +98,7 @@ class GapTable(QTableView):
     def show_comparison(self, found: Comparison) -> None:
         """Its table so far; which row is chosen stays."""
         row = self.currentIndex().row()
-        widest = max(
-            (self.fontMetrics().horizontalAdvance(name_of(line)) for line in found.lines), default=0
-        )
+        widest = full_px(self.font(), (name_of(line) for line in found.lines))
         self.setColumnWidth(0, min(max(NAME_PX, widest + 2 * PAD_PX + 8), MOST_NAME_PX))
         self.figures.show_comparison(found)
         if 0 <= row < self.figures.rowCount():
@@ -145,7 +145,7 @@ class GapTableModel(QAbstractTableModel):
             (self.tr("k-NN, %"), self.tr("20 nearest neighbours among the training images")),
             (self.tr("Linear probe, %"), self.tr("A linear classifier on frozen features")),
             (
-                self.tr("{n} labels a class, %").format(n=shots),
+                filled(self.tr("{n} labels a class, %"), n=shots),
                 self.tr("A linear classifier that knows so few labels; a mean over draws"),
             ),
         ]
@@ -185,15 +185,18 @@ class GapTableModel(QAbstractTableModel):
         if cost is None:
             return ""
         text = self.tr("{minutes} min · {images} images")
-        words = text.format(minutes=f"{cost.minutes:.1f}", images=count(cost.images))
+        words = filled(text, minutes=f"{cost.minutes:.1f}", images=count(cost.images))
         return words if cost.is_whole else f"{words} *"
 
     def _words(self, line: Line, column: int, figure: Figure | None) -> str:
         assert self.found is not None
         if figure is None:
             return self._text(line, column, figure)
-        words = self.tr("{name}: {accuracy} %, a mean over {n} seeds.").format(
-            name=name_of(line), accuracy=f"{100 * figure.accuracy:.1f}", n=figure.seeds
+        words = filled(
+            self.tr("{name}: {accuracy} %, a mean over {n} seeds."),
+            name=name_of(line),
+            accuracy=f"{100 * figure.accuracy:.1f}",
+            n=figure.seeds,
         )
         if figure.gap is None:
             return words

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QCoreApplication, QRect, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_studio import theme
+from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.history import History
-from sit_studio.sentences import say_coded
+from sit_studio.sentences import say_coded, titled
 from sit_studio.widgets.basics import Card, FigureCard, follow_theme, label
+from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.figure_grid import FigureGrid
 from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import THIN, count, figure, percent
@@ -20,6 +23,12 @@ SIGNS = {
     "not learning": ("warn", "warn"),
     "unknown": ("unknown", "muted"),
 }
+
+VERDICTS = (
+    "health.collapsed", "health.early", "health.learning", "health.not_learning",
+    "health.too_short", "health.unlabelled",
+)  # fmt: skip
+GAP_PX, MOST_PX = 2, 10_000
 
 
 def verdict(history: History) -> tuple[str, str]:
@@ -44,7 +53,8 @@ def _validated(history: History) -> tuple[str, str]:
         "the most frequent class would give {majority}.",
     )
     is_better = found.accuracy - found.interval > found.majority
-    return "learning" if is_better else "unknown", text.format(
+    return "learning" if is_better else "unknown", filled(
+        text,
         accuracy=f"{100 * found.accuracy:.1f}",
         interval=f"{100 * found.interval:.1f}",
         images=count(found.images),
@@ -87,7 +97,7 @@ def waiting_words(history: History) -> str:
             "folder on a faster disk.",
         )
     )
-    return f"{said.format(share=percent(share, 0))} {why}"
+    return f"{said.format(share=percent(share, 0))} {titled(why)}"
 
 
 class WorkingCard(Card):
@@ -100,20 +110,21 @@ class WorkingCard(Card):
         self.sign = label()
         self.sign.setFixedWidth(32)
         row.addWidget(self.sign, 0, Qt.AlignmentFlag.AlignTop)
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(label(self.tr("Is it working?"), "caption"))
-        self.sentence = label("", "cardTitle", wrap=True)
-        words.addWidget(self.sentence)
         self.waiting = label("", "muted", wrap=True)
         self.waiting.hide()
-        words.addWidget(self.waiting)
+        said = (texts[0][0] for code, texts in ENGINE_SENTENCES.items() if code in VERDICTS)
+        longest = max((QCoreApplication.translate("engine", text) for text in said), key=len)
+        self.sentence = _Sentence(longest, self.waiting)
+        words = QVBoxLayout()
+        words.setSpacing(GAP_PX)
+        for part in (label(self.tr("Is it working?"), "caption"), self.sentence, self.waiting):
+            words.addWidget(part)
         row.addLayout(words, 1)
         self.figures = QHBoxLayout()
         self.figures.setSpacing(24)
-        self.knn = _Small(self.tr("k-NN"))
-        self.untrained = _Small(self.tr("Untrained"))
-        self.raw = _Small(self.tr("Raw pixels"))
+        self.knn = _Small(self.tr("k-NN"), f"{percent(1)} ± 00.0")
+        self.untrained = _Small(self.tr("Untrained"), percent(1))
+        self.raw = _Small(self.tr("Raw pixels"), percent(1))
         for small in (self.knn, self.untrained, self.raw):
             self.figures.addWidget(small)
         row.addLayout(self.figures)
@@ -137,21 +148,42 @@ class WorkingCard(Card):
         self.waiting.setVisible(bool(waiting))
         knn = history.knn
         for small in (self.knn, self.untrained, self.raw):
-            small.setVisible(knn is not None)
-        if knn is not None:
-            self.knn.show_text(f"{percent(knn.accuracy)} ± {100 * knn.interval:.1f}")
-            self.untrained.show_text(percent(knn.untrained))
-            self.raw.show_text(percent(knn.raw_pixels))
+            small.setVisible(not history.is_finetuning)
+        interval = f" ± {100 * knn.interval:.1f}" if knn is not None else ""
+        self.knn.show_text(f"{percent(knn.accuracy if knn is not None else None)}{interval}")
+        self.untrained.show_text(percent(knn.untrained if knn is not None else None))
+        self.raw.show_text(percent(knn.raw_pixels if knn is not None else None))
 
     def _paint(self) -> None:
         icon, colour = SIGNS[self.state]
         self.sign.setPixmap(theme.pixmap(icon, getattr(theme.tokens(), colour), 32))
 
 
-class _Small(QWidget):
-    """A caption over a figure."""
+class _Sentence(QLabel):
+    """As high as the longest one needs, so that nothing below it moves with what it says.
 
-    def __init__(self, caption: str) -> None:
+    A line below it, which comes and goes, takes of that room.
+    """
+
+    def __init__(self, longest: str, below: QLabel) -> None:
+        super().__init__()
+        self._longest, self._below = longest, below
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("role", "cardTitle")
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def heightForWidth(self, width: int) -> int:
+        wrap = int(Qt.TextFlag.TextWordWrap)
+        room = self.fontMetrics().boundingRect(QRect(0, 0, width, MOST_PX), wrap, self._longest)
+        taken = 0 if self._below.isHidden() else self._below.heightForWidth(width) + GAP_PX
+        return max(super().heightForWidth(width), room.height() - taken)
+
+
+class _Small(QWidget):
+    """A caption over a figure; `widest` keeps room for the longest one."""
+
+    def __init__(self, caption: str, widest: str) -> None:
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -159,6 +191,7 @@ class _Small(QWidget):
         column.addWidget(label(caption, "caption"))
         self.text = label("–")
         self.text.setFont(theme.tabular_font(15))
+        self.text.setMinimumWidth(full_px(self.text.font(), [widest]))
         column.addWidget(self.text)
 
     def show_text(self, text: str) -> None:

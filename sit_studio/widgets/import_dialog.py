@@ -9,7 +9,6 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QApplication,
-    QComboBox,
     QGridLayout,
     QLineEdit,
     QProgressBar,
@@ -25,6 +24,7 @@ from sit_studio.job import Job
 from sit_studio.mailbox import Failure
 from sit_studio.opening import show_in_file_manager
 from sit_studio.widgets.basics import Notice, button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.dialog import Dialog
 from sit_studio.widgets.imported_view import ImportedView
@@ -89,7 +89,7 @@ class ImportDialog(Dialog):
         name = label(display_name(str(self.file)), selectable=True, wrap=True)
         self.grid.addWidget(label(self.tr("File")), 0, 0)
         self.grid.addWidget(name, 0, 1, 1, 2)
-        self.network = QComboBox()
+        self.network = Choice()
         for text, word in (
             (self.tr("As its authors use it"), None),
             ("student (SiT 2022, DINO)", "student"),

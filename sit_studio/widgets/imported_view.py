@@ -7,6 +7,7 @@ import re
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.names import display_name
 from sit_engine.models.imported import Imported, Row
 from sit_studio.widgets.basics import label
@@ -16,6 +17,8 @@ from sit_studio.widgets.words import count
 # "another network: --network teacher takes it": in the window that is a choice of the form.
 FLAG = re.compile(r": --network (\w+).*")
 WIDTHS = (80, 352, 168, 104)
+MOST_PX = {1: 368, 2: 216}
+"""Of the columns with names; the whole of one that is longer is its tooltip."""
 
 
 class ImportedView(QWidget):
@@ -65,7 +68,7 @@ class ImportedView(QWidget):
             "patches of {patch} px, tokens before the patches: {tokens}."
         )
         self.sizes.setText(
-            sizes.format(
+            filled(sizes,
                 width=facts.width, depth=facts.depth, heads=facts.heads, whence=found.heads_from,
                 side=facts.image_size, patch=facts.patch_size, tokens=facts.tokens,
             )
@@ -89,6 +92,9 @@ class ImportedView(QWidget):
         if found is not None:
             rows = self._rows(found, folded=not self.whole.isChecked())
             self.table.lines.show(len(rows), lambda number: rows[number])
+            for place, most in MOST_PX.items():
+                self.table.resizeColumnToContents(place)
+                self.table.setColumnWidth(place, min(self.table.columnWidth(place), most))
 
     def _rows(self, found: Imported, *, folded: bool) -> list[list[str]]:
         rows = [self._cells(self.tr("Mapped"), row) for row in found.mapped_rows(folded=folded)]
@@ -102,7 +108,7 @@ class ImportedView(QWidget):
     def _cells(self, became: str, row: Row) -> list[str]:
         size = row.size
         if row.parts > 1:
-            size = self.tr("{n} parts").format(n=count(row.parts))
+            size = filled(self.tr("{n} parts"), n=count(row.parts))
         return [became, display_name(row.theirs), row.ours, size, FLAG.sub("", row.why)]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QSizePolicy, QWidget
 
 from sit_engine.data.label_file import LabelColumns, columns_in, guess_columns
 from sit_engine.data.names import display_name
 from sit_studio.images import Dataset
 from sit_studio.mailbox import Failure
 from sit_studio.widgets.basics import Card, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import FolderChooser
 
 
@@ -31,7 +32,7 @@ class LabelSource(Card):
         about = self.tr("Pretraining never uses them; they only tell whether it works.")
         self.about = label(about, "caption", wrap=True)
         self.body.addWidget(self.about)
-        self.source = QComboBox()
+        self.source = Choice()
         for key, word in (
             ("folders", self.tr("Sub-folders are classes")),
             ("csv", self.tr("A CSV file: path,label…")),
@@ -55,7 +56,7 @@ class LabelSource(Card):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
-        self.path_column, self.label_column = QComboBox(), QComboBox()
+        self.path_column, self.label_column = Choice(), Choice()
         words = (self.tr("Column of paths"), self.tr("Column of labels"))
         for at, box in enumerate((self.path_column, self.label_column)):
             box.setAccessibleName(words[at])

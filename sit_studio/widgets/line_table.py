@@ -8,6 +8,8 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from sit_studio.widgets.table_keys import SelectByKey
+
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -55,6 +57,7 @@ class LineTable(QTableView):
         self.lines = LineModel(heads, self)
         self.setModel(self.lines)
         self.setAccessibleName(name)
+        SelectByKey(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setShowGrid(False)
         self.setWordWrap(False)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from sit_studio import theme
 from sit_studio.thumbnailing import ThumbnailSource
+from sit_studio.widgets.elision import full_px, short
 
 PICTURE_PX, MARGIN_PX, LINE_PX = 112, 8, 17
 AWAY_PX = 14
@@ -70,9 +71,7 @@ class MapCard(QWidget):
             self.update()
 
     def _size(self) -> QSize:
-        metrics = self.fontMetrics()
-        widest = max((metrics.horizontalAdvance(line) for line in self.lines), default=0)
-        width = min(max(widest, PICTURE_PX), 2 * PICTURE_PX)
+        width = min(max(full_px(self.font(), self.lines), PICTURE_PX), 2 * PICTURE_PX)
         height = PICTURE_PX + 4 + LINE_PX * len(self.lines)
         return QSize(width + 2 * MARGIN_PX, height + 2 * MARGIN_PX)
 
@@ -99,5 +98,5 @@ class MapCard(QWidget):
         for number, line in enumerate(self.lines):
             painter.setPen(QColor(colours.muted if number else colours.text))
             at = QRect(room.x(), room.bottom() + 5 + LINE_PX * number, room.width(), LINE_PX)
-            short = painter.fontMetrics().elidedText(line, Qt.TextElideMode.ElideMiddle, at.width())
-            painter.drawText(at, int(Qt.AlignmentFlag.AlignVCenter), short)
+            words = short(self.font(), line, at.width())
+            painter.drawText(at, int(Qt.AlignmentFlag.AlignVCenter), words)

@@ -9,11 +9,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_studio.map_points import KEYS, Cells, Embedding, Key
 from sit_studio.widgets.basics import Card, button, label, scrolled
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.gallery import Gallery
 from sit_studio.widgets.map_legend import ROW_PX, MapLegend
 from sit_studio.widgets.map_view import MapView
@@ -68,7 +70,7 @@ class MapPanel(QWidget):
     def _tools(self) -> QHBoxLayout:
         self.tools = QHBoxLayout()
         self.tools.setSpacing(8)
-        self.colours = QComboBox()
+        self.colours = Choice()
         self.colours.setAccessibleName(self.tr("Colour by"))
         self.colours.currentIndexChanged.connect(self._on_colours)
         word = label(self.tr("Colour by"), "caption")
@@ -185,8 +187,8 @@ class MapPanel(QWidget):
         embedding = self.view.embedding
         if embedding is None:
             return
-        words = self.tr("1 image") if len(rows) == 1 else self.tr("{n} images")
-        self.chosen_title.setText(words.format(n=count(len(rows))))
+        words = self.tr("{n} images")
+        self.chosen_title.setText(filled(words, n=count(len(rows))))
         self.chosen_hint.setText(self.tr("Inside the lasso."))
         self.view.show_rings(())
         self.gallery.show_paths(

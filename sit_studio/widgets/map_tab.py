@@ -9,8 +9,9 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.embedded import MapKind
 from sit_engine.runs import Run
 from sit_studio.asker import Answer, Question
@@ -19,6 +20,7 @@ from sit_studio.mailbox import Failure
 from sit_studio.map_reader import Loaded, load_map
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Card, EmptyState, button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.map_panel import MapPanel, Neighbour
 from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import count
@@ -84,7 +86,7 @@ class MapTab(QWidget):
         return row
 
     def _add_tools(self) -> None:
-        self.kinds = QComboBox()
+        self.kinds = Choice()
         self.kinds.setAccessibleName(self.tr("Arrangement"))
         self.kinds.setToolTip(
             self.tr("PCA keeps distances roughly; t-SNE keeps neighbours together, not distances")
@@ -155,8 +157,11 @@ class MapTab(QWidget):
             self.kinds.setCurrentIndex(self.kinds.findData(found.kind))
             words = self.tr("{n} images, step {step}, features of the {network}.")
             self.panel.caption.setText(
-                words.format(
-                    n=count(len(found.embedding)), step=count(found.step), network=found.network
+                filled(
+                    words,
+                    n=count(len(found.embedding)),
+                    step=count(found.step),
+                    network=found.network,
                 )
             )
         self.refresh()

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QWidget
 
 from sit_engine.data.scan import display_name
 from sit_engine.runs import Run
 from sit_studio.widgets.basics import Card, button, clear_layout, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import CheckpointBox, FolderChooser, weights_place
 
 MOST_BASELINES = 4
@@ -28,7 +29,7 @@ class MeasureForm(Card):
         self.test = FolderChooser(self.tr("Test on"), hint=hint)
         self.checkpoint = CheckpointBox()
         self.checkpoint.setAccessibleName(self.tr("Checkpoint"))
-        self.network = QComboBox()
+        self.network = Choice()
         self.network.addItem(self.tr("Method's choice"), None)
         self.network.addItem(self.tr("Student"), "student")
         self.network.addItem(self.tr("Teacher"), "teacher")

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from sit_studio import theme
+from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.enlarged import Enlarged
 from sit_studio.widgets.pixels import (
     Pixels,
@@ -70,7 +71,7 @@ class Reconstructions(_Stack):
         self.grid = TileGrid(least_px=48, most_px=288)
         self.grid.setAccessibleName(self.tr("Reconstructions"))
         self.grid.tile_opened.connect(self._on_opened)
-        legend = Legend(error_table(), self.tr("too dark"), self.tr("too bright"))
+        legend = Legend(error_table(theme.is_dark()), self.tr("too dark"), self.tr("too bright"))
         legend.setAccessibleName(self.tr("Difference: blue is too dark, red is too bright."))
         layout = QVBoxLayout(self._content)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -79,13 +80,24 @@ class Reconstructions(_Stack):
         layout.addWidget(legend)
         self.show_empty(self.tr("The first pictures appear after the first preview."))
 
+        def paint() -> None:
+            legend.show_table(error_table(theme.is_dark()))
+            self._show_tiles()
+
+        follow_theme(self, paint)
+
     def show_arrays(
         self, input: Pixels, corrupted: Pixels, output: Pixels, difference: NDArray[np.int16]
     ) -> None:
         """uint8 [n,V,V,3] thrice; int16 [n,V,V,3], output less input."""
         self._pictures, self._difference = (input, corrupted, output), difference
-        self.grid.set_tiles(len(input), 4, self._layers, self._name, self._titles())
+        self._show_tiles()
         self._show_content()
+
+    def _show_tiles(self) -> None:
+        if self._pictures is not None:
+            rows = len(self._pictures[0])
+            self.grid.set_tiles(rows, 4, self._layers, self._name, self._titles())
 
     def _titles(self) -> Sequence[str]:
         return (
@@ -256,10 +268,15 @@ class Legend(QWidget):
 
     def __init__(self, table: Pixels, first: str, last: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._image = to_image(table[None])
+        self.show_table(table)
         self._words = (first, last)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.notifier().changed.connect(self.update)
+
+    def show_table(self, table: Pixels) -> None:
+        """Colours [n,3] from the first word to the last."""
+        self._image = to_image(table[None])
+        self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(240, 20)

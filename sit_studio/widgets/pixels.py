@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
+from sit_studio import theme
+
 Pixels = NDArray[np.uint8]
 
 SMOOTH_FROM_PX = 64
-# Blue over white to red, and magma, as anchors at even distances; interpolated once.
-ERROR_ANCHORS = ((33, 74, 138), (104, 158, 206), (247, 247, 247), (228, 132, 104), (154, 24, 42))
+# Blue to red and magma, as anchors at even distances; interpolated once. No difference is as light
+# or dark as what is around the picture.
+ERROR_ANCHORS = {
+    False: ((33, 74, 138), (104, 158, 206), (247, 247, 247), (228, 132, 104), (154, 24, 42)),
+    True: ((150, 198, 240), (62, 116, 176), (36, 43, 52), (186, 84, 62), (250, 170, 146)),
+}
 HEAT_ANCHORS = (
     (0, 0, 4), (28, 16, 68), (79, 18, 123), (129, 37, 129), (181, 54, 122),
     (229, 80, 100), (251, 135, 97), (254, 194, 135), (252, 253, 191),
@@ -38,7 +44,7 @@ def scaled(image: QImage, side_px: int) -> QImage:
 def error_colours(difference: NDArray[np.int16]) -> Pixels:
     """int16 [Y,X,3], output minus input, to [Y,X,3]: red too bright, blue too dark."""
     mean = difference.sum(axis=2, dtype=np.int32) // 3
-    colours: Pixels = error_table()[np.clip(mean + 255, 0, 510)]
+    colours: Pixels = error_table(theme.is_dark())[np.clip(mean + 255, 0, 510)]
     return colours
 
 
@@ -55,11 +61,11 @@ def heat_colours(heat: NDArray[np.float32], side_px: int) -> Pixels:
 
 
 @cache
-def error_table() -> Pixels:
+def error_table(is_dark: bool) -> Pixels:
     """511 colours for the differences -255…255, more of them for the small ones."""
     place = np.arange(-255, 256) / 255
     bent = np.sign(place) * np.abs(place) ** 0.6
-    return _interpolated(ERROR_ANCHORS, (bent + 1) / 2)
+    return _interpolated(ERROR_ANCHORS[is_dark], (bent + 1) / 2)
 
 
 @cache

@@ -78,6 +78,11 @@ class CurvePlot(QWidget):
             self._lines.set_exact(exact)
             self._restyle()
 
+    def set_bands(self, bands: Mapping[str, tuple[Curve, Curve]]) -> None:
+        """Around curves by their labels: where the truth lies with 95 %, from … to."""
+        if self._lines.set_bands(bands):
+            self._restyle()
+
     def set_overlay(
         self, label: str, curve: Curve, dashed: bool = True, *, exact: bool = False
     ) -> None:
@@ -267,10 +272,10 @@ class CurvePlot(QWidget):
             foot = FLAG_PX * 1.25 if self._markers else 0.0
             # A baseline's name stands above its line.
             head = NAME_PX if baselines and max(baselines) >= max(places) else 0.0
+            head += self._lines.legend.lay_out()
             self._canvas.show_y(min(places), max(places), foot, head)
         (x0, x1), (y0, y1) = self._canvas.box.viewRange()
         self._flags.place(x0, x1, y0, (y1 - y0) / max(self._canvas.box.height(), 1.0))
-        self._lines.legend.keep_clear((x0, x1), (y0, y1), baselines)
         self._show_readings()
 
     def _tell_if_empty(self, *, has_points: bool) -> None:

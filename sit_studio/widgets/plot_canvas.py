@@ -112,8 +112,10 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         if span <= max(abs(low), abs(high)) * 1e-9:
             span = 0.6 if self.values_axis.is_log else abs(low) * 0.2 or 2.0
             low, high = low - span / 2, high + span / 2
-        foot = span * foot_px / max(self.box.height(), 4 * foot_px, 1.0)
-        head = span * head_px / max(self.box.height(), 4 * head_px, 1.0)
+        height = max(self.box.height(), 1.5 * (foot_px + head_px), 1.0)
+        # What is left for the values themselves.
+        room = 1 - (foot_px + head_px) / height
+        foot, head = span * foot_px / height / room, span * head_px / height / room
         self.box.setYRange(low - max(span * EDGE, foot), high + max(span * EDGE, head), padding=0)
         self.box.prepareForPaint()  # else the first paint finds it out and asks for a second
 

@@ -11,6 +11,7 @@ import pyqtgraph as pg
 
 from sit_studio import theme
 from sit_studio.curve import Curve
+from sit_studio.widgets.plot_band import Band
 from sit_studio.widgets.plot_lines import DASHES, Convert, Line, View
 from sit_studio.widgets.plot_readout import Legend
 
@@ -25,7 +26,9 @@ class LineSet:
         self._plot = plot
         self._lines: dict[str, Line] = {}
         self._overlays: dict[str, bool] = {}  # which of the lines are of other runs: dashed?
+        self._bands: dict[str, Band] = {}
         self._convert: Convert | None = None
+        self._view: View | None = None
         self._turn = 0
 
     def __iter__(self) -> Iterator[Line]:
@@ -61,6 +64,15 @@ class LineSet:
         for label in self.own():
             self._lines[label].is_exact = label in labels
 
+    def set_bands(self, bands: Mapping[str, tuple[Curve, Curve]]) -> bool:
+        """Lower and upper curve around some of our lines; False when these stand there already."""
+        if {label: band.ends for label, band in self._bands.items()} == dict(bands):
+            return False
+        for band in self._bands.values():
+            band.remove()
+        self._bands = {label: Band(self._plot, *ends) for label, ends in bands.items()}
+        return True
+
     def set_overlay(self, label: str, curve: Curve, is_dashed: bool, is_exact: bool) -> None:
         self._overlays[label] = is_dashed
         self._put(label, curve)
@@ -85,6 +97,8 @@ class LineSet:
             if label in self._overlays:
                 dashes = OVERLAY_DASHES if self._overlays[label] else ()
             self._lines[label].set_style(colours[index % len(colours)], dashes)
+        for label, band in self._bands.items():
+            band.set_colour(self._lines[label].colour)
         self.legend.recolour()
 
     def extent(self) -> tuple[float, float]:
@@ -100,6 +114,7 @@ class LineSet:
         Each call begins where the last one stopped: no line waits for ever.
         """
         lines = list(self)
+        self._view = view
         has_changed = False
         for number in range(len(lines)):
             self._turn = (self._turn + 1) % len(lines)
@@ -114,6 +129,10 @@ class LineSet:
             line.show()
         shown = [line for line in self if line.main.isVisible()]
         places = [place for line in shown for place in (line.low, line.high)]
+        for label, band in self._bands.items():
+            is_shown = self._lines[label] in shown
+            if self._view is not None:
+                places += band.show(self._view, self._convert, is_shown=is_shown)
         return [place for place in places if math.isfinite(place)]
 
     def has_data(self) -> bool:
@@ -132,3 +151,5 @@ class LineSet:
     def _remove(self, label: str) -> None:
         self.legend.remove(label)
         self._lines.pop(label).remove()
+        if label in self._bands:
+            self._bands.pop(label).remove()

@@ -127,11 +127,11 @@ class Line:
         self._prepared = key
         x, values = self.x(), self.curve.values
         self._view = view
-        self._raw = _visible(x, values, view, RAW_COLUMN_PX if view.weight > 0 else 1)
+        self._raw = visible(x, values, view, RAW_COLUMN_PX if view.weight > 0 else 1)
         self._main = self._raw
         if view.weight > 0:
-            self._main = _visible(x, self.curve.smoothed(view.weight), view, MAIN_COLUMN_PX)
-        self.low, self.high = _bounds(self._main[1], self._raw[1])
+            self._main = visible(x, self.curve.smoothed(view.weight), view, MAIN_COLUMN_PX)
+        self.low, self.high = bounds(self._main[1], self._raw[1])
         self._is_waiting = True
         return True
 
@@ -167,7 +167,7 @@ class Line:
         return left if x is not None and x - all_x[left] <= all_x[right] - x else right
 
 
-def _visible(x: Array, y: Array, view: View, column_px: int) -> tuple[Array, Array]:
+def visible(x: Array, y: Array, view: View, column_px: int) -> tuple[Array, Array]:
     """The thinned part in view, in the axis' own measure; what Qt cannot draw is a gap."""
     thin_x, thin_y = thin(x, y, view.x0, view.x1, view.width_px // column_px)
     if view.is_log:
@@ -176,7 +176,7 @@ def _visible(x: Array, y: Array, view: View, column_px: int) -> tuple[Array, Arr
     return thin_x, np.where(np.abs(thin_y) <= MOST_VALUE, thin_y, np.nan)
 
 
-def _bounds(*parts: Array) -> tuple[float, float]:
+def bounds(*parts: Array) -> tuple[float, float]:
     """Least and greatest number; NaN for both when there is none."""
     low = high = np.nan
     for part in parts:

@@ -13,12 +13,11 @@ from PySide6.QtGui import QColor, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyleOptionGraphicsItem, QWidget
 
 from sit_studio import theme
-from sit_studio.curve import Array
 from sit_studio.widgets.plot_lines import Line
 from sit_studio.widgets.words import figure
 
 MOST_LINES = 3
-MARGIN_PX = 8
+MARGIN_PX, GAP_PX = 8, 12
 NO_BREAK = "\u00a0"
 
 
@@ -123,7 +122,7 @@ class Sample(pg.ItemSample):  # type: ignore[misc]
 
 
 class Legend:
-    """Names of the curves in the corner where they cover least; a click hides a curve."""
+    """Names of the curves above them all; a click hides a curve."""
 
     def __init__(self, plot: pg.PlotItem) -> None:
         self._view = plot.vb
@@ -132,8 +131,7 @@ class Legend:
         self.clicked = self._item.sigSampleClicked
         self.clicked.connect(self._on_sample_clicked)
         self._lines: dict[str, Line] = {}
-        self._corner = (1, 0)
-        self._anchor()
+        self._item.anchor(itemPos=(1, 0), parentPos=(1, 0), offset=(-MARGIN_PX, MARGIN_PX // 2))
 
     def add(self, label: str, line: Line) -> None:
         self._lines[label] = line
@@ -144,9 +142,7 @@ class Legend:
 
     def recolour(self) -> None:
         tokens = theme.tokens()
-        ground = QColor(tokens.surface)
-        ground.setAlphaF(0.8)
-        self._item.setBrush(ground)
+        self._item.setBrush(QColor(tokens.surface))
         self._item.setPen(None)
         self._item.setLabelTextColor(tokens.text)
         pens = {line.main: line.legend_pen() for line in self._lines.values()}
@@ -156,59 +152,22 @@ class Legend:
             # pyqtgraph keeps the new colour, but draws it only with the next text.
             name.setText(name.text)
 
-    def keep_clear(
-        self, x_span: tuple[float, float], y_span: tuple[float, float], baselines: Sequence[float]
-    ) -> None:
-        """Move away when lines, or the names of baselines at the right, are below."""
-        (x0, x1), (y0, y1) = x_span, y_span
+    def lay_out(self) -> float:
+        """In as many columns as fit above the curves; how many pixels they have to leave free."""
         has_data = any(np.isfinite(line.low) for line in self._lines.values())
         self._item.setVisible(has_data and len(self._lines) > 1)
-        box, size = self._view.boundingRect(), self._item.boundingRect()
-        if not box.width() or not box.height() or x1 <= x0 or y1 <= y0:
-            return
-        wide = (size.width() + 2 * MARGIN_PX) / box.width() * (x1 - x0)
-        high = (size.height() + 2 * MARGIN_PX) / box.height() * (y1 - y0)
-        covered = {
-            corner: self._count(
-                (x1 - wide, x1) if corner[0] else (x0, x0 + wide),
-                (y0, y0 + high) if corner[1] else (y1 - high, y1),
-                baselines if corner[0] else (),
-            )
-            for corner in ((1, 0), (0, 0), (1, 1), (0, 1))
-        }
-        if covered[self._corner]:
-            best = min(covered, key=lambda corner: covered[corner])
-            if covered[best] * 2 < covered[self._corner]:
-                self._corner = best
-                self._anchor()
-
-    def _count(
-        self,
-        x_span: tuple[float, float],
-        y_span: tuple[float, float],
-        baselines: Sequence[float],
-    ) -> int:
-        named = sum(y_span[0] <= place <= y_span[1] for place in baselines)
-        return named + sum(
-            _inside(line.main.xData, x_span, line.main.yData, y_span)
-            for line in self._lines.values()
-            if line.main.xData is not None
-        )
-
-    def _anchor(self) -> None:
-        right, low = self._corner
-        offset = (-MARGIN_PX if right else MARGIN_PX, -MARGIN_PX * 3 if low else MARGIN_PX)
-        self._item.anchor(itemPos=self._corner, parentPos=self._corner, offset=offset)
+        if not self._item.isVisible():
+            return 0.0
+        widest = max(sample.width() + name.width() for sample, name in self._item.items)
+        room = self._view.boundingRect().width() - 2 * MARGIN_PX
+        fitting = max(1, int(room // (widest + GAP_PX)))
+        self._item.setColumnCount(min(fitting, len(self._lines)))
+        return float(self._item.boundingRect().height()) + MARGIN_PX
 
     def _on_sample_clicked(self, item: pg.PlotCurveItem) -> None:
         for line in self._lines.values():
             if line.main is item:
                 line.set_visible(item.isVisible())
-
-
-def _inside(x: Array, x_span: tuple[float, float], y: Array, y_span: tuple[float, float]) -> int:
-    near = (x >= x_span[0]) & (x <= x_span[1]) & (y >= y_span[0]) & (y <= y_span[1])
-    return int(near.sum())
 
 
 def _solid(text: str) -> str:

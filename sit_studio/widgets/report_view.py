@@ -67,7 +67,7 @@ class ReportView(QTabWidget):
     def _add_figures(self) -> None:
         inside = QWidget()
         column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 8, 8, 0)
+        column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(16)
         self.facts = label("", "muted", wrap=True)
         self.answers = label("", wrap=True)

@@ -15,15 +15,25 @@ from PySide6.QtCore import (
     QSortFilterProxyModel,
     Qt,
 )
-from PySide6.QtGui import QColor, QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QColor, QFont, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.run_list import RunRow
 from sit_studio.sentences import say
+from sit_studio.widgets.elision import MOST_COMPARED, ShortNames, full_px
+from sit_studio.widgets.sort_head import SortHead
 from sit_studio.widgets.sparkline import VALUES_ROLE, SparklineDelegate
 from sit_studio.widgets.states import ROLES, word
+from sit_studio.widgets.table_keys import SelectByKey
 from sit_studio.widgets.words import THIN, count, figure, percent, size
 
 Index = QModelIndex | QPersistentModelIndex
@@ -142,9 +152,9 @@ class RunTableModel(QAbstractTableModel):
         return None
 
 
-def status_width(metrics: QFontMetrics) -> int:
+def status_width(font: QFont) -> int:
     """As wide as the longest word, within reason: a longer one is cut and stands in the tooltip."""
-    widest = max(metrics.horizontalAdvance(word(status)) for status in STATUSES)
+    widest = full_px(font, map(word, STATUSES))
     return min(max(widest + CELL_PX, RunTableModel.WIDTHS["status"]), MOST_STATUS_PX)
 
 
@@ -208,6 +218,25 @@ def _sort_key(row: RunRow, column: str) -> float | str:
     return keys[column]
 
 
+class NameDelegate(QStyledItemDelegate):
+    """Names of one column, cut where they are alike."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.shorts = ShortNames()
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        super().initStyleOption(option, index)
+        model = index.model()
+        names = [
+            str(model.index(row, index.column()).data())
+            for row in range(min(model.rowCount(), MOST_COMPARED))
+        ]
+        if names != self.shorts.names:
+            self.shorts = ShortNames(names)
+        option.text = self.shorts.of(str(index.data()), option.font, option.rect.width() - CELL_PX)
+
+
 class RunTable(QTableView):
     """Rows that follow their folders; sorted as the user likes, the newest first until then."""
 
@@ -223,11 +252,13 @@ class RunTable(QTableView):
         self.sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.sorted.setSortRole(RunTableModel.SORT_ROLE)
         self.setModel(self.sorted)
+        self.setItemDelegateForColumn(COLUMNS.index("run"), NameDelegate(self))
         self.setItemDelegateForColumn(COLUMNS.index("curve"), SparklineDelegate(self))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setShowGrid(False)
+        self.setHorizontalHeader(SortHead(self))
         self.setSortingEnabled(True)
         self.sortByColumn(COLUMNS.index("started"), Qt.SortOrder.DescendingOrder)
         self.setWordWrap(False)
@@ -235,17 +266,17 @@ class RunTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(40)
         head = self.horizontalHeader()
-        head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for column, width in RunTableModel.WIDTHS.items():
             self.setColumnWidth(COLUMNS.index(column), width)
-        self.setColumnWidth(COLUMNS.index("status"), status_width(self.fontMetrics()))
+        self.setColumnWidth(COLUMNS.index("status"), status_width(self.font()))
         head.setTextElideMode(Qt.TextElideMode.ElideRight)
         head.setSectionResizeMode(COLUMNS.index("run"), QHeaderView.ResizeMode.Stretch)
         head.setMinimumSectionSize(32)
         for column in without:
             self.setColumnHidden(COLUMNS.index(column), True)
         self.setAccessibleName(name)
+        SelectByKey(self)
 
     def chosen(self) -> list[RunRow]:
         """The selected rows."""

@@ -9,11 +9,13 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.marks import QT_TRANSLATE_NOOP
 from sit_studio.report import Answers, Measure, Report
 from sit_studio.widgets.basics import Card, follow_theme, label, set_role
+from sit_studio.widgets.elision import full_px, short
 from sit_studio.widgets.words import THIN, count
 
 MINUS = "\u2212"
@@ -71,8 +73,7 @@ class Bars(QWidget):
         del event
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        metrics = painter.fontMetrics()
-        widest = max((metrics.horizontalAdvance(bar.name) for bar in self.bars), default=0)
+        widest = full_px(self.font(), (bar.name for bar in self.bars))
         name_px = min(max(widest + 8, NAME_PX[0]), NAME_PX[1])
         for number, bar in enumerate(self.bars):
             self._paint_bar(painter, bar, number * LINE_PX, name_px)
@@ -83,10 +84,8 @@ class Bars(QWidget):
         painter.setPen(QColor(colours.text if bar.is_ours else colours.muted))
         left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         right = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        short = painter.fontMetrics().elidedText(
-            bar.name, Qt.TextElideMode.ElideMiddle, name_px - 8
-        )
-        painter.drawText(QRectF(0, top, name_px, LINE_PX), left, short)
+        name = short(self.font(), bar.name, name_px - 8)
+        painter.drawText(QRectF(0, top, name_px, LINE_PX), left, name)
         figures = QRectF(self.width() - FIGURE_PX, top, FIGURE_PX, LINE_PX)
         painter.drawText(figures, right, _figures(bar))
         painter.setPen(Qt.PenStyle.NoPen)
@@ -150,7 +149,7 @@ def measure_word(measure: Measure) -> str:
         return texts[measure.kind]
     if measure.shots is not None:
         text = QCoreApplication.translate("scores", "{n} labels a class")
-        return text.format(n=measure.shots)
+        return filled(text, n=measure.shots)
     return display_name(measure.name)
 
 
@@ -179,7 +178,8 @@ def facts_sentence(report: Report) -> str:
         "Step {step}, features of the {network}: {train} train and {test} test images, "
         "{classes} classes. ± is the 95 % interval.",
     )
-    return text.format(
+    return filled(
+        text,
         step=count(report.step),
         network=report.network,
         train=count(report.train_images),

@@ -7,6 +7,7 @@ from math import ceil
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTabWidget, QVBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.evaluation.tuning import DEFAULT, RUNGS, Tuning, shown
 from sit_studio.search import Standing
 from sit_studio.widgets.basics import label, set_role
@@ -104,10 +105,15 @@ def choice_sentence(found: Tuning) -> str:
             "search", "Nothing was better than the default: it stays."
         )
     name, gap = found.best
-    told = QCoreApplication.translate(
-        "search", "{name}: k-NN {gap} over the default ({seeds} new seeds, {images} images each)."
-    ).format(
-        name=name, gap=gap_text(gap), seeds=found.final.seeds, images=count(found.final.test_images)
+    told = filled(
+        QCoreApplication.translate(
+            "search",
+            "{name}: k-NN {gap} over the default ({seeds} new seeds, {images} images each).",
+        ),
+        name=name,
+        gap=gap_text(gap),
+        seeds=found.final.seeds,
+        images=count(found.final.test_images),
     )
     if found.chosen != DEFAULT:
         return told

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from sit_engine.counted import filled
 from sit_studio import theme
 from sit_studio.map_picture import Shape
 from sit_studio.report import FEW_SHOT, Report, Score
@@ -220,7 +221,7 @@ class ShotsPlot(QWidget):
                 away = self.place_of(number, place) - QPointF(pointed)
                 if abs(away.x()) <= NEAR_PX and abs(away.y()) <= NEAR_PX:
                     text = self.tr("{name}, {n} labels a class: {figures}")
-                    words.append(text.format(name=one.name, n=shots, figures=_figures(score)))
+                    words.append(filled(text, name=one.name, n=shots, figures=_figures(score)))
         return "\n".join(words)
 
 

@@ -11,7 +11,6 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QApplication,
     QButtonGroup,
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine import runs
+from sit_engine.counted import filled
 from sit_engine.data.names import unescape_name
 from sit_engine.errors import SitError
 from sit_engine.evaluation.comparison import Budget
@@ -28,6 +28,7 @@ from sit_studio.mailbox import Failure, failure_of
 from sit_studio.run_list import RunRow, differing, distinct_titles
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Notice, button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.comparison_words import budget_words
 from sit_studio.widgets.dialog import Dialog
@@ -132,7 +133,7 @@ class SideBySideDialog(Dialog):
         self.amount = QLineEdit("10")
         self.amount.setMaximumWidth(96)
         self.amount.textChanged.connect(lambda _: self._show_cost())
-        self.unit = QComboBox()
+        self.unit = Choice()
         for unit, word in (
             ("minutes", self.tr("minutes")), ("epochs", self.tr("epochs")),
             ("images", self.tr("images seen")),
@@ -141,7 +142,7 @@ class SideBySideDialog(Dialog):
         self.unit.setAccessibleName(self.tr("Unit of the budget"))
         self.unit.currentIndexChanged.connect(lambda _: self._show_cost())
         self._line(self.tr("Budget of each run"), self.amount, self.unit)
-        self.seeds = QComboBox()
+        self.seeds = Choice()
         self.seeds.addItems([str(number) for number in range(1, MOST_SEEDS + 1)])
         self.seeds.setCurrentText("2")
         self.seeds.setMaximumWidth(96)
@@ -206,7 +207,7 @@ class SideBySideDialog(Dialog):
             "They go on when the window is closed."
         )
         self.cost.setText(
-            text.format(
+            filled(text,
                 settings=len(self.rows), seeds=self.seed_count, budget=budget_words(budget),
                 total=len(self.rows) * self.seed_count,
             )

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QW
 from sit_engine.data.names import display_name, escape_name, unescape_name
 from sit_studio.run_list import UNUSABLE, RunRow, distinct_titles
 from sit_studio.widgets.basics import Card, button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import weights_place
 
 MOST_RUNS = 50
@@ -29,7 +30,7 @@ class StartCard(Card):
         self._rows: tuple[tuple[str, str], ...] = ()
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.box = QComboBox()
+        self.box = Choice()
         self.box.setAccessibleName(self.tr("Start from"))
         self.box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.run_list import About, RunRow, read_about
@@ -70,7 +71,7 @@ class Header(QWidget):
         if facts is None:
             return
         if facts.kind == "cpu":
-            text = self.tr("CPU, {cores} cores").format(cores=facts.cores)
+            text = filled(self.tr("CPU, {cores} cores"), cores=facts.cores)
             if facts.why_no_gpu:
                 why = QCoreApplication.translate("engine", facts.why_no_gpu)
                 self.device.setToolTip(self.tr("No GPU is used: {why}.").format(why=why))

@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from sit_engine.counted import filled
 from sit_studio.widgets.basics import FigureCard
 from sit_studio.widgets.words import count, size
 
@@ -38,9 +39,7 @@ class SummaryCards(QWidget):
                 card.show_figure("–")
             return
         problems, unlabelled = found["problems"], found["unlabelled"]
-        below = self.tr("{n} files cannot be used").format(n=count(problems)) if problems else ""
-        if problems == 1:
-            below = self.tr("1 file cannot be used")
+        below = filled(self.tr("{n} files cannot be used"), n=count(problems)) if problems else ""
         self.images.show_figure(count(found["usable"]), below)
         below = self.tr("{n} without a label").format(n=count(unlabelled)) if unlabelled else ""
         self.classes.show_figure(count(len(found["classes"])), below)
@@ -75,5 +74,5 @@ class SummaryCards(QWidget):
             below = self.tr("{n} of more than 8 bits").format(n=count(deep))
         others = sum(n for key, n in channels.items() if key != main)
         if others:
-            below = self.tr("{n} others; {rest}").format(n=count(others), rest=below)
+            below = filled(self.tr("{n} others; {rest}"), n=count(others), rest=below)
         self.colours.show_figure(words.get(main, main), below)

@@ -9,6 +9,7 @@ import psutil
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
+from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_engine.events import (
     CheckpointWritten,
@@ -60,7 +61,7 @@ class SystemPanel(FigureGrid):
         started, report = history.started, history.report
         if started is not None:
             about = self.tr("{images} images, batches of {batch}")
-            about = about.format(images=count(started.images), batch=started.batch_size)
+            about = filled(about, images=count(started.images), batch=started.batch_size)
             self.device.show_figure(started.device.upper(), about)
         else:
             self.device.show_figure("–")
@@ -157,7 +158,8 @@ def _leg_words(event: RunStarted | RunResumed | RunFinished | PhaseChanged) -> s
             text = _tr("Started: {images} images, batches of {batch}, {steps} steps on {device}")
             if event.processes > 1:
                 text += _tr(", shared by {processes} processes")
-            return text.format(
+            return filled(
+                text,
                 processes=event.processes,
                 images=count(event.images),
                 batch=event.batch_size,
@@ -165,8 +167,7 @@ def _leg_words(event: RunStarted | RunResumed | RunFinished | PhaseChanged) -> s
                 device=event.device,
             )
         case RunResumed():
-            text = _tr("Resumed at step {step} (leg {leg})")
-            return text.format(step=count(event.from_step), leg=event.leg)
+            return _tr("Resumed at step {step}").format(step=count(event.from_step))
         case RunFinished():
             text = _tr("{outcome} at step {step}.")
             said = text.format(outcome=word(event.outcome), step=count(event.step))

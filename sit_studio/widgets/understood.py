@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from sit_engine.data.saved_index import SavedIndex
 from sit_engine.data.wanted import Patterns
 from sit_studio.widgets.basics import label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.words import count
 
 MOST_TRIED = 2000
@@ -30,7 +31,7 @@ class Understood(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        self.choice = QComboBox()
+        self.choice = Choice()
         for key, word in (
             ("auto", self.tr("Folders understood by name")),
             ("classes", self.tr("CLASS/image")),

@@ -102,7 +102,7 @@ def test_a_command_for_an_ended_leg_is_refused_and_removed(
         events = [event for event, _ in runs.read_events(open_run(out))]
         answers = [event for event in events if isinstance(event, CommandAnswered)]
     assert [(answer.command, answer.answer) for answer in answers] == [
-        ("stop", "refused: leg 7 has ended")
+        ("stop", "refused: the run was resumed or ended since; ask again")
     ]
     assert (answers[0].code, answers[0].values) == ("command.refused_leg", {"leg": "7"})
     assert not late.exists()

@@ -50,7 +50,7 @@ def text(*lines: str, encoding: str = "utf-8") -> Write:
 @pytest.mark.parametrize(
     ("write", "code", "parts"),
     [
-        (text("path,label", "ROWS", "gone.png,cat"), 0, ["1 rows of the label file name no image"]),
+        (text("path,label", "ROWS", "gone.png,cat"), 0, ["name no image that is there: 1"]),
         (text("file,class", "ROWS"), 5, ["file, class", "path and label are needed"]),
         (text("path,label", "ROWS", "cat 1.png,brick"), 5, ["cat 1.png", "two labels", "cat", "brick"]),
         (text("path,label", "ROWS", "cat 1.png,cat"), 0, []),

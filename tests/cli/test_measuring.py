@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 
 from sit_engine import api, runs
 from sit_engine.cli.main import main
@@ -21,6 +22,7 @@ from sit_engine.data.names import unescape_name
 from sit_engine.data.split import paths_of
 from sit_engine.errors import DataError, SitError
 from sit_engine.evaluation import reading
+from sit_engine.evaluation.kept import MOST_FILES, KeptFeatures
 from sit_engine.export.program import ProgramInfo
 from sit_engine.training import predict as predicting
 from tests.cli.test_bad_input import assert_sentence, tell
@@ -232,6 +234,7 @@ def test_features_are_read_in_pieces_and_are_those_of_one_reading(
     run: Path, sample: tuple[Path, Path], embedded: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path / "cache"))  # Nothing is known of them here.
     sizes: list[int] = []
     views = reading.Reader.views
 
@@ -308,6 +311,76 @@ def test_an_embedded_image_that_changed_is_read_again(
     row, path, cosine = api.neighbours(tmp_path / "e", str(cat), count=1)[0]
     assert (path, Embedded.open(tmp_path / "e").paths[row]) == (str(moon), str(moon))
     assert cosine == pytest.approx(1, abs=1e-5)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The names of images as they are read; nothing is known of any at the start."""
+    monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path / "cache"))
+    names: list[str] = []
+    views = reading.Reader.views
+
+    def told(self: reading.Reader, paths: Any, side: int) -> Any:
+        names.extend(Path(path).name for path in paths)
+        return views(self, paths, side)
+
+    monkeypatch.setattr(reading.Reader, "views", told)
+    return names
+
+
+def test_the_map_after_an_evaluation_reads_no_image_again(
+    run: Path, sample: tuple[Path, Path], embedded: Path, tmp_path: Path, read: list[str]
+) -> None:
+    test = tmp_path / "test"
+    shutil.copytree(sample[1], test)
+    api.evaluate(run, train=[str(sample[0])], test=[str(test)], knn_only=True)
+    read.clear()
+    os.utime(test / "cat" / "000.png", ns=(0, 0))
+    (test / "cat" / "new.png").write_bytes((test / "cat" / "001.png").read_bytes())
+    api.embed(run, [str(sample[0]), str(test)], tmp_path / "e")
+    assert sorted(read) == ["000.png", "new.png"]
+    found, fresh = Embedded.open(tmp_path / "e"), Embedded.open(embedded)
+    rows = np.array([found.row_of(path) for path in fresh.paths[:192]], dtype=np.int64)
+    np.testing.assert_allclose(found.features[rows], fresh.features[:192], atol=1e-5)
+    read.clear()
+    (kept,) = (tmp_path / "cache" / "pixels" / "features").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-500])
+    api.embed(run, [str(test)], tmp_path / "f")
+    assert len(read) == 65
+
+
+def test_answers_of_a_classifier_are_known_of_what_was_asked_only(
+    finetuned: Path, sample: tuple[Path, Path], tmp_path: Path, read: list[str]
+) -> None:
+    api.evaluate(finetuned, test=[str(sample[1])], knn_only=True)
+    read.clear()
+    folders = [str(folder) for folder in sample]
+    api.embed(finetuned, folders, tmp_path / "e")
+    assert len(read) == 192
+    first = np.array(Embedded.open(tmp_path / "e").prediction)
+    read.clear()
+    api.embed(finetuned, folders, tmp_path / "f")
+    assert read == []
+    assert np.array(Embedded.open(tmp_path / "f").prediction).tolist() == first.tolist()
+    assert (first >= 0).all()
+
+
+def test_only_the_features_of_some_networks_are_kept(tmp_path: Path, read: list[str]) -> None:
+    del read
+    image = tmp_path / "a.png"
+    image.write_bytes(b"1")
+    for seed in range(MOST_FILES + 1):
+        network = torch.nn.Linear(2, 2)
+        torch.nn.init.constant_(network.weight, seed)
+        kept = KeptFeatures(network, 32, reading.Reader())
+        kept.keep([str(image)], np.ones((1, 3), np.float32), np.zeros(1, np.int32))
+    files = sorted(
+        (tmp_path / "cache" / "pixels" / "features").iterdir(),
+        key=lambda file: file.stat().st_mtime,
+    )
+    assert len(files) == MOST_FILES
+    api.cache(clear=True)
+    assert not any(file.exists() for file in files)
 
 
 def test_what_cannot_be_embedded_or_found_is_a_sentence(

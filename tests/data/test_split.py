@@ -57,7 +57,7 @@ def test_an_image_that_is_gone_is_a_sentence(crops: Path) -> None:
     index = scan([crops])
     record = to_record(index, make_split(index, 0, seed=0), None)
     (crops / "cat" / "000.png").unlink()
-    with pytest.raises(DataError, match=r"1 images that this run .* cat/000\.png"):
+    with pytest.raises(DataError, match=r"now: 1 image of the run; .* cat/000\.png"):
         from_record(scan([crops]), record)
 
 

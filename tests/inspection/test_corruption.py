@@ -47,17 +47,19 @@ def test_only_masked_pixels_differ_and_one_seed_gives_one_picture(images: list[s
     assert not np.array_equal(found.mask, other.mask)
 
 
+# With these seeds no image is its own batch mate, which a preview would not show.
 @pytest.mark.parametrize(
-    ("name", "side", "factor"), [("sit", 32, 1.15), ("sit2021", 32, 1.15), ("sit", 16, 2.5)]
+    ("name", "seed", "side", "factor"),
+    [("sit", 3, 32, 1.15), ("sit2021", 4, 32, 1.15), ("sit", 3, 16, 2.5)],
 )
 def test_the_views_are_those_of_training(
-    name: str, side: int, factor: float, images: list[str]
+    name: str, seed: int, side: int, factor: float, images: list[str]
 ) -> None:
     more: dict[str, Any] = {"views": {"blur_first": 1.0}, "rotation_weight": 0.5}
     data = {"cache_factor": factor}
     found = show(
         images, {"preset": "quick", "method": {"name": name} | more, "data": data},
-        seed=3, image_size=side, patch_size=8,
+        seed=seed, image_size=side, patch_size=8,
     )  # fmt: skip
     settings = merge(
         TINY, {"method": {"name": name} | more, "model": {"image_size": side, "patch_size": 8}}
@@ -68,7 +70,7 @@ def test_the_views_are_those_of_training(
     squares = torch.from_numpy(np.stack([np.array(Image.open(p).convert("RGB")) for p in images]))
     count = torch.arange(len(images))
     batch = Batch(squares, torch.ones(len(images)), torch.full_like(count, -1), count)
-    views = Sit(config).make_views(batch, Moment(step=0, total_steps=10, seed=3))
+    views = Sit(config).make_views(batch, Moment(step=0, total_steps=10, seed=seed))
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     for pair, tensor in (
         ((found.view, found.other), views.clean),
@@ -112,6 +114,25 @@ def test_settings_are_obeyed(images: list[str]) -> None:
         for i, m in enumerate(replaced.mask)
     ]  # fmt: skip
     assert all(partner)
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [
+        {"replace_probability": 1.0, "replace_share": 0.95},
+        {"kind": "local", "local": {"grey_block": 0, "blur_block": 0, "noise_share": 0}},
+    ],
+)
+def test_another_image_is_never_the_image_itself(
+    images: list[str], corruption: dict[str, Any]
+) -> None:
+    """Of three images a third would be replaced with itself: masked, and yet unchanged."""
+    still = {"crop_scale_min": 1.0, "flip": 0.0, "jitter": 0.0, "grey": 0.0}
+    for seed in range(6):
+        found = shown(images[:3], seed, views=still, corruption=corruption)
+        for view, corrupted, mask in zip(found.view, found.corrupted, found.mask, strict=True):
+            assert mask.any()
+            assert not np.array_equal(view[mask], corrupted[mask])
 
 
 def test_auto_sizes_follow_the_facts(images: list[str]) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_studio.asker import Answer, Asker, Question, ask_once
+from sit_studio.asker import SPARE, Answer, Asker, Question, ask_once
 from sit_studio.mailbox import Failure
 from tests.studio.conftest import wait
 
@@ -129,3 +129,33 @@ def test_a_child_for_one_question_ends_with_it(
     assert "listing" in ears.phases
     wait(qtbot, lambda: not child.is_running())
     wait(qtbot, lambda: not asker.children())
+
+
+def test_a_spare_child_takes_the_next_long_question(qtbot: QtBot, asker: Asker) -> None:
+    # `asker` stands for whoever has the spare, and then for whoever asks.
+    SPARE.make_ready(asker)
+    assert SPARE._asker is not None
+    first = child_of(SPARE._asker)
+    SPARE.make_ready(asker)
+    ears = Ears()
+    asked = ask_once(asker, ears.question("cache"))
+    assert child_of(asked) == first
+    assert not SPARE.is_there
+    wait(qtbot, lambda: ears.answers)
+    wait(qtbot, lambda: not psutil.pid_exists(first))
+
+
+def test_a_spare_child_that_died_or_has_other_places_is_not_asked(
+    qtbot: QtBot, asker: Asker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SPARE.make_ready(asker)
+    assert SPARE._asker is not None
+    monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path))
+    assert not SPARE.is_there
+    SPARE.make_ready(asker)
+    os.kill(child_of(SPARE._asker), signal.SIGKILL)
+    wait(qtbot, lambda: not SPARE.is_there)
+    ears = Ears()
+    ask_once(asker, ears.question("cache"))
+    wait(qtbot, lambda: ears.answers)
+    SPARE.let_go()

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "torchvision", "timm", "sklearn", "skimage", "matplotlib", "scipy", "safetensors"}
 # The engine's porch: all that the window may know of it.
 PORCH = {
-    "sit_engine", "sit_engine.api", "sit_engine.events", "sit_engine.errors", "sit_engine.runs",
+    "sit_engine", "sit_engine.api", "sit_engine.counted", "sit_engine.events", "sit_engine.errors",
+    "sit_engine.runs",
     "sit_engine.follow", "sit_engine.wishes", "sit_engine.damage", "sit_engine.own_files",
     "sit_engine.data.scan", "sit_engine.data.index",
     "sit_engine.data.saved_index", "sit_engine.data.thumbnails", "sit_engine.data.sample",

@@ -57,7 +57,7 @@ def test_a_run_whose_folder_moved_is_resumed_where_it_is_found(
     choose(new)
     notice.offer.click()
     wait(qtbot, lambda: notice.other.isVisible())
-    assert "1 images that this run was started with" in notice.text
+    assert "now: 1 image of the run;" in notice.text
     assert notice.offer.text() == "Go on without these images"
     assert notice.other.text() == "Find the folder…"
     notice.offer.click()

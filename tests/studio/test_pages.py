@@ -7,13 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QLineEdit, QMenu, QMessageBox, QPlainTextEdit
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit, QMenu, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from sit_studio.main_window import MainWindow
 from sit_studio.run_list import About, RunRow, write_about
+from sit_studio.widgets.ask import Ask
 from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import wait
 
@@ -60,9 +62,11 @@ def test_an_export_of_ours_is_asked_about_before_it_is_replaced(
     assert page.target != first
     page.out.setText(str(first))
     page.write.click()
-    wait(qtbot, lambda: page.findChildren(QMessageBox))
-    (question,) = page.findChildren(QMessageBox)
-    question.reject()
+    wait(qtbot, lambda: page.findChildren(Ask))
+    (question,) = page.findChildren(Ask)
+    assert question.focusWidget() is question.cancel
+    QTest.keyClick(question.cancel, Qt.Key.Key_Return)
+    wait(qtbot, lambda: not page.findChildren(Ask))
     assert not page.job.is_busy
 
 

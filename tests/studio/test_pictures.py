@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from sit_studio import theme
 from sit_studio.widgets.enlarged import Enlarged
 from sit_studio.widgets.pictures import AttentionView, Reconstructions
 from sit_studio.widgets.pixels import Pixels, error_colours, heat_colours, scaled, to_image
@@ -52,6 +54,19 @@ def test_too_bright_is_red_and_too_dark_is_blue() -> None:
     assert np.ptp(none) < 8
     assert none.min() > 240
     assert beyond[0] > beyond[2]
+
+
+def test_in_the_dark_no_difference_is_dark(qapp: QApplication) -> None:
+    difference = np.array([[[200] * 3, [-200] * 3, [0] * 3]], dtype=np.int16)
+    theme.apply(qapp, "dark")
+    bright, dark, none = error_colours(difference)[0].astype(int)
+    theme.apply(qapp, "light")
+    assert bright[0] > bright[2] + 50
+    assert dark[2] > dark[0] + 50
+    # Near what is around it, and darker than what differs.
+    surface = QColor("#1C222A")
+    assert abs(none - [surface.red(), surface.green(), surface.blue()]).max() < 16
+    assert none.sum() + 150 < min(bright.sum(), dark.sum())
 
 
 def test_heat_is_stretched_from_least_to_greatest() -> None:

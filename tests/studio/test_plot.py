@@ -283,3 +283,44 @@ def test_the_legend_takes_the_colours_of_the_theme(
     finally:
         theme.apply(qapp, "light")
     assert all(theme.tokens().text.lower() in name.item.toHtml().lower() for name in names)
+
+
+def test_a_band_follows_its_curve_and_goes_with_it(plot: CurvePlot, qtbot: QtBot) -> None:
+    middle, low, high = curve(50, 60, 55), curve(40, 50, 45), curve(60, 70, 65)
+    plot.set_curves({"k-NN": middle})
+    plot.set_bands({"k-NN": (low, high)})
+    settle(plot, qtbot)
+    bottom, top = plot._canvas.box.viewRange()[1]
+    assert bottom <= 40
+    assert top >= 70
+    items = len(plot._canvas.plotItem.items)
+    for one, value in ((middle, 70), (low, 60), (high, 90)):
+        one.append(30, value)
+    plot.set_bands({"k-NN": (low, high)})
+    settle(plot, qtbot)
+    assert plot._canvas.box.viewRange()[1][1] >= 90
+    assert len(plot._canvas.plotItem.items) == items
+    plot.set_curves({"loss": curve(1, 2)})
+    settle(plot, qtbot)
+    assert plot._canvas.box.viewRange()[1][1] < 10
+    assert len(plot._canvas.plotItem.items) < items
+
+
+@pytest.mark.parametrize("width", [320, 400, 900])
+def test_the_legend_covers_no_curve(plot: CurvePlot, qtbot: QtBot, width: int) -> None:
+    """Curves that fill all corners of the plot, some of them with long names."""
+    plot.resize(width, 420)
+    for number, name in enumerate(("contrast", "reconstruction", "total", "of another run")):
+        plot.set_overlay(name, curve(*[(step + number) % 5 for step in range(60)]))
+    plot.set_baselines({"untrained": 4.0})
+    settle(plot, qtbot)
+    legend, box = plot._lines.legend._item, plot._canvas.box
+    lowest = legend.mapRectToParent(legend.boundingRect()).bottom()
+    highest = max(float(np.nanmax(line.main.yData)) for line in plot._lines)
+    top = box.mapFromView(QPointF(0, highest)).y()
+    assert legend.isVisible()
+    assert lowest <= top
+    wide = legend.mapRectToParent(legend.boundingRect())
+    assert wide.left() >= -1
+    # Most of the plot is left for the curves.
+    assert top < box.height() / 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
@@ -15,6 +16,7 @@ from sit_engine import runs
 from sit_studio.main_window import MainWindow
 from sit_studio.pages.runs import RunsPage
 from sit_studio.run_list import About, RunRow, read_about, write_about
+from sit_studio.widgets.ask import Ask
 from sit_studio.widgets.compare import CompareDialog
 from sit_studio.widgets.run_table import COLUMNS, RunTableModel
 from tests.studio.conftest import wait
@@ -66,9 +68,14 @@ def test_star_title_and_note_stay_in_the_run_folder(page: RunsPage, qtbot: QtBot
     column = COLUMNS.index("star")
     source = page.table_model.index(page.table_model.rows.index(row), column)
     page.table.clicked.emit(page.proxy.mapFromSource(source))
-    page._keep(page.chosen()[0], title="Leaves, <b>first</b> try")
+    asked = press(page, "Rename…")
+    # The old title is selected: it is typed over.
+    QTest.keyClicks(asked.focusWidget(), "Leaves, <b>first</b> try")
+    QTest.keyClick(asked.focusWidget(), Qt.Key.Key_Return)
     wait(qtbot, lambda: text(page, "first", "run") == "Leaves, <b>first</b> try")
-    page._keep(page.chosen()[0], note="too dark")
+    asked = press(page, "Note…")
+    QTest.keyClicks(asked.focusWidget(), "too dark")
+    QTest.keyClick(asked.focusWidget(), Qt.Key.Key_Return)
     wait(qtbot, lambda: page.chosen()[0].about.note == "too dark")
     about = read_about(row.path)
     assert (about.title, about.note, about.starred) == (
@@ -78,6 +85,45 @@ def test_star_title_and_note_stay_in_the_run_folder(page: RunsPage, qtbot: QtBot
     )
     tip = page.table_model.data(source, Qt.ItemDataRole.ToolTipRole)
     assert "too dark" in str(tip)
+
+
+def press(page: RunsPage, text: str) -> Ask:
+    """Choose one of the things that can be done to a run; gives the question that comes."""
+    menu = page.menu()
+    (action,) = [action for action in menu.actions() if action.text() == text]
+    action.trigger()
+    menu.deleteLater()
+    return page.findChildren(Ask)[-1]
+
+
+def test_questions_are_answered_by_keys_and_escape_changes_nothing(
+    page: RunsPage, qtbot: QtBot
+) -> None:
+    choose(page, "first")
+    title = page.chosen()[0].title
+    asked = press(page, "Rename…")
+    QTest.keyClicks(asked.focusWidget(), "Another")
+    QTest.keyClick(asked, Qt.Key.Key_Escape)
+    asked = press(page, "Move to trash…")
+    # What takes something away is never what Enter or Space does at once.
+    assert asked.focusWidget() is asked.cancel
+    QTest.keyClick(asked.cancel, Qt.Key.Key_Return)
+    wait(qtbot, lambda: not page.findChildren(Ask))
+    assert page.chosen()[0].path.is_dir()
+    assert read_about(page.chosen()[0].path).title in ("", title)
+
+
+def test_down_selects_the_only_run(page: RunsPage, qtbot: QtBot) -> None:
+    page.filter.setText("secon")
+    page.table.setFocus()
+    assert not page.chosen()
+    QTest.keyClick(page.table, Qt.Key.Key_Down)
+    assert [row.path.name for row in page.chosen()] == ["second"]
+    page.filter.clear()
+    QTest.keyClick(page.table, Qt.Key.Key_Home)
+    QTest.keyClick(page.table, Qt.Key.Key_Down)
+    assert len(page.chosen()) == 1
+    assert page.table.currentIndex().row() == 1
 
 
 def test_the_filter_keeps_what_matches(page: RunsPage) -> None:
@@ -115,7 +161,7 @@ def test_two_runs_are_compared_by_curves_and_by_what_differs(
         for row in range(dialog.table.rowCount())
     ]
     assert [(name, sorted(values)) for name, *values in cells] == [
-        ("optim.learning_rate", ["0.002", "0.004"])
+        ("Learning rate", ["0.002", "0.004"])
     ]
     dialog.accept()
 

@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTranslator
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QComboBox
 
+from sit_engine.config.facts import DeviceFacts
+from sit_engine.events import warning
 from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.mailbox import Failure
+from sit_studio.main_window import MainWindow
 from sit_studio.sentences import say, say_coded
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "sit_studio").rglob("*.py"))
+UNLABELLED = "Left out, since they have no label: {count} images."
 # What puts its words before the user. Words of ours that are names stay as they are.
 SHOWING = {
     "setText", "setWindowTitle", "setToolTip", "setPlaceholderText", "setAccessibleName",
@@ -107,9 +111,8 @@ def test_a_failure_is_translated_by_its_code_with_its_values() -> None:
     assert say_coded("data.folder_unreadable", "is a folder that may not be read").isupper()
     english = "took longer than 30 s to read"
     assert say_coded("data.too_slow", english) == "TOOK LONGER THAN 30 S TO READ"
-    assert say_coded("command.refused_leg", "refused: leg 3 has ended", {"leg": "3"}) == (
-        "REFUSED: LEG 3 HAS ENDED"
-    )
+    refused = "refused: the run is at epoch 3 already"
+    assert say_coded("command.refused_epoch", refused, {"epoch": "3"}) == refused.upper()
 
 
 @pytest.mark.usefixtures("capitals")
@@ -190,3 +193,32 @@ def test_the_window_calls_settings_as_their_fields_are_called() -> None:
     assert "optim.batch_size" in say_coded(
         "no.such", "Set optim.batch_size in /runs/a/config.toml."
     )
+
+
+def test_a_choice_is_called_by_what_it_does(window: MainWindow) -> None:
+    window.train.show_kind("finetune")
+    (field,) = window.train.fields.fields["method.trained"]
+    assert isinstance(field.editor, QComboBox)
+    texts = [field.editor.itemText(row) for row in range(field.editor.count())]
+    assert texts == [
+        "auto (default)",
+        "the whole network",
+        "its last blocks",
+        "the classifier alone",
+    ]
+    data = [field.editor.itemData(row) for row in range(field.editor.count())]
+    assert data == ["", "all", "blocks", "head"]
+
+
+def test_one_is_not_several_in_the_window(window: MainWindow) -> None:
+    status = window.header
+    window.session.device = DeviceFacts(kind="cpu", cores=1)
+    status._show_device()
+    assert status.device.text() == "CPU, 1 core"
+
+
+@pytest.mark.usefixtures("capitals")
+def test_a_sentence_is_found_by_its_code_whether_it_counts_one_or_more() -> None:
+    for count in (1, 2):
+        told = warning("data.unlabelled", UNLABELLED, count=count)
+        assert say_coded(told.code, told.message, told.values).isupper()

@@ -10,6 +10,8 @@ from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.data.decode_pool import CancelledError
 from sit_engine.errors import DataError
+from sit_engine.events import Event, PreviewWritten, RunStarted
+from sit_engine.training import memory, prepare
 from tests.tiny import tiny_config
 
 
@@ -35,3 +37,23 @@ def test_a_dry_run_of_nothing_is_a_sentence_and_can_be_cancelled(
         api.dry_run(build({}), on_progress=lambda *_: None)
     with pytest.raises(CancelledError):
         api.dry_run(tiny_config(sample[0]), on_progress=lambda *_: None, cancel=lambda: True)
+
+
+def test_a_run_that_was_measured_begins_without_measuring(
+    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path / "cache"))
+    config = tiny_config(sample[0], optim={"minutes": 0.02, "epochs": "auto"})
+    found = api.dry_run(config, on_progress=lambda *_: None)
+
+    def again(*_: object, **__: object) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(prepare, "measure_images_per_s", again)
+    monkeypatch.setattr(memory, "_measure", again)
+    told: list[Event] = []
+    ended = api.pretrain(config, tmp_path / "run", emit=told.append)
+    assert ended.step == found.total_steps
+    # And nobody waits for the first reading with nothing to look at.
+    names = [type(event) for event in told]
+    assert names.index(PreviewWritten) == names.index(RunStarted) + 1

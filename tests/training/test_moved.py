@@ -213,11 +213,11 @@ def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_pat
     assert Embedded.open(tmp_path / "embedded").paths[0] == str(new / "brick" / "000.png")
     # Its own images are measured with as far as they are there.
     (new / Run(out).split()["train"][0].partition(":")[2]).unlink()
-    with pytest.raises(DataError, match="1 images that this run"):
+    with pytest.raises(DataError, match="now: 1 image of the run;"):
         load_labelled(Run(out), None, [str(test)], None)
     report, _ = api.evaluate(out, test=[str(test)], knn_only=True, without_missing=True)
     assert report.train == (str(new),)
-    assert "1 images of the run that are gone" in str(report.left_out)
+    assert "1 image of the run now gone" in str(report.left_out)
 
 
 def test_a_comparison_goes_on_where_its_images_are_now(few: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,15 @@ from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.tree import RunConfig
 from sit_engine.events import Event, Warned
-from sit_engine.training.pace import at_speed, course_of, minutes_needed, warn_if_short
+from sit_engine.training import pace
+from sit_engine.training.pace import (
+    at_speed,
+    course_of,
+    known_speed,
+    minutes_needed,
+    note_speed,
+    warn_if_short,
+)
 
 FACTS, DEVICE = DataFacts(images=1000, classes=0, median_side_px=200), DeviceFacts(cores=2)
 
@@ -65,3 +75,20 @@ def test_a_run_that_is_too_short_says_so_with_the_minutes_that_would_do() -> Non
     told.clear()
     warn_if_short(config, FACTS.images, rate, told.append)
     assert not told
+
+
+def test_a_speed_holds_for_such_steps_and_for_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path))
+    config = build({"optim": {"batch_size": 8, "epochs": 2.0}})
+    assert known_speed(config) is None
+    assert note_speed(config, 12.5) == 12.5
+    assert known_speed(build({"optim": {"batch_size": 8, "epochs": 9.0}})) == 12.5
+    assert known_speed(build({"optim": {"batch_size": 16}})) is None
+    assert known_speed(build({"optim": {"batch_size": 8}, "compute": {"threads": 1}})) is None
+    now_s = time.time()
+    monkeypatch.setattr(time, "time", lambda: now_s + pace.SPEED_HOLDS_S + 60)
+    assert known_speed(config) is None
+    monkeypatch.setattr(time, "time", lambda: now_s - 60)
+    assert known_speed(config) is None

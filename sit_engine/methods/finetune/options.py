@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
+from sit_engine.counted import counted
 from sit_engine.errors import ConfigError
 
 SMALL_SET = 2000
@@ -119,7 +120,10 @@ class FinetuneOptions(MethodOptions):
             else {"data.watch_share": (0.2, "a fifth of each class, to validate on")}
         )
         return watched | {
-            "optim.batch_size": (batch, f"several steps in an epoch of {images} images"),
+            "optim.batch_size": (
+                batch,
+                f"several steps in an epoch of {counted(images, 'images')}",
+            ),
             "optim.epochs": (epochs, "10,000 images seen in all, within 30 and 70 epochs"),
             "optim.weight_decay": (0.05, "the DeiT recipe's"),
             "optim.weight_decay_end": (0.05, "the DeiT recipe's"),
@@ -146,7 +150,7 @@ class FinetuneOptions(MethodOptions):
         fill(
             "head",
             "linear" if is_few else "mlp",
-            f"fewer weights to learn from {facts.images} images" if is_few
+            f"fewer weights to learn from {counted(facts.images, 'images')}" if is_few
             else "the published classifier",
         )  # fmt: skip
         fill("trained", "all", "every weight learns")
@@ -163,12 +167,12 @@ class FinetuneOptions(MethodOptions):
         fill(
             "momentum",
             round(min(0.9999, max(0.9, 1 - 10 / max(1, scale.total_steps))), 5),
-            f"averages over a tenth of the {scale.total_steps} steps",
+            f"averages over a tenth of the {counted(scale.total_steps, 'steps')}",
         )
         fill(
             "patience",
             0 if is_few else 8,
-            f"off: {facts.images} images validate too roughly"
+            f"off: {counted(facts.images, 'images')} validate too roughly"
             if is_few
             else "of the run's readings",
         )
@@ -182,7 +186,7 @@ class FinetuneOptions(MethodOptions):
             for name in PIXEL_CHANGES:
                 fill(name, 0 if name == "randaugment" else 0.0, "features are computed once")
         is_small = facts.images < SMALL_SET
-        small = f"milder than the DeiT recipe for {facts.images} images"
+        small = f"milder than the DeiT recipe for {counted(facts.images, 'images')}"
         usual = "the DeiT recipe's"
         for name, few, many in (
             ("crop_scale_min", 0.35, 0.08),

@@ -11,6 +11,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, no_auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.views import CorruptionOptions, ViewOptions
+from sit_engine.counted import counted
 from sit_engine.errors import ConfigError
 from sit_engine.methods.sit.view_autos import view_autos
 
@@ -155,7 +156,7 @@ class SitOptions(MethodOptions):
             "reconstruction_weight": self._reconstruction_weight(),
             "momentum": (
                 momentum,
-                f"the teacher averages over a twentieth of the {scale.total_steps} steps"
+                f"the teacher averages over a twentieth of the {counted(scale.total_steps, 'steps')}"
                 if self.has_teacher
                 else "not used: there is no teacher",
             ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sit_engine.config.facts import MEASURED_LATER, DataFacts
 from sit_engine.config.views import ViewOptions
+from sit_engine.counted import counted
 
 # +20 points of k-NN on photographs of packages, −2 to −3 on CIFAR-10 (docs/adr/0017).
 WEAK = {
@@ -45,7 +46,8 @@ def _colours(facts: DataFacts) -> Auto:
     if cues is None:
         return "published", _unmeasured(facts)
     is_weak = cues.colour - cues.grey > cues.colour_margin
-    told = f"colour alone tells {_percent(cues.colour)} of {cues.images} labelled images apart"
+    images = counted(cues.images, "labelled images")
+    told = f"colour alone tells {_percent(cues.colour)} of {images} apart"
     return "weak" if is_weak else "published", f"{told}, grey pixels {_percent(cues.grey)}"
 
 
@@ -54,7 +56,7 @@ def _flip(facts: DataFacts) -> Auto:
     if cues is None:
         return USUAL_FLIP, _unmeasured(facts)
     lost = cues.pixels - cues.mirrored
-    told = f"pixels tell {_percent(cues.pixels)} of {cues.images} labelled images apart"
+    told = f"pixels tell {_percent(cues.pixels)} of {counted(cues.images, 'labelled images')} apart"
     among = f"{_percent(cues.mirrored)} among mirrored ones"
     # Twice the interval: folders whose labels tell little are not decided by one draw in forty.
     if lost > max(2 * cues.mirror_margin, LOST_BY_MIRRORING * cues.pixels):

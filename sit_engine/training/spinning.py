@@ -1,0 +1,117 @@
+"""How long OpenMP's threads spin while they wait for each other: less where other work wants the cores.
+
+Threads that spin hold a core that the one they wait for may need: beside one hungry process two threads
+can be slower than one alone. GNU's OpenMP spins for some milliseconds as long as all its threads have a
+core each, and hardly at all when it counts more of its threads than cores (libgomp, `GOMP_SPINCOUNT`).
+So while others take cores, a team of its own that has nothing to do is kept: the trainer's threads,
+their number and what they compute stay the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import torch
+
+from sit_engine.config.tree import ComputeOptions
+
+LOOK_EVERY_S = 2.0
+CROWDED = 0.3
+"""Cores that others take beyond those that the trainer leaves them."""
+SPLIT = 1 << 17
+"""Elements of an operation that torch gives to several threads."""
+
+
+@contextmanager
+def courteous(compute: ComputeOptions) -> Iterator[None]:
+    """While the block runs, the load is looked at now and then. `compute` is resolved."""
+    threads = int(compute.threads)
+    if compute.device != "cpu" or threads < 2 or not _has_gnu_openmp():
+        yield
+        return
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(over, Load(threads).is_crowded), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+class Load:
+    """What others take of the cores that this process may use."""
+
+    def __init__(self, threads: int) -> None:
+        self.cores = _cores()
+        self.free = len(self.cores) - threads
+        self._process = psutil.Process()
+        self._before = self._now()
+
+    def is_crowded(self) -> bool:
+        """Whether, since the last question, they took more than the trainer leaves."""
+        before, self._before = self._before, self._now()
+        busy, own, all_s = (now - then for now, then in zip(self._before, before, strict=True))
+        passed_s = all_s / len(self.cores)
+        return passed_s > 0 and (busy - own) / passed_s > self.free + CROWDED
+
+    def _now(self) -> tuple[float, float, float]:
+        """Seconds that these cores worked, that this process did, and that passed on all of them."""
+        every = psutil.cpu_times(percpu=True)
+        times = [every[core] for core in self.cores if core < len(every)]
+        all_s = sum(sum(time[:8]) for time in times)
+        idle_s = sum(time.idle + getattr(time, "iowait", 0.0) for time in times)
+        own = self._process.cpu_times()
+        return all_s - idle_s, own.user + own.system, all_s
+
+
+class IdleTeam:
+    """Threads of OpenMP that wait for nothing; others spin less while they are there."""
+
+    def __init__(self) -> None:
+        self._over, there = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold, args=(there,), daemon=True)
+        self._thread.start()
+        there.wait()
+
+    def _hold(self, there: threading.Event) -> None:
+        torch.zeros(SPLIT).add_(1)  # Makes the threads, which stay as long as this one.
+        there.set()
+        self._over.wait()
+
+    def leave(self) -> None:
+        """Let them go."""
+        self._over.set()
+        self._thread.join()
+
+
+def _watch(over: threading.Event, is_crowded: Callable[[], bool]) -> None:
+    team: IdleTeam | None = None
+    while not over.wait(LOOK_EVERY_S):
+        is_now = is_crowded()
+        if is_now and team is None:
+            team = IdleTeam()
+        elif team is not None and not is_now:
+            team.leave()
+            team = None
+    if team is not None:
+        team.leave()
+
+
+def _cores() -> list[int]:
+    if sys.platform == "linux":
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _has_gnu_openmp() -> bool:
+    try:
+        return "libgomp" in Path("/proc/self/maps").read_text("utf-8", "replace")
+    except OSError:
+        return False

@@ -1,0 +1,72 @@
+"""One question in a dialog of ours: yes or not, a line of text, or a number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QDoubleSpinBox, QLineEdit, QWidget
+
+from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.dialog import Dialog
+
+LEAST_PX = 480
+
+
+class Ask(Dialog):
+    """`verb` is what the button does; Enter takes it and Escape does not."""
+
+    def __init__(
+        self,
+        title: str,
+        verb: str,
+        parent: QWidget,
+        *,
+        about: str = "",
+        danger: bool = False,
+    ) -> None:
+        """`danger`: what cannot simply be done again is no default, and the focus is on Cancel."""
+        super().__init__(title, parent)
+        self.setMinimumWidth(LEAST_PX)
+        if about:
+            self.body.addWidget(label(about, "muted", wrap=True))
+        self.cancel = button(QApplication.translate("Ask", "Cancel"), self.reject)
+        self.yes = button(verb, self.accept, primary=not danger)
+        self.yes.setProperty("danger", danger)
+        for part in (self.cancel, self.yes):
+            self.row.addWidget(part)
+        first = self.cancel if danger else self.yes
+        first.setDefault(True)
+        first.setFocus()
+
+
+def ask_yes(asked: Ask, on_yes: Callable[[], object]) -> Ask:
+    """Open it; the answer comes later."""
+    asked.accepted.connect(lambda: on_yes())
+    asked.open()
+    return asked
+
+
+def ask_text(asked: Ask, text: str, on_text: Callable[[str], object]) -> Ask:
+    """With a line that holds `text`."""
+    line = QLineEdit(text)
+    line.setAccessibleName(asked.windowTitle())
+    line.selectAll()
+    asked.body.addWidget(line)
+    line.setFocus()
+    return ask_yes(asked, lambda: on_text(line.text()))
+
+
+def ask_number(
+    asked: Ask, value: float, least: float, most: float, on_number: Callable[[float], object]
+) -> Ask:
+    """With a number of two decimals between two others."""
+    box = QDoubleSpinBox()
+    box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+    box.setDecimals(2)
+    box.setRange(least, most)
+    box.setValue(value)
+    box.setAccessibleName(asked.windowTitle())
+    box.selectAll()
+    asked.body.addWidget(box)
+    box.setFocus()
+    return ask_yes(asked, lambda: on_number(box.value()))
