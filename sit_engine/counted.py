@@ -14,10 +14,11 @@ SINGULAR = {
 }  # fmt: skip
 VERBS = {"are": "is", "were": "was", "have": "has", "bring": "brings"}
 _NOUNS = "|".join(SINGULAR)
-# A field, at most two words such as "labelled", and what is counted; then what it does.
+# A field, at most two words such as "labelled", and what is counted; perhaps which; what it does.
 COUNTED = re.compile(
     rf"(?P<field>\{{(?P<name>\w*)[^{{}}]*\}})(?P<between>(?:[ \u202f][\w-]+){{0,2}}?[ \u202f])"
-    rf"(?P<noun>{_NOUNS})\b(?!/)(?:(?P<gap> )(?P<verb>{'|'.join(VERBS)})\b)?"
+    rf"(?P<noun>{_NOUNS})\b(?!/)"
+    rf"(?:(?P<gap>(?: (?:that|of|without)\b[^.;:,{{}}]*?)? )(?P<verb>{'|'.join(VERBS)})\b)?"
 )
 _PLAIN = re.compile(rf"\b({_NOUNS}|{'|'.join(VERBS)})\b")
 

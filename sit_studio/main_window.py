@@ -35,10 +35,10 @@ from sit_studio.pages.runs import RunsPage
 from sit_studio.pages.train import TrainPage
 from sit_studio.pages.watch import WatchPage
 from sit_studio.session import Session
-from sit_studio.widgets.basics import Page
 from sit_studio.widgets.drops import accept_as_copy
 from sit_studio.widgets.focus import FocusKeeper
 from sit_studio.widgets.guards import guard
+from sit_studio.widgets.page import Page
 from sit_studio.widgets.rail import Rail
 from sit_studio.widgets.status import Header, StatusBar
 

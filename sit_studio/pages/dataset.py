@@ -27,9 +27,10 @@ from sit_studio.mailbox import Failure
 from sit_studio.opening import is_folder, is_there, show_in_file_manager
 from sit_studio.session import Session
 from sit_studio.widgets.bars import ROW_PX, BarList
-from sit_studio.widgets.basics import Card, EmptyState, Page, button, clear_layout, label
+from sit_studio.widgets.basics import Card, EmptyState, button, clear_layout, label
 from sit_studio.widgets.image_lists import ImageLists
 from sit_studio.widgets.label_source import LabelSource
+from sit_studio.widgets.page import Page
 from sit_studio.widgets.reading import not_in_full
 from sit_studio.widgets.status import phase_word
 from sit_studio.widgets.summary_cards import SummaryCards

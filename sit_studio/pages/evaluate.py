@@ -21,10 +21,11 @@ from sit_studio.opening import show_in_file_manager
 from sit_studio.report import Report, parse, read_report
 from sit_studio.session import Session
 from sit_studio.widgets import moved
-from sit_studio.widgets.basics import EmptyState, Page, button, label
+from sit_studio.widgets.basics import EmptyState, button, label
 from sit_studio.widgets.chooser import steps_of
 from sit_studio.widgets.map_tab import MapInputs, MapTab
 from sit_studio.widgets.measure_form import MeasureForm
+from sit_studio.widgets.page import Page
 from sit_studio.widgets.report_view import ReportView
 from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import count

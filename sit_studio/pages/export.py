@@ -30,10 +30,11 @@ from sit_studio.mailbox import Failure
 from sit_studio.opening import is_there
 from sit_studio.session import Session
 from sit_studio.widgets.ask import Ask, ask_yes
-from sit_studio.widgets.basics import Card, EmptyState, Page, button, label
+from sit_studio.widgets.basics import Card, EmptyState, button, label
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import CheckpointBox, steps_of
 from sit_studio.widgets.exports import PastCard, WrittenCard
+from sit_studio.widgets.page import Page
 
 ENDINGS = {"torchscript": ".pt", "onnx": ".onnx", "pt2": ".pt2", "safetensors": ""}
 FILTERS = {
@@ -45,6 +46,7 @@ TARGET_PX = 28
 class ExportPage(Page):
     """Choose, write, see that it works."""
 
+    is_form = True
     page_wanted = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:

@@ -32,11 +32,12 @@ from sit_studio.session import Session
 from sit_studio.settings_model import FINETUNE
 from sit_studio.widgets import moved
 from sit_studio.widgets.ask import Ask, ask_text, ask_yes
-from sit_studio.widgets.basics import EmptyState, Page, button
+from sit_studio.widgets.basics import EmptyState, button
 from sit_studio.widgets.check_dialog import CheckDialog
 from sit_studio.widgets.comparison_view import ComparisonView
 from sit_studio.widgets.comparisons import ComparisonTable
 from sit_studio.widgets.import_dialog import ImportDialog
+from sit_studio.widgets.page import Page
 from sit_studio.widgets.run_table import COLUMNS, RunTable
 from sit_studio.widgets.side_by_side import SideBySideDialog
 

@@ -30,13 +30,14 @@ from sit_studio.settings_model import (
     SettingsModel,
     kind_of,
 )
-from sit_studio.widgets.basics import Page, button
+from sit_studio.widgets.basics import button
 from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.columns import Follower
 from sit_studio.widgets.cost_card import CostCard
 from sit_studio.widgets.form import SettingFields
 from sit_studio.widgets.labels_card import LabelsCard, has_labels, labels_wanted
 from sit_studio.widgets.method_form import MethodForm
+from sit_studio.widgets.page import Page
 from sit_studio.widgets.preview_card import PreviewCard
 from sit_studio.widgets.same_card import SameCard
 from sit_studio.widgets.search_card import SearchCard
@@ -49,6 +50,7 @@ KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
 class TrainPage(Page):
     """Settings in, a run out."""
 
+    is_form = True
     page_wanted = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:

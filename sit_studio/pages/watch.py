@@ -15,8 +15,9 @@ from sit_studio.mailbox import Failure
 from sit_studio.session import Session
 from sit_studio.widgets import moved
 from sit_studio.widgets.ask import Ask, ask_number
-from sit_studio.widgets.basics import Card, EmptyState, Offer, Page, button, scrolled
+from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
 from sit_studio.widgets.health import WorkingCard
+from sit_studio.widgets.page import Page
 
 if TYPE_CHECKING:
     from sit_studio.widgets.pictures_panel import PicturesPanel

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QDoubleSpinBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.dialog import Dialog
@@ -59,14 +60,19 @@ def ask_text(asked: Ask, text: str, on_text: Callable[[str], object]) -> Ask:
 def ask_number(
     asked: Ask, value: float, least: float, most: float, on_number: Callable[[float], object]
 ) -> Ask:
-    """With a number of two decimals between two others."""
-    box = QDoubleSpinBox()
-    box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-    box.setDecimals(2)
-    box.setRange(least, most)
-    box.setValue(value)
-    box.setAccessibleName(asked.windowTitle())
-    box.selectAll()
-    asked.body.addWidget(box)
-    box.setFocus()
-    return ask_yes(asked, lambda: on_number(box.value()))
+    """With a number between two others; what is none cannot be agreed to."""
+    line = QLineEdit(f"{value:.6g}")
+    line.setAccessibleName(asked.windowTitle())
+    line.setToolTip(f"{least:g} … {most:g}")
+    line.selectAll()
+    asked.body.addWidget(line)
+    line.setFocus()
+
+    def number() -> float:
+        try:
+            return float(line.text().replace(",", "."))
+        except ValueError:
+            return math.nan
+
+    line.textChanged.connect(lambda _: asked.yes.setEnabled(least <= number() <= most))
+    return ask_yes(asked, lambda: on_number(number()))

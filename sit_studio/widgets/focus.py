@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import isValid
 
-from sit_studio.widgets.basics import Page
+from sit_studio.widgets.page import Page
 
 
 class FocusKeeper(QObject):

@@ -125,7 +125,9 @@ class SettingField(QWidget):
         self._default = default
         box.clear()
         word = choice_word(self.item.path, default)
-        box.addItem(self.tr("{word} (default)").format(word=word), "")
+        # "auto" says by itself that it is nobody's choice.
+        head = word if word == "auto" else self.tr("{word} (default)").format(word=word)
+        box.addItem(head, "")
         for choice in self.item.choices:
             if choice != default:
                 box.addItem(choice_word(self.item.path, choice), choice)

@@ -17,7 +17,7 @@ from sit_studio.widgets.plot_lines import Line
 from sit_studio.widgets.words import figure
 
 MOST_LINES = 3
-MARGIN_PX, GAP_PX = 8, 12
+MARGIN_PX, GAP_PX, SAMPLE_PX = 8, 12, 28
 NO_BREAK = "\u00a0"
 
 
@@ -104,7 +104,7 @@ class Sample(pg.ItemSample):  # type: ignore[misc]
         super().__init__(item)
         self.pen = QPen()
         self.setFixedHeight(16)
-        self.setFixedWidth(28)
+        self.setFixedWidth(SAMPLE_PX)
 
     def boundingRect(self) -> QRectF:
         return QRectF(0, 0, 28, 16)
@@ -158,7 +158,8 @@ class Legend:
         self._item.setVisible(has_data and len(self._lines) > 1)
         if not self._item.isVisible():
             return 0.0
-        widest = max(sample.width() + name.width() for sample, name in self._item.items)
+        # Not the width that the cells have now, which follows from the columns there were.
+        widest = SAMPLE_PX + max(name.item.boundingRect().width() for _, name in self._item.items)
         room = self._view.boundingRect().width() - 2 * MARGIN_PX
         fitting = max(1, int(room // (widest + GAP_PX)))
         self._item.setColumnCount(min(fitting, len(self._lines)))

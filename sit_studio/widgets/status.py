@@ -170,6 +170,7 @@ def phase_word(phase: str) -> str:
         "decoding": QCoreApplication.translate("phase", "Decoding"),
         "waiting": QCoreApplication.translate("phase", "Waiting for another program's decoding"),
         "probing the device": QCoreApplication.translate("phase", "Measuring the device"),
+        "measuring the memory": QCoreApplication.translate("phase", "Measuring the memory"),
         "measuring the speed": QCoreApplication.translate("phase", "Measuring the speed"),
         "reading watched images": QCoreApplication.translate("phase", "Reading watched images"),
         "reading images": QCoreApplication.translate("phase", "Reading images"),

@@ -58,7 +58,7 @@ def text(*lines: str, encoding: str = "utf-8") -> Write:
         (text("path,label", "ROWS", encoding="utf-16"), 5, ["UTF-8"]),
         (text('"path";"label"', '"cat 1.png";"a ""cat"""', '"brick 1.png";"b;rick"'), 0, []),
         (text("path,label", 'cat 1.png,"cat'), 5, ["line 2", "not valid CSV"]),
-        (text("path,label", "nothing.png,cat"), 5, ["None of the 1 rows"]),
+        (text("path,label", "nothing.png,cat"), 5, ["None of the 1 row of"]),
         (text("path,label", "cat 1.png,cat", "cat 2.png,cat"), 5, ["one class only"]),
         (text("path,label", "cat 1.png,", "cat 2.png,"), 5, ["none"]),
     ],

@@ -1,4 +1,6 @@
-"""The whole job through the real window and the real engine, with a picture of every page.
+"""The whole job through the real window and the real engine, by keys alone after the folder was dropped.
+
+Each page's picture is taken on the way:
 
     pytest tests/journey --screenshots DIR
 
@@ -14,7 +16,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_engine import runs
@@ -23,6 +27,7 @@ from sit_studio import theme
 from sit_studio.main_window import MainWindow
 from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import wait
+from tests.studio.test_drops import drop
 
 SETTINGS = {
     "optim.epochs": "400",
@@ -38,6 +43,7 @@ SETTINGS = {
     "watch.readings": "40",
 }
 SIZES = ((1280, 800), (1920, 1080))
+MOST_TABS = 200
 CLEAN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
@@ -45,6 +51,21 @@ import torch
 images = torch.zeros(2, 3, 60, 80, dtype=torch.uint8)
 print(json.dumps(list(torch.jit.load(sys.argv[1])(images).shape)))
 """
+
+
+def press(window: MainWindow, button: QWidget) -> None:
+    """Go there by Tab, as who has no mouse, and press Space."""
+    passed: list[str] = []
+    while (here := window.focusWidget() or window) is not button:
+        passed.append(here.accessibleName() or type(here).__name__)
+        assert len(passed) < MOST_TABS, f"{button.accessibleName()} is not among {set(passed)}"
+        QTest.keyClick(here, Qt.Key.Key_Tab)
+    QTest.keyClick(button, Qt.Key.Key_Space)
+
+
+def keys(window: MainWindow, key: Qt.Key) -> None:
+    """One of the window's own, with Ctrl."""
+    QTest.keyClick(window.focusWidget() or window, key, Qt.KeyboardModifier.ControlModifier)
 
 
 class Camera:
@@ -71,10 +92,15 @@ class Camera:
 
 
 def damaged_copy(sample: tuple[Path, Path], folder: Path) -> tuple[Path, Path]:
-    """The photographs with three files that cannot be used, one exact copy and one leak."""
-    train, test = folder / "my images" / "train", folder / "my images" / "test"
+    """The photographs with rubbish, three files that cannot be used, one exact copy and one leak."""
+    mine = folder / "my images – Ünïcode, 'quoted' 📷"
+    train, test = mine / "train", mine / "test"
     shutil.copytree(sample[0], train)
     shutil.copytree(sample[1], test)
+    # What systems and archives leave beside images, which is looked at by nobody.
+    for rubbish in (".DS_Store", "Thumbs.db", "__MACOSX/cat/._000.png", "@eaDir/cat/000.png"):
+        (train / rubbish).parent.mkdir(parents=True, exist_ok=True)
+        (train / rubbish).write_bytes(b"rubbish")
     one = next((train / "cat").iterdir())
     (train / "cat" / "cut off.png").write_bytes(one.read_bytes()[:200])
     (train / "coins" / "empty.jpg").touch()
@@ -89,7 +115,7 @@ def see_the_folder(
 ) -> None:
     """Drop it; the images, problems, copies and leaks are there."""
     session = window.session
-    window.take_paths([str(train)])
+    drop(window, QUrl.fromLocalFile(str(train)))
     wait(qtbot, lambda: session.dataset.state == "ready")
     window.dataset.test.set_path(str(test))
     wait(qtbot, lambda: session.dataset.state == "ready" and bool(session.dataset.test))
@@ -111,11 +137,12 @@ def see_the_folder(
 
 def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     """Change settings, see the preview follow, measure what it will cost."""
-    window.show_page("train")
+    keys(window, Qt.Key.Key_2)
+    assert window.stack.currentWidget() is window.train
     wait(qtbot, lambda: window.session.device is not None)
     page = window.train
     assert page.form.sizes is not None
-    page.form.sizes.buttons["quick"].click()
+    press(window, page.form.sizes.buttons["quick"])
     fields = page.fields.fields
     for path, text in SETTINGS.items():
         fields[path][0].edited.emit(path, text)
@@ -125,7 +152,7 @@ def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
         full = f"method.corruption.{path}"
         fields[full][-1].edited.emit(full, text)
     wait(qtbot, lambda: page.preview.share.text() != before)
-    page.cost.measure.click()
+    press(window, page.cost.measure)
     wait(qtbot, lambda: not page.cost.job.is_busy)
     assert "images/s" in page.cost.sentence.text()
     camera.shoot("train")
@@ -136,17 +163,18 @@ def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
 
 def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     """Start; points on the curve, a reconstruction and an attention map arrive."""
-    window.train.start_button.click()
+    keys(window, Qt.Key.Key_Return)
     watch, history = window.watch, window.session.history
     assert window.stack.currentWidget() is watch
+    # One press too many ends nothing.
+    QTest.keyClick(window.focusWidget() or window, Qt.Key.Key_Space)
+    assert not history.asked
     wait(qtbot, lambda: history.state == "training" and history.step >= 40)
     assert len(history.curve("loss")) > 5
     wait(qtbot, lambda: watch.is_built and watch.pictures.shown >= 0)
-    qtbot.wait(500)
-    assert watch.pictures.reconstructions_tab.grid.isVisible()
+    wait(qtbot, lambda: watch.pictures.reconstructions_tab.grid.isVisible())
     for number, name in enumerate(("reconstructions", "attention", "health", "system", "log")):
         watch.tabs.setCurrentIndex(number)
-        qtbot.wait(200)
         camera.shoot(f"watch-{name}")
     (knn,) = (number for number, group in enumerate(GROUPS) if group.title == "k-NN")
     watch.curves.tabs.setCurrentIndex(knn)
@@ -158,13 +186,13 @@ def pause_resume_finish(window: MainWindow, qtbot: QtBot, camera: Camera) -> Non
     """Two legs in the run folder: one paused, one finished early and kept."""
     watch, session = window.watch, window.session
     history = session.history
-    watch.pause.click()
+    keys(window, Qt.Key.Key_P)
     wait(qtbot, lambda: history.state == "paused")
     assert watch.resume.isVisibleTo(watch)
     paused_at = history.step
-    watch.resume.click()
+    keys(window, Qt.Key.Key_P)
     wait(qtbot, lambda: history.state == "training" and history.step > paused_at)
-    watch.finish.click()
+    press(window, watch.finish)
     wait(qtbot, lambda: history.state == "completed")
     camera.shoot("watch-complete")
     assert session.run is not None
@@ -176,10 +204,10 @@ def pause_resume_finish(window: MainWindow, qtbot: QtBot, camera: Camera) -> Non
 
 def evaluate(window: MainWindow, qtbot: QtBot, train: Path, test: Path, camera: Camera) -> None:
     """Figures beside the baselines, the images behind them, and the map."""
-    window.show_page("evaluate")
+    keys(window, Qt.Key.Key_4)
     page = window.evaluate
     assert (page.train.path, page.test.path) == (str(train), str(test))
-    page.measure.click()
+    press(window, page.measure)
     wait(qtbot, lambda: not page.job.is_busy)
     assert page.notice.text == ""
     report = page.results.report
@@ -187,23 +215,21 @@ def evaluate(window: MainWindow, qtbot: QtBot, train: Path, test: Path, camera: 
     assert report.columns == ("raw pixels", "untrained", "pretrained")
     for number, name in enumerate(("figures", "shots", "confusion", "classes", "wrong")):
         page.results.setCurrentIndex(number)
-        qtbot.wait(200)
         camera.shoot(f"evaluate-{name}")
     page.results.setCurrentWidget(page.map)
-    page.map.make.click()
+    press(window, page.map.make)
     wait(qtbot, lambda: page.map.loaded is not None)
     page.map.panel.view.clicked.emit(0)
     wait(qtbot, lambda: len(page.map.panel.gallery) > 0)
-    qtbot.wait(300)
     camera.shoot("evaluate-map")
 
 
 def export(window: MainWindow, qtbot: QtBot, place: Path, camera: Camera) -> None:
     """A file that a clean process opens without us."""
-    window.show_page("export")
+    keys(window, Qt.Key.Key_5)
     page = window.export
     file = Path(page.out.text())
-    page.write.click()
+    press(window, page.write)
     wait(qtbot, lambda: not page.job.is_busy)
     assert page.notice.text == ""
     camera.shoot("export")
@@ -226,6 +252,7 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
     camera = Camera(window, qtbot, screenshots)
     # The offscreen platform's screen is smaller, and the window fits into it.
     window.resize(*SIZES[0])
+    window.activateWindow()
     window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
     train, test = damaged_copy(sample, tmp_path)
     for page in window.pages:
@@ -237,10 +264,12 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
     pause_resume_finish(window, qtbot, camera)
     evaluate(window, qtbot, train, test, camera)
     export(window, qtbot, tmp_path, camera)
-    window.show_page("runs")
+    keys(window, Qt.Key.Key_6)
     # Its row was made while it trained.
     wait(qtbot, lambda: [row.status for row in window.runs.table_model.rows] == ["completed"])
-    window.runs.table.selectRow(0)
+    window.runs.table.setFocus()
+    QTest.keyClick(window.runs.table, Qt.Key.Key_Down)
+    assert window.runs.open.isEnabled()
     row = window.runs.table_model.rows[0]
     assert window.session.run is not None
     assert (row.path, row.status) == (window.session.run.path, "completed")

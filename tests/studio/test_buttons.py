@@ -6,12 +6,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from sit_engine import runs
 from sit_engine.events import RunFinished, RunResumed
 from sit_studio.main_window import MainWindow
+from sit_studio.pages.watch import WatchPage
+from sit_studio.widgets.ask import Ask
 from tests.studio.conftest import ready, wait
 from tests.studio.test_run_list import append
 from tests.tiny import TINY
@@ -93,6 +97,19 @@ def fill_form(window: MainWindow, **more: str) -> None:
     assert window.train.checked.failure is None
 
 
+def extend_by_keys(page: WatchPage) -> None:
+    """To 5,000 epochs; what is no such number cannot be agreed to."""
+    page.extend.click()
+    (asked,) = page.findChildren(Ask)
+    line = asked.focusWidget()
+    assert isinstance(line, QLineEdit)
+    for text, is_number in (("", False), ("0.01", False), ("many", False), ("5000", True)):
+        line.clear()
+        QTest.keyClicks(line, text)
+        assert asked.yes.isEnabled() == is_number
+    QTest.keyClick(line, Qt.Key.Key_Return)
+
+
 def test_the_buttons_are_right_through_the_whole_life_of_a_run(
     window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path]
 ) -> None:
@@ -113,7 +130,7 @@ def test_the_buttons_are_right_through_the_whole_life_of_a_run(
     run.until_free()
     page.preview.click()
     run.until_free()
-    page.extend_to(5000)
+    extend_by_keys(page)
     run.until_free()
     assert window.session.history.total_steps == 25_000
     page.extend_to(0.01)

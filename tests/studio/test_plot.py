@@ -324,3 +324,6 @@ def test_the_legend_covers_no_curve(plot: CurvePlot, qtbot: QtBot, width: int) -
     assert wide.left() >= -1
     # Most of the plot is left for the curves.
     assert top < box.height() / 2
+    # It stays as it is, however often it is laid out.
+    height = plot._lines.legend.lay_out()
+    assert [plot._lines.legend.lay_out() for _ in range(4)] == [height] * 4

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QRect
-from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_engine.events import HealthMeasured, KnnMeasured
 from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.history import History
 from sit_studio.main_window import MainWindow
-from sit_studio.widgets.basics import FigureCard, scrolled
+from sit_studio.widgets.basics import Card, FigureCard, scrolled
 from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.health import HealthPanel, WorkingCard
@@ -100,6 +100,16 @@ def test_what_the_verdict_says_moves_nothing_below_it(qtbot: QtBot, width: int) 
     assert len(places) == 1
 
 
+def test_a_card_made_while_the_window_is_open_opens_none(qtbot: QtBot, qapp: QApplication) -> None:
+    before = {widget for widget in qapp.topLevelWidgets() if widget.isVisible()}
+    card = Card("A title")
+    qtbot.addWidget(card)
+    assert {widget for widget in qapp.topLevelWidgets() if widget.isVisible()} == before
+    card.show()
+    assert card.title.isVisible()
+    assert not Card().title.isVisibleTo(card)
+
+
 def test_the_status_column_holds_its_longest_word(qapp: QApplication) -> None:
     width = status_width(qapp.font())
     for status in ("completed", "interrupted", "unreadable"):
@@ -135,6 +145,20 @@ def test_train_scrolls_as_one_and_its_second_column_stays_in_sight(
     right = page.sights.parentWidget()
     assert right is not None
     assert right.height() >= page.sights.totalHeightForWidth(right.width())
+
+
+@pytest.mark.parametrize("height", [700, 760, 800, 1000])
+def test_no_words_of_a_form_are_squeezed(window: MainWindow, qtbot: QtBot, height: int) -> None:
+    window.resize(1280, height)
+    window.show_page("train")
+    window.train.show_kind("finetune")
+    qtbot.wait(30)
+    for text in window.train.form.findChildren(QLabel):
+        if text.isVisible() and text.wordWrap():
+            assert text.height() >= text.heightForWidth(text.width()), text.text()
+    for field in window.train.form.findChildren(QLineEdit):
+        if field.isVisible():
+            assert field.height() >= field.minimumSizeHint().height()
 
 
 def test_a_page_scrolls_only_where_it_must(

@@ -19,6 +19,7 @@ from sit_studio.engine_sentences import ENGINE_SENTENCES
 from sit_studio.mailbox import Failure
 from sit_studio.main_window import MainWindow
 from sit_studio.sentences import say, say_coded
+from sit_studio.widgets.status import phase_word
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "sit_studio").rglob("*.py"))
@@ -195,13 +196,21 @@ def test_the_window_calls_settings_as_their_fields_are_called() -> None:
     )
 
 
+def test_every_phase_of_a_run_has_a_word() -> None:
+    told = re.compile(r'PhaseChanged\(\s*"([a-z][a-z -]*)"')
+    sources = (path.read_text("utf-8") for path in (ROOT / "sit_engine").rglob("*.py"))
+    phases = {phase for text in sources for phase in told.findall(text)}
+    assert "measuring the memory" in phases
+    assert {phase for phase in phases if phase_word(phase) == phase} == set()
+
+
 def test_a_choice_is_called_by_what_it_does(window: MainWindow) -> None:
     window.train.show_kind("finetune")
     (field,) = window.train.fields.fields["method.trained"]
     assert isinstance(field.editor, QComboBox)
     texts = [field.editor.itemText(row) for row in range(field.editor.count())]
     assert texts == [
-        "auto (default)",
+        "auto",
         "the whole network",
         "its last blocks",
         "the classifier alone",
