@@ -83,7 +83,7 @@ def test_tables_of_embedded_images_are_safe_and_read_back(tmp_path: Path) -> Non
         prediction=whole,
         mtime_ns=np.zeros(4, np.int64),
     )
-    about = {"points": 4, "classes": NAMES[:4], "splits": ["train"]}
+    about = {"run": "/at/run", "points": 4, "classes": NAMES[:4], "splits": ["train"]}
     np.save(tmp_path / "features.npy", np.zeros((4, 2), np.float32))
     save(tmp_path, about, paths, columns, [("=a", "-b", -0.5)])
     for name in ("images.csv", "near-duplicates.csv"):
