@@ -11,7 +11,13 @@ from typing import Any
 from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, Slot
 
 from sit_studio.mailbox import Failure
-from sit_studio.standby import engine_environment, engine_places, engine_python, step_back
+from sit_studio.standby import (
+    engine_environment,
+    engine_places,
+    engine_python,
+    is_memory_short,
+    step_back,
+)
 
 Answer = dict[str, Any]
 
@@ -175,7 +181,7 @@ class Spare:
 
     def make_ready(self, parent: QObject) -> None:
         """Have one, which ends with `parent`."""
-        if not self.is_there:
+        if not self.is_there and not is_memory_short():
             self.let_go()
             self._asker = Asker(parent, once=True)
             self._asker.load()

@@ -111,6 +111,11 @@ class Session(Images):
         return path
 
     @property
+    def trains_apart(self) -> bool:
+        """Whether a leg that is started now trains in a process of its own."""
+        return self.preferences.text("engine/way") != "this"
+
+    @property
     def trains_here(self) -> bool:
         """Whether a leg trains inside this window and would end with it."""
         return self._thread is not None and self._thread.is_training_here
@@ -213,7 +218,7 @@ class Session(Images):
         self._let_go()
         self.run, self.history, self.mailbox = runs.Run(path), History(), Mailbox()
         self._resume_wanted = None
-        way = "this process" if self.preferences.text("engine/way") == "this" else "own process"
+        way = "own process" if self.trains_apart else "this process"
         self._thread = EngineThread(path, self.mailbox, way, self)  # type: ignore[arg-type]
         self._timer.start()
         return self._thread

@@ -41,6 +41,11 @@ def step_back(pid: int) -> None:
             psutil.Process(pid).nice(BEHIND_THE_WINDOW)
 
 
+def is_memory_short() -> bool:
+    """Whether what is not needed yet should not take any."""
+    return bool(psutil.virtual_memory().available < LEAST_FREE_BYTES)
+
+
 class Standby:
     """At most one process, which waits for its words."""
 
@@ -52,12 +57,14 @@ class Standby:
     @property
     def is_there(self) -> bool:
         """Whether one waits, or loads."""
-        return self._process is not None and self._process.poll() is None
+        # The trainer's thread may take it between two looks.
+        process = self._process
+        return process is not None and process.poll() is None
 
     def make_ready(self) -> None:
         """Have one, where there is memory for it."""
         with self._lock:
-            if self.is_there or psutil.virtual_memory().available < LEAST_FREE_BYTES:
+            if self.is_there or is_memory_short():
                 return
             self._places = engine_places()
             with suppress(OSError):

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import IO, Any, TypeAlias
@@ -60,7 +61,9 @@ def run(chosen: argparse.Namespace) -> int:
     serving.say({"ready": True, "version": version("sit-studio")})
     if chosen.ahead:
         for name in LOADED_AHEAD:
-            importlib.import_module(name)
+            # What cannot be loaded fails again with the question, and is told.
+            with suppress(Exception):
+                importlib.import_module(name)
     while (line := inbox.get()) is not None and not serving.is_over.is_set():
         serving.answer(line)
     return 0

@@ -25,7 +25,9 @@ LOADED = (
 def run() -> None:
     """Load, wait, and be that command."""
     for name in LOADED:
-        importlib.import_module(name)
+        # What cannot be loaded fails again below, where it is told.
+        with suppress(Exception):
+            importlib.import_module(name)
     line = sys.stdin.buffer.readline()
     if not line:
         return

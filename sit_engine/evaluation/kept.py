@@ -28,10 +28,13 @@ NO_ANSWER = -1
 
 
 class KeptFeatures:
-    """Of one network, for files that are as they were."""
+    """Of one network and its classifier, for files that are as they were."""
 
-    def __init__(self, network: nn.Module, side: int, reader: Reader) -> None:
-        self._file = _folder() / f"{_fingerprint(network, side, reader)}.npz"
+    def __init__(
+        self, network: nn.Module, classifier: nn.Module | None, side: int, reader: Reader
+    ) -> None:
+        parts = [network] if classifier is None else [network, classifier]
+        self._file = _folder() / f"{_fingerprint(parts, side, reader)}.npz"
         self._row_of, self._features, self._answers = _read(self._file)
 
     def fill(
@@ -57,7 +60,8 @@ class KeptFeatures:
     ) -> None:
         """Add those of images, or do nothing where that cannot be."""
         keys = [_key(path) for path in paths]
-        old = [key for key in self._row_of if key not in set(keys)]
+        new = set(keys)
+        old = [key for key in self._row_of if key not in new]
         rows = np.array([self._row_of[key] for key in old], dtype=np.int64)
         if len(old) and self._features.shape[1] == features_nD.shape[1]:
             features_nD = np.concatenate([features_nD, self._features[rows]])
@@ -82,11 +86,15 @@ def _folder() -> Path:
     return PixelCache().root / FEATURES
 
 
-def _fingerprint(network: nn.Module, side: int, reader: Reader) -> str:
+def _fingerprint(parts: Sequence[nn.Module], side: int, reader: Reader) -> str:
     digest = hashlib.sha256(f"{side} {reader.value_range}".encode())
-    for name, value in network.state_dict().items():
-        digest.update(f"{name} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    for part in parts:
+        # The weights of attention do not tell how many heads they are of.
+        heads = [getattr(module, "num_heads", None) for module in part.modules()]
+        digest.update(f"{heads}".encode())
+        for name, value in part.state_dict().items():
+            digest.update(f"{name} {tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]
 
 

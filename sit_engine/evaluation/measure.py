@@ -194,7 +194,7 @@ def _keep(ours: Network, given: Given, read: _Read) -> None:
     unknown_n = np.full(len(train_nD), NO_ANSWER, dtype=np.int32)
     said_m = read.said.get(ours.name)
     answers_m = np.full(len(test_mD), NO_ANSWER) if said_m is None else said_m.argmax(1)
-    KeptFeatures(ours.backbone, ours.side, given.reader).keep(
+    KeptFeatures(ours.backbone, ours.classifier, ours.side, given.reader).keep(
         (*given.train.paths, *given.test.paths),
         np.concatenate([train_nD, test_mD]),
         np.concatenate([unknown_n, answers_m]),

@@ -79,7 +79,7 @@ def dry_run(
 
     def measure(settled: RunConfig) -> float:
         with memory_errors(settled):
-            return note_speed(settled, measure_images_per_s(settled, store, rows, labels))
+            return note_speed(settled, store, measure_images_per_s(settled, store, rows, labels))
 
     with _peak_memory(first.config) as peak:
         found, rate = at_speed(config, facts, device, start, measure)

@@ -151,7 +151,7 @@ def _read(
     features_nD = open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     answers_n = np.full(len(paths), NONE, dtype=np.int32)
     side, reader = no_auto(config.model.image_size), reader_of(run)
-    kept = KeptFeatures(loaded.trained, side, reader)
+    kept = KeptFeatures(loaded.trained, loaded.classifier, side, reader)
     has_answers = loaded.classifier is not None
     unknown = kept.fill(paths, features_nD, answers_n, has_answers=has_answers)
     pieces = reader.pieces([paths[row] for row in unknown], side, tell, phase="reading features")

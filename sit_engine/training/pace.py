@@ -13,6 +13,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import Resolved, resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.store import PixelStore
 from sit_engine.events import Event, warning
 from sit_engine.training.remembered import a_step_of, recall, remember
 
@@ -46,20 +47,24 @@ def at_speed(
     return resolve(config, facts, replace(device, images_per_s=rate), start), rate
 
 
-def known_speed(config: RunConfig) -> float | None:
-    """Images/s of such steps, if they were measured lately."""
-    told_s, rate = recall(_speed(config)) or (0.0, 0.0)
+def known_speed(config: RunConfig, store: PixelStore) -> float | None:
+    """Images/s of such steps on such squares, if they were measured lately."""
+    found = recall(_speed(config, store))
+    if found is None or len(found) != 2:
+        return None
+    told_s, rate = found
     return rate if 0 <= time.time() - told_s < SPEED_HOLDS_S else None
 
 
-def note_speed(config: RunConfig, rate: float) -> float:
+def note_speed(config: RunConfig, store: PixelStore, rate: float) -> float:
     """Remember it, so that a run that was measured before its start begins at once."""
-    remember(_speed(config), [time.time(), rate])
+    remember(_speed(config, store), [time.time(), rate])
     return rate
 
 
-def _speed(config: RunConfig) -> str:
-    return f"images/s {a_step_of(config)}"
+def _speed(config: RunConfig, store: PixelStore) -> str:
+    kind = "cached" if store.files is None else "streamed"
+    return f"images/s {a_step_of(config)} {kind} {store.side}"
 
 
 def course_of(config: RunConfig, facts: DataFacts) -> Course:

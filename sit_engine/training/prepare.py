@@ -83,11 +83,11 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
 
         def measure(settled: RunConfig) -> float:
             shared = share_of(settled, device.ranks)
-            rate = known_speed(shared)
+            rate = known_speed(shared, store)
             if rate is None:
                 with memory_errors(settled), ranks.alone():
                     rate = measure_images_per_s(shared, store, split.train, labels)
-                note_speed(shared, rate)
+                note_speed(shared, store, rate)
             return device.ranks * rate
 
         resolved, rate = at_speed(config, facts, device, start, measure)

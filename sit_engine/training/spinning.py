@@ -35,8 +35,13 @@ def courteous(compute: ComputeOptions) -> Iterator[None]:
     if compute.device != "cpu" or threads < 2 or not _has_gnu_openmp():
         yield
         return
+    try:
+        load = Load(threads)
+    except (psutil.Error, OSError):  # A system that does not tell.
+        yield
+        return
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(over, Load(threads).is_crowded), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(over, load.is_crowded), daemon=True)
     watcher.start()
     try:
         yield
@@ -81,8 +86,10 @@ class IdleTeam:
         there.wait()
 
     def _hold(self, there: threading.Event) -> None:
-        torch.zeros(SPLIT).add_(1)  # Makes the threads, which stay as long as this one.
-        there.set()
+        try:
+            torch.zeros(SPLIT).add_(1)  # Makes the threads, which stay as long as this one.
+        finally:
+            there.set()
         self._over.wait()
 
     def leave(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QHelpEvent, QPaintEvent
+from PySide6.QtGui import QHelpEvent, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QComboBox,
     QStyle,
@@ -38,7 +38,10 @@ class Choice(QComboBox):
         part = QStyle.SubControl.SC_ComboBoxEditField
         kind = QStyle.ComplexControl.CC_ComboBox
         room = self.style().subControlRect(kind, option, part, self).width()
-        return short(self.font(), option.currentText, room, self._elide)
+        return short(self.font(), self._words(), room, self._elide)
+
+    def _words(self) -> str:
+        return self.currentText() if self.currentIndex() >= 0 else self.placeholderText()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         del event
@@ -47,11 +50,15 @@ class Choice(QComboBox):
         self.initStyleOption(option)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         option.currentText = self.shown_text()
+        if self.currentIndex() < 0:
+            muted = option.palette.placeholderText().color()
+            option.palette.setColor(QPalette.ColorRole.ButtonText, muted)
+            option.palette.setColor(QPalette.ColorRole.Text, muted)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and self.shown_text() != self.currentText():
-            QToolTip.showText(event.globalPos(), self.currentText(), self)
+        if isinstance(event, QHelpEvent) and self.shown_text() != self._words():
+            QToolTip.showText(event.globalPos(), self._words(), self)
             return True
         return super().event(event)
 

@@ -128,6 +128,7 @@ class LabelSource(Card):
 
     def _read(self, file: str, columns: LabelColumns) -> None:
         self._csv = file
+        self._fill(file, columns)
         self.wanted.emit({"labels": "csv", "labels_file": file, "columns": columns})
 
     @Slot(int)

@@ -365,6 +365,21 @@ def test_answers_of_a_classifier_are_known_of_what_was_asked_only(
     assert (first >= 0).all()
 
 
+def test_another_classifier_on_the_same_network_has_answers_of_its_own(
+    tmp_path: Path, read: list[str]
+) -> None:
+    del read
+    (tmp_path / "a.png").write_bytes(b"1")
+    paths, network = [str(tmp_path / "a.png")], torch.nn.Linear(2, 2)
+    one, other = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    kept = KeptFeatures(network, one, 32, reading.Reader())
+    kept.keep(paths, np.ones((1, 3), np.float32), np.full(1, 2, np.int32))
+    for classifier, unknown in ((one, []), (other, [0]), (None, [0])):
+        features, answers = np.zeros((1, 3), np.float32), np.full(1, -1, np.int32)
+        again = KeptFeatures(network, classifier, 32, reading.Reader())
+        assert again.fill(paths, features, answers, has_answers=True).tolist() == unknown
+
+
 def test_only_the_features_of_some_networks_are_kept(tmp_path: Path, read: list[str]) -> None:
     del read
     image = tmp_path / "a.png"
@@ -372,7 +387,7 @@ def test_only_the_features_of_some_networks_are_kept(tmp_path: Path, read: list[
     for seed in range(MOST_FILES + 1):
         network = torch.nn.Linear(2, 2)
         torch.nn.init.constant_(network.weight, seed)
-        kept = KeptFeatures(network, 32, reading.Reader())
+        kept = KeptFeatures(network, None, 32, reading.Reader())
         kept.keep([str(image)], np.ones((1, 3), np.float32), np.zeros(1, np.int32))
     files = sorted(
         (tmp_path / "cache" / "pixels" / "features").iterdir(),

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from sit_engine.data.label_file import LabelColumns, columns_in, guess_columns
 from sit_studio.main_window import MainWindow
+from tests.studio.conftest import ready as take_folder
 from tests.studio.conftest import wait
 
 
@@ -47,6 +48,24 @@ def test_columns_that_are_called_as_usual_are_known(
     wanted = None if guessed is None else LabelColumns(*guessed)
     assert guess_columns(columns_in(file)) == wanted
     assert columns_in(tmp_path / "nothing.csv") == columns_in(tmp_path) == []
+
+
+def test_usual_columns_stand_in_the_boxes_at_once(
+    window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path
+) -> None:
+    images = sorted(few.rglob("*.png"))
+    rows = [f"{p.relative_to(few)},{p.parent.name}" for p in images]
+    file = tmp_path / "table.csv"
+    file.write_text("path,label\n" + "\n".join(rows))
+    take_folder(window, qtbot, few)
+    labels = window.dataset.labels
+    labels.open_csv(str(file))
+    wait(qtbot, lambda: window.session.dataset.labels == "csv")
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    boxes = (labels.path_column, labels.label_column)
+    assert [box.currentText() for box in boxes] == ["path", "label"]
+    boxes[0].setCurrentIndex(-1)
+    assert boxes[0].shown_text() == "Choose…"
 
 
 def test_columns_of_other_names_are_chosen(

@@ -97,6 +97,6 @@ def test_a_window_has_one_where_somebody_may_want_to_train(
     assert STANDBY.is_there
     window.show_page("runs")
     assert STANDBY.is_there
-    assert ahead.isActive()
-    ahead.start(1)
+    assert ahead.trainer.isActive()
+    ahead.trainer.start(1)
     wait(qtbot, lambda: not STANDBY.is_there)

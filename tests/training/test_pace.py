@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sit_engine.config.build import build
 from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.tree import RunConfig
+from sit_engine.data.store import PixelStore
 from sit_engine.events import Event, Warned
 from sit_engine.training import pace
 from sit_engine.training.pace import (
@@ -77,18 +79,25 @@ def test_a_run_that_is_too_short_says_so_with_the_minutes_that_would_do() -> Non
     assert not told
 
 
+def squares(side: int) -> PixelStore:
+    """Of two images."""
+    pixels = np.zeros((2, side, side, 3), dtype=np.uint8)
+    return PixelStore(side, pixels, np.arange(2), np.ones(2, dtype=np.float32), None)
+
+
 def test_a_speed_holds_for_such_steps_and_for_an_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path))
-    config = build({"optim": {"batch_size": 8, "epochs": 2.0}})
-    assert known_speed(config) is None
-    assert note_speed(config, 12.5) == 12.5
-    assert known_speed(build({"optim": {"batch_size": 8, "epochs": 9.0}})) == 12.5
-    assert known_speed(build({"optim": {"batch_size": 16}})) is None
-    assert known_speed(build({"optim": {"batch_size": 8}, "compute": {"threads": 1}})) is None
+    config, store = build({"optim": {"batch_size": 8, "epochs": 2.0}}), squares(37)
+    assert known_speed(config, store) is None
+    assert note_speed(config, store, 12.5) == 12.5
+    assert known_speed(build({"optim": {"batch_size": 8, "epochs": 9.0}}), store) == 12.5
+    for other in ({"optim": {"batch_size": 16}}, {"compute": {"threads": 1}}):
+        assert known_speed(build({"optim": {"batch_size": 8}} | other), store) is None
+    assert known_speed(config, squares(80)) is None
     now_s = time.time()
     monkeypatch.setattr(time, "time", lambda: now_s + pace.SPEED_HOLDS_S + 60)
-    assert known_speed(config) is None
+    assert known_speed(config, store) is None
     monkeypatch.setattr(time, "time", lambda: now_s - 60)
-    assert known_speed(config) is None
+    assert known_speed(config, store) is None
