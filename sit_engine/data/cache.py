@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.data import adopting
-from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, DecodePool
+from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, decoders
 from sit_engine.data.guard import Guard
 from sit_engine.data.index import ImageIndex, ValueRange
 from sit_engine.data.journal import FileLock, Record
@@ -253,7 +253,7 @@ class _Filling:
             known = self.book.find(self.index, self.value_range)
         missing = _wanted(known, most)
         progress = Progress(self.on_progress, "decoding", len(missing))
-        with self.book.appending(), DecodePool(self.workers) as pool:
+        with self.book.appending(), decoders(self.workers) as pool:
             for i, answer in pool.run(self._jobs(missing), cancel=self.cancel):
                 known.keep(i, self._record(i, answer))
                 progress.step()

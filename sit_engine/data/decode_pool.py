@@ -15,6 +15,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -171,6 +173,34 @@ class DecodePool:
     def _discard(self, child: _Child) -> None:
         self._children.remove(child)
         child.close()
+
+
+_SHARED: ContextVar[DecodePool | None] = ContextVar("shared decoders", default=None)
+
+
+@contextmanager
+def shared_decoders() -> Iterator[None]:
+    """Within the block all decoding of this thread is done by one pool: children start but once."""
+    if _SHARED.get() is not None:
+        yield
+        return
+    with DecodePool() as pool:
+        token = _SHARED.set(pool)
+        try:
+            yield
+        finally:
+            _SHARED.reset(token)
+
+
+@contextmanager
+def decoders(workers: int | None = None) -> Iterator[DecodePool]:
+    """The pool that is shared here, or one of the caller's own; so many `workers` are its own."""
+    shared = _SHARED.get()
+    if shared is not None and workers is None:
+        yield shared
+        return
+    with DecodePool(workers) as pool:
+        yield pool
 
 
 def problem(code: str, reason: str) -> Answer:

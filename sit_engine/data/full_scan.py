@@ -14,7 +14,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
-from sit_engine.data.decode_pool import Cancel
+from sit_engine.data.decode_pool import Cancel, shared_decoders
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.label_file import LabelColumns
@@ -46,6 +46,7 @@ class ScanResult:
         return self.index.to_json() | {"leaks": leaks, "cues": cues, "remarks": told}
 
 
+@shared_decoders()
 def full_scan(
     folders: Sequence[str],
     *,

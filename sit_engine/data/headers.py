@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sit_engine.data.decode_pool import PASSING_PROBLEMS, Answer, Cancel, DecodePool
+from sit_engine.data.decode_pool import PASSING_PROBLEMS, Answer, Cancel, decoders
 from sit_engine.data.listing import Listing
 
 MOST_REMEMBERED = 100_000
@@ -89,7 +89,7 @@ def read_headers(
                 headers.keep(number, found)
                 on_each()
 
-    with DecodePool(workers) as pool:
+    with decoders(workers) as pool:
         for number, found in pool.run(unknown(), cancel=cancel):
             headers.keep(number, found)
             memory.keep(listing, number, found)

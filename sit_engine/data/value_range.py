@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, DecodePool
+from sit_engine.data.decode_pool import PASSING_PROBLEMS, Cancel, decoders
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.journal import Appender, Record, read_records
 from sit_engine.data.names import escape_name
@@ -47,7 +47,7 @@ def folder_range(
     jobs = ((stamp, {"job": "range", "path": index.path(i)}) for stamp, i in missing)
     if missing:
         on_progress(0, len(missing))
-        with Appender(known) as appender, DecodePool(workers) as pool:
+        with Appender(known) as appender, decoders(workers) as pool:
             for done, (stamp, answer) in enumerate(pool.run(jobs, cancel=cancel), start=1):
                 if answer.get("code") not in PASSING_PROBLEMS:
                     # A damaged file has none; it is remembered too, and not asked again.

@@ -17,6 +17,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, Resolved, resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.decode_pool import shared_decoders
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.scan import require_images
@@ -52,6 +53,7 @@ class DryRun:
     disk_free_bytes: int
 
 
+@shared_decoders()
 def dry_run(
     config: RunConfig, on_progress: Progress, *, cancel: Callable[[], bool] | None = None
 ) -> DryRun:

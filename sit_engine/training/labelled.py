@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.data.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
+from sit_engine.data.decode_pool import shared_decoders
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import UNLABELLED
@@ -97,6 +98,7 @@ def reader_of(run: Run) -> Reader:
     return Reader(frozen_range(run.split()), int(no_auto(run.config().compute.threads)))
 
 
+@shared_decoders()
 def find_usable(
     folders: Sequence[str],
     decoding: Decoding,

@@ -18,7 +18,7 @@ from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import counted
 from sit_engine.data.cache import PixelCache, PixelStore, Streaming, cache_side
-from sit_engine.data.decode_pool import Cancel
+from sit_engine.data.decode_pool import Cancel, shared_decoders
 from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex, Problem, problems_warning
 from sit_engine.data.label_file import UNMATCHED_ROWS
@@ -57,6 +57,7 @@ MOST_WATCHED_BYTES = 256 * 2**20
 Emit = Callable[[Event], None]
 
 
+@shared_decoders()
 def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, TrainingData]:
     """Scan, decode, resolve and freeze the settings of a run that was just created."""
     config, start = with_start(config)
@@ -132,6 +133,7 @@ def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
     return config.model_copy(update={"model": model}), describe_start(path).facts
 
 
+@shared_decoders()
 def prepare_resumed(
     run: Run, config: RunConfig, emit: Emit, *, without_missing: bool = False
 ) -> tuple[TrainingData, list[Change]]:

@@ -15,7 +15,13 @@ import psutil
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode_pool import CancelledError, DecodePool, Job
+from sit_engine.data.decode_pool import (
+    CancelledError,
+    DecodePool,
+    Job,
+    decoders,
+    shared_decoders,
+)  # fmt: skip
 from tests.data.conftest import picture
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
@@ -127,3 +133,26 @@ def test_a_killed_parent_leaves_no_child() -> None:
     _, alive = psutil.wait_procs(children, timeout=10)
     # Orphans that a container's init never reaps are as good as gone.
     assert all(child.status() == psutil.STATUS_ZOMBIE for child in alive)
+
+
+def test_children_start_but_once_where_they_are_shared(photos: Path) -> None:
+    jobs = [
+        (n, {"job": "header", "path": str(path)}) for n, path in enumerate(photos.rglob("*.png"))
+    ]
+
+    def children() -> set[int]:
+        with decoders() as pool:
+            assert all("width" in answer for _, answer in pool.run(iter(jobs)))
+            return {child.process.pid for child in pool._children}
+
+    with shared_decoders():
+        first = children()
+        with shared_decoders():
+            assert children() == first
+        with decoders(1) as own:
+            assert not own._children
+            list(own.run(iter(jobs)))
+            assert {child.process.pid for child in own._children}.isdisjoint(first)
+        assert children() == first
+    assert not any(psutil.pid_exists(pid) for pid in first)
+    assert children().isdisjoint(first)

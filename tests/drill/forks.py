@@ -46,6 +46,9 @@ def load() -> None:
         importlib.import_module(f"sit_engine.cli.{verb.module}")
     for name in ("api", "training.legs", "training.compare", "export.write", "models.importing"):
         importlib.import_module(f"sit_engine.{name}")
+    # The engine loads these where it uses them.
+    for name in ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "scipy.stats"):
+        importlib.import_module(name)
     torch.set_num_threads(1)
 
 
