@@ -745,7 +745,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The images of this run are taken from {folders} from now on. Of {images}, {content} were found by their content, and {names} by their names alone, since nothing is known of their content; {renamed} have other names than before.",
+                "The images of this run are taken from {folders} from now on. Found by their content: {content} of {images}; by their names alone, since nothing is known of their content: {names}; with another name than before: {renamed}.",
             ),
             "",
         ),
@@ -904,6 +904,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP(
                 "engine",
                 "is a camera raw file, of which only a small preview could be read; develop it and export it as TIFF, PNG or JPEG",
+            ),
+            "",
+        ),
+    ),
+    "data.renamed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Files of this run with other names than before, known by their content: {renamed}.",
             ),
             "",
         ),

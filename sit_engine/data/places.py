@@ -43,6 +43,10 @@ class Places:
                     run=run.path,
                 )
 
+    def has_folder_of(self, name: str) -> bool:
+        """Whether `path` knows where the image would be."""
+        return int(self.renamed.get(name, name).partition(":")[0]) < len(self.folders)
+
     def path(self, name: str) -> str:
         """Absolute path of an image by its name in the split."""
         root, _, path = self.renamed.get(name, name).partition(":")

@@ -12,6 +12,7 @@ import pytest
 from sit_engine import api
 from sit_engine.data.cache import PixelCache
 from sit_engine.data.embedded import Embedded
+from sit_engine.data.finding import find_moved
 from sit_engine.errors import DataError, FileError, SitError
 from sit_engine.events import Event, Warned
 from sit_engine.runs import Run, file_hash
@@ -52,6 +53,11 @@ def run(begun: Path, tmp_path: Path) -> Path:
 def warned(events: list[Event]) -> dict[str, dict[str, str]]:
     """What was told, by code."""
     return {event.code: event.values for event in events if isinstance(event, Warned)}
+
+
+def names_of(run: Path) -> list[str]:
+    """Every image of the run."""
+    return [name for part in ("train", "watch") for name in Run(run).split()[part]]
 
 
 def as_before(run: Path) -> None:
@@ -113,7 +119,8 @@ def test_files_renamed_inside_the_folder_need_no_word(
     (photos / "cat").rename(photos / "Felis")
     events: list[Event] = []
     api.resume(out, emit=events.append)
-    assert warned(events)["data.moved"]["renamed"] == "12"
+    assert warned(events)["data.renamed"] == {"renamed": "12"}
+    assert "data.moved" not in warned(events)
     assert_identical(whole, out)
 
 
@@ -186,6 +193,39 @@ def test_several_folders_are_told_apart_whatever_their_order(few: Path, tmp_path
     assert json.loads((out / "moved.json").read_text())["folders"] == list(map(str, new))
 
 
+@pytest.mark.parametrize("is_of_before", [False, True], ids=["by content", "by name"])
+def test_what_did_not_move_stays_an_image_of_the_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_of_before: bool
+) -> None:
+    photos, other = tmp_path / "new" / "photos", tmp_path / "other"
+    api.find_folders(run, [str(photos)])
+    if is_of_before:
+        as_before(run)
+        monkeypatch.setattr(PixelCache, "hashes", lambda *_, **__: {})
+    (other / "cat").mkdir(parents=True)
+    for file in sorted((photos / "cat").iterdir())[:3]:
+        file.rename(other / "cat" / file.name)
+    found = find_moved(Run(run), [str(other)], on_progress=None)
+    assert found.gone == ()
+    assert found.places.folders == (str(photos), str(other))
+    assert len(found.places.renamed) == 3
+    assert sorted(map(found.places.path, names_of(run))) == sorted(
+        str(file) for folder in (photos, other) for file in folder.rglob("*.png")
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(DataError, match="None of the 48 images"):
+        find_moved(Run(run), [str(empty)], on_progress=None)
+
+
+def test_only_given_folders_are_listed_from_then_on(run: Path, tmp_path: Path) -> None:
+    home = (tmp_path / "new" / "photos").rename(tmp_path / "home")
+    given = tuple(str(home / name) for name in ("cat", "moon", "brick", "grass"))
+    found = find_moved(Run(run), given, on_progress=None)
+    assert found.gone == ()
+    assert sorted(found.places.folders) == sorted(given)
+
+
 def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_path: Path) -> None:
     photos, out = shutil.copytree(few, tmp_path / "photos"), tmp_path / "run"
     api.finetune(tiny_finetune(photos, optim={"epochs": 1}), out, emit=lambda _: None)
@@ -205,7 +245,7 @@ def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_pat
         assert "--folders" in caught.value.hint
     done = engine("repair", out, "--folders", new)
     assert done.returncode == 0, done.stderr
-    assert "were found by their content" in done.stdout
+    assert "Found by their content: 48 of 48;" in done.stdout
     for verb in verbs:
         verb()
     assert api.scratch_twin(out)[0].data.folders == (str(new),)
