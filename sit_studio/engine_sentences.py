@@ -135,6 +135,27 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Choose another --out."),
         ),
     ),
+    "compare.folder_missing": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder of its images is not there: {folder}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it moved, give the same command the folder as it is now. Check that the disk it is on is connected. What was trained so far is kept.",
+            ),
+        ),
+    ),
+    "compare.gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Missing or unreadable now: {count} images of the runs in it; the first: {paths}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If they moved, give the same command the folder that holds them all now. Otherwise put them back. What was trained so far is kept.",
+            ),
+        ),
+    ),
     "compare.images": (
         (
             QT_TRANSLATE_NOOP(

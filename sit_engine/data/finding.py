@@ -17,7 +17,7 @@ from sit_engine.data.cache import PixelCache
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.listing import list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
-from sit_engine.data.places import Places, places_of
+from sit_engine.data.places import Places, moved_along, places_of
 from sit_engine.data.scan import OnProgress, Progress
 from sit_engine.data.split import HASH_BYTES, PARTS, hashes_of
 from sit_engine.data.wanted import Patterns
@@ -148,13 +148,9 @@ def _of_cache(
 
 
 def _moved_file(file: str | None, old: Sequence[str], new: Sequence[str]) -> str | None:
-    """The label file, which moved along where it lay in a folder of images."""
-    if file is None or Path(file).exists():
-        return file
+    """The label file, which moved along where it lay in or beside a folder of images."""
     for before, now in zip(old, new, strict=False):
-        if Path(file).is_relative_to(before):
-            place = Path(now) / Path(file).relative_to(before)
-            return str(place) if place.exists() else file
+        file = None if file is None else moved_along(file, before, now)
     return file
 
 

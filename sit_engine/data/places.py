@@ -53,6 +53,24 @@ class Places:
         return f"{self.folders[int(root)]}/{unescape_name(path)}"
 
 
+def moved_along(file: str, before: str, now: str) -> str:
+    """Where something is that lay in or beside a folder which moved; as it was if it is not there.
+
+    Beside: where the folders above it are called alike, they moved too.
+    """
+    old, new = Path(before), Path(now)
+    if Path(file).exists():
+        return file
+    while True:
+        if Path(file).is_relative_to(old):
+            place = new / Path(file).relative_to(old)
+            if place.exists():
+                return str(place)
+        if old.name != new.name or not old.name:
+            return file
+        old, new = old.parent, new.parent
+
+
 def places_of(run: Run) -> Places:
     """Where the images of a run are; FileError where `moved.json` cannot be used."""
     data = run.config().data

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -278,6 +279,38 @@ def test_a_comparison_goes_on_where_its_images_are_now(few: Path, tmp_path: Path
     assert compare(new, out, shots=1, seeds=2)[1] == []
     # What is measured now is paired with what was measured before.
     assert cell(out, "trained", "same", 0).images.tolist() == before
+
+
+def test_a_comparisons_test_folder_and_label_file_move_along(few: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    for name in ("cat", "moon"):
+        shutil.copytree(few / name, data / "photos" / name)
+        (data / "test" / name).mkdir(parents=True)
+        for file in sorted((few / name).iterdir())[:3]:
+            (data / "test" / name / file.name).write_bytes(file.read_bytes() + b"\0")
+    rows = [f"{file.relative_to(data)},{file.parent.name}" for file in data.rglob("*.png")]
+    (data / "labels.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    given: dict[str, Any] = {"labels_file": str(data / "labels.csv"), "test": [str(data / "test")]}
+    compare(data / "photos", out, shots=1, seeds=1, **given)
+    before = cell(out, "trained", "same", 0).images.tolist()
+    (out / "cells" / "trained" / "same-seed0.npz").unlink()
+    new = data.rename(tmp_path / "new")
+    with pytest.raises(SitError, match="with other shots"):
+        compare(new / "photos", out, shots=2, seeds=1, **given)
+    assert not list(out.rglob("moved.json"))
+    # As the window asks: of all that was asked for it knows the new folder.
+    found, trained, _ = compare(new / "photos", out, shots=1, seeds=1, **given)
+    assert (found.is_complete, found.test, trained) == (True, (str(new / "test"),), [])
+    assert cell(out, "trained", "same", 0).images.tolist() == before
+    # Given anew, as in a terminal; the test folder moves alone.
+    given = {"labels_file": str(new / "labels.csv"), "test": [str(tmp_path / "test")]}
+    (new / "test").rename(tmp_path / "test")
+    (new / "photos" / "cat" / "000.png").unlink()
+    (out / "cells" / "trained" / "same-seed0.npz").unlink()
+    with pytest.raises(DataError, match="the same command") as caught:
+        compare((new / "photos").rename(tmp_path / "last"), out, shots=1, seeds=1, **given)
+    assert caught.value.code == "compare.gone"
+    assert "--" not in caught.value.hint
 
 
 @pytest.mark.parametrize(
