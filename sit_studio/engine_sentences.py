@@ -1637,6 +1637,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             ),
         ),
     ),
+    "run.folder_gone": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder of this run's images is not there: {folder}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it moved, say where to: `sit-engine resume {run} --folders FOLDER`. Check that the disk it is on is connected. What was asked for is kept.",
+            ),
+        ),
+    ),
     "run.folder_missing": (
         (
             QT_TRANSLATE_NOOP("engine", "The folder of this run's images is not there: {folder}."),

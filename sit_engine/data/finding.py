@@ -17,7 +17,7 @@ from sit_engine.data.cache import PixelCache
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.listing import list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
-from sit_engine.data.places import Places, moved_along, places_of
+from sit_engine.data.places import Places, file_along, places_of
 from sit_engine.data.scan import OnProgress, Progress
 from sit_engine.data.split import HASH_BYTES, PARTS, hashes_of
 from sit_engine.data.wanted import Patterns
@@ -100,7 +100,7 @@ def find_moved(
             folders=", ".join(map(display_name, folders)),
         )
     labels_file = None if data.labels_file is None else unescape_name(data.labels_file)
-    labels_file = _moved_file(labels_file, old, found.places.folders)
+    labels_file = file_along(labels_file, old, found.places.folders)
     return replace(found, places=replace(found.places, labels_file=labels_file))
 
 
@@ -145,13 +145,6 @@ def _of_cache(
     places = Places(tuple(folders))
     digests = ((name, by_path.get(escape_name(places.path(name)))) for name in names)
     return {name: digest[: 2 * HASH_BYTES] for name, digest in digests if digest is not None}
-
-
-def _moved_file(file: str | None, old: Sequence[str], new: Sequence[str]) -> str | None:
-    """The label file, which moved along where it lay in or beside a folder of images."""
-    for before, now in zip(old, new, strict=False):
-        file = None if file is None else moved_along(file, before, now)
-    return file
 
 
 @dataclass

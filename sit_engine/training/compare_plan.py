@@ -25,7 +25,7 @@ from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import display_name, escape_name
-from sit_engine.data.places import Places, moved_along, save
+from sit_engine.data.places import Places, file_along, moved_along, save
 from sit_engine.data.scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.comparison import Budget
@@ -116,11 +116,10 @@ def carried(asked: Asked, out: Path) -> Asked:
     old = _frozen(out).get("folder")
     if not isinstance(old, str) or not has_moved(old, asked.folder):
         return asked
-    file = asked.labels_file
     return replace(
         asked,
         test=tuple(moved_along(folder, old, asked.folder) for folder in asked.test),
-        labels_file=None if file is None else moved_along(file, old, asked.folder),
+        labels_file=file_along(asked.labels_file, [old], [asked.folder]),
         configs={name: along(one, old, asked.folder) for name, one in asked.configs.items()},
     )
 
@@ -319,12 +318,12 @@ def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
 
 def _moved(then: dict[str, Any], asked: Asked) -> dict[str, Any]:
     """What was asked for then, in the folder of now."""
-    file, old = then.get("labels_file"), then["folder"]
+    old = then["folder"]
     configs = then.get("configs")
     if isinstance(configs, dict):
         read = {name: along(build(values), old, asked.folder) for name, values in configs.items()}
         configs = {name: config.model_dump(mode="json") for name, config in read.items()}
-    moved = None if file is None else moved_along(file, old, asked.folder)
+    moved = file_along(then.get("labels_file"), [old], [asked.folder])
     return then | {"folder": asked.folder, "labels_file": moved, "configs": configs}
 
 

@@ -22,7 +22,7 @@ from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.facts import facts_of
 from sit_engine.data.names import display_name, escape_name, unescape_name
-from sit_engine.data.places import moved_along, save
+from sit_engine.data.places import file_along, save
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.comparison import Budget, Comparison
 from sit_engine.evaluation.tuning import (
@@ -340,9 +340,9 @@ def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
     begun = [Run(path.parent) for path in sorted(out.glob("rung-*/runs/*/config.toml"))]
     old = unescape_name(str(then.get("folder")))
     if begun and has_moved(old, asked.folder):
-        file, base = then.get("labels_file"), along(build(then["base"]), old, asked.folder)
+        base = along(build(then["base"]), old, asked.folder)
         then |= {"folder": now["folder"], "base": base.model_dump(mode="json")}
-        then["labels_file"] = None if file is None else moved_along(file, old, asked.folder)
+        then["labels_file"] = file_along(then.get("labels_file"), [old], [asked.folder])
     others = [name for name in now if name != "base" and then.get(name) != now[name]]
     if others or build(then["base"]) != asked.base:
         raise RunError(
@@ -359,10 +359,10 @@ def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
 
 def _carried(asked: Asked, out: Path) -> Asked:
     """The same with a label file that moved along with the folder of images."""
-    old, file = unescape_name(str(_frozen(out).get("folder"))), asked.labels_file
+    old = unescape_name(str(_frozen(out).get("folder")))
     if not _frozen(out) or not has_moved(old, asked.folder):
         return asked
-    labels_file = None if file is None else moved_along(file, old, asked.folder)
+    labels_file = file_along(asked.labels_file, [old], [asked.folder])
     return replace(asked, labels_file=labels_file, base=along(asked.base, old, asked.folder))
 
 

@@ -15,6 +15,7 @@ from sit_studio.widgets.basics import Offer
 
 MOVED = (
     "run.folder_missing",
+    "run.folder_gone",
     "data.not_there",
     "data.gone",
     "compare.gone",
@@ -33,6 +34,7 @@ def worded(failure: Failure) -> Failure:
     )
     hints = {
         "run.folder_missing": find_it,
+        "run.folder_gone": find_it,
         "compare.folder_missing": find_it,
         "compare.gone": QCoreApplication.translate(
             "moved",

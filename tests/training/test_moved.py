@@ -252,6 +252,8 @@ def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_pat
     assert api.scratch_twin(out)[0].data.folders == (str(new),)
     assert len(load_held_out(Run(out), None).train) == len(Run(out).split()["train"])
     assert Embedded.open(tmp_path / "embedded").paths[0] == str(new / "brick" / "000.png")
+    photos.mkdir()
+    assert Embedded.open(tmp_path / "embedded").paths[0] == str(photos / "brick" / "000.png")
     # Its own images are measured with as far as they are there.
     (new / Run(out).split()["train"][0].partition(":")[2]).unlink()
     with pytest.raises(DataError, match="now: 1 image of the run;"):
