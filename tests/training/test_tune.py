@@ -234,7 +234,7 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
     out = tmp_path / "out"
     rows = [f"{path.relative_to(two)},{path.parent.name}" for path in two.rglob("*.png")]
     (two / "labels.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
-    labels = {"labels_file": str(two / "labels.csv")}
+    labels: dict[str, Any] = {"labels_file": str(two / "labels.csv")}
     with pytest.raises(Halted):
         tune(two, out, halt_at=4, **labels)
     assert not is_running(Run(out))
