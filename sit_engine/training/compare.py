@@ -38,7 +38,7 @@ from sit_engine.training.compare_plan import (
 )
 from sit_engine.training.device import apply_settings
 from sit_engine.training.labelled import load_held_out, load_labelled
-from sit_engine.training.legs import Emit, MakeControl, resume, start
+from sit_engine.training.legs import Emit, GoingOn, MakeControl, resume, start
 from sit_engine.training.own_images import Progress, without_options
 from sit_engine.training.restore import load_backbones
 
@@ -134,7 +134,10 @@ def _train(
     run = place.run
     try:
         if runs.is_run(run.path):
-            return resume(run.path, emit=emit, make_control=make_control).outcome
+            # One that never began may have been asked to on a folder that has moved since.
+            folders = () if run.config_file.is_file() else config.data.folders
+            how = GoingOn(folders=tuple(map(unescape_name, folders)))
+            return resume(run.path, emit=emit, make_control=make_control, how=how).outcome
         # Of a version that did not write first what was asked for, and killed before its settings.
         runs.discard_unstarted(run)
         compute = config.compute.model_copy(update={"seed": place.seed})

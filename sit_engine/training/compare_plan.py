@@ -89,7 +89,8 @@ def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bo
     images = _fingerprint(names)
     moves = list(zip(asked.test, then.get("test", ()), strict=False))
     moves += [(asked.folder, then["folder"])] if is_moved else []
-    names = [_of_before(name, moves) for name in names]
+    if any(new != old for new, old in moves):
+        names = [_of_before(name, moves) for name in names]
     if then.get("images") not in (None, _fingerprint(names)):
         raise changed(asked)
     _save(places)

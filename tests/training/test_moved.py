@@ -16,7 +16,7 @@ from sit_engine.data.embedded import Embedded
 from sit_engine.data.finding import find_moved
 from sit_engine.errors import DataError, FileError, SitError
 from sit_engine.events import Event, Warned
-from sit_engine.runs import Run, file_hash
+from sit_engine.runs import Run, create, file_hash
 from sit_engine.training.check import check
 from sit_engine.training.labelled import load_held_out, load_labelled
 from sit_engine.training.repair import repair
@@ -275,6 +275,10 @@ def test_a_comparison_goes_on_where_its_images_are_now(few: Path, tmp_path: Path
     with pytest.raises(DataError) as caught:
         compare(strange, out, shots=1, seeds=2)
     assert caught.value.code == "data.not_there"
+    # One was killed before it began.
+    wanted = Run(out / "runs" / "all-seed0").wanted()
+    compute = wanted.compute.model_copy(update={"seed": 1})
+    create(out / "runs" / "all-seed1", wanted.model_copy(update={"compute": compute}))
     found, trained, _ = compare(new, out, shots=1, seeds=2)
     assert (found.is_complete, found.seeds) == (True, 2)
     assert trained == ["all-seed1", "same-seed1"]
