@@ -135,6 +135,27 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP("engine", "Choose another --out."),
         ),
     ),
+    "compare.folder_missing": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder of its images is not there: {folder}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it moved, give the same command the folder as it is now. Check that the disk it is on is connected. What was trained so far is kept.",
+            ),
+        ),
+    ),
+    "compare.gone": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Missing or unreadable now: {count} images of the runs in it; the first: {paths}.",
+            ),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If they moved, give the same command the folder that holds them all now. Otherwise put them back. What was trained so far is kept.",
+            ),
+        ),
+    ),
     "compare.images": (
         (
             QT_TRANSLATE_NOOP(
@@ -745,7 +766,7 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             QT_TRANSLATE_NOOP(
                 "engine",
-                "The images of this run are taken from {folders} from now on. Of {images}, {content} were found by their content, and {names} by their names alone, since nothing is known of their content; {renamed} have other names than before.",
+                "The images of this run are taken from {folders} from now on. Found by their content: {content} of {images}; by their names alone, since nothing is known of their content: {names}; with another name than before: {renamed}.",
             ),
             "",
         ),
@@ -904,6 +925,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP(
                 "engine",
                 "is a camera raw file, of which only a small preview could be read; develop it and export it as TIFF, PNG or JPEG",
+            ),
+            "",
+        ),
+    ),
+    "data.renamed": (
+        (
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "Files of this run with other names than before, known by their content: {renamed}.",
             ),
             "",
         ),
@@ -1604,6 +1634,15 @@ ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
             QT_TRANSLATE_NOOP(
                 "engine",
                 "`sit-engine repair {run}` brings it back where a checkpoint holds a copy, and so does `sit-engine resume {run}`; else restore it from a copy of yours.",
+            ),
+        ),
+    ),
+    "run.folder_gone": (
+        (
+            QT_TRANSLATE_NOOP("engine", "The folder of this run's images is not there: {folder}."),
+            QT_TRANSLATE_NOOP(
+                "engine",
+                "If it moved, say where to: `sit-engine resume {run} --folders FOLDER`. Check that the disk it is on is connected. What was asked for is kept.",
             ),
         ),
     ),

@@ -170,7 +170,7 @@ def _units(rows_nD: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _lines(path: Path, about: dict[str, Any]) -> Lines:
-    """The paths of the images, where the run's folders are by now."""
+    """The paths of the images, where the run's folders are by now if they moved."""
     run = Run(Path(about["run"]))
     moved: list[tuple[str, str]] = []
     with suppress(SitError, OSError):
@@ -179,7 +179,12 @@ def _lines(path: Path, about: dict[str, Any]) -> Lines:
                 (unescape_name(f) for f in run.config().data.folders),
                 places_of(run).folders,
             )
-            moved = [(f"{old}/", f"{new}/") for old, new in zip(before, now, strict=False)]
+            # Where the old folder is still there, what was embedded in it is too.
+            moved = [
+                (f"{old}/", f"{new}/")
+                for old, new in zip(before, now, strict=False)
+                if not Path(old).exists()
+            ]
     return Lines(path / "paths", moved)
 
 

@@ -17,11 +17,11 @@ from sit_engine.data.cache import PixelCache
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.listing import list_files
 from sit_engine.data.names import display_name, escape_name, unescape_name
-from sit_engine.data.places import Places, places_of
+from sit_engine.data.places import Places, file_along, places_of
 from sit_engine.data.scan import OnProgress, Progress
 from sit_engine.data.split import HASH_BYTES, PARTS, hashes_of
 from sit_engine.data.wanted import Patterns
-from sit_engine.errors import DataError
+from sit_engine.errors import DataError, FileError
 from sit_engine.events import Warned, warning
 from sit_engine.files import file_hash
 from sit_engine.run_folder import Run
@@ -41,14 +41,22 @@ class Found:
     """Of the split, the gone ones among them."""
     by_name: int
     """Believed for their names alone, since nothing is known of their content."""
+    has_moved: bool = True
+    """Otherwise files got other names in the run's own folders."""
 
     def told(self) -> Warned:
         """What was found, as a sentence."""
+        if not self.has_moved:
+            return warning(
+                "data.renamed",
+                "Files of this run with other names than before, known by their content: {renamed}.",
+                renamed=len(self.places.renamed),
+            )
         return warning(
             "data.moved",
-            "The images of this run are taken from {folders} from now on. Of {images}, {content} were "
-            "found by their content, and {names} by their names alone, since nothing is known of "
-            "their content; {renamed} have other names than before.",
+            "The images of this run are taken from {folders} from now on. Found by their content: "
+            "{content} of {images}; by their names alone, since nothing is known of their content: "
+            "{names}; with another name than before: {renamed}.",
             folders=", ".join(map(display_name, self.places.folders)),
             images=self.images,
             content=self.images - len(self.gone) - self.by_name,
@@ -67,8 +75,9 @@ def find_moved(
 ) -> Found:
     """Look for the images of a run in `folders`; a folder is believed for their content only.
 
-    Of a run of before, the pixel cache may know it; else names have to do. Raises DataError where
-    none of them is there. `hashed`: what was read for another run, and is kept for the next.
+    Of a run of before, the pixel cache may know it; else names have to do. What is not in there may
+    still lie where the run has it. Raises DataError where none is in `folders`. `hashed`: what was
+    read for another run, and is kept for the next.
     """
     record, data = run.split(), run.config().data
     names = [name for part in PARTS for name in record[part]]
@@ -78,8 +87,9 @@ def find_moved(
     search.digest_of = {} if hashed is None else hashed
     search.look_at_same_names(names)
     search.look_at_all(names)
-    roots = search.roots(names, len(old))
-    found = _named(search, names, roots, data)
+    if search.path_of:
+        search.look_where_they_were(names, _places_before(run, old))
+    found = _named(search, names, search.roots(names, len(old)), data)
     if len(found.gone) == len(names):
         raise DataError(
             "data.not_there",
@@ -90,7 +100,7 @@ def find_moved(
             folders=", ".join(map(display_name, folders)),
         )
     labels_file = None if data.labels_file is None else unescape_name(data.labels_file)
-    labels_file = _moved_file(labels_file, old, found.places.folders)
+    labels_file = file_along(labels_file, old, found.places.folders)
     return replace(found, places=replace(found.places, labels_file=labels_file))
 
 
@@ -113,7 +123,16 @@ def find_renamed(
     found = _named(search, names, places.folders, data)
     if len(found.gone) == len(gone):
         return None
-    return replace(found, places=replace(found.places, labels_file=places.labels_file))
+    now = replace(found.places, labels_file=places.labels_file)
+    return replace(found, places=now, has_moved=False)
+
+
+def _places_before(run: Run, folders: Sequence[str]) -> Places:
+    """A damaged `moved.json` is replaced by what is found."""
+    try:
+        return places_of(run)
+    except FileError:
+        return Places(tuple(folders))
 
 
 def _of_cache(
@@ -126,17 +145,6 @@ def _of_cache(
     places = Places(tuple(folders))
     digests = ((name, by_path.get(escape_name(places.path(name)))) for name in names)
     return {name: digest[: 2 * HASH_BYTES] for name, digest in digests if digest is not None}
-
-
-def _moved_file(file: str | None, old: Sequence[str], new: Sequence[str]) -> str | None:
-    """The label file, which moved along where it lay in a folder of images."""
-    if file is None or Path(file).exists():
-        return file
-    for before, now in zip(old, new, strict=False):
-        if Path(file).is_relative_to(before):
-            place = Path(now) / Path(file).relative_to(before)
-            return str(place) if place.exists() else file
-    return file
 
 
 @dataclass
@@ -155,10 +163,15 @@ class _Search:
     by_name: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        listing = list_files(self.folders, cancel=self.cancel)
-        self.tops = listing.roots
-        self.files = {listing.path(i): None for i in range(len(listing))}
+        self.tops: tuple[str, ...] = ()
+        self.files: dict[str, None] = {}
         self.digest_of: dict[str, str] = {}
+        self._list(self.folders)
+
+    def _list(self, folders: Sequence[str]) -> None:
+        listing = list_files(folders, cancel=self.cancel)
+        self.tops = tuple(dict.fromkeys([*self.tops, *listing.roots]))
+        self.files |= dict.fromkeys(listing.path(i) for i in range(len(listing)))
         self.progress = Progress(self.on_progress, "checking the images", len(self.files))
 
     def look_at_same_names(self, names: Sequence[str]) -> None:
@@ -170,6 +183,21 @@ class _Search:
                 place = f"{self.tops[int(root)]}/{unescape_name(path)}"
                 if place in self.files:
                     wanted[name] = place
+        self._believe(wanted)
+
+    def look_where_they_were(self, names: Sequence[str], places: Places) -> None:
+        """What was not found yet, in those of the run's folders that are still there."""
+        left = [name for name in names if name not in self.path_of]
+        there = [folder for folder in places.folders if Path(folder).is_dir()]
+        if not left or not there:
+            return
+        self._list(there)
+        wanted = {name: places.path(name) for name in left if places.has_folder_of(name)}
+        self._believe({name: place for name, place in wanted.items() if place in self.files})
+        self.look_at_all(names)
+
+    def _believe(self, wanted: Mapping[str, str]) -> None:
+        """Files that stand where an image would, if their content is its, or is not known."""
         self._hash(wanted.values())
         for name, place in wanted.items():
             if name not in self.known:
@@ -186,7 +214,7 @@ class _Search:
         self._hash(file for file in self.files if file not in self.taken)
         files_of = defaultdict(list)
         for file, digest in self.digest_of.items():
-            if file not in self.taken:
+            if file in self.files and file not in self.taken:
                 files_of[digest].append(file)
         bases = self._bases(left, files_of)
         # Of equal files the one that still bears the name, below the folder where most do.
@@ -220,7 +248,9 @@ class _Search:
             ending = f"/{_relative(name)}"
             if self.path_of.get(name, "").endswith(ending):
                 base = self.path_of[name].removesuffix(ending)
-                votes[int(name.partition(":")[0])][base] += 1
+                # A folder above the given ones was not given: it may be all of a home folder.
+                if any(base == top or _is_in(base, top) for top in self.tops):
+                    votes[int(name.partition(":")[0])][base] += 1
         bases = [votes[number].most_common(1)[0][0] for number in range(count) if votes[number]]
         outside = [
             top

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,15 @@ class Places:
         """A sentence where a folder is not there."""
         for folder in self.folders:
             if not Path(folder).is_dir():
+                if not run.config_file.is_file():
+                    raise DataError(
+                        "run.folder_gone",
+                        "The folder of this run's images is not there: {folder}.",
+                        "If it moved, say where to: `sit-engine resume {run} --folders FOLDER`. Check "
+                        "that the disk it is on is connected. What was asked for is kept.",
+                        folder=display_name(folder),
+                        run=run.path,
+                    )
                 raise DataError(
                     "run.folder_missing",
                     "The folder of this run's images is not there: {folder}.",
@@ -43,10 +52,39 @@ class Places:
                     run=run.path,
                 )
 
+    def has_folder_of(self, name: str) -> bool:
+        """Whether `path` knows where the image would be."""
+        return int(self.renamed.get(name, name).partition(":")[0]) < len(self.folders)
+
     def path(self, name: str) -> str:
         """Absolute path of an image by its name in the split."""
         root, _, path = self.renamed.get(name, name).partition(":")
         return f"{self.folders[int(root)]}/{unescape_name(path)}"
+
+
+def moved_along(file: str, before: str, now: str) -> str:
+    """Where something is that lay in or beside a folder which moved; as it was if it is not there.
+
+    Beside: where the folders above it are called alike, they moved too.
+    """
+    old, new = Path(before), Path(now)
+    if Path(file).exists():
+        return file
+    while True:
+        if Path(file).is_relative_to(old):
+            place = new / Path(file).relative_to(old)
+            if place.exists():
+                return str(place)
+        if old.name != new.name or not old.name:
+            return file
+        old, new = old.parent, new.parent
+
+
+def file_along(file: str | None, before: Sequence[str], now: Sequence[str]) -> str | None:
+    """The same of a label file, if there is one, and of several folders."""
+    for old, new in zip(before, now, strict=False):
+        file = None if file is None else moved_along(file, old, new)
+    return file
 
 
 def places_of(run: Run) -> Places:

@@ -26,11 +26,20 @@ from sit_engine.evaluation.measure import Network
 from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
 from sit_engine.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.runs import Run
-from sit_engine.training.compare_plan import Asked, changed, check_here, held, layout_of_test, plan
+from sit_engine.training.compare_plan import (
+    Asked,
+    carried,
+    changed,
+    check_here,
+    held,
+    layout_of_test,
+    names_of_before,
+    plan,
+)
 from sit_engine.training.device import apply_settings
 from sit_engine.training.labelled import load_held_out, load_labelled
-from sit_engine.training.legs import Emit, MakeControl, resume, start
-from sit_engine.training.own_images import Progress
+from sit_engine.training.legs import Emit, GoingOn, MakeControl, resume, start
+from sit_engine.training.own_images import Progress, without_options
 from sit_engine.training.restore import load_backbones
 
 OnRun = Callable[[str, int, int], None]
@@ -61,6 +70,7 @@ class Place:
         return path.is_file() and int(Cell.read(path).step) == runs.summarise(self.run).step
 
 
+@without_options()
 def compare(
     asked: Asked,
     out: Path,
@@ -74,6 +84,7 @@ def compare(
 
     A run whose loss does not stay finite is measured as it stands, once, and the others go on.
     """
+    asked = carried(asked, out)
     seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
     places = [Place(out, name, seed) for seed in seeds for name in asked.configs]
     is_new = any(not place.run.config_file.is_file() for place in places)
@@ -123,7 +134,10 @@ def _train(
     run = place.run
     try:
         if runs.is_run(run.path):
-            return resume(run.path, emit=emit, make_control=make_control).outcome
+            # One that never began may have been asked to on a folder that has moved since.
+            folders = () if run.config_file.is_file() else config.data.folders
+            how = GoingOn(folders=tuple(map(unescape_name, folders)))
+            return resume(run.path, emit=emit, make_control=make_control, how=how).outcome
         # Of a version that did not write first what was asked for, and killed before its settings.
         runs.discard_unstarted(run)
         compute = config.compute.model_copy(update={"seed": place.seed})
@@ -139,14 +153,12 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     device = apply_settings(config.compute, or_cpu=True)
     loaded, side = load_backbones(place.run), no_auto(config.model.image_size)
     if asked.test:
-        file = config.data.labels_file
-        labels_file = None if file is None else unescape_name(file)
         given = load_labelled(
             place.run,
             [asked.folder],
             asked.test,
             tell,
-            labels_file=labels_file,
+            labels_file=places_of(place.run).labels_file,
             layout=layout_of_test(asked),
             train_layout=config.data.frozen_layout,
         )
@@ -175,12 +187,13 @@ def _as_begun(place: Place, asked: Asked, cell: Cell) -> Cell:
     """A cell whose images are called as the seed's first run began with them, wherever they are now."""
     first = Place(place.out, next(iter(asked.configs)), place.seed).run
     now, then = places_of(place.run), Places(_folders(first))
-    if now.folders == then.folders:
-        return cell
-    record = place.run.split()
-    names = [name for part in PARTS for name in record[part]]
-    called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
-    return replace(cell, images=np.array([called.get(path, path) for path in cell.images.tolist()]))
+    images = names_of_before(asked, place.out, cell.images.tolist())
+    if now.folders != then.folders:
+        record = place.run.split()
+        names = [name for part in PARTS for name in record[part]]
+        called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
+        images = [called.get(path, path) for path in images]
+    return replace(cell, images=np.array(images))
 
 
 def _folders(run: Run) -> tuple[str, ...]:

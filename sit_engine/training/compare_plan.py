@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from sit_engine.data.facts import facts_of
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.layout import LayoutWish
 from sit_engine.data.names import display_name, escape_name
+from sit_engine.data.places import Places, file_along, moved_along, save
 from sit_engine.data.scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.comparison import Budget
@@ -35,7 +36,7 @@ from sit_engine.runs import Run
 from sit_engine.training.device import probe_once
 from sit_engine.training.labelled import numbers_to_ask, only_test
 from sit_engine.training.legs import Emit, check_outside
-from sit_engine.training.own_images import Progress, follow, how_read
+from sit_engine.training.own_images import Progress, along, has_moved, how_read, look_for_all
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 
 FORMAT = 1
@@ -72,10 +73,12 @@ def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bo
     _check(asked)
     then = _frozen(out)
     begun = [Run(path.parent) for path in sorted(out.glob("runs/*/config.toml"))]
-    is_moved = follow(begun, then.get("folder"), asked.folder, tell)
+    is_moved = bool(begun) and has_moved(then.get("folder"), asked.folder)
     _check_frozen(asked, out, _moved(then, asked) if is_moved else then)
+    places = look_for_all(begun, asked.folder, tell) if is_moved else []
     configs = _on_one_folder(asked, emit)
     if not with_budget:
+        _save(places)
         return Plan(configs, None)
     check_outside(out, [escape_name(asked.folder), *map(escape_name, asked.test)])
     first = next(iter(configs.values()))
@@ -84,17 +87,51 @@ def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bo
     tested = _check_labels(asked, first, listed, facts, tell)
     names = [found.path(row) for found in (listed, tested) for row in range(len(found))]
     images = _fingerprint(names)
-    if is_moved:
-        names = [_of_before(name, asked.folder, then["folder"]) for name in names]
+    moves = list(zip(asked.test, then.get("test", ()), strict=False))
+    moves += [(asked.folder, then["folder"])] if is_moved else []
+    if any(new != old for new, old in moves):
+        names = [_of_before(name, moves) for name in names]
     if then.get("images") not in (None, _fingerprint(names)):
         raise changed(asked)
+    _save(places)
     ready = {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
     return Plan(ready, images)
 
 
-def _of_before(path: str, new: str, old: str) -> str:
-    """A path in the folder of now as it was in that of before."""
-    return old + path.removeprefix(new) if Path(path).is_relative_to(new) else path
+def _save(places: Sequence[tuple[Run, Places]]) -> None:
+    """Not before all is agreed on: a refusal leaves every run as it was."""
+    for run, found in places:
+        save(run, found)
+
+
+def _of_before(path: str, moves: Iterable[tuple[str, str]]) -> str:
+    """A path in a folder of now as it was in that of before."""
+    for new, old in moves:
+        if Path(path).is_relative_to(new):
+            return old + path.removeprefix(new)
+    return path
+
+
+def carried(asked: Asked, out: Path) -> Asked:
+    """The same with label file and test folders that moved along with the folder of images."""
+    old = _frozen(out).get("folder")
+    if not isinstance(old, str) or not has_moved(old, asked.folder):
+        return asked
+    return replace(
+        asked,
+        test=tuple(moved_along(folder, old, asked.folder) for folder in asked.test),
+        labels_file=file_along(asked.labels_file, [old], [asked.folder]),
+        configs={name: along(one, old, asked.folder) for name, one in asked.configs.items()},
+    )
+
+
+def names_of_before(asked: Asked, out: Path, names: Sequence[str]) -> list[str]:
+    """Test images as they were called when the comparison began; escaped, as `names` are."""
+    moves = [
+        (escape_name(now), escape_name(then))
+        for now, then in zip(asked.test, _frozen(out).get("first_test", ()), strict=False)
+    ]
+    return [_of_before(name, moves) for name in names]
 
 
 def _fingerprint(names: list[str]) -> str:
@@ -229,8 +266,12 @@ def held(asked: Asked, out: Path, images: str | None) -> Iterator[Run]:
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        record = _record(asked) | {"images": images or _frozen(out).get("images")}
-        if _frozen(out) != record:
+        was = _frozen(out)
+        record = _record(asked) | {"images": images or was.get("images")}
+        first_test = was.get("first_test", was.get("test"))
+        if first_test not in (None, record["test"]):
+            record["first_test"] = first_test
+        if was != record:
             runs.write_aside(_file(out), json.dumps(record, indent=1))
     except OSError as error:
         raise runs.disk_error(error, out) from None
@@ -264,6 +305,7 @@ def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
     # Comparisons of before have no first seed.
     then, now = {"first_seed": 0} | then, _record(asked)
     names = {"configs": "settings", "labels_file": "label file", "first_seed": "first seed"}
+    then["test"] = _test_of(then, asked)
     others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
     if others:
         raise RunError(
@@ -277,9 +319,21 @@ def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
 
 def _moved(then: dict[str, Any], asked: Asked) -> dict[str, Any]:
     """What was asked for then, in the folder of now."""
-    file = then.get("labels_file")
-    moved = None if file is None else _of_before(file, then["folder"], asked.folder)
-    return then | {"folder": asked.folder, "labels_file": moved}
+    old = then["folder"]
+    configs = then.get("configs")
+    if isinstance(configs, dict):
+        read = {name: along(build(values), old, asked.folder) for name, values in configs.items()}
+        configs = {name: config.model_dump(mode="json") for name, config in read.items()}
+    moved = file_along(then.get("labels_file"), [old], [asked.folder])
+    return then | {"folder": asked.folder, "labels_file": moved, "configs": configs}
+
+
+def _test_of(then: dict[str, Any], asked: Asked) -> object:
+    """A test folder that is gone may be given anew: the names of its images tell."""
+    old = then.get("test")
+    if not isinstance(old, list) or len(old) != len(asked.test):
+        return old
+    return [now if has_moved(was, now) else was for was, now in zip(old, asked.test, strict=True)]
 
 
 def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.layout import has_parts
 from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.data.places import Places, places_of
+from sit_engine.data.places import Places, file_along, places_of
 from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.training import checkpoint, frozen
@@ -218,6 +218,10 @@ def _as_asked(config: RunConfig, how: GoingOn) -> RunConfig:
         update["optim"] = {"epochs": how.epochs}
     if how.folders:
         update["data"] = {"folders": [escape_name(folder) for folder in how.folders]}
+        if config.data.labels_file is not None:
+            old = [unescape_name(folder) for folder in config.data.folders]
+            file = file_along(unescape_name(config.data.labels_file), old, how.folders) or ""
+            update["data"]["labels_file"] = escape_name(file)
     return build(merge(config.model_dump(), update)) if update else config
 
 

@@ -5,22 +5,23 @@ Whoever goes on with a run, or measures it on its own images, asks here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from sit_engine.config.tree import DataOptions
+from sit_engine.config.tree import DataOptions, RunConfig
 from sit_engine.data.decode_pool import Cancel
 from sit_engine.data.finding import Found, find_moved, find_renamed
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.label_file import LabelColumns
 from sit_engine.data.labels import UNLABELLED, LabelRule
 from sit_engine.data.layout import LayoutWish, Placing
-from sit_engine.data.names import unescape_name
-from sit_engine.data.places import Places, places_of, save
+from sit_engine.data.names import escape_name, unescape_name
+from sit_engine.data.places import Places, moved_along, places_of, save
 from sit_engine.data.scan import scan
 from sit_engine.data.split import (
     PARTS,
@@ -33,6 +34,7 @@ from sit_engine.data.split import (
     without,
 )
 from sit_engine.data.wanted import Patterns
+from sit_engine.errors import DataError
 from sit_engine.events import Event
 from sit_engine.run_folder import Run
 
@@ -88,24 +90,65 @@ def move(
     without_missing: bool,
     on_progress: Progress | None,
     cancel: Cancel | None = None,
-    hashed: dict[str, str] | None = None,
 ) -> Found:
     """Look for the run's images in other folders, and remember where they are."""
-    found = find_moved(run, folders, on_progress=on_progress, cancel=cancel, hashed=hashed)
+    found = find_moved(run, folders, on_progress=on_progress, cancel=cancel)
     if not without_missing:
         check_none_gone(found.gone)
     save(run, found.places)
     return found
 
 
-def follow(runs: Sequence[Run], old: object, folder: str, on_progress: Progress | None) -> bool:
-    """Whether runs on one folder, which is gone, find all that they began with in another one."""
-    if not isinstance(old, str) or old == folder or Path(old).exists():
-        return False
+def has_moved(old: object, folder: str) -> bool:
+    """Whether a comparison's folder is gone, and another one is given."""
+    return isinstance(old, str) and old != folder and not Path(old).exists()
+
+
+def look_for_all(
+    runs: Sequence[Run], folder: str, on_progress: Progress | None
+) -> list[tuple[Run, Places]]:
+    """Where runs on one folder have all that they began with in another one; nothing is written."""
     hashed: dict[str, str] = {}
+    places = []
     for run in runs:
-        move(run, [folder], without_missing=False, on_progress=on_progress, hashed=hashed)
-    return bool(runs)
+        found = find_moved(run, [folder], on_progress=on_progress, hashed=hashed)
+        check_none_gone(found.gone)
+        places.append((run, found.places))
+    return places
+
+
+def along(config: RunConfig, before: str, now: str) -> RunConfig:
+    """Settings whose label file moved along with a folder of images."""
+    if config.data.labels_file is None:
+        return config
+    file = escape_name(moved_along(unescape_name(config.data.labels_file), before, now))
+    data = config.data.model_copy(update={"labels_file": file})
+    return config.model_copy(update={"data": data})
+
+
+@contextmanager
+def without_options() -> Iterator[None]:
+    """A comparison or search has none of the options that a run has for images that are gone."""
+    try:
+        yield
+    except DataError as error:
+        if error.code == "data.gone":
+            raise DataError(
+                "compare.gone",
+                "Missing or unreadable now: {count} images of the runs in it; the first: {paths}.",
+                "If they moved, give the same command the folder that holds them all now. Otherwise "
+                "put them back. What was trained so far is kept.",
+                **error.values,
+            ) from None
+        if error.code == "run.folder_missing":
+            raise DataError(
+                "compare.folder_missing",
+                "The folder of its images is not there: {folder}.",
+                "If it moved, give the same command the folder as it is now. Check that the disk it "
+                "is on is connected. What was trained so far is kept.",
+                **error.values,
+            ) from None
+        raise
 
 
 def list_own(

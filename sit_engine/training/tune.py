@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -22,6 +22,7 @@ from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.facts import facts_of
 from sit_engine.data.names import display_name, escape_name, unescape_name
+from sit_engine.data.places import file_along, save
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.comparison import Budget, Comparison
 from sit_engine.evaluation.tuning import (
@@ -41,7 +42,7 @@ from sit_engine.training.compare import compare
 from sit_engine.training.compare_plan import Asked as Compared
 from sit_engine.training.device import probe_once
 from sit_engine.training.legs import Emit, MakeControl, check_outside
-from sit_engine.training.own_images import Progress, follow
+from sit_engine.training.own_images import Progress, along, has_moved, look_for_all, without_options
 from sit_engine.training.prepare import list_images
 
 FORMAT = 1
@@ -135,6 +136,7 @@ class _Book:
         return tuning
 
 
+@without_options()
 def tune(
     asked: Asked,
     out: Path,
@@ -149,6 +151,7 @@ def tune(
     `on_run` is told the rung, the name of a run that begins, its number in the rung and their count.
     """
     _check(asked)
+    asked = _carried(asked, out)
     _check_frozen(asked, out, tell)
     was = runs.read_json(out / "tuning.json")
     if was.get("is_complete"):
@@ -335,8 +338,11 @@ def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
         return
     then, now = _frozen(out), _record(asked)
     begun = [Run(path.parent) for path in sorted(out.glob("rung-*/runs/*/config.toml"))]
-    if follow(begun, unescape_name(str(then.get("folder"))), asked.folder, tell):
-        then["folder"] = now["folder"]
+    old = unescape_name(str(then.get("folder")))
+    if begun and has_moved(old, asked.folder):
+        base = along(build(then["base"]), old, asked.folder)
+        then |= {"folder": now["folder"], "base": base.model_dump(mode="json")}
+        then["labels_file"] = file_along(then.get("labels_file"), [old], [asked.folder])
     others = [name for name in now if name != "base" and then.get(name) != now[name]]
     if others or build(then["base"]) != asked.base:
         raise RunError(
@@ -346,6 +352,18 @@ def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
             out=out,
             what=", ".join(others).replace("labels_file", "label file") or "settings",
         )
+    if begun and has_moved(old, asked.folder):
+        for run, found in look_for_all(begun, asked.folder, tell):
+            save(run, found)
+
+
+def _carried(asked: Asked, out: Path) -> Asked:
+    """The same with a label file that moved along with the folder of images."""
+    old = unescape_name(str(_frozen(out).get("folder")))
+    if not _frozen(out) or not has_moved(old, asked.folder):
+        return asked
+    labels_file = file_along(asked.labels_file, [old], [asked.folder])
+    return replace(asked, labels_file=labels_file, base=along(asked.base, old, asked.folder))
 
 
 def _record(asked: Asked) -> dict[str, Any]:

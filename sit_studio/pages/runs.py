@@ -375,7 +375,7 @@ class RunsPage(Page):
     def _on_failed(self, failure: Failure) -> None:
         go_on, clear = self.view.go_on_in, self.notice.clear
         find = moved.offers(self, failure, lambda folder: (clear(), go_on(folder)), clear)
-        self.notice.tell(failure, offers=find)
+        self.notice.tell(moved.worded(failure), offers=find)
 
     @Slot(object)
     def _open_path(self, path: Path) -> None:

@@ -13,18 +13,33 @@ from sit_studio.mailbox import Failure
 from sit_studio.sentences import say
 from sit_studio.widgets.basics import Offer
 
-MOVED = ("run.folder_missing", "data.not_there", "data.gone")
+MOVED = (
+    "run.folder_missing",
+    "run.folder_gone",
+    "data.not_there",
+    "data.gone",
+    "compare.gone",
+    "compare.folder_missing",
+)
 GONE = "data.gone"
 TOLD = "studio.moved"
 
 
 def worded(failure: Failure) -> Failure:
     """The same, with what the buttons do in place of what is to be typed in a terminal."""
+    find_it = QCoreApplication.translate(
+        "moved",
+        "If it moved, find it: its images are known by their content. Otherwise check that the "
+        "disk it is on is connected. The run and its checkpoints are kept.",
+    )
     hints = {
-        "run.folder_missing": QCoreApplication.translate(
+        "run.folder_missing": find_it,
+        "run.folder_gone": find_it,
+        "compare.folder_missing": find_it,
+        "compare.gone": QCoreApplication.translate(
             "moved",
-            "If it moved, find it: its images are known by their content. Otherwise check that the "
-            "disk it is on is connected. The run and its checkpoints are kept.",
+            "If they moved, find the folder that holds them all now. Otherwise put them back. What "
+            "was trained so far is kept.",
         ),
         GONE: QCoreApplication.translate(
             "moved",

@@ -235,7 +235,8 @@ class SearchDialog(Dialog):
     @Slot(object)
     def _on_failed(self, failure: Failure) -> None:
         """Why it ended; where nothing was begun, the form is there again."""
-        self.notice.tell(failure)
+        offers = moved.offers(self, failure, self._go_on_in, lambda: None)
+        self.notice.tell(moved.worded(failure), offers=offers)
         if self.path is not None and not self.path.exists():
             self.path, self.now = None, None
             self._timer.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +85,23 @@ def test_longer_is_heard_before_it_began(sample: tuple[Path, Path], tmp_path: Pa
     run = runs.create(tmp_path / "run", tiny_config(sample[0]))
     api.resume(run.path, emit=lambda _: None, epochs=2)
     assert runs.summarise(run).total_steps == 10
+
+
+def test_its_images_and_label_file_are_found_where_they_moved_to(
+    sample: tuple[Path, Path], tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(sample[0], new / "photos")
+    rows = [f"{file.relative_to(new)},{file.parent.name}" for file in new.rglob("*.png")]
+    (new / "labels.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    labels = {"labels": "csv", "labels_file": str(old / "labels.csv")}
+    run = runs.create(tmp_path / "run", tiny_config(old / "photos", data=labels))
+    with pytest.raises(DataError, match="images is not there") as caught:
+        api.resume(run.path, emit=lambda _: None)
+    assert f"sit-engine resume {run.path} --folders" in caught.value.hint
+    assert "repair" not in caught.value.hint
+    api.resume(run.path, emit=lambda _: None, folders=[str(new / "photos")], epochs=1)
+    assert run.config().data.labels_file == str(new / "labels.csv")
 
 
 def test_a_run_that_fails_leaves_nothing_but_keeps_what_it_did_not_make(tmp_path: Path) -> None:

@@ -6,15 +6,17 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sit_engine import api
 from sit_engine.data.cache import PixelCache
 from sit_engine.data.embedded import Embedded
+from sit_engine.data.finding import find_moved
 from sit_engine.errors import DataError, FileError, SitError
 from sit_engine.events import Event, Warned
-from sit_engine.runs import Run, file_hash
+from sit_engine.runs import Run, create, file_hash
 from sit_engine.training.check import check
 from sit_engine.training.labelled import load_held_out, load_labelled
 from sit_engine.training.repair import repair
@@ -52,6 +54,11 @@ def run(begun: Path, tmp_path: Path) -> Path:
 def warned(events: list[Event]) -> dict[str, dict[str, str]]:
     """What was told, by code."""
     return {event.code: event.values for event in events if isinstance(event, Warned)}
+
+
+def names_of(run: Path) -> list[str]:
+    """Every image of the run."""
+    return [name for part in ("train", "watch") for name in Run(run).split()[part]]
 
 
 def as_before(run: Path) -> None:
@@ -113,7 +120,8 @@ def test_files_renamed_inside_the_folder_need_no_word(
     (photos / "cat").rename(photos / "Felis")
     events: list[Event] = []
     api.resume(out, emit=events.append)
-    assert warned(events)["data.moved"]["renamed"] == "12"
+    assert warned(events)["data.renamed"] == {"renamed": "12"}
+    assert "data.moved" not in warned(events)
     assert_identical(whole, out)
 
 
@@ -186,6 +194,39 @@ def test_several_folders_are_told_apart_whatever_their_order(few: Path, tmp_path
     assert json.loads((out / "moved.json").read_text())["folders"] == list(map(str, new))
 
 
+@pytest.mark.parametrize("is_of_before", [False, True], ids=["by content", "by name"])
+def test_what_did_not_move_stays_an_image_of_the_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_of_before: bool
+) -> None:
+    photos, other = tmp_path / "new" / "photos", tmp_path / "other"
+    api.find_folders(run, [str(photos)])
+    if is_of_before:
+        as_before(run)
+        monkeypatch.setattr(PixelCache, "hashes", lambda *_, **__: {})
+    (other / "cat").mkdir(parents=True)
+    for file in sorted((photos / "cat").iterdir())[:3]:
+        file.rename(other / "cat" / file.name)
+    found = find_moved(Run(run), [str(other)], on_progress=None)
+    assert found.gone == ()
+    assert found.places.folders == (str(photos), str(other))
+    assert len(found.places.renamed) == 3
+    assert sorted(map(found.places.path, names_of(run))) == sorted(
+        str(file) for folder in (photos, other) for file in folder.rglob("*.png")
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(DataError, match="None of the 48 images"):
+        find_moved(Run(run), [str(empty)], on_progress=None)
+
+
+def test_only_given_folders_are_listed_from_then_on(run: Path, tmp_path: Path) -> None:
+    home = (tmp_path / "new" / "photos").rename(tmp_path / "home")
+    given = tuple(str(home / name) for name in ("cat", "moon", "brick", "grass"))
+    found = find_moved(Run(run), given, on_progress=None)
+    assert found.gone == ()
+    assert sorted(found.places.folders) == sorted(given)
+
+
 def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_path: Path) -> None:
     photos, out = shutil.copytree(few, tmp_path / "photos"), tmp_path / "run"
     api.finetune(tiny_finetune(photos, optim={"epochs": 1}), out, emit=lambda _: None)
@@ -205,12 +246,14 @@ def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_pat
         assert "--folders" in caught.value.hint
     done = engine("repair", out, "--folders", new)
     assert done.returncode == 0, done.stderr
-    assert "were found by their content" in done.stdout
+    assert "Found by their content: 48 of 48;" in done.stdout
     for verb in verbs:
         verb()
     assert api.scratch_twin(out)[0].data.folders == (str(new),)
     assert len(load_held_out(Run(out), None).train) == len(Run(out).split()["train"])
     assert Embedded.open(tmp_path / "embedded").paths[0] == str(new / "brick" / "000.png")
+    photos.mkdir()
+    assert Embedded.open(tmp_path / "embedded").paths[0] == str(photos / "brick" / "000.png")
     # Its own images are measured with as far as they are there.
     (new / Run(out).split()["train"][0].partition(":")[2]).unlink()
     with pytest.raises(DataError, match="now: 1 image of the run;"):
@@ -232,12 +275,48 @@ def test_a_comparison_goes_on_where_its_images_are_now(few: Path, tmp_path: Path
     with pytest.raises(DataError) as caught:
         compare(strange, out, shots=1, seeds=2)
     assert caught.value.code == "data.not_there"
+    # One was killed before it began.
+    wanted = Run(out / "runs" / "all-seed0").wanted()
+    compute = wanted.compute.model_copy(update={"seed": 1})
+    create(out / "runs" / "all-seed1", wanted.model_copy(update={"compute": compute}))
     found, trained, _ = compare(new, out, shots=1, seeds=2)
     assert (found.is_complete, found.seeds) == (True, 2)
     assert trained == ["all-seed1", "same-seed1"]
     assert compare(new, out, shots=1, seeds=2)[1] == []
     # What is measured now is paired with what was measured before.
     assert cell(out, "trained", "same", 0).images.tolist() == before
+
+
+def test_a_comparisons_test_folder_and_label_file_move_along(few: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    for name in ("cat", "moon"):
+        shutil.copytree(few / name, data / "photos" / name)
+        (data / "test" / name).mkdir(parents=True)
+        for file in sorted((few / name).iterdir())[:3]:
+            (data / "test" / name / file.name).write_bytes(file.read_bytes() + b"\0")
+    rows = [f"{file.relative_to(data)},{file.parent.name}" for file in data.rglob("*.png")]
+    (data / "labels.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    given: dict[str, Any] = {"labels_file": str(data / "labels.csv"), "test": [str(data / "test")]}
+    compare(data / "photos", out, shots=1, seeds=1, **given)
+    before = cell(out, "trained", "same", 0).images.tolist()
+    (out / "cells" / "trained" / "same-seed0.npz").unlink()
+    new = data.rename(tmp_path / "new")
+    with pytest.raises(SitError, match="with other shots"):
+        compare(new / "photos", out, shots=2, seeds=1, **given)
+    assert not list(out.rglob("moved.json"))
+    # As the window asks: of all that was asked for it knows the new folder.
+    found, trained, _ = compare(new / "photos", out, shots=1, seeds=1, **given)
+    assert (found.is_complete, found.test, trained) == (True, (str(new / "test"),), [])
+    assert cell(out, "trained", "same", 0).images.tolist() == before
+    # Given anew, as in a terminal; the test folder moves alone.
+    given = {"labels_file": str(new / "labels.csv"), "test": [str(tmp_path / "test")]}
+    (new / "test").rename(tmp_path / "test")
+    (new / "photos" / "cat" / "000.png").unlink()
+    (out / "cells" / "trained" / "same-seed0.npz").unlink()
+    with pytest.raises(DataError, match="the same command") as caught:
+        compare((new / "photos").rename(tmp_path / "last"), out, shots=1, seeds=1, **given)
+    assert caught.value.code == "compare.gone"
+    assert "--" not in caught.value.hint
 
 
 @pytest.mark.parametrize(

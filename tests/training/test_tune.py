@@ -232,8 +232,11 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
     two: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
+    rows = [f"{path.relative_to(two)},{path.parent.name}" for path in two.rglob("*.png")]
+    (two / "labels.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    labels: dict[str, Any] = {"labels_file": str(two / "labels.csv")}
     with pytest.raises(Halted):
-        tune(two, out, halt_at=4)
+        tune(two, out, halt_at=4, **labels)
     assert not is_running(Run(out))
     begun = Tuning.from_json(json.loads((out / "tuning.json").read_text("utf-8")))
     assert [one.is_complete for one in begun.rungs[:1]] == [True]
@@ -241,10 +244,14 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
     before = times(out)
     assert before
     frozen = json.loads((out / "tune.json").read_text("utf-8"))
-    # Its images moved meanwhile.
+    # Its images moved meanwhile, and the label file with them.
     two = two.rename(tmp_path / "moved")
+    with pytest.raises(SitError, match="with other minutes"):
+        tune(two, out, minutes=5, **labels)
+    assert not list(out.rglob("moved.json"))
 
-    found, began = tune(two, out)
+    found, began = tune(two, out, **labels)
+    labels = {"labels_file": str(two / "labels.csv")}
     assert found.is_complete
     assert 2 <= len(found.rungs) <= 3
     assert {path: time for path, time in times(out).items() if path in before} == before
@@ -266,10 +273,10 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
         )
     )
     assert f"# {found.sentence}" in (out / "tuned.toml").read_text("utf-8")
-    assert tune(two, out) == (found, [])
+    assert tune(two, out, **labels) == (found, [])
     for change, what in (({"minutes": 5}, "minutes"), ({"base": RunConfig()}, "settings")):
         with pytest.raises(SitError, match=f"other {what}") as refused:
-            tune(two, out, **change)
+            tune(two, out, **labels, **change)
         assert refused.value.exit_code == 2
 
 
