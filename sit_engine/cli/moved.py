@@ -37,10 +37,14 @@ def folders_of(chosen: argparse.Namespace) -> list[str]:
 
 def find(chosen: argparse.Namespace, run: Path, screen: Screen) -> None:
     """Look for the run's images where --folders says, before anything else is done with them."""
+    if chosen.moved_to:
+        screen.say(found(chosen, run, screen))
+
+
+def found(chosen: argparse.Namespace, run: Path, screen: Screen) -> str:
+    """The same, and what to say of it."""
     from sit_engine import api
 
-    if not chosen.moved_to:
-        return
     told = api.find_folders(
         run,
         folders_of(chosen),
@@ -48,4 +52,4 @@ def find(chosen: argparse.Namespace, run: Path, screen: Screen) -> None:
         on_progress=screen.progress,
     )
     screen.clear()
-    screen.say(told.message)
+    return told.message

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.moved import add_folders_flag, add_missing_flag, folders_of
+from sit_engine.cli.moved import add_folders_flag, add_missing_flag, found
 from sit_engine.cli.screen import Screen
 
 
@@ -24,15 +24,7 @@ def run(chosen: argparse.Namespace) -> int:
     path = chosen.run.expanduser().absolute()
     done = [told.message for told in api.repair(path)]
     if chosen.moved_to:
-        screen = Screen(as_json=chosen.json)
-        told = api.find_folders(
-            path,
-            folders_of(chosen),
-            without_missing=chosen.without_missing,
-            on_progress=screen.progress,
-        )
-        screen.clear()
-        done.append(told.message)
+        done.append(found(chosen, path, Screen(as_json=chosen.json)))
     if chosen.json:
         print(json.dumps({"run": str(path), "done": done}))
         return 0
