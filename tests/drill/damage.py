@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from sit_engine import runs
+from sit_engine.data.places import places_of, save
 from sit_engine.errors import CheckpointError
 from sit_engine.training import checkpoint
 from tests.drill.bench import Bench, Reference
@@ -51,7 +52,7 @@ HARMS: dict[str, Callable[[Path], object]] = {
 }
 FILES = (
     "format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "about.json", "lock",
-    "control/0-a.json", "checkpoints/*/manifest.json", "checkpoints/*/model.safetensors",
+    "moved.json", "control/0-a.json", "checkpoints/*/manifest.json", "checkpoints/*/model.safetensors",
     "checkpoints/*/state.pt", "previews/*/reconstructions.npz",
 )  # fmt: skip
 CACHE_FILES = ("pixels.bin", "rows.jsonl")
@@ -99,6 +100,7 @@ def _interrupted(bench: Bench, reference: Reference) -> Path:
             shutil.rmtree(checkpoint.folder(run, step))
     (run.path / "about.json").write_text('{"title": "a"}')
     (run.path / "lock").write_text("{}")
+    save(run, places_of(run))
     (run.path / "control" / "0-a.json").write_text('{"wish": "checkpoint"}')
     broken = bench.templates / "interrupted"
     shutil.rmtree(broken, ignore_errors=True)
