@@ -16,7 +16,7 @@ help:
 	@echo "make studio     open the window"
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
-	@echo "make drill      kills, failing disks and damage everywhere in a run's life (some 35 minutes on two cores)"
+	@echo "make drill      kills, failing disks and damage everywhere in a run's life (half an hour or more on two cores)"
 	@echo "make fuzz       20,000 damaged inputs for each reader of files (some hours), with their counts"
 	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=folder or tar)"
 	@echo "make check      lint, types and import rules only"
