@@ -8,7 +8,6 @@ number of {"id": 1, "phase", "done", "total"} and {"id": 1, "part"}, then one {"
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import queue
@@ -17,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import IO, Any, TypeAlias
@@ -26,6 +24,7 @@ import psutil
 
 from sit_engine.cli.faults import fault, record_of
 from sit_engine.cli.questions import Asked, ask
+from sit_engine.cli.standby import load
 from sit_engine.errors import TERMINATED_EXIT_CODE, SitError
 from sit_engine.own_files import parse_json
 
@@ -60,10 +59,7 @@ def run(chosen: argparse.Namespace) -> int:
     threading.Thread(target=_end_with, args=(os.getppid(), serving, inbox), daemon=True).start()
     serving.say({"ready": True, "version": version("sit-studio")})
     if chosen.ahead:
-        for name in LOADED_AHEAD:
-            # What cannot be loaded fails again with the question, and is told.
-            with suppress(Exception):
-                importlib.import_module(name)
+        load(LOADED_AHEAD)
     while (line := inbox.get()) is not None and not serving.is_over.is_set():
         serving.answer(line)
     return 0

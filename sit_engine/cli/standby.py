@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sit_engine.cli.main import entry
@@ -22,12 +23,16 @@ LOADED = (
 )
 
 
-def run() -> None:
-    """Load, wait, and be that command."""
-    for name in LOADED:
-        # What cannot be loaded fails again below, where it is told.
+def load(names: Sequence[str]) -> None:
+    """Modules ahead of their use; one that cannot be loaded fails again there, where it is told."""
+    for name in names:
         with suppress(Exception):
             importlib.import_module(name)
+
+
+def run() -> None:
+    """Load, wait, and be that command."""
+    load(LOADED)
     line = sys.stdin.buffer.readline()
     if not line:
         return

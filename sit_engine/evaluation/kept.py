@@ -1,6 +1,7 @@
 """Features that were read once, kept for whoever asks next: the map after an evaluation.
 
-A file in the user's cache folder for each network, side and range of values; losing it costs a reading.
+A file in the pixel cache for each network with its classifier, side and range of values; losing it
+costs a reading.
 Shapes: n images, D width.
 """
 
@@ -23,6 +24,8 @@ from sit_engine.files import in_place_of
 MOST_FILES = 4
 MOST_BYTES = 256 << 20
 """Of one file; the features of larger folders are not kept."""
+GONE = -1
+"""The key of a file that is not there: none is kept under it."""
 NO_ANSWER = -1
 """Else a classifier's, as a number of its classes."""
 
@@ -60,6 +63,10 @@ class KeptFeatures:
     ) -> None:
         """Add those of images, or do nothing where that cannot be."""
         keys = [_key(path) for path in paths]
+        if GONE in keys:
+            is_there = np.array([key != GONE for key in keys])
+            features_nD, answers_n = features_nD[is_there], answers_n[is_there]
+            keys = [key for key in keys if key != GONE]
         new = set(keys)
         old = [key for key in self._row_of if key not in new]
         rows = np.array([self._row_of[key] for key in old], dtype=np.int64)
@@ -103,7 +110,7 @@ def _key(path: str) -> int:
     try:
         state = Path(path).stat()
     except OSError:
-        return 0
+        return GONE
     text = f"{state.st_size} {state.st_mtime_ns} {path}"
     found = hashlib.blake2b(os.fsencode(text), digest_size=8).digest()
     return int.from_bytes(found, "little")

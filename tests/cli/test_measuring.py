@@ -380,6 +380,19 @@ def test_another_classifier_on_the_same_network_has_answers_of_its_own(
         assert again.fill(paths, features, answers, has_answers=True).tolist() == unknown
 
 
+def test_an_image_that_is_gone_has_not_the_features_of_another(
+    tmp_path: Path, read: list[str]
+) -> None:
+    del read
+    gone, other, network = tmp_path / "gone.png", tmp_path / "other.png", torch.nn.Linear(2, 2)
+    KeptFeatures(network, None, 32, reading.Reader()).keep(
+        [str(gone)], np.ones((1, 3), np.float32), np.zeros(1, np.int32)
+    )
+    features, answers = np.zeros((1, 3), np.float32), np.zeros(1, np.int32)
+    again = KeptFeatures(network, None, 32, reading.Reader())
+    assert again.fill([str(other)], features, answers, has_answers=False).tolist() == [0]
+
+
 def test_only_the_features_of_some_networks_are_kept(tmp_path: Path, read: list[str]) -> None:
     del read
     image = tmp_path / "a.png"
