@@ -23,9 +23,9 @@ from PIL import Image
 from torch.nn import functional
 
 from benchmarks.table import Row, Wish, Work, alternate, main, ratio, row
-from sit_engine.data.cache import PixelCache
-from sit_engine.data.decoder import answer
-from sit_engine.data.scan import scan
+from sit_engine.data.decode.decoder import answer
+from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.scan.scan import scan
 
 WIDTH, HEIGHT, SIDE = 4000, 3000, 258
 PICTURES = 6

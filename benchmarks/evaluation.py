@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from benchmarks.recipe import PLAIN, Case, config_of
 from benchmarks.table import Row, Wish, alternate, clock_for, main, ratio, row
-from sit_engine.data.preprocess import Preprocess
+from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.evaluation.features import extract
 from sit_engine.evaluation.probes import (
     C_GRID,
@@ -32,7 +32,7 @@ from sit_engine.evaluation.probes import (
     knn_predict,
     linear_probe,
 )
-from sit_engine.models.backbones import all_tokens, build_backbone
+from sit_engine.models.vit import all_tokens, build_backbone
 
 CLASSES = 10
 

@@ -29,7 +29,7 @@ from benchmarks.slow_reference import (
     view_transforms,
 )
 from benchmarks.table import Row, Wish, main, row, wait_for
-from sit_engine.data import batches
+from sit_engine.data.feed import batches
 from sit_engine.training.stepper import Stepper
 
 CASES = {

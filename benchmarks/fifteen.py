@@ -36,11 +36,11 @@ def rate(train: Path) -> float:
     from sit_engine.config.build import build
     from sit_engine.config.fields import no_auto
     from sit_engine.config.resolve import resolve
-    from sit_engine.data.cache import PixelCache, cache_side
-    from sit_engine.data.facts import facts_of
-    from sit_engine.data.scan import scan
+    from sit_engine.data.folder.facts import facts_of
+    from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
+    from sit_engine.data.scan.scan import scan
+    from sit_engine.machine.device import probe
     from sit_engine.methods.protocol import Moment
-    from sit_engine.training.device import probe
     from sit_engine.training.stepper import Stepper
 
     asked = build({"data": {"folders": [str(train)]}, "compute": {"parts": 1, "recompute": "off"}})

@@ -28,12 +28,12 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from sit_engine.data.decode_pool import default_workers
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.saved_index import SavedIndex, save_index
-from sit_engine.data.scan import scan
-from sit_engine.events import StepReported
-from sit_engine.runs import Run, read_events
+from sit_engine.data.decode.decode_pool import default_workers
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.folder.saved_index import SavedIndex, save_index
+from sit_engine.data.scan.scan import scan
+from sit_engine.records.events import StepReported
+from sit_engine.records.runs import Run, read_events
 
 CONTENTS, A_FOLDER, REPEATS, COMPARED = 512, 1000, 3, 10_000
 BYTES_A_FILE = 4500
@@ -165,8 +165,8 @@ def part_stream(folder: Path, place: Path) -> Figures:
     """Squares of 258 px a second and core, streamed into batches, and by a plain Pillow loop."""
     import torch
 
-    from sit_engine.data.batches import STEPS_AHEAD, Batches
-    from sit_engine.data.cache import PixelCache
+    from sit_engine.data.feed.batches import STEPS_AHEAD, Batches
+    from sit_engine.data.pixel_cache.cache import PixelCache
 
     index = scan([folder])
     cache = PixelCache(place / "nothing")

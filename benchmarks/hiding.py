@@ -28,8 +28,8 @@ from sit_engine.config.views import CorruptionOptions
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.rand_augment import BINS
 from sit_engine.methods.protocol import Moment
-from sit_engine.views.hide import hide
-from sit_engine.views.turn import draw_turns, turn_
+from sit_engine.views.corrupt import hide
+from sit_engine.views.rotate import draw_turns, turn_
 
 STRENGTH, ERASED, MIXUP = 9, 0.25, 0.8  # finetuning's, as DeiT has them
 CLASSES = 10

@@ -27,8 +27,8 @@ from benchmarks.table import Row, Wish, against, main, row
 from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.views.apply import apply_views
-from sit_engine.views.corrupt import corrupt, draw_gmml
 from sit_engine.views.draw import draw_views
+from sit_engine.views.gmml import corrupt, draw_gmml
 from sit_engine.views.rows import Rows
 
 ALIGN = {32: 4, 128: 1, 224: 1}

@@ -29,10 +29,10 @@ from sit_engine import api
 from sit_engine.config.build import build, merge
 from sit_engine.evaluation.features import extract
 from sit_engine.evaluation.probes import knn_predict
-from sit_engine.inspection.health import measure
-from sit_engine.runs import Run, summarise
-from sit_engine.training.labelled import load_held_out
-from sit_engine.training.restore import load_backbones
+from sit_engine.jobs.labelled import load_held_out
+from sit_engine.jobs.networks import load_backbones
+from sit_engine.records.runs import Run, summarise
+from sit_engine.watching.health import measure
 
 SIDE = 32
 VIEWS = 8

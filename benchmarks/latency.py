@@ -18,11 +18,11 @@ from torch import Tensor
 
 from benchmarks.recipe import PLAIN, Case, config_of
 from benchmarks.table import Row, Wish, Work, alternate, clock_for, main, ratio, row
-from sit_engine.data.preprocess import Preprocess
+from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.export.formats import export_torchscript
 from sit_engine.export.graphs import can_onnx, export_onnx
 from sit_engine.export.programs import Features, Program, ViewProgram
-from sit_engine.models.backbones import build_backbone
+from sit_engine.models.vit import build_backbone
 
 Answer = Callable[[Tensor], object]
 

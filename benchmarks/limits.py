@@ -31,7 +31,7 @@ from benchmarks.recipe import (
     views_of,
 )
 from benchmarks.table import Row, Wish, main, row, wait_for
-from sit_engine.training.heap import kept_heap
+from sit_engine.machine.malloc import kept_heap
 from sit_engine.training.stepper import Stepper
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # The profiler's own log.

@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.recipe import HALF, PLAIN, Case, config_of, stepper_of, take_step
 from benchmarks.table import Row, Wish, main, row, wait_for
-from sit_engine.training.heap import kept_heap
+from sit_engine.machine.malloc import kept_heap
 
 WAYS = {
     "fp32": (PLAIN, "off"),

@@ -17,10 +17,10 @@ from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import CACHE_FACTOR, RunConfig
-from sit_engine.data.cache import PixelStore
+from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.machine.device import autocast
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit, SitViews
-from sit_engine.training.device import autocast
 from sit_engine.training.stepper import Done, Stepper
 
 PATCH = {32: 4, 128: 16, 224: 16}

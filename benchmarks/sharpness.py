@@ -23,9 +23,9 @@ from PIL import Image
 
 from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.config.views import ViewOptions
-from sit_engine.data.cache import squares_side
-from sit_engine.data.opening import opened
-from sit_engine.data.pixels import decode_rgb, squash
+from sit_engine.data.decode.opening import opened
+from sit_engine.data.decode.pixels import decode_rgb, squash
+from sit_engine.data.pixel_cache.cache import squares_side
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import draw_view, neutral_params
 from sit_engine.views.pixels import MEAN, STD

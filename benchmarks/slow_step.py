@@ -17,7 +17,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.methods.sit.losses import info_nce
 from sit_engine.methods.sit.method import Network, Networks
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.models.backbones import all_tokens
+from sit_engine.models.vit import all_tokens
 
 
 class SlowStep:

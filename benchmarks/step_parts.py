@@ -21,13 +21,13 @@ import torch
 from benchmarks.recipe import HALF, Case, config_of, stepper_of
 from benchmarks.table import Row, Wish, clock_for, main, row, wait_for
 from sit_engine.config.tree import WatchOptions
-from sit_engine.events import StepReported
+from sit_engine.machine.device import autocast
+from sit_engine.machine.malloc import kept_heap
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit
-from sit_engine.runs import EventWriter, Run
+from sit_engine.records.events import StepReported
+from sit_engine.records.runs import EventWriter, Run
 from sit_engine.training import checkpoint
-from sit_engine.training.device import autocast
-from sit_engine.training.heap import kept_heap
 from sit_engine.training.stepper import Stepper
 
 CASES = {

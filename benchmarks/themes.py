@@ -16,7 +16,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtWidgets import QApplication
 
-from sit_studio import app, theme
+from sit_studio import app
+from sit_studio.look import theme
 
 SWITCHES = 6
 

@@ -27,8 +27,8 @@ from benchmarks.recipe import (
 )
 from benchmarks.slow_step import SlowStep
 from benchmarks.table import Row, Wish, Work, alternate, clock_for, main, ratio, row, wait_for
-from sit_engine.models.backbones import all_tokens, read_tokens
-from sit_engine.training.heap import kept_heap
+from sit_engine.machine.malloc import kept_heap
+from sit_engine.models.vit import all_tokens, read_tokens
 from sit_engine.training.stepper import Stepper
 
 QUICK = [Case("vit_tiny", 32, 16), Case("vit_tiny", 224, 4)]

@@ -31,7 +31,7 @@ from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from sit_engine.data.sample import write_sample
-from sit_engine.events import (
+from sit_engine.records.events import (
     CheckpointWritten,
     HealthMeasured,
     KnnMeasured,
@@ -39,13 +39,13 @@ from sit_engine.events import (
     RunStarted,
     StepReported,
 )
-from sit_engine.runs import Run
+from sit_engine.records.runs import Run
 from sit_studio import app
-from sit_studio.curve import Curve
-from sit_studio.history import MOST_POINTS, History
-from sit_studio.mailbox import Heard
-from sit_studio.main_window import MainWindow
-from sit_studio.map_points import Cells, Embedding
+from sit_studio.engine.messages import Heard
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.curve import Curve
+from sit_studio.models.history import MOST_POINTS, History
+from sit_studio.models.map_points import Cells, Embedding
 
 BEAT_MS = 10
 DAY_S = 24 * 3600
@@ -186,7 +186,7 @@ def scanning(application: QApplication, window: MainWindow, place: Path, files: 
 
 def curves(application: QApplication, most_points: int) -> Row:
     """Six curves that were fed a million points and go on growing."""
-    from sit_studio.widgets.plot import CurvePlot
+    from sit_studio.widgets.plot.plot import CurvePlot
 
     generator = np.random.default_rng(0)
     steps = np.arange(POINTS, dtype=np.float64)
@@ -224,7 +224,7 @@ def curves(application: QApplication, most_points: int) -> Row:
 
 def moving_map(application: QApplication, points: int) -> Row:
     """A hand that drags and zooms the embedding map without a rest."""
-    from sit_studio.widgets.map_view import MapView
+    from sit_studio.widgets.map.view import MapView
 
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 40, points).astype(np.int32)
@@ -317,7 +317,7 @@ def a_day(per_s: float) -> list[Heard]:
 
 
 def day(application: QApplication, window: MainWindow, place: Path, per_s: float) -> list[Row]:
-    """Replay a day's events through the mailbox; memory after an hour's worth against the end."""
+    """Replay a day's events through the messages; memory after an hour's worth against the end."""
     letters = a_day(per_s)
     session = window.session
     session.close_run()
@@ -330,7 +330,7 @@ def day(application: QApplication, window: MainWindow, place: Path, per_s: float
     window.show_page("watch")
     session._timer.start()
     settle(application, 2)
-    box, process = session.mailbox, psutil.Process()
+    box, process = session.messages, psutil.Process()
     first_hour = len(letters) // 24
     memory: list[int] = []
     place_in_day = 0

@@ -1,4 +1,4 @@
-"""Collects every coded sentence of the engine into sit_studio/engine_sentences.py, for translators.
+"""Collects every coded sentence of the engine into sit_studio/look/engine_sentences.py, for translators.
 
 Run from the repository root after adding or changing one: python packaging/engine_sentences.py
 With --check it only says whether the file is what it should be (exit code 1: it is not).
@@ -28,7 +28,7 @@ Made by packaging/engine_sentences.py.
 
 from __future__ import annotations
 
-from sit_studio.marks import QT_TRANSLATE_NOOP
+from sit_studio.look.marks import QT_TRANSLATE_NOOP
 
 ENGINE_SENTENCES: dict[str, tuple[tuple[str, str], ...]] = {
 '''

@@ -106,8 +106,8 @@ def main() -> None:
 def _draw(chosen: argparse.Namespace, home: Path) -> None:
     # After the places are set, which both look at.
     from sit_engine.data.sample import write_sample
-    from sit_studio import theme
     from sit_studio.app import make_application, open_window
+    from sit_studio.look import theme
 
     app = make_application()
     theme.apply(app, chosen.theme)

@@ -10,31 +10,31 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sit_engine import runs
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.tree import ComputeOptions, RunConfig
-from sit_engine.data.embedded import DUPLICATES_ABOVE, Embedded, MapKind
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.label_file import LabelColumns
-from sit_engine.data.layout import LayoutWish
-from sit_engine.data.wanted import Patterns
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.folder.label_file import LabelColumns
+from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.wanted import Patterns
 from sit_engine.errors import RunError
-from sit_engine.evaluation.comparison import Budget, Comparison
-from sit_engine.evaluation.tuning import Tuning
-from sit_engine.events import Event, Warned
-from sit_engine.export.exported import Exported
-from sit_engine.models.imported import Imported
+from sit_engine.records import runs
+from sit_engine.records.comparison import Budget, Comparison
+from sit_engine.records.embedding import DUPLICATES_ABOVE, Embedded, MapKind
+from sit_engine.records.events import Event, Warned
+from sit_engine.records.exported import Exported
+from sit_engine.records.imported import Imported
+from sit_engine.records.tuning import Tuning
 
 if TYPE_CHECKING:
     from sit_engine.config.resolve import Resolved
-    from sit_engine.data.full_scan import ScanResult
+    from sit_engine.data.scan.full_scan import ScanResult
     from sit_engine.evaluation.report import Report
     from sit_engine.inspection.corruption import Shown
-    from sit_engine.training.check import Checked
+    from sit_engine.jobs.check import Checked
+    from sit_engine.jobs.dry_run import DryRun
+    from sit_engine.jobs.predict import Predicted
     from sit_engine.training.control import Control
-    from sit_engine.training.dry_run import DryRun
     from sit_engine.training.leg import RunResult
-    from sit_engine.training.predict import Predicted
 
 Emit = Callable[[Event], None]
 Progress = Callable[[str, int, int], None]
@@ -63,8 +63,8 @@ def scan(
     without them the folders' own test images, if their `layout` has some. Decoded as a run with
     `config` would have it.
     """
-    from sit_engine.data.facts import facts_of
-    from sit_engine.data.full_scan import full_scan
+    from sit_engine.data.folder.facts import facts_of
+    from sit_engine.data.scan.full_scan import full_scan
     from sit_engine.evaluation.cues import PHASE, find_cues
 
     found = full_scan(
@@ -92,7 +92,7 @@ def pretrain(
     config: RunConfig, out: Path, *, emit: Emit, make_control: MakeControl | None = None
 ) -> RunResult:
     """Make the run folder `out` and train its first leg, by whatever method `config` names."""
-    from sit_engine.training.legs import start
+    from sit_engine.training.start import start
 
     return start(config, out, emit=emit, make_control=make_control)
 
@@ -115,8 +115,8 @@ def finetune(
 
 def scratch_twin(path: Path) -> tuple[RunConfig, Path]:
     """Settings and place of a finetuned run's twin that starts from nothing."""
-    from sit_engine.starts import scratch_of
-    from sit_engine.training.legs import scratch_config
+    from sit_engine.records.starts import scratch_of
+    from sit_engine.training.start import scratch_config
 
     return scratch_config(runs.open_run(path)), scratch_of(path)
 
@@ -136,8 +136,8 @@ def resume(
     `accept_changes` takes settings and split as they are now, though someone changed them by hand;
     `without_missing` leaves images out that are gone; `folders`: as `find_folders` takes them.
     """
-    from sit_engine.training.legs import GoingOn
-    from sit_engine.training.legs import resume as go_on
+    from sit_engine.training.start import GoingOn
+    from sit_engine.training.start import resume as go_on
 
     how = GoingOn(epochs, accept_changes, without_missing, tuple(folders))
     return go_on(path, emit=emit, make_control=make_control, how=how)
@@ -156,7 +156,7 @@ def find_folders(
     They are known by their content, wherever they lie in there. Says what was found; DataError where
     some are gone, unless `without_missing`.
     """
-    from sit_engine.training.own_images import move
+    from sit_engine.data.scan.own_images import move
 
     run = runs.open_run(path)
     return move(
@@ -166,14 +166,14 @@ def find_folders(
 
 def check(path: Path) -> Checked:
     """All that is wrong with a run's files; nothing is changed."""
-    from sit_engine.training.check import check
+    from sit_engine.jobs.check import check
 
     return check(path)
 
 
 def repair(path: Path) -> list[Warned]:
     """Mend a run folder without deleting anything; what was done, a sentence each."""
-    from sit_engine.training.repair import repair
+    from sit_engine.jobs.repair import repair
 
     return repair(path)
 
@@ -200,7 +200,7 @@ def evaluate(
     test side those to test on. `knn_only` leaves the linear probe and few-shot out, which take longer,
     `without_missing` the run's own images that are gone.
     """
-    from sit_engine.training.evaluate_run import Asked, evaluate_run
+    from sit_engine.jobs.evaluate import Asked, evaluate_run
 
     asked = Asked(
         test=test,
@@ -237,8 +237,8 @@ def compare(
     `on_run` is told the name of a run that begins, its number and how many there are. Without `test`
     the runs are asked about images that they held out. The same call again goes on.
     """
-    from sit_engine.training.compare import compare as work
-    from sit_engine.training.compare_plan import Asked
+    from sit_engine.studies.compare import compare as work
+    from sit_engine.studies.plan import Asked
 
     asked = Asked(folder, configs, budget, seeds, tuple(test), shots, labels_file)
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
@@ -262,8 +262,8 @@ def tune(
     `on_run` is told the rung, the name of a run that begins, its number in it and their count. The
     same call again goes on.
     """
-    from sit_engine.training.tune import Asked
-    from sit_engine.training.tune import tune as work
+    from sit_engine.studies.tune import Asked
+    from sit_engine.studies.tune import tune as work
 
     asked = Asked(folder, base or RunConfig(), minutes, labels_file)
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
@@ -283,8 +283,8 @@ def predict(
 
     `trust` opens a program that no run of ours is known to have exported.
     """
-    from sit_engine.training.predict import predict as answer
-    from sit_engine.training.predict import predictor
+    from sit_engine.jobs.predict import predict as answer
+    from sit_engine.jobs.predict import predictor
 
     found = predictor(source, step=step, network=network, trust=trust)
     return answer(found, folders, out, on_progress)
@@ -301,8 +301,8 @@ def embed(
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write features, a map and near-duplicates of folders into `out`; gives its `about.json`."""
-    from sit_engine.training.embed import Asked
-    from sit_engine.training.embed import embed as write
+    from sit_engine.jobs.embed import Asked
+    from sit_engine.jobs.embed import embed as write
 
     asked = Asked(folders, step, network, duplicates_above)
     return write(runs.open_run(path), asked, out, on_progress)
@@ -310,7 +310,7 @@ def embed(
 
 def add_map(embedded: Path, kind: MapKind, *, on_progress: Progress | None = None) -> Path:
     """Draw a map of embedded images into their folder; gives its file."""
-    from sit_engine.training.embed import add_map as draw
+    from sit_engine.jobs.embed import add_map as draw
 
     return draw(embedded, kind, on_progress)
 
@@ -325,7 +325,7 @@ def neighbours(embedded: Path, image: str, *, count: int = 12) -> list[tuple[int
     if row is not None and found.is_unchanged(row):
         feature = found.features[row]
     else:
-        from sit_engine.training.embed import feature_of
+        from sit_engine.jobs.embed import feature_of
 
         feature = feature_of(found, image)
     return [(at, found.paths[at], near) for at, near in found.nearest(feature, count, but=row)]
@@ -333,7 +333,7 @@ def neighbours(embedded: Path, image: str, *, count: int = 12) -> list[tuple[int
 
 def inspect(path: Path, *, images: Sequence[str], out: Path, step: int | None = None) -> list[Path]:
     """Write reconstructions and attention of `images` (none: the run's own) into `out`."""
-    from sit_engine.training.restore import inspect_into
+    from sit_engine.jobs.networks import inspect_into
 
     run = runs.open_run(path)
     try:
@@ -369,7 +369,7 @@ def export(
     `head` None is the classifier of a finetuned run, and features of any other.
     """
     from sit_engine.export.write import Model, write
-    from sit_engine.training.restore import load_backbones
+    from sit_engine.jobs.networks import load_backbones
 
     run = runs.open_run(path)
     loaded = load_backbones(run, step=step, network=network)
@@ -399,7 +399,7 @@ def import_weights(
     SiT's own checkpoints (2021, 2022), DINO, MoCo v3 and timm; None is what their authors use, the
     heads usual for the width, and the file's own view size in px.
     """
-    from sit_engine.models.importing import import_weights as read
+    from sit_engine.models.imports.importing import import_weights as read
 
     return read(file, out, network=network, heads=heads, image_size=image_size)
 
@@ -437,8 +437,8 @@ def dry_run(
     config: RunConfig, *, on_progress: Progress, cancel: Callable[[], bool] | None = None
 ) -> DryRun:
     """Measure for some seconds what a run with this config would take."""
-    from sit_engine.training.dry_run import dry_run as measure
-    from sit_engine.training.legs import with_absolute_paths
+    from sit_engine.jobs.dry_run import dry_run as measure
+    from sit_engine.training.start import with_absolute_paths
 
     return measure(with_absolute_paths(config), on_progress, cancel=cancel)
 
@@ -446,7 +446,7 @@ def dry_run(
 def resolve(config: RunConfig, facts: DataFacts, *, images_per_s: float | None = None) -> Resolved:
     """Every "auto" of `config` for such images on this machine's device."""
     from sit_engine.config.resolve import resolve as fill
-    from sit_engine.training.device import probe_once
+    from sit_engine.machine.device import probe_once
     from sit_engine.training.prepare import with_start
 
     config, start = with_start(config)
@@ -460,7 +460,7 @@ def describe_device(compute: ComputeOptions) -> dict[str, Any]:
 
     from sit_engine.export.formats import can_torchscript
     from sit_engine.export.graphs import can_onnx
-    from sit_engine.training.device import probe_once, why_no_gpu
+    from sit_engine.machine.device import probe_once, why_no_gpu
 
     return {
         "facts": asdict(probe_once(compute)),
@@ -473,7 +473,7 @@ def describe_device(compute: ComputeOptions) -> dict[str, Any]:
 
 def cache(*, clear: bool = False) -> dict[str, Any]:
     """Where decoded pixels are kept and what they take, after removing them where asked."""
-    from sit_engine.data.cache import PixelCache
+    from sit_engine.data.pixel_cache.cache import PixelCache
 
     kept = PixelCache(wait_s=1.0)
     if clear:

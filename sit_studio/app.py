@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QMessageLogContext, QtMsgType
     from PySide6.QtWidgets import QApplication
 
-    from sit_studio.main_window import MainWindow
+    from sit_studio.frame.main_window import MainWindow
 
 # Library: the Debian and Ubuntu package that holds it. Qt aborts the process without these.
 LIBRARIES = {
@@ -85,7 +85,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if problem := why_no_window():
         print(problem, file=sys.stderr)
         return 9
-    from sit_studio.ahead import Ahead
+    from sit_studio.frame.ahead import Ahead
 
     application = make_application()
     window = open_window(application)
@@ -135,8 +135,8 @@ def make_application() -> QApplication:
     from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication
 
-    from sit_studio import theme
-    from sit_studio.assets import asset
+    from sit_studio.look import theme
+    from sit_studio.look.assets import asset
     from sit_studio.preferences import Preferences
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
@@ -181,8 +181,8 @@ def _load_numpy_quietly() -> None:
 def open_window(application: QApplication) -> MainWindow:
     """A window with a session of its own, shown."""
     _load_numpy_quietly()
-    from sit_studio import theme
-    from sit_studio.main_window import MainWindow
+    from sit_studio.frame.main_window import MainWindow
+    from sit_studio.look import theme
     from sit_studio.preferences import Preferences
     from sit_studio.session import Session
 
@@ -201,7 +201,7 @@ def _hook(
     window: MainWindow,
 ) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
     """A bug of ours shows a sentence instead of ending the window."""
-    from sit_studio.runner import internal
+    from sit_studio.engine.run_thread import internal
 
     def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
         log.error("".join(traceback.format_exception(kind, error, where)))

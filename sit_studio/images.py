@@ -12,16 +12,16 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 
 from sit_engine.config.facts import DataFacts
-from sit_engine.data.label_file import LabelColumns
-from sit_engine.data.layout import LayoutWish, layout_named
-from sit_engine.data.saved_index import SavedIndex
-from sit_engine.data.scan import escape_name, unescape_name
-from sit_engine.data.wanted import Patterns
+from sit_engine.data.folder.label_file import LabelColumns
+from sit_engine.data.folder.layout import LayoutWish, layout_named
+from sit_engine.data.folder.saved_index import SavedIndex
+from sit_engine.data.folder.wanted import Patterns
+from sit_engine.data.scan.scan import escape_name, unescape_name
 from sit_engine.errors import SitError
-from sit_engine.runs import disk_error
-from sit_studio.asker import Answer, Asker, Question, ask_once
-from sit_studio.mailbox import Failure, failure_of
-from sit_studio.opening import is_file, is_folder
+from sit_engine.records.runs import disk_error
+from sit_studio.engine.questions import Answer, Asker, Question, ask_once
+from sit_studio.files import is_file, is_folder
+from sit_studio.models.failure import Failure, failure_of
 from sit_studio.preferences import Preferences
 
 MOST_REOPENED = 20_000

@@ -12,20 +12,21 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from sit_engine import runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DeviceFacts
-from sit_engine.data.names import file_word
 from sit_engine.errors import SitError
-from sit_engine.wishes import Command
-from sit_studio.asker import Answer, Asker, Question
-from sit_studio.comparing import Comparer
-from sit_studio.history import ENDINGS, History
+from sit_engine.paths import file_word
+from sit_engine.records import runs
+from sit_engine.records.commands import Command
+from sit_studio.engine.comparer import Comparer
+from sit_studio.engine.messages import Heard, Message, MessageQueue, Refused, Seen
+from sit_studio.engine.questions import Answer, Asker, Question
+from sit_studio.engine.run_lister import RunLister
+from sit_studio.engine.run_thread import EngineThread, Leg
 from sit_studio.images import Images
-from sit_studio.lister import RunLister
-from sit_studio.mailbox import Failure, Heard, Letter, Mailbox, Refused, Seen, failure_of
+from sit_studio.models.failure import Failure, failure_of
+from sit_studio.models.history import ENDINGS, History
 from sit_studio.preferences import Preferences
-from sit_studio.runner import EngineThread, Leg
 
 DRAIN_MS, DRAIN_FAST_MS = 66, 16
 DRAIN_FOR_S = 0.006
@@ -48,7 +49,7 @@ class Session(Images):
         self.device_answer: Answer = {}
         self.history = History()
         self.run: runs.Run | None = None
-        self.mailbox = Mailbox()
+        self.messages = MessageQueue()
         self.asker = Asker(self)
         self.lister = RunLister(lambda: preferences.runs_folders, self)
         self.lister.start()
@@ -216,10 +217,10 @@ class Session(Images):
 
     def _carry(self, path: Path) -> EngineThread:
         self._let_go()
-        self.run, self.history, self.mailbox = runs.Run(path), History(), Mailbox()
+        self.run, self.history, self.messages = runs.Run(path), History(), MessageQueue()
         self._resume_wanted = None
         way = "own process" if self.trains_apart else "this process"
-        self._thread = EngineThread(path, self.mailbox, way, self)  # type: ignore[arg-type]
+        self._thread = EngineThread(path, self.messages, way, self)  # type: ignore[arg-type]
         self._timer.start()
         return self._thread
 
@@ -243,13 +244,13 @@ class Session(Images):
     def _on_timer(self) -> None:
         history = self.history
         before = (history.state, history.asked, history.failure, history.is_ending)
-        is_new = len(self.mailbox) > 0
+        is_new = len(self.messages) > 0
         until_s = time.monotonic() + DRAIN_FOR_S
-        # A long run that is opened brings many letters at once: a few milliseconds of them a turn.
-        while (letters := self.mailbox.take(20)) and time.monotonic() < until_s:
-            self._hear(letters)
-        self._hear(letters)
-        self._timer.setInterval(DRAIN_FAST_MS if len(self.mailbox) else DRAIN_MS)
+        # A long run that is opened brings many messages at once: a few milliseconds of them a turn.
+        while (messages := self.messages.take(20)) and time.monotonic() < until_s:
+            self._hear(messages)
+        self._hear(messages)
+        self._timer.setInterval(DRAIN_FAST_MS if len(self.messages) else DRAIN_MS)
         if is_new:
             self.run_grew.emit()
         is_ghost = history.state == "stopped" and history.leg < 0
@@ -259,23 +260,23 @@ class Session(Images):
         elif (history.state, history.asked, history.failure, history.is_ending) != before:
             self.run_changed.emit()
 
-    def _hear(self, letters: list[Letter]) -> None:
-        for letter in letters:
-            match letter:
+    def _hear(self, messages: list[Message]) -> None:
+        for message in messages:
+            match message:
                 case Heard():
-                    self._add(letter)
+                    self._add(message)
                 case Seen():
-                    self.history.see(letter.state)
+                    self.history.see(message.state)
                     if self._resume_wanted is not None:
                         wanted, self._resume_wanted = self._resume_wanted, None
                         self._resume(wanted)
                 case Refused():
-                    self.history.refuse(letter.failure)
-                    self.failed.emit(letter.failure)
+                    self.history.refuse(message.failure)
+                    self.failed.emit(message.failure)
 
-    def _add(self, letter: Heard) -> None:
+    def _add(self, message: Heard) -> None:
         try:
-            self.history.add(letter.event, letter.time)
+            self.history.add(message.event, message.time)
         except (TypeError, ValueError, AttributeError, OverflowError):
             # Anyone can write into a run folder: one strange event must not hide the next.
             log.exception("an event of %s makes no sense", self.run)

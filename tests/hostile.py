@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from sit_engine import runs
 from sit_engine.config.build import build
-from sit_engine.events import RunFinished, RunResumed, RunStarted, StepReported, to_line
+from sit_engine.records import runs
+from sit_engine.records.events import RunFinished, RunResumed, RunStarted, StepReported, to_line
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 STEP = StepReported(10, 1.0, 2.0, {"a": 1.0}, {}, 0, 0, 0, 0, 0, 0, 0, None)

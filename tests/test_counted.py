@@ -9,7 +9,7 @@ import pytest
 
 from sit_engine.counted import filled
 from sit_engine.errors import SitError
-from sit_engine.events import warning
+from sit_engine.records.events import warning
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = ("{what}", "{held_out}", "{said}")

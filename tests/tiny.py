@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from sit_engine import runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.tree import RunConfig
-from sit_engine.events import StepReported
+from sit_engine.records import runs
+from sit_engine.records.events import StepReported
 from sit_engine.training.optim import Optimiser
 
 TINY: dict[str, Any] = {

@@ -10,9 +10,9 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from sit_engine.data.names import display_name
 from sit_engine.errors import DiskError, OutOfMemoryError, SitError
 from sit_engine.files import out_of_memory
+from sit_engine.paths import display_name
 
 MOST_LOGS = 10
 NEEDED_BYTES = 250 * 10**6

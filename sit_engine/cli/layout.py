@@ -6,8 +6,8 @@ import argparse
 from typing import Any, get_args
 
 from sit_engine.config.facts import Layout
-from sit_engine.data.label_file import LabelColumns
-from sit_engine.data.layout import SHAPES, told
+from sit_engine.data.folder.label_file import LabelColumns
+from sit_engine.data.folder.layout import SHAPES, told
 
 REASONS = {
     "system": "hidden, or of the system",

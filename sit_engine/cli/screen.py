@@ -9,7 +9,7 @@ import time
 from typing import TextIO
 
 from sit_engine.counted import counted
-from sit_engine.events import (
+from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,
     ConfigChanged,

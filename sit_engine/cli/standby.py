@@ -16,10 +16,10 @@ from sit_engine.cli.main import entry
 from sit_engine.own_files import parse_json
 
 LOADED = (
-    "sit_engine.cli.pretrain",
-    "sit_engine.cli.finetune",
-    "sit_engine.cli.resume",
-    "sit_engine.training.legs",
+    "sit_engine.cli.verbs.pretrain",
+    "sit_engine.cli.verbs.finetune",
+    "sit_engine.cli.verbs.resume",
+    "sit_engine.training.start",
 )
 
 

@@ -66,7 +66,7 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class StartFacts:
-    """Sizes of the backbone whose weights a run starts from (`sit_engine.starts`)."""
+    """Sizes of the backbone whose weights a run starts from (`sit_engine.records.starts`)."""
 
     name: str
     width: int

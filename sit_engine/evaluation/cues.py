@@ -15,8 +15,8 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from sit_engine.config.facts import FEWEST_FOR_CUES, CueFacts
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.store import PixelStore
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.pixel_cache.store import PixelStore
 
 PHASE = "looking at what the labels live on"
 SIDE_PX = 32

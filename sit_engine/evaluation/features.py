@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sit_engine.data.preprocess import Preprocess
-from sit_engine.models.backbones import feature
+from sit_engine.data.decode.preprocess import Preprocess
+from sit_engine.models.vit import feature
 
 RAW_SIDE = 32
 

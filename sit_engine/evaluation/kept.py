@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sit_engine.data.cache import FEATURES, PixelCache
+from sit_engine.data.pixel_cache.cache import FEATURES, PixelCache
 from sit_engine.evaluation.reading import Reader
 from sit_engine.files import in_place_of
 

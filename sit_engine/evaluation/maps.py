@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
-from sit_engine.data.embedded import MapKind
 from sit_engine.errors import DataError
+from sit_engine.records.embedding import MapKind
 
 ROWS = 8192
 NEIGHBOURS = 50

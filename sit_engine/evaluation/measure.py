@@ -30,7 +30,7 @@ from sit_engine.evaluation.probes import (
 )
 from sit_engine.evaluation.reading import Images, Reader, Tell, Work, read_through
 from sit_engine.evaluation.report import DRAWS, RAW_PIXELS, Kind, LeftOut, Main, Report, Row
-from sit_engine.models.backbones import token_count
+from sit_engine.models.vit import token_count
 
 SHOTS = (1, 2, 5, 10, 20)
 MOST_FEW = 5000

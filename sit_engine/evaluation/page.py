@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sit_engine.counted import counted
-from sit_engine.data.names import display_name
 from sit_engine.evaluation.drawings import (
     calibration_plot,
     confusion,
@@ -27,6 +26,7 @@ from sit_engine.evaluation.report import (
     scratch_sentence,
     settings,
 )
+from sit_engine.paths import display_name
 
 STYLE = """
 :root { --ground:#F6F7F9; --surface:#FFFFFF; --line:#D5DAE1; --text:#1B2430; --muted:#5A6675;

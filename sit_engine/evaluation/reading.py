@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sit_engine.data.index import ValueRange
-from sit_engine.data.preprocess import load_views
+from sit_engine.data.decode.preprocess import load_views
+from sit_engine.data.folder.index import ValueRange
 
 PIECE = 256
 Tell = Callable[[str, int, int], None]

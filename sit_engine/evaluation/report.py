@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sit_engine.counted import counted
-from sit_engine.data.names import display_name
 from sit_engine.evaluation.metrics import BINS, Answers
 from sit_engine.evaluation.probes import TEMPERATURE, K, Score
+from sit_engine.paths import display_name
 
 FORMAT = 2
 DRAWS = 20

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sit_engine.data.names import name_cell
-from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
+from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.evaluation.measure import Predictions
 from sit_engine.evaluation.page import Wrong, page
 from sit_engine.evaluation.report import Report
-from sit_engine.runs import Run, disk_error, write_aside
+from sit_engine.paths import name_cell
+from sit_engine.records.runs import Run, disk_error, write_aside
 
 MOST_WRONG = 24
 THUMBNAIL_PX = 128

@@ -8,8 +8,8 @@ Shapes: B images, C colours or classes, Y X pixels, V side of the view, D width.
 import torch
 from torch import Tensor, nn
 
-from sit_engine.data.preprocess import Preprocess
-from sit_engine.models.backbones import feature
+from sit_engine.data.decode.preprocess import Preprocess
+from sit_engine.models.vit import feature
 
 
 class Features(nn.Module):

@@ -15,13 +15,13 @@ from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ExportError
 from sit_engine.export.card import write_card
-from sit_engine.export.exported import Exported
 from sit_engine.export.formats import export_safetensors, export_torchscript
 from sit_engine.export.graphs import export_onnx, export_pt2, extra_files
 from sit_engine.export.program import remember
 from sit_engine.export.programs import Features, Probabilities, ViewProgram
 from sit_engine.export.verify import Verified, verify
-from sit_engine.runs import Run, disk_error, file_hash, write_aside
+from sit_engine.records.exported import Exported
+from sit_engine.records.runs import Run, disk_error, file_hash, write_aside
 
 READ = (
     "mean patch token after the final norm",

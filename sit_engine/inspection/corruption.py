@@ -26,17 +26,17 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import CACHE_FACTOR, RunConfig
-from sit_engine.data.cache import squares_side
-from sit_engine.data.names import display_name
-from sit_engine.data.preprocess import Preprocess
-from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
+from sit_engine.data.decode.preprocess import Preprocess
+from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
+from sit_engine.data.pixel_cache.cache import squares_side
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.methods.sit.options import SitOptions
+from sit_engine.paths import display_name
 from sit_engine.views.apply import MEAN, STD, apply_views
+from sit_engine.views.corrupt import plan
 from sit_engine.views.draw import draw_views
-from sit_engine.views.hide import plan
+from sit_engine.views.rotate import draw_turns, turn_
 from sit_engine.views.rows import Rows
-from sit_engine.views.turn import draw_turns, turn_
 
 Stamp = tuple[str, int, int]
 """Path, size and time of a file: the same stamp, the same pixels."""

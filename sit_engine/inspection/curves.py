@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sit_engine.events import ConfigChanged, Event, KnnMeasured, RunResumed, StepReported
+from sit_engine.records.events import ConfigChanged, Event, KnnMeasured, RunResumed, StepReported
 
 SERIES = ("#0F6E84", "#C4561B", "#6B4FA0", "#3E7D2E", "#B0306A", "#7A6A12")
 LINE, MUTED = "#D5DAE1", "#5A6675"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sit_engine.inspection.corruption import read_source, to_uint8
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import ViewParams, centre_params
-from sit_engine.views.turn import turn_
+from sit_engine.views.rotate import turn_
 
 SIDE_PX = 224
 # The far ends of what the published recipe draws from, by turns; every fourth image goes grey.

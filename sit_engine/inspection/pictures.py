@@ -17,10 +17,10 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
-from sit_engine.data.preprocess import Preprocess
+from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Method
-from sit_engine.models.backbones import class_attention
+from sit_engine.models.vit import class_attention
 from sit_engine.views.pixels import MEAN, STD
 
 GAP = 2

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sit_engine.data.batches import Batch, Batches
+from sit_engine.data.feed.batches import Batch, Batches
 
 
 @dataclass(frozen=True)

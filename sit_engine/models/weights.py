@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ConfigError, DataError
-from sit_engine.models.backbones import build_backbone
-from sit_engine.runs import file_hash, read_json
-from sit_engine.starts import KNOWN, Start, describe_start
+from sit_engine.models.vit import build_backbone
+from sit_engine.records.runs import file_hash, read_json
+from sit_engine.records.starts import KNOWN, Start, describe_start
 from sit_engine.views.pixels import MEAN, STD
 
 
@@ -37,7 +37,7 @@ class Weights:
 
 
 def read_weights(path: Path) -> Weights:
-    """Open a start (`sit_engine.starts`); raises DataError where it is damaged or none."""
+    """Open a start (`sit_engine.records.starts`); raises DataError where it is damaged or none."""
     start = describe_start(path)
     _verify(path, start)
     try:

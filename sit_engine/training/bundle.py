@@ -22,10 +22,10 @@ from sit_engine.errors import FileError, SitError
 from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Losses, Moment
 from sit_engine.own_files import read_json
-from sit_engine.runs import Run, disk_error, file_hash
+from sit_engine.records.runs import Run, disk_error, file_hash
 from sit_engine.training.checkpoint import load_state
+from sit_engine.training.checkpointing import Keeper
 from sit_engine.training.frozen import CONFIG
-from sit_engine.training.keeping import Keeper
 from sit_engine.training.progress import Progress
 from sit_engine.training.rollback import draw_seed
 from sit_engine.training.stepper import Stepper

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from sit_engine.errors import CheckpointError
 from sit_engine.files import clear_asides, folder_to_disk, to_disk
-from sit_engine.runs import Run, disk_error, file_hash, read_json
+from sit_engine.records.runs import Run, disk_error, file_hash, read_json
 
 FILES = ("model.safetensors", "state.pt")
 _NO_COPIES: Mapping[str, bytes] = MappingProxyType({})

@@ -7,8 +7,8 @@ from collections import deque
 from typing import Protocol
 
 from sit_engine import ranks
-from sit_engine.runs import Run
-from sit_engine.wishes import Command, Wish, take_wishes
+from sit_engine.records.commands import Command, Wish, take_wishes
+from sit_engine.records.runs import Run
 
 POLL_EVERY_S = 0.2
 

@@ -13,16 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from sit_engine import own_files, runs
+from sit_engine import own_files
 from sit_engine.config.files import read_values
 from sit_engine.counted import counted
 from sit_engine.errors import ConfigError, FileError, RunError, SitError
-from sit_engine.events import CheckpointWritten, Event, SettingsAccepted, Warned, warning
 from sit_engine.files import put_aside, write_bytes_aside
-from sit_engine.run_folder import MOST_SPLIT_BYTES, unusable
-from sit_engine.runs import Run, disk_error, read_json
+from sit_engine.records import runs
+from sit_engine.records.events import CheckpointWritten, Event, SettingsAccepted, Warned, warning
+from sit_engine.records.run_folder import MOST_SPLIT_BYTES, unusable
+from sit_engine.records.runs import Run, disk_error, read_json
 from sit_engine.training import checkpoint
-from sit_engine.training.relief import Change
+from sit_engine.training.out_of_memory import Change
 
 CONFIG, SPLIT = "config.toml", "split.json"
 NAMES = (CONFIG, SPLIT)

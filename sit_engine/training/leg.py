@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sit_engine.data.cache import PixelStore
-from sit_engine.events import Outcome, SettingsAccepted
-from sit_engine.training.monitor import Watched
-from sit_engine.training.relief import Change
+from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.records.events import Outcome, SettingsAccepted
+from sit_engine.training.out_of_memory import Change
+from sit_engine.watching.pretraining import Watched
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,17 @@ from sit_engine import ranks
 from sit_engine.config.course import Course
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import LONGEST_EPOCHS, RunConfig
-from sit_engine.data.index import problems_warning
-from sit_engine.data.names import unescape_name
+from sit_engine.data.folder.index import problems_warning
 from sit_engine.errors import ConfigError, SitError
-from sit_engine.events import (
+from sit_engine.machine.device import memory_errors, peak_memory_bytes
+from sit_engine.machine.malloc import kept_heap
+from sit_engine.machine.spinning import courteous
+from sit_engine.methods.finetune.options import FinetuneOptions
+from sit_engine.methods.protocol import Moment
+from sit_engine.models.weights import load_weights, read_weights
+from sit_engine.paths import unescape_name
+from sit_engine.records.commands import Wish, answer_to
+from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
     Event,
@@ -27,27 +34,20 @@ from sit_engine.events import (
     StepReported,
     warning,
 )
-from sit_engine.methods.finetune.options import FinetuneOptions
-from sit_engine.methods.protocol import Moment
-from sit_engine.models.weights import load_weights, read_weights
-from sit_engine.runs import Run, disk_error
+from sit_engine.records.runs import Run, disk_error
 from sit_engine.training import bundle
+from sit_engine.training.checkpointing import Keeper
 from sit_engine.training.control import Control
-from sit_engine.training.device import memory_errors, peak_memory_bytes
-from sit_engine.training.heap import kept_heap
-from sit_engine.training.keeping import Keeper
 from sit_engine.training.leg import From, RunResult, TrainingData
-from sit_engine.training.monitor import Monitor
+from sit_engine.training.metrics_window import Window
+from sit_engine.training.out_of_memory import Change, apply_change, free_memory, relieve
 from sit_engine.training.progress import Progress
-from sit_engine.training.relief import Change, apply_change, free_memory, relieve
-from sit_engine.training.report import Window
 from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_back, not_steady
 from sit_engine.training.schedules import cosine, falls_on
-from sit_engine.training.spinning import courteous
 from sit_engine.training.steadiness import take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
-from sit_engine.training.validator import Validator
-from sit_engine.wishes import Wish, answer_to
+from sit_engine.watching.pretraining import Monitor
+from sit_engine.watching.validation import Validator
 
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
 STEPS_BEFORE_ESTIMATE = 30

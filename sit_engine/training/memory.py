@@ -17,12 +17,12 @@ from sit_engine.config.facts import DeviceFacts, MemoryFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FILLED_SHARE
 from sit_engine.config.tree import ComputeOptions, RunConfig
-from sit_engine.data.batches import GPU_SHARE
-from sit_engine.data.cache import PixelStore
+from sit_engine.data.feed.batches import GPU_SHARE
+from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.machine.device import autocast, is_out_of_memory
+from sit_engine.machine.remembered import a_step_of, recall, remember
 from sit_engine.methods.protocol import Moment
-from sit_engine.training.device import autocast, is_out_of_memory
-from sit_engine.training.relief import free_memory
-from sit_engine.training.remembered import a_step_of, recall, remember
+from sit_engine.training.out_of_memory import free_memory
 from sit_engine.training.stepper import Stepper
 
 FEW, MORE = 4, 8

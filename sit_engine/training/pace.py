@@ -13,9 +13,9 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import Resolved, resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.store import PixelStore
-from sit_engine.events import Event, warning
-from sit_engine.training.remembered import a_step_of, recall, remember
+from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.machine.remembered import a_step_of, recall, remember
+from sit_engine.records.events import Event, warning
 
 QUICK_VIEW_PX = 32
 SPEED_HOLDS_S = 3600.0

@@ -17,16 +17,16 @@ from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import counted
-from sit_engine.data.cache import PixelCache, PixelStore, Streaming, cache_side
-from sit_engine.data.decode_pool import Cancel, shared_decoders
-from sit_engine.data.facts import facts_of
-from sit_engine.data.index import ImageIndex, Problem, problems_warning
-from sit_engine.data.label_file import UNMATCHED_ROWS
-from sit_engine.data.layout import has_parts, told
-from sit_engine.data.names import escape_name, unescape_name
-from sit_engine.data.preprocess import load_views
-from sit_engine.data.scan import OnProgress, require_images, scan
-from sit_engine.data.split import (
+from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
+from sit_engine.data.decode.preprocess import load_views
+from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.index import ImageIndex, Problem, problems_warning
+from sit_engine.data.folder.label_file import UNMATCHED_ROWS
+from sit_engine.data.folder.layout import has_parts, told
+from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore, Streaming, cache_side
+from sit_engine.data.scan.own_images import Own, how_read, list_own
+from sit_engine.data.scan.scan import OnProgress, require_images, scan
+from sit_engine.data.scan.split import (
     PARTS,
     RangeWish,
     Split,
@@ -38,18 +38,18 @@ from sit_engine.data.split import (
 )
 from sit_engine.errors import DataError
 from sit_engine.evaluation.cues import PHASE, find_cues
-from sit_engine.events import Event, PhaseChanged, warning
-from sit_engine.runs import Run, write_settings
-from sit_engine.starts import describe_start, find_start
-from sit_engine.training.device import memory_errors, probe
+from sit_engine.machine.device import memory_errors, probe
+from sit_engine.paths import escape_name, unescape_name
+from sit_engine.records.events import Event, PhaseChanged, warning
+from sit_engine.records.runs import Run, write_settings
+from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training.frozen import replace_split
 from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
-from sit_engine.training.monitor import PREVIEW_IMAGES, Watched
-from sit_engine.training.own_images import Own, how_read, list_own
+from sit_engine.training.out_of_memory import Change
 from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
-from sit_engine.training.relief import Change
 from sit_engine.training.stepper import measure_images_per_s
+from sit_engine.watching.pretraining import PREVIEW_IMAGES, Watched
 
 MOST_KNN_IMAGES = 1000
 MOST_WATCHED_BYTES = 256 * 2**20

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from sit_engine import ranks
 from sit_engine.errors import NotFiniteError
-from sit_engine.events import ConfigChanged, Event, RolledBack
-from sit_engine.runs import Run
+from sit_engine.records.events import ConfigChanged, Event, RolledBack
+from sit_engine.records.runs import Run
 from sit_engine.training import checkpoint
-from sit_engine.training.keeping import Keeper
+from sit_engine.training.checkpointing import Keeper
+from sit_engine.training.out_of_memory import Change
 from sit_engine.training.progress import Progress
-from sit_engine.training.relief import Change
 from sit_engine.views.seeds import stream_seed
 
 MOST_ROLLBACKS = 2

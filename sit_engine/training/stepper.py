@@ -18,12 +18,12 @@ from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS, load
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.batches import Batch, Batches
-from sit_engine.data.cache import PixelStore
+from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.data.pixel_cache.cache import PixelStore
 from sit_engine.errors import ConfigError
+from sit_engine.machine.device import apply_settings, autocast
 from sit_engine.methods.protocol import Losses, Method, Moment
-from sit_engine.models.backbones import set_recompute
-from sit_engine.training.device import apply_settings, autocast
+from sit_engine.models.vit import set_recompute
 from sit_engine.training.optim import Optimiser
 from sit_engine.views.seeds import stream_seed
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sit_engine.to_device import sent
 from sit_engine.views import colour
 from sit_engine.views.apply_each import blur
 from sit_engine.views.draw import ViewParams
@@ -21,7 +22,6 @@ from sit_engine.views.pixels import (
     shifted,
     skipped_operations,
 )
-from sit_engine.views.sending import sent
 from sit_engine.views.threads import one_thread
 
 Size = tuple[int, int]

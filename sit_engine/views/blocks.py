@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sit_engine.views.sending import sent
+from sit_engine.to_device import sent
 
 Integers = NDArray[np.int64]
 Size = tuple[int, int]

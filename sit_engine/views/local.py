@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sit_engine.config.views import LocalOptions
+from sit_engine.to_device import sent
 from sit_engine.views.apply_batch import blur_each
-from sit_engine.views.corrupt import BATCH_MAX_PIXELS
+from sit_engine.views.gmml import BATCH_MAX_PIXELS
 from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import numpy_stream, stream_seed
-from sit_engine.views.sending import sent
 from sit_engine.views.threads import one_thread
 
 Integers = NDArray[np.int64]

@@ -25,9 +25,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_studio import theme
+from sit_studio.look import theme
+from sit_studio.look.words import count
 from sit_studio.widgets.elision import ShortNames, full_px
-from sit_studio.widgets.words import count
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_studio import theme
-from sit_studio.mailbox import Failure
-from sit_studio.sentences import say
+from sit_studio.look import theme
+from sit_studio.look.sentences import say
+from sit_studio.models.failure import Failure
 
 
 def label(

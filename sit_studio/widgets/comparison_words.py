@@ -5,12 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from sit_engine.counted import filled
-from sit_engine.data.names import display_name, unescape_name
-from sit_engine.evaluation.comparison import Budget, Comparison
-from sit_studio.comparison_list import ComparisonRow
+from sit_engine.paths import display_name, unescape_name
+from sit_engine.records.comparison import Budget, Comparison
+from sit_studio.look.words import count
+from sit_studio.models.comparison_list import ComparisonRow
 from sit_studio.widgets.gap_table import name_of
 from sit_studio.widgets.states import word
-from sit_studio.widgets.words import count
 
 FEW_SEEDS = 5
 # State of a comparison: the role of its colour in style.qss.

@@ -7,7 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QCoreApplication
 
-from sit_studio.marks import QT_TRANSLATE_NOOP
+from sit_studio.look.marks import QT_TRANSLATE_NOOP
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from sit_engine.data.names import display_name
-from sit_studio.mailbox import Failure
-from sit_studio.sentences import say
+from sit_engine.paths import display_name
+from sit_studio.look.sentences import say
+from sit_studio.models.failure import Failure
 from sit_studio.widgets.basics import Offer
 
 MOVED = (

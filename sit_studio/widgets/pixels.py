@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
-from sit_studio import theme
+from sit_studio.look import theme
 
 Pixels = NDArray[np.uint8]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
-from sit_studio.history import History
+from sit_studio.models.history import History
 
 # State of a run (or a command under way): the role of its colour in style.qss.
 ROLES = {

@@ -6,13 +6,13 @@ from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.data.scan import display_name
-from sit_studio import theme
-from sit_studio.run_list import About, RunRow, read_about
+from sit_engine.data.scan.scan import display_name
+from sit_studio.look import theme
+from sit_studio.look.words import count, duration, figure, size
+from sit_studio.models.run_list import About, RunRow, read_about
 from sit_studio.session import Session
 from sit_studio.widgets.basics import label
 from sit_studio.widgets.states import state_word
-from sit_studio.widgets.words import count, duration, figure, size
 
 
 class Header(QWidget):

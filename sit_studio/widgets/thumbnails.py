@@ -21,9 +21,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QWidget
 
-from sit_engine.data.scan import display_name
-from sit_studio import theme
-from sit_studio.thumbnailing import ThumbnailSource
+from sit_engine.data.scan.scan import display_name
+from sit_studio.engine.thumbnails import ThumbnailSource
+from sit_studio.look import theme
 from sit_studio.widgets.basics import follow_theme
 
 TILE, GAP, WORDS = 112, 8, 36

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.cli.main import main
-from sit_engine.runs import file_hash
+from sit_engine.records import runs
+from sit_engine.records.runs import file_hash
 from sit_engine.training import checkpoint
 from tests.tiny import engine, tiny_config, tiny_flags
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import runs
-from sit_engine.events import (
+from sit_engine.records import runs
+from sit_engine.records.commands import drop
+from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
     PreviewWritten,
     RunFinished,
 )
-from sit_engine.runs import open_run
+from sit_engine.records.runs import open_run
 from sit_engine.training import checkpoint
-from sit_engine.wishes import drop
 from tests.tiny import engine, start_engine, tiny_flags, wait_for_step
 
 LONG = ["--optim.epochs", "4000", "--watch.readings", "0", "--watch.previews", "0"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import api, runs
+from sit_engine import api
+from sit_engine.records import runs
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.tiny import flags, tiny_config
 

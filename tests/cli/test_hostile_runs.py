@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import runs
 from sit_engine.errors import FileError
-from sit_engine.follow import Follower
+from sit_engine.records import runs
+from sit_engine.records.follow import Follower
 from tests.hostile import DAMAGED, good_run, make_all
 from tests.tiny import engine
 

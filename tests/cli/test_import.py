@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from sit_engine import runs
-from sit_engine.runs import file_hash
+from sit_engine.records import runs
+from sit_engine.records.runs import file_hash
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.models import foreign_files as files
 from tests.tiny import engine

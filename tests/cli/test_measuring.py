@@ -13,18 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.cli.questions import Asked, ask
-from sit_engine.data.decode_pool import CancelledError
-from sit_engine.data.embedded import Embedded
-from sit_engine.data.names import unescape_name
-from sit_engine.data.split import paths_of
+from sit_engine.data.decode.decode_pool import CancelledError
+from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import DataError, SitError
 from sit_engine.evaluation import reading
 from sit_engine.evaluation.kept import MOST_FILES, KeptFeatures
 from sit_engine.export.program import ProgramInfo
-from sit_engine.training import predict as predicting
+from sit_engine.jobs import predict as predicting
+from sit_engine.paths import unescape_name
+from sit_engine.records import runs
+from sit_engine.records.embedding import Embedded
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.tiny import engine, tiny_config, tiny_finetune
 
@@ -291,7 +292,7 @@ def test_a_copy_finds_its_original_and_an_embedded_image_not_itself(
     assert (len(nearest), nearest[0]["path"]) == (3, str(original))
     assert nearest[0]["cosine"] == pytest.approx(1, abs=1e-5)
     # Known already: its network is not even loaded.
-    monkeypatch.setattr("sit_engine.training.embed.load_backbones", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("sit_engine.jobs.embed.load_backbones", lambda *_, **__: 1 / 0)
     others = api.neighbours(embedded, str(original), count=3)
     assert [path for _, path, _ in others][:2] == [found["path"] for found in nearest[1:]]
     assert len(others) == 3

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sit_engine import runs
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
+from sit_engine.jobs.repair import repair
+from sit_engine.records import runs
 from sit_engine.training import checkpoint, frozen
-from sit_engine.training.repair import repair
 from tests.hostile import RESOLVED
 
 

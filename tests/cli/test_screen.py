@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from sit_engine.cli.screen import Screen
-from sit_engine.events import PhaseChanged, RunResumed, StepReported
+from sit_engine.records.events import PhaseChanged, RunResumed, StepReported
 
 
 def test_a_resumed_leg_says_how_many_steps_there_are_in_all() -> None:

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from sit_engine import api
-from sit_engine.data.saved_index import SavedIndex
-from sit_engine.models.imported import Imported
+from sit_engine.data.folder.saved_index import SavedIndex
+from sit_engine.records.imported import Imported
 from tests.models import foreign_files
 from tests.tiny import TINY, tiny_config
 

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sit_engine.data.cache import PixelCache
+from sit_engine.data.pixel_cache.cache import PixelCache
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 Snapshot = Callable[[Path], str]

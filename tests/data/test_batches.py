@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from sit_engine.data.ahead import Ahead
-from sit_engine.data.batches import Batches
-from sit_engine.data.cache import PixelStore
+from sit_engine.data.feed.batches import Batches
+from sit_engine.data.feed.prefetch import Ahead
+from sit_engine.data.pixel_cache.cache import PixelStore
 
 CPU = torch.device("cpu")
 
@@ -119,7 +119,7 @@ def test_what_comes_next_is_made_ahead_and_its_errors_wait_for_their_step() -> N
 def test_a_gpu_gets_the_same_pixels_out_of_its_own_memory_and_uploaded_beside_its_work(
     monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
-    monkeypatch.setattr("sit_engine.data.batches.GPU_SHARE", share)
+    monkeypatch.setattr("sit_engine.data.feed.batches.GPU_SHARE", share)
     device = torch.device("cuda")
     found, half = batches(device=device), batches(device=device, share=(1, 2))
     assert (found.on_device is None) == (share == 0.0)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sit_engine.data.cache import PixelCache, PixelStore, cache_side
-from sit_engine.data.decode_pool import Answer, Cancel, CancelledError, DecodePool, Job
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.scan import scan
+from sit_engine.data.decode.decode_pool import Answer, Cancel, CancelledError, DecodePool, Job
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.scan.scan import scan
 from sit_engine.errors import DiskError
 from tests.data.conftest import Snapshot, picture
 

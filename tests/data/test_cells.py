@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sit_engine.data.embedded import Columns, Embedded, save
-from sit_engine.data.label_file import labels_from
-from sit_engine.data.names import cell_name, name_cell, plain_cell, safe_cell
-from sit_engine.evaluation.comparison import Budget, Comparison, Figure, Line
+from sit_engine.data.folder.label_file import labels_from
 from sit_engine.evaluation.measure import Predictions
 from sit_engine.evaluation.written import _table
-from sit_engine.training.predict import _lines
-from sit_studio.comparison_list import to_csv
-from sit_studio.curve import Curve
-from sit_studio.report import read_predictions
-from sit_studio.widgets.plot_export import save_csv
+from sit_engine.jobs.predict import _lines
+from sit_engine.paths import cell_name, name_cell, plain_cell, safe_cell
+from sit_engine.records.comparison import Budget, Comparison, Figure, Line
+from sit_engine.records.embedding import Columns, Embedded, save
+from sit_studio.models.comparison_list import to_csv
+from sit_studio.models.curve import Curve
+from sit_studio.models.evaluation import read_predictions
+from sit_studio.widgets.plot.export import save_csv
 
 NAMES = [
     "=cmd|' /C calc'!A0",

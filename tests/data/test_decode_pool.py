@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode_pool import (
+from sit_engine.data.decode.decode_pool import (
     CancelledError,
     DecodePool,
     Job,
@@ -116,7 +116,7 @@ def test_cancel_stops_between_results(files: list[Path]) -> None:
 def test_a_killed_parent_leaves_no_child() -> None:
     script = (
         "import sys, time\n"
-        "from sit_engine.data.decode_pool import DecodePool\n"
+        "from sit_engine.data.decode.decode_pool import DecodePool\n"
         "pool = DecodePool(2)\n"
         "list(pool.run((i, {'job': 'header', 'path': '/nowhere'}) for i in range(50)))\n"
         "sys.stdout.write(' '.join(str(c.process.pid) for c in pool._children) + '\\n')\n"

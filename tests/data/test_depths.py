@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sit_engine.cli.main import main
-from sit_engine.data.decoder import answer
-from sit_engine.data.index import CHANNEL_PAGES, SEVERAL_PAGES
-from sit_engine.data.pixels import decode_rgb
+from sit_engine.data.decode.decoder import answer
+from sit_engine.data.decode.pixels import decode_rgb
+from sit_engine.data.folder.index import CHANNEL_PAGES, SEVERAL_PAGES
 
 HEIGHT, WIDTH = 6, 8
 Array = NDArray[Any]

@@ -13,11 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sit_engine.data.cache import PixelCache, PixelStore
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.journal import read_records, sealed
-from sit_engine.data.rows import RowBook
-from sit_engine.data.scan import scan
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore
+from sit_engine.data.pixel_cache.journal import read_records, sealed
+from sit_engine.data.pixel_cache.rows import RowBook
+from sit_engine.data.scan.scan import scan
 from sit_engine.errors import DataError, SitError
 from tests.data.conftest import picture
 
@@ -259,7 +259,7 @@ def test_lines_follow_their_pixels_to_the_disk(
             lines = list(read_records(book))
             synced.append((where.stat().st_size // ROW, len(lines)))
 
-    monkeypatch.setattr("sit_engine.data.rows.BETWEEN_SYNCS_S", 0.0)
+    monkeypatch.setattr("sit_engine.data.pixel_cache.rows.BETWEEN_SYNCS_S", 0.0)
     monkeypatch.setattr(os, "fsync", note)
     fill(cache, photos)
     assert len(synced) >= 6
@@ -312,7 +312,7 @@ def test_black_rows_of_an_old_cache_are_decoded_anew(
     right: NDArray[np.uint8],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sit_engine.data.adopting.DECODED_AGAIN", 1)
+    monkeypatch.setattr("sit_engine.data.pixel_cache.adopting.DECODED_AGAIN", 1)
     fill(cache, photos)
     as_of_old(cache)
     found = pixels_of(cache).read_bytes()

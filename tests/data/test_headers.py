@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from sit_engine.data.decode_pool import Answer
-from sit_engine.data.headers import Memory, read_headers
-from sit_engine.data.listing import Listing, list_files
+from sit_engine.data.decode.decode_pool import Answer
+from sit_engine.data.scan.headers import Memory, read_headers
+from sit_engine.data.scan.listing import Listing, list_files
 from tests.data.conftest import picture
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.layout import part_named, understand
-from sit_engine.data.scan import scan
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.folder.layout import part_named, understand
+from sit_engine.data.scan.scan import scan
 from tests.data.conftest import picture
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sit_engine.data.full_scan import ScanResult, full_scan
-from sit_engine.data.remarks import remarks
-from sit_engine.data.saved_index import SavedIndex, save_index
-from sit_engine.data.scan import scan
+from sit_engine.data.folder.remarks import remarks
+from sit_engine.data.folder.saved_index import SavedIndex, save_index
+from sit_engine.data.scan.full_scan import ScanResult, full_scan
+from sit_engine.data.scan.scan import scan
 
 
 def picture(path: Path, number: int = 0, size: tuple[int, int] = (9, 8)) -> Path:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sit_engine.data.cache import PixelCache
-from sit_engine.data.facts import facts_of
-from sit_engine.data.index import ImageIndex, Problem
-from sit_engine.data.lines import Lines, write_lines
-from sit_engine.data.saved_index import SavedIndex, save_index
-from sit_engine.data.scan import scan
+from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.index import ImageIndex, Problem
+from sit_engine.data.folder.saved_index import SavedIndex, save_index
+from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.scan.scan import scan
 from sit_engine.errors import FileError
+from sit_engine.records.lines import Lines, write_lines
 
 
 def test_lines_survive_whatever_they_hold(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode_pool import CancelledError, DecodePool, Job
-from sit_engine.data.scan import ImageIndex, require_images, scan
+from sit_engine.data.decode.decode_pool import CancelledError, DecodePool, Job
+from sit_engine.data.scan.scan import ImageIndex, require_images, scan
 from sit_engine.errors import DataError
 from tests.data.conftest import Snapshot, picture, unpack
 
@@ -101,7 +101,7 @@ def test_unreadable_files_and_folders_are_problems(photos: Path) -> None:
         "    libc = ctypes.CDLL(None)\n"
         "    [libc.prctl(24, capability, 0, 0, 0) for capability in (1, 2)]\n"
         "    os.execv(sys.executable, [sys.executable, '-c', sys.argv[2], sys.argv[1]])\n"
-        "from sit_engine.data.scan import scan\n"
+        "from sit_engine.data.scan.scan import scan\n"
         "index = scan([sys.argv[1]])\n"
         "found = {p.path: p.code for p in index.problems}\n"
         "json.dump([found, len(index), index.files], sys.stdout)\n"
@@ -170,7 +170,7 @@ def test_the_hostile_folder_is_read_calmly_and_not_changed(
 
 def test_scanning_loads_neither_torch_nor_pillow() -> None:
     script = (
-        "import sys, sit_engine.data.scan, sit_engine.data.cache\n"
+        "import sys, sit_engine.data.scan.scan, sit_engine.data.pixel_cache.cache\n"
         "sys.exit(' '.join({'torch', 'PIL', 'skimage', 'sklearn'} & set(sys.modules)))\n"
     )
     done = subprocess.run(

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sit_engine.data.scan import scan
-from sit_engine.data.split import from_record, frozen_range, make_split, paths_of, to_record
+from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.split import from_record, frozen_range, make_split, paths_of, to_record
 from sit_engine.errors import DataError
 
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sit_engine.data.batches import Batches
-from sit_engine.data.cache import PixelCache, PixelStore
-from sit_engine.data.full_scan import full_scan
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.saved_index import NOT_DECODED
-from sit_engine.data.scan import scan
+from sit_engine.data.feed.batches import Batches
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.folder.saved_index import NOT_DECODED
+from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore
+from sit_engine.data.scan.full_scan import full_scan
+from sit_engine.data.scan.scan import scan
 from sit_engine.errors import DataError
 from tests.data.conftest import picture
 

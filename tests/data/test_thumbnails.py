@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode_pool import CancelledError
-from sit_engine.data.thumbnails import Thumbnail, Thumbnailer
+from sit_engine.data.decode.decode_pool import CancelledError
+from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
 from tests.data.conftest import picture
 
 Found = dict[str, Thumbnail | str]
@@ -101,7 +101,7 @@ def test_a_plain_thread_of_a_process_without_torch_can_read(photos: Path) -> Non
 
 IN_A_THREAD = """
 import json, sys, threading
-from sit_engine.data.thumbnails import Thumbnailer
+from sit_engine.data.decode.thumbnails import Thumbnailer
 found = []
 def work():
     with Thumbnailer(1) as thumbnailer:

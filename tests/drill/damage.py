@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sit_engine import runs
-from sit_engine.data.places import places_of, save
 from sit_engine.errors import CheckpointError
+from sit_engine.records import runs
+from sit_engine.records.places import places_of, save
 from sit_engine.training import checkpoint
 from tests.drill.bench import Bench, Reference
 from tests.drill.book import Case, Share

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sit_engine import runs
 from sit_engine.config.files import to_toml
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import CheckpointError
-from sit_engine.events import CheckpointWritten
+from sit_engine.records import runs
+from sit_engine.records.events import CheckpointWritten
 from sit_engine.training import checkpoint
 from tests.models.foreign_files import dino, saved
 from tests.tiny import tiny_config, tiny_flags

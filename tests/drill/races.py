@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sit_engine import runs
 from sit_engine.config.build import build
-from sit_engine.data.cache import PixelCache
-from sit_engine.data.scan import scan
+from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.scan.scan import scan
 from sit_engine.errors import RunError
+from sit_engine.records import runs
 from tests.drill import faults
 from tests.drill.bench import Bench, Reference
 from tests.drill.book import Case, Share

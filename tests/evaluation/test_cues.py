@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.config.facts import MEASURED_LATER, CueFacts, DataFacts, DeviceFacts
 from sit_engine.config.resolve import Resolved, resolve
-from sit_engine.data.cache import PixelCache
-from sit_engine.data.scan import scan
+from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.scan.scan import scan
 from sit_engine.evaluation.cues import (
     MOST_IMAGES,
     find_cues,
@@ -27,10 +27,11 @@ from sit_engine.evaluation.cues import (
     measure,
     sample,
 )
-from sit_engine.evaluation.paired import interval
 from sit_engine.evaluation.probes import knn_predict
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.methods.sit.view_autos import WEAK
+from sit_engine.records import runs
+from sit_engine.studies.paired import interval
 from tests.evaluation.cue_folders import Labels, Pixels, by_colour, by_direction, by_shape, grey
 from tests.tiny import engine, tiny_config
 

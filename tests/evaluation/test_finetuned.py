@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.config.build import build, merge
-from sit_engine.data.preprocess import Preprocess, load_views
-from sit_engine.data.split import paths_of
+from sit_engine.data.decode.preprocess import Preprocess, load_views
+from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import DataError
 from sit_engine.evaluation.report import Report
-from sit_engine.starts import scratch_of
-from sit_engine.training.restore import load_backbones, load_method
+from sit_engine.jobs.networks import load_backbones, load_method
+from sit_engine.records import runs
+from sit_engine.records.starts import scratch_of
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.config.tree import ModelOptions
-from sit_engine.data.names import unescape_name
 from sit_engine.errors import DataError
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import knn_predict
 from sit_engine.evaluation.report import Report
-from sit_engine.models.backbones import build_backbone
-from sit_engine.training.labelled import load_labelled
+from sit_engine.jobs.labelled import load_labelled
+from sit_engine.models.vit import build_backbone
+from sit_engine.paths import unescape_name
+from sit_engine.records import runs
 
 COLUMNS = ("raw pixels", "untrained", "pretrained")
 

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from sit_engine import api, runs
-from sit_engine.data.preprocess import load_views
+from sit_engine import api
+from sit_engine.data.decode.preprocess import load_views
 from sit_engine.errors import DataError, ExportError, RunError
 from sit_engine.evaluation.features import probabilities
-from sit_engine.export.exported import Exported
 from sit_engine.export.formats import can_torchscript
 from sit_engine.export.graphs import can_onnx
 from sit_engine.export.program import is_known, open_program, run_program
 from sit_engine.export.verify import MOST_DIFFERENCE
-from sit_engine.training.restore import load_method
+from sit_engine.jobs.networks import load_method
+from sit_engine.records import runs
+from sit_engine.records.exported import Exported
 from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune
 

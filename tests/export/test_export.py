@@ -17,19 +17,20 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.config.fields import no_auto
-from sit_engine.data.pixels import decode_rgb
-from sit_engine.data.preprocess import Preprocess, load_views
+from sit_engine.data.decode.pixels import decode_rgb
+from sit_engine.data.decode.preprocess import Preprocess, load_views
 from sit_engine.data.sample import PHOTOGRAPHS, _photograph
 from sit_engine.errors import ExportError
 from sit_engine.evaluation.features import extract
-from sit_engine.export.exported import is_ours
 from sit_engine.export.formats import can_torchscript, export_torchscript
 from sit_engine.export.programs import Features, Program
 from sit_engine.export.verify import MOST_DIFFERENCE, verify
-from sit_engine.runs import file_hash
-from sit_engine.training.restore import load_backbones
+from sit_engine.jobs.networks import load_backbones
+from sit_engine.records import runs
+from sit_engine.records.exported import is_ours
+from sit_engine.records.runs import file_hash
 from tests.tiny import engine, tiny_config
 
 CPU = torch.device("cpu")

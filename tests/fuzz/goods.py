@@ -18,12 +18,11 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.files import to_toml
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.embedded import Columns, save_map
-from sit_engine.data.embedded import save as save_embedded
-from sit_engine.data.index import ImageIndex
-from sit_engine.data.journal import sealed
-from sit_engine.data.rows import RowBook
-from sit_engine.evaluation.comparison import (
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.pixel_cache.journal import sealed
+from sit_engine.data.pixel_cache.rows import RowBook
+from sit_engine.own_files import parse_json
+from sit_engine.records.comparison import (
     Budget,
     ComparedRun,
     Comparison,
@@ -31,7 +30,9 @@ from sit_engine.evaluation.comparison import (
     Gap,
     Line,
 )
-from sit_engine.events import (
+from sit_engine.records.embedding import Columns, save_map
+from sit_engine.records.embedding import save as save_embedded
+from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,
     ConfigChanged,
@@ -49,7 +50,6 @@ from sit_engine.events import (
     Warned,
     to_line,
 )
-from sit_engine.own_files import parse_json
 from tests.models import foreign_files
 from tests.tiny import TINY
 

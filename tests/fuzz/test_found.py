@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sit_engine import runs
 from sit_engine.config.build import build
-from sit_engine.data.embedded import Embedded
-from sit_engine.data.lines import load_array
-from sit_engine.data.saved_index import SavedIndex, save_index
+from sit_engine.data.folder.saved_index import SavedIndex, save_index
 from sit_engine.errors import CheckpointError, DataError, FileError
-from sit_engine.events import ConfigChanged
-from sit_engine.starts import describe_start, find_start
+from sit_engine.records import runs
+from sit_engine.records.embedding import Embedded
+from sit_engine.records.events import ConfigChanged
+from sit_engine.records.lines import load_array
+from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training import checkpoint
-from sit_studio.comparison_list import read_comparison
-from sit_studio.history import History
-from sit_studio.report import parse
+from sit_studio.models.comparison_list import read_comparison
+from sit_studio.models.evaluation import parse
+from sit_studio.models.history import History
 from tests.fuzz import goods
 from tests.fuzz.test_readers import manifest
 

@@ -18,17 +18,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sit_engine import damage, runs
-from sit_engine.cli.serve import Serving
+from sit_engine.cli.verbs.serve import Serving
 from sit_engine.config.build import build
 from sit_engine.config.files import read_chosen, read_values
-from sit_engine.data.embedded import Embedded
-from sit_engine.data.index import Problem
-from sit_engine.data.label_file import labels_from
-from sit_engine.data.places import places_of
-from sit_engine.data.rows import DEEP_TREATMENT, RowBook
-from sit_engine.data.saved_index import SavedIndex, save_index
-from sit_engine.data.split import (
+from sit_engine.data.folder.index import Problem
+from sit_engine.data.folder.label_file import labels_from
+from sit_engine.data.folder.saved_index import SavedIndex, save_index
+from sit_engine.data.pixel_cache.rows import DEEP_TREATMENT, RowBook
+from sit_engine.data.pixel_cache.value_range import folder_range
+from sit_engine.data.scan.split import (
     from_record,
     frozen_range,
     hashes_of,
@@ -36,19 +34,21 @@ from sit_engine.data.split import (
     only_of,
     paths_of,
 )
-from sit_engine.data.value_range import folder_range
 from sit_engine.errors import SitError
-from sit_engine.events import read_line
 from sit_engine.export.program import open_program
-from sit_engine.models.importing import import_weights
-from sit_engine.run_folder import Run
-from sit_engine.starts import describe_start, find_start
+from sit_engine.models.imports.importing import import_weights
+from sit_engine.records import damage, runs
+from sit_engine.records.commands import take_wishes
+from sit_engine.records.embedding import Embedded
+from sit_engine.records.events import read_line
+from sit_engine.records.places import places_of
+from sit_engine.records.run_folder import Run
+from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training import checkpoint, frozen
-from sit_engine.wishes import take_wishes
-from sit_studio.comparison_list import read_comparison
-from sit_studio.history import History
-from sit_studio.report import read_report
-from sit_studio.run_list import RunReader
+from sit_studio.models.comparison_list import read_comparison
+from sit_studio.models.evaluation import read_report
+from sit_studio.models.history import History
+from sit_studio.models.run_list import RunReader
 from tests.fuzz import goods
 from tests.fuzz.counts import MOST, tried
 from tests.fuzz.damage import odd_bytes, odd_json, odd_lines, odd_table

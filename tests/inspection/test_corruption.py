@@ -13,8 +13,8 @@ from PIL import Image
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.data.batches import Batch
-from sit_engine.data.decode_pool import DecodePool
+from sit_engine.data.decode.decode_pool import DecodePool
+from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.inspection.corruption import Shown, show
 from sit_engine.methods.protocol import Moment

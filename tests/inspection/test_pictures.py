@@ -10,13 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from sit_engine import api, runs
-from sit_engine.data.preprocess import Preprocess
-from sit_engine.events import Event, KnnMeasured, RunResumed, StepReported
+from sit_engine import api
+from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.inspection.curves import write_curves
 from sit_engine.inspection.pictures import GAP, MARGIN, TITLE
-from sit_engine.models.backbones import class_attention
-from sit_engine.training.restore import load_method
+from sit_engine.jobs.networks import load_method
+from sit_engine.models.vit import class_attention
+from sit_engine.records import runs
+from sit_engine.records.events import Event, KnnMeasured, RunResumed, StepReported
 from tests.tiny import tiny_config
 
 TILE = 96  # 16 px views are shown six times as large.

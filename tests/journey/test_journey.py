@@ -21,10 +21,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_engine.events import RunFinished, RunResumed
-from sit_studio import theme
-from sit_studio.main_window import MainWindow
+from sit_engine.records import runs
+from sit_engine.records.events import RunFinished, RunResumed
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.look import theme
 from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import wait
 from tests.studio.test_drops import drop

@@ -13,13 +13,13 @@ from torch.nn import functional
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.data.batches import Batch, Batches
-from sit_engine.data.cache import PixelStore
+from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.data.pixel_cache.cache import PixelStore
 from sit_engine.errors import ConfigError
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.method import Finetune
 from sit_engine.methods.protocol import Moment
-from sit_engine.models.backbones import all_tokens
+from sit_engine.models.vit import all_tokens
 from sit_engine.training.optim import Optimiser
 from tests.tiny import learn, tiny_finetune
 

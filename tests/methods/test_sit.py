@@ -13,11 +13,11 @@ from torch import nn
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.views import CorruptionOptions
-from sit_engine.data.batches import Batch
+from sit_engine.data.feed.batches import Batch
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.losses import info_nce, masked_l1
 from sit_engine.methods.sit.method import Sit
-from sit_engine.models.backbones import all_tokens
+from sit_engine.models.vit import all_tokens
 from tests.tiny import tiny_config
 
 NAMES = Path(__file__).with_name("sit_parameter_names.txt")

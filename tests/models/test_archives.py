@@ -16,14 +16,14 @@ from sit_engine.errors import DataError
 from sit_engine.export.graphs import read_extra
 from sit_engine.export.program import open_program
 from sit_engine.models.archives import OddArchiveError, check_archive, entry_names, read_entries
-from sit_engine.models.foreign import open_foreign
+from sit_engine.models.imports.foreign import open_foreign
 
 BOMB_BYTES = 400 << 20
 COUNT = """
 import resource, sys, pathlib
 from sit_engine.errors import SitError
 from sit_engine.export.program import open_program
-from sit_engine.models.foreign import open_foreign
+from sit_engine.models.imports.foreign import open_foreign
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for open_it in (open_program, open_foreign):
     try:

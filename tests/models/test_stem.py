@@ -11,12 +11,12 @@ from torch import nn
 from sit_engine import api
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ExportError
-from sit_engine.models.backbones import all_tokens, build_backbone, feature
+from sit_engine.jobs.networks import load_backbones
 from sit_engine.models.stem import ConvStem, StemNorm, freeze_stem, strides
+from sit_engine.models.vit import all_tokens, build_backbone, feature
 from sit_engine.models.weights import build_from, read_weights
-from sit_engine.runs import open_run
-from sit_engine.starts import describe_start, find_start
-from sit_engine.training.restore import load_backbones
+from sit_engine.records.runs import open_run
+from sit_engine.records.starts import describe_start, find_start
 from tests.tiny import tiny_config
 
 

@@ -23,9 +23,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
-from sit_studio import theme, trainer
 from sit_studio.app import open_window
-from sit_studio.main_window import MainWindow
+from sit_studio.engine import process as trainer
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.look import theme
 from tests.tiny import engine, tiny_flags
 
 WAIT_MS = 90_000
@@ -135,7 +136,7 @@ def _nothing_left(
 def _no_file_manager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a screen Qt warns of each folder that it should open."""
     services = SimpleNamespace(openUrl=lambda _: True)
-    monkeypatch.setattr("sit_studio.opening.QDesktopServices", services)
+    monkeypatch.setattr("sit_studio.files.QDesktopServices", services)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from sit_engine import api
-from sit_engine.events import ConfigChanged, SettingsAccepted
-from sit_engine.runs import Run, read_events
-from sit_studio.main_window import MainWindow
+from sit_engine.records.events import ConfigChanged, SettingsAccepted
+from sit_engine.records.runs import Run, read_events
+from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import wait
 from tests.tiny import tiny_config
 from tests.training.test_resume import stop_at

@@ -13,8 +13,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from sit_studio import app
-from sit_studio.mailbox import Failure
-from sit_studio.runner import internal
+from sit_studio.engine.run_thread import internal
+from sit_studio.models.failure import Failure
 from tests.studio.conftest import OpenWindow
 
 

@@ -10,8 +10,8 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 from pytestqt.qtbot import QtBot
 
+from sit_studio.pages.runs.sparkline import paint_sparkline
 from sit_studio.widgets.bars import BarList, _BarDelegate
-from sit_studio.widgets.sparkline import paint_sparkline
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_engine.events import RunFinished, RunResumed
-from sit_studio.main_window import MainWindow
-from sit_studio.pages.watch import WatchPage
+from sit_engine.records import runs
+from sit_engine.records.events import RunFinished, RunResumed
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.watch.page import WatchPage
 from sit_studio.widgets.ask import Ask
 from tests.studio.conftest import ready, wait
 from tests.studio.test_run_list import append

@@ -16,16 +16,16 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "torchvision", "timm", "sklearn", "skimage", "matplotlib", "scipy", "safetensors"}
 # The engine's porch: all that the window may know of it.
 PORCH = {
-    "sit_engine", "sit_engine.api", "sit_engine.counted", "sit_engine.events", "sit_engine.errors",
-    "sit_engine.runs",
-    "sit_engine.follow", "sit_engine.wishes", "sit_engine.damage", "sit_engine.own_files",
-    "sit_engine.data.scan", "sit_engine.data.index",
-    "sit_engine.data.saved_index", "sit_engine.data.thumbnails", "sit_engine.data.sample",
-    "sit_engine.data.names", "sit_engine.data.layout", "sit_engine.data.wanted",
-    "sit_engine.data.decode_pool",
-    "sit_engine.data.embedded", "sit_engine.data.label_file", "sit_engine.data.lines",
-    "sit_engine.export.exported", "sit_engine.evaluation.comparison", "sit_engine.evaluation.tuning",
-    "sit_engine.models.imported",
+    "sit_engine", "sit_engine.api", "sit_engine.counted", "sit_engine.records.events", "sit_engine.errors",
+    "sit_engine.records.runs",
+    "sit_engine.records.follow", "sit_engine.records.commands", "sit_engine.records.damage", "sit_engine.own_files",
+    "sit_engine.data.scan.scan", "sit_engine.data.folder.index",
+    "sit_engine.data.folder.saved_index", "sit_engine.data.decode.thumbnails", "sit_engine.data.sample",
+    "sit_engine.paths", "sit_engine.data.folder.layout", "sit_engine.data.folder.wanted",
+    "sit_engine.data.decode.decode_pool",
+    "sit_engine.records.embedding", "sit_engine.data.folder.label_file", "sit_engine.records.lines",
+    "sit_engine.records.exported", "sit_engine.records.comparison", "sit_engine.records.tuning",
+    "sit_engine.records.imported",
 }  # fmt: skip
 SOURCES = sorted((ROOT / "sit_studio").rglob("*.py"))
 

@@ -10,9 +10,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_studio.main_window import MainWindow
-from sit_studio.widgets.check_dialog import CheckDialog
+from sit_engine.records import runs
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.runs.check_dialog import CheckDialog
 from tests.studio.conftest import wait
 
 

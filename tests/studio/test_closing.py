@@ -13,9 +13,9 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_studio.dialogs import CloseQuestion
-from sit_studio.main_window import MainWindow
+from sit_engine.records import runs
+from sit_studio.frame.dialogs import CloseQuestion
+from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import OpenWindow, end, ready, wait
 from tests.studio.test_buttons import fill_form
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.files import to_toml
-from sit_engine.evaluation.comparison import (
+from sit_engine.records.comparison import (
     Budget,
     ComparedRun,
     Comparison,
@@ -24,11 +24,11 @@ from sit_engine.evaluation.comparison import (
     Kind,
     Line,
 )
-from sit_engine.runs import Run, summarise
-from sit_studio.main_window import MainWindow
-from sit_studio.pages.runs import RunsPage
+from sit_engine.records.runs import Run, summarise
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.runs.page import RunsPage
+from sit_studio.pages.runs.side_by_side import SideBySideDialog
 from sit_studio.widgets.gap_table import CELL_ROLE, verdict
-from sit_studio.widgets.side_by_side import SideBySideDialog
 from tests.studio.conftest import wait
 from tests.tiny import tiny_config
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sit_studio.curve import Array, Curve, smooth, thin
+from sit_studio.models.curve import Array, Curve, smooth, thin
 
 NUMBERS = st.one_of(st.floats(-1e6, 1e6), st.just(math.nan))
 LISTS = st.lists(NUMBERS, max_size=300)

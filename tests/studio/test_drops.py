@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_studio.dialogs import SettingsDialog
-from sit_studio.main_window import MainWindow
+from sit_studio.frame.dialogs import SettingsDialog
+from sit_studio.frame.main_window import MainWindow
 from tests.data.conftest import unpack
 from tests.studio.conftest import ready, wait
 

@@ -10,11 +10,11 @@ from PySide6.QtGui import QFontMetricsF, QHelpEvent
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
+from sit_studio.pages.evaluate.scores import Bar, Bars
 from sit_studio.widgets import elision
 from sit_studio.widgets.bars import BarList, _BarDelegate
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.elision import ShortNames, full_px, short_names
-from sit_studio.widgets.scores import Bar, Bars
 
 NAMES = ("tissue", "t-n", "iiiiiii", "Tomato leaf early", "terracotta", "WWWWWW")
 
@@ -53,7 +53,7 @@ def test_the_longest_name_of_scores_is_painted_whole(
         painted.append(elision.short(font, text, width))
         return painted[-1]
 
-    monkeypatch.setattr("sit_studio.widgets.scores.short", hearing)
+    monkeypatch.setattr("sit_studio.pages.evaluate.scores.short", hearing)
     bars = Bars([Bar(name, 0.5, 0.1, is_ours=True)])
     qtbot.addWidget(bars)
     bars.grab()

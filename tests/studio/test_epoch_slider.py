@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from sit_studio.widgets.epoch_slider import EpochSlider
+from sit_studio.pages.watch.epoch_slider import EpochSlider
 
 
 def to_epoch(step: int) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from sit_studio.main_window import MainWindow
+from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import wait
 
 

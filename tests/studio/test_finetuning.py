@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_studio.history import History
-from sit_studio.main_window import MainWindow
-from sit_studio.pages import evaluate
+from sit_engine.records import runs
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.history import History
+from sit_studio.pages.evaluate import page as evaluate
+from sit_studio.pages.watch.health import verdict
 from sit_studio.widgets.curve_groups import GROUPS
-from sit_studio.widgets.health import verdict
 from tests.studio.conftest import ready, wait
 from tests.tiny import engine
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sit_engine import runs
-from sit_engine.events import (
+from sit_engine.records import runs
+from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,
     ConfigChanged,
@@ -22,8 +22,8 @@ from sit_engine.events import (
     StepReported,
     Warned,
 )
-from sit_studio.history import MOST_LOG_LINES, History, State
-from sit_studio.mailbox import Failure
+from sit_studio.models.failure import Failure
+from sit_studio.models.history import MOST_LOG_LINES, History, State
 from sit_studio.widgets.states import state_word
 
 STARTED = RunStarted("run", "sit", "cpu", 100, 40, 10, 10, 1)

@@ -10,11 +10,11 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from sit_engine.events import StepReported, to_line
-from sit_studio.history import MOST_CURVES, History
-from sit_studio.main_window import MainWindow
-from sit_studio.run_list import RunList
-from sit_studio.widgets.run_table import COLUMNS, RunTableModel
+from sit_engine.records.events import StepReported, to_line
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.history import MOST_CURVES, History
+from sit_studio.models.run_list import RunList
+from sit_studio.pages.runs.run_table import COLUMNS, RunTableModel
 from tests.hostile import DAMAGED, STEP, make_all
 from tests.studio.conftest import wait
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.data.names import escape_name
-from sit_studio.main_window import MainWindow
-from sit_studio.widgets.import_dialog import ImportDialog
+from sit_engine.paths import escape_name
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.runs.import_dialog import ImportDialog
 from tests.models import foreign_files as files
 from tests.studio.conftest import wait
 

@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 
-from sit_engine.data.label_file import LabelColumns, columns_in, guess_columns
-from sit_studio.main_window import MainWindow
+from sit_engine.data.folder.label_file import LabelColumns, columns_in, guess_columns
+from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import ready as take_folder
 from tests.studio.conftest import wait
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sit_studio.map_picture import (
+from sit_studio.models.map_picture import (
     CHUNK,
     FULL,
     SHAPES,
@@ -18,7 +18,16 @@ from sit_studio.map_picture import (
     point_px,
     stamp,
 )
-from sit_studio.map_points import MOST_NAMED, Array, Cells, Embedding, View, core, group, whole_view
+from sit_studio.models.map_points import (
+    MOST_NAMED,
+    Array,
+    Cells,
+    Embedding,
+    View,
+    core,
+    group,
+    whole_view,
+)
 
 
 def embedded(labels: list[int], classes: int, prediction: list[int] | None = None) -> Embedding:

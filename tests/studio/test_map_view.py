@@ -11,9 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from sit_studio.map_points import Cells, Embedding
-from sit_studio.widgets.map_panel import MapPanel, Neighbour
-from sit_studio.widgets.map_view import MapView
+from sit_studio.models.map_points import Cells, Embedding
+from sit_studio.widgets.map.panel import MapPanel, Neighbour
+from sit_studio.widgets.map.view import MapView
 from tests.studio.test_drops import dragged
 from tests.studio.test_plot import wheel
 

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sit_engine import api
-from sit_engine.runs import Run
-from sit_studio.main_window import MainWindow
-from sit_studio.runner import Leg
+from sit_engine.records.runs import Run
+from sit_studio.engine.run_thread import Leg
+from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import wait
 from tests.tiny import tiny_config, tiny_finetune
 from tests.training.test_resume import stop_at

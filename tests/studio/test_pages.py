@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QMenu, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
-from sit_studio.main_window import MainWindow
-from sit_studio.run_list import About, RunRow, write_about
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.run_list import About, RunRow, write_about
 from sit_studio.widgets.ask import Ask
 from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import wait

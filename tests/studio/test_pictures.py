@@ -12,9 +12,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_studio import theme
+from sit_studio.look import theme
+from sit_studio.pages.watch.pictures import AttentionView, Reconstructions
 from sit_studio.widgets.enlarged import Enlarged
-from sit_studio.widgets.pictures import AttentionView, Reconstructions
 from sit_studio.widgets.pixels import Pixels, error_colours, heat_colours, scaled, to_image
 
 

@@ -14,12 +14,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from sit_studio import theme
-from sit_studio.curve import Curve
-from sit_studio.widgets.plot import CurvePlot
-from sit_studio.widgets.plot_axes import clock
-from sit_studio.widgets.plot_markers import MOST_MARKERS, Marker
-from sit_studio.widgets.plot_readout import Readout
+from sit_studio.look import theme
+from sit_studio.models.curve import Curve
+from sit_studio.widgets.plot.axes import clock
+from sit_studio.widgets.plot.markers import MOST_MARKERS, Marker
+from sit_studio.widgets.plot.plot import CurvePlot
+from sit_studio.widgets.plot.readout import Readout
 
 
 def settle(plot: CurvePlot, qtbot: QtBot) -> None:

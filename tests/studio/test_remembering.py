@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_studio.main_window import MainWindow
+from sit_studio.frame.main_window import MainWindow
 from sit_studio.preferences import Preferences
 from tests.studio.conftest import end, wait
 

@@ -15,14 +15,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_engine.data.names import escape_name
-from sit_studio import theme
-from sit_studio.report import Report, parse, read_predictions, read_report
-from sit_studio.widgets.confusion import ConfusionMatrix
-from sit_studio.widgets.report_view import ReportView
-from sit_studio.widgets.scores import MeasureCard, answers_sentence, gain_sentence
-from sit_studio.widgets.shots_plot import ShotsPlot, series_of
-from sit_studio.widgets.words import THIN
+from sit_engine.paths import escape_name
+from sit_studio.look import theme
+from sit_studio.look.words import THIN
+from sit_studio.models.evaluation import Report, parse, read_predictions, read_report
+from sit_studio.pages.evaluate.confusion import ConfusionMatrix
+from sit_studio.pages.evaluate.report_view import ReportView
+from sit_studio.pages.evaluate.scores import MeasureCard, answers_sentence, gain_sentence
+from sit_studio.pages.evaluate.shots_plot import ShotsPlot, series_of
 
 COLUMNS = ["raw pixels", "untrained", "model.safetensors", "finetuned"]
 CLASSES = ["cat", "dog <b>", "hörnchen"]

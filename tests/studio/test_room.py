@@ -10,15 +10,15 @@ from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_engine.events import HealthMeasured, KnnMeasured
-from sit_studio.engine_sentences import ENGINE_SENTENCES
-from sit_studio.history import History
-from sit_studio.main_window import MainWindow
+from sit_engine.records.events import HealthMeasured, KnnMeasured
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.look.engine_sentences import ENGINE_SENTENCES
+from sit_studio.models.history import History
+from sit_studio.pages.runs.run_table import CELL_PX, MOST_STATUS_PX, status_width
+from sit_studio.pages.train.choice_cards import ChoiceCards
+from sit_studio.pages.watch.health import HealthPanel, WorkingCard
 from sit_studio.widgets.basics import Card, FigureCard, scrolled
-from sit_studio.widgets.choice_cards import ChoiceCards
 from sit_studio.widgets.elision import full_px
-from sit_studio.widgets.health import HealthPanel, WorkingCard
-from sit_studio.widgets.run_table import CELL_PX, MOST_STATUS_PX, status_width
 from sit_studio.widgets.states import word
 
 READING = HealthMeasured(10, 64, 0.5, 20.0, 384, 0.9, 0.5, "unknown", "Early.")

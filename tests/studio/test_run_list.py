@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_engine.events import Event, RunResumed, to_line
-from sit_studio.lister import RunLister, load_arrays, load_history
-from sit_studio.run_list import (
+from sit_engine.records import runs
+from sit_engine.records.events import Event, RunResumed, to_line
+from sit_studio.engine.run_lister import RunLister, load_arrays, load_history
+from sit_studio.models.run_list import (
     MOST_SPARKS,
     About,
     RunList,
@@ -127,8 +127,8 @@ def test_strange_folders_are_rows_or_nothing(copy: Path) -> None:
 def test_a_folder_that_may_not_be_read_ends_no_list() -> None:
     program = (
         "import os, sys, pathlib\n"
-        "from sit_studio.run_list import RunList\n"
-        "from sit_studio.opening import is_file, is_folder, is_run, is_there\n"
+        "from sit_studio.models.run_list import RunList\n"
+        "from sit_studio.files import is_file, is_folder, is_run, is_there\n"
         "os.setuid(65534)\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "print(RunList().look([path, path / 'inside']), is_file(path / 'x'), is_run(path),\n"

@@ -12,13 +12,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_studio.main_window import MainWindow
-from sit_studio.pages.runs import RunsPage
-from sit_studio.run_list import About, RunRow, read_about, write_about
+from sit_engine.records import runs
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.run_list import About, RunRow, read_about, write_about
+from sit_studio.pages.runs.compare import CompareDialog
+from sit_studio.pages.runs.page import RunsPage
+from sit_studio.pages.runs.run_table import COLUMNS, RunTableModel
 from sit_studio.widgets.ask import Ask
-from sit_studio.widgets.compare import CompareDialog
-from sit_studio.widgets.run_table import COLUMNS, RunTableModel
 from tests.studio.conftest import wait
 from tests.tiny import tiny_config
 

@@ -13,11 +13,11 @@ from shiboken6 import isValid
 
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_studio.main_window import MainWindow
-from sit_studio.pages.train import TrainPage
-from sit_studio.same_settings import COLOURS, CROP, FLIP, PATHS, TURN, answered, chosen
-from sit_studio.settings_model import SettingsModel
-from sit_studio.widgets.same_dialog import SameDialog
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.same_settings import COLOURS, CROP, FLIP, PATHS, TURN, answered, chosen
+from sit_studio.models.settings_model import SettingsModel
+from sit_studio.pages.train.page import TrainPage
+from sit_studio.pages.train.same_dialog import SameDialog
 from tests.studio.conftest import ready, wait
 
 

@@ -12,12 +12,12 @@ from pytestqt.qtbot import QtBot
 from sit_engine.config.build import build
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.evaluation.comparison import Budget, Comparison, Figure, Gap, Line
-from sit_engine.evaluation.tuning import DEFAULT, Candidate, Tuning
-from sit_engine.runs import Run, summarise
-from sit_studio.main_window import MainWindow
-from sit_studio.search import asked_of, read_search
-from sit_studio.widgets.search_dialog import SearchDialog
+from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line
+from sit_engine.records.runs import Run, summarise
+from sit_engine.records.tuning import DEFAULT, Candidate, Tuning
+from sit_studio.engine.search import asked_of, read_search
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.train.search_dialog import SearchDialog
 from tests.studio.conftest import ready, wait
 from tests.tiny import tiny_config
 

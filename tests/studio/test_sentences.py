@@ -14,11 +14,11 @@ from PySide6.QtCore import QTranslator
 from PySide6.QtWidgets import QApplication, QComboBox
 
 from sit_engine.config.facts import DeviceFacts
-from sit_engine.events import warning
-from sit_studio.engine_sentences import ENGINE_SENTENCES
-from sit_studio.mailbox import Failure
-from sit_studio.main_window import MainWindow
-from sit_studio.sentences import say, say_coded
+from sit_engine.records.events import warning
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.look.engine_sentences import ENGINE_SENTENCES
+from sit_studio.look.sentences import say, say_coded
+from sit_studio.models.failure import Failure
 from sit_studio.widgets.status import phase_word
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from sit_engine.events import RunFinished, RunResumed, to_line
-from sit_studio.dialogs import CloseQuestion
-from sit_studio.main_window import MainWindow
+from sit_engine.records.events import RunFinished, RunResumed, to_line
+from sit_studio.frame.dialogs import CloseQuestion
+from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import wait
 from tests.tiny import engine, tiny_flags
 

@@ -13,7 +13,7 @@ from sit_engine.cli.main import parser
 from sit_engine.cli.settings import config_from
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.errors import ConfigError
-from sit_studio.settings_model import SettingsModel, flat_texts
+from sit_studio.models.settings_model import SettingsModel, flat_texts
 
 FACTS = DataFacts(images=500, classes=4, median_side_px=64)
 DEVICE = DeviceFacts(kind="cpu", name="CPU", cores=2, memory_bytes=2**33)
@@ -169,7 +169,7 @@ def test_a_typographic_minus_is_one_that_programs_read() -> None:
 def test_on_windows_words_are_quoted_as_its_terminals_read_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sit_studio.settings_model.os.name", "nt")
+    monkeypatch.setattr("sit_studio.models.settings_model.os.name", "nt")
     text = SettingsModel().command_line(("C:\\my images",), "folders", None)
     monkeypatch.undo()
     assert '"C:\\my images"' in text

@@ -9,12 +9,12 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
-from sit_studio import standby
-from sit_studio.ahead import Ahead
-from sit_studio.main_window import MainWindow
-from sit_studio.standby import STANDBY
-from sit_studio.trainer import Trainer
+from sit_engine.records import runs
+from sit_studio.engine import standby
+from sit_studio.engine.process import Trainer
+from sit_studio.engine.standby import STANDBY
+from sit_studio.frame.ahead import Ahead
+from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import ready as take_folder
 from tests.studio.conftest import wait
 from tests.tiny import tiny_flags

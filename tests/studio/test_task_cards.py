@@ -16,11 +16,11 @@ from pytestqt.qtbot import QtBot
 from sit_engine.cli.main import parser
 from sit_engine.cli.settings import config_from
 from sit_engine.config.build import build
-from sit_studio.main_window import MainWindow
-from sit_studio.pages.train import TrainPage
-from sit_studio.task_settings import Task
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.task_settings import Task
+from sit_studio.pages.train.page import TrainPage
+from sit_studio.pages.train.task_cards import TaskCards
 from sit_studio.widgets.curve_groups import GROUPS
-from sit_studio.widgets.task_cards import TaskCards
 from tests.studio.conftest import ready, wait
 from tests.studio.test_buttons import fill_form
 

@@ -14,8 +14,8 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.methods.sit.options import SitOptions
-from sit_studio.settings_model import SettingsModel
-from sit_studio.task_settings import (
+from sit_studio.models.settings_model import SettingsModel
+from sit_studio.models.task_settings import (
     LEARNED,
     TASKS,
     Task,

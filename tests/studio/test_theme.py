@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from sit_studio import theme
-from sit_studio.widgets.choice_cards import ChoiceCards
+from sit_studio.look import theme
+from sit_studio.pages.train.choice_cards import ChoiceCards
 
 READABLE = 4.5  # WCAG 2.1, 1.4.3: text of usual size
 # Each kind of text and what it stands on; buttons without a frame have the colour of the accent.

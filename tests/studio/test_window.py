@@ -24,9 +24,9 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from sit_studio import theme
-from sit_studio.dialogs import KeysDialog, SettingsDialog
-from sit_studio.main_window import MainWindow
+from sit_studio.frame.dialogs import KeysDialog, SettingsDialog
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.look import theme
 from tests.studio.conftest import wait
 
 

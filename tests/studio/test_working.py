@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine import runs
 from sit_engine.data.sample import write_sample
-from sit_engine.events import RunFinished, StepReported, Warned
-from sit_studio.history import History
-from sit_studio.main_window import MainWindow
-from sit_studio.widgets.health import SIGNS
+from sit_engine.records import runs
+from sit_engine.records.events import RunFinished, StepReported, Warned
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.history import History
+from sit_studio.pages.watch.health import SIGNS
 from tests.studio.conftest import wait
 from tests.tiny import engine, flags, start_engine, tiny_flags
 

@@ -15,7 +15,7 @@ import psutil
 import torch
 
 from sit_engine import api
-from sit_engine.events import ConfigChanged, Event, PhaseChanged, StepReported
+from sit_engine.records.events import ConfigChanged, Event, PhaseChanged, StepReported
 from tests.tiny import tiny_config
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from sit_engine import runs
 from sit_engine.config.build import build
 from sit_engine.errors import CheckpointError, DiskError
+from sit_engine.records import runs
 from sit_engine.training import checkpoint
 
 MODEL = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}

@@ -16,9 +16,9 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.events import ConfigChanged, Event, StepReported
+from sit_engine.machine.device import probe
 from sit_engine.methods.protocol import Moment
-from sit_engine.training.device import probe
+from sit_engine.records.events import ConfigChanged, Event, StepReported
 from sit_engine.training.stepper import Stepper
 from tests.gpu import nothing_waits
 from tests.tiny import TINY, tiny_config

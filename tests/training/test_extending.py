@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.errors import ConfigError, DiskError
-from sit_engine.events import CheckpointWritten, Event, RunResumed, Warned
-from sit_engine.runs import Run
+from sit_engine.records import runs
+from sit_engine.records.events import CheckpointWritten, Event, RunResumed, Warned
+from sit_engine.records.runs import Run
 from sit_engine.training import checkpoint
-from sit_studio.history import History
-from sit_studio.run_list import RunReader
+from sit_studio.models.history import History
+from sit_studio.models.run_list import RunReader
 from tests.training.test_resume import assert_identical, pretrain, stop_at
 
 

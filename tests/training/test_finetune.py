@@ -12,10 +12,12 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from sit_engine import api, runs
-from sit_engine.data.preprocess import Preprocess
+from sit_engine import api
+from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ConfigError, DataError
-from sit_engine.events import (
+from sit_engine.models.weights import build_from, read_weights
+from sit_engine.records import runs
+from sit_engine.records.events import (
     CheckpointWritten,
     Event,
     RunFinished,
@@ -23,8 +25,7 @@ from sit_engine.events import (
     ValidationMeasured,
     Warned,
 )
-from sit_engine.models.weights import build_from, read_weights
-from sit_engine.starts import find_start
+from sit_engine.records.starts import find_start
 from sit_engine.training import checkpoint
 from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune

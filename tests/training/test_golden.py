@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.errors import NotFiniteError
-from sit_engine.events import Event, RunFinished, StepReported
-from sit_engine.runs import Run
+from sit_engine.records import runs
+from sit_engine.records.commands import Command, Wish
+from sit_engine.records.events import Event, RunFinished, StepReported
+from sit_engine.records.runs import Run
 from sit_engine.training import checkpoint
-from sit_engine.wishes import Command, Wish
 from tests.tiny import engine, tiny_config, tiny_flags
 
 GOLDEN = Path(__file__).parent

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import DataError, RunError
-from sit_engine.events import Event, RunStarted
+from sit_engine.records import runs
+from sit_engine.records.events import Event, RunStarted
 from sit_engine.training import checkpoint
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.config.files import read_values
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import DataError
-from sit_engine.events import Event, Warned
+from sit_engine.records import runs
+from sit_engine.records.events import Event, Warned
 from tests.tiny import engine, tiny_config, tiny_finetune
 
 

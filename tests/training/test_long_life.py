@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from sit_engine import api
-from sit_engine.events import Event, StepReported
+from sit_engine.records.events import Event, StepReported
 from tests.cli.test_serve import Child
 from tests.tiny import tiny_config
 

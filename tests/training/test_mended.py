@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sit_engine import api
-from sit_engine.events import Event, Warned
+from sit_engine.records.events import Event, Warned
 from tests.tiny import tiny_config
 from tests.training.test_resume import assert_identical, stop_at
 

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from sit_engine import api
-from sit_engine.data.cache import PixelCache
-from sit_engine.data.embedded import Embedded
-from sit_engine.data.finding import find_moved
+from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.scan.finding import find_moved
 from sit_engine.errors import DataError, FileError, SitError
-from sit_engine.events import Event, Warned
-from sit_engine.runs import Run, create, file_hash
-from sit_engine.training.check import check
-from sit_engine.training.labelled import load_held_out, load_labelled
-from sit_engine.training.repair import repair
+from sit_engine.jobs.check import check
+from sit_engine.jobs.labelled import load_held_out, load_labelled
+from sit_engine.jobs.repair import repair
+from sit_engine.records.embedding import Embedded
+from sit_engine.records.events import Event, Warned
+from sit_engine.records.runs import Run, create, file_hash
+from tests.studies.test_compare import cell, compare
 from tests.tiny import engine, tiny_config, tiny_finetune
-from tests.training.test_compare import cell, compare
 from tests.training.test_resume import assert_identical, stop_at
 
 

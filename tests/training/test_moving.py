@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.errors import RunError
-from sit_engine.events import CheckpointWritten, Event, PhaseChanged, RunFinished
-from sit_engine.home import Home
+from sit_engine.records import runs
+from sit_engine.records.commands import Wish
+from sit_engine.records.events import CheckpointWritten, Event, PhaseChanged, RunFinished
+from sit_engine.records.home import Home
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
-from sit_engine.wishes import Wish
 from tests.tiny import start_engine, tiny_config, tiny_flags, wait_for_step
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="no open folder is renamed there")

@@ -13,8 +13,8 @@ from sit_engine.config.build import build
 from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.store import PixelStore
-from sit_engine.events import Event, Warned
+from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.records.events import Event, Warned
 from sit_engine.training import pace
 from sit_engine.training.pace import (
     at_speed,

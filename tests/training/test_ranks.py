@@ -14,16 +14,17 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
-from sit_engine import api, ranks, runs
+from sit_engine import api, ranks
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.errors import ConfigError, NotFiniteError, RankError
-from sit_engine.events import RolledBack, RunStarted
+from sit_engine.jobs.replay import replay
+from sit_engine.records import runs
+from sit_engine.records.events import RolledBack, RunStarted
 from sit_engine.training import checkpoint
 from sit_engine.training.bundle import read
-from sit_engine.training.legs import check_shared
-from sit_engine.training.replay import replay
+from sit_engine.training.start import check_shared
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step
 from tests.training import rank_worker
 from tests.training.test_resume import StopAt

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sit_engine import runs
 from sit_engine.config.build import build
+from sit_engine.records import runs
 from sit_engine.training import checkpoint
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and kill signals")

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.errors import CheckpointError, ConfigError, DiskError, RunError
-from sit_engine.events import (
+from sit_engine.records import runs
+from sit_engine.records.commands import Command, Wish
+from sit_engine.records.events import (
     CheckpointWritten,
     Event,
     RunFinished,
@@ -22,9 +24,8 @@ from sit_engine.events import (
     StepReported,
     Warned,
 )
-from sit_engine.runs import Run
+from sit_engine.records.runs import Run
 from sit_engine.training import checkpoint
-from sit_engine.wishes import Command, Wish
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.errors import NotFiniteError
-from sit_engine.events import (
+from sit_engine.methods.protocol import Moment
+from sit_engine.records import runs
+from sit_engine.records.events import (
     CheckpointWritten,
     ConfigChanged,
     Event,
@@ -20,11 +22,10 @@ from sit_engine.events import (
     RunResumed,
     StepReported,
 )
-from sit_engine.methods.protocol import Moment
-from sit_engine.runs import Run
+from sit_engine.records.runs import Run
 from sit_engine.training import checkpoint, loop
 from sit_engine.training.stepper import Learned, Stepper
-from sit_studio.history import History
+from sit_studio.models.history import History
 from tests.tiny import tiny_config
 from tests.training.test_resume import assert_identical, stop_at
 

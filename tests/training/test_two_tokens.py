@@ -11,15 +11,16 @@ import pytest
 import timm
 import torch
 
-from sit_engine import api, runs
+from sit_engine import api
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ConfigError, ExportError
-from sit_engine.events import Event, StepReported
 from sit_engine.export.formats import can_torchscript
-from sit_engine.models.backbones import all_tokens, build_backbone, feature
+from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
+from sit_engine.models.vit import all_tokens, build_backbone, feature
+from sit_engine.records import runs
+from sit_engine.records.events import Event, StepReported
 from sit_engine.training import checkpoint
-from sit_engine.training.restore import load_backbones, load_method
 from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags
 from tests.training.test_resume import stop_at
 

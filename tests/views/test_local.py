@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as theirs
 
 from sit_engine.config.views import CorruptionOptions, LocalOptions
-from sit_engine.views.hide import hide
+from sit_engine.views.corrupt import hide
 from sit_engine.views.local import Local, corrupt_local, draw_blocks, draw_blocks_of, draw_until
 from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import stream_seed

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sit_engine.config.views import CorruptionOptions
-from sit_engine.views.hide import plan
+from sit_engine.views.corrupt import plan
 from sit_engine.views.rows import Rows
 
 KINDS = {

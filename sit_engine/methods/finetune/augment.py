@@ -17,8 +17,8 @@ from torchvision.transforms.v2 import RandAugment
 from sit_engine import ranks
 from sit_engine.methods.finetune.rand_augment import BINS, augment_once
 from sit_engine.methods.protocol import Moment
+from sit_engine.to_device import sent
 from sit_engine.views.seeds import numpy_stream, stream_seed
-from sit_engine.views.sending import sent
 
 # Of the image's area and its ratio: Zhong et al. 2017 (arXiv 1708.04896), as DeiT uses them.
 ERASED_AREA = (0.02, 1 / 3)

@@ -18,17 +18,17 @@ from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.config.views import ViewOptions
-from sit_engine.data.batches import Batch, Batches
-from sit_engine.methods.average import average_
+from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, Moment, Trained
-from sit_engine.models.backbones import all_tokens, build_backbone, compiled, feature, read_tokens
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
 from sit_engine.models.stem import freeze_stem
+from sit_engine.models.vit import all_tokens, build_backbone, compiled, feature, read_tokens
+from sit_engine.to_device import sent
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params, draw_view
-from sit_engine.views.sending import sent
 
 FEATURE_BATCH = 128
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as vision
 
-from sit_engine.views.sending import sent
+from sit_engine.to_device import sent
 
 # The library's scale: strength 9 of 10 is its bin 27 of 30.
 BINS = 31

@@ -19,10 +19,10 @@ from torch.nn import functional
 from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.batches import Batch, Batches
-from sit_engine.methods.average import average_
+from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.methods.ema import average_
+from sit_engine.methods.grad_cache import Joined, Read, join
 from sit_engine.methods.protocol import Losses, Moment, Repair, Trained
-from sit_engine.methods.sit.joined import Joined, Read, join
 from sit_engine.methods.sit.losses import (
     LearnedWeights,
     at_least_single,
@@ -32,13 +32,13 @@ from sit_engine.methods.sit.losses import (
     nt_xent,
 )
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.models.backbones import all_tokens, build_backbone, compiled, read_tokens
 from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
+from sit_engine.models.vit import all_tokens, build_backbone, compiled, read_tokens
 from sit_engine.views.apply import apply_views
+from sit_engine.views.corrupt import hide, plan
 from sit_engine.views.draw import ViewParams, draw_views
-from sit_engine.views.hide import hide, plan
+from sit_engine.views.rotate import TURNS, draw_turns, turn_
 from sit_engine.views.rows import Rows
-from sit_engine.views.turn import TURNS, draw_turns, turn_
 
 RECONSTRUCTION_LAYERS = 3
 TOKEN_NAMES = ("cls_token", "reg_token", "pos_embed")

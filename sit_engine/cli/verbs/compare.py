@@ -1,0 +1,143 @@
+"""`sit-engine compare`: several settings on one folder, under one budget, with the same seeds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+from sit_engine.cli.screen import Screen
+from sit_engine.cli.session import Signals, add_quiet_flag
+from sit_engine.cli.verbs.evaluate import absolute
+from sit_engine.config.build import build, merge
+from sit_engine.config.files import read
+from sit_engine.config.presets import PRESETS
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
+from sit_engine.paths import display_name
+from sit_engine.records.comparison import Budget
+
+
+def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
+    """FOLDER, CONFIG…, --out, the budget, --seeds, --test, --labels-file, --shots, --threads."""
+    parser.add_argument("folder", metavar="FOLDER", help="images, one sub-folder a class")
+    parser.add_argument(
+        "configs",
+        nargs="+",
+        metavar="CONFIG",
+        help="TOML files of settings as `pretrain --config` takes them, or names of presets; the "
+        "first is what the others are compared with",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the comparison's folder: runs and table; the same command again goes on",
+    )
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--epochs", type=float, metavar="E", help="train every run so long")
+    budget.add_argument("--images", type=float, metavar="N", help="or until it has seen so many")
+    budget.add_argument(
+        "--minutes", type=float, metavar="M", help="or about so long, by its speed at the start"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=2, metavar="K", help="runs of each settings (default 2)"
+    )
+    parser.add_argument(
+        "--test",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="labelled images to ask about (default: those that the runs hold out of training)",
+    )
+    parser.add_argument(
+        "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
+    )
+    parser.add_argument(
+        "--shots", type=int, default=5, metavar="N", help="labels a class of few-shot (default 5)"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of every run")
+    add_quiet_flag(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Train, measure and print the table; a signal checkpoints the run and leaves."""
+    from sit_engine import api
+
+    screen = Screen(as_json=chosen.json, quiet=chosen.quiet)
+    signals = Signals(screen)
+    signals.install()
+
+    def on_run(name: str, number: int, total: int) -> None:
+        signals.go_on()
+        screen.say(f"Run {number} of {total}: {name}")
+
+    def on_progress(phase: str, done: int, total: int) -> None:
+        signals.go_on()
+        if not chosen.quiet:
+            screen.progress(phase, done, total)
+
+    out = chosen.out.expanduser().absolute()
+    try:
+        found = api.compare(
+            absolute(chosen.folder),
+            named([Path(word).expanduser() for word in chosen.configs], chosen.threads),
+            out,
+            budget=_budget(chosen),
+            seeds=chosen.seeds,
+            test=[absolute(folder) for folder in chosen.test],
+            shots=chosen.shots,
+            labels_file=chosen.labels_file and absolute(chosen.labels_file),
+            emit=signals.on_event,
+            make_control=signals.make_control,
+            on_run=on_run,
+            on_progress=on_progress,
+        )
+    except KeyboardInterrupt:
+        screen.say("Stopped at once. The same command goes on.")
+        return signals.exit_code
+    finally:
+        screen.clear()
+    print(json.dumps(found.to_json()) if chosen.json else found.to_text())
+    if not found.is_complete:
+        screen.say("Not complete: the same command goes on.")
+        return signals.exit_code
+    screen.say(f"The comparison is in {out}")
+    return 0
+
+
+def _budget(chosen: argparse.Namespace) -> Budget:
+    for unit in ("epochs", "images", "minutes"):
+        amount = getattr(chosen, unit)
+        if amount is not None:
+            return Budget(unit, amount)
+    raise AssertionError("argparse asks for one of them")
+
+
+def named(files: list[Path], threads: int | None) -> dict[str, RunConfig]:
+    """The settings by the stem of their file; of equal stems with the folder in front, or a number."""
+    stems = Counter(file.stem for file in files)
+    found: dict[str, RunConfig] = {}
+    for file in files:
+        is_preset = str(file) in PRESETS and not file.exists()
+        if not is_preset and not file.exists():
+            raise ConfigError(
+                "compare.settings",
+                "There is no file and no preset {name}.",
+                "Presets are {presets}.",
+                name=display_name(str(file)),
+                presets=", ".join(PRESETS),
+            )
+        config = build({"preset": str(file)}) if is_preset else read(file)
+        if threads is not None:
+            config = build(merge(config.model_dump(), {"compute": {"threads": threads}}))
+        stem = file.stem
+        if stems[stem] > 1 and not is_preset:
+            stem = f"{file.absolute().parent.name}-{stem}"
+        name, number = stem, 2
+        while name in found:
+            name, number = f"{stem}-{number}", number + 1
+        found[name] = config
+    return found

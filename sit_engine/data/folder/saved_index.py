@@ -1,0 +1,256 @@
+"""An image index as a folder of files that opens in milliseconds; written by scans, read by the window.
+
+`summary.json` holds what fits a page, arrays and lines hold the rest and are mapped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
+
+from sit_engine.config.facts import CueFacts, DataFacts, Layout
+from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.index import ImageIndex, Problem
+from sit_engine.data.folder.remarks import remarks
+from sit_engine.errors import RunError
+from sit_engine.files import in_place_of
+from sit_engine.own_files import damaged, parse_line, read_json
+from sit_engine.records.lines import Lines, load_array, write_lines
+
+Leak = tuple[str, str]
+"""A test image and the training image that is the same file, byte by byte."""
+Stage = Literal["listed", "decoded"]
+NOT_DECODED = "was listed, but not decoded: not all images have room in the cache"
+"""A note of full_scan; of these images neither damage nor copies are known."""
+
+
+_LINES = ("paths", "problems", "duplicates", "leaks")
+_FILES = {
+    *("summary.json", "labels.npy", "sizes.npy", "root_of.npy", *_LINES),
+    *(f"{name}.offsets.npy" for name in _LINES),
+}
+
+
+def save_index(
+    index: ImageIndex,
+    folder: Path,
+    *,
+    leaks: Sequence[Leak] = (),
+    stage: Stage,
+    cues: CueFacts | None = None,
+) -> dict[str, Any]:
+    """Write the whole folder or nothing, in place of an older one; gives the summary."""
+    summary = _summary(index, leaks, stage)
+    summary["cues"] = None if cues is None else asdict(cues)
+    about = {"summary": summary, "roots": index.roots, "classes": index.classes}
+    _check_place(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever has the old one open keeps what it mapped.
+    with in_place_of(folder, folder=True) as aside:
+        aside.mkdir()
+        (aside / "summary.json").write_text(json.dumps(about), encoding="ascii")
+        for name, values in (
+            ("labels", index.labels),
+            ("sizes", index.sizes),
+            ("root_of", index.root_of),
+        ):
+            np.save(aside / f"{name}.npy", values)
+        write_lines(aside / "paths", index.paths)
+        _write_tuples(
+            aside / "problems", ((found.path, found.reason, found.code) for found in index.problems)
+        )
+        _write_tuples(aside / "duplicates", index.duplicates)
+        _write_tuples(aside / "leaks", leaks)
+    return summary
+
+
+def _check_place(folder: Path) -> None:
+    """Raise where something stands that is no saved index: it would be removed."""
+    if not folder.exists():
+        return
+    is_ours = folder.is_dir() and {path.name for path in folder.iterdir()} <= _FILES
+    if not is_ours:
+        raise RunError(
+            "index.taken",
+            "{path} exists already and holds something else.",
+            "Choose another place.",
+            path=folder,
+        )
+
+
+def _write_tuples(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
+    write_lines(path, (json.dumps(row) for row in rows))
+
+
+def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str, Any]:
+    facts = facts_of(index)
+    return index.to_json() | {
+        "stage": stage,
+        "problems": len(index.problems),
+        "duplicates": len(index.duplicates),
+        "leaks": len(leaks),
+        "labelled_classes": facts.classes,
+        "median_side_px": facts.median_side_px,
+        "smallest_class": facts.smallest_class,
+        "largest_class": facts.largest_class,
+        "labelled": facts.labelled,
+        "validation": facts.validation,
+        "remarks": [asdict(remark) for remark in remarks(index)],
+    }
+
+
+class _Remark(TypedDict):
+    code: str
+    message: str
+    values: dict[str, str]
+
+
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+_Spread = dict[Literal["min", "median", "max"], Count]
+
+
+class _Summary(TypedDict):
+    """What `summary.json` holds of an index; the facts of a run's settings are among it."""
+
+    folders: list[str]
+    images: Count
+    usable: Count
+    problems: Count
+    duplicates: Count
+    leaks: Count
+    classes: dict[str, Count]
+    unlabelled: Count
+    sizes: dict[Literal["width", "height"], _Spread | None]
+    channels: dict[str, Count]
+    deep: Count
+    bytes: Count
+    notes: dict[str, Count]
+    stage: Stage
+    labelled_classes: Count
+    median_side_px: Count
+    smallest_class: Count
+    largest_class: Count
+    labelled: Count
+    validation: Count
+    layout: Layout
+    parts: dict[str, Count]
+    not_looked_at: dict[str, Count]
+    remarks: list[_Remark]
+    cues: CueFacts | None
+
+
+def _is_summary(found: Any) -> bool:
+    try:
+        # As JSON, since a dictionary is no dataclass to the strict rules of Python.
+        TypeAdapter(_Summary).validate_json(json.dumps(found), strict=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _are_texts(found: Any) -> TypeGuard[list[str]]:
+    return isinstance(found, list) and all(isinstance(text, str) for text in found)
+
+
+@dataclass(frozen=True)
+class SavedIndex:
+    """A saved index, mapped. `summary` is ImageIndex.to_json with counts for its long lists."""
+
+    summary: dict[str, Any]
+    roots: tuple[str, ...]
+    classes: tuple[str, ...]
+    labels: NDArray[np.int32]
+    """-1: no label."""
+    sizes: NDArray[np.int32]
+    """[n,2]: width and height."""
+    root_of: NDArray[np.int32]
+    paths: Lines
+    """Relative to their roots."""
+    problems: Lines
+    duplicates: Lines
+    leaks: Lines
+
+    @classmethod
+    def open(cls, folder: Path) -> SavedIndex:
+        """What `save_index` wrote; FileError for a folder that holds something else."""
+        place = folder / "summary.json"
+        about = read_json(place, most=1 << 30)
+        roots, classes = about.get("roots"), about.get("classes")
+        if not (_is_summary(about.get("summary")) and _are_texts(roots) and _are_texts(classes)):
+            raise damaged(place, "it lacks what a saved index has")
+        found = cls(
+            summary=about["summary"],
+            roots=tuple(roots),
+            classes=tuple(classes),
+            labels=load_array(folder / "labels.npy", np.int32),
+            sizes=load_array(folder / "sizes.npy", np.int32, sides=2),
+            root_of=load_array(folder / "root_of.npy", np.int32),
+            paths=Lines(folder / "paths"),
+            problems=Lines(folder / "problems"),
+            duplicates=Lines(folder / "duplicates"),
+            leaks=Lines(folder / "leaks"),
+        )
+        if {len(found), len(found.labels), len(found.root_of)} != {len(found.sizes)}:
+            raise damaged(place, "its arrays differ in length")
+        for name, least, end in (("labels", -1, len(classes)), ("root_of", 0, len(roots))):
+            numbers = getattr(found, name)
+            if len(numbers) and not least <= int(numbers.min()) <= int(numbers.max()) < end:
+                raise damaged(folder / f"{name}.npy", "it names what is not there")
+        return found
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path(self, i: int) -> str:
+        """Absolute path of image `i`, to open it with."""
+        return os.path.join(self.roots[self.root_of[i]], self.paths[i])  # noqa: PTH118 - as the index
+
+    def name(self, i: int) -> str:
+        """How image `i` is called in problems and duplicates."""
+        return self.paths[i] if len(self.roots) == 1 else self.path(i)
+
+    def problem(self, i: int) -> Problem:
+        """Problem `i`."""
+        path, reason, code = self._texts(self.problems, "problems", i, 3)
+        return Problem(path, reason, code)
+
+    def duplicate_group(self, i: int) -> list[str]:
+        """The names of byte-equal images."""
+        return self._texts(self.duplicates, "duplicates", i)
+
+    def leak(self, i: int) -> Leak:
+        """A test image that is a training image too, and the training image."""
+        test, train = self._texts(self.leaks, "leaks", i, 2)
+        return test, train
+
+    def _texts(self, lines: Lines, name: str, i: int, count: int | None = None) -> list[str]:
+        found = parse_line(lines[i].encode("utf-8", "surrogatepass"), lines.path)
+        if not _are_texts(found) or count not in (None, len(found)):
+            raise damaged(lines.path, f"line {i + 1} has other texts than {name} have")
+        return list(found)
+
+    def facts(self) -> DataFacts:
+        """The numbers that "auto" settings depend on."""
+        summary = self.summary
+        return DataFacts.of(
+            {
+                "images": len(self),
+                "classes": summary["labelled_classes"],
+                "median_side_px": summary["median_side_px"],
+                "smallest_class": summary["smallest_class"],
+                "largest_class": summary["largest_class"],
+                "labelled": summary["labelled"],
+                "validation": summary["validation"],
+                "layout": summary["layout"],
+                "cues": summary["cues"],
+            }
+        )

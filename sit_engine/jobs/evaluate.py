@@ -1,0 +1,109 @@
+"""Evaluate a run: its networks and those beside it, labelled images, a report kept in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sit_engine.config.fields import no_auto
+from sit_engine.data.folder.label_file import LabelColumns
+from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.scan.own_images import Progress
+from sit_engine.evaluation.measure import Network, evaluate
+from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
+from sit_engine.evaluation.written import write_report
+from sit_engine.jobs.labelled import load_labelled
+from sit_engine.jobs.networks import (
+    Backbones,
+    is_finetuned,
+    load_backbones,
+    load_baseline,
+    scratch_twin,
+)
+from sit_engine.machine.device import apply_settings
+from sit_engine.records.places import places_of
+from sit_engine.records.runs import Run, summarise
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to measure a run on, and beside what."""
+
+    test: Sequence[str]
+    train: Sequence[str] | None = None
+    baselines: Sequence[Path] = ()
+    labels_file: str | None = None
+    layout: LayoutWish = "auto"
+    columns: LabelColumns | None = None
+    step: int | None = None
+    network: str | None = None
+    knn_only: bool = False
+    without_missing: bool = False
+    """Leave images of the run out that are gone."""
+
+
+def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[Report, Path]:
+    """The report, and its file in the run's `evaluations/`."""
+    config = run.config()
+    device = apply_settings(config.compute, or_cpu=True)
+    loaded = load_backbones(run, step=asked.step, network=asked.network)
+    networks, scratch = _networks(run, asked, loaded)
+    given = load_labelled(
+        run,
+        asked.train,
+        asked.test,
+        on_progress,
+        labels_file=asked.labels_file,
+        layout=asked.layout,
+        columns=asked.columns,
+        without_missing=asked.without_missing,
+    )
+    report, predictions = evaluate(
+        networks,
+        given,
+        network=loaded.network,
+        step=loaded.step,
+        device=device,
+        seed=config.compute.seed,
+        knn_only=asked.knn_only,
+        tell=on_progress or (lambda *_: None),
+    )
+    folders = places_of(run).folders if asked.train is None else asked.train
+    report = replace(report, scratch=scratch, train=tuple(folders), test=tuple(asked.test))
+    return write_report(run, report, predictions)
+
+
+def _networks(
+    run: Run, asked: Asked, loaded: Backbones
+) -> tuple[list[Network], Scratch | None]:  # fmt: skip
+    """The columns after raw pixels, the run's own last; and what to say of its scratch twin."""
+    config = run.config()
+    side = no_auto(config.model.image_size)
+    networks = [Network(UNTRAINED, loaded.untrained, side)]
+    for path in asked.baselines:
+        name = path.name
+        while name in (network.name for network in networks):
+            name += "′"
+        networks.append(load_baseline(path, name))
+    scratch = None
+    if is_finetuned(run) and config.model.weights is not None:
+        twin = scratch_twin(run)
+        scratch = _about_twin(run, twin)
+        if twin is not None:
+            networks.append(_column(SCRATCH, twin, load_backbones(twin)))
+    main = "finetuned" if is_finetuned(run) else "pretrained"
+    return [*networks, _column(main, run, loaded)], scratch
+
+
+def _about_twin(run: Run, twin: Run | None) -> Scratch:
+    if twin is None:
+        return Scratch(None, f"Make it with: sit-engine finetune scratch --like {run.path}")
+    is_done = summarise(twin).status == "completed"
+    hint = "" if is_done else f"It has not finished: sit-engine resume {twin.path}"
+    return Scratch(str(twin.path), hint)
+
+
+def _column(name: str, run: Run, loaded: Backbones) -> Network:
+    side = no_auto(run.config().model.image_size)
+    return Network(name, loaded.trained, side, loaded.classifier)

@@ -1,0 +1,174 @@
+"""Networks of a run at one of its checkpoints, and images to measure them on or look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.methods import METHODS
+from sit_engine.data.decode.decode_pool import DecodePool
+from sit_engine.data.decode.preprocess import load_views
+from sit_engine.data.scan.split import check_none_gone, frozen_range
+from sit_engine.errors import CheckpointError, ConfigError, DataError, SitError
+from sit_engine.evaluation.measure import Network
+from sit_engine.inspection.pictures import (
+    attend,
+    reconstruct,
+    write_attention,
+    write_reconstructions,
+)
+from sit_engine.methods.protocol import Method
+from sit_engine.models.weights import build_from, read_weights
+from sit_engine.paths import display_name
+from sit_engine.records.places import places_of
+from sit_engine.records.runs import Run
+from sit_engine.records.starts import find_start, scratch_of
+from sit_engine.training import checkpoint
+from sit_engine.training.stepper import build_method
+
+INSPECTED_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class Backbones:
+    """The chosen network of a run at `step`, and the same backbone before its first step."""
+
+    trained: nn.Module
+    untrained: nn.Module
+    network: str
+    step: int
+    classifier: nn.Module | None = None
+    """Normalised views to logits, of a finetuned run."""
+
+
+def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
+    """The method on the CPU with the weights of `step`; without one of the newest good checkpoint,
+    of a finetuned run of the one that validated best.
+    """
+    config = run.config()
+    if step is None:
+        path, manifest, _ = checkpoint.newest_verified(run)
+        best = checkpoint.folder(run, manifest.get("best_step", -1))
+        if METHODS[config.method.name].needs_labels and best.is_dir():
+            path, manifest = best, checkpoint.verify(best)
+    else:
+        path = checkpoint.folder(run, step)
+        if not path.is_dir():
+            raise CheckpointError(
+                "checkpoint.no_step",
+                "The run {path} has no checkpoint of step {step}.",
+                "It has {steps}.",
+                path=run.path,
+                step=step,
+                steps=", ".join(str(found) for found in checkpoint.all_steps(run)) or "none",
+            )
+        manifest = checkpoint.verify(path)
+    method = build_method(config, torch.device("cpu"))
+    tensors = checkpoint.load_model(path)
+    if config.model.tokens == "auto":
+        # Frozen when parts of tasks that are off were built too: nothing reads those.
+        own = method.networks.state_dict()
+        tensors = {name: value for name, value in tensors.items() if name in own}
+    with checkpoint.foreign_errors(path):
+        method.networks.load_state_dict(tensors)
+    method.networks.eval()
+    return method, int(manifest["step"])
+
+
+def load_backbones(run: Run, *, step: int | None = None, network: str | None = None) -> Backbones:
+    """Trained and untrained backbone; `network` overrides the method's choice."""
+    config = run.config()
+    chosen = network or config.method.features
+    if chosen not in ("student", "teacher"):
+        raise ConfigError(
+            "config.network",
+            "There is no network {network}.",
+            "Choose student or teacher.",
+            network=chosen,
+        )
+    if chosen == "teacher" and not config.method.has_teacher:
+        raise ConfigError(
+            "config.run_has_no_teacher",
+            "The run {path} has no teacher.",
+            "Choose student, or leave it out.",
+            path=run.path,
+        )
+    method, found = load_method(run, step=step)
+    # What it started from is training too: untrained is before any weights.
+    model = config.model.model_copy(update={"weights": None})
+    bare = build_method(config.model_copy(update={"model": model}), torch.device("cpu"))
+    classifier = method.classifier(chosen)
+    return Backbones(
+        method.backbone(chosen).eval(), bare.backbone("student").eval(), chosen, found, classifier
+    )
+
+
+def load_baseline(path: Path, name: str) -> Network:
+    """Weights on disk as a column, in views of their own size; a run's are those of its checkpoint."""
+    weights = read_weights(find_start(path))
+    return Network(name, build_from(weights), weights.image_size)
+
+
+def is_finetuned(run: Run) -> bool:
+    """Whether the run learnt classes."""
+    return run.config().method.name == "finetune"
+
+
+def scratch_twin(run: Run) -> Run | None:
+    """The run beside a finetuned one that learnt the same classes without its weights."""
+    twin = Run(scratch_of(run.path))
+    try:
+        if not twin.config_file.is_file():
+            return None
+        checkpoint.newest_verified(twin)
+        is_twin = is_finetuned(twin) and twin.config().model.weights is None
+        return twin if is_twin and twin.split()["classes"] == run.split()["classes"] else None
+    except (SitError, OSError, ValueError):
+        return None  # Not begun, of another version, or damaged: it gives no column.
+
+
+def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -> list[Path]:
+    """Reconstructions and attention of `images`, else of some of the run's training images."""
+    config, record = run.config(), run.split()
+    method, _ = load_method(run, step=step)
+    # Spread over the whole list, which is sorted by class.
+    every = max(1, len(record["train"]) // INSPECTED_IMAGES)
+    chosen = record["train"][::every][:INSPECTED_IMAGES]
+    paths = readable(images) if images else _own_paths(run, chosen)
+    views = load_views(paths, no_auto(config.model.image_size), frozen_range(record))
+    device = torch.device("cpu")
+    found = reconstruct(method, views, device, seed=config.compute.seed)
+    written = write_reconstructions(found, out) if found is not None else []
+    attention = attend(method.backbone(config.method.features), views, device)
+    return written + write_attention(attention, views, out)
+
+
+def _own_paths(run: Run, names: Sequence[str]) -> list[str]:
+    """Where those images of the split are now that are not gone; none of them is a sentence."""
+    places = places_of(run)
+    places.check_there(run)
+    paths = [path for path in map(places.path, names) if Path(path).exists()]
+    if not paths:
+        check_none_gone(names)
+    return paths
+
+
+def readable(images: Sequence[str]) -> list[str]:
+    """Files that decode in a sacrificial process; the first that does not is a sentence."""
+    with DecodePool(1) as pool:
+        jobs = ((path, {"job": "thumbnail", "path": path, "side": 16}) for path in images)
+        for path, answer in pool.run(jobs):
+            if "problem" in answer:
+                raise DataError(
+                    "data.image",
+                    "The image {path} {reason}.",
+                    "Choose other images.",
+                    path=display_name(path),
+                    reason=answer["problem"],
+                )
+    return list(images)

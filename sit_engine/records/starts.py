@@ -1,0 +1,185 @@
+"""Weights on disk that a run may start from: what they are, without torch.
+
+A start is a checkpoint of one of our runs, a safetensors file, or a folder as timm writes it. Read by
+models.weights, and by whoever must know the sizes only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from sit_engine.config.facts import StartFacts
+from sit_engine.config.fields import no_auto
+from sit_engine.counted import counted
+from sit_engine.errors import DataError
+from sit_engine.paths import display_name
+from sit_engine.records.runs import Run, open_run, read_json
+
+FILE = "model.safetensors"
+# Widths of the usual vision transformers, whose files need not say how many heads they have.
+USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
+KNOWN = re.compile(
+    r"cls_token|reg_token|pos_embed|patch_embed\.proj\.(weight|bias)|norm\.(weight|bias)"
+    r"|patch_embed\.layers\.\d+\.(weight|bias|mean|variance)"
+    r"|blocks\.\d+\.(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\.(weight|bias)"
+)
+TOKENS = ("cls_token", "reg_token")
+STEM = "patch_embed.layers.0.weight"
+# Answers of the old classifier, which a new one replaces.
+DROPPED = re.compile(r"(head|head_dist|pre_logits)\.")
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+Colours = tuple[float, float, float]
+
+
+MOST_COUNT = 1 << 16
+"""Of heads, and of pixels across a patch."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the tensors lie, what their names begin with, the sizes, and how pixels were normalised."""
+
+    file: Path
+    prefix: str
+    facts: StartFacts
+    mean: Colours = IMAGENET[0]
+    std: Colours = IMAGENET[1]
+
+
+def find_start(path: Path) -> Path:
+    """What a user named, as it stands in the config: of a finetuned run the best checkpoint, else the
+    newest.
+    """
+    # A checkpoint has its run's settings in it too.
+    if not (path / "config.toml").is_file() or (path / "manifest.json").is_file():
+        return path
+    run = open_run(path)
+    manifests = sorted(run.checkpoints.glob("step-*/manifest.json"))
+    if not manifests:
+        raise _unusable(path, "the run has no checkpoint yet")
+    best = read_json(manifests[-1]).get("best_step", -1)
+    # A damaged manifest is told when its checkpoint is verified.
+    chosen = run.checkpoints / f"step-{best if type(best) is int else -1:08d}"
+    is_finetuned = run.config().method.name == "finetune"
+    return chosen if is_finetuned and chosen.is_dir() else manifests[-1].parent
+
+
+def scratch_of(run: Path) -> Path:
+    """Where the twin of a finetuned run stands that started from nothing."""
+    return run.with_name(f"{run.name}-scratch")
+
+
+def describe_start(path: Path) -> Start:
+    """Read the sizes of a start; a file that cannot be one is a sentence."""
+    if (path / "manifest.json").is_file():
+        return _of_checkpoint(path)
+    file, config = path, dict[str, Any]()
+    if path.is_dir():
+        file, config = path / FILE, read_json(path / "config.json")
+    pretrained, arguments = (_table(config, name) for name in ("pretrained_cfg", "model_args"))
+    mean, std = (
+        _colours(path, pretrained.get(name, usual))
+        for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
+    )
+    heads, patch = (_count(path, arguments, name) for name in ("num_heads", "patch_size"))
+    return Start(file, "", _facts(path, file, "", heads, patch), mean, std)
+
+
+def _table(config: dict[str, Any], name: str) -> dict[str, Any]:
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _colours(path: Path, found: object) -> Colours:
+    if (
+        isinstance(found, list | tuple)
+        and len(found) == 3
+        and all(type(value) in (int, float) and math.isfinite(value) for value in found)
+    ):
+        return float(found[0]), float(found[1]), float(found[2])
+    raise _unusable(path, "its config.json has no three colours of mean and std")
+
+
+def _count(path: Path, arguments: dict[str, Any], name: str) -> int | None:
+    found = arguments.get(name)
+    if found is None or (type(found) is int and 1 <= found <= MOST_COUNT):
+        return found
+    raise _unusable(path, f"its config.json has a {name} that no network has")
+
+
+def _of_checkpoint(path: Path) -> Start:
+    run = Run(path.parent.parent)
+    config = open_run(run.path).config()
+    prefix = f"{config.method.features}.backbone."
+    heads, patch = no_auto(config.model.heads), no_auto(config.model.patch_size)
+    return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, heads, patch))
+
+
+def _facts(path: Path, file: Path, prefix: str, heads: int | None, patch: int | None) -> StartFacts:
+    """`patch` is what the start's own settings say: a convolutional stem does not show it."""
+    shapes = _shapes(path, file, prefix)
+    unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
+    if unknown:
+        raise _unusable(path, f"it has parts that this program does not know, such as {unknown[0]}")
+    needed = ("pos_embed", "patch_embed.proj.weight", "norm.weight")
+    missing = [name for name in needed if name not in shapes]
+    if missing:
+        raise _unusable(path, f"it is no plain vision transformer: {missing[0]} is missing")
+    width, stem = shapes["pos_embed"][-1], shapes.get(STEM)
+    if stem is not None and patch is None:
+        raise _unusable(path, "it does not say how many pixels a token of its stem stands for")
+    size = shapes["patch_embed.proj.weight"][-1] if stem is None or patch is None else patch
+    colours = stem or shapes["patch_embed.proj.weight"]
+    tokens = sum(shapes[name][1] for name in TOKENS if name in shapes)
+    places = shapes["pos_embed"][1] - tokens
+    grid = math.isqrt(max(0, places))
+    if grid * grid != places or colours[1] != 3:
+        raise _unusable(path, "its patches are no square grid of colour images")
+    if tokens > len(TOKENS):
+        raise _unusable(
+            path, f"it has {counted(tokens, 'tokens')} before its patches, more than two"
+        )
+    depth = len({name.split(".")[1] for name in shapes if name.startswith("blocks.")})
+    return StartFacts(
+        name=display_name(str(path)),
+        width=width,
+        depth=depth,
+        heads=heads or USUAL_HEADS.get(width),
+        patch_size=size,
+        image_size=grid * size,
+        tokens=tokens,
+        stem="patch" if stem is None else "conv",
+    )
+
+
+def _shapes(path: Path, file: Path, prefix: str) -> dict[str, list[int]]:
+    """Shapes of the tensors under the prefix, by the names that they have in the backbone."""
+    try:
+        with safe_open(file, framework="numpy") as found:
+            names = [name for name in found.keys() if name.startswith(prefix)]  # noqa: SIM118
+            return {name.removeprefix(prefix): found.get_slice(name).get_shape() for name in names}
+    except (OSError, SafetensorError) as error:
+        why = (
+            str(error).splitlines()[0]
+            if isinstance(error, SafetensorError)
+            else "it cannot be opened"
+        )
+        raise _unusable(path, f"{why}; a safetensors file is needed") from None
+
+
+def _unusable(path: Path, why: str) -> DataError:
+    return DataError(
+        "data.weights",
+        "The weights {path} cannot be used: {why}.",
+        "Give a run, a safetensors file of a vision transformer, or a folder that timm wrote; "
+        "`sit-engine import` makes one of other files.",
+        path=display_name(str(path)),
+        why=why,
+    )

@@ -1,0 +1,97 @@
+"""What `tune` tries: the table of named differences to the default settings. Called by training.tune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sit_engine.config.build import build, merge
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.fields import no_auto
+from sit_engine.config.resolve import resolve
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
+from sit_engine.records.tuning import Candidate
+from sit_engine.training.prepare import with_start
+
+Change = Mapping[str, Any]
+
+
+def _views(**values: object) -> Change:
+    return {"method": {"views": values}}
+
+
+def _blocks(kind: str, weight: float, **values: object) -> Change:
+    return {"method": {"corruption": {"kind": kind, **values}, "reconstruction_weight": weight}}
+
+
+def _contrast(loss: str, temperature: float) -> Change:
+    return {"method": {"contrast_loss": loss, "temperature": temperature}}
+
+
+def _smaller_patches(default: RunConfig) -> Change:
+    return {"model": {"patch_size": no_auto(default.model.patch_size) // 2}}
+
+
+def _wider(default: RunConfig) -> Change:
+    """Heads keep their width."""
+    model = default.model
+    width, heads = 2 * no_auto(model.width), 2 * no_auto(model.heads)
+    return {"model": {"backbone": "custom", "width": width, "heads": heads}}
+
+
+def _deeper(default: RunConfig) -> Change:
+    model = default.model
+    same = {name: getattr(model, name) for name in ("width", "heads")}
+    return {"model": {"backbone": "custom", "depth": 2 * no_auto(model.depth), **same}}
+
+
+TABLE: tuple[tuple[str, str, Change | Callable[[RunConfig], Change]], ...] = (
+    # Factor, name for people, and values or a function of the default's. What tends to matter most
+    # comes first: where time is short the last ones are left out.
+    ("colours", "Keep the colours", _views(colours="weak")),
+    ("colours", "Change the colours", _views(colours="published")),
+    ("crop", "Larger crops", _views(crop_scale_min=0.6)),
+    ("blocks", "Hide nothing", _blocks("none", 0.0)),
+    ("blocks", "Hide more of both views", _blocks(
+        "gmml", 1.0, views="both", drop_share=0.5, replace_share=0.3)),
+    ("loss", "Compare softer", _contrast("nt_xent", 0.2)),
+    ("patch", "Smaller patches", _smaller_patches),
+    ("loss", "Compare with a teacher", _contrast("info_nce", 0.2)),
+    ("crop", "Smaller crops", _views(crop_scale_min=0.08)),
+    ("network", "Wider network", _wider),
+    ("network", "Deeper network", _deeper),
+    ("network", "Plain patches", {"model": {"stem": "patch"}}),
+)  # fmt: skip
+
+
+def candidates(base: RunConfig, facts: DataFacts, device: DeviceFacts) -> tuple[Candidate, ...]:
+    """Those of the table that differ from `base`, and from each other, once every "auto" is worked out.
+
+    What cannot be had with `base` is left out: other sizes than those of weights that it starts from.
+    """
+    base, start = with_start(base)
+    default = resolve(base, facts, device, start).config
+    seen, found = [_learnt(default)], []
+    for factor, name, change in TABLE:
+        try:
+            values = change(default) if callable(change) else change
+            config = build(merge(base.model_dump(), values))
+            learnt = _learnt(resolve(config, facts, device, start).config)
+        except ConfigError:
+            continue
+        if learnt not in seen:
+            seen.append(learnt)
+            found.append(Candidate(name, factor, values))
+    return tuple(found)
+
+
+def _learnt(config: RunConfig) -> dict[str, Any]:
+    """What decides how a network learns, of resolved settings.
+
+    Sizes of blocks count for nothing where none are hidden.
+    """
+    found = config.model_dump(include={"model", "method", "optim"})
+    if found["method"].get("corruption", {}).get("kind") == "none":
+        found["method"]["corruption"] = None
+    return found

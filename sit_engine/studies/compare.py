@@ -1,0 +1,275 @@
+"""Which settings suit these images: each trained and measured with each seed, side by side.
+
+The folder of a comparison holds `compare.json` (what was asked, frozen), `runs/` (run folders like
+any other), `cells/` (right or wrong on each test image) and `comparison.json` (the table so far).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sit_engine.config.fields import no_auto
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.scan.own_images import Progress, without_options
+from sit_engine.data.scan.split import PARTS
+from sit_engine.errors import NotFiniteError
+from sit_engine.evaluation.measure import Network
+from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
+from sit_engine.jobs.labelled import load_held_out, load_labelled
+from sit_engine.jobs.networks import load_backbones
+from sit_engine.machine.device import apply_settings
+from sit_engine.paths import escape_name, unescape_name
+from sit_engine.records import runs
+from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
+from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
+from sit_engine.records.places import Places, places_of
+from sit_engine.records.runs import Run
+from sit_engine.studies.cells import Cell, figures, measure
+from sit_engine.studies.plan import (
+    Asked,
+    carried,
+    changed,
+    check_here,
+    held,
+    layout_of_test,
+    names_of_before,
+    plan,
+)
+from sit_engine.training.start import Emit, GoingOn, MakeControl, resume, start
+
+OnRun = Callable[[str, int, int], None]
+TRAINED = "trained"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One run of the comparison and the files of its cells."""
+
+    out: Path
+    config: str
+    seed: int
+
+    @property
+    def run(self) -> Run:
+        """Its run folder."""
+        return Run(self.out / "runs" / f"{self.config}-seed{self.seed}")
+
+    def cell(self, kind: str, side: int = 0) -> Path:
+        """The file of a cell; that of raw pixels is shared by all runs with views of `side`."""
+        name = f"{side}px" if kind == RAW_PIXELS else self.config
+        return self.out / "cells" / kind.replace(" ", "-") / f"{name}-seed{self.seed}.npz"
+
+    def is_measured(self) -> bool:
+        """Whether the cell there is that of the run's last step."""
+        path = self.cell(TRAINED)
+        return path.is_file() and int(Cell.read(path).step) == runs.summarise(self.run).step
+
+
+@without_options()
+def compare(
+    asked: Asked,
+    out: Path,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None,
+    on_run: OnRun,
+    tell: Progress,
+) -> Comparison:
+    """Train and measure what is missing, seed by seed; a run that someone ends ends it for now.
+
+    A run whose loss does not stay finite is measured as it stands, once, and the others go on.
+    """
+    asked = carried(asked, out)
+    seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
+    places = [Place(out, name, seed) for seed in seeds for name in asked.configs]
+    is_new = any(not place.run.config_file.is_file() for place in places)
+    configs, images = plan(asked, out, emit, tell, with_budget=is_new)
+    with held(asked, out, images) as folder:
+        for number, place in enumerate(places, 1):
+            check_here(folder, out)
+            status = runs.summarise(place.run).status
+            if status != "completed" and not (status == "failed" and place.is_measured()):
+                on_run(place.run.path.name, number, len(places))
+                outcome = _train(place, configs[place.config], emit, make_control)
+                if outcome in ("paused", "stopped"):
+                    break
+                check_here(folder, out)
+            if not place.is_measured():
+                _measure(place, asked, tell)
+                _check_images(place, asked)
+                _write(_table(asked, places), out)
+        found = _table(asked, places)
+        _write(found, out)
+    return found
+
+
+def _check_images(place: Place, asked: Asked) -> None:
+    """It learnt from and was asked about the images that the seed's first run was."""
+    first = Place(place.out, next(iter(asked.configs)), place.seed)
+    splits = [
+        (record["train"], record["watch"]) for record in (p.run.split() for p in (first, place))
+    ]
+    asked_about = [Cell.read(p.cell(TRAINED)).images.tolist() for p in (first, place)]
+    if splits[0] != splits[1] or asked_about[0] != asked_about[1]:
+        place.cell(TRAINED).unlink()
+        raise changed(asked)
+
+
+def _write(found: Comparison, out: Path) -> None:
+    try:
+        runs.write_aside(out / "comparison.json", json.dumps(found.to_json(), indent=1))
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
+
+
+def _train(
+    place: Place, config: RunConfig, emit: Emit, make_control: MakeControl | None
+) -> Outcome:
+    """A new run, or the next leg of one."""
+    run = place.run
+    try:
+        if runs.is_run(run.path):
+            # One that never began may have been asked to on a folder that has moved since.
+            folders = () if run.config_file.is_file() else config.data.folders
+            how = GoingOn(folders=tuple(map(unescape_name, folders)))
+            return resume(run.path, emit=emit, make_control=make_control, how=how).outcome
+        # Of a version that did not write first what was asked for, and killed before its settings.
+        runs.discard_unstarted(run)
+        compute = config.compute.model_copy(update={"seed": place.seed})
+        config = config.model_copy(update={"compute": compute})
+        return start(config, run.path, emit=emit, make_control=make_control).outcome
+    except NotFiniteError:
+        return "failed"
+
+
+def _measure(place: Place, asked: Asked, tell: Progress) -> None:
+    """The cells of a run, of its network untrained, and of raw pixels where they are not there."""
+    config = place.run.config()
+    device = apply_settings(config.compute, or_cpu=True)
+    loaded, side = load_backbones(place.run), no_auto(config.model.image_size)
+    if asked.test:
+        given = load_labelled(
+            place.run,
+            [asked.folder],
+            asked.test,
+            tell,
+            labels_file=places_of(place.run).labels_file,
+            layout=layout_of_test(asked),
+            train_layout=config.data.frozen_layout,
+        )
+    else:
+        given = load_held_out(place.run, tell)
+    networks = [
+        (Network(UNTRAINED, loaded.untrained, side), 0),
+        (Network(TRAINED, loaded.trained, side), loaded.step),
+    ]
+    cells = measure(
+        networks,
+        given,
+        shots=asked.shots,
+        seed=place.seed,
+        device=device,
+        with_raw=not place.cell(RAW_PIXELS, side).is_file(),
+        tell=tell,
+    )
+    # The run's own is the last: where it stands, the others stand too.
+    for kind in (RAW_PIXELS, UNTRAINED, TRAINED):
+        if kind in cells:
+            _as_begun(place, asked, cells[kind]).save(place.cell(kind, side))
+
+
+def _as_begun(place: Place, asked: Asked, cell: Cell) -> Cell:
+    """A cell whose images are called as the seed's first run began with them, wherever they are now."""
+    first = Place(place.out, next(iter(asked.configs)), place.seed).run
+    now, then = places_of(place.run), Places(_folders(first))
+    images = names_of_before(asked, place.out, cell.images.tolist())
+    if now.folders != then.folders:
+        record = place.run.split()
+        names = [name for part in PARTS for name in record[part]]
+        called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
+        images = [called.get(path, path) for path in images]
+    return replace(cell, images=np.array(images))
+
+
+def _folders(run: Run) -> tuple[str, ...]:
+    return tuple(map(unescape_name, run.config().data.folders))
+
+
+# The table
+
+
+def _table(asked: Asked, places: Sequence[Place]) -> Comparison:
+    """What is trained and measured so far."""
+    begun = [place for place in places if place.run.config_file.is_file()]
+    measured = [place for place in begun if place.cell(TRAINED).is_file()]
+    rows = _rows(asked, measured)
+    first = rows[0][2]
+    lines = [Line(name, kind, figures(cells, first)) for name, kind, cells in rows if cells]
+    one = next(iter(first.values()), None)
+    compared = tuple(_about(place) for place in measured)
+    return Comparison(
+        folder=escape_name(asked.folder),
+        test=tuple(escape_name(folder) for folder in asked.test),
+        budget=asked.budget,
+        seeds=asked.seeds,
+        shots=asked.shots,
+        lines=tuple(lines),
+        runs=compared,
+        train_images=int(one.train_images) if one else 0,
+        test_images=len(one.images) if one else 0,
+        left_out=str(one.left_out) if one else "",
+        is_complete=len(measured) == len(places)
+        and all(run.status in ("completed", "failed") for run in compared),
+    )
+
+
+def _rows(asked: Asked, measured: Sequence[Place]) -> list[tuple[str, Kind, dict[int, Cell]]]:
+    """Name, kind and cells by seed: the settings, their networks untrained, raw pixels."""
+    rows: list[tuple[str, Kind, dict[int, Cell]]] = []
+    kinds: tuple[tuple[str, Kind, str], ...] = (
+        (TRAINED, "config", ""), (UNTRAINED, "untrained", f"{UNTRAINED} "),
+    )  # fmt: skip
+    for kind, of, before in kinds:
+        for config in asked.configs:
+            ours = [place for place in measured if place.config == config]
+            cells = {place.seed: Cell.read(place.cell(kind)) for place in ours}
+            rows.append((before + config, of, cells))
+    by_side: dict[int, dict[int, Cell]] = {}
+    for place in measured:
+        side = no_auto(place.run.config().model.image_size)
+        by_side.setdefault(side, {})[place.seed] = Cell.read(place.cell(RAW_PIXELS, side))
+    for side, cells in by_side.items():
+        name = RAW_PIXELS if len(by_side) == 1 else f"{RAW_PIXELS} {side} px"
+        rows.append((name, "raw pixels", cells))
+    return rows
+
+
+def _about(place: Place) -> ComparedRun:
+    found = runs.summarise(place.run)
+    return ComparedRun(
+        config=place.config,
+        seed=place.seed,
+        run=f"runs/{place.run.path.name}",
+        status=found.status,
+        step=found.step,
+        total_steps=found.total_steps,
+        images=found.step * no_auto(place.run.config().optim.batch_size),
+        minutes=_training_s(place.run) / 60,
+    )
+
+
+def _training_s(run: Run) -> float:
+    """Seconds from each leg's first step to what it told last of the steps that were kept."""
+    seconds, last_s = 0.0, None
+    for event, when_s in runs.read_events(run):
+        if isinstance(event, PhaseChanged):
+            last_s = when_s if event.phase == "training" else None
+        elif last_s is not None:
+            seconds += when_s - last_s
+            last_s = None if isinstance(event, RunFinished) else when_s
+    return seconds

@@ -1,0 +1,363 @@
+"""What a comparison was asked for: checked before anything is written, then frozen in its folder.
+
+Called by training.compare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sit_engine.config.build import build, merge
+from sit_engine.config.facts import DataFacts
+from sit_engine.config.fields import no_auto
+from sit_engine.config.resolve import resolve, watch_count
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.scan.own_images import Progress, along, has_moved, how_read, look_for_all
+from sit_engine.data.scan.scan import scan
+from sit_engine.errors import ConfigError, DataError, RunError
+from sit_engine.evaluation.measure import check_labelled
+from sit_engine.files import is_free
+from sit_engine.jobs.labelled import numbers_to_ask, only_test
+from sit_engine.machine.device import probe_once
+from sit_engine.paths import display_name, escape_name
+from sit_engine.records import runs
+from sit_engine.records.comparison import Budget
+from sit_engine.records.events import warning
+from sit_engine.records.places import Places, file_along, moved_along, save
+from sit_engine.records.runs import Run
+from sit_engine.training.prepare import list_images, needs_labels, with_start
+from sit_engine.training.start import Emit, check_outside
+
+FORMAT = 1
+SHARE = 0.1
+"""Of the images, to ask where no test folder is given and the settings leave it to us."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Settings by name, the first to be compared with, and what all of them share."""
+
+    folder: str
+    configs: Mapping[str, RunConfig]
+    budget: Budget
+    seeds: int = 2
+    test: tuple[str, ...] = ()
+    shots: int = 5
+    labels_file: str | None = None
+    first_seed: int = 0
+
+
+class Plan(NamedTuple):
+    """The settings as they train, but for the seed, and a fingerprint of the images' names."""
+
+    configs: dict[str, RunConfig]
+    images: str | None
+
+
+def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bool) -> Plan:
+    """Raises before hours are spent.
+
+    Without `with_budget` nothing new is to start, and the folder of images is not looked into.
+    """
+    _check(asked)
+    then = _frozen(out)
+    begun = [Run(path.parent) for path in sorted(out.glob("runs/*/config.toml"))]
+    is_moved = bool(begun) and has_moved(then.get("folder"), asked.folder)
+    _check_frozen(asked, out, _moved(then, asked) if is_moved else then)
+    places = look_for_all(begun, asked.folder, tell) if is_moved else []
+    configs = _on_one_folder(asked, emit)
+    if not with_budget:
+        _save(places)
+        return Plan(configs, None)
+    check_outside(out, [escape_name(asked.folder), *map(escape_name, asked.test)])
+    first = next(iter(configs.values()))
+    listed = list_images(first, tell)
+    facts = facts_of(listed)
+    tested = _check_labels(asked, first, listed, facts, tell)
+    names = [found.path(row) for found in (listed, tested) for row in range(len(found))]
+    images = _fingerprint(names)
+    moves = list(zip(asked.test, then.get("test", ()), strict=False))
+    moves += [(asked.folder, then["folder"])] if is_moved else []
+    if any(new != old for new, old in moves):
+        names = [_of_before(name, moves) for name in names]
+    if then.get("images") not in (None, _fingerprint(names)):
+        raise changed(asked)
+    _save(places)
+    ready = {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
+    return Plan(ready, images)
+
+
+def _save(places: Sequence[tuple[Run, Places]]) -> None:
+    """Not before all is agreed on: a refusal leaves every run as it was."""
+    for run, found in places:
+        save(run, found)
+
+
+def _of_before(path: str, moves: Iterable[tuple[str, str]]) -> str:
+    """A path in a folder of now as it was in that of before."""
+    for new, old in moves:
+        if Path(path).is_relative_to(new):
+            return old + path.removeprefix(new)
+    return path
+
+
+def carried(asked: Asked, out: Path) -> Asked:
+    """The same with label file and test folders that moved along with the folder of images."""
+    old = _frozen(out).get("folder")
+    if not isinstance(old, str) or not has_moved(old, asked.folder):
+        return asked
+    return replace(
+        asked,
+        test=tuple(moved_along(folder, old, asked.folder) for folder in asked.test),
+        labels_file=file_along(asked.labels_file, [old], [asked.folder]),
+        configs={name: along(one, old, asked.folder) for name, one in asked.configs.items()},
+    )
+
+
+def names_of_before(asked: Asked, out: Path, names: Sequence[str]) -> list[str]:
+    """Test images as they were called when the comparison began; escaped, as `names` are."""
+    moves = [
+        (escape_name(now), escape_name(then))
+        for now, then in zip(asked.test, _frozen(out).get("first_test", ()), strict=False)
+    ]
+    return [_of_before(name, moves) for name in names]
+
+
+def _fingerprint(names: list[str]) -> str:
+    return hashlib.sha256("\0".join(map(escape_name, names)).encode()).hexdigest()
+
+
+def changed(asked: Asked) -> RunError:
+    """Runs on other images than the first ones' cannot stand in one table."""
+    return RunError(
+        "compare.images",
+        "Images of {folder}, or of the test folder, came or went since this comparison began.",
+        "Put them back to go on, or begin a new comparison with another --out.",
+        folder=display_name(asked.folder),
+    )
+
+
+def _check(asked: Asked) -> None:
+    if len(asked.configs) < 2:
+        raise ConfigError(
+            "compare.one",
+            "There is nothing to compare: {count} settings were given.",
+            "Give two or more files of settings.",
+            count=len(asked.configs),
+        )
+    for name, config in asked.configs.items():
+        if needs_labels(config):
+            raise ConfigError(
+                "compare.method",
+                "The settings {name} are for {method}, which learns from labels; compare is for "
+                "methods that pretrain.",
+                "Leave {name} out, or choose another method.name in it.",
+                name=name,
+                method=config.method.name,
+            )
+    for name, value in (
+        ("seeds", asked.seeds), ("shots", asked.shots), (asked.budget.unit, asked.budget.amount),
+    ):  # fmt: skip
+        if not 0 < value < float("inf"):
+            raise ConfigError(
+                "compare.number",
+                "The number of {name} cannot be {value}.",
+                "Give one above 0.",
+                name=name,
+                value=value,
+            )
+
+
+def _on_one_folder(asked: Asked, emit: Emit) -> dict[str, RunConfig]:
+    """Every config with the folder, and with the data settings of the first: the same split."""
+    first = next(iter(asked.configs.values())).data
+    update: dict[str, Any] = {"folders": (escape_name(asked.folder),)}
+    if asked.labels_file is not None:
+        update |= {"labels": "csv", "labels_file": escape_name(asked.labels_file)}
+    elif first.labels == "none":
+        update["labels"] = "folders"
+    if not asked.test and first.watch_share == "auto":
+        update["watch_share"] = SHARE
+    data = first.model_copy(update=update)
+    for name, config in asked.configs.items():
+        theirs = config.data.model_copy(update={"folders": first.folders})
+        if config.data.folders not in ((), data.folders) or theirs != first:
+            emit(
+                warning(
+                    "compare.data",
+                    "The settings {name} name other images, or read them otherwise; all train on "
+                    "{folder}, with the data settings of {first}.",
+                    name=name,
+                    folder=display_name(asked.folder),
+                    first=next(iter(asked.configs)),
+                )
+            )
+    return {
+        name: config.model_copy(update={"data": data}) for name, config in asked.configs.items()
+    }
+
+
+def _check_labels(
+    asked: Asked, config: RunConfig, listed: ImageIndex, facts: DataFacts, tell: Progress
+) -> ImageIndex:
+    """There are classes to learn, and images of them to ask: those of the test folders, if any."""
+    train = listed.labels[listed.labels >= 0]
+    if not asked.test:
+        share = config.data.watch_share
+        check_labelled(train, train)
+        if not watch_count(no_auto(share), facts):
+            raise DataError(
+                "compare.no_test",
+                "There are no images to test on: nothing is held out of training.",
+                "Give --test FOLDER, or set data.watch_share above 0 in the first settings.",
+            )
+        return listed.subset(np.empty(0, dtype=np.int64))
+    reading = how_read(config.data, is_frozen=False)
+    reading["layout"] = layout_of_test(asked)
+    found = only_test(scan(asked.test, **reading, on_progress=tell))
+    numbers = numbers_to_ask(found, listed.classes)
+    check_labelled(train, numbers[numbers >= 0])
+    return found
+
+
+def layout_of_test(asked: Asked) -> LayoutWish:
+    """Test folders are laid out in their own way; but where no names mean parts, in none of them."""
+    wish = next(iter(asked.configs.values())).data.layout
+    return wish if wish == "classes" else "auto"
+
+
+def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConfig:
+    """Epochs or minutes as asked; images become epochs, exact to a step."""
+    length: dict[str, Any] = {"minutes": None, "epochs": budget.amount}
+    if budget.unit == "minutes":
+        length = {"minutes": budget.amount, "epochs": "auto"}
+    if budget.unit == "images":
+        config, start = with_start(config)
+        resolved = resolve(config, facts, probe_once(config.compute), start).config
+        train = facts.images - watch_count(no_auto(resolved.data.watch_share), facts)
+        batch = no_auto(resolved.optim.batch_size)
+        length["epochs"] = budget.amount / (train // batch * batch)
+    return build(merge(config.model_dump(), {"optim": length}))
+
+
+# What was asked, in the folder
+
+
+@contextmanager
+def held(asked: Asked, out: Path, images: str | None) -> Iterator[Run]:
+    """The folder of the comparison, written by this process alone until the end."""
+    if runs.is_running(Run(out)):
+        raise RunError(
+            "compare.locked",
+            "Another process works on the comparison {out}.",
+            "Wait for it, or stop it where it runs.",
+            out=out,
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        was = _frozen(out)
+        record = _record(asked) | {"images": images or was.get("images")}
+        first_test = was.get("first_test", was.get("test"))
+        if first_test not in (None, record["test"]):
+            record["first_test"] = first_test
+        if was != record:
+            runs.write_aside(_file(out), json.dumps(record, indent=1))
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
+    with runs.Lock(Run(out)) as folder:
+        yield folder
+
+
+def check_here(folder: Run, out: Path) -> None:
+    """Its next run would otherwise make a new folder at the old name."""
+    if folder.path != out:
+        raise RunError(
+            "compare.moved",
+            "The comparison {out} was moved to {place} while it worked.",
+            "Start it again there; what it has trained so far is kept.",
+            out=out,
+            place=folder.path,
+        )
+
+
+def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
+    """The folder is new, or holds a comparison that asked for the same."""
+    if not _file(out).exists():
+        if not is_free(out):
+            raise RunError(
+                "compare.exists",
+                "{out} exists already and holds no comparison.",
+                "Choose another --out.",
+                out=out,
+            )
+        return
+    # Comparisons of before have no first seed.
+    then, now = {"first_seed": 0} | then, _record(asked)
+    names = {"configs": "settings", "labels_file": "label file", "first_seed": "first seed"}
+    then["test"] = _test_of(then, asked)
+    others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
+    if others:
+        raise RunError(
+            "compare.other",
+            "The folder {out} holds a comparison that was asked for with other {what}.",
+            "Choose another --out, or ask for the same again to go on.",
+            out=out,
+            what=", ".join(others),
+        )
+
+
+def _moved(then: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """What was asked for then, in the folder of now."""
+    old = then["folder"]
+    configs = then.get("configs")
+    if isinstance(configs, dict):
+        read = {name: along(build(values), old, asked.folder) for name, values in configs.items()}
+        configs = {name: config.model_dump(mode="json") for name, config in read.items()}
+    moved = file_along(then.get("labels_file"), [old], [asked.folder])
+    return then | {"folder": asked.folder, "labels_file": moved, "configs": configs}
+
+
+def _test_of(then: dict[str, Any], asked: Asked) -> object:
+    """A test folder that is gone may be given anew: the names of its images tell."""
+    old = then.get("test")
+    if not isinstance(old, list) or len(old) != len(asked.test):
+        return old
+    return [now if has_moved(was, now) else was for was, now in zip(old, asked.test, strict=True)]
+
+
+def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:
+    """Settings are compared as they are read now: one that is new since has its default.
+
+    More seeds may be asked for than before.
+    """
+    if name == "seeds":
+        return isinstance(then, int) and then <= now[name]
+    if name != "configs":
+        return bool(then == now[name])
+    has_same_names = isinstance(then, dict) and list(then) == list(now[name])
+    return has_same_names and all(build(then[key]) == build(now[name][key]) for key in then)
+
+
+def _record(asked: Asked) -> dict[str, Any]:
+    configs = {name: config.model_dump(mode="json") for name, config in asked.configs.items()}
+    record = asdict(Asked(**vars(asked) | {"configs": {}})) | {"configs": configs}
+    return dict(json.loads(json.dumps({"format": FORMAT} | record)))
+
+
+def _frozen(out: Path) -> dict[str, Any]:
+    return runs.read_json(_file(out)) if _file(out).exists() else {}
+
+
+def _file(out: Path) -> Path:
+    return out / "compare.json"

@@ -1,0 +1,397 @@
+"""Which settings suit a folder: many in short runs, the best of them in longer ones, the best against the
+default with fresh seeds.
+
+Each rung is a comparison in a folder of its own (`rung-1` …) beside `tune.json` (what was asked, and who
+takes part in each rung, frozen), `tuning.json` (the tables and the choice so far) and `tuned.toml`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from sit_engine.config.build import build, merge
+from sit_engine.config.files import to_toml
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.scan.own_images import (
+    Progress,
+    along,
+    has_moved,
+    look_for_all,
+    without_options,
+)
+from sit_engine.errors import ConfigError, DataError, RunError
+from sit_engine.files import is_free
+from sit_engine.machine.device import probe_once
+from sit_engine.paths import display_name, escape_name, unescape_name
+from sit_engine.records import runs
+from sit_engine.records.comparison import Budget, Comparison
+from sit_engine.records.places import file_along, save
+from sit_engine.records.runs import Run
+from sit_engine.records.tuning import (
+    DEFAULT,
+    JOIN,
+    RUNGS,
+    Candidate,
+    Tuning,
+    above,
+    best_of_factors,
+    ranked,
+)
+from sit_engine.studies.candidates import candidates
+from sit_engine.studies.compare import compare
+from sit_engine.studies.plan import Asked as Compared
+from sit_engine.training.prepare import list_images
+from sit_engine.training.start import Emit, MakeControl, check_outside
+
+FORMAT = 1
+SHORTEST_MINUTES = 0.75
+"""Of a run in the first rung: where there is time for fewer, fewer candidates are tried."""
+FEWEST = 2
+"""Candidates that are tried however short the time."""
+KEPT = 3
+"""One in so many goes on from the first rung."""
+FINAL_SEEDS = 2
+WATCHED = 300
+WATCHED_SHARES = (0.1, 0.25)
+"""Images to ask, wanted and within shares of those with a label: intervals of fewer are wide."""
+
+OnRun = Callable[[int, str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A folder with labels, the settings to start from, and the time for all runs together."""
+
+    folder: str
+    base: RunConfig
+    minutes: float
+    labels_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Who takes part, and how long each of its runs trains."""
+
+    names: tuple[str, ...]
+    minutes: float
+    seeds: int
+    first_seed: int
+
+
+class _Book:
+    """The files of a search: what is frozen, what was found, and the time that it took."""
+
+    def __init__(self, asked: Asked, out: Path, tell: Progress) -> None:
+        self.asked, self.out = asked, out
+        self.tried, self.watch_share = _tried(asked, out, tell)
+        self.rungs = [
+            Rung(tuple(rung["names"]), rung["minutes"], rung["seeds"], rung["first_seed"])
+            for rung in _frozen(out).get("rungs", [])
+        ]
+        self.spent_before = float(runs.read_json(out / "tuning.json").get("spent_minutes", 0.0))
+        self.began_s = time.monotonic()
+
+    def config(self, name: str) -> RunConfig:
+        """The settings of that name, as the user would take them."""
+        values = merge(self.asked.base.model_dump(), {"data": {"folders": ()}})
+        for one in self.tried:
+            if one.name in name.split(JOIN):
+                values = merge(values, one.change)
+        return build(values)
+
+    def add(self, rung: Rung) -> None:
+        """From now on it is this one, whatever is found when the command is given again."""
+        self.rungs.append(rung)
+        self.freeze()
+
+    def freeze(self) -> None:
+        record = _record(self.asked) | {
+            "watch_share": self.watch_share,
+            "candidates": [vars(candidate) for candidate in self.tried],
+            "rungs": [asdict(rung) for rung in self.rungs],
+        }
+        _write(_file(self.out), json.dumps(record, indent=1))
+
+    @property
+    def spent(self) -> float:
+        """Minutes."""
+        return self.spent_before + (time.monotonic() - self.began_s) / 60
+
+    def found(self, rungs: list[Comparison], *, is_complete: bool = False) -> Tuning:
+        """What the rungs say so far."""
+        return Tuning(
+            folder=escape_name(self.asked.folder),
+            minutes=self.asked.minutes,
+            candidates=self.tried,
+            rungs=tuple(rungs),
+            is_complete=is_complete,
+            spent_minutes=self.spent,
+        )
+
+    def tell(self, tuning: Tuning) -> Tuning:
+        """Write it."""
+        _write(self.out / "tuning.json", json.dumps(tuning.to_json(), indent=1))
+        return tuning
+
+
+@without_options()
+def tune(
+    asked: Asked,
+    out: Path,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None,
+    on_run: OnRun,
+    tell: Progress,
+) -> Tuning:
+    """Train and measure what is missing; a run that someone ends ends the search for now.
+
+    `on_run` is told the rung, the name of a run that begins, its number in the rung and their count.
+    """
+    _check(asked)
+    asked = _carried(asked, out)
+    _check_frozen(asked, out, tell)
+    was = runs.read_json(out / "tuning.json")
+    if was.get("is_complete"):
+        return Tuning.from_json(was)
+    book = _Book(asked, out, tell)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise runs.disk_error(error, out) from None
+    book.freeze()
+    with runs.Lock(Run(out)):
+        found: list[Comparison] = []
+        while len(found) < RUNGS:
+            if len(book.rungs) == len(found):
+                rung = next_rung(book.tried, found, asked.minutes, book.spent)
+                if rung is None:
+                    break
+                book.add(rung)
+            said = partial(_on_run, book, found, on_run)
+            one = _work(
+                book, len(found), emit=emit, make_control=make_control, on_run=said, tell=tell
+            )
+            found.append(one)
+            if not one.is_complete:
+                return book.tell(book.found(found))
+        tuning = book.found(found, is_complete=True)
+        # First: who reads that the search is complete looks for its settings.
+        _write(out / "tuned.toml", _tuned(book, tuning))
+        return book.tell(tuning)
+
+
+def next_rung(
+    tried: tuple[Candidate, ...], found: list[Comparison], minutes: float, spent: float
+) -> Rung | None:
+    """Who meets the default next; none where nothing did better than it.
+
+    A rung has its share of the minutes that are left, but no less than half of its third: starting
+    and measuring take time too. Its seeds are new ones: who won by chance has to win again.
+    """
+    if not found:
+        most = max(FEWEST, int(minutes / RUNGS / SHORTEST_MINUTES) - 1)
+        names = [one.name for one in tried[:most]]
+    elif len(found) == 1:
+        names = ranked(found[0])[: ceil(len(ranked(found[0])) / KEPT)]
+        winners = [name for name in names if name in above(found[0])]
+        joined = best_of_factors(winners, tried)
+        if len(joined) > 1:
+            names.append(JOIN.join(one.name for one in joined))
+    else:
+        names = above(found[1])[:1]
+    if not names:
+        return None
+    seeds = FINAL_SEEDS if len(found) == RUNGS - 1 else 1
+    left = max(minutes - spent, 0) / (RUNGS - len(found))
+    share = max(left, minutes / RUNGS / 2)
+    each = round(share / seeds / (len(names) + 1), 3)
+    return Rung((DEFAULT, *names), each, seeds, len(found))
+
+
+def _work(
+    book: _Book,
+    number: int,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None,
+    on_run: Callable[[str, int, int], None],
+    tell: Progress,
+) -> Comparison:
+    rung = book.rungs[number]
+    asked = Compared(
+        folder=book.asked.folder,
+        configs={name: _of_rung(book.config(name), book.watch_share) for name in rung.names},
+        budget=Budget("minutes", rung.minutes),
+        seeds=rung.seeds,
+        labels_file=book.asked.labels_file,
+        first_seed=rung.first_seed,
+    )
+    place = book.out / f"rung-{number + 1}"
+    return compare(asked, place, emit=emit, make_control=make_control, on_run=on_run, tell=tell)
+
+
+def _of_rung(config: RunConfig, watch_share: float) -> RunConfig:
+    """In runs of seconds, readings and previews would take much of the time."""
+    watch = config.watch.model_copy(update={"readings": 0, "previews": 0})
+    data = config.data.model_copy(update={"watch_share": watch_share})
+    return config.model_copy(update={"watch": watch, "data": data})
+
+
+def _on_run(
+    book: _Book, found: list[Comparison], on_run: OnRun, name: str, number: int, total: int
+) -> None:
+    so_far = runs.read_json(book.out / f"rung-{len(found) + 1}" / "comparison.json")
+    book.tell(book.found([*found, *([Comparison.from_json(so_far)] if so_far else [])]))
+    settings, _, seed = name.rpartition("-seed")
+    on_run(len(found) + 1, f"{settings}, seed {seed}", number, total)
+
+
+# What was asked, and what comes of it
+
+
+def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ...], float]:
+    """The candidates and the share of images to ask, worked out once; without labels a sentence."""
+    if frozen := _frozen(out):
+        return tuple(Candidate(**one) for one in frozen["candidates"]), frozen["watch_share"]
+    check_outside(out, [escape_name(asked.folder)])
+    data = asked.base.data.model_copy(update=_data_of(asked))
+    base = asked.base.model_copy(update={"data": data})
+    listed = list_images(base, tell)
+    facts, labelled = facts_of(listed), int((listed.labels >= 0).sum())
+    if facts.classes < 2:
+        raise DataError(
+            "tune.no_labels",
+            "The images of {folder} have no labels, so nothing can tell which settings suit them.",
+            "Put some images of each class into sub-folders, or name them in a CSV file "
+            "(--labels-file).",
+            folder=display_name(asked.folder),
+        )
+    few, many = WATCHED_SHARES
+    wanted = round(min(max(WATCHED, few * labelled), many * labelled) / facts.images, 5)
+    given = base.data.watch_share
+    return candidates(base, facts, probe_once(base.compute)), wanted if given == "auto" else given
+
+
+def _data_of(asked: Asked) -> dict[str, Any]:
+    update: dict[str, Any] = {"folders": (escape_name(asked.folder),)}
+    if asked.labels_file is not None:
+        update |= {"labels": "csv", "labels_file": escape_name(asked.labels_file)}
+    elif asked.base.data.labels == "none":
+        update["labels"] = "folders"
+    return update
+
+
+def _tuned(book: _Book, tuning: Tuning) -> str:
+    """The chosen settings as a file for --config, with the reason."""
+    reasons = {
+        path: f"tuned: {one.name}"
+        for one in book.tried
+        if one.name in tuning.chosen.split(JOIN)
+        for path in _paths(one.change)
+    }
+    folder = display_name(book.asked.folder)
+    head = f"# sit-engine tune {folder} --minutes {book.asked.minutes:g}\n# {tuning.sentence}\n"
+    return head + to_toml(book.config(tuning.chosen), reasons)
+
+
+def _paths(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        found += _paths(value, f"{path}.") if isinstance(value, Mapping) else [path]
+    return found
+
+
+def _check(asked: Asked) -> None:
+    if not 0 < asked.minutes < float("inf"):
+        raise ConfigError(
+            "tune.minutes",
+            "The number of minutes cannot be {value}.",
+            "Give one above 0; 20 are usual.",
+            value=asked.minutes,
+        )
+
+
+def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
+    """The folder is new, or holds a search that asked for the same, and nobody works on it.
+
+    Of images that moved it is asked whether the new folder has those of its runs.
+    """
+    if runs.is_running(Run(out)):
+        raise RunError(
+            "tune.locked",
+            "Another process works on {out}.",
+            "Wait for it, or stop it where it runs.",
+            out=out,
+        )
+    if not _file(out).exists():
+        if not is_free(out):
+            raise RunError(
+                "tune.exists",
+                "{out} exists already and holds no search for settings.",
+                "Choose another --out.",
+                out=out,
+            )
+        return
+    then, now = _frozen(out), _record(asked)
+    begun = [Run(path.parent) for path in sorted(out.glob("rung-*/runs/*/config.toml"))]
+    old = unescape_name(str(then.get("folder")))
+    if begun and has_moved(old, asked.folder):
+        base = along(build(then["base"]), old, asked.folder)
+        then |= {"folder": now["folder"], "base": base.model_dump(mode="json")}
+        then["labels_file"] = file_along(then.get("labels_file"), [old], [asked.folder])
+    others = [name for name in now if name != "base" and then.get(name) != now[name]]
+    if others or build(then["base"]) != asked.base:
+        raise RunError(
+            "tune.other",
+            "The folder {out} holds a search that was asked for with other {what}.",
+            "Choose another --out, or ask for the same again to go on.",
+            out=out,
+            what=", ".join(others).replace("labels_file", "label file") or "settings",
+        )
+    if begun and has_moved(old, asked.folder):
+        for run, found in look_for_all(begun, asked.folder, tell):
+            save(run, found)
+
+
+def _carried(asked: Asked, out: Path) -> Asked:
+    """The same with a label file that moved along with the folder of images."""
+    old = unescape_name(str(_frozen(out).get("folder")))
+    if not _frozen(out) or not has_moved(old, asked.folder):
+        return asked
+    labels_file = file_along(asked.labels_file, [old], [asked.folder])
+    return replace(asked, labels_file=labels_file, base=along(asked.base, old, asked.folder))
+
+
+def _record(asked: Asked) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "folder": escape_name(asked.folder),
+        "minutes": asked.minutes,
+        "labels_file": asked.labels_file,
+        "base": asked.base.model_dump(mode="json"),
+    }
+
+
+def _frozen(out: Path) -> dict[str, Any]:
+    return runs.read_json(_file(out)) if _file(out).exists() else {}
+
+
+def _file(out: Path) -> Path:
+    return out / "tune.json"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        runs.write_aside(path, text)
+    except OSError as error:
+        raise runs.disk_error(error, path) from None

@@ -1,0 +1,175 @@
+"""Comparer: starts `sit-engine compare` or `tune` as a process of its own, stops it, and hears how it
+ended.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from sit_engine.config.build import build, merge
+from sit_engine.config.files import read_chosen, to_toml
+from sit_engine.config.tree import RunConfig
+from sit_engine.records import runs
+from sit_engine.records.comparison import Budget
+from sit_engine.records.runs import Run
+from sit_studio.engine.process import Trainer, end_from_outside
+from sit_studio.models.comparison_list import ASKED
+from sit_studio.preferences import Preferences
+
+LOOK_MS = 500
+LAST = "compare/last"
+LONGEST_NAME = 60
+
+
+class Asks(Protocol):
+    """A command of the engine that trains several settings, and those settings by name."""
+
+    @property
+    def configs(self) -> Mapping[str, RunConfig]:
+        """The settings that stand in files."""
+
+    def words(self, files: list[Path], out: Path) -> list[str]:
+        """The command, with the settings in `files`."""
+
+
+DATA_NAMES = (
+    "labels", "labels_file", "path_column", "label_column", "layout", "include", "exclude",
+)  # fmt: skip
+"""Settings that say how a folder's images and labels are found."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `sit-engine compare` is asked; the first settings are what the others are compared with."""
+
+    folder: str
+    configs: Mapping[str, RunConfig]
+    budget: Budget
+    seeds: int = 2
+    shots: int = 5
+    test: tuple[str, ...] = ()
+    labels_file: str | None = None
+
+    def words(self, files: list[Path], out: Path) -> list[str]:
+        """The command, with the settings in `files`."""
+        words = ["compare", self.folder, *map(str, files), "--out", str(out)]
+        words += [f"--{self.budget.unit}", repr(self.budget.amount)]
+        words += ["--seeds", str(self.seeds), "--shots", str(self.shots)]
+        words += ["--labels-file", self.labels_file] if self.labels_file else []
+        return words + (["--test", *self.test] if self.test else [])
+
+
+def asked_of(path: Path) -> Order:
+    """What a comparison was asked for; raises KeyError, TypeError, ValueError or ConfigError."""
+    asked = runs.read_json(path / ASKED)
+    return Order(
+        folder=str(asked["folder"]),
+        configs={name: build(values) for name, values in asked["configs"].items()},
+        budget=Budget(**asked["budget"]),
+        seeds=int(asked["seeds"]),
+        shots=int(asked["shots"]),
+        test=tuple(asked["test"]),
+        labels_file=asked["labels_file"],
+    )
+
+
+def settings_of(run: Path, data: Mapping[str, Any] | None = None) -> RunConfig:
+    """What the user of a run chose, without its images; raises ConfigError.
+
+    `data` takes the place of where its labels stood.
+    """
+    values = read_chosen(Run(run).wanted_file)
+    own = values.get("data", {})
+    kept = {name: value for name, value in own.items() if name != "folders"}
+    if data is not None:
+        for name in DATA_NAMES:
+            kept.pop(name, None)
+        kept |= {name: value for name, value in data.items() if name != "folders"}
+    return build(merge({name: values[name] for name in values if name != "data"}, {"data": kept}))
+
+
+def plain_name(text: str) -> str:
+    """A name for settings that is one for files too."""
+    return re.sub(r"[^\w. +-]+", "-", text)[:LONGEST_NAME].strip(" .-") or "settings"
+
+
+class Comparer(QObject):
+    """At most one comparison or search of this window; it lives on when the window goes."""
+
+    changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, preferences: Preferences, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.preferences = preferences
+        self.path: Path | None = None
+        self.is_stopping = False
+        self._trainer: Trainer | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        last = Path(preferences.text(LAST) or ".")
+        if preferences.text(LAST) and runs.is_running(Run(last)):
+            # Started by a window that has been closed since.
+            self.path = last
+            self._timer.start()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a comparison of this window trains."""
+        return self.path is not None
+
+    def start(self, order: Asks, out: Path) -> None:
+        """Begin, or go on with, what works in the folder `out`; raises DiskError."""
+        assert self.path is None
+        place = Path(tempfile.mkdtemp(prefix="sit-studio-"))
+        try:
+            files = []
+            for name, config in order.configs.items():
+                files.append(place / f"{name}.toml")
+                files[-1].write_text(to_toml(config), "utf-8")
+            self._trainer = Trainer(order.words(files, out), place)
+        except OSError as error:
+            raise runs.disk_error(error, place) from None
+        self.path, self.is_stopping = out, False
+        self.preferences.set(LAST, str(out))
+        self._timer.start()
+        self.changed.emit()
+
+    def stop(self, path: Path) -> None:
+        """Ask whoever works on a comparison to write a checkpoint and leave."""
+        if path == self.path:
+            self.is_stopping = True
+        if path == self.path and self._trainer is not None:
+            self._trainer.end_now()
+        elif pid := runs.holder_here(Run(path)):
+            end_from_outside(pid)
+        self.changed.emit()
+
+    @Slot()
+    def _look(self) -> None:
+        assert self.path is not None
+        trainer = self._trainer
+        if trainer.is_alive if trainer else runs.is_running(Run(self.path)):
+            return
+        self._timer.stop()
+        self.path, self._trainer, self.is_stopping = None, None, False
+        failure = trainer.failure() if trainer else None
+        self.changed.emit()
+        if failure is not None:
+            self.failed.emit(failure)
+
+    def let_go(self) -> None:
+        """The window closes; the comparison goes on."""
+        self._timer.stop()
+        if self._trainer is not None and self.path is not None:
+            # Who holds the lock has read its settings.
+            self._trainer.let_go(has_settings=Run(self.path).lock_file.exists())
+            self._trainer = None

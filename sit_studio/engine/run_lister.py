@@ -1,0 +1,117 @@
+"""What the window reads from files in threads: the list of runs, arrays of previews, other runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, QThread, Signal
+
+from sit_engine.records.follow import Follower
+from sit_engine.records.runs import Run
+from sit_studio.engine.in_thread import in_thread
+from sit_studio.models.comparison_list import ComparisonList
+from sit_studio.models.history import History
+from sit_studio.models.run_list import RunList
+
+LOOK_EVERY_S = 2.0
+log = logging.getLogger(__name__)
+
+
+class RunLister(QThread):
+    """Looks at the run folders every two seconds while a page that shows them is open.
+
+    `folders` is called in the window's thread only: settings are not shared between threads.
+    """
+
+    listed = Signal(object)
+    compared = Signal(object, object)
+    """The comparisons, and the runs of the one that is open."""
+
+    def __init__(self, folders: Callable[[], list[Path]], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("run list")
+        self._folders_now = folders
+        self._folders = folders()
+        self._opened: Path | None = None
+        self._wake = threading.Event()
+        self._is_wanted = threading.Event()
+        self._wanting: set[str] = set()
+        self._leaving = threading.Event()
+
+    def want(self, who: str, wanted: bool) -> None:
+        """Whether a page that shows runs is open."""
+        (self._wanting.add if wanted else self._wanting.discard)(who)
+        if self._wanting:
+            self._folders = self._folders_now()
+            self._is_wanted.set()
+            self._wake.set()
+        else:
+            self._is_wanted.clear()
+
+    def look_now(self) -> None:
+        """Do not wait for the next round; the folders may be others now."""
+        self._folders = self._folders_now()
+        self._wake.set()
+
+    def look_into(self, comparison: Path | None) -> None:
+        """Read the runs of this comparison too."""
+        self._opened = comparison
+        self._wake.set()
+
+    def leave(self) -> None:
+        """End the thread."""
+        self._leaving.set()
+        self._wake.set()
+        self._is_wanted.set()
+
+    def run(self) -> None:
+        """Look until `leave`."""
+        found, comparisons = RunList(), ComparisonList()
+        while True:
+            self._is_wanted.wait()
+            if self._leaving.is_set():
+                return
+            try:
+                self.listed.emit(found.look(self._folders))
+                opened = self._opened
+                rows = comparisons.look(self._folders)
+                self.compared.emit(rows, comparisons.look_inside(opened) if opened else [])
+            except Exception:
+                # The boundary of this thread: the next look may go well.
+                log.exception("the run folders could not be looked at")
+            self._wake.wait(LOOK_EVERY_S)
+            self._wake.clear()
+
+
+def load_arrays(path: Path, on_loaded: Callable[[dict[str, Any] | None], None]) -> None:
+    """An .npz file's arrays; None if it cannot be read."""
+    in_thread(lambda: _arrays(path), on_loaded)
+
+
+def load_history(path: Path, on_loaded: Callable[[History], None]) -> None:
+    """Everything that a run's events tell."""
+    in_thread(lambda: _history(path), on_loaded)
+
+
+def _arrays(path: Path) -> dict[str, Any] | None:
+    try:
+        # Opened here: of a damaged file np.load would leave it open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def _history(path: Path) -> History:
+    history, follower = History(), Follower(Run(path))
+    while heard := follower.read_new():
+        for event, when in heard:
+            history.add(event, when)
+    return history

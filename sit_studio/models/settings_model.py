@@ -1,0 +1,223 @@
+"""What the Train page's form holds: the user's words by setting, checked and resolved; Qt-free."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from sit_engine.config.build import build, from_dotted, merge
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.files import read_chosen, read_values, to_toml
+from sit_engine.config.resolve import Resolved, resolve
+from sit_engine.config.schema import Setting, settings
+from sit_engine.config.tree import RunConfig
+from sit_engine.data.folder.label_file import LabelColumns
+from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.wanted import EVERYTHING, Patterns
+from sit_engine.errors import ConfigError, SitError
+from sit_engine.paths import unescape_name
+from sit_studio.models.failure import Failure, failure_of
+
+# Chosen on other pages, by the presets' cards, or (what finetuning starts from) in its own card.
+ELSEWHERE = (
+    "preset", "data.folders", "data.labels", "data.labels_file", "data.layout", "data.include",
+    "data.exclude", "data.path_column", "data.label_column",
+)  # fmt: skip
+WEIGHTS = "model.weights"
+Kind = Literal["pretrain", "finetune"]
+PRETRAIN: Final = "pretrain"
+FINETUNE: Final = "finetune"
+RECIPES = ("sit", "sit2021")
+# How much is trained, by recipe: (size, method) is said as a preset.
+PRESETS = {
+    ("quick", "sit"): "quick",
+    ("quick", "sit2021"): "quick",
+    ("standard", "sit"): "standard",
+    ("standard", "sit2021"): "small-2021",
+    ("paper", "sit"): "paper-2022",
+    ("paper", "sit2021"): "paper-2021",
+}
+SIZES = {preset: size for (size, _), preset in PRESETS.items()}
+# What a recipe consists of: another one brings its own.
+TASK_PATHS = (
+    "method.reconstruction_weight", "method.rotation_weight", "method.contrast_weight",
+    "method.learned_weights", "method.reconstruct", "method.contrast_loss",
+    "method.corruption.kind",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The settings as they would be used, or why they cannot be."""
+
+    config: RunConfig | None = None
+    resolved: Resolved | None = None
+    failure: Failure | None = None
+
+    @property
+    def field(self) -> str:
+        """The setting that the failure is about; empty when it is about none."""
+        return self.failure.values.get("field", "") if self.failure else ""
+
+
+@dataclass
+class SettingsModel:
+    """Texts by dotted path; a setting without one is left to preset and method, or to "auto"."""
+
+    preset: str = "standard"
+    texts: dict[str, str] = field(default_factory=dict)
+    method: str = RECIPES[0]
+
+    @property
+    def size(self) -> str:
+        """How much is trained: quick, standard or paper."""
+        return SIZES[self.preset]
+
+    def choose(self, *, size: str | None = None, recipe: str | None = None) -> None:
+        """Another size or recipe; what the user said of the tasks goes with their recipe."""
+        if recipe is not None and recipe != self.method:
+            self.method = recipe
+            for path in TASK_PATHS:
+                self.texts.pop(path, None)
+        self.preset = PRESETS[size or self.size, self.method]
+
+    def settings(self) -> list[Setting]:
+        """Every setting that the form shows; which they are does not depend on the recipe."""
+        hidden = (*ELSEWHERE, WEIGHTS) if self.method == FINETUNE else ELSEWHERE
+        return [item for item in settings(self.method) if item.path not in hidden]
+
+    def set(self, path: str, text: str) -> None:
+        """The user's word; an empty one gives the setting back."""
+        if text.strip():
+            self.texts[path] = text.strip()
+        else:
+            self.texts.pop(path, None)
+
+    def defaults(self) -> Mapping[str, str]:
+        """What settings without a text are by preset and method, as texts."""
+        return _defaults(self.preset, self.method)
+
+    def text(self, path: str) -> str:
+        """The user's word, else the default's; empty where there is neither."""
+        return self.texts.get(path, self.defaults().get(path, ""))
+
+    def values(self) -> dict[str, Any]:
+        """Nested, as a config file would hold them."""
+        known = {item.path: item for item in settings(self.method)}
+        flat: dict[str, Any] = {}
+        for path, typed in self.texts.items():
+            item, text = known[path], with_hyphens(typed)
+            if text == "none" and item.takes_none:
+                flat[path] = None
+            elif item.is_list:
+                flat[path] = [part.strip() for part in text.split(",") if part.strip()]
+            else:
+                flat[path] = text
+        chosen = {"preset": self.preset, "method": {"name": self.method}}
+        return merge(from_dotted(flat), chosen)
+
+    def check(self, facts: DataFacts | None, device: DeviceFacts | None) -> Checked:
+        """Build, and resolve when images and device are known."""
+        try:
+            config = build(self.values())
+        except ConfigError as error:
+            return Checked(failure=failure_of(error))
+        if facts is None or device is None or not facts.images or config.model.weights:
+            # The sizes that weights bring are read by the engine's child (its question "resolve").
+            return Checked(config)
+        try:
+            return Checked(config, resolve(config, facts, device))
+        except SitError as error:
+            return Checked(config, failure=failure_of(error))
+
+    def load(self, path: Path, *, of_run: bool = False) -> None:
+        """Take over a file of settings; of a run, without what was "auto" then."""
+        values = read_chosen(path) if of_run else read_values(path)
+        method = build(values).method.name
+        assert (method == FINETUNE) == (self.method == FINETUNE)
+        preset = str(values.pop("preset", "standard"))
+        known = {item.path for item in self.settings()} | {WEIGHTS}
+        flat = {name: text for name, text in flat_texts(values).items() if name in known}
+        defaults = _defaults(preset, method)
+        self.preset, self.method = preset, method
+        self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
+
+    def to_toml(self, config: RunConfig) -> str:
+        """The settings as a file."""
+        return to_toml(config)
+
+    def command_line(
+        self,
+        folders: tuple[str, ...],
+        labels: str,
+        labels_file: str | None,
+        *,
+        layout: LayoutWish = "auto",
+        patterns: Patterns = EVERYTHING,
+        columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
+        cache_gb: float | None = None,
+        with_scratch: bool = False,
+    ) -> str:
+        """The same run as a command for a terminal; `cache_gb` is the budget of this window."""
+        texts = dict(self.texts)
+        if self.method == FINETUNE:
+            start = unescape_name(texts.pop(WEIGHTS, "")) or "scratch"
+            words = ["sit-engine", "finetune", start, *folders]
+            words += ["--with-scratch"] if with_scratch else []
+        else:
+            words = ["sit-engine", "pretrain", *folders, "--preset", self.preset]
+            is_named = build({"preset": self.preset}).method.name == self.method
+            words += [] if is_named else ["--method", self.method]
+        if labels != "folders":
+            words += ["--data.labels", labels]
+        if labels_file:
+            words += ["--data.labels-file", labels_file]
+            for name, called in asdict(columns).items():
+                words += [f"--data.{name}-column", called] if called != name else []
+        if layout != "auto":
+            words += ["--data.layout", layout]
+        for name, given in (("include", patterns.include), ("exclude", patterns.exclude)):
+            words += [f"--data.{name}", ",".join(given)] if given else []
+        budget = {}
+        if cache_gb is not None and cache_gb != RunConfig().data.cache_gb:
+            budget = {"data.cache_gb": f"{cache_gb:g}"}
+        for path, text in (budget | texts).items():
+            words += [f"--{path.replace('_', '-')}", with_hyphens(text)]
+        return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def with_hyphens(text: str) -> str:
+    """A number's minus sign as programs read it."""
+    return text.replace("\u2212", "-")
+
+
+def flat_texts(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings by dotted path, each as the form shows it; one without a value is left out."""
+    found: dict[str, str] = {}
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict):
+            found |= flat_texts(value, f"{path}.")
+        elif isinstance(value, (list, tuple)):
+            found[path] = ",".join(str(part) for part in value) or "none"
+        elif value is not None:
+            short = f"{value:g}" if isinstance(value, float) else ""
+            found[path] = short if short and float(short) == value else str(value)
+    return found
+
+
+def kind_of(path: Path) -> Kind:
+    """Which form a file of settings belongs to."""
+    return FINETUNE if build(read_values(path)).method.name == FINETUNE else PRETRAIN
+
+
+@lru_cache(maxsize=16)
+def _defaults(preset: str, method: str) -> dict[str, str]:
+    plain = {"preset": preset, "method": {"name": method}}
+    return flat_texts(build(plain).model_dump(mode="json"))

@@ -1,0 +1,391 @@
+"""Runs: everything in the run folders, live; open, resume, compare, note, star, trash."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QSizePolicy,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sit_engine.data.scan.scan import display_name
+from sit_engine.errors import SitError
+from sit_engine.records import runs
+from sit_studio.engine.job import Job
+from sit_studio.files import move_to_trash, show_in_file_manager
+from sit_studio.models.comparison_list import ComparisonRow
+from sit_studio.models.failure import Failure, failure_of
+from sit_studio.models.run_list import UNUSABLE, RunRow, read_about, write_about
+from sit_studio.models.settings_model import FINETUNE
+from sit_studio.pages.runs.check_dialog import CheckDialog
+from sit_studio.pages.runs.comparison_view import ComparisonView
+from sit_studio.pages.runs.comparisons import ComparisonTable
+from sit_studio.pages.runs.import_dialog import ImportDialog
+from sit_studio.pages.runs.run_table import COLUMNS, RunTable
+from sit_studio.pages.runs.side_by_side import SideBySideDialog
+from sit_studio.session import Session
+from sit_studio.widgets import moved
+from sit_studio.widgets.ask import Ask, ask_text, ask_yes
+from sit_studio.widgets.basics import EmptyState, button
+from sit_studio.widgets.page import Page
+
+MOST_COMPARED = 6
+
+
+class RunsPage(Page):
+    """A table that follows the folders; what it does to a run, it does to one that rests."""
+
+    page_wanted = Signal(str)
+    settings_wanted = Signal(object)
+    weights_wanted = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("", "", parent)
+        self.session = session
+        self.title.setText(self.tr("Runs"))
+        self.lead.setText(self.tr("Every run in your run folders, made here or in a terminal."))
+        self.action_row.addWidget(
+            button(self.tr("Add a folder…"), self._add_folder, icon="folder", flat=True)
+        )
+        self.import_weights = button(
+            self.tr("Import weights…"), self._choose_weights, icon="extend"
+        )
+        self.import_weights.setToolTip(
+            self.tr("A checkpoint of SiT, DINO, MoCo v3, DeiT or timm, to start from")
+        )
+        self.action_row.addWidget(self.import_weights)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self._runs_tab(), self.tr("Runs"))
+        self.comparisons = ComparisonTable()
+        self.comparisons.opened.connect(self.open_comparison)
+        self.tabs.addTab(self.comparisons, self.tr("Comparisons"))
+        self.view = ComparisonView(session.comparer)
+        self.view.left.connect(self._leave_comparison)
+        self.view.run_wanted.connect(self._open_path)
+        self.view.failed.connect(self._on_failed)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.tabs)
+        self.stack.addWidget(self.view)
+        # It is wider than the runs, which need not be as wide as that.
+        self.view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        self.body.addWidget(self.stack, 1)
+        session.comparer.changed.connect(session.lister.look_now)
+        session.comparer.changed.connect(self._show_buttons)
+        session.run_changed.connect(self._show_buttons)
+        self.importing, self.checking = Job(self), Job(self)
+        self.opened: Path | None = None
+        self.lister = session.lister
+        self.lister.listed.connect(self._on_listed)
+        self.lister.compared.connect(self._on_compared)
+        self._on_listed([])
+
+    def _runs_tab(self) -> QWidget:
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText(self.tr("Filter"))
+        self.filter.setAccessibleName(self.tr("Filter the runs"))
+        self.filter.setMinimumWidth(96)
+        self.filter.setMaximumWidth(240)
+        self.more = button(self.tr("More"), self._show_more, flat=True)
+        self.more.setToolTip(
+            self.tr("Resume, rename, note, star, check, use its settings again, trash")
+        )
+        self.compare = button(self.tr("Compare curves"), self._compare, icon="watch")
+        self.side_by_side = button(self.tr("Train side by side…"), self._side_by_side, icon="train")
+        self.open = button(self.tr("Open"), self._open, icon="folder-open", primary=True)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.filter, 1)
+        row.addStretch(1)
+        for part in (self.more, self.compare, self.side_by_side, self.open):
+            row.addWidget(part)
+        self.table = RunTable(self.tr("Runs"))
+        self.table_model, self.proxy = self.table.runs, self.table.sorted
+        self.filter.textChanged.connect(self.proxy.setFilterFixedString)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._show_menu)
+        self.table.activated.connect(lambda _: self._open())
+        self.table.clicked.connect(self._on_clicked)
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._show_buttons())
+        self.empty = EmptyState(
+            "runs",
+            self.tr("No runs yet"),
+            self.tr("Runs that you start here or with sit-engine will be listed."),
+        )
+        self.empty.buttons.addWidget(
+            button(self.tr("Choose images"), lambda: self.page_wanted.emit("dataset"), primary=True)
+        )
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(row)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.empty, 1)
+        return inside
+
+    @Slot(object)
+    def _on_listed(self, rows: list[RunRow]) -> None:
+        self.table_model.show_rows(rows)
+        self.table.setVisible(bool(rows))
+        self.empty.setVisible(not rows)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        chosen = self.chosen()
+        several = self.tr("Select two to six runs (Ctrl+click).")
+        is_some = 1 < len(chosen) <= MOST_COMPARED
+        self.open.setEnabled(len(chosen) == 1 and chosen[0].status != "unreadable")
+        self.more.setEnabled(len(chosen) == 1)
+        self.compare.setEnabled(is_some)
+        self.compare.setToolTip(
+            self.tr("The curves of these runs in one plot") if is_some else several
+        )
+        why = self._why_not() if is_some else several
+        if is_some and any(row.method == FINETUNE for row in chosen):
+            why = self.tr("Finetuned runs learn from labels; select runs that pretrain.")
+        if is_some and any(row.status in UNUSABLE for row in chosen):
+            why = self.tr("One of these runs cannot be read.")
+        self.side_by_side.setEnabled(not why)
+        self.side_by_side.setToolTip(
+            why or self.tr("Train these settings anew under one budget, and measure each")
+        )
+
+    def _why_not(self) -> str:
+        """Why no comparison can train now; empty when one can."""
+        if self.session.history.is_live:
+            return self.tr("A run is training; see the Watch page.")
+        is_running = any(row.state == "running" for row in self.comparisons.rows)
+        if is_running or self.session.comparer.is_busy:
+            return self.tr("A comparison or a search for settings is training.")
+        return ""
+
+    def chosen(self) -> list[RunRow]:
+        """The selected rows."""
+        return self.table.chosen()
+
+    def _one(self) -> RunRow | None:
+        chosen = self.chosen()
+        return chosen[0] if len(chosen) == 1 else None
+
+    @Slot(QModelIndex)
+    def _on_clicked(self, index: QModelIndex) -> None:
+        if index.column() == COLUMNS.index("star"):
+            row = self.table.row_at(index)
+            self._keep(row, starred=not row.about.starred)
+
+    # What can be done to a run
+
+    @Slot(QPoint)
+    def _show_menu(self, place: QPoint) -> None:
+        self.menu().popup(self.table.viewport().mapToGlobal(place))
+
+    def _show_more(self) -> None:
+        self.menu().popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
+
+    def menu(self) -> QMenu:
+        """What can be done to the selected run."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        row = self._one()
+        rests = row is not None and row.status != "running"
+        can_resume = row is not None and row.status in (
+            "paused", "stopped", "failed", "interrupted",
+        )  # fmt: skip
+        for text, act, is_on in (
+            (self.tr("Open"), self._open, self.open.isEnabled()),
+            (self.tr("Resume"), self._resume, can_resume and not self.session.history.is_live),
+            (self.tr("Use its settings again"), self._duplicate, row is not None),
+            (self.tr("Rename…"), self._rename, row is not None),
+            (self.tr("Note…"), self._note, row is not None),
+            (self.tr("Star or unstar"), self._star, row is not None),
+            (self.tr("Check its files…"), self._check, row is not None),
+            (self.tr("Show in file manager"), self._show_folder, row is not None),
+            (self.tr("Move to trash…"), self._trash, rests),
+        ):
+            menu.addAction(text, act).setEnabled(is_on)
+        return menu
+
+    @Slot()
+    def _open(self) -> None:
+        if row := self._one():
+            self._open_path(row.path)
+
+    def _resume(self) -> None:
+        if (row := self._one()) and self.session.open_run(row.path):
+            self.session.resume()
+            self.page_wanted.emit("watch")
+
+    def _duplicate(self) -> None:
+        if row := self._one():
+            self.settings_wanted.emit(runs.Run(row.path).wanted_file)
+            self.page_wanted.emit("train")
+
+    def _keep(self, row: RunRow, **changes: Any) -> None:
+        try:
+            write_about(row.path, replace(read_about(row.path), **changes))
+        except SitError as error:
+            self.notice.tell(failure_of(error))
+        self.lister.look_now()
+
+    def _star(self) -> None:
+        if row := self._one():
+            self._keep(row, starred=not row.about.starred)
+
+    def _rename(self) -> None:
+        if row := self._one():
+            asked = Ask(self.tr("Title of this run"), self.tr("Rename"), self)
+            ask_text(asked, row.title, lambda text: self._keep(row, title=text))
+
+    def _note(self) -> None:
+        if row := self._one():
+            title = self.tr("Note on {title}").format(title=display_name(row.title))
+            asked = Ask(title, self.tr("Keep"), self)
+            ask_text(asked, row.about.note, lambda text: self._keep(row, note=text))
+
+    def _show_folder(self) -> None:
+        if (row := self._one()) and not show_in_file_manager(row.path):
+            self.notice.tell(
+                Failure(
+                    "studio.no_file_manager",
+                    self.tr("No file manager could be opened."),
+                    self.tr("The run is in {path}.").format(path=row.path),
+                ),
+                kind="warn",
+            )
+
+    def _check(self) -> None:
+        if row := self._one():
+            dialog = CheckDialog(row.title, row.path, self.checking, self)
+            dialog.repaired.connect(self.lister.look_now)
+            dialog.open()
+
+    def _trash(self) -> None:
+        row = self._one()
+        if row is None:
+            return
+        title = self.tr("Move the run {title} to the trash?").format(title=display_name(row.title))
+        about = self.tr("It can be brought back from there.")
+        asked = Ask(title, self.tr("Move to trash"), self, about=about, danger=True)
+        ask_yes(asked, lambda: self.trash(row.path))
+
+    def trash(self, path: Path) -> None:
+        """Move a run that rests to the trash."""
+        if runs.is_running(runs.Run(path)):
+            return
+        if self.session.run is not None and self.session.run.path == path:
+            self.session.close_run()
+        if not move_to_trash(path):
+            self.notice.tell(
+                Failure(
+                    "studio.no_trash",
+                    self.tr("The run could not be moved to the trash."),
+                    self.tr("Its disk may have none; remove the folder {path} by hand.").format(
+                        path=path
+                    ),
+                )
+            )
+        self.lister.look_now()
+
+    def _add_folder(self) -> None:
+        if found := QFileDialog.getExistingDirectory(self, self.tr("Folder with runs")):
+            preferences = self.session.preferences
+            preferences.set("runs/more", [*preferences.texts("runs/more"), found])
+            self.lister.look_now()
+
+    def _compare(self) -> None:
+        # Here, so that the window opens without pyqtgraph.
+        from sit_studio.pages.runs.compare import CompareDialog
+
+        CompareDialog([row.path for row in self.chosen()], self).open()
+
+    # Weights of others
+
+    def _choose_weights(self) -> None:
+        dialog = QFileDialog(self, self.tr("Weights to import"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        kinds = "*.pth *.pth.tar *.pt *.bin *.tar *.safetensors"
+        dialog.setNameFilters(
+            [self.tr("Weights ({kinds})").format(kinds=kinds), self.tr("All files (*)")]
+        )
+        dialog.fileSelected.connect(lambda name: self.import_file(Path(name)))
+        dialog.open()
+
+    def import_file(self, file: Path) -> ImportDialog:
+        """Ask what to take of a file of weights, and take it."""
+        dialog = ImportDialog(file, self.session.preferences.weights_folder, self.importing, self)
+        dialog.finetune_wanted.connect(self._on_weights_wanted)
+        dialog.open()
+        return dialog
+
+    @Slot(object)
+    def _on_weights_wanted(self, folder: Path) -> None:
+        self.weights_wanted.emit(folder)
+        self.page_wanted.emit("train")
+
+    # Settings side by side
+
+    def _side_by_side(self) -> None:
+        dialog = SideBySideDialog(self.session, self.chosen(), self)
+        dialog.started.connect(self.open_comparison)
+        dialog.open()
+
+    @Slot(object)
+    def open_comparison(self, path: Path) -> None:
+        """Show one; of one that has just been started nothing is written yet."""
+        self.opened = path
+        rows = [row for row in self.comparisons.rows if row.path == path]
+        self.view.show_row(rows[0] if rows else ComparisonRow(path, "preparing"), [], "")
+        self.stack.setCurrentWidget(self.view)
+        self.lister.look_into(path)
+
+    @Slot()
+    def _leave_comparison(self) -> None:
+        self.opened = None
+        self.lister.look_into(None)
+        self.tabs.setCurrentWidget(self.comparisons)
+        self.stack.setCurrentWidget(self.tabs)
+
+    @Slot(object, object)
+    def _on_compared(self, rows: list[ComparisonRow], inside: list[RunRow]) -> None:
+        self.comparisons.show_rows(rows)
+        self._show_buttons()
+        if self.opened is None:
+            return
+        found = next((row for row in rows if row.path == self.opened), None)
+        if found is not None:
+            self.view.show_row(found, inside, self._why_not())
+        elif self.session.comparer.path != self.opened:
+            self._leave_comparison()
+
+    @Slot(object)
+    def _on_failed(self, failure: Failure) -> None:
+        go_on, clear = self.view.go_on_in, self.notice.clear
+        find = moved.offers(self, failure, lambda folder: (clear(), go_on(folder)), clear)
+        self.notice.tell(moved.worded(failure), offers=find)
+
+    @Slot(object)
+    def _open_path(self, path: Path) -> None:
+        if self.session.open_run(path):
+            self.page_wanted.emit("watch")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.lister.want("runs", True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.lister.want("runs", False)

@@ -1,0 +1,104 @@
+"""The Train page's fold of every setting, in groups."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
+
+from sit_studio.models.settings_model import SettingsModel
+from sit_studio.pages.train.form import SettingField, SettingFields
+from sit_studio.widgets.basics import Card, button, label
+
+
+class AdvancedForm(Card):
+    """Every other setting, by group; a search field finds one by its words."""
+
+    def __init__(
+        self,
+        model: SettingsModel,
+        fields: SettingFields,
+        skip: tuple[str, ...],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(QCoreApplication.translate("AdvancedForm", "Advanced"), parent)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Find a setting"))
+        self.search.setAccessibleName(self.tr("Find a setting"))
+        self.search.setMaximumWidth(200)
+        self.search.textChanged.connect(self._find)
+        self.fold = button(self.tr("Show all"), self._toggle, flat=True)
+        self.head.addWidget(self.search)
+        self.head.addWidget(self.fold)
+        self.inside = QWidget()
+        column = QVBoxLayout(self.inside)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(16)
+        self.groups: list[tuple[QWidget, list[SettingField]]] = []
+        by_group: dict[str, list[SettingField]] = {}
+        for item in model.settings():
+            if item.path not in skip:
+                field = fields.add(SettingField(item))
+                by_group.setdefault(item.path.rpartition(".")[0], []).append(field)
+        for group, members in by_group.items():
+            made = self._group(group, members)
+            self.groups.append((made, members))
+            column.addWidget(made)
+        self.body.addWidget(self.inside)
+        self.inside.hide()
+
+    def _group(self, group: str, members: list[SettingField]) -> QWidget:
+        made = QWidget()
+        grid = QGridLayout(made)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(12)
+        title, tip = self._words(group)
+        head = label(title, "muted")
+        head.setToolTip(tip)
+        grid.addWidget(head, 0, 0, 1, 2)
+        for number, field in enumerate(members):
+            grid.addWidget(field, 1 + number // 2, number % 2)
+            grid.setAlignment(field, Qt.AlignmentFlag.AlignTop)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        return made
+
+    def _words(self, group: str) -> tuple[str, str]:
+        """Title of a group, and the field's own term for those who look for it."""
+        return {
+            "data": (self.tr("Images"), "data"),
+            "model": (self.tr("Model"), "model: vision transformer (ViT)"),
+            "method": (self.tr("What it learns from"), "method: SiT, arXiv 2104.03602"),
+            "method.views": (self.tr("Views: crops and colours"), "method.views: augmentation"),
+            "method.corruption": (
+                self.tr("Hide blocks of the image"),
+                "method.corruption: GMML, group masked model learning",
+            ),
+            "method.corruption.local": (
+                self.tr("Local changes of the image"),
+                "method.corruption.local: the corruptions of arXiv 2104.03602 v1",
+            ),
+            "optim": (self.tr("How it learns"), "optim: AdamW"),
+            "compute": (self.tr("Device"), "compute"),
+            "watch": (self.tr("Readings, previews, checkpoints"), "watch"),
+        }.get(group, (group, group))
+
+    def _toggle(self) -> None:
+        self._show(not self.inside.isVisible())
+
+    def _show(self, shown: bool) -> None:
+        self.inside.setVisible(shown)
+        self.fold.setText(self.tr("Hide") if shown else self.tr("Show all"))
+
+    def _find(self, text: str) -> None:
+        words = text.lower().split()
+        if words:
+            self._show(True)
+        for group, members in self.groups:
+            hits = 0
+            for field in members:
+                hay = f"{field.title.text()} {field.item.path} {field.item.help}".lower()
+                is_hit = all(word in hay for word in words)
+                field.setVisible(is_hit)
+                hits += is_hit
+            group.setVisible(hits > 0)

@@ -1,0 +1,41 @@
+"""What was chosen on the Train page, kept for the next start; Qt-free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sit_studio.models.settings_model import PRESETS, WEIGHTS, Kind, SettingsModel
+
+
+def written(kind: Kind, models: Mapping[Kind, SettingsModel]) -> str:
+    """The form in front and what each form holds, as one line of JSON."""
+    forms = {
+        name: {"preset": model.preset, "method": model.method, "texts": model.texts}
+        for name, model in models.items()
+    }
+    return json.dumps({"kind": kind, "forms": forms})
+
+
+def recall(text: str, models: Mapping[Kind, SettingsModel]) -> Kind | None:
+    """Fill the forms; the form that was in front. What makes no sense to this version is left out."""
+    try:
+        kept = json.loads(text)
+        front = kept["kind"]
+        for name, model in models.items():
+            _fill(model, kept["forms"][name])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return front if front in models else None
+
+
+def _fill(model: SettingsModel, kept: Mapping[str, Any]) -> None:
+    if (kept["preset"], kept["method"]) in {(name, of) for (_, of), name in PRESETS.items()}:
+        model.preset, model.method = kept["preset"], kept["method"]
+    # Weights to start from are proposed anew: those of then may be gone.
+    known = {item.path for item in model.settings()} - {WEIGHTS}
+    texts = dict(kept["texts"])
+    model.texts = {
+        path: text for path, text in texts.items() if path in known and type(text) is str
+    }

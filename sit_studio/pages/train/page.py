@@ -1,0 +1,449 @@
+"""Train: pretraining without labels or finetuning with them; settings, what it will cost, and Start."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from sit_engine.config.build import build, merge
+from sit_engine.config.resolve import Resolved
+from sit_engine.errors import SitError
+from sit_engine.paths import escape_name
+from sit_engine.records import runs
+from sit_studio.engine.questions import Answer, Question
+from sit_studio.look.sentences import say
+from sit_studio.models.failure import Failure, failure_of
+from sit_studio.models.settings_model import (
+    FINETUNE,
+    PRETRAIN,
+    WEIGHTS,
+    Checked,
+    Kind,
+    SettingsModel,
+    kind_of,
+)
+from sit_studio.pages.train.choice_cards import ChoiceCards
+from sit_studio.pages.train.choices import recall, written
+from sit_studio.pages.train.columns import Follower
+from sit_studio.pages.train.cost_card import CostCard
+from sit_studio.pages.train.form import SettingFields
+from sit_studio.pages.train.labels_card import LabelsCard, has_labels, labels_wanted
+from sit_studio.pages.train.method_form import MethodForm
+from sit_studio.pages.train.preview_card import PreviewCard
+from sit_studio.pages.train.same_card import SameCard
+from sit_studio.pages.train.search_card import SearchCard
+from sit_studio.pages.train.search_dialog import SearchDialog
+from sit_studio.session import Session
+from sit_studio.widgets.basics import button
+from sit_studio.widgets.page import Page
+
+CHOICES = "train/choices"
+KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
+
+
+class TrainPage(Page):
+    """Settings in, a run out."""
+
+    is_form = True
+    page_wanted = Signal(str)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("", "", parent)
+        self.session = session
+        session.run_settings = self._values
+        self.title.setText(self.tr("Train"))
+        self.kind: Kind = PRETRAIN
+        self.checked = Checked()
+        self._rows: list[Any] = []
+        self._add_actions()
+        self._add_columns()
+        session.dataset_changed.connect(self._on_dataset_changed)
+        session.device_known.connect(self.refresh)
+        session.run_changed.connect(self._show_start)
+        session.comparer.changed.connect(self._show_start)
+        session.run_opened.connect(self._show_runs)
+        session.lister.listed.connect(self._on_listed)
+        self.show_kind(self._recall())
+
+    def _recall(self) -> Kind:
+        """The choices of the last start."""
+        kept = self.session.preferences.text(CHOICES)
+        return recall(kept, {name: form.model for name, form in self.forms.items()}) or PRETRAIN
+
+    @property
+    def form(self) -> MethodForm:
+        """The form in front."""
+        return self.forms[self.kind]
+
+    @property
+    def model(self) -> SettingsModel:
+        """What it holds."""
+        return self.form.model
+
+    @property
+    def fields(self) -> SettingFields:
+        """Its fields."""
+        return self.form.fields
+
+    def _add_actions(self) -> None:
+        self.copy = button(
+            self.tr("Copy as command line"), self._copy, icon="copy", flat=True,
+            tip=self.tr("The same run for a terminal or a server"),
+        )  # fmt: skip
+        self.save = button(self.tr("Save…"), self._save, flat=True, tip=self.tr("Save settings"))
+        self.load = button(self.tr("Load…"), self._load, flat=True, tip=self.tr("Load settings"))
+        self.start_button = button(self.tr("Start training"), self.start, icon="play", primary=True)
+        for part in (self.copy, self.save, self.load, self.start_button):
+            self.action_row.addWidget(part)
+
+    def _add_columns(self) -> None:
+        columns = QHBoxLayout()
+        columns.setSpacing(16)
+        self.body.addLayout(columns)
+        left = QWidget()
+        left.setMaximumWidth(656)
+        forms = QVBoxLayout(left)
+        forms.setContentsMargins(0, 0, 0, 0)
+        forms.setSpacing(16)
+        self.kinds = ChoiceCards(
+            [
+                (PRETRAIN, self.tr("Pretrain without labels"),
+                 self.tr("Learn from the images alone. Takes many images and some time.")),
+                (FINETUNE, self.tr("Finetune with labels"),
+                 self.tr("Teach a pretrained model your classes. A few labels go far.")),
+            ]
+        )  # fmt: skip
+        self.kinds.chosen.connect(self.show_kind)
+        forms.addWidget(self.kinds)
+        self.forms = {kind: MethodForm(kind) for kind in KINDS}
+        for form in self.forms.values():
+            form.edited.connect(self._on_edited)
+            form.size_chosen.connect(self._on_size_chosen)
+            form.recipe_chosen.connect(self._on_recipe_chosen)
+            forms.addWidget(form)
+        start = self.forms[FINETUNE].start
+        assert start is not None
+        self.start_card = start
+        self.start_card.changed.connect(self._on_start_changed)
+        forms.addStretch(1)
+        columns.addWidget(left, 5)
+        right = Follower(self._sights())
+        columns.addWidget(right, 6)
+        right.follow(self.area)
+
+    def _sights(self) -> QWidget:
+        right = QWidget()
+        self.sights = sights = QVBoxLayout(right)
+        sights.setContentsMargins(0, 0, 0, 0)
+        sights.setSpacing(16)
+        pretrain = self.forms[PRETRAIN]
+        assert pretrain.tasks is not None
+        self.preview = PreviewCard(self.session, pretrain)
+        self.preview.heard.connect(pretrain.tasks.show_arrays)
+        self.same = SameCard(self.session, pretrain.model)
+        self.same.edited.connect(pretrain.edited)
+        self.cost = CostCard()
+        self.cost.measure_wanted.connect(self._measure)
+        self.cost.failed.connect(self.notice.tell)
+        self.cost.longer_wanted.connect(
+            lambda minutes: self._on_edited("optim.minutes", f"{minutes:g}")
+        )
+        self.labels = LabelsCard()
+        self.search = SearchCard(self.session)
+        self.search.wanted.connect(self.show_search)
+        for part in (self.preview, self.same, self.labels, self.search, self.cost):
+            sights.addWidget(part)
+        sights.addStretch(1)
+        return right
+
+    # What stands in the form
+
+    @Slot(str)
+    def show_kind(self, kind: Kind) -> None:
+        """The form of the other kind of run; each keeps what was written into it."""
+        self.cost.forget()
+        self.kind = kind
+        self.kinds.select(kind)
+        is_finetuning = kind == FINETUNE
+        for name, form in self.forms.items():
+            form.setVisible(name == kind)
+        self.preview.setVisible(not is_finetuning)
+        self.same.setVisible(not is_finetuning)
+        self.labels.setVisible(is_finetuning)
+        self.search.setVisible(not is_finetuning)
+        self.lead.setText(
+            self.tr("Teach a model your classes, from labels.")
+            if is_finetuning
+            else self.tr("Teach a model on your images, without labels.")
+        )
+        self.labels.show_dataset(self.session.dataset)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Check the settings and show what follows from them."""
+        models = {name: form.model for name, form in self.forms.items()}
+        self.session.preferences.set(CHOICES, written(self.kind, models))
+        self.checked = self.model.check(self.session.dataset.facts, self.session.device)
+        if self.checked.config is not None and self.checked.config.model.weights:
+            self._ask_what_follows()
+        self._show_checked()
+
+    def _show_checked(self) -> None:
+        self.form.show_checked(self.checked)
+        self.cost.show_device(self.session.device)
+        failure = self.checked.failure
+        if failure is not None and not self.form.tells(failure):
+            self.notice.tell(failure)
+        elif self.notice.property("of_form"):
+            self.notice.clear()
+        self.notice.setProperty("of_form", failure is not None)
+        self._show_start()
+        best = self.checked.resolved.config if self.checked.resolved else self.checked.config
+        if self.kind == PRETRAIN:
+            self.preview.show_config(best)
+            self.same.show_checked(self.checked, self.session.dataset.facts)
+
+    def _ask_what_follows(self) -> None:
+        """With weights to start from the engine's child looks into them."""
+        facts, checked = self.session.dataset.facts, self.checked
+        if facts is None or not facts.images or self.session.device is None:
+            return
+        assert checked.config is not None
+        params = {"config": checked.config.model_dump(mode="json"), "facts": asdict(facts)}
+        self.session.asker.ask(
+            Question(
+                "resolve", params, partial(self._hear_settings, checked),
+                partial(self._hear_refusal, checked), slot="resolve",
+            )
+        )  # fmt: skip
+
+    def _hear_settings(self, checked: Checked, answer: Answer) -> None:
+        if checked is self.checked:
+            try:
+                resolved = Resolved(build(answer["settings"]), answer["reasons"])
+            except SitError as error:
+                self._hear_refusal(checked, failure_of(error))
+                return
+            self.checked = Checked(checked.config, resolved)
+            self._show_checked()
+
+    def _hear_refusal(self, checked: Checked, failure: Failure) -> None:
+        if checked is self.checked:
+            self.checked = Checked(checked.config, failure=failure)
+            self._show_checked()
+
+    def _show_start(self) -> None:
+        why = self._why_not()
+        self.start_button.setEnabled(not why)
+        self.start_button.setToolTip(why)
+        self.start_button.setAccessibleDescription(why)
+        dataset = self.session.dataset
+        self.copy.setEnabled(dataset.state != "none")
+        can = dataset.is_usable and self.checked.failure is None and self._has_labels()
+        self.cost.set_can_measure(can, why)
+        self.search.show_why(why or self._why_no_search())
+
+    def _why_not(self) -> str:
+        """Why no run can be started; empty when it can."""
+        dataset = self.session.dataset
+        if dataset.state == "none":
+            return self.tr("Choose a folder of images first.")
+        if dataset.state == "scanning":
+            return self.tr("The images are still being read.")
+        if dataset.state != "ready":
+            return self.tr("The images could not be read; see the Dataset page.")
+        if not dataset.is_usable:
+            return self.tr("There is no image that can be used; see the Dataset page.")
+        if not self._has_labels():
+            return labels_wanted()
+        if self.session.history.is_live:
+            return self.tr("A run is training; see the Watch page.")
+        if self.session.comparer.is_busy:
+            return self.tr("A comparison or a search for settings is training.")
+        if self.checked.failure is not None:
+            return " ".join(say(self.checked.failure)).strip()
+        return ""
+
+    def _why_no_search(self) -> str:
+        """Why settings cannot be searched for where a run could be started."""
+        if len(self.session.dataset.folders) != 1:
+            return self.tr("A search looks at one folder; choose one on the Dataset page.")
+        if not has_labels(self.session.dataset):
+            return self.tr(
+                "Nothing can tell which settings suit images without labels. Put some images of each "
+                "class into sub-folders, or name them in a CSV file, on the Dataset page."
+            )
+        return ""
+
+    def _has_labels(self) -> bool:
+        """Whether the images have what the chosen kind of run needs."""
+        return self.kind != FINETUNE or has_labels(self.session.dataset)
+
+    @Slot(str, str)
+    def _on_edited(self, path: str, text: str) -> None:
+        self.cost.forget()
+        self.model.set(path, text)
+        # The two lengths exclude each other: the one that is given takes the other away.
+        other = {"optim.epochs": "optim.minutes", "optim.minutes": "optim.epochs"}.get(path)
+        if other and text.strip():
+            self.model.set(other, "")
+        self.refresh()
+
+    @Slot(str)
+    def _on_size_chosen(self, size: str) -> None:
+        self.cost.forget()
+        self.model.choose(size=size)
+        self.refresh()
+
+    @Slot(str)
+    def _on_recipe_chosen(self, recipe: str) -> None:
+        self.cost.forget()
+        self.model.choose(recipe=recipe)
+        self.refresh()
+
+    @Slot()
+    def _on_start_changed(self) -> None:
+        self.cost.forget()
+        self.forms[FINETUNE].model.set(WEIGHTS, self.start_card.weights)
+        if self.kind == FINETUNE:
+            self.refresh()
+
+    @Slot()
+    def _on_dataset_changed(self) -> None:
+        self.cost.forget()
+        self._place_question()
+        self.labels.show_dataset(self.session.dataset)
+        self.refresh()
+
+    def _place_question(self) -> None:
+        """Where no labels can tell what may change, the question in pictures comes first."""
+        facts = self.session.dataset.facts
+        is_first = facts is not None and not facts.has_cues
+        self.sights.removeWidget(self.same)
+        self.sights.insertWidget(0 if is_first else 1, self.same)
+
+    # Runs to start from
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.session.lister.want("train", True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.session.lister.want("train", False)
+
+    @Slot(object)
+    def _on_listed(self, rows: list[Any]) -> None:
+        self._rows = rows
+        self._show_runs()
+
+    @Slot()
+    def _show_runs(self) -> None:
+        run = self.session.run
+        self.start_card.show_runs(self._rows, run.path if run is not None else None)
+
+    # Files
+
+    def load_run(self, config: Path) -> None:
+        """Take over the settings of a past run."""
+        self._take(config, of_run=True)
+
+    @Slot(object)
+    def start_from(self, weights: Path) -> None:
+        """Finetune from a folder of weights."""
+        self.start_card.choose(escape_name(str(weights)))
+        self.show_kind(FINETUNE)
+
+    def _take(self, path: Path, *, of_run: bool) -> None:
+        try:
+            kind = kind_of(path)
+            self.forms[kind].model.load(path, of_run=of_run)
+        except SitError as error:
+            self.notice.tell(failure_of(error))
+            return
+        self.notice.clear()
+        if kind == FINETUNE:
+            self.start_card.choose(self.forms[kind].model.texts.get(WEIGHTS, ""))
+        self.show_kind(kind)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("Load settings"), "", "TOML (*.toml)")
+        if path:
+            self._take(Path(path), of_run=False)
+
+    def _save(self) -> None:
+        if self.checked.config is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save settings"), "settings.toml", "TOML (*.toml)"
+        )
+        if path:
+            self.save_to(Path(path))
+
+    def save_to(self, path: Path) -> None:
+        """Write the settings as a file for --config."""
+        assert self.checked.config is not None
+        try:
+            runs.write_aside(path, self.model.to_toml(self.checked.config))
+        except OSError as error:
+            self.notice.tell(failure_of(runs.disk_error(error, path)))
+
+    def _copy(self) -> None:
+        dataset = self.session.dataset
+        text = self.model.command_line(
+            dataset.folders,
+            dataset.labels,
+            dataset.labels_file,
+            layout=dataset.layout,
+            patterns=dataset.patterns,
+            columns=dataset.columns,
+            cache_gb=self.session.preferences.cache_gb,
+            with_scratch=self.start_card.with_scratch,
+        )
+        QGuiApplication.clipboard().setText(text)
+
+    # A search for settings
+
+    @Slot(object)
+    def show_search(self, path: Path | None) -> None:
+        """The dialog of the search in `path`, or of a new one from what stands in the form."""
+        dialog = SearchDialog(self.session, self._values(), path, self)
+        dialog.settings_wanted.connect(partial(self._take, of_run=False))
+        dialog.open()
+
+    # Start
+
+    @Slot()
+    def start(self) -> None:
+        """Begin the run and go to Watch; a second press finds the button off."""
+        if not self.start_button.isEnabled():
+            return
+        self.cost.stop()
+        with_scratch = self.kind == FINETUNE and self.start_card.with_scratch
+        try:
+            self.session.start(self._values(), with_scratch=with_scratch)
+        except SitError as error:
+            self.notice.tell(failure_of(error))
+            return
+        self.page_wanted.emit("watch")
+
+    def _values(self) -> dict[str, Any]:
+        budget = {"data": {"cache_gb": self.session.preferences.cache_gb}}
+        return merge(budget, self.model.values())
+
+    @Slot()
+    def _measure(self) -> None:
+        self.cost.measure_with(merge(self._values(), {"data": self.session.dataset.settings()}))
+
+    def shut_down(self) -> None:
+        """The window closes."""
+        self.cost.stop()
+        for dialog in self.findChildren(SearchDialog):
+            dialog.reject()

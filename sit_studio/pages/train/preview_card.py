@@ -1,0 +1,170 @@
+"""The Train page's card "What the model sees": the user's images, the corruption and its sliders."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from sit_engine.config.tree import RunConfig
+from sit_studio.engine.questions import Answer, Question
+from sit_studio.look import theme
+from sit_studio.look.words import percent
+from sit_studio.models.failure import Failure
+from sit_studio.models.task_settings import CORRUPTION, choice_text
+from sit_studio.pages.train.form import SettingField
+from sit_studio.pages.train.method_form import MethodForm
+from sit_studio.pages.train.preview import ViewsPreview, mask_pictures
+from sit_studio.pages.train.segments import Segments
+from sit_studio.session import Session
+from sit_studio.widgets.basics import Card, button, follow_theme, label
+
+IMAGES = 3
+ASK_AFTER_MS = 60
+# The settings that belong to a kind of corruption.
+SLIDERS = {
+    "gmml": ("drop_share", "replace_share", "replace_probability", "block_side"),
+    "local": ("local.grey_block", "local.blur_block", "local.noise_share", "local.alien_share"),
+    "none": (),
+}
+
+
+class PreviewCard(Card):
+    """Asks the engine a moment after the last change; only the newest wish is answered."""
+
+    heard = Signal(object)
+
+    def __init__(self, session: Session, form: MethodForm, parent: QWidget | None = None) -> None:
+        super().__init__(" ", parent)
+        self.session, self.form = session, form
+        self.config: RunConfig | None = None
+        self.seed = 0
+        self.title.setText(self.tr("What the model sees"))
+        self.head.addWidget(
+            button(self.tr("Draw again"), self._draw_again, icon="reset", flat=True)
+        )
+        self.kind = Segments(
+            self.tr("Corruption"),
+            [
+                ("gmml", self.tr("Hide blocks"), self.tr("gmml: group masked model learning")),
+                ("local", self.tr("Local changes"), self.tr("local: the corruptions of 2021")),
+                ("none", self.tr("None"), self.tr("none: views as they are")),
+            ],
+        )
+        self.kind.chosen.connect(self._on_kind_chosen)
+        self.body.addWidget(self.kind)
+        self.about = label("", "muted", wrap=True)
+        self.body.addWidget(self.about)
+        titles = [self.tr("Image"), self.tr("View"), self.tr("Corrupted"), self.tr("Mask")]
+        self.pictures = ViewsPreview(titles)
+        self.pictures.setAccessibleName(self.tr("What the model sees"))
+        self.body.addWidget(self.pictures)
+        self.share = label("", "caption")
+        self.body.addWidget(self.share)
+        self.sliders: dict[str, QWidget] = {}
+        for kind, names in SLIDERS.items():
+            paths = tuple(f"method.corruption.{name}" for name in names)
+            self.sliders[kind] = _grid(form.sliders(paths))
+            self.body.addWidget(self.sliders[kind])
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(ASK_AFTER_MS)
+        self._timer.timeout.connect(self._ask)
+        self.arrays: dict[str, Any] = {}
+        follow_theme(self, self._show_pictures)
+
+    def show_config(self, config: RunConfig | None) -> None:
+        """Other settings or other images; the last ones stay where there are none that can be used."""
+        kind = self.form.model.text(CORRUPTION)
+        self.kind.select(kind)
+        self.about.setText(
+            {
+                "gmml": self.tr("Blocks of a view are hidden, or replaced with another image."),
+                "local": self.tr(
+                    "Parts of each view lose their colours or are blurred; others become noise or "
+                    "another image."
+                ),
+            }.get(kind, self.tr("The model sees each view as it is."))
+        )
+        for name, sliders in self.sliders.items():
+            sliders.setVisible(name == kind and bool(SLIDERS[name]))
+        self.config = config or self.config
+        self._timer.start()
+
+    @Slot(str)
+    def _on_kind_chosen(self, kind: str) -> None:
+        self.form.edited.emit(CORRUPTION, choice_text(self.form.model, CORRUPTION, kind))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._timer.start()
+
+    def _draw_again(self) -> None:
+        self.seed += 1
+        self._timer.start()
+
+    @Slot()
+    def _ask(self) -> None:
+        index = self.session.dataset.index
+        if index is None or not len(index):
+            self.pictures.show_empty(
+                self.tr("Choose a folder on the Dataset page to see your own images here.")
+            )
+            self._hear_nothing()
+            return
+        if self.config is None or not self.isVisible():
+            return
+        every = max(1, len(index) // IMAGES)
+        rows = [(number * every + every // 2) % len(index) for number in range(IMAGES)]
+        facts = index.facts()
+        params = {
+            "images": [index.path(row) for row in dict.fromkeys(rows)],
+            "config": self.config.model_dump(mode="json"),
+            "seed": self.seed,
+            "facts": asdict(facts),
+            "out": self.session.place("preview"),
+        }
+        self.session.asker.ask(
+            Question("corruption", params, self._hear, self._hear_failure, slot="preview")
+        )
+
+    def _hear(self, answer: Answer) -> None:
+        try:
+            self.arrays = {name: np.load(path) for name, path in answer["files"].items()}
+        except (OSError, ValueError):
+            return
+        self._show_pictures()
+        share = percent(float(answer["mask_share"]), 0)
+        self.share.setText(self.tr("{share} of these pixels are corrupted.").format(share=share))
+        self.heard.emit(self.arrays)
+
+    def _show_pictures(self) -> None:
+        if self.arrays:
+            colours = theme.tokens()
+            mask = mask_pictures(self.arrays["mask"], colours.accent, colours.sunken)
+            columns = [self.arrays[name] for name in ("original", "view", "corrupted")]
+            self.pictures.show_columns([*columns, mask])
+
+    def _hear_failure(self, failure: Failure) -> None:
+        self.pictures.show_empty(failure.message)
+        self._hear_nothing()
+
+    def _hear_nothing(self) -> None:
+        self.arrays = {}
+        self.share.clear()
+        self.heard.emit({})
+
+
+def _grid(fields: list[SettingField]) -> QWidget:
+    made = QWidget()
+    grid = QGridLayout(made)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(16)
+    for number, field in enumerate(fields):
+        grid.addWidget(field, number // 2, number % 2)
+        grid.setAlignment(field, Qt.AlignmentFlag.AlignBottom)
+    return made

@@ -1,0 +1,317 @@
+"""The curves of the open run: one plot a group, smoothing, axes, other runs overlaid, saving."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QSlider,
+    QStackedWidget,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sit_engine.data.scan.scan import display_name
+from sit_engine.records.runs import disk_error
+from sit_studio.engine.run_lister import load_history
+from sit_studio.look.words import count
+from sit_studio.models.failure import failure_of
+from sit_studio.models.history import MOST_POINTS, History
+from sit_studio.models.run_list import RunRow, distinct_titles
+from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.choice import Choice
+from sit_studio.widgets.curve_groups import GROUPS, READINGS, curve_word
+from sit_studio.widgets.plot.markers import Marker
+from sit_studio.widgets.plot.plot import CurvePlot
+
+SMOOTHING = 0.6
+GUESSING = 25.0  # percent of the turns that are right by chance
+
+
+class CurvesPanel(QWidget):
+    """Plots are made once; a new run only gives them other curves."""
+
+    overlay_asked = Signal()
+    failed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.history = History()
+        self.others: dict[Path, tuple[str, History]] = {}
+        self.known: list[RunRow] = []
+        self._drawn: tuple[int, int] = (-1, -1)
+        self._kind = ""
+        self._front: dict[str, int] = defaultdict(int)
+        """The tab that was chosen, by the kind of run."""
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self.tabs = QTabBar()
+        self.tabs.setExpanding(False)
+        self.tabs.setUsesScrollButtons(True)
+        self.tabs.setAccessibleName(self.tr("Curves"))
+        self.stack = QStackedWidget()
+        self.plots: list[CurvePlot] = []
+        for group in GROUPS:
+            title = QCoreApplication.translate("curves", group.title)
+            unit = QCoreApplication.translate("curves", group.unit) if group.unit else ""
+            plot = CurvePlot(title, unit)
+            plot.empty_text = self.tr("The first point appears after the first report.")
+            self.tabs.addTab(title)
+            self.stack.addWidget(plot)
+            self.plots.append(plot)
+        self.plots[_place("knn")].empty_text = self.tr(
+            "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
+        )
+        self.tabs.currentChanged.connect(self._on_tab)
+        column.addWidget(self.tabs)
+        column.addWidget(self.stack, 1)
+        column.addLayout(self._tools())
+        self._on_smoothing()
+        self._show_tabs()
+
+    def _tools(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setRange(0, 99)
+        self.smoothing.setValue(round(100 * SMOOTHING))
+        self.smoothing.setFixedWidth(56)
+        self.smoothing.setAccessibleName(self.tr("Smoothing"))
+        self.smoothing.setToolTip(self.tr("Readings (k-NN, health, rank) are never smoothed"))
+        self.smoothing.valueChanged.connect(self._on_smoothing)
+        word = label(self.tr("Smooth"), "caption")
+        word.setBuddy(self.smoothing)
+        self.log = QCheckBox(self.tr("Log"))
+        self.log.toggled.connect(self._on_log)
+        self.axis = Choice()
+        for key, text in (
+            ("step", self.tr("Steps")), ("epoch", self.tr("Epochs")), ("time", self.tr("Time")),
+        ):  # fmt: skip
+            self.axis.addItem(text, key)
+        self.axis.setAccessibleName(self.tr("Horizontal axis"))
+        self.axis.currentIndexChanged.connect(self._on_axis)
+        self.overlay = button(self.tr("Overlay…"), self._show_overlays, flat=True)
+        self.overlay.setToolTip(self.tr("Show the same curves of other runs"))
+        fit = button("", self._fit, icon="fit", flat=True, tip=self.tr("Show everything"))
+        save = button("", self._show_saving, icon="save", flat=True, tip=self.tr("Save the curves"))
+        self.save_button = save
+        left: list[QWidget] = [word, self.smoothing, self.log, self.axis]
+        for part in left:
+            row.addWidget(part)
+        row.addStretch(1)
+        for tool in (self.overlay, fit, save):
+            row.addWidget(tool)
+        return row
+
+    @property
+    def plot(self) -> CurvePlot:
+        """The one in front."""
+        return self.plots[self.stack.currentIndex()]
+
+    def show_history(self, history: History) -> None:
+        """Draw what is new of the plot in front."""
+        if history is not self.history:
+            self.history = history
+            self._set_axis()
+            for path in list(self.others):
+                self._remove(path)
+        self._show_tabs()
+        self._draw()
+
+    def _show_tabs(self) -> None:
+        """Those that runs of this kind have curves for; each kind keeps the one chosen for it."""
+        kinds = ("finetuning", "pretraining")
+        kind, other = kinds if self.history.is_finetuning else kinds[::-1]
+        # Qt chooses another when the one in front is hidden; that is nobody's choice.
+        self._kind = ""
+        for number, group in enumerate(GROUPS):
+            has_some = not group.is_optional or any(map(self.history.has_curve, group.names))
+            is_shown = group.only != other and has_some
+            if self.tabs.isTabVisible(number) != is_shown:
+                self.tabs.setTabVisible(number, is_shown)
+        if self.tabs.isTabVisible(self._front[kind]):
+            self.tabs.setCurrentIndex(self._front[kind])
+        self._kind = kind
+
+    @Slot(int)
+    def _on_tab(self, number: int) -> None:
+        if self._kind:
+            self._front[self._kind] = number
+        self.stack.setCurrentIndex(number)
+        self.smoothing.setEnabled(GROUPS[number].is_smoothed)
+        self._drawn = (-1, -1)
+        self._draw()
+
+    def _draw(self) -> None:
+        history, number = self.history, self.stack.currentIndex()
+        if (id(history), history.version) == self._drawn:
+            return
+        self._drawn = (id(history), history.version)
+        group, plot = GROUPS[number], self.plots[number]
+        names = group.names or self._loss_names()
+        if group.is_optional:
+            names = tuple(filter(history.has_curve, names))
+        plot.set_curves(
+            {curve_word(name): history.curve(name) for name in names},
+            {curve_word(name) for name in READINGS},
+        )
+        plot.set_bands(
+            {
+                curve_word(name): (history.curve(f"{name} low"), history.curve(f"{name} high"))
+                for name in names
+                if history.has_curve(f"{name} low")
+            }
+        )
+        if history.knn is not None and "knn" in names:
+            plot.set_baselines(
+                {
+                    self.tr("untrained"): 100 * history.knn.untrained,
+                    self.tr("raw pixels"): 100 * history.knn.raw_pixels,
+                }
+            )
+        elif history.validation is not None and "validation_accuracy" in names:
+            frequent = self.tr("the most frequent class")
+            plot.set_baselines({frequent: 100 * history.validation.majority})
+        elif "rotation_accuracy" in names:
+            plot.set_baselines({self.tr("guessing"): GUESSING})
+        elif group.unit == "%":
+            plot.set_baselines({})
+        plot.set_markers(
+            [
+                Marker(mark.step, mark.kind, self._mark(mark.kind, mark.text))
+                for mark in history.marks
+            ]
+        )
+        plot.refresh()
+
+    def _loss_names(self) -> tuple[str, ...]:
+        terms = tuple(self.history.terms)
+        if self.history.is_finetuning:
+            return (*terms, "validation_loss")
+        return terms if len(terms) == 1 else (*terms, "loss")
+
+    def _mark(self, kind: str, text: str) -> str:
+        words = {
+            "resume": self.tr("Resumed"), "skipped": self.tr("Skipped steps"),
+            "rollback": self.tr("Went back"), "spike": self.tr("Spikes of the loss"),
+            "checkpoint": self.tr("Checkpoint"), "change": self.tr("Changed"),
+            "preview": self.tr("Pictures"),
+        }  # fmt: skip
+        return f"{words[kind]}: {text}" if text else words[kind]
+
+    # Tools
+
+    @Slot()
+    def _on_smoothing(self) -> None:
+        """One weight for all plots: the slider tells the truth on every tab."""
+        for group, plot in zip(GROUPS, self.plots, strict=True):
+            plot.set_smoothing(self.smoothing.value() / 100 if group.is_smoothed else 0.0)
+        self.plot.refresh()
+
+    @Slot(bool)
+    def _on_log(self, is_log: bool) -> None:
+        for plot in self.plots:
+            plot.set_log(is_log)
+        self.plot.refresh()
+
+    @Slot(int)
+    def _on_axis(self, _: int) -> None:
+        self._set_axis()
+        self.plot.refresh()
+
+    def _set_axis(self) -> None:
+        kind = str(self.axis.currentData())
+        converts: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+            "epoch": self.history.epoch_of,
+            "time": lambda steps: 60 * self.history.minutes_of(steps),
+        }
+        for plot in self.plots:
+            plot.set_x_axis(kind, converts.get(kind))  # type: ignore[arg-type]
+            plot.set_epochs(self.history.epoch_of)
+
+    def _fit(self) -> None:
+        self.plot.fit()
+
+    def _show_saving(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        table = self.tr("Table (CSV) of at most {n} points a curve…").format(n=count(MOST_POINTS))
+        for text, ending in ((self.tr("Picture (PNG)…"), "png"), (self.tr("Drawing (SVG)…"), "svg"),
+                             (table, "csv")):  # fmt: skip
+            menu.addAction(text, partial(self._save, ending))
+        menu.popup(self.save_button.mapToGlobal(self.save_button.rect().topLeft()))
+
+    def _save(self, ending: str) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save the curves"), f"curves.{ending}", f"*.{ending}"
+        )
+        if path:
+            self.save_to(Path(path))
+
+    def save_to(self, path: Path) -> None:
+        """The plot in front as .png, .svg or .csv, by the ending."""
+        save = {".svg": self.plot.save_svg, ".csv": self.plot.save_csv}
+        try:
+            save.get(path.suffix, self.plot.save_png)(path)
+        except OSError as error:
+            self.failed.emit(failure_of(disk_error(error, path)))
+
+    # Other runs
+
+    def _show_overlays(self) -> None:
+        self.overlay_asked.emit()
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        titles = distinct_titles({row.path: row.title for row in self.known})
+        for row in self.known[:20]:
+            action = menu.addAction(titles[row.path])
+            action.setCheckable(True)
+            action.setChecked(row.path in self.others)
+            action.triggered.connect(lambda on, row=row: self.set_overlay(row, on))
+        if not self.known:
+            menu.addAction(self.tr("No other run yet")).setEnabled(False)
+        menu.popup(self.overlay.mapToGlobal(self.overlay.rect().topLeft()))
+
+    def set_overlay(self, row: RunRow, on: bool) -> None:
+        """Show or hide another run's curves."""
+        if on:
+            titles = distinct_titles({known.path: known.title for known in self.known})
+            name = titles.get(row.path, display_name(row.title))
+            load_history(row.path, partial(self._add, row.path, name))
+        else:
+            self._remove(row.path)
+
+    def _add(self, path: Path, name: str, history: History) -> None:
+        self.others[path] = name, history
+        for group, plot in zip(GROUPS, self.plots, strict=True):
+            for curve in group.names or history.terms:
+                label_ = f"{name}: {curve_word(curve)}"
+                if history.has_curve(curve):
+                    plot.set_overlay(label_, history.curve(curve), exact=curve in READINGS)
+        self.plot.refresh()
+
+    def _remove(self, path: Path) -> None:
+        if path not in self.others:
+            return
+        name, history = self.others.pop(path)
+        for group, plot in zip(GROUPS, self.plots, strict=True):
+            for curve in group.names or history.terms:
+                plot.remove_overlay(f"{name}: {curve_word(curve)}")
+        self.plot.refresh()
+
+
+def _place(curve: str) -> int:
+    """The number of the plot with that curve."""
+    return next(number for number, group in enumerate(GROUPS) if curve in group.names)

@@ -1,0 +1,247 @@
+"""Is it working? One sentence with its sign, and the figures it rests on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, QRect, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from sit_engine.counted import filled
+from sit_studio.look import theme
+from sit_studio.look.engine_sentences import ENGINE_SENTENCES
+from sit_studio.look.sentences import say_coded, titled
+from sit_studio.look.words import THIN, count, figure, percent
+from sit_studio.models.history import History
+from sit_studio.pages.watch.figure_grid import FigureGrid
+from sit_studio.widgets.basics import Card, FigureCard, follow_theme, label
+from sit_studio.widgets.elision import full_px
+from sit_studio.widgets.status import phase_words
+
+# Health state: icon and colour.
+SIGNS = {
+    "learning": ("good", "good"),
+    "collapsed": ("error", "bad"),
+    "not learning": ("warn", "warn"),
+    "unknown": ("unknown", "muted"),
+}
+
+VERDICTS = (
+    "health.collapsed", "health.early", "health.learning", "health.not_learning",
+    "health.too_short", "health.unlabelled",
+)  # fmt: skip
+GAP_PX, MOST_PX = 2, 10_000
+
+
+def verdict(history: History) -> tuple[str, str]:
+    """The health state and its sentence; before the first reading, what the run does now."""
+    if history.is_finetuning:
+        return _validated(history)
+    health = history.health
+    # A reading before the first step says nothing about training.
+    if health is not None and (health.step > 0 or not history.is_live):
+        return health.state, say_coded(health.code, health.sentence, health.values)
+    return "unknown", _waiting(history)
+
+
+def _validated(history: History) -> tuple[str, str]:
+    """Of a finetuning run: how often it is right, against what needs no model at all."""
+    found = history.validation
+    if found is None:
+        return "unknown", _waiting(history)
+    text = QCoreApplication.translate(
+        "health",
+        "Right on {accuracy} ± {interval}\u202f% of {images} validation images; always answering "
+        "the most frequent class would give {majority}.",
+    )
+    is_better = found.accuracy - found.interval > found.majority
+    return "learning" if is_better else "unknown", filled(
+        text,
+        accuracy=f"{100 * found.accuracy:.1f}",
+        interval=f"{100 * found.interval:.1f}",
+        images=count(found.images),
+        majority=percent(found.majority),
+    )
+
+
+def _waiting(history: History) -> str:
+    """What the run does before its first reading."""
+    phase = history.phase
+    texts = {
+        "opening": QCoreApplication.translate("health", "Reading the run…"),
+        "preparing": QCoreApplication.translate("health", "Getting ready: {phase}…").format(
+            phase=phase_words(phase.phase, phase.done, phase.total)
+            if phase is not None
+            else QCoreApplication.translate("health", "starting the engine")
+        ),
+        "training": QCoreApplication.translate("health", "It is too early to tell."),
+    }
+    fallback = QCoreApplication.translate("health", "The run ended before its first reading.")
+    return texts.get(history.state, fallback)
+
+
+def waiting_words(history: History) -> str:
+    """That the device waits for data, and what to do; empty where it does not."""
+    share = history.waiting_share
+    if share is None:
+        return ""
+    said = QCoreApplication.translate("health", "Waits for data: {share} of the time.")
+    why = (
+        QCoreApplication.translate(
+            "health",
+            "The images are read from their files, which is slower than this device. Raise "
+            "data.cache_gb above what they take decoded, or choose a smaller view size.",
+        )
+        if history.is_streaming
+        else QCoreApplication.translate(
+            "health",
+            "The disk with the decoded pixels is slower than this device. Set SIT_CACHE_DIR to a "
+            "folder on a faster disk.",
+        )
+    )
+    return f"{said.format(share=percent(share, 0))} {titled(why)}"
+
+
+class WorkingCard(Card):
+    """The sentence on top of Watch, and that it waits for data where it does."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent)
+        row = QHBoxLayout()
+        row.setSpacing(16)
+        self.sign = label()
+        self.sign.setFixedWidth(32)
+        row.addWidget(self.sign, 0, Qt.AlignmentFlag.AlignTop)
+        self.waiting = label("", "muted", wrap=True)
+        self.waiting.hide()
+        said = (texts[0][0] for code, texts in ENGINE_SENTENCES.items() if code in VERDICTS)
+        longest = max((QCoreApplication.translate("engine", text) for text in said), key=len)
+        self.sentence = _Sentence(longest, self.waiting)
+        words = QVBoxLayout()
+        words.setSpacing(GAP_PX)
+        for part in (label(self.tr("Is it working?"), "caption"), self.sentence, self.waiting):
+            words.addWidget(part)
+        row.addLayout(words, 1)
+        self.figures = QHBoxLayout()
+        self.figures.setSpacing(24)
+        self.knn = _Small(self.tr("k-NN"), f"{percent(1)} ± 00.0")
+        self.untrained = _Small(self.tr("Untrained"), percent(1))
+        self.raw = _Small(self.tr("Raw pixels"), percent(1))
+        for small in (self.knn, self.untrained, self.raw):
+            self.figures.addWidget(small)
+        row.addLayout(self.figures)
+        row.setAlignment(self.figures, Qt.AlignmentFlag.AlignTop)
+        self.body.addLayout(row)
+        self.state = "unknown"
+        follow_theme(self, self._paint)
+        self._paint()
+
+    def show_history(self, history: History) -> None:
+        """The newest verdict and k-NN."""
+        state, sentence = verdict(history)
+        if sentence != self.sentence.text():
+            self.sentence.setText(sentence)
+            self.setAccessibleName(f"{self.tr('Is it working?')} {sentence}")
+        if state != self.state:
+            self.state = state
+            self._paint()
+        waiting = waiting_words(history)
+        self.waiting.setText(waiting)
+        self.waiting.setVisible(bool(waiting))
+        knn = history.knn
+        for small in (self.knn, self.untrained, self.raw):
+            small.setVisible(not history.is_finetuning)
+        interval = f" ± {100 * knn.interval:.1f}" if knn is not None else ""
+        self.knn.show_text(f"{percent(knn.accuracy if knn is not None else None)}{interval}")
+        self.untrained.show_text(percent(knn.untrained if knn is not None else None))
+        self.raw.show_text(percent(knn.raw_pixels if knn is not None else None))
+
+    def _paint(self) -> None:
+        icon, colour = SIGNS[self.state]
+        self.sign.setPixmap(theme.pixmap(icon, getattr(theme.tokens(), colour), 32))
+
+
+class _Sentence(QLabel):
+    """As high as the longest one needs, so that nothing below it moves with what it says.
+
+    A line below it, which comes and goes, takes of that room.
+    """
+
+    def __init__(self, longest: str, below: QLabel) -> None:
+        super().__init__()
+        self._longest, self._below = longest, below
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("role", "cardTitle")
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def heightForWidth(self, width: int) -> int:
+        wrap = int(Qt.TextFlag.TextWordWrap)
+        room = self.fontMetrics().boundingRect(QRect(0, 0, width, MOST_PX), wrap, self._longest)
+        taken = 0 if self._below.isHidden() else self._below.heightForWidth(width) + GAP_PX
+        return max(super().heightForWidth(width), room.height() - taken)
+
+
+class _Small(QWidget):
+    """A caption over a figure; `widest` keeps room for the longest one."""
+
+    def __init__(self, caption: str, widest: str) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(label(caption, "caption"))
+        self.text = label("–")
+        self.text.setFont(theme.tabular_font(15))
+        self.text.setMinimumWidth(full_px(self.text.font(), [widest]))
+        column.addWidget(self.text)
+
+    def show_text(self, text: str) -> None:
+        self.text.setText(text)
+
+
+class HealthPanel(FigureGrid):
+    """The figures below the sentence, each with what it means."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.deviation = FigureCard(self.tr("Spread of the features"))
+        self.rank = FigureCard(self.tr("Effective rank"))
+        self.agreement = FigureCard(self.tr("Two views agree"))
+        self.area = FigureCard(self.tr("Corrupted area"))
+        self.knn = FigureCard(self.tr("k-NN over untrained"))
+        self.skipped = FigureCard(self.tr("Skipped steps"))
+        self.set_cards(self.deviation, self.rank, self.knn, self.agreement, self.area, self.skipped)
+
+    def show_history(self, history: History) -> None:
+        """The newest reading."""
+        health, knn = history.health, history.knn
+        if health is None:
+            for card in (self.deviation, self.rank, self.agreement, self.area):
+                card.show_figure("–", self.tr("Comes with the first reading."))
+        else:
+            about = self.tr("Share of its best value 1/√d. Near 0: every image looks the same.")
+            self.deviation.show_figure(figure(health.deviation_ratio), about)
+            about = self.tr("Directions the features use, of {width}. Under {least}: collapsed.")
+            # As inspection.health has it, which would bring torch into the window.
+            least = f"{max(5.0, 0.02 * health.width):.3g}"
+            about = about.format(width=health.width, least=least)
+            self.rank.show_figure(figure(health.effective_rank), about)
+            agreement = figure(health.agreement)
+            about = (
+                self.tr("Mean cosine of the two views of an image, from −1 to 1.")
+                if agreement != "–"
+                else self.tr("Measured where contrast is a task.")
+            )
+            self.agreement.show_figure(agreement, about)
+            about = self.tr("Share of the pixels that were really corrupted.")
+            self.area.show_figure(percent(health.mask_share, 0), about)
+        if knn is not None:
+            gain = 100 * (knn.accuracy - knn.untrained)
+            about = self.tr("Points, ± {interval}. Above its interval: it has learned.")
+            self.knn.show_figure(f"{gain:+.1f}", about.format(interval=f"{100 * knn.interval:.1f}"))
+        else:
+            about = self.tr(
+                "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
+            )
+            self.knn.show_figure("–", about)
+        about = self.tr("Steps whose loss was not a finite number; they change nothing.")
+        self.skipped.show_figure(f"{history.skipped}{THIN}", about)

@@ -1,0 +1,343 @@
+"""Watch: is it working? Curves, pictures, attention, health and the buttons of the open run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
+
+from sit_engine.data.scan.scan import display_name
+from sit_studio.models.failure import Failure
+from sit_studio.models.history import ENDINGS
+from sit_studio.pages.watch.health import WorkingCard
+from sit_studio.session import Session
+from sit_studio.widgets import moved
+from sit_studio.widgets.ask import Ask, ask_number
+from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
+from sit_studio.widgets.page import Page
+
+if TYPE_CHECKING:
+    from sit_studio.pages.watch.pictures_panel import PicturesPanel
+
+REDRAW_MS = 120
+MOST_EPOCHS = 100_000
+FIRST_OF_ALL = 3
+"""The number of the first tab that finetuning has too."""
+
+
+class WatchPage(Page):
+    """Follows the open run; plots are made when the page is first shown."""
+
+    page_wanted = Signal(str)
+    weights_wanted = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("", "", parent)
+        self.session = session
+        self.title.setText(self.tr("Watch"))
+        self.lead.setText(self.tr("See whether the model learns."))
+        self._add_buttons()
+        self.working = WorkingCard()
+        self.body.addWidget(self.working)
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setChildrenCollapsible(False)
+        self.split.setHandleWidth(16)
+        self.body.addWidget(self.split, 1)
+        self.empty = EmptyState(
+            "watch",
+            self.tr("No run is open"),
+            self.tr("Start one on the Train page, or open one of your runs."),
+        )
+        self.empty.buttons.addWidget(
+            button(self.tr("Go to Train"), lambda: self.page_wanted.emit("train"), primary=True)
+        )
+        self.empty.buttons.addWidget(
+            button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
+        )
+        self.body.addWidget(self.empty, 1)
+        self.is_built = False
+        self._other_tab = FIRST_OF_ALL
+        """That of the kind of run that is not shown."""
+        self._timer = QTimer(self)
+        self._timer.setInterval(REDRAW_MS)
+        self._timer.timeout.connect(self._on_timer)
+        self._version: tuple[int, int] = (-1, -1)
+        session.run_opened.connect(self._on_run_opened)
+        session.run_changed.connect(self._on_run_changed)
+        session.stopped_early.connect(self._tell_stopped_early)
+        self._on_run_opened()
+
+    def _add_buttons(self) -> None:
+        tr = self.tr
+        self.pause = button(tr("Pause"), lambda: self.session.command("pause"), icon="pause",
+                            tip=tr("Write a checkpoint and free the device; resume later"))  # fmt: skip
+        self.resume = button(tr("Resume"), self.session.resume, icon="play", primary=True)
+        self.finish = button(
+            tr("Finish early and keep"), self._finish, icon="finish",
+            tip=tr("Count the run as complete with what it has learnt so far"),
+        )  # fmt: skip
+        self.stop = button(tr("Stop"), lambda: self.session.command("stop"), icon="stop",
+                           tip=tr("Write a checkpoint and end; the run can be resumed"))  # fmt: skip
+        self.checkpoint = button(
+            tr("Checkpoint"), lambda: self.session.command("checkpoint"), flat=True,
+            tip=tr("Save the weights of this step"),
+        )  # fmt: skip
+        self.preview = button(tr("Preview"), lambda: self.session.command("preview"), flat=True,
+                              tip=tr("Make pictures of this step"))  # fmt: skip
+        self.extend = button(
+            tr("Extend…"), self._extend, flat=True, tip=tr("Train for more epochs")
+        )
+        # After the end: what people do next.
+        self.finetune = button(tr("Finetune"), self._finetune,
+                               tip=tr("Teach this model your classes, with labels"))  # fmt: skip
+        self.export = button(tr("Export"), lambda: self.page_wanted.emit("export"), icon="export",
+                             tip=tr("Take the model home as a file"))  # fmt: skip
+        self.evaluate = button(
+            tr("Evaluate"), lambda: self.page_wanted.emit("evaluate"), icon="evaluate",
+            primary=True, tip=tr("Measure how good it is"),
+        )  # fmt: skip
+        for part in (self.checkpoint, self.preview, self.extend, self.pause, self.stop,
+                     self.finish, self.resume, self.finetune, self.export, self.evaluate):  # fmt: skip
+            self.action_row.addWidget(part)
+
+    def _build(self) -> None:
+        """Plots and pictures: after the first paint, since pyqtgraph takes its time."""
+        from sit_studio.pages.watch.curves_panel import CurvesPanel
+        from sit_studio.pages.watch.health import HealthPanel
+        from sit_studio.pages.watch.pictures_panel import PicturesPanel
+        from sit_studio.pages.watch.system import LogView, SystemPanel
+        from sit_studio.widgets.guards import guard
+
+        self.is_built = True
+        self.curves = CurvesPanel()
+        left = Card()
+        left.body.setContentsMargins(8, 8, 8, 8)
+        left.body.addWidget(self.curves)
+        self.pictures: PicturesPanel = PicturesPanel()
+        self.health, self.system, self.log = HealthPanel(), SystemPanel(self.session), LogView()
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.pictures.reconstructions_tab, self.tr("Reconstructions"))
+        self.tabs.addTab(self.pictures.attention_tab, self.tr("Attention"))
+        for panel, word in ((self.health, self.tr("Health")), (self.system, self.tr("System"))):
+            self.tabs.addTab(scrolled(panel), word)
+        self.tabs.addTab(self.log, self.tr("Log"))
+        self.tabs.currentChanged.connect(lambda _: self._draw(force=True))
+        right = Card()
+        right.body.setContentsMargins(8, 8, 8, 8)
+        right.body.addWidget(self.tabs)
+        right.body.addWidget(self.pictures.slider)
+        self.split.addWidget(left)
+        self.split.addWidget(right)
+        self.split.setSizes([560, 440])
+        guard(self.split)
+        self.curves.failed.connect(self.notice.tell)
+        self.curves.overlay_asked.connect(self.session.lister.look_now)
+        self.session.lister.listed.connect(self._on_listed)
+
+    @Slot(object)
+    def _on_listed(self, rows: list[Any]) -> None:
+        here = self.session.run.path if self.session.run else None
+        self.curves.known = [row for row in rows if row.path != here]
+
+    @Slot()
+    def _on_run_opened(self) -> None:
+        has_run = self.session.run is not None
+        self.working.setVisible(has_run)
+        self.split.setVisible(has_run)
+        self.empty.setVisible(not has_run)
+        self.notice.clear()
+        self._version = (-1, -1)
+        if self.is_built:
+            self.pictures.clear()
+        self._on_run_changed()
+
+    @Slot()
+    def _on_run_changed(self) -> None:
+        """The buttons follow the state of the run, never the last click."""
+        history = self.session.history
+        is_training = history.state == "training" and not history.is_ending
+        is_free = not history.asked
+        has_run = self.session.run is not None
+        rests = history.state in ("paused", "stopped", "failed", "interrupted")
+        # An end need not wait until a checkpoint or a preview is there.
+        can_end = history.asked not in ENDINGS and not history.is_ending
+        can_resume = has_run and rests and (history.leg >= 0 or history.state == "interrupted")
+        can_keep = can_resume and history.leg >= 0 and history.step > 0
+        hears = history.is_live and history.state != "lost"
+        for part in (self.checkpoint, self.preview):
+            part.setVisible(hears)
+            part.setEnabled(is_training and is_free)
+        self._show_tabs()
+        self.pause.setVisible(hears)
+        self.pause.setEnabled(is_training and can_end)
+        self.finish.setVisible(hears or can_keep)
+        self.finish.setEnabled(can_keep or (is_training and can_end))
+        self.stop.setVisible(history.is_live)
+        self.stop.setEnabled(can_end)
+        self.resume.setVisible(can_resume)
+        self.extend.setVisible(history.state in ("training", "completed"))
+        self.extend.setEnabled(is_free and not history.is_ending)
+        is_done = history.state == "completed"
+        self.finetune.setVisible(is_done and not history.is_finetuning)
+        for part in (self.export, self.evaluate):
+            part.setVisible(is_done)
+        self._tell_end()
+        self._draw(force=True)
+
+    def _show_tabs(self) -> None:
+        """Pictures and health belong to pretraining; each kind of run keeps the tab chosen for it."""
+        has_pictures = not self.session.history.is_finetuning
+        self.preview.setVisible(has_pictures and not self.preview.isHidden())
+        if not self.is_built or self.tabs.isTabVisible(0) == has_pictures:
+            return
+        chosen, self._other_tab = self._other_tab, self.tabs.currentIndex()
+        for number in range(FIRST_OF_ALL):
+            self.tabs.setTabVisible(number, has_pictures)
+        self.tabs.setCurrentIndex(chosen)
+
+    def _tell_end(self) -> None:
+        """What happened, when it did not end as asked."""
+        history = self.session.history
+        failure = history.failure
+        finished = history.finished
+        path = display_name(str(self.session.run.path)) if self.session.run else ""
+        if history.state == "lost":
+            failure = Failure(
+                "studio.run_lost",
+                self.tr(
+                    "The folder of this run was moved or removed while it trains: {path}."
+                ).format(path=path),
+                self.tr(
+                    "If it was moved, it goes on training there: open it in its new place. If it was "
+                    "removed, nothing more can be saved."
+                ),
+            )
+        elif history.state == "gone":
+            failure = Failure(
+                "studio.run_gone",
+                self.tr("The folder of this run is gone: {path}.").format(path=path),
+                self.tr("It was moved, renamed or removed. Put it back, or open another run."),
+            )
+        elif history.state == "interrupted" and (
+            failure is None or failure.code == "studio.killed"
+        ):
+            failure = Failure(
+                "studio.interrupted",
+                self.tr("The trainer ended without a word: it was killed, or the machine stopped."),
+                self.tr("Resume goes on from the newest checkpoint; only the steps since are lost.")
+                if history.leg >= 0
+                else self.tr("It had not begun to train. Resume begins with what was asked for."),
+                details=failure.details if failure else "",
+            )
+        elif history.state == "failed" and failure is None and finished is not None:
+            failure = Failure(finished.code, finished.message, finished.hint, finished.values)
+        if failure is not None:
+            kind = "warn" if history.state == "interrupted" else "bad"
+            offers = self._offers(failure)
+            told = moved.worded(failure) if offers else failure
+            self.notice.tell(told, kind=kind, offers=offers)
+        elif history.is_live or history.state == "completed":
+            self.notice.clear()
+
+    def _offers(self, failure: Failure) -> list[Offer]:
+        """What a refused resume can be agreed to."""
+        session = self.session
+        if session.history.failure is None or session.run is None:
+            return []
+        if failure.code == "run.changed":
+            return [(self.tr("Go on with the changes"), session.agree)]
+        return moved.offers(self, failure, session.resume_in, session.agree)
+
+    @Slot()
+    def pause_or_resume(self) -> None:
+        """For the keyboard."""
+        for part in (self.pause, self.resume):
+            if part.isVisibleTo(self) and part.isEnabled():
+                part.click()
+                return
+
+    def _finish(self) -> None:
+        if self.session.history.is_live:
+            self.session.command("finish")
+        else:
+            self.session.keep()
+
+    def _finetune(self) -> None:
+        if self.session.run is not None:
+            self.weights_wanted.emit(self.session.run.path)
+            self.page_wanted.emit("train")
+
+    @Slot()
+    def _tell_stopped_early(self) -> None:
+        told = Failure(
+            "studio.stopped_early",
+            self.tr("The run was stopped before its first step; nothing of it was kept."),
+            "",
+        )
+        self.notice.tell(told, kind="plain")
+
+    def _extend(self) -> None:
+        history = self.session.history
+        per_epoch = history.started.steps_per_epoch if history.started else 1
+        now = history.total_steps / max(1, per_epoch)
+        title = self.tr("Epochs in all (now {now:.4g})").format(now=now)
+        least = round(history.step / max(1, per_epoch), 2) + 0.01
+        asked = Ask(title, self.tr("Extend"), self)
+        ask_number(asked, 2 * now, least, MOST_EPOCHS, self.extend_to)
+
+    @Slot(float)
+    def extend_to(self, epochs: float) -> None:
+        """Train to so many epochs in all."""
+        if self.session.history.is_live:
+            self.session.command("extend", epochs=epochs)
+        else:
+            self.session.resume(epochs)
+
+    # Drawing
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.session.lister.want("watch", True)
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.session.lister.want("watch", False)
+        self._timer.stop()
+
+    @Slot()
+    def _on_timer(self) -> None:
+        if not self.is_built and self.session.run is not None:
+            self._build()
+        self._draw()
+
+    def _draw(self, *, force: bool = False) -> None:
+        history = self.session.history
+        stamp = (id(history), history.version)
+        if (
+            self.session.run is None
+            or not self.isVisible()
+            or (stamp == self._version and not force)
+        ):
+            return
+        self.working.show_history(history)
+        if not self.is_built:
+            return
+        self._version = stamp
+        self._show_tabs()
+        self.curves.show_history(history)
+        has_slider = self.tabs.currentIndex() < 2
+        self.pictures.slider.setVisible(has_slider and bool(history.previews))
+        front = self.tabs.currentIndex()
+        if has_slider:
+            self.pictures.show_history(history, Path(self.session.run.path))
+        elif front == 2:
+            self.health.show_history(history)
+        elif front == 3:
+            self.system.show_history(history)
+        else:
+            self.log.show_history(history)
