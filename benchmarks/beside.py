@@ -24,7 +24,7 @@ from benchmarks.table import Row, Wish, main, row
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.malloc import kept_heap
 from sit_engine.machine.spinning import IdleTeam
 from sit_engine.methods.protocol import Moment

@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.recipe import HALF, Case, pictures, stepper_of, take_step
 from benchmarks.table import Row, Wish, main, row
-from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore
+from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.scan import scan
 
 CASES = {

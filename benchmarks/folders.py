@@ -32,8 +32,9 @@ from sit_engine.data.decode.decode_pool import default_workers
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
 from sit_engine.data.scan.scan import scan
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import StepReported
-from sit_engine.records.runs import Run, read_events
+from sit_engine.records.run import Run
 
 CONTENTS, A_FOLDER, REPEATS, COMPARED = 512, 1000, 3, 10_000
 BYTES_A_FILE = 4500

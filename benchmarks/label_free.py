@@ -31,7 +31,8 @@ from sit_engine.evaluation.features import extract
 from sit_engine.evaluation.probes import knn_predict
 from sit_engine.jobs.labelled import load_held_out
 from sit_engine.jobs.networks import load_backbones
-from sit_engine.records.runs import Run, summarise
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_engine.watching.health import measure
 
 SIDE = 32

@@ -17,7 +17,7 @@ from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import CACHE_FACTOR, RunConfig
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit, SitViews

@@ -25,8 +25,9 @@ from sit_engine.machine.device import autocast
 from sit_engine.machine.malloc import kept_heap
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit
+from sit_engine.records.event_log import EventWriter
 from sit_engine.records.events import StepReported
-from sit_engine.records.runs import EventWriter, Run
+from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 from sit_engine.training.stepper import Stepper
 

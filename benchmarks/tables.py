@@ -35,13 +35,15 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import resolve, total_steps
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.decode.preprocess import load_views
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.evaluation.features import probabilities
 from sit_engine.machine.device import probe_once
 from sit_engine.methods.protocol import Moment
 from sit_engine.models.weights import load_weights, read_weights
-from sit_engine.records.runs import Run, is_running, summarise
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import is_running
 from sit_engine.records.starts import describe_start, find_start
+from sit_engine.records.summary import summarise
 from sit_engine.studies.paired import interval
 from sit_engine.training.schedules import cosine
 from sit_engine.training.stepper import Stepper

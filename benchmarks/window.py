@@ -39,7 +39,7 @@ from sit_engine.records.events import (
     RunStarted,
     StepReported,
 )
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_studio import app
 from sit_studio.engine.messages import Heard
 from sit_studio.frame.main_window import MainWindow

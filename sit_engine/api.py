@@ -17,12 +17,15 @@ from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.errors import RunError
-from sit_engine.records import runs
+from sit_engine.files import disk_error
 from sit_engine.records.comparison import Budget, Comparison
 from sit_engine.records.embedding import DUPLICATES_ABOVE, Embedded, MapKind
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.exported import Exported
 from sit_engine.records.imported import Imported
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
 from sit_engine.records.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 Emit = Callable[[Event], None]
 Progress = Callable[[str, int, int], None]
-MakeControl = Callable[[runs.Run], "Control"]
+MakeControl = Callable[[Run], "Control"]
 
 
 def scan(
@@ -118,7 +121,7 @@ def scratch_twin(path: Path) -> tuple[RunConfig, Path]:
     from sit_engine.records.starts import scratch_of
     from sit_engine.training.start import scratch_config
 
-    return scratch_config(runs.open_run(path)), scratch_of(path)
+    return scratch_config(open_run(path)), scratch_of(path)
 
 
 def resume(
@@ -158,7 +161,7 @@ def find_folders(
     """
     from sit_engine.data.scan.own_images import move
 
-    run = runs.open_run(path)
+    run = open_run(path)
     return move(
         run, folders, without_missing=without_missing, on_progress=on_progress, cancel=cancel
     ).told()
@@ -214,7 +217,7 @@ def evaluate(
         knn_only=knn_only,
         without_missing=without_missing,
     )
-    return evaluate_run(runs.open_run(path), asked, on_progress)
+    return evaluate_run(open_run(path), asked, on_progress)
 
 
 def compare(
@@ -305,7 +308,7 @@ def embed(
     from sit_engine.jobs.embed import embed as write
 
     asked = Asked(folders, step, network, duplicates_above)
-    return write(runs.open_run(path), asked, out, on_progress)
+    return write(open_run(path), asked, out, on_progress)
 
 
 def add_map(embedded: Path, kind: MapKind, *, on_progress: Progress | None = None) -> Path:
@@ -335,23 +338,23 @@ def inspect(path: Path, *, images: Sequence[str], out: Path, step: int | None = 
     """Write reconstructions and attention of `images` (none: the run's own) into `out`."""
     from sit_engine.jobs.networks import inspect_into
 
-    run = runs.open_run(path)
+    run = open_run(path)
     try:
         out.mkdir(parents=True, exist_ok=True)
         return inspect_into(run, images, out, step)
     except OSError as error:
-        raise runs.disk_error(error, out) from None
+        raise disk_error(error, out) from None
 
 
 def draw_curves(path: Path, out: Path) -> Path:
     """Draw the curves of a run, from its events, as one PNG."""
     from sit_engine.inspection.curves import write_curves
 
-    events = [event for event, _ in runs.read_events(runs.open_run(path))]
+    events = [event for event, _ in read_events(open_run(path))]
     try:
         write_curves(events, out)
     except OSError as error:
-        raise runs.disk_error(error, out) from None
+        raise disk_error(error, out) from None
     return out
 
 
@@ -371,7 +374,7 @@ def export(
     from sit_engine.export.write import Model, write
     from sit_engine.jobs.networks import load_backbones
 
-    run = runs.open_run(path)
+    run = open_run(path)
     loaded = load_backbones(run, step=step, network=network)
     if head == "classifier" and loaded.classifier is None:
         raise RunError(
@@ -430,7 +433,7 @@ def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:
     try:
         return save_arrays(out, arrays)
     except OSError as error:
-        raise runs.disk_error(error, out) from None
+        raise disk_error(error, out) from None
 
 
 def dry_run(
@@ -492,5 +495,5 @@ def write_sample(folder: Path) -> tuple[Path, Path]:
     try:
         mark.touch()
     except OSError as error:
-        raise runs.disk_error(error, mark) from None
+        raise disk_error(error, mark) from None
     return found

@@ -89,6 +89,17 @@ class ExportError(SitError):
 
 
 STOPPED_EXIT_CODE = 3
+
+
+class CancelledError(SitError):
+    """The user stopped a scan or a decoding; what was decoded is kept."""
+
+    exit_code = STOPPED_EXIT_CODE
+
+    def __init__(self) -> None:
+        super().__init__("data.cancelled", "Reading the images was cancelled.")
+
+
 NOT_REPRODUCED_EXIT_CODE = 11
 """Of `sit-engine replay`: the step that was not finite is finite here."""
 TERMINATED_EXIT_CODE = 143

@@ -16,9 +16,9 @@ from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish, layout_named
 from sit_engine.data.folder.saved_index import SavedIndex
 from sit_engine.data.folder.wanted import Patterns
-from sit_engine.data.scan.scan import escape_name, unescape_name
 from sit_engine.errors import SitError
-from sit_engine.records.runs import disk_error
+from sit_engine.files import disk_error
+from sit_engine.paths import escape_name, unescape_name
 from sit_studio.engine.questions import Answer, Asker, Question, ask_once
 from sit_studio.files import is_file, is_folder
 from sit_studio.models.failure import Failure, failure_of

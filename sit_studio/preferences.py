@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 from PySide6.QtCore import QByteArray, QSettings
 
-from sit_engine.data.scan.scan import escape_name, unescape_name
+from sit_engine.paths import escape_name, unescape_name
 
 MOST_RECENT = 8
 # What the user's environment said before a setting of ours took its place.

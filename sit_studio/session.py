@@ -15,9 +15,12 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DeviceFacts
 from sit_engine.errors import SitError
+from sit_engine.files import disk_error
 from sit_engine.paths import file_word
-from sit_engine.records import runs
 from sit_engine.records.commands import Command
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.run_lock import is_running
 from sit_studio.engine.comparer import Comparer
 from sit_studio.engine.messages import Heard, Message, MessageQueue, Refused, Seen
 from sit_studio.engine.questions import Answer, Asker, Question
@@ -48,7 +51,7 @@ class Session(Images):
         self.device: DeviceFacts | None = None
         self.device_answer: Answer = {}
         self.history = History()
-        self.run: runs.Run | None = None
+        self.run: Run | None = None
         self.messages = MessageQueue()
         self.asker = Asker(self)
         self.lister = RunLister(lambda: preferences.runs_folders, self)
@@ -136,16 +139,16 @@ class Session(Images):
             return False
         try:
             # Those of a version without chosen.toml have nothing at all while they are prepared.
-            if not runs.is_running(runs.Run(path)):
-                runs.open_run(path, prepared=False)
+            if not is_running(Run(path)):
+                open_run(path, prepared=False)
         except (SitError, OSError) as error:
-            known = error if isinstance(error, SitError) else runs.disk_error(error, path)
+            known = error if isinstance(error, SitError) else disk_error(error, path)
             self.failed.emit(failure_of(known))
             return False
         thread = self._carry(path)
         with suppress(SitError, OSError):
             # Its events come one by one: what kind of run it is must stand before the first.
-            self.history.method = runs.Run(path).wanted().method.name
+            self.history.method = Run(path).wanted().method.name
         thread.start()
         self.preferences.set("run/last", str(path))
         self.run_opened.emit()
@@ -217,7 +220,7 @@ class Session(Images):
 
     def _carry(self, path: Path) -> EngineThread:
         self._let_go()
-        self.run, self.history, self.messages = runs.Run(path), History(), MessageQueue()
+        self.run, self.history, self.messages = Run(path), History(), MessageQueue()
         self._resume_wanted = None
         way = "own process" if self.trains_apart else "this process"
         self._thread = EngineThread(path, self.messages, way, self)  # type: ignore[arg-type]

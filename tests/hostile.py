@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sit_engine.config.build import build
-from sit_engine.records import runs
 from sit_engine.records.events import RunFinished, RunResumed, RunStarted, StepReported, to_line
+from sit_engine.records.run_folder import create_run, write_settings
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 STEP = StepReported(10, 1.0, 2.0, {"a": 1.0}, {}, 0, 0, 0, 0, 0, 0, 0, None)
@@ -28,9 +28,9 @@ Harm = Callable[[Path], object]
 
 def good_run(path: Path) -> Path:
     """A run folder of a run that is complete, without checkpoints."""
-    run = runs.create(path, build({}))
+    run = create_run(path, build({}))
     split = {"train": ["0:a.png"], "watch": [], "classes": [], "value_range": None}
-    runs.write_settings(run, RESOLVED, {}, split)
+    write_settings(run, RESOLVED, {}, split)
     events = (STARTED, STEP, FINISHED)
     run.events_file.write_text("".join(to_line(event, time=1e9) + "\n" for event in events))
     return path

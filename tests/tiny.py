@@ -12,8 +12,9 @@ import torch
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.tree import RunConfig
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import StepReported
+from sit_engine.records.run import Run
 from sit_engine.training.optim import Optimiser
 
 TINY: dict[str, Any] = {
@@ -110,7 +111,7 @@ def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
     until_s = time.monotonic() + 120
     while time.monotonic() < until_s:
         assert process.poll() is None, process.communicate()
-        found = runs.read_events(runs.Run(run)) if (run / "config.toml").exists() else []
+        found = read_events(Run(run)) if (run / "config.toml").exists() else []
         if any(isinstance(event, StepReported) and event.step >= step for event, _ in found):
             return
         time.sleep(0.05)

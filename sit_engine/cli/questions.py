@@ -21,15 +21,14 @@ from sit_engine import api
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts
-from sit_engine.data.decode.decode_pool import CancelledError
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.data.folder.saved_index import save_index
-from sit_engine.errors import SitError
+from sit_engine.errors import CancelledError, SitError
+from sit_engine.files import disk_error
 from sit_engine.records.embedding import DUPLICATES_ABOVE, MapKind
 from sit_engine.records.events import Warned
-from sit_engine.records.runs import disk_error
 
 Json = dict[str, Any]
 Step = Annotated[int, Field(ge=0)]

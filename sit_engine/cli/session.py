@@ -13,7 +13,7 @@ from sit_engine.cli import launch
 from sit_engine.cli.screen import Screen
 from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE
 from sit_engine.records.events import Event, PhaseChanged, RunFinished
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 
 if TYPE_CHECKING:
     from sit_engine.training.control import FolderControl

@@ -18,8 +18,9 @@ from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.evaluation.measure import Predictions
 from sit_engine.evaluation.page import Wrong, page
 from sit_engine.evaluation.report import Report
+from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import name_cell
-from sit_engine.records.runs import Run, disk_error, write_aside
+from sit_engine.records.run import Run
 
 MOST_WRONG = 24
 THUMBNAIL_PX = 128

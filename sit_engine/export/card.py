@@ -10,8 +10,9 @@ from typing import Any
 
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import counted
+from sit_engine.files import disk_error, read_json, write_aside
 from sit_engine.paths import display_name, unescape_name
-from sit_engine.records.runs import Run, disk_error, read_json, write_aside
+from sit_engine.records.run import Run
 
 
 def write_card(run: Run, about: dict[str, Any], out: Path) -> Path:

@@ -19,10 +19,9 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import NamedProgram, Program
-from sit_engine.files import in_place_of
+from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
-from sit_engine.records.runs import disk_error
 
 
 @contextmanager

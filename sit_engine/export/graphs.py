@@ -19,9 +19,8 @@ import torch
 
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import ViewProgram
-from sit_engine.files import in_place_of
+from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names, read_entries
-from sit_engine.records.runs import disk_error
 
 MOST_EXTRA_BYTES = 16 << 20
 """Of each text that travels inside a program: labels, settings, what it is."""

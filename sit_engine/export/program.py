@@ -26,7 +26,7 @@ from sit_engine import own_files
 from sit_engine.data.folder.index import ValueRange
 from sit_engine.errors import DataError, ExportError, FileError
 from sit_engine.export.graphs import onnx_metadata, read_extra
-from sit_engine.records.runs import file_hash
+from sit_engine.files import file_hash
 
 TIME_LIMIT_S = 300
 FORMATS = {".pt": "torchscript", ".onnx": "onnx", ".pt2": "pt2"}

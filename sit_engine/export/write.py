@@ -20,8 +20,9 @@ from sit_engine.export.graphs import export_onnx, export_pt2, extra_files
 from sit_engine.export.program import remember
 from sit_engine.export.programs import Features, Probabilities, ViewProgram
 from sit_engine.export.verify import Verified, verify
+from sit_engine.files import disk_error, file_hash, write_aside
 from sit_engine.records.exported import Exported
-from sit_engine.records.runs import Run, disk_error, file_hash, write_aside
+from sit_engine.records.run import Run
 
 READ = (
     "mean patch token after the final norm",

@@ -32,9 +32,10 @@ from sit_engine.data.pixel_cache.cache import squares_side
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.paths import display_name
-from sit_engine.views.apply import MEAN, STD, apply_views
+from sit_engine.views.apply import apply_views
 from sit_engine.views.corrupt import plan
 from sit_engine.views.draw import draw_views
+from sit_engine.views.pixels import MEAN, STD
 from sit_engine.views.rotate import draw_turns, turn_
 from sit_engine.views.rows import Rows
 

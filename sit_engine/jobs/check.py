@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sit_engine.errors import CheckpointError, FileError, RunError, SitError
-from sit_engine.records import damage, places, runs
+from sit_engine.records import damage, places
 from sit_engine.records.events import Warned
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import RunSummary, summarise
 from sit_engine.training import checkpoint, frozen
 
 
@@ -16,7 +19,7 @@ class Checked:
     """What was found; nothing is changed."""
 
     path: Path
-    summary: runs.RunSummary | None = None
+    summary: RunSummary | None = None
     """None where its events cannot be read."""
     problems: list[SitError | Warned] = field(default_factory=list)
     """Of its files, settings and split."""
@@ -33,15 +36,15 @@ class Checked:
 
 def check(path: Path) -> Checked:
     """Look at every file of a run; RunError where there is none, or one of a later version."""
-    run, found = runs.Run(path), Checked(path)
+    run, found = Run(path), Checked(path)
     try:
-        runs.open_run(path, prepared=False)
+        open_run(path, prepared=False)
     except RunError as error:
         if error.code != "run.format" or error.values["found"] != "unknown":
             raise
         found.problems.append(error)
     try:
-        found.summary = runs.summarise(run)
+        found.summary = summarise(run)
     except FileError:
         # It is among the problems below.
         found.summary = None
@@ -62,7 +65,7 @@ def check(path: Path) -> Checked:
     return found
 
 
-def _moved(run: runs.Run) -> list[SitError | Warned]:
+def _moved(run: Run) -> list[SitError | Warned]:
     try:
         if run.moved_file.is_file():
             places.read(run.moved_file)
@@ -71,7 +74,7 @@ def _moved(run: runs.Run) -> list[SitError | Warned]:
     return []
 
 
-def _settings(run: runs.Run) -> list[SitError | Warned]:
+def _settings(run: Run) -> list[SitError | Warned]:
     try:
         return list(frozen.look(run))
     except SitError as error:

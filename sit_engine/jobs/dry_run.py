@@ -19,7 +19,8 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.decode.decode_pool import shared_decoders
 from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
-from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.scan import require_images
 from sit_engine.evaluation.cues import sample
 from sit_engine.machine.device import find_device, memory_errors, probe_once

@@ -45,7 +45,8 @@ from sit_engine.records.embedding import (
     writing,
 )
 from sit_engine.records.places import places_of
-from sit_engine.records.runs import Run, open_run
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
 
 
 @dataclass(frozen=True)

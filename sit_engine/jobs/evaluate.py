@@ -23,7 +23,8 @@ from sit_engine.jobs.networks import (
 )
 from sit_engine.machine.device import apply_settings
 from sit_engine.records.places import places_of
-from sit_engine.records.runs import Run, summarise
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from sit_engine.evaluation.report import LeftOut
 from sit_engine.jobs.networks import is_finetuned
 from sit_engine.paths import display_name
 from sit_engine.records.places import places_of
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 
 MOST_NAMED = 5
 

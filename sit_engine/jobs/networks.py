@@ -26,7 +26,7 @@ from sit_engine.methods.protocol import Method
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.paths import display_name
 from sit_engine.records.places import places_of
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.records.starts import find_start, scratch_of
 from sit_engine.training import checkpoint
 from sit_engine.training.stepper import build_method

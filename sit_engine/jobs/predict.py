@@ -26,11 +26,13 @@ from sit_engine.errors import DataError, RunError
 from sit_engine.evaluation.features import probabilities
 from sit_engine.evaluation.reading import PIECE, Reader
 from sit_engine.export.program import FORMATS, open_program, run_child, run_program
+from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import Decoding, find_usable, reader_of
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
 from sit_engine.paths import display_name, name_cell, safe_cell
-from sit_engine.records.runs import Run, disk_error, open_run, write_aside
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
 
 MOST_ANSWERS = 5
 # A child process for each piece takes seconds to start, and may not work longer than its time limit.

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from sit_engine import own_files
 from sit_engine.errors import CheckpointError, FileError
-from sit_engine.files import put_aside, write_aside
-from sit_engine.records import places, runs
+from sit_engine.files import disk_error, put_aside, write_aside
+from sit_engine.records import places
 from sit_engine.records.damage import NAMES, looks_like_run
 from sit_engine.records.events import Warned, warning
-from sit_engine.records.runs import Run, disk_error
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import FORMAT, open_run
+from sit_engine.records.run_lock import RunLock
 from sit_engine.training import checkpoint, frozen
 
 
@@ -24,12 +26,12 @@ def repair(path: Path) -> list[Warned]:
     """
     run = Run(path)
     if not looks_like_run(path):
-        runs.open_run(path, prepared=False)
+        open_run(path, prepared=False)
     try:
         # Of a lock that is no file nobody can be the holder.
         done = _irregular(run, ("lock",))
         had_lock = run.lock_file.exists()
-        with runs.Lock(run) as opened:
+        with RunLock(run) as opened:
             if had_lock:
                 done.append(
                     warning("repair.lock", "The lock of a process that is gone was removed.")
@@ -42,7 +44,7 @@ def repair(path: Path) -> list[Warned]:
 def _mend(run: Run) -> list[Warned]:
     done = _format(run)
     done += _irregular(run, [name for name in NAMES if name not in ("lock", *frozen.NAMES)])
-    runs.open_run(run.path, prepared=False)
+    open_run(run.path, prepared=False)
     cleared = checkpoint.recover(run)
     if cleared:
         done.append(
@@ -94,7 +96,7 @@ def _format(run: Run) -> list[Warned]:
         int(own_files.read_text(file, most=32))
     except (FileError, ValueError):
         aside = put_aside(file)
-        write_aside(file, f"{runs.FORMAT}\n")
+        write_aside(file, f"{FORMAT}\n")
         if aside is None:
             return [warning("repair.format", "The number of the run's format was written anew.")]
         return [

@@ -16,7 +16,7 @@ import platformdirs
 import torch
 
 from sit_engine.config.tree import RunConfig
-from sit_engine.records.runs import read_json, write_aside
+from sit_engine.files import read_json, write_aside
 
 FILE = "measured.json"
 MOST = 50

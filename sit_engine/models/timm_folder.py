@@ -18,8 +18,7 @@ from torch import Tensor
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import DiskError
-from sit_engine.files import in_place_of, is_free, write_aside
-from sit_engine.records.runs import disk_error, read_json
+from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
 from sit_engine.views.pixels import MEAN, STD
 
 CONFIG = "config.json"

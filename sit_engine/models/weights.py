@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ConfigError, DataError
+from sit_engine.files import file_hash, read_json
 from sit_engine.models.vit import build_backbone
-from sit_engine.records.runs import file_hash, read_json
 from sit_engine.records.starts import KNOWN, Start, describe_start
 from sit_engine.views.pixels import MEAN, STD
 

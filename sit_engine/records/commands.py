@@ -16,9 +16,11 @@ from typing import Any, Literal, cast, get_args
 
 from sit_engine.config.tree import LONGEST_EPOCHS
 from sit_engine.errors import ConfigError, FileError, RunError
+from sit_engine.files import disk_error, write_aside
 from sit_engine.own_files import read_json
 from sit_engine.records.events import CommandAnswered
-from sit_engine.records.runs import Run, disk_error, summarise, write_aside
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 
 Command = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from sit_engine import own_files
 from sit_engine.config.files import why_unread
 from sit_engine.errors import FileError, SitError
-from sit_engine.records.run_folder import MOST_SPLIT_BYTES, Run, unusable
-from sit_engine.records.runs import has_copies
+from sit_engine.records.run import MOST_SPLIT_BYTES, Run, unusable
+from sit_engine.records.run_folder import has_copies
 
 NAMES = (
     "format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "lock", "about.json",

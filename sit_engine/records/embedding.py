@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.errors import DataError, FileError, RunError, SitError
-from sit_engine.files import in_place_of, is_free
+from sit_engine.files import disk_error, in_place_of, is_free, read_json
 from sit_engine.own_files import read_text
 from sit_engine.paths import cell_name, name_cell, unescape_name
 from sit_engine.records.lines import Lines, load_array, write_lines
 from sit_engine.records.places import places_of
-from sit_engine.records.runs import Run, disk_error, read_json
+from sit_engine.records.run import Run
 
 MapKind = Literal["pca", "tsne", "umap"]
 KINDS: tuple[MapKind, ...] = ("pca", "tsne", "umap")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sit_engine.records.runs import file_hash, read_json
+from sit_engine.files import file_hash, read_json
 
 
 @dataclass(frozen=True)

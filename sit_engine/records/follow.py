@@ -8,7 +8,7 @@ from typing import BinaryIO
 from sit_engine.errors import FileError
 from sit_engine.own_files import MOST_LINE_BYTES, open_regular
 from sit_engine.records.events import Event, read_line
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 
 MOST_BYTES, MOST_BLOCKS = 1 << 18, 64
 

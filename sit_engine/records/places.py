@@ -16,7 +16,7 @@ from sit_engine.config.files import why_unread
 from sit_engine.errors import DataError, FileError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name, escape_name, unescape_name
-from sit_engine.records.run_folder import MOST_SPLIT_BYTES, Run
+from sit_engine.records.run import MOST_SPLIT_BYTES, Run
 
 
 @dataclass(frozen=True)

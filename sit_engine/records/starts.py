@@ -18,8 +18,10 @@ from sit_engine.config.facts import StartFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.counted import counted
 from sit_engine.errors import DataError
+from sit_engine.files import read_json
 from sit_engine.paths import display_name
-from sit_engine.records.runs import Run, open_run, read_json
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
 
 FILE = "model.safetensors"
 # Widths of the usual vision transformers, whose files need not say how many heads they have.

@@ -20,15 +20,18 @@ from sit_engine.data.scan.split import PARTS
 from sit_engine.errors import NotFiniteError
 from sit_engine.evaluation.measure import Network
 from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
+from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
 from sit_engine.paths import escape_name, unescape_name
-from sit_engine.records import runs
 from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.records.places import Places, places_of
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import discard_unstarted, is_run
+from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell, figures, measure
 from sit_engine.studies.plan import (
     Asked,
@@ -67,7 +70,7 @@ class Place:
     def is_measured(self) -> bool:
         """Whether the cell there is that of the run's last step."""
         path = self.cell(TRAINED)
-        return path.is_file() and int(Cell.read(path).step) == runs.summarise(self.run).step
+        return path.is_file() and int(Cell.read(path).step) == summarise(self.run).step
 
 
 @without_options()
@@ -92,7 +95,7 @@ def compare(
     with held(asked, out, images) as folder:
         for number, place in enumerate(places, 1):
             check_here(folder, out)
-            status = runs.summarise(place.run).status
+            status = summarise(place.run).status
             if status != "completed" and not (status == "failed" and place.is_measured()):
                 on_run(place.run.path.name, number, len(places))
                 outcome = _train(place, configs[place.config], emit, make_control)
@@ -122,9 +125,9 @@ def _check_images(place: Place, asked: Asked) -> None:
 
 def _write(found: Comparison, out: Path) -> None:
     try:
-        runs.write_aside(out / "comparison.json", json.dumps(found.to_json(), indent=1))
+        write_aside(out / "comparison.json", json.dumps(found.to_json(), indent=1))
     except OSError as error:
-        raise runs.disk_error(error, out) from None
+        raise disk_error(error, out) from None
 
 
 def _train(
@@ -133,13 +136,13 @@ def _train(
     """A new run, or the next leg of one."""
     run = place.run
     try:
-        if runs.is_run(run.path):
+        if is_run(run.path):
             # One that never began may have been asked to on a folder that has moved since.
             folders = () if run.config_file.is_file() else config.data.folders
             how = GoingOn(folders=tuple(map(unescape_name, folders)))
             return resume(run.path, emit=emit, make_control=make_control, how=how).outcome
         # Of a version that did not write first what was asked for, and killed before its settings.
-        runs.discard_unstarted(run)
+        discard_unstarted(run)
         compute = config.compute.model_copy(update={"seed": place.seed})
         config = config.model_copy(update={"compute": compute})
         return start(config, run.path, emit=emit, make_control=make_control).outcome
@@ -250,7 +253,7 @@ def _rows(asked: Asked, measured: Sequence[Place]) -> list[tuple[str, Kind, dict
 
 
 def _about(place: Place) -> ComparedRun:
-    found = runs.summarise(place.run)
+    found = summarise(place.run)
     return ComparedRun(
         config=place.config,
         seed=place.seed,
@@ -266,7 +269,7 @@ def _about(place: Place) -> ComparedRun:
 def _training_s(run: Run) -> float:
     """Seconds from each leg's first step to what it told last of the steps that were kept."""
     seconds, last_s = 0.0, None
-    for event, when_s in runs.read_events(run):
+    for event, when_s in read_events(run):
         if isinstance(event, PhaseChanged):
             last_s = when_s if event.phase == "training" else None
         elif last_s is not None:

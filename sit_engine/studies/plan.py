@@ -27,15 +27,15 @@ from sit_engine.data.scan.own_images import Progress, along, has_moved, how_read
 from sit_engine.data.scan.scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.measure import check_labelled
-from sit_engine.files import is_free
+from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.jobs.labelled import numbers_to_ask, only_test
 from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name
-from sit_engine.records import runs
 from sit_engine.records.comparison import Budget
 from sit_engine.records.events import warning
 from sit_engine.records.places import Places, file_along, moved_along, save
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.training.prepare import list_images, needs_labels, with_start
 from sit_engine.training.start import Emit, check_outside
 
@@ -257,7 +257,7 @@ def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConf
 @contextmanager
 def held(asked: Asked, out: Path, images: str | None) -> Iterator[Run]:
     """The folder of the comparison, written by this process alone until the end."""
-    if runs.is_running(Run(out)):
+    if is_running(Run(out)):
         raise RunError(
             "compare.locked",
             "Another process works on the comparison {out}.",
@@ -272,10 +272,10 @@ def held(asked: Asked, out: Path, images: str | None) -> Iterator[Run]:
         if first_test not in (None, record["test"]):
             record["first_test"] = first_test
         if was != record:
-            runs.write_aside(_file(out), json.dumps(record, indent=1))
+            write_aside(_file(out), json.dumps(record, indent=1))
     except OSError as error:
-        raise runs.disk_error(error, out) from None
-    with runs.Lock(Run(out)) as folder:
+        raise disk_error(error, out) from None
+    with RunLock(Run(out)) as folder:
         yield folder
 
 
@@ -356,7 +356,7 @@ def _record(asked: Asked) -> dict[str, Any]:
 
 
 def _frozen(out: Path) -> dict[str, Any]:
-    return runs.read_json(_file(out)) if _file(out).exists() else {}
+    return read_json(_file(out)) if _file(out).exists() else {}
 
 
 def _file(out: Path) -> Path:

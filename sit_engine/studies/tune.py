@@ -28,13 +28,13 @@ from sit_engine.data.scan.own_images import (
     without_options,
 )
 from sit_engine.errors import ConfigError, DataError, RunError
-from sit_engine.files import is_free
+from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name, unescape_name
-from sit_engine.records import runs
 from sit_engine.records.comparison import Budget, Comparison
 from sit_engine.records.places import file_along, save
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.records.tuning import (
     DEFAULT,
     JOIN,
@@ -96,7 +96,7 @@ class _Book:
             Rung(tuple(rung["names"]), rung["minutes"], rung["seeds"], rung["first_seed"])
             for rung in _frozen(out).get("rungs", [])
         ]
-        self.spent_before = float(runs.read_json(out / "tuning.json").get("spent_minutes", 0.0))
+        self.spent_before = float(read_json(out / "tuning.json").get("spent_minutes", 0.0))
         self.began_s = time.monotonic()
 
     def config(self, name: str) -> RunConfig:
@@ -159,16 +159,16 @@ def tune(
     _check(asked)
     asked = _carried(asked, out)
     _check_frozen(asked, out, tell)
-    was = runs.read_json(out / "tuning.json")
+    was = read_json(out / "tuning.json")
     if was.get("is_complete"):
         return Tuning.from_json(was)
     book = _Book(asked, out, tell)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise runs.disk_error(error, out) from None
+        raise disk_error(error, out) from None
     book.freeze()
-    with runs.Lock(Run(out)):
+    with RunLock(Run(out)):
         found: list[Comparison] = []
         while len(found) < RUNGS:
             if len(book.rungs) == len(found):
@@ -249,7 +249,7 @@ def _of_rung(config: RunConfig, watch_share: float) -> RunConfig:
 def _on_run(
     book: _Book, found: list[Comparison], on_run: OnRun, name: str, number: int, total: int
 ) -> None:
-    so_far = runs.read_json(book.out / f"rung-{len(found) + 1}" / "comparison.json")
+    so_far = read_json(book.out / f"rung-{len(found) + 1}" / "comparison.json")
     book.tell(book.found([*found, *([Comparison.from_json(so_far)] if so_far else [])]))
     settings, _, seed = name.rpartition("-seed")
     on_run(len(found) + 1, f"{settings}, seed {seed}", number, total)
@@ -326,7 +326,7 @@ def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
 
     Of images that moved it is asked whether the new folder has those of its runs.
     """
-    if runs.is_running(Run(out)):
+    if is_running(Run(out)):
         raise RunError(
             "tune.locked",
             "Another process works on {out}.",
@@ -383,7 +383,7 @@ def _record(asked: Asked) -> dict[str, Any]:
 
 
 def _frozen(out: Path) -> dict[str, Any]:
-    return runs.read_json(_file(out)) if _file(out).exists() else {}
+    return read_json(_file(out)) if _file(out).exists() else {}
 
 
 def _file(out: Path) -> Path:
@@ -392,6 +392,6 @@ def _file(out: Path) -> Path:
 
 def _write(path: Path, text: str) -> None:
     try:
-        runs.write_aside(path, text)
+        write_aside(path, text)
     except OSError as error:
-        raise runs.disk_error(error, path) from None
+        raise disk_error(error, path) from None

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from sit_engine import ranks
 from sit_engine.errors import FileError, SitError
-from sit_engine.files import in_place_of
+from sit_engine.files import disk_error, file_hash, in_place_of
 from sit_engine.methods.protocol import Losses, Moment
 from sit_engine.own_files import read_json
-from sit_engine.records.runs import Run, disk_error, file_hash
+from sit_engine.records.run import Run
 from sit_engine.training.checkpoint import load_state
 from sit_engine.training.checkpointing import Keeper
 from sit_engine.training.frozen import CONFIG

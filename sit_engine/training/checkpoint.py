@@ -26,8 +26,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine.errors import CheckpointError
-from sit_engine.files import clear_asides, folder_to_disk, to_disk
-from sit_engine.records.runs import Run, disk_error, file_hash, read_json
+from sit_engine.files import clear_asides, disk_error, file_hash, folder_to_disk, read_json, to_disk
+from sit_engine.records.run import Run
 
 FILES = ("model.safetensors", "state.pt")
 _NO_COPIES: Mapping[str, bytes] = MappingProxyType({})

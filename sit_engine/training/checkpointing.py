@@ -12,7 +12,7 @@ import torch
 from sit_engine import ranks
 from sit_engine.config.tree import RunConfig
 from sit_engine.records.events import CheckpointWritten, Event
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.progress import Progress
 from sit_engine.training.stepper import Stepper

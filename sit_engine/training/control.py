@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sit_engine import ranks
 from sit_engine.records.commands import Command, Wish, take_wishes
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 
 POLL_EVERY_S = 0.2
 

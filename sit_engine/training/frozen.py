@@ -17,11 +17,10 @@ from sit_engine import own_files
 from sit_engine.config.files import read_values
 from sit_engine.counted import counted
 from sit_engine.errors import ConfigError, FileError, RunError, SitError
-from sit_engine.files import put_aside, write_bytes_aside
-from sit_engine.records import runs
+from sit_engine.files import disk_error, put_aside, read_json, write_bytes_aside
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten, Event, SettingsAccepted, Warned, warning
-from sit_engine.records.run_folder import MOST_SPLIT_BYTES, unusable
-from sit_engine.records.runs import Run, disk_error, read_json
+from sit_engine.records.run import MOST_SPLIT_BYTES, Run, unusable
 from sit_engine.training import checkpoint
 from sit_engine.training.out_of_memory import Change
 
@@ -107,7 +106,7 @@ def mend(run: Run) -> list[Warned]:
 
 
 def _was_trained(run: Run) -> bool:
-    events = (event for event, _ in runs.read_events(run))
+    events = (event for event, _ in read_events(run))
     return bool(checkpoint.all_steps(run)) or any(
         isinstance(event, CheckpointWritten) for event in events
     )
@@ -218,7 +217,7 @@ def check_unchanged(run: Run, *, accept: bool) -> tuple[list[Change], SettingsAc
 def _accepted(run: Run) -> set[str]:
     """Hashes of what was accepted, or changed by the product itself, last."""
     last: dict[str, str] = {}
-    for event, _ in runs.read_events(run):
+    for event, _ in read_events(run):
         if isinstance(event, SettingsAccepted):
             last |= event.files
     return set(last.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.records.events import Outcome, SettingsAccepted
 from sit_engine.training.out_of_memory import Change
 from sit_engine.watching.pretraining import Watched

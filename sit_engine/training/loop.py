@@ -14,6 +14,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import LONGEST_EPOCHS, RunConfig
 from sit_engine.data.folder.index import problems_warning
 from sit_engine.errors import ConfigError, SitError
+from sit_engine.files import disk_error
 from sit_engine.machine.device import memory_errors, peak_memory_bytes
 from sit_engine.machine.malloc import kept_heap
 from sit_engine.machine.spinning import courteous
@@ -34,7 +35,7 @@ from sit_engine.records.events import (
     StepReported,
     warning,
 )
-from sit_engine.records.runs import Run, disk_error
+from sit_engine.records.run import Run
 from sit_engine.training import bundle
 from sit_engine.training.checkpointing import Keeper
 from sit_engine.training.control import Control

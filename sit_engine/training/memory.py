@@ -18,7 +18,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FILLED_SHARE
 from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.data.feed.batches import GPU_SHARE
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast, is_out_of_memory
 from sit_engine.machine.remembered import a_step_of, recall, remember
 from sit_engine.methods.protocol import Moment

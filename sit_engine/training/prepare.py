@@ -23,7 +23,8 @@ from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex, Problem, problems_warning
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.folder.layout import has_parts, told
-from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore, Streaming, cache_side
+from sit_engine.data.pixel_cache.cache import PixelCache, Streaming, cache_side
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.own_images import Own, how_read, list_own
 from sit_engine.data.scan.scan import OnProgress, require_images, scan
 from sit_engine.data.scan.split import (
@@ -41,7 +42,8 @@ from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.machine.device import memory_errors, probe
 from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.events import Event, PhaseChanged, warning
-from sit_engine.records.runs import Run, write_settings
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import write_settings
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training.frozen import replace_split
 from sit_engine.training.leg import TrainingData

@@ -13,7 +13,7 @@ from pathlib import Path
 from sit_engine import ranks
 from sit_engine.errors import NotFiniteError
 from sit_engine.records.events import ConfigChanged, Event, RolledBack
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 from sit_engine.training.checkpointing import Keeper
 from sit_engine.training.out_of_memory import Change

@@ -17,10 +17,14 @@ from sit_engine.data.folder.layout import has_parts
 from sit_engine.data.scan.own_images import move
 from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.paths import escape_name, unescape_name
-from sit_engine.records import runs
 from sit_engine.records.commands import check_epochs
+from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.records.places import Places, file_along, places_of
+from sit_engine.records.run import OpenedRun, Run
+from sit_engine.records.run_folder import create_run, discard_unstarted, open_run
+from sit_engine.records.run_lock import RunLock
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.leg import From, RunResult
@@ -31,7 +35,7 @@ from sit_engine.training.prepare import prepare_new, prepare_resumed, teller
 NO_CHECKPOINT = -1
 
 Emit = Callable[[Event], None]
-MakeControl = Callable[[runs.Run], Control]
+MakeControl = Callable[[Run], Control]
 
 
 def start(
@@ -43,16 +47,16 @@ def start(
     check_shared(config)
     if not ranks.is_first():
         return _follow(out, emit, make_control)
-    with runs.Lock(runs.create(out, config)) as run:
+    with RunLock(create_run(out, config)) as run:
         try:
             with _events(run, emit) as tell:
                 return _first_leg(run, config, tell, make_control)
         finally:
-            runs.discard_unstarted(run)
+            discard_unstarted(run)
 
 
 def _first_leg(
-    run: runs.Run, config: RunConfig, emit: Emit, make_control: MakeControl | None
+    run: Run, config: RunConfig, emit: Emit, make_control: MakeControl | None
 ) -> RunResult:
     control = (make_control or FolderControl)(run)
     resolved, data = prepare_new(run, config, emit)
@@ -70,9 +74,9 @@ def _follow(
     """
     step, leg = ranks.agree([NO_CHECKPOINT, 0])
     changes = tuple(Change(**told) for told in json.loads(ranks.told("")))
-    run = runs.open_run(path)
+    run = open_run(path)
     config = run.config()
-    was_complete = runs.summarise(run, holder_is_me=True).status == "completed"
+    was_complete = summarise(run, holder_is_me=True).status == "completed"
     data, _ = prepare_resumed(run, config, _same_images)
     found = None if step == NO_CHECKPOINT else checkpoint.folder(run, step)
     control = (make_control or FolderControl)(run)
@@ -130,12 +134,12 @@ def resume(
 
     One that was ended before its settings were worked out begins again with what was asked for.
     """
-    run, how = runs.open_run(path, prepared=False), how or GoingOn()
+    run, how = open_run(path, prepared=False), how or GoingOn()
     if how.epochs is not None:
         check_epochs(how.epochs)
     if not ranks.is_first():
         return _follow(path, emit, make_control, how.epochs)
-    with runs.Lock(run) as run, _events(run, emit) as tell:
+    with RunLock(run) as run, _events(run, emit) as tell:
         checkpoint.recover(run)
         found = _newest(run, tell)
         for restored in frozen.mend(run):
@@ -144,7 +148,7 @@ def resume(
             config = _as_asked(run.wanted(), how)
             Places(tuple(map(unescape_name, config.data.folders))).check_there(run)
             return _first_leg(run, config, tell, make_control)
-        last = runs.summarise(run, holder_is_me=True)
+        last = summarise(run, holder_is_me=True)
         if last.status == "completed" and how.epochs is None:
             raise RunError(
                 "run.complete",
@@ -176,12 +180,12 @@ def resume(
         return train(run, config, data, emit=tell, control=control, begin=begin)
 
 
-def _newest(run: runs.Run, tell: Emit) -> Path | None:
+def _newest(run: Run, tell: Emit) -> Path | None:
     """The newest checkpoint that verifies; None where the run was killed before its first one.
 
     Then it begins again with the frozen settings and split; never in silence where there was one.
     """
-    events = (event for event, _ in runs.read_events(run))
+    events = (event for event, _ in read_events(run))
     told = [event.step for event in events if isinstance(event, CheckpointWritten)]
     if steps := checkpoint.all_steps(run):
         found, manifest, rejected = checkpoint.newest_verified(run)
@@ -226,7 +230,7 @@ def _as_asked(config: RunConfig, how: GoingOn) -> RunConfig:
     return build(merge(config.model_dump(), update)) if update else config
 
 
-def scratch_config(run: runs.Run) -> RunConfig:
+def scratch_config(run: Run) -> RunConfig:
     """The settings of a finetuned run's twin: the same images, network and length, no weights.
 
     What the user left "auto" is worked out anew, so that the twin gets the recipe of a fresh start.
@@ -260,9 +264,9 @@ def scratch_config(run: runs.Run) -> RunConfig:
 
 
 @contextmanager
-def _events(run: runs.OpenedRun, emit: Emit) -> Iterator[Emit]:
+def _events(run: OpenedRun, emit: Emit) -> Iterator[Emit]:
     """Events go into the run folder and to the caller."""
-    writer = runs.EventWriter(run)
+    writer = EventWriter(run)
 
     def tell(event: Event) -> None:
         writer.write(event)

@@ -19,7 +19,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS, load
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.feed.batches import Batch, Batches
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import ConfigError
 from sit_engine.machine.device import apply_settings, autocast
 from sit_engine.methods.protocol import Losses, Method, Moment

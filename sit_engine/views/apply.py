@@ -12,10 +12,7 @@ from torch import Tensor
 from sit_engine.views.apply_batch import apply_batch
 from sit_engine.views.apply_each import apply_each
 from sit_engine.views.draw import ViewParams
-from sit_engine.views.pixels import MEAN, STD
 from sit_engine.views.threads import one_thread
-
-__all__ = ["BATCH_MAX_PIXELS", "MEAN", "STD", "apply_views"]
 
 # On CPU the batched applier is faster up to about this many pixels a view (two views on one core:
 # 0.2 × the time at 32 px, 0.7 × at 64, 1.1 × at 80, 1.4 × at 128). Small views are all call

@@ -24,7 +24,7 @@ from sit_engine.inspection.pictures import (
 )
 from sit_engine.methods.protocol import Method
 from sit_engine.records.events import Event, HealthMeasured, KnnMeasured, PreviewWritten
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.watching.health import NOT_STARTED, Figures, KnnReading, judge, measure
 
 PREVIEW_IMAGES = 8

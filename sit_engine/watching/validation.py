@@ -19,7 +19,7 @@ from sit_engine.evaluation.probes import binomial_score
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Method
 from sit_engine.records.events import Event, PreviewWritten, ValidationMeasured, warning
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.watching.pretraining import PREVIEW_IMAGES, Watched, write_preview
 
 

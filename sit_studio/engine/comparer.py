@@ -16,9 +16,10 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from sit_engine.config.build import build, merge
 from sit_engine.config.files import read_chosen, to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.records import runs
+from sit_engine.files import disk_error, read_json
 from sit_engine.records.comparison import Budget
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import holder_here, is_running
 from sit_studio.engine.process import Trainer, end_from_outside
 from sit_studio.models.comparison_list import ASKED
 from sit_studio.preferences import Preferences
@@ -68,7 +69,7 @@ class Order:
 
 def asked_of(path: Path) -> Order:
     """What a comparison was asked for; raises KeyError, TypeError, ValueError or ConfigError."""
-    asked = runs.read_json(path / ASKED)
+    asked = read_json(path / ASKED)
     return Order(
         folder=str(asked["folder"]),
         configs={name: build(values) for name, values in asked["configs"].items()},
@@ -116,7 +117,7 @@ class Comparer(QObject):
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self._look)
         last = Path(preferences.text(LAST) or ".")
-        if preferences.text(LAST) and runs.is_running(Run(last)):
+        if preferences.text(LAST) and is_running(Run(last)):
             # Started by a window that has been closed since.
             self.path = last
             self._timer.start()
@@ -137,7 +138,7 @@ class Comparer(QObject):
                 files[-1].write_text(to_toml(config), "utf-8")
             self._trainer = Trainer(order.words(files, out), place)
         except OSError as error:
-            raise runs.disk_error(error, place) from None
+            raise disk_error(error, place) from None
         self.path, self.is_stopping = out, False
         self.preferences.set(LAST, str(out))
         self._timer.start()
@@ -149,7 +150,7 @@ class Comparer(QObject):
             self.is_stopping = True
         if path == self.path and self._trainer is not None:
             self._trainer.end_now()
-        elif pid := runs.holder_here(Run(path)):
+        elif pid := holder_here(Run(path)):
             end_from_outside(pid)
         self.changed.emit()
 
@@ -157,7 +158,7 @@ class Comparer(QObject):
     def _look(self) -> None:
         assert self.path is not None
         trainer = self._trainer
-        if trainer.is_alive if trainer else runs.is_running(Run(self.path)):
+        if trainer.is_alive if trainer else is_running(Run(self.path)):
             return
         self._timer.stop()
         self.path, self._trainer, self.is_stopping = None, None, False

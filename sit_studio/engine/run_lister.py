@@ -14,7 +14,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
 from sit_engine.records.follow import Follower
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.models.comparison_list import ComparisonList
 from sit_studio.models.history import History

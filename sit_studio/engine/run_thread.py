@@ -17,9 +17,13 @@ from PySide6.QtCore import QObject, QThread
 from sit_engine import api
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import SitError
-from sit_engine.records import commands, runs
+from sit_engine.files import disk_error
+from sit_engine.records import commands
 from sit_engine.records.events import Event, PhaseChanged, RunFinished, RunResumed, RunStarted
 from sit_engine.records.follow import Follower
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import is_run
+from sit_engine.records.run_lock import holder_here, is_running
 from sit_studio.engine.messages import Heard, MessageQueue, Refused, Seen
 from sit_studio.engine.process import Trainer, end_from_outside, write_config
 from sit_studio.models.failure import Failure, failure_of
@@ -80,7 +84,7 @@ class EngineThread(QThread):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("engine")
-        self.run_folder = runs.Run(path)
+        self.run_folder = Run(path)
         self.messages, self.way = messages, way
         self._follower = Follower(self.run_folder)
         self._wanted: queue.SimpleQueue[Leg | Asked] = queue.SimpleQueue()
@@ -161,7 +165,7 @@ class EngineThread(QThread):
         if self._has_twin and self._is_completed:
             self._let_twin_go()
         trainer = self._trainer
-        is_alive = trainer.is_alive if trainer else runs.is_running(self.run_folder)
+        is_alive = trainer.is_alive if trainer else is_running(self.run_folder)
         if trainer and not is_alive:
             self._trainer = None
             self._tell(self._follower.read_new())
@@ -176,7 +180,7 @@ class EngineThread(QThread):
 
     def _at_rest(self) -> Literal["idle", "unbegun"]:
         """A folder that stayed though no leg began is one of a run that was killed."""
-        return "unbegun" if self._leg < 0 and runs.is_run(self.run_folder.path) else "idle"
+        return "unbegun" if self._leg < 0 and is_run(self.run_folder.path) else "idle"
 
     def _let_twin_go(self) -> None:
         """The run is complete; its process trains the twin now, which is a run of its own."""
@@ -208,7 +212,7 @@ class EngineThread(QThread):
         except SitError as error:
             self.messages.put([Refused(failure_of(error))])
         except OSError as error:
-            self.messages.put([Refused(failure_of(runs.disk_error(error, self.run_folder.path)))])
+            self.messages.put([Refused(failure_of(disk_error(error, self.run_folder.path)))])
 
     def _command(self, asked: Asked) -> None:
         if self._is_training and not self._is_lost():
@@ -218,7 +222,7 @@ class EngineThread(QThread):
             return
         elif self._trainer is not None:
             self._trainer.end_now()
-        elif pid := runs.holder_here(self.run_folder):
+        elif pid := holder_here(self.run_folder):
             end_from_outside(pid)
         else:
             # It trains on another machine: the leg that is about to begin finds the wish.
@@ -289,7 +293,7 @@ class EngineThread(QThread):
                     found.append(wanted)
         return found
 
-    def _control(self, run: runs.Run) -> _Control:
+    def _control(self, run: Run) -> _Control:
         return _Control(run, self._take_asked, self._leaving.is_set)
 
 
@@ -298,7 +302,7 @@ class _Control:
 
     def __init__(
         self,
-        run: runs.Run,
+        run: Run,
         take_asked: Callable[[], list[Asked]],
         is_leaving: Callable[[], bool],
     ) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
+from sit_engine.files import read_json
 from sit_engine.paths import unescape_name
-from sit_engine.records import runs
 from sit_engine.records.comparison import Comparison
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import is_running
 from sit_engine.records.tuning import RUNGS, Tuning
 
 ASKED, FOUND, TUNED = "tune.json", "tuning.json", "tuned.toml"
@@ -41,7 +42,7 @@ class Search:
 
 def asked_of(path: Path) -> Search:
     """What a search was asked for; raises KeyError, TypeError, ValueError or ConfigError."""
-    asked = runs.read_json(path / ASKED)
+    asked = read_json(path / ASKED)
     return Search(
         unescape_name(asked["folder"]), build(asked["base"]), float(asked["minutes"]),
         asked["labels_file"],
@@ -71,18 +72,18 @@ class Standing:
 
 def read_search(path: Path) -> Standing:
     """What stands in its files; "unreadable" where they make no sense."""
-    is_running = runs.is_running(Run(path))
+    is_trained = is_running(Run(path))
     if not (path / ASKED).exists():
         return Standing(path, "preparing")
     try:
-        asked, told = runs.read_json(path / ASKED), runs.read_json(path / FOUND)
+        asked, told = read_json(path / ASKED), read_json(path / FOUND)
         found = Tuning.from_json(told) if told else None
         tables = _tables(path, len(asked["rungs"]))
         for table in tables:
             # Anyone can write into the folder: what cannot be printed here could not be drawn.
             table.to_text()
         is_done = found is not None and found.is_complete
-        state = "completed" if is_done else "running" if is_running else "interrupted"
+        state = "completed" if is_done else "running" if is_trained else "interrupted"
         return Standing(
             path, state, **({} if is_done else _progress(asked, tables)), found=found, tables=tables
         )
@@ -92,8 +93,7 @@ def read_search(path: Path) -> Standing:
 
 def _tables(path: Path, rungs: int) -> tuple[Comparison, ...]:
     records = [
-        runs.read_json(path / f"rung-{number}" / "comparison.json")
-        for number in range(1, rungs + 1)
+        read_json(path / f"rung-{number}" / "comparison.json") for number in range(1, rungs + 1)
     ]
     return tuple(Comparison.from_json(record) for record in records if record)
 

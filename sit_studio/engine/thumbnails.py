@@ -8,9 +8,8 @@ from collections import deque
 from PySide6.QtCore import QObject, QThread
 from PySide6.QtGui import QImage
 
-from sit_engine.data.decode.decode_pool import CancelledError
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
-from sit_engine.errors import SitError
+from sit_engine.errors import CancelledError, SitError
 
 
 class ThumbnailThread(QThread):

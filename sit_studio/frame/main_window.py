@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.records import runs
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import is_running
 from sit_studio.engine.questions import Asker
 from sit_studio.files import is_run
 from sit_studio.frame.dialogs import CloseQuestion, KeysDialog, SettingsDialog
@@ -173,10 +174,10 @@ class MainWindow(QMainWindow):
         last = self.session.preferences.text("run/last")
         if not last or self.session.run is not None:
             return
-        is_running = runs.is_running(runs.Run(Path(last)))
-        if is_running or is_run(last):
+        is_trained = is_running(Run(Path(last)))
+        if is_trained or is_run(last):
             self.session.open_run(Path(last))
-        if is_running:
+        if is_trained:
             self.show_page("watch")
 
     def closeEvent(self, event: QCloseEvent) -> None:

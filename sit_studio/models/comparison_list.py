@@ -14,9 +14,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sit_engine.files import read_json
 from sit_engine.paths import display_name, safe_cell
-from sit_engine.records import runs
 from sit_engine.records.comparison import MEASURES, Budget, Comparison
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import is_running
 from sit_studio.models.run_list import RunList, RunRow
 
 ASKED, TABLE = "compare.json", "comparison.json"
@@ -74,7 +76,7 @@ class _Reader:
         stamps = (_stamp(self.path / ASKED), _stamp(self.path / TABLE))
         if stamps != self.stamps:
             self.stamps, self.row = stamps, read_comparison(self.path)
-        if runs.is_running(runs.Run(self.path)):
+        if is_running(Run(self.path)):
             return _in_state(self.row, "running")
         return self.row
 
@@ -82,8 +84,8 @@ class _Reader:
 def read_comparison(path: Path) -> ComparisonRow:
     """What stands in its files; "unreadable" where they make no sense."""
     try:
-        asked = runs.read_json(path / ASKED)
-        table = runs.read_json(path / TABLE)
+        asked = read_json(path / ASKED)
+        table = read_json(path / TABLE)
         found = Comparison.from_json(table) if table else None
         if found is not None:
             # Anyone can write into the folder: what cannot be printed here could not be drawn.

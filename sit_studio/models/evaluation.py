@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sit_engine.files import read_json
 from sit_engine.paths import cell_name
-from sit_engine.records.runs import read_json
 
 FORMAT = 2
 FEW_SHOT = "few-shot"

@@ -17,8 +17,9 @@ from typing import Any
 
 from sit_engine import own_files
 from sit_engine.errors import FileError, SitError
+from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name, unescape_name
-from sit_engine.records import damage, runs
+from sit_engine.records import damage
 from sit_engine.records.events import (
     Event,
     KnnMeasured,
@@ -31,6 +32,9 @@ from sit_engine.records.events import (
     last_outcome,
 )
 from sit_engine.records.follow import Follower
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.run_lock import is_running
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.settings_model import flat_texts
 
@@ -69,9 +73,9 @@ def write_about(path: Path, about: About) -> None:
     """Keep the user's words; raises DiskError."""
     record = {"title": about.title, "note": about.note, "starred": about.starred}
     try:
-        runs.write_aside(path / ABOUT, json.dumps(record))
+        write_aside(path / ABOUT, json.dumps(record))
     except OSError as error:
-        raise runs.disk_error(error, path) from None
+        raise disk_error(error, path) from None
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class RunReader:
     leg: int = -1
 
     def __post_init__(self) -> None:
-        self.run = runs.Run(self.path)
+        self.run = Run(self.path)
         self.follower = Follower(self.run)
         self.row = RunRow(self.path, "new", About())
 
@@ -185,17 +189,17 @@ class RunReader:
     def _status(self) -> tuple[str, SitError | None]:
         """How it stands, and what is wrong with its folder."""
         problem = self.follower.problem or damage.find(self.run, unfit=self.follower.unfit)
-        if runs.is_running(self.run):
+        if is_running(self.run):
             # Before its settings are written a run has no config.toml.
             return "running", problem
         if problem is not None:
             return "damaged", problem
         try:
-            runs.open_run(self.path, prepared=False)
+            open_run(self.path, prepared=False)
         except SitError as error:
             return "unreadable", error
         except OSError as error:
-            return "unreadable", runs.disk_error(error, self.path)
+            return "unreadable", disk_error(error, self.path)
         if self.finished is not None:
             return self.finished.outcome, None
         return "interrupted", None

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_studio.look.words import count
 from sit_studio.widgets.basics import button
 

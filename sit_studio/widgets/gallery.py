@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QImage, QMouseEvent, QPainter
 from PySide6.QtWidgets import QMenu, QWidget
 
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.engine.thumbnails import ThumbnailSource
 from sit_studio.files import show_in_file_manager
 from sit_studio.widgets.enlarged import Enlarged

@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.look import theme
 from sit_studio.look.words import count, duration, figure, size
 from sit_studio.models.run_list import About, RunRow, read_about

@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QWidget
 
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.engine.thumbnails import ThumbnailSource
 from sit_studio.look import theme
 from sit_studio.widgets.basics import follow_theme

@@ -16,8 +16,10 @@ import pytest
 
 from sit_engine import api
 from sit_engine.cli.main import main
-from sit_engine.records import runs
-from sit_engine.records.runs import file_hash
+from sit_engine.files import file_hash
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.run_lock import RunLock
 from sit_engine.training import checkpoint
 from tests.tiny import engine, tiny_config, tiny_flags
 
@@ -223,7 +225,7 @@ def test_a_complete_run_is_not_resumed(done: Path, capfd: pytest.CaptureFixture[
 def test_a_second_trainer_on_a_locked_run_is_refused(
     done: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with runs.Lock(runs.Run(done)):
+    with RunLock(Run(done)):
         code, told = tell(capfd, "resume", done, "--epochs", "9")
         assert (done / "lock").exists()
     assert code == 2
@@ -286,8 +288,8 @@ def test_a_checkpoint_that_cannot_be_trusted_is_a_data_error(
     import torch
 
     opened = tmp_path / "opened"
-    for step in checkpoint.all_steps(runs.Run(done)):
-        folder = checkpoint.folder(runs.Run(done), step)
+    for step in checkpoint.all_steps(Run(done)):
+        folder = checkpoint.folder(Run(done), step)
         if which == "corrupt":
             (folder / "model.safetensors").write_bytes(b"\0" * 100)
             continue
@@ -315,7 +317,7 @@ def test_doctor_finds_the_damaged_checkpoint_among_good_ones(
     steps = [name for name in sound if name.startswith("step ")]
     assert len(steps) > 1
     assert {sound[step] for step in steps} == {"good"}
-    newest = checkpoint.newest_verified(runs.Run(done))[0]
+    newest = checkpoint.newest_verified(Run(done))[0]
     (newest / "state.pt").write_bytes(b"half")
     assert main(["doctor", str(done), "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
@@ -356,7 +358,7 @@ def test_a_disk_that_fills_up_while_training_keeps_what_was_written(
     done = engine("pretrain", sample[0], "--out", out, *tiny_flags(), "--watch.keep", "9")
     assert done.returncode == 8, done.stderr
     assert_sentence(done.stderr, str(out), "no space left")
-    kept, _, rejected = checkpoint.newest_verified(runs.open_run(out))
+    kept, _, rejected = checkpoint.newest_verified(open_run(out))
     assert rejected == []
     assert list((out / "checkpoints").glob(".*")) == []
     # With room again, the run goes on from there.

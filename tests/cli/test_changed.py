@@ -10,7 +10,7 @@ import pytest
 
 from sit_engine import api
 from sit_engine.cli.main import main
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 from tests.tiny import tiny_config
 from tests.training.test_resume import stop_at

@@ -13,7 +13,8 @@ from sit_engine.cli.main import main
 from sit_engine.cli.verbs.compare import named
 from sit_engine.config.files import to_toml
 from sit_engine.records.comparison import Comparison
-from sit_engine.records.runs import Run, summarise
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from tests.cli.test_bad_input import tell
 from tests.tiny import start_engine, tiny_config, wait_for_step
 

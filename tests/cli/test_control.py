@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine.records import runs
+from sit_engine.files import write_aside
 from sit_engine.records.commands import drop
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
     PreviewWritten,
     RunFinished,
 )
-from sit_engine.records.runs import open_run
+from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
 from tests.tiny import engine, start_engine, tiny_flags, wait_for_step
 
@@ -41,7 +42,7 @@ def live(sample: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[subprocess
 
 def finished(out: Path) -> list[RunFinished]:
     """All ends of legs that the folder tells of."""
-    return [event for event, _ in runs.read_events(open_run(out)) if isinstance(event, RunFinished)]
+    return [event for event, _ in read_events(open_run(out)) if isinstance(event, RunFinished)]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_checkpoint_preview_and_extend_are_done_while_it_goes_on(
         asked = engine(verb, out, *more)
         assert (asked.returncode, asked.stdout.strip()) == (0, f"{verb}: done")
     assert process.poll() is None
-    events = [event for event, _ in runs.read_events(open_run(out))]
+    events = [event for event, _ in read_events(open_run(out))]
     assert checkpoint.all_steps(open_run(out))[-1] > before[-1]
     preview = [event for event in events if isinstance(event, PreviewWritten)][-1]
     assert preview.step > 0
@@ -94,12 +95,12 @@ def test_a_command_for_an_ended_leg_is_refused_and_removed(
 ) -> None:
     process, out = live
     late = out / "control" / f"{time.time_ns():020d}-0a0b0c0d.json"
-    runs.write_aside(late, json.dumps({"command": "stop", "leg": 7, "values": {}}))
+    write_aside(late, json.dumps({"command": "stop", "leg": 7, "values": {}}))
     until_s = time.monotonic() + 30
     answers: list[CommandAnswered] = []
     while not answers and time.monotonic() < until_s:
         time.sleep(0.1)
-        events = [event for event, _ in runs.read_events(open_run(out))]
+        events = [event for event, _ in read_events(open_run(out))]
         answers = [event for event in events if isinstance(event, CommandAnswered)]
     assert [(answer.command, answer.answer) for answer in answers] == [
         ("stop", "refused: the run was resumed or ended since; ask again")
@@ -118,7 +119,7 @@ def test_whatever_lies_in_control_the_training_goes_on(
     for number, text in enumerate(
         ("", "[" * 1_000_000, '{"command": "stop", "leg": ' + "9" * 400 + "}", "\x00\xff", "[1]")
     ):
-        runs.write_aside(control / f"{number}-ab.json", text)
+        write_aside(control / f"{number}-ab.json", text)
     (control / "7-ab.json").mkdir()
     (control / "7-ab.json" / "inside").touch()
     (control / "8-ab.json").symlink_to(control / "nowhere")
@@ -129,7 +130,7 @@ def test_whatever_lies_in_control_the_training_goes_on(
     drop(open_run(out), "extend", 0, epochs=-1e308)
     asked = engine("checkpoint", out)
     assert (asked.returncode, asked.stdout.strip()) == (0, "checkpoint: done")
-    events = [event for event, _ in runs.read_events(open_run(out))]
+    events = [event for event, _ in read_events(open_run(out))]
     answers = [event.answer for event in events if isinstance(event, CommandAnswered)]
     assert answers[0] == "refused: a run has at most 100000 epochs"
     assert answers[1].startswith("refused: the run is at epoch")

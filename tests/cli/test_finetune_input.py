@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sit_engine import api
-from sit_engine.records import runs
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.tiny import flags, tiny_config
 
@@ -91,7 +92,7 @@ def test_a_label_file(
     else:
         for part in parts:
             assert part in (out / "events.jsonl").read_text()
-        assert runs.summarise(runs.open_run(out)).status == "completed"
+        assert summarise(open_run(out)).status == "completed"
 
 
 def test_what_it_cannot_start_from(

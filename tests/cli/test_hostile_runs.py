@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from sit_engine.errors import FileError
-from sit_engine.records import runs
+from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.follow import Follower
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from tests.hostile import DAMAGED, good_run, make_all
 from tests.tiny import engine
 
@@ -41,19 +43,19 @@ def test_the_doctor_names_what_is_wrong_with_the_files(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="a FIFO is a file of POSIX")
 def test_a_fifo_named_events_keeps_nobody_waiting(tmp_path: Path) -> None:
-    run = runs.Run(good_run(tmp_path / "run"))
+    run = Run(good_run(tmp_path / "run"))
     run.events_file.unlink()
     os.mkfifo(run.events_file)
     follower = Follower(run)
     assert follower.read_new() == []
     assert follower.problem is not None
-    for read in (runs.read_events, runs.summarise, runs.EventWriter):
+    for read in (read_events, summarise, EventWriter):
         with pytest.raises(FileError, match=r"events\.jsonl is no regular file"):
             read(run)
 
 
 def test_a_follower_passes_over_a_line_without_end(tmp_path: Path) -> None:
-    run = runs.Run(good_run(tmp_path / "run"))
+    run = Run(good_run(tmp_path / "run"))
     lines = run.events_file.read_bytes().splitlines(keepends=True)
     follower = Follower(run)
     run.events_file.write_bytes(lines[0] + b"x" * 5_000_000)
@@ -67,7 +69,7 @@ def test_a_follower_passes_over_a_line_without_end(tmp_path: Path) -> None:
 
 
 def test_a_follower_looks_past_blocks_without_an_event(tmp_path: Path) -> None:
-    run = runs.Run(good_run(tmp_path / "run"))
+    run = Run(good_run(tmp_path / "run"))
     last = run.events_file.read_bytes().splitlines(keepends=True)[-1]
     run.events_file.write_bytes(b"{}\n" * 200_000 + last)
     follower = Follower(run)

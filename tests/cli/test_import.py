@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from sit_engine.records import runs
-from sit_engine.records.runs import file_hash
+from sit_engine.files import file_hash
+from sit_engine.records.run_folder import open_run
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.models import foreign_files as files
 from tests.tiny import engine
@@ -31,7 +31,7 @@ def test_a_run_starts_from_what_was_imported(
         "--batch-size", "8", "--device", "cpu", "--threads", "1", "--quiet",
     )  # fmt: skip
     assert code == 0, told
-    model = runs.open_run(tmp_path / "run").config().model
+    model = open_run(tmp_path / "run").config().model
     assert (model.width, model.heads, model.image_size, model.tokens) == (32, 4, 16, tokens)
 
 

@@ -16,16 +16,15 @@ import torch
 from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.cli.questions import Asked, ask
-from sit_engine.data.decode.decode_pool import CancelledError
 from sit_engine.data.scan.split import paths_of
-from sit_engine.errors import DataError, SitError
+from sit_engine.errors import CancelledError, DataError, SitError
 from sit_engine.evaluation import reading
 from sit_engine.evaluation.kept import MOST_FILES, KeptFeatures
 from sit_engine.export.program import ProgramInfo
 from sit_engine.jobs import predict as predicting
 from sit_engine.paths import unescape_name
-from sit_engine.records import runs
 from sit_engine.records.embedding import Embedded
+from sit_engine.records.run import Run
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.tiny import engine, tiny_config, tiny_finetune
 
@@ -95,7 +94,7 @@ def test_every_file_has_a_row_with_an_answer_or_a_reason(
     assert paths == sorted(map(str, odd.rglob("*.*")), key=os.fsencode)
     broken = {Path(path).name for path, row in zip(paths, rows, strict=True) if row["problem"]}
     assert broken == {"broken.png", "half.jpg", "notes.txt"}
-    classes = runs.Run(finetuned).split()["classes"]
+    classes = Run(finetuned).split()["classes"]
     for row in rows:
         likely = [row[f"probability{n}"] for n in ("", "_2", "_3", "_4", "_5")]
         if row["problem"]:
@@ -204,14 +203,14 @@ def test_an_embedded_folder_holds_the_features_and_what_is_known_of_each_image(
     run: Path, sample: tuple[Path, Path], embedded: Path
 ) -> None:
     found = Embedded.open(embedded)
-    record = runs.Run(run).split()
+    record = Run(run).split()
     assert len(found) == 16 * (12 + 4) == found.about["points"]
     assert (found.about["run"], found.about["network"]) == (str(run), "student")
     assert found.about["folders"] == [str(folder) for folder in sample]
     assert found.about["classes"] == found.about["sub_folders"] == record["classes"]
     known = {
-        "train": set(paths_of(runs.Run(run).config().data.folders, record["train"])),
-        "validation": set(paths_of(runs.Run(run).config().data.folders, record["watch"])),
+        "train": set(paths_of(Run(run).config().data.folders, record["train"])),
+        "validation": set(paths_of(Run(run).config().data.folders, record["watch"])),
     }
     assert len(known["validation"]) > 0
     for row in range(len(found)):
@@ -267,7 +266,7 @@ def test_a_finetuned_run_says_what_it_takes_each_image_for(
     found = Embedded.open(tmp_path / "e")
     assert about == found.about
     assert (about["points"], about["problems"], about["sub_folders"]) == (5, 3, ["cat"])
-    classes = runs.Run(finetuned).split()["classes"]
+    classes = Run(finetuned).split()["classes"]
     assert about["classes"] == classes
     row = found.row_of(str(odd / "root.png"))
     assert row is not None

@@ -11,23 +11,26 @@ import torch
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
 from sit_engine.jobs.repair import repair
-from sit_engine.records import runs
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run, open_run, write_settings
+from sit_engine.records.run_lock import RunLock
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from tests.hostile import RESOLVED
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> runs.Run:
+def run(tmp_path: Path) -> Run:
     """A run folder with what a killed process leaves in it."""
-    made = runs.create(tmp_path / "run", build({}))
-    runs.write_settings(made, RESOLVED, {}, {"train": [], "watch": [], "classes": []})
+    made = create_run(tmp_path / "run", build({}))
+    write_settings(made, RESOLVED, {}, {"train": [], "watch": [], "classes": []})
     made.lock_file.write_text(json.dumps({"pid": 1, "started": 0.0, "host": "elsewhere"}))
     (made.checkpoints / ".step-00000003.99.tmp").mkdir()
     return made
 
 
 def test_a_dead_lock_and_half_a_checkpoint_are_cleared(
-    run: runs.Run, capfd: pytest.CaptureFixture[str]
+    run: Run, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["repair", str(run.path), "--json"]) == 0
     assert len(json.loads(capfd.readouterr().out)["done"]) == 2
@@ -37,17 +40,15 @@ def test_a_dead_lock_and_half_a_checkpoint_are_cleared(
     assert "Nothing had to be repaired." in capfd.readouterr().out
 
 
-def test_a_run_that_is_written_is_left_alone(
-    run: runs.Run, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with runs.Lock(run):
+def test_a_run_that_is_written_is_left_alone(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    with RunLock(run):
         assert main(["repair", str(run.path)]) == 2
         assert run.lock_file.exists()
     assert "another process" in capfd.readouterr().err
     assert len(list(run.checkpoints.iterdir())) == 1
 
 
-def harmed(run: runs.Run) -> runs.Run:
+def harmed(run: Run) -> Run:
     """The same with all that can be mended damaged, and two checkpoints of which one is whole."""
     for step in (1, 2):
         checkpoint.save(run, step, {"a": torch.ones(1)}, {}, {}, copies=frozen.read(run))
@@ -61,7 +62,7 @@ def harmed(run: runs.Run) -> runs.Run:
 
 
 def test_what_is_damaged_is_put_aside_and_brought_back(
-    run: runs.Run, capfd: pytest.CaptureFixture[str]
+    run: Run, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = run.config_file.read_bytes()
     harmed(run)
@@ -84,11 +85,11 @@ def test_what_is_damaged_is_put_aside_and_brought_back(
     assert (run.checkpoints / "step-00000002.aside-1" / "state.pt").read_bytes() == b"bad"
     assert main(["repair", str(run.path)]) == 0
     assert "Nothing had to be repaired." in capfd.readouterr().out
-    assert runs.summarise(runs.open_run(run.path)).status == "interrupted"
+    assert summarise(open_run(run.path)).status == "interrupted"
 
 
 def test_a_run_of_a_later_version_is_left_as_it_is(
-    run: runs.Run, capfd: pytest.CaptureFixture[str]
+    run: Run, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (run.path / "format").write_text("7\n")
     assert main(["repair", str(run.path)]) == 2
@@ -103,7 +104,7 @@ def test_no_run_is_no_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> 
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_checkpoints_that_are_all_damaged_stay_where_they_are(run: runs.Run) -> None:
+def test_checkpoints_that_are_all_damaged_stay_where_they_are(run: Run) -> None:
     harmed(run)
     (run.checkpoints / "step-00000001" / "model.safetensors").write_bytes(b"bad")
     assert not [told for told in repair(run.path) if told.values.get("name", "").startswith("step")]

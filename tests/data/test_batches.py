@@ -11,7 +11,7 @@ import torch
 
 from sit_engine.data.feed.batches import Batches
 from sit_engine.data.feed.prefetch import Ahead
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 
 CPU = torch.device("cpu")
 

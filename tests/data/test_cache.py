@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode.decode_pool import Answer, Cancel, CancelledError, DecodePool, Job
+from sit_engine.data.decode.decode_pool import Answer, Cancel, DecodePool, Job
 from sit_engine.data.folder.index import ImageIndex
-from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.scan import scan
-from sit_engine.errors import DiskError
+from sit_engine.errors import CancelledError, DiskError
 from tests.data.conftest import Snapshot, picture
 
 

@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 
 from sit_engine.data.decode.decode_pool import (
-    CancelledError,
     DecodePool,
     Job,
     decoders,
     shared_decoders,
-)  # fmt: skip
+)
+from sit_engine.errors import CancelledError
 from tests.data.conftest import picture
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")

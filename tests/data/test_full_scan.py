@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from sit_engine import api
-from sit_engine.data.decode.decode_pool import CancelledError
 from sit_engine.data.folder.index import ImageIndex
+from sit_engine.errors import CancelledError
 from tests.data.conftest import picture
 from tests.tiny import engine
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sit_engine.data.folder.index import ImageIndex
-from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore
+from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.pixel_cache.journal import read_records, sealed
 from sit_engine.data.pixel_cache.rows import RowBook
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.scan import scan
 from sit_engine.errors import DataError, SitError
 from tests.data.conftest import picture

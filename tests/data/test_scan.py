@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode.decode_pool import CancelledError, DecodePool, Job
-from sit_engine.data.scan.scan import ImageIndex, require_images, scan
-from sit_engine.errors import DataError
+from sit_engine.data.decode.decode_pool import DecodePool, Job
+from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.scan.scan import require_images, scan
+from sit_engine.errors import CancelledError, DataError
 from tests.data.conftest import Snapshot, picture, unpack
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX file system")

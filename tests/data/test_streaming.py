@@ -13,7 +13,8 @@ from PIL import Image
 from sit_engine.data.feed.batches import Batches
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.saved_index import NOT_DECODED
-from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore
+from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.full_scan import full_scan
 from sit_engine.data.scan.scan import scan
 from sit_engine.errors import DataError

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sit_engine.data.decode.decode_pool import CancelledError
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
+from sit_engine.errors import CancelledError
 from tests.data.conftest import picture
 
 Found = dict[str, Thumbnail | str]

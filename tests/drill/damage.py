@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from sit_engine.errors import CheckpointError
-from sit_engine.records import runs
 from sit_engine.records.places import places_of, save
+from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 from tests.drill.bench import Bench, Reference
 from tests.drill.book import Case, Share
@@ -91,7 +91,7 @@ def _interrupted(bench: Bench, reference: Reference) -> Path:
     """The run as a kill after its first checkpoints leaves it."""
     bench.restore(reference.template)
     bench.act(reference.job)
-    run = runs.Run(bench.place.run)
+    run = Run(bench.place.run)
     lines = run.events_file.read_text("utf-8").splitlines(keepends=True)
     cut = next(n for n, line in enumerate(lines) if '"step": 2,' in line and "StepReported" in line)
     run.events_file.write_text("".join(lines[: cut + 1]), "utf-8")

@@ -13,8 +13,10 @@ from pathlib import Path
 from sit_engine.config.files import to_toml
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import CheckpointError
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from tests.models.foreign_files import dino, saved
 from tests.tiny import tiny_config, tiny_flags
@@ -98,19 +100,19 @@ def _resumed(place: Place, begin: Words) -> Words | None:
     """As a user would: begin where there is nothing, else resume; None when it is complete."""
     if not place.run.exists():
         return begin
-    if runs.summarise(runs.Run(place.run)).status == "completed":
+    if summarise(Run(place.run)).status == "completed":
         return None
     return ["resume", place.run, "--quiet"]
 
 
 def _extended(place: Place) -> Words | None:
-    done = runs.summarise(runs.Run(place.run))
+    done = summarise(Run(place.run))
     is_done = (done.status, done.step) == ("completed", EXTENDED_STEPS)
     return None if is_done else ["resume", place.run, "--epochs", 3, "--quiet"]
 
 
 def _weights(place: Place) -> str:
-    found, manifest, _ = checkpoint.newest_verified(runs.Run(place.run))
+    found, manifest, _ = checkpoint.newest_verified(Run(place.run))
     return f"{found.name} {manifest['files']['model.safetensors']['sha256']}"
 
 
@@ -213,8 +215,8 @@ JOBS = (
 def lost(place: Place) -> str | None:
     """What was reported and is not there: a checkpoint that `events.jsonl` names, in any run."""
     for events_file in sorted(place.state.rglob("events.jsonl")):
-        run = runs.Run(events_file.parent)
-        for event, _ in runs.read_events(run):
+        run = Run(events_file.parent)
+        for event, _ in read_events(run):
             if isinstance(event, CheckpointWritten):
                 try:
                     checkpoint.verify(checkpoint.folder(run, event.step))

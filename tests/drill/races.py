@@ -15,7 +15,10 @@ from sit_engine.config.build import build
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.scan.scan import scan
 from sit_engine.errors import RunError
-from sit_engine.records import runs
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run
+from sit_engine.records.run_lock import RunLock, is_running
+from sit_engine.records.summary import summarise
 from tests.drill import faults
 from tests.drill.bench import Bench, Reference
 from tests.drill.book import Case, Share
@@ -55,9 +58,9 @@ def _started(bench: Bench, reference: Reference) -> tuple[int, str]:
     words = [*reference.job.act(bench.place), "--optim.epochs", 200]
     child = fork(engine(*words), bench.said.with_name("writer"))
     until_s = time.monotonic() + 60
-    run = runs.Run(bench.place.run)
+    run = Run(bench.place.run)
     while time.monotonic() < until_s:
-        if run.path.exists() and runs.summarise(run).last_report is not None:
+        if run.path.exists() and summarise(run).last_report is not None:
             return child, ""
         time.sleep(0.01)
     return child, "it never trained"
@@ -71,14 +74,14 @@ def _end(child: int) -> None:
 def _lock(bench: Bench, reference: Reference, number: int) -> str:
     """Each takes the lock some times, and some are killed while they hold it."""
     bench.restore(reference.template)
-    run = runs.create(bench.place.run, build({}))
+    run = create_run(bench.place.run, build({}))
     draw = random.Random(number)
     inside = bench.place.state / "inside"
 
     def contend() -> int:
         for _ in range(20):
             try:
-                with runs.Lock(run):
+                with RunLock(run):
                     # Alone, or left by one that was killed in here.
                     if inside.exists() and _alive(int(inside.read_text() or 0)):
                         return 9
@@ -97,7 +100,7 @@ def _lock(bench: Bench, reference: Reference, number: int) -> str:
     codes = [wait(child, bench.said).code for child in children]
     if 9 in codes or set(codes) - {0, -signal.SIGKILL}:
         return f"two at once: {codes}"
-    return "held by nobody" if runs.is_running(run) else ""
+    return "held by nobody" if is_running(run) else ""
 
 
 def _alive(pid: int) -> bool:
@@ -166,12 +169,12 @@ def _asleep(bench: Bench, reference: Reference, number: int) -> str:
     """A writer that was stopped keeps its lock, and goes on to the same end."""
     bench.restore(reference.template)
     child = fork(engine(*reference.job.act(bench.place)), bench.said.with_name("writer"))
-    while not runs.is_running(runs.Run(bench.place.run)):
+    while not is_running(Run(bench.place.run)):
         time.sleep(0.001)
     time.sleep(0.05 * number)
     os.kill(child, signal.SIGSTOP)
-    is_running = runs.is_running(runs.Run(bench.place.run))
-    problem = _refused(bench) if is_running else ""
+    is_held = is_running(Run(bench.place.run))
+    problem = _refused(bench) if is_held else ""
     os.kill(child, signal.SIGCONT)
     ended = wait(child, bench.said.with_name("writer"))
     if ended.code:

@@ -30,7 +30,7 @@ from sit_engine.evaluation.cues import (
 from sit_engine.evaluation.probes import knn_predict
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.methods.sit.view_autos import WEAK
-from sit_engine.records import runs
+from sit_engine.records.run_folder import open_run
 from sit_engine.studies.paired import interval
 from tests.evaluation.cue_folders import Labels, Pixels, by_colour, by_direction, by_shape, grey
 from tests.tiny import engine, tiny_config
@@ -185,7 +185,7 @@ def test_scan_dry_run_and_run_come_to_the_same(packages: Path, tmp_path: Path) -
     assert found.to_json()["cues"]["colour"] == found.cues.colour > 0.9
     dry = api.dry_run(config, on_progress=lambda *_: None)
     api.pretrain(config, tmp_path / "run", emit=lambda _: None)
-    run = runs.open_run(tmp_path / "run")
+    run = open_run(tmp_path / "run")
     views = run.config().method.model_dump()["views"]
     assert (views["colours"], views["hue"], views["flip"]) == ("weak", 0.0, 0.5)
     assert dry.settings["method"]["views"] == views

@@ -17,7 +17,7 @@ from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import DataError
 from sit_engine.evaluation.report import Report
 from sit_engine.jobs.networks import load_backbones, load_method
-from sit_engine.records import runs
+from sit_engine.records.run import Run
 from sit_engine.records.starts import scratch_of
 
 
@@ -29,7 +29,7 @@ def report(finetuned: Path, few: tuple[Path, Path]) -> Report:
 
 def said_of(run: Path, paths: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Answers and their probabilities, worked out here."""
-    method, _ = load_method(runs.Run(run))
+    method, _ = load_method(Run(run))
     classifier = method.classifier("teacher")
     assert classifier is not None
     with torch.no_grad():
@@ -39,7 +39,7 @@ def said_of(run: Path, paths: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_its_own_training_images_are_what_it_learnt_from(report: Report, finetuned: Path) -> None:
-    run = runs.Run(finetuned)
+    run = Run(finetuned)
     assert report.train_images == len(run.split()["train"])
     assert report.train_images < 48  # Some are only validated on.
     assert report.main == "finetuned"
@@ -64,7 +64,7 @@ def test_its_answers_are_those_of_its_classifier(report: Report, finetuned: Path
 
 def test_untrained_is_before_any_weights(run: Path, finetuned: Path) -> None:
     """As of the run that it started from, not that run's weights."""
-    first, loaded = load_backbones(runs.Run(run)), load_backbones(runs.Run(finetuned))
+    first, loaded = load_backbones(Run(run)), load_backbones(Run(finetuned))
     start, bare = first.trained.state_dict(), first.untrained.state_dict()
     for name, value in loaded.untrained.state_dict().items():
         assert torch.equal(value, bare[name])
@@ -132,7 +132,7 @@ def test_classes_are_its_own_by_name_whatever_the_folders_hold(
 def test_images_that_it_learnt_from_are_left_out_of_any_test_folder(
     finetuned: Path, few: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    run = runs.Run(finetuned)
+    run = Run(finetuned)
     shutil.copytree(few[1], tmp_path / "test")
     own = paths_of(run.config().data.folders, run.split()["train"])[0]
     shutil.copy(own, tmp_path / "test" / Path(own).parent.name / "seen.png")

@@ -22,7 +22,7 @@ from sit_engine.evaluation.report import Report
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.models.vit import build_backbone
 from sit_engine.paths import unescape_name
-from sit_engine.records import runs
+from sit_engine.records.run import Run
 
 COLUMNS = ("raw pixels", "untrained", "pretrained")
 
@@ -72,7 +72,7 @@ def test_every_row_has_every_column_and_paired_gains(report: Report) -> None:
 def test_the_raw_pixels_figure_is_knn_on_centred_unit_pixels(
     report: Report, run: Path, few: tuple[Path, Path]
 ) -> None:
-    given = load_labelled(runs.Run(run), [str(few[0])], [str(few[1])], None)
+    given = load_labelled(Run(run), [str(few[0])], [str(few[1])], None)
     train, test = (
         raw_pixels(given.reader.views(images.paths, 16)) for images in (given.train, given.test)
     )
@@ -174,7 +174,7 @@ def test_weights_for_larger_views_are_shown_larger_views(
     save_file(vit.state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"model_args": {"num_heads": 2}}')
     report = measured(run, *few, baselines=[tmp_path], knn_only=True)
-    given = load_labelled(runs.Run(run), [str(few[0])], [str(few[1])], None)
+    given = load_labelled(Run(run), [str(few[0])], [str(few[1])], None)
     train, test = (
         extract(vit, given.reader.views(images.paths, 24), device=torch.device("cpu"))
         for images in (given.train, given.test)

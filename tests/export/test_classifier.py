@@ -21,8 +21,8 @@ from sit_engine.export.graphs import can_onnx
 from sit_engine.export.program import is_known, open_program, run_program
 from sit_engine.export.verify import MOST_DIFFERENCE
 from sit_engine.jobs.networks import load_method
-from sit_engine.records import runs
 from sit_engine.records.exported import Exported
+from sit_engine.records.run_folder import open_run
 from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune
 
@@ -104,7 +104,7 @@ def test_a_ten_line_program_gives_our_answers(
         [sys.executable, "-I", "-c", PROGRAMS[format], *words],
         capture_output=True, text=True, check=True, cwd=tmp_path, timeout=120,
     ).stdout.splitlines()  # fmt: skip
-    method, _ = load_method(runs.open_run(run))
+    method, _ = load_method(open_run(run))
     classifier = method.classifier("teacher")
     assert classifier is not None
     ours = probabilities(classifier, views, device=torch.device("cpu")).numpy()
@@ -228,7 +228,7 @@ def test_a_linear_classifier_travels_in_timms_layout(
     api.finetune(config, tmp_path / "run", emit=lambda _: None)
     api.export(tmp_path / "run", format="safetensors", out=tmp_path / "folder")
     theirs = timm.create_model(f"local-dir:{tmp_path / 'folder'}", pretrained=True).eval()
-    method, _ = load_method(runs.open_run(tmp_path / "run"))
+    method, _ = load_method(open_run(tmp_path / "run"))
     classifier = method.classifier("student")
     assert classifier is not None
     pixels = torch.randn(3, 3, 16, 16)

@@ -27,10 +27,10 @@ from sit_engine.evaluation.features import extract
 from sit_engine.export.formats import can_torchscript, export_torchscript
 from sit_engine.export.programs import Features, Program
 from sit_engine.export.verify import MOST_DIFFERENCE, verify
+from sit_engine.files import file_hash
 from sit_engine.jobs.networks import load_backbones
-from sit_engine.records import runs
 from sit_engine.records.exported import is_ours
-from sit_engine.records.runs import file_hash
+from sit_engine.records.run_folder import open_run
 from tests.tiny import engine, tiny_config
 
 CPU = torch.device("cpu")
@@ -77,7 +77,7 @@ def program(run: Path) -> Path:
 @pytest.fixture(scope="module")
 def vit(run: Path) -> nn.Module:
     """The network that is exported."""
-    return load_backbones(runs.open_run(run)).trained
+    return load_backbones(open_run(run)).trained
 
 
 def noise() -> dict[str, Tensor]:
@@ -120,11 +120,11 @@ def test_a_clean_process_gives_our_features_for_any_size_and_batch(
 
 def test_the_model_card_tells_data_recipe_and_preprocessing(run: Path, program: Path) -> None:
     card = program.with_name(f"{program.name}.md").read_text("utf-8")
-    config = runs.open_run(run).config()
+    config = open_run(run).config()
     for part in (
         run.name,
         f"patches of {config.model.patch_size} px",
-        f"{len(runs.open_run(run).split()['train'])} training",
+        f"{len(open_run(run).split()['train'])} training",
         "Not measured yet",
         "Licence: (fill in)",
     ):
@@ -141,7 +141,7 @@ def test_a_file_with_other_weights_is_refused(
 ) -> None:
     ours = Program(Preprocess(16), Features(vit)).eval()
     assert verify(program, ours, 16, format="torchscript").difference <= MOST_DIFFERENCE
-    other = load_backbones(runs.open_run(run)).trained
+    other = load_backbones(open_run(run)).trained
     weight = other.get_parameter("blocks.0.attn.qkv.weight")
     for value, code in ((1.05, "export.differs"), (float("nan"), "export.differs")):
         with torch.no_grad():
@@ -239,7 +239,7 @@ def test_scripted_preprocessing_is_the_eager_one_bit_for_bit() -> None:
 def test_evaluation_and_the_program_see_the_same_file_alike(
     run: Path, program: Path, vit: nn.Module
 ) -> None:
-    side = no_auto(runs.open_run(run).config().model.image_size)
+    side = no_auto(open_run(run).config().model.image_size)
     exported = Program(Preprocess(side), Features(vit)).eval()
     for path in photographs()[:3]:
         ours = extract(vit, load_views([path], side), device=CPU)

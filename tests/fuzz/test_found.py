@@ -13,10 +13,10 @@ import pytest
 from sit_engine.config.build import build
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
 from sit_engine.errors import CheckpointError, DataError, FileError
-from sit_engine.records import runs
 from sit_engine.records.embedding import Embedded
 from sit_engine.records.events import ConfigChanged
 from sit_engine.records.lines import load_array
+from sit_engine.records.run_folder import create_run, write_settings
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training import checkpoint
 from sit_studio.models.comparison_list import read_comparison
@@ -29,8 +29,8 @@ from tests.fuzz.test_readers import manifest
 @pytest.fixture
 def step(tmp_path: Path) -> Path:
     """A checkpoint folder whose files are as the good manifest says."""
-    run = runs.create(tmp_path / "run", build({}))
-    runs.write_settings(run, goods.config(), {}, goods.SPLITS[0])
+    run = create_run(tmp_path / "run", build({}))
+    write_settings(run, goods.config(), {}, goods.SPLITS[0])
     folder = run.checkpoints / "step-00000010"
     folder.mkdir()
     for name in checkpoint.FILES:

@@ -37,13 +37,17 @@ from sit_engine.data.scan.split import (
 from sit_engine.errors import SitError
 from sit_engine.export.program import open_program
 from sit_engine.models.imports.importing import import_weights
-from sit_engine.records import damage, runs
+from sit_engine.records import damage
 from sit_engine.records.commands import take_wishes
 from sit_engine.records.embedding import Embedded
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import read_line
 from sit_engine.records.places import places_of
-from sit_engine.records.run_folder import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run, write_settings
+from sit_engine.records.run_lock import RunLock, holder_here, is_running
 from sit_engine.records.starts import describe_start, find_start
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from sit_studio.models.comparison_list import read_comparison
 from sit_studio.models.evaluation import read_report
@@ -70,8 +74,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def run(place: Path) -> Run:
     """A run folder with all that a run has but checkpoints."""
-    found = runs.create(place / "run", build({}))
-    runs.write_settings(found, goods.config(), {}, goods.SPLITS[0])
+    found = create_run(place / "run", build({}))
+    write_settings(found, goods.config(), {}, goods.SPLITS[0])
     return found
 
 
@@ -104,9 +108,9 @@ def test_events(run: Run, text: bytes) -> None:
     run.events_file.write_bytes(text)
 
     def read() -> bool:
-        summary = runs.summarise(run)
+        summary = summarise(run)
         damage.find(run, unfit=summary.unfit)
-        return bool(runs.read_events(run))
+        return bool(read_events(run))
 
     tried("events (events.jsonl)", read)
 
@@ -248,9 +252,9 @@ def test_lock(run: Run, text: bytes) -> None:
     run.lock_file.write_bytes(text)
 
     def read() -> bool:
-        runs.holder_here(run)
-        assert not runs.is_running(run)
-        with runs.Lock(run):
+        holder_here(run)
+        assert not is_running(run)
+        with RunLock(run):
             return True
 
     tried("text of the lock", read)

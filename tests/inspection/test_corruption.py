@@ -19,7 +19,7 @@ from sit_engine.errors import ConfigError, DataError
 from sit_engine.inspection.corruption import Shown, show
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit
-from sit_engine.views.apply import MEAN, STD
+from sit_engine.views.pixels import MEAN, STD
 from tests.tiny import TINY
 
 

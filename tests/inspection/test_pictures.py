@@ -16,8 +16,8 @@ from sit_engine.inspection.curves import write_curves
 from sit_engine.inspection.pictures import GAP, MARGIN, TITLE
 from sit_engine.jobs.networks import load_method
 from sit_engine.models.vit import class_attention
-from sit_engine.records import runs
 from sit_engine.records.events import Event, KnnMeasured, RunResumed, StepReported
+from sit_engine.records.run_folder import open_run
 from tests.tiny import tiny_config
 
 TILE = 96  # 16 px views are shown six times as large.
@@ -87,8 +87,8 @@ def test_the_reconstruction_sheet_shows_the_arrays(pictures: Path) -> None:
 
 def test_attention_arrays_are_the_last_blocks_class_token(run: Path, pictures: Path) -> None:
     found = np.load(pictures / "attention.npz")
-    method, _ = load_method(runs.open_run(run))
-    vit = method.backbone(runs.open_run(run).config().method.features).eval()
+    method, _ = load_method(open_run(run))
+    vit = method.backbone(open_run(run).config().method.features).eval()
     views = torch.from_numpy(found["input"]).permute(0, 3, 1, 2)
     with torch.no_grad():
         expected = class_attention(vit, Preprocess(16).normalise(views)).numpy()

@@ -8,8 +8,7 @@ import pytest
 
 from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.data.decode.decode_pool import CancelledError
-from sit_engine.errors import DataError
+from sit_engine.errors import CancelledError, DataError
 from sit_engine.records.events import Event, PreviewWritten, RunStarted
 from sit_engine.training import memory, prepare
 from tests.tiny import tiny_config

@@ -18,7 +18,7 @@ from sit_engine.errors import FileError, NotFiniteError
 from sit_engine.jobs.replay import replay
 from sit_engine.methods.protocol import Moment
 from sit_engine.records.events import Event, Warned
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.training import loop
 from sit_engine.training.bundle import read
 from sit_engine.training.stepper import Learned, Stepper

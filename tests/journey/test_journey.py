@@ -21,7 +21,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import RunFinished, RunResumed
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.look import theme
@@ -196,7 +196,7 @@ def pause_resume_finish(window: MainWindow, qtbot: QtBot, camera: Camera) -> Non
     wait(qtbot, lambda: history.state == "completed")
     camera.shoot("watch-complete")
     assert session.run is not None
-    told = [event for event, _ in runs.read_events(session.run)]
+    told = [event for event, _ in read_events(session.run)]
     outcomes = [event.outcome for event in told if isinstance(event, RunFinished)]
     assert outcomes == ["paused", "completed"]
     assert [event.leg for event in told if isinstance(event, RunResumed)] == [1]

@@ -14,9 +14,9 @@ from sit_engine.config.facts import DeviceFacts
 from sit_engine.config.tree import ComputeOptions
 from sit_engine.machine import device
 from sit_engine.machine.device import CPU_FORMATS, probe
-from sit_engine.records import runs
 from sit_engine.records.commands import Wish
 from sit_engine.records.events import Event
+from sit_engine.records.run_folder import open_run
 from sit_engine.training import prepare
 from tests.tiny import tiny_config
 
@@ -97,7 +97,7 @@ def test_what_was_measured_is_stored_and_holds_at_the_resume(
     monkeypatch.setattr(prepare, "probe", lambda _: measured)
     config = tiny_config(sample[0], compute={"precision": "auto", "matmul": "auto"})
     api.pretrain(config, out, emit=lambda _: None, make_control=lambda _: Stop())
-    stored = runs.open_run(out).config().compute
+    stored = open_run(out).config().compute
     assert (stored.precision, stored.matmul) == ("bf16", "medium")
 
     def forbidden(_: ComputeOptions) -> DeviceFacts:

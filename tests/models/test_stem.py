@@ -15,7 +15,7 @@ from sit_engine.jobs.networks import load_backbones
 from sit_engine.models.stem import ConvStem, StemNorm, freeze_stem, strides
 from sit_engine.models.vit import all_tokens, build_backbone, feature
 from sit_engine.models.weights import build_from, read_weights
-from sit_engine.records.runs import open_run
+from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import describe_start, find_start
 from tests.tiny import tiny_config
 

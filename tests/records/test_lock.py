@@ -18,7 +18,10 @@ import pytest
 
 from sit_engine.config.build import build
 from sit_engine.errors import RunError
-from sit_engine.records import heartbeat, runs
+from sit_engine.records import heartbeat
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run
+from sit_engine.records.run_lock import RunLock, holder_here, is_running
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks")
 
@@ -59,13 +62,13 @@ print(won)
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> runs.Run:
+def run(tmp_path: Path) -> Run:
     """An empty run folder."""
-    return runs.create(tmp_path / "run", build({}))
+    return create_run(tmp_path / "run", build({}))
 
 
 @pytest.fixture
-def holder(run: runs.Run) -> Iterator[subprocess.Popen[str]]:
+def holder(run: Run) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds it."""
     command = [sys.executable, "-c", HOLD, str(run.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -77,7 +80,7 @@ def holder(run: runs.Run) -> Iterator[subprocess.Popen[str]]:
 
 
 @posix
-def test_six_contenders_on_stale_locks_are_never_two_at_once(run: runs.Run) -> None:
+def test_six_contenders_on_stale_locks_are_never_two_at_once(run: Run) -> None:
     command = [sys.executable, "-c", CONTEND, str(run.path)]
     contenders = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -86,7 +89,7 @@ def test_six_contenders_on_stale_locks_are_never_two_at_once(run: runs.Run) -> N
     said = [process.communicate(timeout=240) for process in contenders]
     assert [process.returncode for process in contenders] == [0] * 6, said
     assert sum(int(won) for won, _ in said) > 0
-    assert not runs.is_running(run)
+    assert not is_running(run)
 
 
 @pytest.mark.parametrize(
@@ -100,38 +103,38 @@ def test_six_contenders_on_stale_locks_are_never_two_at_once(run: runs.Run) -> N
     ids=["empty", "torn", "another host", "a clock set two hours back"],
 )
 def test_a_live_holder_holds_whatever_its_file_says(
-    run: runs.Run, holder: subprocess.Popen[str], text: str
+    run: Run, holder: subprocess.Popen[str], text: str
 ) -> None:
     run.lock_file.write_text(text)
     os.utime(run.lock_file, (0, 0))
-    assert runs.is_running(run)
-    with pytest.raises(RunError, match="another process"), runs.Lock(run):
+    assert is_running(run)
+    with pytest.raises(RunError, match="another process"), RunLock(run):
         pass
     holder.kill()
     holder.wait()
     # Whatever stands there, nobody has to wait for it.
-    assert not runs.is_running(run)
-    with runs.Lock(run):
-        assert runs.is_running(run)
+    assert not is_running(run)
+    with RunLock(run):
+        assert is_running(run)
 
 
 @posix
 def test_a_stopped_holder_holds_and_a_killed_one_does_not(
-    run: runs.Run, holder: subprocess.Popen[str]
+    run: Run, holder: subprocess.Popen[str]
 ) -> None:
     holder.send_signal(signal.SIGSTOP)
-    assert runs.is_running(run)
-    assert runs.holder_here(run) == holder.pid
+    assert is_running(run)
+    assert holder_here(run) == holder.pid
     holder.kill()
     # It is a zombie until it is waited for: it holds nothing any more.
     os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
     assert run.lock_file.exists()
-    assert not runs.is_running(run)
-    assert runs.holder_here(run) is None
+    assert not is_running(run)
+    assert holder_here(run) is None
 
 
 @posix
-def test_a_forked_child_does_not_keep_the_lock_of_its_killed_parent(run: runs.Run) -> None:
+def test_a_forked_child_does_not_keep_the_lock_of_its_killed_parent(run: Run) -> None:
     program = HOLD.replace(
         "    time", "    import os\n    os.write(1, b'%d\\n' % os.fork())\n    time"
     )
@@ -141,44 +144,44 @@ def test_a_forked_child_does_not_keep_the_lock_of_its_killed_parent(run: runs.Ru
     said = {process.stdout.readline() for _ in range(3)}
     (child,) = (int(word) for word in said - {"held\n", "0\n"})
     try:
-        assert runs.is_running(run)
+        assert is_running(run)
         process.kill()
         process.wait()
-        assert not runs.is_running(run)
+        assert not is_running(run)
     finally:
         os.kill(child, signal.SIGKILL)
         process.stdout.close()
 
 
-def test_asking_refuses_nobody(run: runs.Run) -> None:
+def test_asking_refuses_nobody(run: Run) -> None:
     ended = threading.Event()
 
     def ask() -> None:
         while not ended.is_set():
-            runs.is_running(run)
+            is_running(run)
 
     askers = [threading.Thread(target=ask) for _ in range(2)]
     for asker in askers:
         asker.start()
     try:
         for _ in range(100):
-            with runs.Lock(run):
-                assert runs.is_running(run)
+            with RunLock(run):
+                assert is_running(run)
     finally:
         ended.set()
         for asker in askers:
             asker.join()
 
 
-def test_the_lock_moves_with_its_folder(run: runs.Run, tmp_path: Path) -> None:
-    with runs.Lock(run):
+def test_the_lock_moves_with_its_folder(run: Run, tmp_path: Path) -> None:
+    with RunLock(run):
         moved = run.path.rename(tmp_path / "moved")
-        assert runs.is_running(runs.Run(moved))
+        assert is_running(Run(moved))
         (moved / "copy").write_bytes((moved / "lock").read_bytes())
     assert not (moved / "lock").exists()
     # A copy of the file is nobody's lock.
     (moved / "copy").rename(moved / "lock")
-    assert not runs.is_running(runs.Run(moved))
+    assert not is_running(Run(moved))
 
 
 @pytest.fixture
@@ -196,24 +199,24 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @posix
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_a_heartbeat_holds(run: runs.Run) -> None:
-    with runs.Lock(run) as opened:
+def test_without_locks_a_heartbeat_holds(run: Run) -> None:
+    with RunLock(run) as opened:
         assert opened.has_heartbeat
-        assert runs.is_running(run)
-        with pytest.raises(RunError, match="another process"), runs.Lock(run):
+        assert is_running(run)
+        with pytest.raises(RunError, match="another process"), RunLock(run):
             pass
         time.sleep(2)
-        assert runs.is_running(run)
-    assert not runs.is_running(run)
+        assert is_running(run)
+    assert not is_running(run)
     assert not list(run.path.glob("*lock*"))
 
 
 @posix
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_one_whose_heart_stopped_is_replaced(run: runs.Run) -> None:
+def test_without_locks_one_whose_heart_stopped_is_replaced(run: Run) -> None:
     run.lock_file.write_text("{}")
     heartbeat.beat_file(run.lock_file).write_text("7")
-    assert runs.is_running(run)
-    with runs.Lock(run) as opened:
+    assert is_running(run)
+    with RunLock(run) as opened:
         assert opened.has_heartbeat
-    assert not runs.is_running(run)
+    assert not is_running(run)

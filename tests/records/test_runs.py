@@ -12,8 +12,9 @@ import pytest
 
 from sit_engine.config.build import build
 from sit_engine.errors import DiskError, RunError
-from sit_engine.records import runs
+from sit_engine.files import write_aside
 from sit_engine.records.commands import drop, send, take_wishes
+from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.events import (
     CheckpointWritten,
     RunFinished,
@@ -21,70 +22,72 @@ from sit_engine.records.events import (
     RunStarted,
     to_line,
 )
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run, discard_unstarted, open_run, write_settings
+from sit_engine.records.run_lock import RunLock, is_running
+from sit_engine.records.summary import summarise
 from tests.hostile import RESOLVED
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> runs.Run:
+def run(tmp_path: Path) -> Run:
     """A run folder with settings."""
-    made = runs.create(tmp_path / "run", build({}))
-    runs.write_settings(made, RESOLVED, {}, {"train": ["0:a.png"], "watch": [], "classes": []})
+    made = create_run(tmp_path / "run", build({}))
+    write_settings(made, RESOLVED, {}, {"train": ["0:a.png"], "watch": [], "classes": []})
     return made
 
 
-def test_the_folder_is_private_and_reads_back(run: runs.Run) -> None:
-    assert runs.open_run(run.path) == run
+def test_the_folder_is_private_and_reads_back(run: Run) -> None:
+    assert open_run(run.path) == run
     assert run.config() == RESOLVED
     assert run.split()["train"] == ["0:a.png"]
     if os.name == "posix":
         assert run.path.stat().st_mode & 0o777 == 0o700
 
 
-def test_an_existing_run_is_never_written_into(run: runs.Run) -> None:
+def test_an_existing_run_is_never_written_into(run: Run) -> None:
     before = sorted(path.name for path in run.path.iterdir())
     with pytest.raises(RunError, match="exists already"):
-        runs.create(run.path, build({}))
+        create_run(run.path, build({}))
     assert sorted(path.name for path in run.path.iterdir()) == before
 
 
 def test_a_folder_under_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(DiskError, match="Cannot write to"):
-        runs.create(tmp_path / "file" / "run", build({}))
+        create_run(tmp_path / "file" / "run", build({}))
 
 
 def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no run in"):
-        runs.open_run(tmp_path)
+        open_run(tmp_path)
 
 
-def test_a_run_of_another_format_is_a_sentence(run: runs.Run) -> None:
+def test_a_run_of_another_format_is_a_sentence(run: Run) -> None:
     (run.path / "format").write_text("7\n")
     with pytest.raises(RunError, match="format 7; this program reads format 1"):
-        runs.open_run(run.path)
+        open_run(run.path)
 
 
-def test_an_unstarted_run_is_discarded_and_a_started_one_kept(
-    run: runs.Run, tmp_path: Path
-) -> None:
-    unstarted = runs.create(tmp_path / "other", build({}))
-    runs.discard_unstarted(unstarted)
-    runs.discard_unstarted(run)
+def test_an_unstarted_run_is_discarded_and_a_started_one_kept(run: Run, tmp_path: Path) -> None:
+    unstarted = create_run(tmp_path / "other", build({}))
+    discard_unstarted(unstarted)
+    discard_unstarted(run)
     assert not unstarted.path.exists()
     assert run.config_file.exists()
 
 
-def test_a_second_writer_is_refused_while_the_first_lives(run: runs.Run) -> None:
-    with runs.Lock(run):
-        assert runs.is_running(run)
-        with pytest.raises(RunError, match="another process"), runs.Lock(run):
+def test_a_second_writer_is_refused_while_the_first_lives(run: Run) -> None:
+    with RunLock(run):
+        assert is_running(run)
+        with pytest.raises(RunError, match="another process"), RunLock(run):
             pass
-    assert not runs.is_running(run)
+    assert not is_running(run)
 
 
-def test_the_lock_of_a_dead_process_is_stale(run: runs.Run) -> None:
+def test_the_lock_of_a_dead_process_is_stale(run: Run) -> None:
     dead = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"],
         capture_output=True,
@@ -93,28 +96,28 @@ def test_the_lock_of_a_dead_process_is_stale(run: runs.Run) -> None:
     )
     lock = {"pid": int(dead.stdout), "started": 1.0, "host": __import__("socket").gethostname()}
     run.lock_file.write_text(json.dumps(lock))
-    assert not runs.is_running(run)
-    with runs.Lock(run):
-        assert runs.is_running(run)
+    assert not is_running(run)
+    with RunLock(run):
+        assert is_running(run)
 
 
-def test_a_lock_whose_process_number_was_given_to_another_is_stale(run: runs.Run) -> None:
+def test_a_lock_whose_process_number_was_given_to_another_is_stale(run: Run) -> None:
     lock = {"pid": os.getpid(), "started": 1.0, "host": __import__("socket").gethostname()}
     run.lock_file.write_text(json.dumps(lock))
-    assert not runs.is_running(run)
+    assert not is_running(run)
 
 
-def test_events_of_an_earlier_leg_past_the_resume_are_dropped(run: runs.Run) -> None:
+def test_events_of_an_earlier_leg_past_the_resume_are_dropped(run: Run) -> None:
     first = [STARTED, CheckpointWritten(5, "a"), CheckpointWritten(9, "b")]
     second = [RunResumed(1, 5, "a", 2), CheckpointWritten(8, "c"), RunFinished("completed", 10, 1)]
     lines = [to_line(event, time=0) for event in first]
     run.events_file.write_text("\n".join(lines) + '\n{"event": "CheckpointWr')
-    writer = runs.EventWriter(run)
+    writer = EventWriter(run)
     for event in second:
         writer.write(event)
     writer.close()
-    assert [event for event, _ in runs.read_events(run)] == [STARTED, first[1], *second]
-    summary = runs.summarise(run)
+    assert [event for event, _ in read_events(run)] == [STARTED, first[1], *second]
+    summary = summarise(run)
     assert (summary.status, summary.leg, summary.step, summary.total_steps) == (
         "completed",
         1,
@@ -123,14 +126,14 @@ def test_events_of_an_earlier_leg_past_the_resume_are_dropped(run: runs.Run) -> 
     )
 
 
-def test_a_killed_run_is_interrupted(run: runs.Run) -> None:
+def test_a_killed_run_is_interrupted(run: Run) -> None:
     run.events_file.write_text(to_line(STARTED, time=0) + "\n")
-    assert runs.summarise(run).status == "interrupted"
+    assert summarise(run).status == "interrupted"
 
 
-def test_commands_are_consumed_once_in_order_and_name_their_leg(run: runs.Run) -> None:
+def test_commands_are_consumed_once_in_order_and_name_their_leg(run: Run) -> None:
     run.events_file.write_text(to_line(STARTED, time=0) + "\n")
-    with runs.Lock(run):
+    with RunLock(run):
         send(run, "checkpoint")
         send(run, "extend", epochs=7)
         (run.control / "note.txt").write_text("not ours")
@@ -161,14 +164,14 @@ def test_commands_are_consumed_once_in_order_and_name_their_leg(run: runs.Run) -
         '{"command": "stop", "leg": 0} ' + " " * 100_000,
     ],
 )
-def test_a_command_that_makes_no_sense_is_removed(run: runs.Run, text: str) -> None:
+def test_a_command_that_makes_no_sense_is_removed(run: Run, text: str) -> None:
     path = run.control / "1-ab.json"
     path.write_text(text)
     assert take_wishes(run) == []
     assert not path.exists()
 
 
-def test_nothing_in_control_ends_a_training(run: runs.Run) -> None:
+def test_nothing_in_control_ends_a_training(run: Run) -> None:
     for number in range(3):
         (run.control / f"{number}-ab.json").mkdir()
         (run.control / f"{number}-ab.json" / "inside").touch()
@@ -185,7 +188,7 @@ def test_nothing_in_control_ends_a_training(run: runs.Run) -> None:
     assert left == ["folder", *(f"ignored-{number}-ab.json" for number in range(3))]
 
 
-def test_many_commands_are_taken_some_at_a_time_and_in_order(run: runs.Run) -> None:
+def test_many_commands_are_taken_some_at_a_time_and_in_order(run: Run) -> None:
     for number in range(300):
         drop(run, "checkpoint", number)
     taken: list[int] = []
@@ -195,23 +198,23 @@ def test_many_commands_are_taken_some_at_a_time_and_in_order(run: runs.Run) -> N
     assert taken == list(range(300))
 
 
-def test_a_command_to_a_run_that_does_not_train_is_a_sentence(run: runs.Run) -> None:
+def test_a_command_to_a_run_that_does_not_train_is_a_sentence(run: Run) -> None:
     with pytest.raises(RunError, match="not training now"):
         send(run, "stop")
 
 
 def test_a_whole_file_or_nothing(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    runs.write_aside(path, "one")
+    write_aside(path, "one")
     with pytest.raises(UnicodeEncodeError):
-        runs.write_aside(path, "\ud800")
+        write_aside(path, "\ud800")
     assert path.read_text() == "one"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
 def test_of_two_that_make_one_folder_at_once_the_second_is_refused(tmp_path: Path) -> None:
     """The first comes to the name after the second has looked."""
-    first = runs.create(tmp_path / "first", build({}))
+    first = create_run(tmp_path / "first", build({}))
     before, fsync = sorted(path.name for path in first.path.iterdir()), os.fsync
 
     def race(descriptor: int) -> None:
@@ -222,6 +225,6 @@ def test_of_two_that_make_one_folder_at_once_the_second_is_refused(tmp_path: Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", race)
         with pytest.raises(RunError, match="exists already"):
-            runs.create(tmp_path / "run", build({}))
+            create_run(tmp_path / "run", build({}))
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before

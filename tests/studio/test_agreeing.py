@@ -8,8 +8,9 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from sit_engine import api
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import ConfigChanged, SettingsAccepted
-from sit_engine.records.runs import Run, read_events
+from sit_engine.records.run import Run
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import wait
 from tests.tiny import tiny_config

@@ -11,8 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
 from sit_engine.records.events import RunFinished, RunResumed
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.watch.page import WatchPage
 from sit_studio.widgets.ask import Ask
@@ -57,7 +58,7 @@ def check_buttons(window: MainWindow) -> str:
     return history.state
 
 
-class Run:
+class Shown:
     """A run in the window, with every state that its buttons were checked in."""
 
     def __init__(self, window: MainWindow, qtbot: QtBot) -> None:
@@ -114,7 +115,7 @@ def test_the_buttons_are_right_through_the_whole_life_of_a_run(
     window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path]
 ) -> None:
     window.session.preferences.set("engine/way", "this")
-    run = Run(window, qtbot)
+    run = Shown(window, qtbot)
     ready(window, qtbot, sample[0])
     fill_form(window)
     # Twice, and once more by its key.
@@ -159,7 +160,7 @@ def test_the_buttons_are_right_through_the_whole_life_of_a_run(
     page.finish.click()
     run.until("completed")
     assert window.session.history.step == step
-    assert runs.summarise(runs.Run(window.session.run.path)).status == "completed"  # type: ignore[union-attr]
+    assert summarise(Run(window.session.run.path)).status == "completed"  # type: ignore[union-attr]
     page.finetune.click()
     assert window.stack.currentWidget() is window.train
     assert window.train.start_card.weights == str(window.session.run.path)  # type: ignore[union-attr]
@@ -211,7 +212,7 @@ def test_a_run_at_rest_offers_what_can_be_done(
         append(copy, RunFinished("failed", 12, 1, "x.y", "Not finite.", "Lower the rate."))
     if state == "paused":
         append(copy, RunFinished("paused", 12, 1))
-    run = Run(window, qtbot)
+    run = Shown(window, qtbot)
     window.take_paths([str(copy)])
     assert check_buttons(window) == "opening"
     if state == "gone":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
@@ -14,20 +13,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "torchvision", "timm", "sklearn", "skimage", "matplotlib", "scipy", "safetensors"}
-# The engine's porch: all that the window may know of it.
-PORCH = {
-    "sit_engine", "sit_engine.api", "sit_engine.counted", "sit_engine.records.events", "sit_engine.errors",
-    "sit_engine.records.runs",
-    "sit_engine.records.follow", "sit_engine.records.commands", "sit_engine.records.damage", "sit_engine.own_files",
-    "sit_engine.data.scan.scan", "sit_engine.data.folder.index",
-    "sit_engine.data.folder.saved_index", "sit_engine.data.decode.thumbnails", "sit_engine.data.sample",
-    "sit_engine.paths", "sit_engine.data.folder.layout", "sit_engine.data.folder.wanted",
-    "sit_engine.data.decode.decode_pool",
-    "sit_engine.records.embedding", "sit_engine.data.folder.label_file", "sit_engine.records.lines",
-    "sit_engine.records.exported", "sit_engine.records.comparison", "sit_engine.records.tuning",
-    "sit_engine.records.imported",
-}  # fmt: skip
-SOURCES = sorted((ROOT / "sit_studio").rglob("*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -75,24 +60,3 @@ def test_the_list_of_runs_opens_no_checkpoint(told: dict[str, Any]) -> None:
 
 def test_a_runs_events_are_not_read_by_the_windows_own_thread(told: dict[str, Any]) -> None:
     assert not [path for path in told["by_window"] if path.endswith(("events.jsonl", ".npz"))]
-
-
-def _is_porch(module: str) -> bool:
-    in_method = module.startswith("sit_engine.methods.") and module.endswith(".options")
-    return module in PORCH or module.startswith("sit_engine.config.") or in_method
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_the_window_knows_only_the_porch_of_the_engine(path: Path) -> None:
-    """In functions too."""
-    named = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            named |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "sit_engine":
-            named |= {f"sit_engine.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            named.add(node.module or "")
-    beyond = {name for name in named if name.startswith("sit_engine") and not _is_porch(name)}
-    assert not beyond
-    assert HEAVY.isdisjoint({name.partition(".")[0] for name in named} - {"sit_engine"})

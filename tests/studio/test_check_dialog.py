@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
+from sit_engine.records.run import Run
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.check_dialog import CheckDialog
 from tests.studio.conftest import wait
@@ -44,7 +44,7 @@ def test_a_whole_run_is_whole(
 def test_a_damaged_run_is_mended_and_nothing_is_deleted(
     window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
 ) -> None:
-    run = runs.Run(shutil.copytree(finished_run, tmp_path / "runs" / "run"))
+    run = Run(shutil.copytree(finished_run, tmp_path / "runs" / "run"))
     before = run.config_file.read_bytes()
     run.config_file.write_text("")
     newest = max(run.checkpoints.glob("step-*"))
@@ -75,7 +75,7 @@ def test_it_is_closed_while_it_looks(
 def test_it_is_opened_used_and_closed_by_the_keyboard_alone(
     window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
 ) -> None:
-    run = runs.Run(shutil.copytree(finished_run, tmp_path / "runs" / "run"))
+    run = Run(shutil.copytree(finished_run, tmp_path / "runs" / "run"))
     run.config_file.write_text("")
     window.session.preferences.set("runs/folder", str(run.path.parent))
     window.show_page("runs")

@@ -13,7 +13,9 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
+from sit_engine.files import read_json
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_studio.frame.dialogs import CloseQuestion
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import OpenWindow, end, ready, wait
@@ -22,7 +24,7 @@ from tests.studio.test_buttons import fill_form
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(window: MainWindow, qtbot: QtBot, folder: Path) -> runs.Run:
+def start(window: MainWindow, qtbot: QtBot, folder: Path) -> Run:
     """Start a long run."""
     ready(window, qtbot, folder)
     fill_form(window)
@@ -43,8 +45,8 @@ def until_closed(window: MainWindow, qtbot: QtBot) -> None:
     wait(qtbot, lambda: not window.isVisible())
 
 
-def trainer_of(run: runs.Run) -> int:
-    return int(runs.read_json(run.lock_file)["pid"])
+def trainer_of(run: Run) -> int:
+    return int(read_json(run.lock_file)["pid"])
 
 
 DRIVER = """
@@ -84,7 +86,7 @@ def test_a_run_outlives_its_killed_window_is_followed_kept_and_finished(
         env=os.environ | {"TMPDIR": str(places / "tmp")},
     )  # fmt: skip
     assert first.stdout is not None
-    run = runs.Run(Path(first.stdout.readline().strip()))
+    run = Run(Path(first.stdout.readline().strip()))
     wait(qtbot, run.lock_file.exists)
     leftover.append(trainer_of(run))
     below = psutil.Process(first.pid).children(recursive=True)
@@ -105,15 +107,15 @@ def test_a_run_outlives_its_killed_window_is_followed_kept_and_finished(
     question(second).buttons["keep"].click()
     until_closed(second, qtbot)
     end(second)
-    step = runs.summarise(run).step
-    wait(qtbot, lambda: runs.summarise(run).step > step)
+    step = summarise(run).step
+    wait(qtbot, lambda: summarise(run).step > step)
     third = open_new()
     wait(qtbot, lambda: third.session.history.state == "training")
     # A checkpoint that is being written does not stand in the way of the end.
     third.session.command("checkpoint")
     question(third).buttons["finish"].click()
     until_closed(third, qtbot)
-    assert runs.summarise(run).status == "completed"
+    assert summarise(run).status == "completed"
     # What a killed window could not tidy up lies in the system's own temporary folder.
     for left in (places / "tmp").glob("sit-studio-*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -140,7 +142,7 @@ def test_a_run_inside_the_window_cannot_be_kept(
     assert set(asked.buttons) == {"finish", "stop"}
     asked.buttons["stop"].click()
     until_closed(window, qtbot)
-    assert runs.summarise(run).status == "stopped"
+    assert summarise(run).status == "stopped"
 
 
 @pytest.mark.parametrize("job", ["scan", "measure", "evaluate", "export", "sample", "nothing"])

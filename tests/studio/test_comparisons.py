@@ -24,7 +24,8 @@ from sit_engine.records.comparison import (
     Kind,
     Line,
 )
-from sit_engine.records.runs import Run, summarise
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.page import RunsPage
 from sit_studio.pages.runs.side_by_side import SideBySideDialog

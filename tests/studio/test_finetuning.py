@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import is_running
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
 from sit_studio.pages.evaluate import page as evaluate
@@ -47,7 +49,7 @@ def run(window: MainWindow, qtbot: QtBot, finetuned_run: Path, tmp_path: Path) -
 
 def test_validation_is_told_beside_the_most_frequent_class(finetuned_run: Path) -> None:
     history = History()
-    for event, when in runs.read_events(runs.Run(finetuned_run)):
+    for event, when in read_events(Run(finetuned_run)):
         history.add(event, when)
     found = history.validation
     assert history.is_finetuning
@@ -255,8 +257,8 @@ def test_a_started_finetuning_ends_while_its_twin_goes_on(
     assert session.history.state == "completed", session.history.failure
     assert session.run is not None
     assert session.run.config().model.weights is not None
-    twin = runs.Run(session.run.path.with_name(f"{session.run.path.name}-scratch"))
-    wait(qtbot, lambda: twin.config_file.is_file() and not runs.is_running(twin))
+    twin = Run(session.run.path.with_name(f"{session.run.path.name}-scratch"))
+    wait(qtbot, lambda: twin.config_file.is_file() and not is_running(twin))
     assert twin.config().model.weights is None
     # The duplicate of such a run is a finetuning again, from the same weights.
     page.show_kind("pretrain")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,
@@ -22,6 +22,7 @@ from sit_engine.records.events import (
     StepReported,
     Warned,
 )
+from sit_engine.records.run import Run
 from sit_studio.models.failure import Failure
 from sit_studio.models.history import MOST_LOG_LINES, History, State
 from sit_studio.widgets.states import state_word
@@ -49,7 +50,7 @@ def training(*steps: int) -> History:
 
 def test_a_whole_run_becomes_curves_readings_pictures_and_marks(finished_run: Path) -> None:
     history = History()
-    for event, when in runs.read_events(runs.Run(finished_run)):
+    for event, when in read_events(Run(finished_run)):
         history.add(event, when)
     history.see("idle")
     assert (history.state, history.share, history.step) == ("completed", 1.0, history.total_steps)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sit_engine import api
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_studio.engine.run_thread import Leg
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import wait

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
 from sit_engine.records.events import Event, RunResumed, to_line
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run
+from sit_engine.records.run_lock import RunLock, is_running
 from sit_studio.engine.run_lister import RunLister, load_arrays, load_history
 from sit_studio.models.run_list import (
     MOST_SPARKS,
@@ -65,7 +67,7 @@ def test_a_finished_run_is_one_row(finished_run: Path) -> None:
 
 
 def test_a_run_killed_before_its_settings_is_interrupted(tmp_path: Path) -> None:
-    run = runs.create(tmp_path / "runs" / "early", tiny_config(Path("/photos/mine")))
+    run = create_run(tmp_path / "runs" / "early", tiny_config(Path("/photos/mine")))
     (row,) = look(run.path.parent)
     assert (row.path, row.status, row.data) == (run.path, "interrupted", "mine")
     assert look(run.path) == [row]
@@ -118,7 +120,7 @@ def test_strange_folders_are_rows_or_nothing(copy: Path) -> None:
     assert found == {
         "mine": "completed", "future": "unreadable", "torn": "damaged", "killed": "interrupted",
     }  # fmt: skip
-    with runs.Lock(runs.Run(killed)):
+    with RunLock(Run(killed)):
         assert {row.path.name: row.status for row in look(folder)}["killed"] == "running"
     assert look(folder / "missing") == []
 
@@ -151,7 +153,7 @@ def test_a_zombie_trains_nothing(copy: Path) -> None:
     identity = {"pid": process.pid, "started": time.time(), "host": os.uname().nodename}
     (copy / "lock").write_text(json.dumps(identity))
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not runs.is_running(runs.Run(copy))
+    assert not is_running(Run(copy))
     process.wait()
 
 

@@ -17,8 +17,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.tree import RunConfig
-from sit_engine.records import runs
+from sit_engine.files import read_json
 from sit_engine.records.commands import Command
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,
@@ -29,6 +30,10 @@ from sit_engine.records.events import (
     RunResumed,
     StepReported,
 )
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run
+from sit_engine.records.run_lock import RunLock, is_running
+from sit_engine.records.summary import summarise
 from sit_studio.engine.messages import Heard, Message, MessageQueue, Refused, Seen
 from sit_studio.engine.run_thread import EngineThread, Way
 from sit_studio.models.failure import Failure
@@ -147,7 +152,7 @@ def test_both_ways_tell_the_same(
         assert carried.seen == ["alive", "idle"]
         assert carried.history.state == "completed"
         assert not carried.failures
-        kept = [event for event, _ in runs.read_events(runs.Run(tmp_path / way))]
+        kept = [event for event, _ in read_events(Run(tmp_path / way))]
         assert [type(event) for event in carried.events] == [type(event) for event in kept]
     heard = [told(carried.events) for carried in both.values()]
     assert heard[0] == heard[1]
@@ -184,18 +189,18 @@ def test_a_run_does_what_it_is_asked(
     assert carried.of(RunResumed)[-1].from_step == paused_at
     carried.until_steps(paused_at + 1)
     assert not carried.failures
-    run = runs.Run(tmp_path / "run")
+    run = Run(tmp_path / "run")
     if way == "own process":
         # Left alone it trains on, and whoever comes next hears everything.
-        leftover.append(runs.read_json(run.lock_file)["pid"])
+        leftover.append(read_json(run.lock_file)["pid"])
         carried.leave()
-        assert runs.is_running(run)
+        assert is_running(run)
         carried = carry(tmp_path / "run", way)
         carried.thread.start()
         carried.until(lambda: carried.history.state == "training")
     carried.ask("finish")
     carried.until(lambda: carried.history.state == "completed")
-    kept = [event for event, _ in runs.read_events(run)]
+    kept = [event for event, _ in read_events(run)]
     assert [type(event) for event in carried.events] == [type(event) for event in kept]
     assert [end.outcome for end in carried.of(RunFinished)] == ["paused", "completed"]
     assert not carried.failures
@@ -248,7 +253,7 @@ def test_leaving_ends_what_trains_in_this_process(
     carried.thread.start()
     carried.until_steps()
     carried.leave()
-    assert runs.summarise(runs.Run(tmp_path / "run")).status == "stopped"
+    assert summarise(Run(tmp_path / "run")).status == "stopped"
 
 
 @both_ways
@@ -263,7 +268,7 @@ def test_a_run_of_a_terminal_is_followed_and_left_training(
     carried.until(lambda: len(carried.of(CommandAnswered)) > before)
     assert not carried.failures
     carried.leave()
-    assert runs.is_running(runs.Run(terminal))
+    assert is_running(Run(terminal))
 
 
 def test_a_run_left_to_itself_is_followed_to_its_end(carry: Carry, terminal: Path) -> None:
@@ -272,7 +277,7 @@ def test_a_run_left_to_itself_is_followed_to_its_end(carry: Carry, terminal: Pat
     carried.until(lambda: carried.history.state == "training")
     carried.ask("finish")
     carried.until(lambda: carried.history.state == "completed")
-    kept = [event for event, _ in runs.read_events(runs.Run(terminal))]
+    kept = [event for event, _ in read_events(Run(terminal))]
     assert carried.events == kept
 
 
@@ -295,7 +300,7 @@ def test_a_trainer_whose_folder_is_lost_can_still_be_stopped(
     carried.thread.begin(tiny_config(sample[0], optim={"epochs": 5000}))
     carried.thread.start()
     carried.until_steps()
-    pid = runs.read_json(tmp_path / "run" / "lock")["pid"]
+    pid = read_json(tmp_path / "run" / "lock")["pid"]
     (tmp_path / "run").rename(tmp_path / "moved")
     carried.until(lambda: carried.history.state == "lost")
     carried.thread.ask("stop")
@@ -309,7 +314,7 @@ def test_stop_never_ends_a_process_that_is_not_the_trainer(
     """A lock of another machine names a number that here belongs to somebody else."""
     copy = tmp_path / "run"
     shutil.copytree(finished_run, copy)
-    with subprocess.Popen(["sleep", "60"]) as other, runs.Lock(runs.Run(copy)):
+    with subprocess.Popen(["sleep", "60"]) as other, RunLock(Run(copy)):
         lock = {"host": "another-machine", "pid": other.pid, "started": 0.0}
         (copy / "lock").write_text(json.dumps(lock))
         carried = carry(copy, "own process")
@@ -329,7 +334,7 @@ def test_a_trainer_without_its_life_folder_or_disk_is_told(
     carried.thread.begin(tiny_config(sample[0], optim={"epochs": 5000}))
     carried.thread.start()
     carried.until_steps()
-    os.kill(runs.read_json(tmp_path / "run" / "lock")["pid"], signal.SIGKILL)
+    os.kill(read_json(tmp_path / "run" / "lock")["pid"], signal.SIGKILL)
     carried.until(lambda: carried.failures)
     carried.until_rest()
     assert [failure.code for failure in carried.failures] == ["studio.killed"]
@@ -345,7 +350,7 @@ def test_a_trainer_without_its_life_folder_or_disk_is_told(
     moved.rename(tmp_path / "run")
     carried.until(lambda: carried.history.state == "training")
     # A disk on which no file can grow any more.
-    process = psutil.Process(runs.read_json(tmp_path / "run" / "lock")["pid"])
+    process = psutil.Process(read_json(tmp_path / "run" / "lock")["pid"])
     process.rlimit(psutil.RLIMIT_FSIZE, (4096, 4096))
     carried.until(lambda: len(carried.failures) == 2)
     # In the engine's own words where these could still be written, else by its exit code.
@@ -356,7 +361,7 @@ def test_a_trainer_without_its_life_folder_or_disk_is_told(
 def test_a_run_killed_before_its_settings_is_interrupted_and_resumes(
     carry: Carry, tmp_path: Path, sample: tuple[Path, Path]
 ) -> None:
-    runs.create(tmp_path / "run", tiny_config(sample[0]))
+    create_run(tmp_path / "run", tiny_config(sample[0]))
     carried = carry(tmp_path / "run", "own process")
     carried.thread.start()
     carried.until(lambda: carried.history.state == "interrupted")

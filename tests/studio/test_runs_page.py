@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
+from sit_engine.records.run_folder import create_run
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.run_list import About, RunRow, read_about, write_about
 from sit_studio.pages.runs.compare import CompareDialog
@@ -252,7 +252,7 @@ def test_a_row_that_changes_while_another_comes_is_drawn_and_sorted_anew(qtbot: 
 def test_a_run_killed_before_its_settings_opens_and_can_be_resumed(
     window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    runs.create(tmp_path / "runs" / "early", tiny_config(sample[0]))
+    create_run(tmp_path / "runs" / "early", tiny_config(sample[0]))
     window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
     window.show_page("runs")
     wait(qtbot, lambda: len(window.runs.table_model.rows) == 1)

@@ -13,7 +13,8 @@ from sit_engine.config.build import build
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line
-from sit_engine.records.runs import Run, summarise
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_engine.records.tuning import DEFAULT, Candidate, Tuning
 from sit_studio.engine.search import asked_of, read_search
 from sit_studio.frame.main_window import MainWindow

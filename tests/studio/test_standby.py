@@ -9,7 +9,8 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records import runs
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_studio.engine import standby
 from sit_studio.engine.process import Trainer
 from sit_studio.engine.standby import STANDBY
@@ -46,7 +47,7 @@ def test_it_is_the_trainer_and_says_what_a_trainer_says(
     assert not STANDBY.is_there
     assert trainer.process.wait() == 0
     assert trainer.failure() is None
-    assert runs.summarise(runs.Run(run)).status == "completed"
+    assert summarise(Run(run)).status == "completed"
 
 
 def test_its_errors_are_sentences_too(ready: psutil.Process, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from sit_engine.data.sample import write_sample
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import RunFinished, StepReported, Warned
+from sit_engine.records.run import Run
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
 from sit_studio.pages.watch.health import SIGNS
@@ -109,7 +110,7 @@ def test_watch_says_that_the_device_waits_for_data_and_why(
     wait(qtbot, lambda: window.session.history.state == "completed")
     waiting = window.watch.working.waiting
     assert not waiting.isVisible()
-    told = runs.read_events(runs.Run(finished_run))
+    told = read_events(Run(finished_run))
     for streams, why in ((False, "the decoded pixels is slower"), (True, "Raise “Cache budget”")):
         history = History()
         history.see("alive")

@@ -22,7 +22,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.feed.batches import Batch
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.methods.protocol import Moment
 from sit_engine.training.stepper import Stepper
 

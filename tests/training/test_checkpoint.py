@@ -12,7 +12,8 @@ import torch
 
 from sit_engine.config.build import build
 from sit_engine.errors import CheckpointError, DiskError
-from sit_engine.records import runs
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run
 from sit_engine.training import checkpoint
 
 MODEL = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
@@ -23,12 +24,12 @@ STATE: dict[str, Any] = {
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> runs.Run:
+def run(tmp_path: Path) -> Run:
     """An empty run folder."""
-    return runs.create(tmp_path / "run", build({}))
+    return create_run(tmp_path / "run", build({}))
 
 
-def test_it_reads_back_with_weights_only_and_nothing_allowed(run: runs.Run) -> None:
+def test_it_reads_back_with_weights_only_and_nothing_allowed(run: Run) -> None:
     path = checkpoint.save(run, 3, MODEL, STATE, {"total_steps": 9})
     assert path.name == "step-00000003"
     assert checkpoint.verify(path)["total_steps"] == 9
@@ -44,9 +45,7 @@ def test_it_reads_back_with_weights_only_and_nothing_allowed(run: runs.Run) -> N
 
 @pytest.mark.parametrize("file", ["model.safetensors", "state.pt", "manifest.json"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "remove"])
-def test_a_damaged_one_is_passed_over_for_the_one_before(
-    run: runs.Run, file: str, damage: str
-) -> None:
+def test_a_damaged_one_is_passed_over_for_the_one_before(run: Run, file: str, damage: str) -> None:
     good = checkpoint.save(run, 1, MODEL, STATE, {})
     bad = checkpoint.save(run, 2, MODEL, STATE, {}) / file
     content = bad.read_bytes()
@@ -63,12 +62,12 @@ def test_a_damaged_one_is_passed_over_for_the_one_before(
     assert "step-00000002 is damaged" in rejected[0]
 
 
-def test_none_left_is_a_sentence(run: runs.Run) -> None:
+def test_none_left_is_a_sentence(run: Run) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint that can be used"):
         checkpoint.newest_verified(run)
 
 
-def test_a_foreign_pickle_is_refused_and_not_run(run: runs.Run, tmp_path: Path) -> None:
+def test_a_foreign_pickle_is_refused_and_not_run(run: Run, tmp_path: Path) -> None:
     path = checkpoint.save(run, 1, MODEL, STATE, {})
     mark = tmp_path / "ran"
 
@@ -85,14 +84,14 @@ def test_a_foreign_pickle_is_refused_and_not_run(run: runs.Run, tmp_path: Path) 
     assert not mark.exists()
 
 
-def test_a_half_written_one_is_not_seen(run: runs.Run) -> None:
+def test_a_half_written_one_is_not_seen(run: Run) -> None:
     (run.checkpoints / ".step-00000009.123.tmp").mkdir()
     assert checkpoint.all_steps(run) == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_is_a_sentence_and_keeps_the_older_one(
-    run: runs.Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = checkpoint.save(run, 1, MODEL, STATE, {})
 
@@ -107,7 +106,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_older_one(
     assert [path.name for path in run.checkpoints.iterdir()] == [good.name]
 
 
-def test_pruning_keeps_the_newest_one_a_tenth_and_the_best(run: runs.Run) -> None:
+def test_pruning_keeps_the_newest_one_a_tenth_and_the_best(run: Run) -> None:
     for step in (0, 5, 10, 12, 17, 18, 19, 20, 21, 22):
         checkpoint.save(run, step, MODEL, STATE, {})
     checkpoint.prune(run, keep=2, total_steps=100, best_step=18)

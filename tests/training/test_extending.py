@@ -9,9 +9,11 @@ import pytest
 
 from sit_engine import api
 from sit_engine.errors import ConfigError, DiskError
-from sit_engine.records import runs
+from sit_engine.files import file_hash
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten, Event, RunResumed, Warned
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from sit_studio.models.history import History
 from sit_studio.models.run_list import RunReader
@@ -34,10 +36,10 @@ def complete(template: Path, tmp_path: Path) -> Path:
 
 def assert_complete(run: Path) -> None:
     """As the command line, the window and its list see it."""
-    assert runs.summarise(Run(run)).status == "completed"
+    assert summarise(Run(run)).status == "completed"
     assert RunReader(run).look().status == "completed"
     history = History()
-    for event, when in runs.read_events(Run(run)):
+    for event, when in read_events(Run(run)):
         history.add(event, when)
     history.see("idle")
     assert history.state == "completed"
@@ -55,7 +57,7 @@ def test_a_length_that_cannot_be_leaves_it_complete(complete: Path, epochs: floa
 
 def test_a_full_disk_leaves_it_complete(complete: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     newest = checkpoint.newest_verified(Run(complete))[0]
-    hashes = {path.name: runs.file_hash(path) for path in newest.iterdir()}
+    hashes = {path.name: file_hash(path) for path in newest.iterdir()}
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -65,7 +67,7 @@ def test_a_full_disk_leaves_it_complete(complete: Path, monkeypatch: pytest.Monk
         with pytest.raises(DiskError):
             api.resume(complete, emit=lambda _: None, epochs=5)
     assert_complete(complete)
-    assert {path.name: runs.file_hash(path) for path in newest.iterdir()} == hashes
+    assert {path.name: file_hash(path) for path in newest.iterdir()} == hashes
     assert api.resume(complete, emit=lambda _: None, epochs=5).step == 25
 
 

@@ -16,7 +16,6 @@ from sit_engine import api
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.models.weights import build_from, read_weights
-from sit_engine.records import runs
 from sit_engine.records.events import (
     CheckpointWritten,
     Event,
@@ -25,7 +24,10 @@ from sit_engine.records.events import (
     ValidationMeasured,
     Warned,
 )
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import find_start
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune
@@ -71,7 +73,7 @@ def test_a_stopped_run_resumes_bit_identically(
 
 def test_validation_is_held_out_stratified_and_told(few: Path, tmp_path: Path) -> None:
     events = finetune(few, tmp_path / "run", optim={"epochs": 8})
-    split = runs.open_run(tmp_path / "run").split()
+    split = open_run(tmp_path / "run").split()
     classes = [name.partition(":")[2].split("/")[0] for name in split["watch"]]
     assert {name: classes.count(name) for name in CLASSES} == dict.fromkeys(CLASSES, 2) | {
         name: classes.count(name) for name in CLASSES if classes.count(name) == 3
@@ -102,7 +104,7 @@ def test_a_class_of_one_image_cannot_be_validated_on(few: Path, tmp_path: Path) 
     assert not (tmp_path / "run").exists()
     events = finetune(folder, tmp_path / "run", data={"watch_share": 0})
     assert not [event for event in events if isinstance(event, ValidationMeasured)]
-    assert runs.summarise(runs.Run(tmp_path / "run")).status == "completed"
+    assert summarise(Run(tmp_path / "run")).status == "completed"
 
 
 def test_labels_are_needed(few: Path, tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_images_without_a_label_are_left_out_and_counted(few: Path, tmp_path: Pa
     events = finetune(folder, tmp_path / "run")
     told = [event for event in events if isinstance(event, Warned)]
     assert [event.values["count"] for event in told if event.code == "data.unlabelled"] == ["1"]
-    assert not [name for name in runs.Run(tmp_path / "run").split()["train"] if "loose" in name]
+    assert not [name for name in Run(tmp_path / "run").split()["train"] if "loose" in name]
 
 
 def test_it_ends_early_when_nothing_gets_better_and_can_go_on(few: Path, tmp_path: Path) -> None:
@@ -149,14 +151,14 @@ def test_it_ends_early_when_nothing_gets_better_and_can_go_on(few: Path, tmp_pat
 
 def test_it_starts_from_the_backbone_of_a_run(few: Path, pretrained: Path, tmp_path: Path) -> None:
     finetune(few, tmp_path / "run", model={"weights": str(pretrained)})
-    run = runs.open_run(tmp_path / "run")
-    theirs = checkpoint.load_model(checkpoint.newest_verified(runs.Run(pretrained))[0])
+    run = open_run(tmp_path / "run")
+    theirs = checkpoint.load_model(checkpoint.newest_verified(Run(pretrained))[0])
     ours = checkpoint.load_model(checkpoint.folder(run, 0))
     names = [name for name in theirs if name.startswith("student.backbone.")]
     assert len(names) > 20
     for name in names:
         assert torch.equal(theirs[name], ours[name]), name
-    found = runs.open_run(tmp_path / "run").config()
+    found = open_run(tmp_path / "run").config()
     assert str(found.model.weights).endswith("step-00000003")
     # The start may go: the first checkpoint holds all of it.
     assert found.method.layer_decay == 0.75  # type: ignore[attr-defined]
@@ -166,13 +168,13 @@ def test_the_twin_from_scratch_has_the_same_images_network_and_length(
     few: Path, pretrained: Path, tmp_path: Path
 ) -> None:
     finetune(few, tmp_path / "run", {"with_scratch": True}, model={"weights": str(pretrained)})
-    ours, twin = (runs.open_run(tmp_path / name) for name in ("run", "run-scratch"))
+    ours, twin = (open_run(tmp_path / name) for name in ("run", "run-scratch"))
     assert ours.split()["train"] == twin.split()["train"]
     one, other = ours.config(), twin.config()
     assert other.model.weights is None
     assert (one.model.width, one.optim.epochs) == (other.model.width, other.optim.epochs)
     assert other.method.layer_decay == 1.0  # type: ignore[attr-defined]
-    assert runs.summarise(twin).status == "completed"
+    assert summarise(twin).status == "completed"
 
 
 def public(place: Path, **config: Any) -> tuple[Path, torch.nn.Module]:
@@ -213,10 +215,10 @@ def test_weights_set_the_sizes_and_other_views_resize_the_positions(
     from sit_engine.config.build import build
 
     api.pretrain(build(values), tmp_path / "run", emit=lambda _: None)
-    found = runs.open_run(tmp_path / "run").config().model
+    found = open_run(tmp_path / "run").config().model
     assert (found.width, found.depth, found.heads, found.patch_size) == (48, 2, 4, 8)
     assert found.image_size == 48
-    tensors = checkpoint.load_model(checkpoint.folder(runs.Run(tmp_path / "run"), 0))
+    tensors = checkpoint.load_model(checkpoint.folder(Run(tmp_path / "run"), 0))
     assert tensors["student.backbone.pos_embed"].shape == (1, 37, 48)
     assert torch.equal(
         tensors["student.backbone.pos_embed"][:, 0], read_weights(folder).tensors["pos_embed"][:, 0]
@@ -229,7 +231,7 @@ def test_pretraining_starts_from_weights_too(few: Path, tmp_path: Path) -> None:
     sizes = {"weights": str(folder), "image_size": 32, "patch_size": 8, "width": 48, "depth": 2}
     model = config.model.model_copy(update=sizes | {"heads": 4, "backbone": "custom"})
     api.pretrain(config.model_copy(update={"model": model}), tmp_path / "run", emit=lambda _: None)
-    tensors = checkpoint.load_model(checkpoint.folder(runs.Run(tmp_path / "run"), 0))
+    tensors = checkpoint.load_model(checkpoint.folder(Run(tmp_path / "run"), 0))
     for which in ("student", "teacher"):
         assert torch.equal(
             tensors[f"{which}.backbone.blocks.1.mlp.fc2.weight"],

@@ -11,10 +11,11 @@ import pytest
 
 from sit_engine import api
 from sit_engine.errors import FileError, RunError, SitError
+from sit_engine.files import file_hash
 from sit_engine.jobs.repair import repair
 from sit_engine.records import damage
 from sit_engine.records.events import ConfigChanged, Event, RunStarted, SettingsAccepted, Warned
-from sit_engine.records.runs import Run, file_hash
+from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 from tests.tiny import tiny_config
 from tests.training.test_resume import assert_identical, pretrain, stop_at

@@ -11,10 +11,12 @@ import torch
 
 from sit_engine import api
 from sit_engine.errors import NotFiniteError
-from sit_engine.records import runs
 from sit_engine.records.commands import Command, Wish
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, RunFinished, StepReported
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from tests.tiny import engine, tiny_config, tiny_flags
 
@@ -130,7 +132,7 @@ def test_a_leg_ends_with_exactly_one_run_finished(
     assert end is events[-1]
     assert end.outcome == outcome
     assert end.step == (20 if outcome == "completed" else 3)
-    written = [event for event, _ in runs.read_events(runs.open_run(out))]
+    written = [event for event, _ in read_events(open_run(out))]
     assert [event for event in written if isinstance(event, RunFinished)] == [end]
     assert (end.message != "") is (outcome == "failed")
 
@@ -147,14 +149,14 @@ def test_a_run_that_stays_not_finite_ends_with_6_and_keeps_the_weights_before(
     assert "5 steps in a row were not finite" in done.stderr
     assert "went back 2 times" in done.stderr
     assert "optim.learning_rate" in done.stderr
-    run = runs.open_run(out)
+    run = open_run(out)
     steps = checkpoint.all_steps(run)
     first = checkpoint.load_model(checkpoint.folder(run, 0))
     newest = checkpoint.load_model(checkpoint.newest_verified(run)[0])
     assert steps == [0]
     assert all(torch.equal(first[name], value) for name, value in newest.items())
     assert all(bool(torch.isfinite(value).all()) for value in newest.values())
-    assert runs.summarise(run).status == "failed"
+    assert summarise(run).status == "failed"
 
 
 def test_single_steps_that_are_not_finite_are_skipped_and_counted(
@@ -175,5 +177,5 @@ def test_single_steps_that_are_not_finite_are_skipped_and_counted(
     assert counts[-1] == sum(skipped)
     (end,) = [event for event in events if isinstance(event, RunFinished)]
     assert (end.outcome, end.step) == ("completed", len(found))
-    kept = checkpoint.load_model(checkpoint.newest_verified(runs.open_run(tmp_path / "run"))[0])
+    kept = checkpoint.load_model(checkpoint.newest_verified(open_run(tmp_path / "run"))[0])
     assert all(bool(torch.isfinite(value).all()) for value in kept.values())

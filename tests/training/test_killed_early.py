@@ -18,15 +18,18 @@ from sit_engine.cli.main import main
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import DataError, RunError
-from sit_engine.records import runs
 from sit_engine.records.events import Event, RunStarted
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run, open_run
+from sit_engine.records.run_lock import is_running
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags
 
 posix = pytest.mark.skipif(os.name != "posix", reason="real kill signals")
 
 
-def killed_run(folder: Path, out: Path) -> runs.Run:
+def killed_run(folder: Path, out: Path) -> Run:
     """What is left of a run that was killed in its preparation, by a real signal."""
     process = start_engine("pretrain", folder, "--out", out, *tiny_flags(), "--quiet")
     while not out.exists():
@@ -34,7 +37,7 @@ def killed_run(folder: Path, out: Path) -> runs.Run:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    return runs.Run(out)
+    return Run(out)
 
 
 @posix
@@ -58,8 +61,7 @@ def test_it_is_there_from_the_first_mkdir_and_resumes_with_its_wishes(
     # The same bits as a run that nobody killed.
     api.pretrain(tiny_config(sample[0]), tmp_path / "whole", emit=lambda _: None)
     newest = [
-        checkpoint.newest_verified(runs.open_run(path))[1]
-        for path in (run.path, tmp_path / "whole")
+        checkpoint.newest_verified(open_run(path))[1] for path in (run.path, tmp_path / "whole")
     ]
     assert newest[0]["step"] == newest[1]["step"] == 20
     assert newest[0]["files"]["model.safetensors"] == newest[1]["files"]["model.safetensors"]
@@ -72,20 +74,20 @@ def test_killed_again_and_again_while_it_prepares_it_still_resumes(
     run = killed_run(sample[0], tmp_path / "run")
     for _ in range(3):
         process = start_engine("resume", run.path, "--quiet")
-        while not runs.is_running(run):
+        while not is_running(run):
             assert process.poll() is None, process.communicate()
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert runs.summarise(run).status == "interrupted"
+        assert summarise(run).status == "interrupted"
     assert engine("resume", run.path, "--quiet").returncode == 0
-    assert runs.summarise(run).status == "completed"
+    assert summarise(run).status == "completed"
 
 
 def test_longer_is_heard_before_it_began(sample: tuple[Path, Path], tmp_path: Path) -> None:
-    run = runs.create(tmp_path / "run", tiny_config(sample[0]))
+    run = create_run(tmp_path / "run", tiny_config(sample[0]))
     api.resume(run.path, emit=lambda _: None, epochs=2)
-    assert runs.summarise(run).total_steps == 10
+    assert summarise(run).total_steps == 10
 
 
 def test_its_images_and_label_file_are_found_where_they_moved_to(
@@ -96,7 +98,7 @@ def test_its_images_and_label_file_are_found_where_they_moved_to(
     rows = [f"{file.relative_to(new)},{file.parent.name}" for file in new.rglob("*.png")]
     (new / "labels.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
     labels = {"labels": "csv", "labels_file": str(old / "labels.csv")}
-    run = runs.create(tmp_path / "run", tiny_config(old / "photos", data=labels))
+    run = create_run(tmp_path / "run", tiny_config(old / "photos", data=labels))
     with pytest.raises(DataError, match="images is not there") as caught:
         api.resume(run.path, emit=lambda _: None)
     assert f"sit-engine resume {run.path} --folders" in caught.value.hint
@@ -112,11 +114,11 @@ def test_a_run_that_fails_leaves_nothing_but_keeps_what_it_did_not_make(tmp_path
         api.pretrain(config, tmp_path / "run", emit=lambda _: None)
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
     # Nor does a resumed one remove the folder that another process made.
-    run = runs.create(tmp_path / "run", config)
+    run = create_run(tmp_path / "run", config)
     with pytest.raises(DataError):
         api.resume(run.path, emit=lambda _: None)
     assert run.chosen_file.is_file()
-    assert runs.summarise(run).status == "interrupted"
+    assert summarise(run).status == "interrupted"
 
 
 DIE_IN_CREATE = """
@@ -135,7 +137,7 @@ def test_half_made_folders_of_the_same_name_are_cleared(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".new-")
-    run = runs.create(tmp_path / "run", build({}))
+    run = create_run(tmp_path / "run", build({}))
     assert list(tmp_path.iterdir()) == [run.path]
 
 
@@ -154,4 +156,4 @@ def test_a_trained_run_without_settings_does_not_begin_again(
 
 def test_what_was_asked_for_reads_back_as_it_was(tmp_path: Path) -> None:
     config: RunConfig = build({"preset": "quick", "data": {"folders": ["/images"]}})
-    assert runs.create(tmp_path / "run", config).wanted() == config
+    assert create_run(tmp_path / "run", config).wanted() == config

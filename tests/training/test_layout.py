@@ -12,8 +12,8 @@ from sit_engine import api
 from sit_engine.config.files import read_values
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import DataError
-from sit_engine.records import runs
 from sit_engine.records.events import Event, Warned
+from sit_engine.records.run_folder import open_run
 from tests.tiny import engine, tiny_config, tiny_finetune
 
 
@@ -46,7 +46,7 @@ def test_pretraining_sees_no_test_image_watches_the_validation_ones_and_resumes(
     said = [event for event in told if isinstance(event, Warned) and event.code == "data.layout"]
     assert len(said) == 1
     assert "which no training sees" in said[0].message
-    run = runs.open_run(tmp_path / "run")
+    run = open_run(tmp_path / "run")
     assert run.config().data.layout == "split"
     record = run.split()
     assert names(record, "train") == {"train"}
@@ -66,7 +66,7 @@ def test_finetuning_validates_on_the_validation_images_and_so_does_its_twin(
 ) -> None:
     config = tiny_finetune(halves, optim={"epochs": 1})
     api.finetune(config, tmp_path / "run", emit=lambda _: None, with_scratch=True)
-    records = [runs.open_run(tmp_path / name).split() for name in ("run", "run-scratch")]
+    records = [open_run(tmp_path / name).split() for name in ("run", "run-scratch")]
     assert names(records[0], "watch") == {"valid"}
     assert names(records[0], "train") == {"train"}
     assert records[0]["watch"] == records[1]["watch"]
@@ -77,18 +77,18 @@ def test_a_share_is_drawn_from_what_trains_and_a_layout_overrules(
 ) -> None:
     config = tiny_config(halves, data={"watch_share": 0.1}, optim={"epochs": 1})
     api.pretrain(config, tmp_path / "share", emit=lambda _: None)
-    record = runs.open_run(tmp_path / "share").split()
+    record = open_run(tmp_path / "share").split()
     assert names(record, "watch") == names(record, "train") == {"train"}
     config = tiny_config(halves, data={"layout": "classes"}, optim={"epochs": 1})
     api.pretrain(config, tmp_path / "classes", emit=lambda _: None)
-    record = runs.open_run(tmp_path / "classes").split()
+    record = open_run(tmp_path / "classes").split()
     assert record["classes"] == ["test", "train", "valid"]
 
 
 def test_a_run_of_before_means_what_it_meant(halves: Path, tmp_path: Path) -> None:
     config = tiny_config(halves, data={"layout": "classes"}, optim={"epochs": 1})
     api.pretrain(config, tmp_path / "run", emit=lambda _: None)
-    run = runs.open_run(tmp_path / "run")
+    run = open_run(tmp_path / "run")
     for file in (run.config_file, *run.checkpoints.glob("*/config.toml")):
         lines = file.read_text().splitlines(keepends=True)
         # Neither setting existed then.

@@ -12,7 +12,7 @@ import pytest
 from sit_engine import api
 from sit_engine.errors import DataError
 from sit_engine.records.events import ConfigChanged, Event, SettingsAccepted, Warned
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_engine.training.prepare import prepare_resumed
 from tests.tiny import tiny_config, tiny_finetune
 from tests.training.test_resume import stop_at

@@ -14,12 +14,14 @@ from sit_engine import api
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.scan.finding import find_moved
 from sit_engine.errors import DataError, FileError, SitError
+from sit_engine.files import file_hash
 from sit_engine.jobs.check import check
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.repair import repair
 from sit_engine.records.embedding import Embedded
 from sit_engine.records.events import Event, Warned
-from sit_engine.records.runs import Run, create, file_hash
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run
 from tests.studies.test_compare import cell, compare
 from tests.tiny import engine, tiny_config, tiny_finetune
 from tests.training.test_resume import assert_identical, stop_at
@@ -278,7 +280,7 @@ def test_a_comparison_goes_on_where_its_images_are_now(few: Path, tmp_path: Path
     # One was killed before it began.
     wanted = Run(out / "runs" / "all-seed0").wanted()
     compute = wanted.compute.model_copy(update={"seed": 1})
-    create(out / "runs" / "all-seed1", wanted.model_copy(update={"compute": compute}))
+    create_run(out / "runs" / "all-seed1", wanted.model_copy(update={"compute": compute}))
     found, trained, _ = compare(new, out, shots=1, seeds=2)
     assert (found.is_complete, found.seeds) == (True, 2)
     assert trained == ["all-seed1", "same-seed1"]

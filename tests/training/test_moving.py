@@ -13,10 +13,13 @@ from safetensors.torch import save_file
 from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.errors import RunError
-from sit_engine.records import runs
 from sit_engine.records.commands import Wish
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten, Event, PhaseChanged, RunFinished
 from sit_engine.records.home import Home
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import create_run, discard_unstarted, open_run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
 from tests.tiny import start_engine, tiny_config, tiny_flags, wait_for_step
@@ -39,21 +42,19 @@ class DoAt:
         return []
 
 
-def do_at(step: int, do: Callable[[], object]) -> Callable[[runs.Run], Control]:
+def do_at(step: int, do: Callable[[], object]) -> Callable[[Run], Control]:
     """What the door takes."""
     return lambda run: DoAt(step, do)
 
 
 def assert_whole(path: Path, step: int) -> None:
     """The run is complete at `step`, with every file in its one folder."""
-    run = runs.open_run(path)
-    summary = runs.summarise(run)
+    run = open_run(path)
+    summary = summarise(run)
     assert (summary.status, summary.step) == ("completed", step)
     newest, manifest, rejected = checkpoint.newest_verified(run)
     assert (newest.parent.parent, manifest["step"], rejected) == (path, step, [])
-    told = [
-        event.step for event, _ in runs.read_events(run) if isinstance(event, CheckpointWritten)
-    ]
+    told = [event.step for event, _ in read_events(run) if isinstance(event, CheckpointWritten)]
     assert told[-1] == step
     assert not run.lock_file.exists()
 
@@ -139,8 +140,8 @@ def test_a_process_whose_folder_is_moved_loses_nothing_and_is_resumed(
     process.communicate(timeout=120)
     assert process.returncode == 143
     assert not old.exists()
-    run = runs.open_run(new)
-    stopped = runs.summarise(run)
+    run = open_run(new)
+    stopped = summarise(run)
     assert stopped.status == "stopped"
     assert checkpoint.newest_verified(run)[1]["step"] == stopped.step >= 8
     api.resume(new, emit=lambda _: None, make_control=do_at(10**9, lambda: None))
@@ -181,9 +182,9 @@ def test_a_run_copied_to_another_disk_continues_from_what_came_over(
 
 
 def test_a_folder_with_a_checkpoint_is_never_discarded(tmp_path: Path) -> None:
-    run = runs.create(tmp_path / "run", build({}))
+    run = create_run(tmp_path / "run", build({}))
     (run.checkpoints / "step-00000001").mkdir()
-    runs.discard_unstarted(run)
+    discard_unstarted(run)
     assert (run.checkpoints / "step-00000001").is_dir()
 
 

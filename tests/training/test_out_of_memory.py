@@ -21,8 +21,10 @@ from sit_engine.errors import OutOfMemoryError
 from sit_engine.machine.device import is_out_of_memory
 from sit_engine.methods.protocol import Moment
 from sit_engine.methods.sit.method import Sit
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import ConfigChanged, Event, StepReported
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from sit_engine.training.out_of_memory import apply_change
 from sit_engine.training.stepper import Stepper
@@ -57,7 +59,7 @@ def test_a_run_that_meets_the_end_of_memory_goes_on_with_the_same_loss(
     parts = [change[1:] for change in short["changes"][1:]]
     assert parts == [["compute.parts", str(2**n), str(2 ** (n + 1))] for n in range(len(parts))]
     assert short["losses"] == pytest.approx(free["losses"], rel=1e-4)
-    run = runs.open_run(tmp_path / "short")
+    run = open_run(tmp_path / "short")
     kept = checkpoint.load_state(checkpoint.newest_verified(run)[0])["progress"]["changes"]
     assert [change["field"] for change in kept] == [change[1] for change in short["changes"]]
 
@@ -69,7 +71,7 @@ def test_a_run_for_which_nothing_is_left_to_save_says_so(
     done = with_limit(sample[0], tmp_path / "run", 1)
     assert "OutOfMemoryError" in done.stderr
     assert "There was not enough memory for 32 images a step." in done.stderr
-    assert runs.summarise(runs.open_run(tmp_path / "run")).status == "failed"
+    assert summarise(open_run(tmp_path / "run")).status == "failed"
 
 
 def test_a_resumed_leg_works_as_the_one_before_had_to(
@@ -82,7 +84,7 @@ def test_a_resumed_leg_works_as_the_one_before_had_to(
     api.pretrain(config, halved, emit=lambda _: None, make_control=stop_at(6))
     api.resume(halved, emit=lambda _: None)
     last = [
-        checkpoint.load_model(checkpoint.newest_verified(runs.open_run(run))[0])
+        checkpoint.load_model(checkpoint.newest_verified(open_run(run))[0])
         for run in (whole, halved)
     ]
     assert all(torch.equal(value, last[1][name]) for name, value in last[0].items())
@@ -135,7 +137,7 @@ def test_without_a_working_compiler_the_run_goes_on_without_one(
     assert done.returncode == 0, done.stderr
     changes = [
         (event.field, event.old, event.new)
-        for event, _ in runs.read_events(runs.open_run(tmp_path / "run"))
+        for event, _ in read_events(open_run(tmp_path / "run"))
         if isinstance(event, ConfigChanged)
     ]
     assert changes == [("compute.compile", "on", "off")]

@@ -20,8 +20,11 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.errors import ConfigError, NotFiniteError, RankError
 from sit_engine.jobs.replay import replay
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import RolledBack, RunStarted
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from sit_engine.training.bundle import read
 from sit_engine.training.start import check_shared
@@ -185,8 +188,8 @@ def test_a_signal_to_any_of_them_stops_all_with_a_checkpoint(
     assert process.returncode == code, said
     assert "Stopped at step" in said
     assert "Another process" not in said
-    run = runs.open_run(out)
-    found = runs.summarise(run)
+    run = open_run(out)
+    found = summarise(run)
     assert found.status == "stopped"
     assert checkpoint.all_steps(run)[-1] == found.step
 
@@ -210,14 +213,14 @@ def test_a_killed_rank_ends_all_and_the_newest_checkpoint_goes_on_alone(
     while ranks_of(out) and time.monotonic() < until_s:
         time.sleep(0.1)
     assert not ranks_of(out)
-    run = runs.open_run(out)
-    assert runs.summarise(run).status == ("interrupted" if killed == 0 else "failed")
+    run = open_run(out)
+    assert summarise(run).status == ("interrupted" if killed == 0 else "failed")
     path, manifest, rejected = checkpoint.newest_verified(run)
     assert not rejected
     step = int(path.name.rpartition("-")[2])
     result = api.resume(out, emit=lambda _: None, make_control=lambda run: StopAt(run, 3, "stop"))
     assert (result.outcome, result.step) == ("stopped", step + 3)
-    (started,) = [e for e, _ in runs.read_events(run) if isinstance(e, RunStarted)]
+    (started,) = [e for e, _ in read_events(run) if isinstance(e, RunStarted)]
     assert started.processes == 2
     assert manifest["method"] == "sit"
 
@@ -237,7 +240,7 @@ def test_all_of_them_go_back_alike_and_take_a_rate_set_by_hand(
     assert done.returncode == NotFiniteError.exit_code, done.stderr
     # So the second process had forgotten the halved rate too, and its three chances.
     assert "went back 2 times" in done.stderr
-    backs = [e for e, _ in runs.read_events(runs.Run(out)) if isinstance(e, RolledBack)]
+    backs = [e for e, _ in read_events(Run(out)) if isinstance(e, RolledBack)]
     assert [back.learning_rate for back in backs] == [
         0.001, 0.0005, 0.00025, 0.0005, 0.00025, 0.000125,
     ]  # fmt: skip

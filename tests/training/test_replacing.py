@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sit_engine.config.build import build
-from sit_engine.records import runs
+from sit_engine.records.run_folder import create_run
 from sit_engine.training import checkpoint
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and kill signals")
@@ -72,7 +72,7 @@ print(number)
 
 
 def test_a_kill_before_any_call_leaves_a_whole_one_and_no_parts(tmp_path: Path) -> None:
-    run = runs.create(tmp_path / "run", build({}))
+    run = create_run(tmp_path / "run", build({}))
     done = subprocess.run(
         [sys.executable, "-c", KILL, str(run.path)],
         capture_output=True, text=True, check=False, timeout=240,
@@ -85,7 +85,7 @@ def test_a_kill_before_any_call_leaves_a_whole_one_and_no_parts(tmp_path: Path) 
 def test_everything_is_on_the_disk_before_it_takes_the_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = runs.create(tmp_path / "run", build({}))
+    run = create_run(tmp_path / "run", build({}))
     checkpoint.save(run, 3, {"a": torch.ones(2)}, {}, {})
     calls: list[tuple[str, str]] = []
     fsync, rename = os.fsync, os.rename
@@ -113,7 +113,7 @@ def test_everything_is_on_the_disk_before_it_takes_the_place(
 
 
 def test_a_whole_old_one_comes_back_for_a_damaged_new_one(tmp_path: Path) -> None:
-    run = runs.create(tmp_path / "run", build({}))
+    run = create_run(tmp_path / "run", build({}))
     final = checkpoint.save(run, 3, {"a": torch.ones(2)}, {"value": 1}, {})
     final.rename(final.with_name(f".{final.name}.old"))
     checkpoint.save(run, 4, {"a": torch.ones(2)}, {}, {}).rename(final)

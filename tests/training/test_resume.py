@@ -13,8 +13,8 @@ import torch
 
 from sit_engine import api
 from sit_engine.errors import CheckpointError, ConfigError, DiskError, RunError
-from sit_engine.records import runs
 from sit_engine.records.commands import Command, Wish
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
     Event,
@@ -24,7 +24,9 @@ from sit_engine.records.events import (
     StepReported,
     Warned,
 )
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step
 
@@ -49,12 +51,12 @@ def stop_at(step: int, command: Command = "stop") -> Callable[[Run], StopAt]:
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
     """Of the newest checkpoint."""
-    return checkpoint.load_model(checkpoint.newest_verified(runs.open_run(run))[0])
+    return checkpoint.load_model(checkpoint.newest_verified(open_run(run))[0])
 
 
 def assert_identical(one: Path, other: Path) -> None:
     """Same last step, same bits, in weights and optimiser."""
-    first, second = (checkpoint.newest_verified(runs.open_run(run))[0] for run in (one, other))
+    first, second = (checkpoint.newest_verified(open_run(run))[0] for run in (one, other))
     assert first.name == second.name
     for name, value in weights(one).items():
         assert torch.equal(value, weights(other)[name]), name
@@ -109,7 +111,7 @@ def test_a_run_with_three_legs_is_the_same_too(
     api.resume(out, emit=lambda _: None, make_control=stop_at(5))
     api.resume(out, emit=lambda _: None)
     assert_identical(whole, out)
-    summary = runs.summarise(runs.open_run(out))
+    summary = summarise(open_run(out))
     assert (summary.status, summary.leg, summary.step) == ("completed", 2, 20)
 
 
@@ -159,10 +161,10 @@ def test_a_signalled_process_resumes_bit_identically(
     _, told = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in told
-    summary = runs.summarise(runs.open_run(out))
+    summary = summarise(open_run(out))
     assert summary.status == status
     assert summary.step < 60
-    finished = [e for e, _ in runs.read_events(runs.open_run(out)) if isinstance(e, RunFinished)]
+    finished = [e for e, _ in read_events(open_run(out)) if isinstance(e, RunFinished)]
     assert len(finished) == (0 if number == signal.SIGKILL else 1)
     done = engine("resume", out)
     assert done.returncode == 0, done.stderr
@@ -174,7 +176,7 @@ def test_a_checkpoint_damaged_by_the_kill_is_passed_over(
 ) -> None:
     out = tmp_path / "run"
     pretrain(sample[0], out, make_control=stop_at(7))
-    newest = checkpoint.newest_verified(runs.open_run(out))[0]
+    newest = checkpoint.newest_verified(open_run(out))[0]
     (newest / "model.safetensors").write_bytes(b"half")
     events: list[Event] = []
     api.resume(out, emit=events.append)
@@ -242,7 +244,7 @@ def test_a_resumed_leg_that_fails_tells_its_step(sample: tuple[Path, Path], tmp_
     (out / "previews").write_text("in the way")
     with pytest.raises(DiskError):
         api.resume(out, emit=lambda _: None)
-    finished = [e for e, _ in runs.read_events(Run(out)) if isinstance(e, RunFinished)]
+    finished = [e for e, _ in read_events(Run(out)) if isinstance(e, RunFinished)]
     assert (finished[-1].outcome, finished[-1].step) == ("failed", 20)
     assert finished[-1].code == "disk.write"
     assert set(finished[-1].values) == {"path", "why"}

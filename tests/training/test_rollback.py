@@ -12,7 +12,7 @@ import torch
 from sit_engine import api
 from sit_engine.errors import NotFiniteError
 from sit_engine.methods.protocol import Moment
-from sit_engine.records import runs
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
     ConfigChanged,
@@ -22,7 +22,8 @@ from sit_engine.records.events import (
     RunResumed,
     StepReported,
 )
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, loop
 from sit_engine.training.stepper import Learned, Stepper
 from sit_studio.models.history import History
@@ -70,7 +71,7 @@ def train(
 
 def told(run: Path) -> list[Event]:
     """What a reader of the run folder sees."""
-    return [event for event, _ in runs.read_events(Run(run))]
+    return [event for event, _ in read_events(Run(run))]
 
 
 def test_it_goes_back_and_on_to_the_end(
@@ -174,7 +175,7 @@ def test_no_checkpoint_that_is_told_of_is_missing(
         # At step 20 a checkpoint is written while steps are skipped.
         inside.setattr(loop, "Stepper", poisoned_at(18))
         api.pretrain(tiny_config(sample[0], **MORE), run, emit=check)
-    assert runs.summarise(Run(run)).status == "completed"
+    assert summarise(Run(run)).status == "completed"
 
 
 def test_the_second_time_it_goes_back_further(
@@ -200,7 +201,7 @@ def ended(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_the_third_time_it_ends_with_a_good_checkpoint(ended: Path) -> None:
-    summary = runs.summarise(Run(ended))
+    summary = summarise(Run(ended))
     assert (summary.status, summary.outcome and summary.outcome.code) == (
         "failed", "train.not_finite",
     )  # fmt: skip

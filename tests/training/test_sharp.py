@@ -13,7 +13,7 @@ from sit_engine import api
 from sit_engine.config.tree import ModelOptions, RunConfig
 from sit_engine.jobs.labelled import Decoding, find_usable, load_held_out
 from sit_engine.records.events import Event, Warned
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from tests.tiny import tiny_config
 from tests.training.test_resume import assert_identical, stop_at
 from tests.training.test_streaming import losses

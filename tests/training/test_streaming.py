@@ -10,7 +10,7 @@ import pytest
 
 from sit_engine import api
 from sit_engine.records.events import Event, StepReported, Warned
-from sit_engine.records.runs import open_run
+from sit_engine.records.run_folder import open_run
 from sit_engine.training.prepare import was_streamed
 from tests.tiny import tiny_config
 from tests.training.test_resume import assert_identical, stop_at

@@ -18,8 +18,8 @@ from sit_engine.export.formats import can_torchscript
 from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.models.vit import all_tokens, build_backbone, feature
-from sit_engine.records import runs
 from sit_engine.records.events import Event, StepReported
+from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
 from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags
 from tests.training.test_resume import stop_at
@@ -67,8 +67,7 @@ def test_a_stopped_run_resumes_bit_identically(few: Path, run: Path, tmp_path: P
     api.pretrain(config, out, emit=lambda _: None, make_control=stop_at(2))
     api.resume(out, emit=lambda _: None)
     one, other = (
-        checkpoint.load_model(checkpoint.newest_verified(runs.open_run(path))[0])
-        for path in (run, out)
+        checkpoint.load_model(checkpoint.newest_verified(open_run(path))[0]) for path in (run, out)
     )
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     assert "learned_weights.scalars.rotation" in one
@@ -76,7 +75,7 @@ def test_a_stopped_run_resumes_bit_identically(few: Path, run: Path, tmp_path: P
 
 def test_its_teacher_that_is_not_there_is_a_sentence(run: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load_backbones(runs.open_run(run), network="teacher")
+        load_backbones(open_run(run), network="teacher")
     assert caught.value.code == "config.run_has_no_teacher"
 
 
@@ -88,7 +87,7 @@ def test_pictures_and_evaluation_read_both_tokens(
     report, _ = api.evaluate(run, train=[str(sample[0])], test=[str(sample[1])])
     assert report.columns[-1] == "pretrained"
     assert {row.kind for row in report.rows} >= {"knn", "linear"}
-    backbone = load_backbones(runs.open_run(run)).trained
+    backbone = load_backbones(open_run(run)).trained
     assert feature(backbone, torch.zeros(1, 3, 16, 16)).shape == (1, 64)
 
 
@@ -101,9 +100,9 @@ def test_embedding_and_neighbours_have_both_tokens(few: Path, run: Path, tmp_pat
 
 
 def test_finetuning_keeps_the_tokens_and_averages_two_heads(run: Path, finetuned: Path) -> None:
-    config = runs.open_run(finetuned).config()
-    assert (config.model.tokens, runs.open_run(run).config().model.tokens) == (2, 2)
-    method, _ = load_method(runs.open_run(finetuned))
+    config = open_run(finetuned).config()
+    assert (config.model.tokens, open_run(run).config().model.tokens) == (2, 2)
+    method, _ = load_method(open_run(finetuned))
     classifier: Any = method.classifier("teacher")
     views = torch.randn(3, 3, 16, 16)
     with torch.no_grad():
@@ -155,8 +154,8 @@ def test_a_run_of_before_with_one_loss_off_can_still_be_looked_at(
     text = "\n".join(kept)
     assert "contrast_weight = 1.0" in text
     file.write_text(text.replace("contrast_weight = 1.0", "contrast_weight = 0.0"), "utf-8")
-    found = load_backbones(runs.open_run(out))
-    whole = checkpoint.load_model(checkpoint.newest_verified(runs.open_run(out))[0])
+    found = load_backbones(open_run(out))
+    whole = checkpoint.load_model(checkpoint.newest_verified(open_run(out))[0])
     name = "student.backbone.cls_token"
     assert torch.equal(found.trained.state_dict()["cls_token"], whole[name])
 
@@ -168,7 +167,7 @@ def test_the_command_line_takes_the_recipe_from_the_preset_or_by_name(
     more += ["--preset", "small-2021", "--contrast-weight", "0", "--json"]
     done = engine("pretrain", few, "--out", tmp_path / "run", *tiny_flags(), *more)
     assert done.returncode == 0, done.stderr
-    config = runs.open_run(tmp_path / "run").config()
+    config = open_run(tmp_path / "run").config()
     assert (config.preset, config.method.name, config.model.tokens) == ("small-2021", "sit2021", 1)
     assert config.method.learned_weights == ()  # type: ignore[attr-defined]
     printed = engine("config", "--method", "sit2021", "--json")

@@ -8,9 +8,12 @@ import time
 from pathlib import Path
 
 from sit_engine.errors import RunError
-from sit_engine.records import runs
 from sit_engine.records.commands import send
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CommandAnswered, RunFinished
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 
 WAIT_S = 120.0
 ENDINGS = ("pause", "stop", "finish")
@@ -26,9 +29,9 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Drop the command and wait until the run has answered it."""
-    found = runs.open_run(chosen.run.expanduser().absolute())
+    found = open_run(chosen.run.expanduser().absolute())
     values = {"epochs": chosen.epochs} if chosen.verb == "extend" else {}
-    seen = len(runs.read_events(found))
+    seen = len(read_events(found))
     send(found, chosen.verb, **values)
     answer = "sent" if chosen.no_wait else _wait(found, chosen.verb, seen)
     print(
@@ -39,10 +42,10 @@ def run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _wait(run: runs.Run, verb: str, seen: int) -> str:
+def _wait(run: Run, verb: str, seen: int) -> str:
     until_s = time.monotonic() + WAIT_S
     while time.monotonic() < until_s:
-        new = [event for event, _ in runs.read_events(run)[seen:]]
+        new = [event for event, _ in read_events(run)[seen:]]
         for event in new:
             if isinstance(event, RunFinished):
                 return f"{event.outcome} at step {event.step}"
@@ -51,7 +54,7 @@ def _wait(run: runs.Run, verb: str, seen: int) -> str:
             # An ending is answered when the leg has ended, unless it was refused.
             if verb not in ENDINGS or event.answer != "done":
                 return event.answer
-        if runs.summarise(run).status == "interrupted":
+        if summarise(run).status == "interrupted":
             raise RunError(
                 "run.died",
                 "The run {path} ended without an answer.",

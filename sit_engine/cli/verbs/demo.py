@@ -15,7 +15,9 @@ from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
 from sit_engine.counted import counted
 from sit_engine.errors import ExportError, RunError
-from sit_engine.records.runs import Run, disk_error, is_running
+from sit_engine.files import disk_error
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import is_running
 
 if TYPE_CHECKING:
     from sit_engine.evaluation.report import Report

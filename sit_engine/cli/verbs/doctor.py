@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sit_engine.errors import CheckpointError
-from sit_engine.records.runs import RunSummary
+from sit_engine.records.summary import RunSummary
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "scikit-image")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sit_engine.cli.moved import add_folders_flag, add_missing_flag, folders_of
 from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 from sit_engine.errors import SitError
-from sit_engine.records import runs
+from sit_engine.records.run_folder import open_run
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -50,7 +50,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _device(path: Path) -> str:
     """Of the run's settings; those that are damaged are brought back later."""
-    run = runs.open_run(path, prepared=False)
+    run = open_run(path, prepared=False)
     with suppress(SitError):
         return run.wanted().compute.device
     return "auto"

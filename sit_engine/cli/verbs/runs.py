@@ -7,8 +7,11 @@ import json
 from pathlib import Path
 
 from sit_engine.errors import RunError, SitError
+from sit_engine.files import disk_error
 from sit_engine.paths import display_name
-from sit_engine.records import damage, runs
+from sit_engine.records import damage
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -41,13 +44,13 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _row(path: Path) -> dict[str, str | int]:
     """One run, read by itself: what is wrong with it hides no other."""
-    run = runs.Run(path)
+    run = Run(path)
     row: dict[str, str | int] = {
         "path": str(path), "status": "damaged", "step": 0, "total_steps": 0, "leg": -1,
         "problem": "",
     }  # fmt: skip
     try:
-        found = runs.summarise(run)
+        found = summarise(run)
         row |= {
             "status": found.status, "step": found.step, "total_steps": found.total_steps,
             "leg": found.leg,
@@ -56,7 +59,7 @@ def _row(path: Path) -> dict[str, str | int]:
     except SitError as error:
         problem = error
     except OSError as error:
-        problem = runs.disk_error(error, path)
+        problem = disk_error(error, path)
     if problem is not None:
         row["problem"] = problem.message
         if row["status"] != "running":

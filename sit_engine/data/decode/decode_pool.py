@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import sit_engine
-from sit_engine.errors import STOPPED_EXIT_CODE, DataError, SitError
+from sit_engine.errors import CancelledError, DataError
 
 Job = dict[str, Any]
 Answer = dict[str, Any]
@@ -47,15 +47,6 @@ PASSING_PROBLEMS = frozenset(
         "data.vanished",
     }
 )
-
-
-class CancelledError(SitError):
-    """The user stopped a scan or a decoding; what was decoded is kept."""
-
-    exit_code = STOPPED_EXIT_CODE
-
-    def __init__(self) -> None:
-        super().__init__("data.cancelled", "Reading the images was cancelled.")
 
 
 def default_workers() -> int:

@@ -12,24 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from sit_engine.data.decode.deep import ValueRange, is_deep, own_range, raw_mode, scaled
+from sit_engine.data.decode.deep import is_deep, own_range, raw_mode, scaled
 from sit_engine.data.decode.opening import opened
 from sit_engine.data.decode.tiff import pages_are
 from sit_engine.data.decode.unreadable import DAMAGE, UnreadableError
-from sit_engine.data.folder.index import CHANNEL_PAGES, DEEP_ALPHA, PARTLY, SEVERAL_PAGES
+from sit_engine.data.folder.index import (
+    CHANNEL_PAGES,
+    DEEP_ALPHA,
+    PARTLY,
+    SEVERAL_PAGES,
+    ValueRange,
+)
 from sit_engine.errors import DataError
 from sit_engine.paths import display_name
-
-__all__ = [
-    "Header",
-    "ValueRange",
-    "decode_rgb",
-    "read_header",
-    "squash",
-    "thumbnail",
-    "to_rgb",
-    "turned",
-]
 
 _LOOKED_AT = 1 << 16
 _ORIENTATION_TAG = 0x0112

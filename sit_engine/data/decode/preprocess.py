@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sit_engine.data.decode.deep import ValueRange
 from sit_engine.data.decode.pixels import decode_rgb
+from sit_engine.data.folder.index import ValueRange
 from sit_engine.views.pixels import MEAN, STD
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from sit_engine.data.feed.prefetch import Ahead
 from sit_engine.data.feed.upload import Uploaded, Uploader
 from sit_engine.data.folder.index import Problem
-from sit_engine.data.pixel_cache.cache import PixelStore
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import DataError
 from sit_engine.to_device import sent
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sit_engine.config.facts import DataFacts
+from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.layout import has_parts
-from sit_engine.data.scan.scan import ImageIndex
 
 
 def facts_of(index: ImageIndex) -> DataFacts:

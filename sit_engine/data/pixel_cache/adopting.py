@@ -12,13 +12,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sit_engine.data.decode.decode_pool import Cancel, CancelledError
+from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import ImageIndex, ValueRange
 from sit_engine.data.pixel_cache.journal import UNSEALED, Record
 from sit_engine.data.pixel_cache.mapped import MappedRows
 from sit_engine.data.pixel_cache.rows import Known, RowBook
 from sit_engine.data.pixel_cache.streaming import FileSquares
 from sit_engine.data.scan.scan import OnProgress, Progress
+from sit_engine.errors import CancelledError
 
 DECODED_AGAIN = 200
 

@@ -20,7 +20,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from sit_engine.config.tree import CACHE_FACTOR
-from sit_engine.data.decode.decode_pool import PASSING_PROBLEMS, Cancel, CancelledError, decoders
+from sit_engine.data.decode.decode_pool import PASSING_PROBLEMS, Cancel, decoders
 from sit_engine.data.folder.index import ImageIndex, ValueRange
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.pixel_cache import adopting
@@ -32,7 +32,7 @@ from sit_engine.data.pixel_cache.store import PixelStore as PixelStore
 from sit_engine.data.pixel_cache.streaming import FileSquares
 from sit_engine.data.pixel_cache.value_range import folder_range
 from sit_engine.data.scan.scan import OnProgress, Progress
-from sit_engine.errors import DiskError, SitError
+from sit_engine.errors import CancelledError, DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
 
 FEATURES = "features"

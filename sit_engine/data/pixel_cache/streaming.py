@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.folder.index import ImageIndex, Problem, ValueRange
-from sit_engine.records.runs import disk_error
+from sit_engine.files import disk_error
 
 
 class FileSquares:

@@ -13,18 +13,18 @@ from itertools import islice
 from pathlib import Path
 
 from sit_engine.config.tree import DataOptions
-from sit_engine.data.decode.decode_pool import Cancel, CancelledError
+from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.scan.listing import list_files
 from sit_engine.data.scan.scan import OnProgress, Progress
 from sit_engine.data.scan.split import HASH_BYTES, PARTS, hashes_of
-from sit_engine.errors import DataError, FileError
+from sit_engine.errors import CancelledError, DataError, FileError
 from sit_engine.files import file_hash
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.events import Warned, warning
 from sit_engine.records.places import Places, file_along, places_of
-from sit_engine.records.run_folder import Run
+from sit_engine.records.run import Run
 
 THREADS = 8
 _AT_ONCE = 512

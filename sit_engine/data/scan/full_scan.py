@@ -22,7 +22,8 @@ from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.data.folder.remarks import remarks
 from sit_engine.data.folder.saved_index import NOT_DECODED, Leak
 from sit_engine.data.folder.wanted import EVERYTHING, Patterns
-from sit_engine.data.pixel_cache.cache import PixelCache, PixelStore, cache_side
+from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
+from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.scan import OnProgress, scan
 from sit_engine.errors import SitError
 from sit_engine.paths import escape_name

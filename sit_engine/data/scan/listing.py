@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sit_engine.data.decode.decode_pool import Cancel, CancelledError
+from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import Problem
 from sit_engine.data.folder.wanted import EVERYTHING, Patterns, Reason, is_of_system, is_ours
 from sit_engine.data.scan.ours import ours_among
-from sit_engine.errors import DataError
+from sit_engine.errors import CancelledError, DataError
 from sit_engine.paths import display_name
 
 FileKey = tuple[int, int]

@@ -36,7 +36,7 @@ from sit_engine.errors import DataError
 from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.events import Event
 from sit_engine.records.places import Places, moved_along, places_of, save
-from sit_engine.records.run_folder import Run
+from sit_engine.records.run import Run
 
 Progress = Callable[[str, int, int], None]
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from sit_engine.config.build import check_labels
-from sit_engine.data.decode.decode_pool import Cancel, CancelledError
+from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import ImageIndex, Problem, sort_problems
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
 from sit_engine.data.folder.labels import LabelRule, number_classes
@@ -24,19 +24,7 @@ from sit_engine.data.scan.headers import Headers, read_headers
 from sit_engine.data.scan.listing import Listing, list_files
 from sit_engine.data.scan.ours import is_our_text
 from sit_engine.errors import DataError
-from sit_engine.paths import display_name, escape_name, unescape_name
-
-__all__ = [
-    "CancelledError",
-    "ImageIndex",
-    "Problem",
-    "Progress",
-    "display_name",
-    "escape_name",
-    "require_images",
-    "scan",
-    "unescape_name",
-]
+from sit_engine.paths import display_name
 
 Phase = Literal[
     "listing",

@@ -10,8 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sit_engine.data.decode.deep import ValueRange
-from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.folder.index import ImageIndex, ValueRange
 from sit_engine.errors import DataError
 from sit_engine.paths import display_name, escape_name, unescape_name
 

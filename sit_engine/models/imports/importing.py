@@ -21,12 +21,12 @@ from sit_engine.config.facts import StartFacts
 from sit_engine.config.tree import ModelOptions
 from sit_engine.counted import counted
 from sit_engine.errors import ConfigError, DiskError
+from sit_engine.files import file_hash, read_json
 from sit_engine.models.imports.foreign import open_foreign, unusable
 from sit_engine.models.imports.layouts import find_network
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.paths import display_name
 from sit_engine.records.imported import Imported, Mapped, Resized
-from sit_engine.records.runs import file_hash, read_json
 from sit_engine.records.starts import TOKENS
 
 MARK = "sit_studio_import"

@@ -11,8 +11,8 @@ from pathlib import Path
 from PySide6.QtCore import QModelIndex, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from sit_engine.data.scan.scan import display_name
-from sit_engine.records.runs import disk_error
+from sit_engine.files import disk_error
+from sit_engine.paths import display_name
 from sit_studio.models.failure import failure_of
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.line_table import LineTable

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QTabWidget, QWidget
 
 from sit_engine.data.folder.saved_index import NOT_DECODED, SavedIndex
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.look.sentences import say_coded
 from sit_studio.look.words import count
 from sit_studio.pages.dataset.file_list import FileList, Rows

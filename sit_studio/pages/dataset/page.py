@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from sit_engine.data.folder.saved_index import NOT_DECODED
 from sit_engine.data.folder.wanted import Patterns
-from sit_engine.data.scan.scan import display_name, unescape_name
+from sit_engine.paths import display_name, unescape_name
 from sit_studio.engine.questions import Answer, Asker, Question, ask_once
 from sit_studio.files import is_folder, is_there, show_in_file_manager
 from sit_studio.look.words import count

@@ -17,7 +17,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.look import theme
 from sit_studio.look.words import count
 from sit_studio.models.evaluation import ClassScore

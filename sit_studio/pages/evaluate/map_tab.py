@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.records.embedding import MapKind
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_studio.engine.job import Job
 from sit_studio.engine.map_reader import Loaded, load_map
 from sit_studio.engine.questions import Answer, Question

@@ -8,8 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, QWidget
 
-from sit_engine.data.scan.scan import display_name
-from sit_engine.records.runs import Run
+from sit_engine.paths import display_name
+from sit_engine.records.run import Run
 from sit_studio.widgets.basics import Card, button, clear_layout, label
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import CheckpointBox, FolderChooser, weights_place

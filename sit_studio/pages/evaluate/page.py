@@ -12,8 +12,8 @@ from PySide6.QtGui import QDesktopServices, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.data.scan.scan import display_name
-from sit_engine.records.runs import Run
+from sit_engine.paths import display_name
+from sit_engine.records.run import Run
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
 from sit_studio.files import show_in_file_manager

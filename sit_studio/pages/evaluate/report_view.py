@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.look.words import THIN, count
 from sit_studio.models.evaluation import FEW_SHOT, Predictions, Report, read_predictions

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.look import theme
 from sit_studio.look.marks import QT_TRANSLATE_NOOP
 from sit_studio.look.words import THIN, count

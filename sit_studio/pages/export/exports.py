@@ -9,9 +9,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QPlainTextEdit, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_engine.records.exported import read_records
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_studio.engine.questions import Answer
 from sit_studio.files import show_in_file_manager
 from sit_studio.look import theme

@@ -20,9 +20,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_engine.records.exported import is_ours
-from sit_engine.records.runs import Run
+from sit_engine.records.run import Run
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer

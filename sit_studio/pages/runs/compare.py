@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.scan.scan import display_name
 from sit_engine.errors import SitError
-from sit_engine.records import runs
+from sit_engine.paths import display_name
+from sit_engine.records.run import Run
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.engine.run_lister import load_history
 from sit_studio.look.sentences import titled
@@ -132,7 +132,7 @@ def _configs(titles: Mapping[Path, str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path, title in titles.items():
         try:
-            found[title] = runs.Run(path).config().model_dump(mode="json")
+            found[title] = Run(path).config().model_dump(mode="json")
         except (SitError, OSError):
             continue
     return found

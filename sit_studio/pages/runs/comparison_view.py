@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine.errors import SitError
+from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name
-from sit_engine.records import runs
 from sit_studio.engine.comparer import Comparer, asked_of
 from sit_studio.files import is_folder, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow, to_csv
@@ -234,9 +234,9 @@ class ComparisonView(QWidget):
         if self.row is None or self.row.found is None:
             return
         try:
-            runs.write_aside(path, to_csv(self.row.found))
+            write_aside(path, to_csv(self.row.found))
         except OSError as error:
-            self.failed.emit(failure_of(runs.disk_error(error, path)))
+            self.failed.emit(failure_of(disk_error(error, path)))
 
     def _show_folder(self) -> None:
         if self.row is not None and not show_in_file_manager(self.row.path):

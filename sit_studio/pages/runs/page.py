@@ -20,9 +20,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.scan.scan import display_name
 from sit_engine.errors import SitError
-from sit_engine.records import runs
+from sit_engine.paths import display_name
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import is_running
 from sit_studio.engine.job import Job
 from sit_studio.files import move_to_trash, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow
@@ -167,8 +168,8 @@ class RunsPage(Page):
         """Why no comparison can train now; empty when one can."""
         if self.session.history.is_live:
             return self.tr("A run is training; see the Watch page.")
-        is_running = any(row.state == "running" for row in self.comparisons.rows)
-        if is_running or self.session.comparer.is_busy:
+        is_comparing = any(row.state == "running" for row in self.comparisons.rows)
+        if is_comparing or self.session.comparer.is_busy:
             return self.tr("A comparison or a search for settings is training.")
         return ""
 
@@ -230,7 +231,7 @@ class RunsPage(Page):
 
     def _duplicate(self) -> None:
         if row := self._one():
-            self.settings_wanted.emit(runs.Run(row.path).wanted_file)
+            self.settings_wanted.emit(Run(row.path).wanted_file)
             self.page_wanted.emit("train")
 
     def _keep(self, row: RunRow, **changes: Any) -> None:
@@ -283,7 +284,7 @@ class RunsPage(Page):
 
     def trash(self, path: Path) -> None:
         """Move a run that rests to the trash."""
-        if runs.is_running(runs.Run(path)):
+        if is_running(Run(path)):
             return
         if self.session.run is not None and self.session.run.path == path:
             self.session.close_run()

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.look import theme
 from sit_studio.look.sentences import say
 from sit_studio.look.words import THIN, count, figure, percent, size

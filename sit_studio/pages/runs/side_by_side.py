@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from sit_engine.counted import filled
 from sit_engine.errors import SitError
 from sit_engine.paths import unescape_name
-from sit_engine.records import runs
 from sit_engine.records.comparison import Budget
+from sit_engine.records.run import Run
 from sit_studio.engine.comparer import DATA_NAMES, Order, plain_name, settings_of
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import RunRow, differing, distinct_titles
@@ -175,7 +175,7 @@ class SideBySideDialog(Dialog):
 
     def _folders_of_first(self) -> Sequence[str]:
         try:
-            return runs.Run(self.rows[0].path).config().data.folders
+            return Run(self.rows[0].path).config().data.folders
         except (SitError, OSError):
             return ()
 

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from sit_engine.config.build import build, merge
 from sit_engine.config.resolve import Resolved
 from sit_engine.errors import SitError
+from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import escape_name
-from sit_engine.records import runs
 from sit_studio.engine.questions import Answer, Question
 from sit_studio.look.sentences import say
 from sit_studio.models.failure import Failure, failure_of
@@ -391,9 +391,9 @@ class TrainPage(Page):
         """Write the settings as a file for --config."""
         assert self.checked.config is not None
         try:
-            runs.write_aside(path, self.model.to_toml(self.checked.config))
+            write_aside(path, self.model.to_toml(self.checked.config))
         except OSError as error:
-            self.notice.tell(failure_of(runs.disk_error(error, path)))
+            self.notice.tell(failure_of(disk_error(error, path)))
 
     def _copy(self) -> None:
         dataset = self.session.dataset

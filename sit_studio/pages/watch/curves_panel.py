@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.data.scan.scan import display_name
-from sit_engine.records.runs import disk_error
+from sit_engine.files import disk_error
+from sit_engine.paths import display_name
 from sit_studio.engine.run_lister import load_history
 from sit_studio.look.words import count
 from sit_studio.models.failure import failure_of

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,

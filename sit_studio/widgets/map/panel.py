@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.look.words import count
 from sit_studio.models.map_points import KEYS, Cells, Embedding, Key
 from sit_studio.widgets.basics import Card, button, label, scrolled

@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from sit_engine.data.scan.scan import display_name
+from sit_engine.paths import display_name
 from sit_studio.look import theme
 from sit_studio.models.map_picture import Pixels, Style, draw, layers_of, point_px
 from sit_studio.models.map_points import (
