@@ -77,7 +77,7 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
         about = found.help[0].upper() + found.help[1:] + "."
         sub = commands.add_parser(name, help=found.help, description=about, epilog=EXIT_CODES)
         if name == verb:
-            importlib.import_module(f"sit_engine.cli.{found.module}").add_flags(sub, name)
+            importlib.import_module(f"sit_engine.cli.verbs.{found.module}").add_flags(sub, name)
         sub.add_argument("--json", action="store_true", help="print JSON for programs")
     return top
 
@@ -118,7 +118,7 @@ def _main(verb: str | None, words: list[str]) -> int:
     if chosen.verb is None:
         top.print_help()
         return 2
-    module = importlib.import_module(f"sit_engine.cli.{VERBS[chosen.verb].module}")
+    module = importlib.import_module(f"sit_engine.cli.verbs.{VERBS[chosen.verb].module}")
     return int(module.run(chosen))
 
 

@@ -43,8 +43,14 @@ def load() -> None:
     from sit_engine.cli.main import VERBS
 
     for verb in VERBS.values():
-        importlib.import_module(f"sit_engine.cli.{verb.module}")
-    for name in ("api", "training.legs", "training.compare", "export.write", "models.importing"):
+        importlib.import_module(f"sit_engine.cli.verbs.{verb.module}")
+    for name in (
+        "api",
+        "training.start",
+        "studies.compare",
+        "export.write",
+        "models.imports.importing",
+    ):
         importlib.import_module(f"sit_engine.{name}")
     # The engine loads these where it uses them.
     for name in ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "scipy.stats"):
