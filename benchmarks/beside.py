@@ -25,9 +25,9 @@ from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.machine.malloc import kept_heap
+from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.machine.spinning import IdleTeam
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.stepper import Stepper
 
 NETWORKS = {"auto, 32 px": 32, "ViT-Ti/16, 128 px": 128}
@@ -55,7 +55,7 @@ def _of(network: str, side: int, hungry: int, rounds: int) -> list[Row]:
     torch.set_num_threads(2)
     rates: dict[str, list[float]] = {name: [] for name in ways}
     stepper = _stepper(side)
-    with kept_heap(CPU), _others(hungry):
+    with tuned_malloc(CPU), _others(hungry):
         for number in range(rounds + 1):
             for name, way in ways.items():
                 with way():
@@ -90,8 +90,8 @@ def _rate(stepper: Stepper, number: int) -> float:
     """Images/s over a window of whole steps."""
     began_s, steps = time.perf_counter(), 0
     while time.perf_counter() - began_s < WINDOW_S:
-        moment = Moment(stepper.seed, 1000 * number + steps, total_steps=1_000_000)
-        float(stepper.step(moment, learning_rate=0.0, weight_decay=0.0).norm)
+        step_info = StepInfo(stepper.seed, 1000 * number + steps, total_steps=1_000_000)
+        float(stepper.step(step_info, learning_rate=0.0, weight_decay=0.0).norm)
         steps += 1
     return steps * BATCH / (time.perf_counter() - began_s)
 

@@ -40,7 +40,7 @@ def rate(train: Path) -> float:
     from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
     from sit_engine.data.scan.scan import scan
     from sit_engine.machine.device import probe
-    from sit_engine.methods.protocol import Moment
+    from sit_engine.methods.protocol import StepInfo
     from sit_engine.training.stepper import Stepper
 
     asked = build({"data": {"folders": [str(train)]}, "compute": {"parts": 1, "recompute": "off"}})
@@ -53,7 +53,7 @@ def rate(train: Path) -> float:
     seconds: list[float] = []
     while sum(seconds) < TIMED_S:
         step_s = time.perf_counter()
-        stepper.step(Moment(0, len(seconds), 10_000), learning_rate=1e-4, weight_decay=0.0)
+        stepper.step(StepInfo(0, len(seconds), 10_000), learning_rate=1e-4, weight_decay=0.0)
         seconds.append(time.perf_counter() - step_s)
     return stepper.batches.batch_size / statistics.median(seconds[5:])
 

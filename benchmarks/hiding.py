@@ -27,9 +27,9 @@ from benchmarks.table import Row, Wish, Work, against, main, row
 from sit_engine.config.views import CorruptionOptions
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.rand_augment import BINS
-from sit_engine.methods.protocol import Moment
-from sit_engine.views.corrupt import hide
-from sit_engine.views.rotate import draw_turns, turn_
+from sit_engine.methods.protocol import StepInfo
+from sit_engine.views.corrupt import corrupt
+from sit_engine.views.rotate import draw_rotations, rotate_
 
 STRENGTH, ERASED, MIXUP = 9, 0.25, 0.8  # finetuning's, as DeiT has them
 CLASSES = 10
@@ -71,7 +71,7 @@ def _works(views_BCYX: Tensor) -> dict[str, tuple[Work, Work]]:
             lambda _: local_corruption(views_BCYX),
         ),
         "quarter turns": (
-            lambda step: turn_(out, draw_turns(batch, seed=0, step=step, view=0)),
+            lambda step: rotate_(out, draw_rotations(batch, seed=0, step=step, view=0)),
             lambda _: torch.stack([torch.rot90(v, np.random.randint(4), (1, 2)) for v in out]),
         ),
         "RandAugment": (
@@ -83,7 +83,7 @@ def _works(views_BCYX: Tensor) -> dict[str, tuple[Work, Work]]:
             lambda _: torch.stack([erase(view) for view in out]),
         ),
         "mixup": (
-            lambda step: mix_(out, targets_BC, mixup=MIXUP, cutmix=0.0, moment=_moment(step)),
+            lambda step: mix_(out, targets_BC, mixup=MIXUP, cutmix=0.0, step_info=_moment(step)),
             partial(_slow_mixup, views_BCYX),
         ),
     }
@@ -91,7 +91,7 @@ def _works(views_BCYX: Tensor) -> dict[str, tuple[Work, Work]]:
 
 def _ours(views_BCYX: Tensor, kind: str, align: int, out: Tensor) -> Callable[[int], object]:
     options = CorruptionOptions.model_validate({"kind": kind, "align": align})
-    return lambda step: hide(options, views_BCYX, seed=0, step=step, view=0, out=out)
+    return lambda step: corrupt(options, views_BCYX, seed=0, step=step, view=0, out=out)
 
 
 def _slow_gmml(views_BCYX: Tensor, align: int, _repeat: int) -> Tensor:
@@ -112,8 +112,8 @@ def _slow_mixup(views_BCYX: Tensor, _: int) -> Tensor:
     return torch.stack([share * view + (1 - share) * mate for view, mate in pairs])
 
 
-def _moment(step: int) -> Moment:
-    return Moment(0, step, 1000)
+def _moment(step: int) -> StepInfo:
+    return StepInfo(0, step, 1000)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import draw_views
-from sit_engine.views.gmml import corrupt, draw_gmml
+from sit_engine.views.gmml import corrupt_gmml, draw_gmml
 from sit_engine.views.rows import Rows
 
 ALIGN = {32: 4, 128: 1, 224: 1}
@@ -127,7 +127,7 @@ def time_whole_path(data: Data, repeats: int) -> list[Row]:
                 corruption_options, data.batch, size, seed=0, step=repeat, view=view, align=align
             )
             corruption = drawn.on(torch.device("cpu"), Rows.all(data.batch))
-            corrupt(view_BCYX, corruption, seed=0, step=repeat, view=view, out=corrupted[view])
+            corrupt_gmml(view_BCYX, corruption, seed=0, step=repeat, view=view, out=corrupted[view])
 
     sources: dict[str, Sequence[Image.Image | Path]] = {
         "decoded pictures": data.pictures,

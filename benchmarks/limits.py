@@ -31,7 +31,7 @@ from benchmarks.recipe import (
     views_of,
 )
 from benchmarks.table import Row, Wish, main, row, wait_for
-from sit_engine.machine.malloc import kept_heap
+from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.training.stepper import Stepper
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # The profiler's own log.
@@ -60,7 +60,7 @@ def measure(wish: Wish) -> list[Row]:
     kind = wish.device.type
     formats = {"bf16": HALF} | ({"fp32": PLAIN} if kind == "cpu" else {})
     cases = CASES["quick" if wish.quick else kind]
-    with kept_heap(config_of(cases[0], HALF, wish.device).compute):
+    with tuned_malloc(config_of(cases[0], HALF, wish.device).compute):
         return [
             row
             for case in cases

@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.recipe import HALF, PLAIN, Case, config_of, stepper_of, take_step
 from benchmarks.table import Row, Wish, main, row, wait_for
-from sit_engine.machine.malloc import kept_heap
+from sit_engine.machine.malloc import tuned_malloc
 
 WAYS = {
     "fp32": (PLAIN, "off"),
@@ -89,7 +89,7 @@ def child(way: str, device: str, threads: str, case: str) -> None:
     wish = config_of(of, form, place, recompute=recompute).compute
     seconds: list[float] = []
     faults = 0
-    with kept_heap(wish) if way != "bf16, usual heap" else nullcontext():
+    with tuned_malloc(wish) if way != "bf16, usual heap" else nullcontext():
         for number in range(WARM + TIMED):
             if number == WARM:
                 faults = _page_faults()

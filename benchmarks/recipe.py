@@ -19,7 +19,7 @@ from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import CACHE_FACTOR, RunConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit, SitViews
 from sit_engine.training.stepper import Done, Stepper
 
@@ -95,8 +95,8 @@ def views_of(stepper: Stepper, number: int) -> SitViews:
     """The first half of a step: a batch's views and their corruption."""
     method = stepper.method
     assert isinstance(method, Sit)
-    moment = Moment(stepper.seed, number, total_steps=1000)
-    return method.make_views(stepper.batches.at(number), moment)
+    step_info = StepInfo(stepper.seed, number, total_steps=1000)
+    return method.make_views(stepper.batches.at(number), step_info)
 
 
 def learn(stepper: Stepper, views: SitViews) -> None:
@@ -106,10 +106,10 @@ def learn(stepper: Stepper, views: SitViews) -> None:
         losses = stepper.method.loss(views)
     losses.total.backward()  # type: ignore[no-untyped-call]
     finite, _ = stepper.optimiser.step(losses.total, learning_rate=1e-4, weight_decay=0.04)
-    stepper.method.after_step(Moment(stepper.seed, 0, total_steps=1000), finite)
+    stepper.method.after_step(StepInfo(stepper.seed, 0, total_steps=1000), finite)
 
 
 def take_step(stepper: Stepper, number: int) -> Done:
     """One step as the loop takes it."""
-    moment = Moment(stepper.seed, number, total_steps=1000)
-    return stepper.step(moment, learning_rate=1e-4, weight_decay=0.04)
+    step_info = StepInfo(stepper.seed, number, total_steps=1000)
+    return stepper.step(step_info, learning_rate=1e-4, weight_decay=0.04)

@@ -22,8 +22,8 @@ from benchmarks.recipe import HALF, Case, config_of, stepper_of
 from benchmarks.table import Row, Wish, clock_for, main, row, wait_for
 from sit_engine.config.tree import WatchOptions
 from sit_engine.machine.device import autocast
-from sit_engine.machine.malloc import kept_heap
-from sit_engine.methods.protocol import Moment
+from sit_engine.machine.malloc import tuned_malloc
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit
 from sit_engine.records.event_log import EventWriter
 from sit_engine.records.events import StepReported
@@ -67,7 +67,7 @@ def measure(wish: Wish) -> list[Row]:
     cases = CASES["quick" if wish.quick else wish.device.type]
     rows: list[Row] = []
     for case in cases:
-        heap = kept_heap(config_of(case, HALF, wish.device).compute)
+        heap = tuned_malloc(config_of(case, HALF, wish.device).compute)
         with tempfile.TemporaryDirectory() as name, heap:
             rows += time_case(case, repeats, wish.device, Run(Path(name)))
     return rows
@@ -112,14 +112,14 @@ def time_checkpoint(stepper: Stepper, run: Run, repeats: int) -> float:
 
 def take_apart(stepper: Stepper, number: int, clock: Clock, events: EventWriter) -> None:
     """One step of the engine, part by part."""
-    moment = Moment(stepper.seed, number, total_steps=1000)
+    step_info = StepInfo(stepper.seed, number, total_steps=1000)
     method, optimiser = stepper.method, stepper.optimiser
     assert isinstance(method, Sit)
     assert method.networks.teacher is not None
     with clock.part("gather the batch"):
         batch = stepper.batches.at(number)
     with clock.part("views and corruption"):
-        views = method.make_views(batch, moment)
+        views = method.make_views(batch, step_info)
     optimiser.clear()
     forward = autocast(stepper.device, stepper.precision)
     with clock.part("teacher forward"), forward, torch.no_grad():
@@ -131,7 +131,7 @@ def take_apart(stepper: Stepper, number: int, clock: Clock, events: EventWriter)
     with clock.part("clip and AdamW"):
         finite, norm = optimiser.step(losses.total, learning_rate=1e-4, weight_decay=0.04)
     with clock.part("teacher update"):
-        method.after_step(moment, finite)
+        method.after_step(step_info, finite)
     with clock.part("events"):
         events.write(report_of(number, float(losses.total.detach()), float(norm)))
 

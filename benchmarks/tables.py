@@ -38,7 +38,7 @@ from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.evaluation.features import probabilities
 from sit_engine.machine.device import probe_once
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import is_running
@@ -171,7 +171,7 @@ def finetune(config: RunConfig, train: Part, rows: np.ndarray, test: Part) -> tu
     for step in range(steps):
         rate = cosine(peak, optim.learning_rate_end, step, steps, warmup)
         stepper.step(
-            Moment(stepper.seed, step, steps),
+            StepInfo(stepper.seed, step, steps),
             learning_rate=rate,
             weight_decay=no_auto(optim.weight_decay),
         )

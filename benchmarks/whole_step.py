@@ -27,7 +27,7 @@ from benchmarks.recipe import (
 )
 from benchmarks.slow_step import SlowStep
 from benchmarks.table import Row, Wish, Work, alternate, clock_for, main, ratio, row, wait_for
-from sit_engine.machine.malloc import kept_heap
+from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.models.vit import all_tokens, read_tokens
 from sit_engine.training.stepper import Stepper
 
@@ -51,7 +51,7 @@ def measure(wish: Wish) -> list[Row]:
     cases = QUICK if wish.quick else ON_GPU if is_gpu else ON_CPU
     repeats = 20 if is_gpu else 3
     # As in a run; the reference gains from it too.
-    with kept_heap(config_of(cases[0], HALF, wish.device).compute):
+    with tuned_malloc(config_of(cases[0], HALF, wish.device).compute):
         return [row for case in cases for row in time_case(case, repeats, wish.device)]
 
 

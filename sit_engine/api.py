@@ -24,6 +24,7 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.exported import Exported
 from sit_engine.records.imported import Imported
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.tuning import Tuning
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from sit_engine.training.leg import RunResult
 
 Emit = Callable[[Event], None]
-Progress = Callable[[str, int, int], None]
 MakeControl = Callable[[Run], "Control"]
 
 
@@ -54,7 +54,7 @@ def scan(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     test: Sequence[str] = (),
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     cancel: Callable[[], bool] | None = None,
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
@@ -151,7 +151,7 @@ def find_folders(
     folders: Sequence[str],
     *,
     without_missing: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> Warned:
     """Look for a run's images in `folders`, where they moved to; every verb finds them there then.
@@ -194,7 +194,7 @@ def evaluate(
     network: str | None = None,
     knn_only: bool = False,
     without_missing: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[Report, Path]:
     """Measure a run on labelled folders: the report, and its file in `evaluations/`.
 
@@ -203,9 +203,9 @@ def evaluate(
     test side those to test on. `knn_only` leaves the linear probe and few-shot out, which take longer,
     `without_missing` the run's own images that are gone.
     """
-    from sit_engine.jobs.evaluate import Asked, evaluate_run
+    from sit_engine.jobs.evaluate import EvaluateRequest, evaluate_run
 
-    asked = Asked(
+    asked = EvaluateRequest(
         test=test,
         train=train,
         baselines=baselines,
@@ -233,7 +233,7 @@ def compare(
     emit: Emit,
     make_control: MakeControl | None = None,
     on_run: Callable[[str, int, int], None] = lambda *_: None,
-    on_progress: Progress = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> Comparison:
     """Pretrain with each of `configs` and each seed on `folder`, and measure them side by side.
 
@@ -241,9 +241,9 @@ def compare(
     the runs are asked about images that they held out. The same call again goes on.
     """
     from sit_engine.studies.compare import compare as work
-    from sit_engine.studies.plan import Asked
+    from sit_engine.studies.plan import CompareRequest
 
-    asked = Asked(folder, configs, budget, seeds, tuple(test), shots, labels_file)
+    asked = CompareRequest(folder, configs, budget, seeds, tuple(test), shots, labels_file)
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
 
 
@@ -257,7 +257,7 @@ def tune(
     emit: Emit,
     make_control: MakeControl | None = None,
     on_run: Callable[[int, str, int, int], None] = lambda *_: None,
-    on_progress: Progress = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> Tuning:
     """Find settings for `folder` in short runs, starting from `base` (the preset standard).
 
@@ -265,10 +265,10 @@ def tune(
     `on_run` is told the rung, the name of a run that begins, its number in it and their count. The
     same call again goes on.
     """
-    from sit_engine.studies.tune import Asked
+    from sit_engine.studies.tune import TuneRequest
     from sit_engine.studies.tune import tune as work
 
-    asked = Asked(folder, base or RunConfig(), minutes, labels_file)
+    asked = TuneRequest(folder, base or RunConfig(), minutes, labels_file)
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
 
 
@@ -280,7 +280,7 @@ def predict(
     step: int | None = None,
     network: str | None = None,
     trust: bool = False,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Predicted:
     """Write the answers of a finetuned run, or of an exported model, for folders into a CSV file.
 
@@ -301,17 +301,17 @@ def embed(
     step: int | None = None,
     network: str | None = None,
     duplicates_above: float = DUPLICATES_ABOVE,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Write features, a map and near-duplicates of folders into `out`; gives its `about.json`."""
-    from sit_engine.jobs.embed import Asked
+    from sit_engine.jobs.embed import EmbedRequest
     from sit_engine.jobs.embed import embed as write
 
-    asked = Asked(folders, step, network, duplicates_above)
+    asked = EmbedRequest(folders, step, network, duplicates_above)
     return write(open_run(path), asked, out, on_progress)
 
 
-def add_map(embedded: Path, kind: MapKind, *, on_progress: Progress | None = None) -> Path:
+def add_map(embedded: Path, kind: MapKind, *, on_progress: OnProgress | None = None) -> Path:
     """Draw a map of embedded images into their folder; gives its file."""
     from sit_engine.jobs.embed import add_map as draw
 
@@ -437,7 +437,7 @@ def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:
 
 
 def dry_run(
-    config: RunConfig, *, on_progress: Progress, cancel: Callable[[], bool] | None = None
+    config: RunConfig, *, on_progress: OnProgress, cancel: Callable[[], bool] | None = None
 ) -> DryRun:
     """Measure for some seconds what a run with this config would take."""
     from sit_engine.jobs.dry_run import dry_run as measure

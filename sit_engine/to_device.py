@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def sent(values: NDArray[Any], device: torch.device) -> Tensor:
+def to_device(values: NDArray[Any], device: torch.device) -> Tensor:
     """An array on a device, on the current stream; the host does not wait for a GPU.
 
     From pageable memory it would, where there is more than fits the driver's own buffer (64 KiB).

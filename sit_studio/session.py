@@ -17,7 +17,7 @@ from sit_engine.config.facts import DeviceFacts
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.paths import file_word
-from sit_engine.records.commands import Command
+from sit_engine.records.commands import CommandName
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.run_lock import is_running
@@ -25,7 +25,7 @@ from sit_studio.engine.comparer import Comparer
 from sit_studio.engine.messages import Heard, Message, MessageQueue, Refused, Seen
 from sit_studio.engine.questions import Answer, Asker, Question
 from sit_studio.engine.run_lister import RunLister
-from sit_studio.engine.run_thread import EngineThread, Leg
+from sit_studio.engine.run_thread import EngineThread, LegRequest
 from sit_studio.images import Images
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.history import ENDINGS, History
@@ -60,8 +60,8 @@ class Session(Images):
         self.comparer.failed.connect(self.failed)
         self._thread: EngineThread | None = None
         self._leaving: list[EngineThread] = []
-        self._resume_wanted: Leg | None = None
-        self._resumed = Leg()
+        self._resume_wanted: LegRequest | None = None
+        self._resumed = LegRequest()
         self._close_wanted: Callable[[], None] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(DRAIN_MS)
@@ -165,11 +165,11 @@ class Session(Images):
 
     def resume(self, epochs: float | None = None) -> None:
         """Train the open run's next leg."""
-        self._resume(Leg(epochs=epochs))
+        self._resume(LegRequest(epochs=epochs))
 
     def keep(self) -> None:
         """Count the open run, which rests, as complete with what it has learnt so far."""
-        self._resume(Leg(is_last=True))
+        self._resume(LegRequest(is_last=True))
 
     def agree(self) -> None:
         """Resume as it was asked for last, agreeing to what it was refused for."""
@@ -183,7 +183,7 @@ class Session(Images):
         """Resume as it was asked for last; the images are in this folder now."""
         self._resume(replace(self._resumed, folders=(folder,)))
 
-    def _resume(self, leg: Leg) -> None:
+    def _resume(self, leg: LegRequest) -> None:
         history = self.history
         if self._thread is None or history.is_live:
             return
@@ -208,7 +208,7 @@ class Session(Images):
         self._thread.resume(leg)
         self.run_changed.emit()
 
-    def command(self, command: Command, **values: float) -> None:
+    def command(self, command: CommandName, **values: float) -> None:
         """Ask the running leg; the buttons wait for its answer, not for the click."""
         asked = self.history.asked
         # An end need not wait until a checkpoint or a preview is there.

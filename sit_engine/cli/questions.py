@@ -40,7 +40,7 @@ _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionContext:
     """One question being answered: where its parts go, and whether nobody waits any more."""
 
     say: Callable[[Json], None]
@@ -57,7 +57,7 @@ class Asked:
         self.say({"part": found})
 
 
-def ask(asked: Asked, name: str, params: Json) -> Json:
+def ask(context: QuestionContext, name: str, params: Json) -> Json:
     """The answer; raises SitError for a question that is unknown or lacks something."""
     if name not in QUESTIONS:
         raise SitError(
@@ -69,7 +69,7 @@ def ask(asked: Asked, name: str, params: Json) -> Json:
         )
     question = QUESTIONS[name]
     try:
-        bound = signatures.signature(question).bind(asked, **params)
+        bound = signatures.signature(question).bind(context, **params)
         _check_values(params)
         _check_types(question, params)
     except (TypeError, ValueError) as error:
@@ -128,19 +128,19 @@ def _facts(values: Json) -> DataFacts:
         ) from None
 
 
-def _device(asked: Asked, *, device: str = "auto") -> Json:
+def _device(context: QuestionContext, *, device: str = "auto") -> Json:
     """What this machine computes on, and whether it can make TorchScript."""
     return api.describe_device(build({"compute": {"device": device}}).compute)
 
 
-def _sample(asked: Asked, *, out: str) -> Json:
+def _sample(context: QuestionContext, *, out: str) -> Json:
     """The two folders of the built-in sample, in `out`."""
     train, test = api.write_sample(_path(out))
     return {"train": str(train), "test": str(test)}
 
 
 def _scan(
-    asked: Asked,
+    context: QuestionContext,
     *,
     folders: list[str],
     out: str,
@@ -161,7 +161,7 @@ def _scan(
         wanted = None if config is None else build(config)
 
     def on_listed(index: ImageIndex) -> None:
-        asked.part({"listed": save_index(index, place / "listed", stage="listed")})
+        context.part({"listed": save_index(index, place / "listed", stage="listed")})
 
     try:
         found = api.scan(
@@ -173,8 +173,8 @@ def _scan(
             include=include or (),
             exclude=exclude or (),
             test=[str(_path(folder)) for folder in test or ()],
-            on_progress=asked.progress,
-            cancel=asked.is_over,
+            on_progress=context.progress,
+            cancel=context.is_over,
             on_listed=on_listed,
             cache_gb=cache_gb,
             config=wanted,
@@ -189,7 +189,7 @@ def _scan(
 
 
 def _corruption(
-    asked: Asked,
+    context: QuestionContext,
     *,
     images: list[str],
     config: Json,
@@ -216,24 +216,26 @@ def _corruption(
     return {"files": files, "mask_share": share, "image_size": side}
 
 
-def _pairs(asked: Asked, *, images: list[str], out: str) -> Json:
+def _pairs(context: QuestionContext, *, images: list[str], out: str) -> Json:
     """The images as they are and changed in four ways, as arrays in `out`."""
     return {"files": api.show_pairs([str(_path(image)) for image in images], _path(out))}
 
 
-def _dry_run(asked: Asked, *, config: Json) -> Json:
+def _dry_run(context: QuestionContext, *, config: Json) -> Json:
     """A short measured run on some of the images."""
-    return asdict(api.dry_run(build(config), on_progress=asked.progress, cancel=asked.is_over))
+    return asdict(api.dry_run(build(config), on_progress=context.progress, cancel=context.is_over))
 
 
-def _resolve(asked: Asked, *, config: Json, facts: Json, images_per_s: float | None = None) -> Json:
+def _resolve(
+    context: QuestionContext, *, config: Json, facts: Json, images_per_s: float | None = None
+) -> Json:
     """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
     found = api.resolve(build(config), _facts(facts), images_per_s=images_per_s)
     return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
 
 
 def _evaluate(
-    asked: Asked,
+    context: QuestionContext,
     *,
     run: str,
     test: list[str] | None = None,
@@ -260,27 +262,27 @@ def _evaluate(
         network=network,
         knn_only=knn_only,
         without_missing=without_missing,
-        on_progress=asked.progress,
+        on_progress=context.progress,
     )
     return {"report": report.to_json(), "text": report.to_text(), "file": str(file)}
 
 
 def _find_folders(
-    asked: Asked, *, run: str, folders: list[str], without_missing: bool = False
+    context: QuestionContext, *, run: str, folders: list[str], without_missing: bool = False
 ) -> Json:
     """Where a run's images were found again: a sentence with its code and what fills it."""
     told = api.find_folders(
         _path(run),
         _paths(folders),
         without_missing=without_missing,
-        on_progress=asked.progress,
-        cancel=asked.is_over,
+        on_progress=context.progress,
+        cancel=context.is_over,
     )
     return _sentence(told)
 
 
 def _predict(
-    asked: Asked,
+    context: QuestionContext,
     *,
     folders: list[str],
     out: str,
@@ -303,13 +305,13 @@ def _predict(
         step=step,
         network=network,
         trust=trust,
-        on_progress=asked.progress,
+        on_progress=context.progress,
     )
     return done.to_json() | {"text": done.to_text()}
 
 
 def _embed(
-    asked: Asked,
+    context: QuestionContext,
     *,
     run: str,
     folders: list[str],
@@ -326,17 +328,17 @@ def _embed(
         step=step,
         network=network,
         duplicates_above=duplicates_above,
-        on_progress=asked.progress,
+        on_progress=context.progress,
     )
     return {"folder": str(_path(out)), "about": about}
 
 
-def _map(asked: Asked, *, embedded: str, kind: MapKind) -> Json:
+def _map(context: QuestionContext, *, embedded: str, kind: MapKind) -> Json:
     """A further map in the folder of embedded images."""
-    return {"file": str(api.add_map(_path(embedded), kind, on_progress=asked.progress))}
+    return {"file": str(api.add_map(_path(embedded), kind, on_progress=context.progress))}
 
 
-def _neighbours(asked: Asked, *, embedded: str, image: str, count: Count = 12) -> Json:
+def _neighbours(context: QuestionContext, *, embedded: str, image: str, count: Count = 12) -> Json:
     """The embedded images most like one image, the nearest first."""
     found = api.neighbours(_path(embedded), str(_path(image)), count=count)
     keys = ("row", "path", "cosine")
@@ -344,7 +346,7 @@ def _neighbours(asked: Asked, *, embedded: str, image: str, count: Count = 12) -
 
 
 def _export(
-    asked: Asked,
+    context: QuestionContext,
     *,
     run: str,
     format: Literal["torchscript", "onnx", "pt2", "safetensors"],
@@ -361,7 +363,7 @@ def _export(
 
 
 def _import(
-    asked: Asked,
+    context: QuestionContext,
     *,
     file: str,
     out: str,
@@ -376,7 +378,7 @@ def _import(
 
 
 def _inspect(
-    asked: Asked, *, run: str, images: list[str], out: str, step: Step | None = None
+    context: QuestionContext, *, run: str, images: list[str], out: str, step: Step | None = None
 ) -> Json:
     """Reconstructions and attention of images (none: the run's own)."""
     paths = [str(_path(image)) for image in images]
@@ -384,7 +386,7 @@ def _inspect(
     return {"files": [str(path) for path in written]}
 
 
-def _cache(asked: Asked, *, clear: bool = False) -> Json:
+def _cache(context: QuestionContext, *, clear: bool = False) -> Json:
     """Where decoded pixels are kept, what they take, what is free; `clear` removes them first."""
     return api.cache(clear=clear)
 
@@ -405,14 +407,14 @@ def _paths(names: list[str]) -> list[str]:
     return [str(_path(name)) for name in names]
 
 
-def _check(asked: Asked, *, run: str) -> Json:
+def _check(context: QuestionContext, *, run: str) -> Json:
     """What is wrong with a run's files: sentences with their codes and what fills them."""
     found = api.check(_path(run))
     wrong = [*found.problems, *found.damaged.values()]
     return {"problems": [_sentence(told) for told in wrong], "good": found.good}
 
 
-def _repair(asked: Asked, *, run: str) -> Json:
+def _repair(context: QuestionContext, *, run: str) -> Json:
     """What was done to a run folder, likewise."""
     return {"done": [_sentence(told) for told in api.repair(_path(run))]}
 

@@ -36,7 +36,7 @@ from sit_engine.views.apply import apply_views
 from sit_engine.views.corrupt import plan
 from sit_engine.views.draw import draw_views
 from sit_engine.views.pixels import MEAN, STD
-from sit_engine.views.rotate import draw_turns, turn_
+from sit_engine.views.rotate import draw_rotations, rotate_
 from sit_engine.views.rows import Rows
 
 Stamp = tuple[str, int, int]
@@ -143,16 +143,16 @@ def _draw(source: Source, method: SitOptions, seed: int) -> Shown:
     made, turned, turns = [], [], []
     for number, params in enumerate(pair):
         view_BCYX = apply_views(source.squashed_BSSC, params, size)
-        turns_B = draw_turns(count, seed=seed, step=0, view=number)
+        rotations_B = draw_rotations(count, seed=seed, step=0, view=number)
         turned_BCYX = view_BCYX.clone()
-        turn_(turned_BCYX, turns_B)
+        rotate_(turned_BCYX, rotations_B)
         seen_BCYX = turned_BCYX if method.rotation_weight > 0 else view_BCYX
         corruption = method.corruption.of_view(number)
         drawn = plan(corruption, count, size, seed=seed, step=0, view=number).among_others()
         hidden = drawn.carry_out(seen_BCYX, Rows.all(count))
         made.append((to_uint8(seen_BCYX), to_uint8(hidden.view), hidden.mask.numpy()))
         turned.append(to_uint8(turned_BCYX))
-        turns.append(turns_B.numpy())
+        turns.append(rotations_B.numpy())
     (view, corrupted, mask), (other, other_corrupted, _) = made
     return Shown(
         source.original, view, corrupted, mask, other, other_corrupted,

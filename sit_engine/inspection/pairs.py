@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sit_engine.inspection.corruption import read_source, to_uint8
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import ViewParams, centre_params
-from sit_engine.views.rotate import turn_
+from sit_engine.views.rotate import rotate_
 
 SIDE_PX = 224
 # The far ends of what the published recipe draws from, by turns; every fourth image goes grey.
@@ -49,7 +49,7 @@ def show_pairs(paths: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
         grey_B=torch.arange(count) % len(HUES) == len(HUES) - 1,
     )
     turned = drawn(plain)
-    turn_(turned, torch.ones(count, dtype=torch.int64))
+    rotate_(turned, torch.ones(count, dtype=torch.int64))
     return {
         "original": to_uint8(drawn(plain)),
         "colours": to_uint8(drawn(coloured)),

@@ -24,6 +24,7 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.scan import require_images
 from sit_engine.evaluation.cues import sample
 from sit_engine.machine.device import find_device, memory_errors, probe_once
+from sit_engine.records.progress import OnProgress
 from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, course_of, minutes_needed, note_speed
 from sit_engine.training.prepare import list_images, needs_labels, with_cues, with_start
@@ -31,8 +32,6 @@ from sit_engine.training.stepper import measure_images_per_s
 
 MOST_IMAGES = 1000
 SAMPLE_EVERY_S = 0.02
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class DryRun:
 
 @shared_decoders()
 def dry_run(
-    config: RunConfig, on_progress: Progress, *, cancel: Callable[[], bool] | None = None
+    config: RunConfig, on_progress: OnProgress, *, cancel: Callable[[], bool] | None = None
 ) -> DryRun:
     """List all images, decode at most about a thousand, and take some steps with networks of its own."""
     config, start = with_start(config)
@@ -119,7 +118,7 @@ def _decode(
     *,
     config: RunConfig,
     side: int,
-    on_progress: Progress,
+    on_progress: OnProgress,
     cancel: Callable[[], bool] | None,
 ) -> tuple[ImageIndex, PixelStore]:
     """Those of the images that can be read; what is decoded here stays in the cache."""

@@ -19,7 +19,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.labels import number_classes
 from sit_engine.data.folder.layout import Placing
-from sit_engine.data.scan.own_images import Progress, how_read
+from sit_engine.data.scan.own_images import how_read
 from sit_engine.data.scan.scan import require_images
 from sit_engine.errors import ConfigError, RunError
 from sit_engine.evaluation.features import extract, probabilities
@@ -45,12 +45,13 @@ from sit_engine.records.embedding import (
     writing,
 )
 from sit_engine.records.places import places_of
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 
 
 @dataclass(frozen=True)
-class Asked:
+class EmbedRequest:
     """Which images, with which network of the run, and what counts as nearly equal."""
 
     folders: Sequence[str]
@@ -59,26 +60,28 @@ class Asked:
     duplicates_above: float = DUPLICATES_ABOVE
 
 
-def embed(run: Run, asked: Asked, out: Path, on_progress: Progress | None) -> dict[str, Any]:
+def embed(
+    run: Run, request: EmbedRequest, out: Path, on_progress: OnProgress | None
+) -> dict[str, Any]:
     """Write the folder whole or not at all; gives its `about.json`."""
-    if not 0 < asked.duplicates_above <= 1:
+    if not 0 < request.duplicates_above <= 1:
         raise ConfigError(
             "config.duplicates_above",
             "Images cannot be nearly equal above a cosine of {value}.",
             "Give one above 0 and at most 1.",
-            value=asked.duplicates_above,
+            value=request.duplicates_above,
         )
     check_place(out)
-    _check_outside(out, asked.folders)
+    _check_outside(out, request.folders)
     tell = on_progress or (lambda *_: None)
-    loaded = load_backbones(run, step=asked.step, network=asked.network)
-    index = _find(run, asked.folders, on_progress)
+    loaded = load_backbones(run, step=request.step, network=request.network)
+    index = _find(run, request.folders, on_progress)
     classes = list(run.split()["classes"]) if loaded.classifier is not None else []
     classes += [name for name in index.classes if name not in classes]
     with writing(out) as folder:
         features, answers = _read(run, loaded, index, folder / FEATURES, tell)
         columns, sub_folders = _columns(run, index, classes, answers)
-        near = near_pairs(features, asked.duplicates_above, tell)
+        near = near_pairs(features, request.duplicates_above, tell)
         tell("map", 0, 1)
         save_map(folder, "pca", draw_map("pca", features))
         about: dict[str, Any] = {
@@ -92,7 +95,7 @@ def embed(run: Run, asked: Asked, out: Path, on_progress: Progress | None) -> di
             "splits": list(SPLITS),
             "problems": len(index.problems),
             "near_duplicates": {
-                "above": asked.duplicates_above,
+                "above": request.duplicates_above,
                 "found": near.found,
                 "kept": len(near.rows),
                 "most": MOST_PAIRS,
@@ -120,7 +123,7 @@ def _check_outside(out: Path, folders: Sequence[str]) -> None:
             )
 
 
-def _find(run: Run, folders: Sequence[str], on_progress: Progress | None) -> ImageIndex:
+def _find(run: Run, folders: Sequence[str], on_progress: OnProgress | None) -> ImageIndex:
     """Usable images; labels by folder, or from the run's own label file for its own folders."""
     data = run.config().data
     places = places_of(run)
@@ -192,7 +195,7 @@ def _columns(
     return columns, list(names)
 
 
-def add_map(folder: Path, kind: MapKind, on_progress: Progress | None) -> Path:
+def add_map(folder: Path, kind: MapKind, on_progress: OnProgress | None) -> Path:
     """Draw a further map of an embedded folder; gives its file."""
     features = Embedded.open(folder).features
     if on_progress is not None:

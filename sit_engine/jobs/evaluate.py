@@ -9,7 +9,6 @@ from pathlib import Path
 from sit_engine.config.fields import no_auto
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
-from sit_engine.data.scan.own_images import Progress
 from sit_engine.evaluation.measure import Network, evaluate
 from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.evaluation.written import write_report
@@ -23,12 +22,13 @@ from sit_engine.jobs.networks import (
 )
 from sit_engine.machine.device import apply_settings
 from sit_engine.records.places import places_of
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluateRequest:
     """What to measure a run on, and beside what."""
 
     test: Sequence[str]
@@ -44,21 +44,23 @@ class Asked:
     """Leave images of the run out that are gone."""
 
 
-def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[Report, Path]:
+def evaluate_run(
+    run: Run, request: EvaluateRequest, on_progress: OnProgress | None
+) -> tuple[Report, Path]:
     """The report, and its file in the run's `evaluations/`."""
     config = run.config()
     device = apply_settings(config.compute, or_cpu=True)
-    loaded = load_backbones(run, step=asked.step, network=asked.network)
-    networks, scratch = _networks(run, asked, loaded)
+    loaded = load_backbones(run, step=request.step, network=request.network)
+    networks, scratch = _networks(run, request, loaded)
     given = load_labelled(
         run,
-        asked.train,
-        asked.test,
+        request.train,
+        request.test,
         on_progress,
-        labels_file=asked.labels_file,
-        layout=asked.layout,
-        columns=asked.columns,
-        without_missing=asked.without_missing,
+        labels_file=request.labels_file,
+        layout=request.layout,
+        columns=request.columns,
+        without_missing=request.without_missing,
     )
     report, predictions = evaluate(
         networks,
@@ -67,22 +69,22 @@ def evaluate_run(run: Run, asked: Asked, on_progress: Progress | None) -> tuple[
         step=loaded.step,
         device=device,
         seed=config.compute.seed,
-        knn_only=asked.knn_only,
+        knn_only=request.knn_only,
         tell=on_progress or (lambda *_: None),
     )
-    folders = places_of(run).folders if asked.train is None else asked.train
-    report = replace(report, scratch=scratch, train=tuple(folders), test=tuple(asked.test))
+    folders = places_of(run).folders if request.train is None else request.train
+    report = replace(report, scratch=scratch, train=tuple(folders), test=tuple(request.test))
     return write_report(run, report, predictions)
 
 
 def _networks(
-    run: Run, asked: Asked, loaded: Backbones
+    run: Run, request: EvaluateRequest, loaded: Backbones
 ) -> tuple[list[Network], Scratch | None]:  # fmt: skip
     """The columns after raw pixels, the run's own last; and what to say of its scratch twin."""
     config = run.config()
     side = no_auto(config.model.image_size)
     networks = [Network(UNTRAINED, loaded.untrained, side)]
-    for path in asked.baselines:
+    for path in request.baselines:
         name = path.name
         while name in (network.name for network in networks):
             name += "′"

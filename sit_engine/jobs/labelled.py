@@ -18,7 +18,7 @@ from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import UNLABELLED
 from sit_engine.data.folder.layout import LayoutWish, has_parts
 from sit_engine.data.pixel_cache.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
-from sit_engine.data.scan.own_images import Progress, Reading, how_read, list_own
+from sit_engine.data.scan.own_images import Reading, how_read, list_own
 from sit_engine.data.scan.scan import require_images, scan
 from sit_engine.data.scan.split import (
     HASH_BYTES,
@@ -34,6 +34,7 @@ from sit_engine.evaluation.report import LeftOut
 from sit_engine.jobs.networks import is_finetuned
 from sit_engine.paths import display_name
 from sit_engine.records.places import places_of
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 
 MOST_NAMED = 5
@@ -102,7 +103,7 @@ def reader_of(run: Run) -> Reader:
 def find_usable(
     folders: Sequence[str],
     decoding: Decoding,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
     *,
     choose: Callable[[ImageIndex], ImageIndex] = _all,
     **read: Unpack[Reading],
@@ -118,7 +119,7 @@ def find_usable(
 def decode_usable(
     listed: ImageIndex,
     decoding: Decoding,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
     *,
     squares: int | None = None,
 ) -> Found:
@@ -140,7 +141,7 @@ def load_labelled(
     run: Run,
     train: Sequence[str] | None,
     test: Sequence[str],
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
     *,
     labels_file: str | None = None,
     layout: LayoutWish = "auto",
@@ -186,7 +187,7 @@ def load_labelled(
     )
 
 
-def load_held_out(run: Run, on_progress: Progress | None) -> Given:
+def load_held_out(run: Run, on_progress: OnProgress | None) -> Given:
     """The images that a run learnt from, and those that it held out, without copies of the first."""
     train, test = _own_sides(run, on_progress)
     is_leak = _is_in(test, _keys(train))
@@ -210,7 +211,7 @@ def _keys(found: Found) -> set[str]:
     return {digest[:HASH_BYTES].hex() for digest in found.hashes}
 
 
-def _learnt(run: Run, on_progress: Progress | None) -> set[str]:
+def _learnt(run: Run, on_progress: OnProgress | None) -> set[str]:
     """What the content of the images that the run learnt from is known by, wherever they are."""
     record = run.split()
     known = hashes_of(record)
@@ -230,7 +231,7 @@ def _sides(
     run: Run,
     train: Sequence[str] | None,
     test: Sequence[str],
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
     labels_file: str | None,
     layouts: tuple[LayoutWish, LayoutWish],
     columns: LabelColumns | None,
@@ -266,7 +267,7 @@ def _sides(
     return train_found, test_found, learnt
 
 
-def _own_test(run: Run, on_progress: Progress | None) -> Found:
+def _own_test(run: Run, on_progress: OnProgress | None) -> Found:
     """The test images that lie in the run's own folders, if their layout has some."""
     if not has_parts(run.config().data.frozen_layout):
         raise DataError(
@@ -284,7 +285,7 @@ def _own_test(run: Run, on_progress: Progress | None) -> Found:
 
 
 def _own_sides(
-    run: Run, on_progress: Progress | None, *, without_missing: bool = False
+    run: Run, on_progress: OnProgress | None, *, without_missing: bool = False
 ) -> tuple[Found, Found]:
     """What the run learnt from and what it held out, with the labels it had.
 

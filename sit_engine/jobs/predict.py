@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from sit_engine.counted import counted
-from sit_engine.data.scan.own_images import Progress
 from sit_engine.data.scan.scan import require_images
 from sit_engine.errors import DataError, RunError
 from sit_engine.evaluation.features import probabilities
@@ -31,6 +30,7 @@ from sit_engine.jobs.labelled import Decoding, find_usable, reader_of
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
 from sit_engine.paths import display_name, name_cell, safe_cell
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 
@@ -130,7 +130,7 @@ def _of_run(run: Run, step: int | None, network: str | None) -> Predictor:
 
 
 def predict(
-    predictor: Predictor, folders: Sequence[str], out: Path, on_progress: Progress | None
+    predictor: Predictor, folders: Sequence[str], out: Path, on_progress: OnProgress | None
 ) -> Predicted:
     """Write the table whole or not at all; memory is bounded by a piece of views."""
     _check_out(out)

@@ -49,11 +49,11 @@ def replay(path: Path) -> Replayed:
     weight = _first_weight(stepper.method.networks)
     with _watched(stepper.method.networks) as seen:
         batch = stepper.batches.some(np.arange(len(found.batch["images_NSSC"])))
-        losses = stepper.losses_of(batch, found.moment)
+        losses = stepper.losses_of(batch, found.step_info)
     norm = float(stepper.optimiser.norm())
     is_finite = bundle.is_finite(stepper, losses)
     return Replayed(
-        step=found.moment.step,
+        step=found.step_info.step,
         images=len(batch.images_BSSC),
         loss=float(losses.total),
         terms={name: float(value) for name, value in losses.terms.items()},

@@ -17,7 +17,7 @@ _USUAL = 32 << 20
 
 
 @contextmanager
-def kept_heap(wish: ComputeOptions) -> Iterator[None]:
+def tuned_malloc(wish: ComputeOptions) -> Iterator[None]:
     """What a step frees stays in the process for the next one, and goes back at the end.
 
     By itself glibc gives every large block back at once, and the system hands it out again page by

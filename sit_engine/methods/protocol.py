@@ -13,7 +13,7 @@ from sit_engine.data.feed.batches import Batch, Batches
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepInfo:
     """Where in the run a step stands: all a method's randomness is a function of this."""
 
     seed: int
@@ -98,7 +98,7 @@ class Method(Protocol):
     def prepare(self, batches: Batches) -> None:
         """Called once before the first step of a leg, when the weights are in place."""
 
-    def make_views(self, batch: Batch, moment: Moment) -> Views:
+    def make_views(self, batch: Batch, step_info: StepInfo) -> Views:
         """Views and corruption of this rank's share of a batch."""
 
     def loss(self, views: Any, joined: Any = None) -> Losses:
@@ -113,7 +113,7 @@ class Method(Protocol):
     def compile(self, *, on: bool) -> None:
         """Whether torch compiles the networks' passes from now on."""
 
-    def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
+    def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""
 
     def trained_parameters(self) -> list[Trained]:

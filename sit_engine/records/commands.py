@@ -22,7 +22,7 @@ from sit_engine.records.events import CommandAnswered
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 
-Command = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
+CommandName = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
 
 MOST_AT_ONCE, MOST_BYTES, MOST_VALUES = 100, 1 << 16, 20
 _NAME = re.compile(r"\d+-[0-9a-f]+\.json")
@@ -37,15 +37,15 @@ ANSWERS = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class Command:
     """One command for one leg."""
 
-    command: Command
+    command: CommandName
     leg: int
     values: dict[str, float] = field(default_factory=dict)
 
 
-def send(run: Run, command: Command, **values: float) -> None:
+def send(run: Run, command: CommandName, **values: float) -> None:
     """Drop a command for the leg that runs now; refused when none does."""
     if command == "extend":
         check_epochs(values["epochs"])
@@ -75,7 +75,7 @@ def check_epochs(epochs: float) -> None:
         )
 
 
-def drop(run: Run, command: Command, leg: int, **values: float) -> None:
+def drop(run: Run, command: CommandName, leg: int, **values: float) -> None:
     """As `send`, for a caller who knows the leg that runs; no event is read."""
     name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
     record = {"command": command, "leg": leg, "values": values}
@@ -90,7 +90,7 @@ def answer_to(command: str, code: str = DONE, **values: str) -> CommandAnswered:
     return CommandAnswered(command, ANSWERS[code].format(**values), code, values)
 
 
-def take_wishes(run: Run) -> list[Wish]:
+def take_commands(run: Run) -> list[Command]:
     """Waiting commands, the oldest first; each is removed and so consumed once.
 
     Anyone can write into the folder: what makes no sense is removed or, where that cannot be (a
@@ -103,10 +103,10 @@ def take_wishes(run: Run) -> list[Wish]:
     except OSError:
         return []
     found = (_take(run.control / name) for name in oldest)
-    return [wish for wish in found if wish is not None]
+    return [command for command in found if command is not None]
 
 
-def _take(path: Path) -> Wish | None:
+def _take(path: Path) -> Command | None:
     try:
         record = read_json(path, most=MOST_BYTES)
     except FileError:
@@ -126,10 +126,10 @@ def _put_aside(path: Path) -> None:
         path.rename(path.with_name(f"ignored-{path.name}"))
 
 
-def _parse(record: dict[str, Any]) -> Wish | None:
+def _parse(record: dict[str, Any]) -> Command | None:
     """A command that makes sense, else None."""
     command, leg, values = record.get("command"), record.get("leg"), record.get("values", {})
-    if not isinstance(command, str) or command not in get_args(Command):
+    if not isinstance(command, str) or command not in get_args(CommandName):
         return None
     if type(leg) is not int or not isinstance(values, dict) or len(values) > MOST_VALUES:
         return None
@@ -137,4 +137,4 @@ def _parse(record: dict[str, Any]) -> Wish | None:
         return None
     numbers = {name: float(value) for name, value in values.items()}
     is_finite = all(map(math.isfinite, numbers.values()))
-    return Wish(cast("Command", command), leg, numbers) if is_finite else None
+    return Command(cast("CommandName", command), leg, numbers) if is_finite else None

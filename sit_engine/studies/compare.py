@@ -15,7 +15,7 @@ import numpy as np
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.scan.own_images import Progress, without_options
+from sit_engine.data.scan.own_images import without_options
 from sit_engine.data.scan.split import PARTS
 from sit_engine.errors import NotFiniteError
 from sit_engine.evaluation.measure import Network
@@ -29,12 +29,13 @@ from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.records.places import Places, places_of
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import discard_unstarted, is_run
 from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell, figures, measure
 from sit_engine.studies.plan import (
-    Asked,
+    CompareRequest,
     carried,
     changed,
     check_here,
@@ -75,24 +76,24 @@ class Place:
 
 @without_options()
 def compare(
-    asked: Asked,
+    request: CompareRequest,
     out: Path,
     *,
     emit: Emit,
     make_control: MakeControl | None,
     on_run: OnRun,
-    tell: Progress,
+    tell: OnProgress,
 ) -> Comparison:
     """Train and measure what is missing, seed by seed; a run that someone ends ends it for now.
 
     A run whose loss does not stay finite is measured as it stands, once, and the others go on.
     """
-    asked = carried(asked, out)
-    seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
-    places = [Place(out, name, seed) for seed in seeds for name in asked.configs]
+    request = carried(request, out)
+    seeds = range(request.first_seed, request.first_seed + request.seeds)
+    places = [Place(out, name, seed) for seed in seeds for name in request.configs]
     is_new = any(not place.run.config_file.is_file() for place in places)
-    configs, images = plan(asked, out, emit, tell, with_budget=is_new)
-    with held(asked, out, images) as folder:
+    configs, images = plan(request, out, emit, tell, with_budget=is_new)
+    with held(request, out, images) as folder:
         for number, place in enumerate(places, 1):
             check_here(folder, out)
             status = summarise(place.run).status
@@ -103,24 +104,24 @@ def compare(
                     break
                 check_here(folder, out)
             if not place.is_measured():
-                _measure(place, asked, tell)
-                _check_images(place, asked)
-                _write(_table(asked, places), out)
-        found = _table(asked, places)
+                _measure(place, request, tell)
+                _check_images(place, request)
+                _write(_table(request, places), out)
+        found = _table(request, places)
         _write(found, out)
     return found
 
 
-def _check_images(place: Place, asked: Asked) -> None:
+def _check_images(place: Place, request: CompareRequest) -> None:
     """It learnt from and was asked about the images that the seed's first run was."""
-    first = Place(place.out, next(iter(asked.configs)), place.seed)
+    first = Place(place.out, next(iter(request.configs)), place.seed)
     splits = [
         (record["train"], record["watch"]) for record in (p.run.split() for p in (first, place))
     ]
     asked_about = [Cell.read(p.cell(TRAINED)).images.tolist() for p in (first, place)]
     if splits[0] != splits[1] or asked_about[0] != asked_about[1]:
         place.cell(TRAINED).unlink()
-        raise changed(asked)
+        raise changed(request)
 
 
 def _write(found: Comparison, out: Path) -> None:
@@ -150,19 +151,19 @@ def _train(
         return "failed"
 
 
-def _measure(place: Place, asked: Asked, tell: Progress) -> None:
+def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
     """The cells of a run, of its network untrained, and of raw pixels where they are not there."""
     config = place.run.config()
     device = apply_settings(config.compute, or_cpu=True)
     loaded, side = load_backbones(place.run), no_auto(config.model.image_size)
-    if asked.test:
+    if request.test:
         given = load_labelled(
             place.run,
-            [asked.folder],
-            asked.test,
+            [request.folder],
+            request.test,
             tell,
             labels_file=places_of(place.run).labels_file,
-            layout=layout_of_test(asked),
+            layout=layout_of_test(request),
             train_layout=config.data.frozen_layout,
         )
     else:
@@ -174,7 +175,7 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     cells = measure(
         networks,
         given,
-        shots=asked.shots,
+        shots=request.shots,
         seed=place.seed,
         device=device,
         with_raw=not place.cell(RAW_PIXELS, side).is_file(),
@@ -183,14 +184,14 @@ def _measure(place: Place, asked: Asked, tell: Progress) -> None:
     # The run's own is the last: where it stands, the others stand too.
     for kind in (RAW_PIXELS, UNTRAINED, TRAINED):
         if kind in cells:
-            _as_begun(place, asked, cells[kind]).save(place.cell(kind, side))
+            _as_begun(place, request, cells[kind]).save(place.cell(kind, side))
 
 
-def _as_begun(place: Place, asked: Asked, cell: Cell) -> Cell:
+def _as_begun(place: Place, request: CompareRequest, cell: Cell) -> Cell:
     """A cell whose images are called as the seed's first run began with them, wherever they are now."""
-    first = Place(place.out, next(iter(asked.configs)), place.seed).run
+    first = Place(place.out, next(iter(request.configs)), place.seed).run
     now, then = places_of(place.run), Places(_folders(first))
-    images = names_of_before(asked, place.out, cell.images.tolist())
+    images = names_of_before(request, place.out, cell.images.tolist())
     if now.folders != then.folders:
         record = place.run.split()
         names = [name for part in PARTS for name in record[part]]
@@ -206,21 +207,21 @@ def _folders(run: Run) -> tuple[str, ...]:
 # The table
 
 
-def _table(asked: Asked, places: Sequence[Place]) -> Comparison:
+def _table(request: CompareRequest, places: Sequence[Place]) -> Comparison:
     """What is trained and measured so far."""
     begun = [place for place in places if place.run.config_file.is_file()]
     measured = [place for place in begun if place.cell(TRAINED).is_file()]
-    rows = _rows(asked, measured)
+    rows = _rows(request, measured)
     first = rows[0][2]
     lines = [Line(name, kind, figures(cells, first)) for name, kind, cells in rows if cells]
     one = next(iter(first.values()), None)
     compared = tuple(_about(place) for place in measured)
     return Comparison(
-        folder=escape_name(asked.folder),
-        test=tuple(escape_name(folder) for folder in asked.test),
-        budget=asked.budget,
-        seeds=asked.seeds,
-        shots=asked.shots,
+        folder=escape_name(request.folder),
+        test=tuple(escape_name(folder) for folder in request.test),
+        budget=request.budget,
+        seeds=request.seeds,
+        shots=request.shots,
         lines=tuple(lines),
         runs=compared,
         train_images=int(one.train_images) if one else 0,
@@ -231,14 +232,16 @@ def _table(asked: Asked, places: Sequence[Place]) -> Comparison:
     )
 
 
-def _rows(asked: Asked, measured: Sequence[Place]) -> list[tuple[str, Kind, dict[int, Cell]]]:
+def _rows(
+    request: CompareRequest, measured: Sequence[Place]
+) -> list[tuple[str, Kind, dict[int, Cell]]]:
     """Name, kind and cells by seed: the settings, their networks untrained, raw pixels."""
     rows: list[tuple[str, Kind, dict[int, Cell]]] = []
     kinds: tuple[tuple[str, Kind, str], ...] = (
         (TRAINED, "config", ""), (UNTRAINED, "untrained", f"{UNTRAINED} "),
     )  # fmt: skip
     for kind, of, before in kinds:
-        for config in asked.configs:
+        for config in request.configs:
             ours = [place for place in measured if place.config == config]
             cells = {place.seed: Cell.read(place.cell(kind)) for place in ours}
             rows.append((before + config, of, cells))

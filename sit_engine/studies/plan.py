@@ -23,7 +23,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.layout import LayoutWish
-from sit_engine.data.scan.own_images import Progress, along, has_moved, how_read, look_for_all
+from sit_engine.data.scan.own_images import along, has_moved, how_read, look_for_all
 from sit_engine.data.scan.scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.measure import check_labelled
@@ -34,6 +34,7 @@ from sit_engine.paths import display_name, escape_name
 from sit_engine.records.comparison import Budget
 from sit_engine.records.events import warning
 from sit_engine.records.places import Places, file_along, moved_along, save
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.training.prepare import list_images, needs_labels, with_start
@@ -45,7 +46,7 @@ SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Asked:
+class CompareRequest:
     """Settings by name, the first to be compared with, and what all of them share."""
 
     folder: str
@@ -65,36 +66,38 @@ class Plan(NamedTuple):
     images: str | None
 
 
-def plan(asked: Asked, out: Path, emit: Emit, tell: Progress, *, with_budget: bool) -> Plan:
+def plan(
+    request: CompareRequest, out: Path, emit: Emit, tell: OnProgress, *, with_budget: bool
+) -> Plan:
     """Raises before hours are spent.
 
     Without `with_budget` nothing new is to start, and the folder of images is not looked into.
     """
-    _check(asked)
+    _check(request)
     then = _frozen(out)
     begun = [Run(path.parent) for path in sorted(out.glob("runs/*/config.toml"))]
-    is_moved = bool(begun) and has_moved(then.get("folder"), asked.folder)
-    _check_frozen(asked, out, _moved(then, asked) if is_moved else then)
-    places = look_for_all(begun, asked.folder, tell) if is_moved else []
-    configs = _on_one_folder(asked, emit)
+    is_moved = bool(begun) and has_moved(then.get("folder"), request.folder)
+    _check_frozen(request, out, _moved(then, request) if is_moved else then)
+    places = look_for_all(begun, request.folder, tell) if is_moved else []
+    configs = _on_one_folder(request, emit)
     if not with_budget:
         _save(places)
         return Plan(configs, None)
-    check_outside(out, [escape_name(asked.folder), *map(escape_name, asked.test)])
+    check_outside(out, [escape_name(request.folder), *map(escape_name, request.test)])
     first = next(iter(configs.values()))
     listed = list_images(first, tell)
     facts = facts_of(listed)
-    tested = _check_labels(asked, first, listed, facts, tell)
+    tested = _check_labels(request, first, listed, facts, tell)
     names = [found.path(row) for found in (listed, tested) for row in range(len(found))]
     images = _fingerprint(names)
-    moves = list(zip(asked.test, then.get("test", ()), strict=False))
-    moves += [(asked.folder, then["folder"])] if is_moved else []
+    moves = list(zip(request.test, then.get("test", ()), strict=False))
+    moves += [(request.folder, then["folder"])] if is_moved else []
     if any(new != old for new, old in moves):
         names = [_of_before(name, moves) for name in names]
     if then.get("images") not in (None, _fingerprint(names)):
-        raise changed(asked)
+        raise changed(request)
     _save(places)
-    ready = {name: _with_budget(config, asked.budget, facts) for name, config in configs.items()}
+    ready = {name: _with_budget(config, request.budget, facts) for name, config in configs.items()}
     return Plan(ready, images)
 
 
@@ -112,24 +115,24 @@ def _of_before(path: str, moves: Iterable[tuple[str, str]]) -> str:
     return path
 
 
-def carried(asked: Asked, out: Path) -> Asked:
+def carried(request: CompareRequest, out: Path) -> CompareRequest:
     """The same with label file and test folders that moved along with the folder of images."""
     old = _frozen(out).get("folder")
-    if not isinstance(old, str) or not has_moved(old, asked.folder):
-        return asked
+    if not isinstance(old, str) or not has_moved(old, request.folder):
+        return request
     return replace(
-        asked,
-        test=tuple(moved_along(folder, old, asked.folder) for folder in asked.test),
-        labels_file=file_along(asked.labels_file, [old], [asked.folder]),
-        configs={name: along(one, old, asked.folder) for name, one in asked.configs.items()},
+        request,
+        test=tuple(moved_along(folder, old, request.folder) for folder in request.test),
+        labels_file=file_along(request.labels_file, [old], [request.folder]),
+        configs={name: along(one, old, request.folder) for name, one in request.configs.items()},
     )
 
 
-def names_of_before(asked: Asked, out: Path, names: Sequence[str]) -> list[str]:
+def names_of_before(request: CompareRequest, out: Path, names: Sequence[str]) -> list[str]:
     """Test images as they were called when the comparison began; escaped, as `names` are."""
     moves = [
         (escape_name(now), escape_name(then))
-        for now, then in zip(asked.test, _frozen(out).get("first_test", ()), strict=False)
+        for now, then in zip(request.test, _frozen(out).get("first_test", ()), strict=False)
     ]
     return [_of_before(name, moves) for name in names]
 
@@ -138,25 +141,25 @@ def _fingerprint(names: list[str]) -> str:
     return hashlib.sha256("\0".join(map(escape_name, names)).encode()).hexdigest()
 
 
-def changed(asked: Asked) -> RunError:
+def changed(request: CompareRequest) -> RunError:
     """Runs on other images than the first ones' cannot stand in one table."""
     return RunError(
         "compare.images",
         "Images of {folder}, or of the test folder, came or went since this comparison began.",
         "Put them back to go on, or begin a new comparison with another --out.",
-        folder=display_name(asked.folder),
+        folder=display_name(request.folder),
     )
 
 
-def _check(asked: Asked) -> None:
-    if len(asked.configs) < 2:
+def _check(request: CompareRequest) -> None:
+    if len(request.configs) < 2:
         raise ConfigError(
             "compare.one",
             "There is nothing to compare: {count} settings were given.",
             "Give two or more files of settings.",
-            count=len(asked.configs),
+            count=len(request.configs),
         )
-    for name, config in asked.configs.items():
+    for name, config in request.configs.items():
         if needs_labels(config):
             raise ConfigError(
                 "compare.method",
@@ -167,7 +170,7 @@ def _check(asked: Asked) -> None:
                 method=config.method.name,
             )
     for name, value in (
-        ("seeds", asked.seeds), ("shots", asked.shots), (asked.budget.unit, asked.budget.amount),
+        ("seeds", request.seeds), ("shots", request.shots), (request.budget.unit, request.budget.amount),
     ):  # fmt: skip
         if not 0 < value < float("inf"):
             raise ConfigError(
@@ -179,18 +182,18 @@ def _check(asked: Asked) -> None:
             )
 
 
-def _on_one_folder(asked: Asked, emit: Emit) -> dict[str, RunConfig]:
+def _on_one_folder(request: CompareRequest, emit: Emit) -> dict[str, RunConfig]:
     """Every config with the folder, and with the data settings of the first: the same split."""
-    first = next(iter(asked.configs.values())).data
-    update: dict[str, Any] = {"folders": (escape_name(asked.folder),)}
-    if asked.labels_file is not None:
-        update |= {"labels": "csv", "labels_file": escape_name(asked.labels_file)}
+    first = next(iter(request.configs.values())).data
+    update: dict[str, Any] = {"folders": (escape_name(request.folder),)}
+    if request.labels_file is not None:
+        update |= {"labels": "csv", "labels_file": escape_name(request.labels_file)}
     elif first.labels == "none":
         update["labels"] = "folders"
-    if not asked.test and first.watch_share == "auto":
+    if not request.test and first.watch_share == "auto":
         update["watch_share"] = SHARE
     data = first.model_copy(update=update)
-    for name, config in asked.configs.items():
+    for name, config in request.configs.items():
         theirs = config.data.model_copy(update={"folders": first.folders})
         if config.data.folders not in ((), data.folders) or theirs != first:
             emit(
@@ -199,21 +202,25 @@ def _on_one_folder(asked: Asked, emit: Emit) -> dict[str, RunConfig]:
                     "The settings {name} name other images, or read them otherwise; all train on "
                     "{folder}, with the data settings of {first}.",
                     name=name,
-                    folder=display_name(asked.folder),
-                    first=next(iter(asked.configs)),
+                    folder=display_name(request.folder),
+                    first=next(iter(request.configs)),
                 )
             )
     return {
-        name: config.model_copy(update={"data": data}) for name, config in asked.configs.items()
+        name: config.model_copy(update={"data": data}) for name, config in request.configs.items()
     }
 
 
 def _check_labels(
-    asked: Asked, config: RunConfig, listed: ImageIndex, facts: DataFacts, tell: Progress
+    request: CompareRequest,
+    config: RunConfig,
+    listed: ImageIndex,
+    facts: DataFacts,
+    tell: OnProgress,
 ) -> ImageIndex:
     """There are classes to learn, and images of them to ask: those of the test folders, if any."""
     train = listed.labels[listed.labels >= 0]
-    if not asked.test:
+    if not request.test:
         share = config.data.watch_share
         check_labelled(train, train)
         if not watch_count(no_auto(share), facts):
@@ -224,16 +231,16 @@ def _check_labels(
             )
         return listed.subset(np.empty(0, dtype=np.int64))
     reading = how_read(config.data, is_frozen=False)
-    reading["layout"] = layout_of_test(asked)
-    found = only_test(scan(asked.test, **reading, on_progress=tell))
+    reading["layout"] = layout_of_test(request)
+    found = only_test(scan(request.test, **reading, on_progress=tell))
     numbers = numbers_to_ask(found, listed.classes)
     check_labelled(train, numbers[numbers >= 0])
     return found
 
 
-def layout_of_test(asked: Asked) -> LayoutWish:
+def layout_of_test(request: CompareRequest) -> LayoutWish:
     """Test folders are laid out in their own way; but where no names mean parts, in none of them."""
-    wish = next(iter(asked.configs.values())).data.layout
+    wish = next(iter(request.configs.values())).data.layout
     return wish if wish == "classes" else "auto"
 
 
@@ -255,7 +262,7 @@ def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConf
 
 
 @contextmanager
-def held(asked: Asked, out: Path, images: str | None) -> Iterator[Run]:
+def held(request: CompareRequest, out: Path, images: str | None) -> Iterator[Run]:
     """The folder of the comparison, written by this process alone until the end."""
     if is_running(Run(out)):
         raise RunError(
@@ -267,7 +274,7 @@ def held(asked: Asked, out: Path, images: str | None) -> Iterator[Run]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         was = _frozen(out)
-        record = _record(asked) | {"images": images or was.get("images")}
+        record = _record(request) | {"images": images or was.get("images")}
         first_test = was.get("first_test", was.get("test"))
         if first_test not in (None, record["test"]):
             record["first_test"] = first_test
@@ -291,7 +298,7 @@ def check_here(folder: Run, out: Path) -> None:
         )
 
 
-def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
+def _check_frozen(request: CompareRequest, out: Path, then: dict[str, Any]) -> None:
     """The folder is new, or holds a comparison that asked for the same."""
     if not _file(out).exists():
         if not is_free(out):
@@ -303,9 +310,9 @@ def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
             )
         return
     # Comparisons of before have no first seed.
-    then, now = {"first_seed": 0} | then, _record(asked)
+    then, now = {"first_seed": 0} | then, _record(request)
     names = {"configs": "settings", "labels_file": "label file", "first_seed": "first seed"}
-    then["test"] = _test_of(then, asked)
+    then["test"] = _test_of(then, request)
     others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
     if others:
         raise RunError(
@@ -317,23 +324,23 @@ def _check_frozen(asked: Asked, out: Path, then: dict[str, Any]) -> None:
         )
 
 
-def _moved(then: dict[str, Any], asked: Asked) -> dict[str, Any]:
+def _moved(then: dict[str, Any], request: CompareRequest) -> dict[str, Any]:
     """What was asked for then, in the folder of now."""
     old = then["folder"]
     configs = then.get("configs")
     if isinstance(configs, dict):
-        read = {name: along(build(values), old, asked.folder) for name, values in configs.items()}
+        read = {name: along(build(values), old, request.folder) for name, values in configs.items()}
         configs = {name: config.model_dump(mode="json") for name, config in read.items()}
-    moved = file_along(then.get("labels_file"), [old], [asked.folder])
-    return then | {"folder": asked.folder, "labels_file": moved, "configs": configs}
+    moved = file_along(then.get("labels_file"), [old], [request.folder])
+    return then | {"folder": request.folder, "labels_file": moved, "configs": configs}
 
 
-def _test_of(then: dict[str, Any], asked: Asked) -> object:
+def _test_of(then: dict[str, Any], request: CompareRequest) -> object:
     """A test folder that is gone may be given anew: the names of its images tell."""
     old = then.get("test")
-    if not isinstance(old, list) or len(old) != len(asked.test):
+    if not isinstance(old, list) or len(old) != len(request.test):
         return old
-    return [now if has_moved(was, now) else was for was, now in zip(old, asked.test, strict=True)]
+    return [now if has_moved(was, now) else was for was, now in zip(old, request.test, strict=True)]
 
 
 def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:
@@ -349,9 +356,9 @@ def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:
     return has_same_names and all(build(then[key]) == build(now[name][key]) for key in then)
 
 
-def _record(asked: Asked) -> dict[str, Any]:
-    configs = {name: config.model_dump(mode="json") for name, config in asked.configs.items()}
-    record = asdict(Asked(**vars(asked) | {"configs": {}})) | {"configs": configs}
+def _record(request: CompareRequest) -> dict[str, Any]:
+    configs = {name: config.model_dump(mode="json") for name, config in request.configs.items()}
+    record = asdict(CompareRequest(**vars(request) | {"configs": {}})) | {"configs": configs}
     return dict(json.loads(json.dumps({"format": FORMAT} | record)))
 
 

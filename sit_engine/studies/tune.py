@@ -20,19 +20,14 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.facts import facts_of
-from sit_engine.data.scan.own_images import (
-    Progress,
-    along,
-    has_moved,
-    look_for_all,
-    without_options,
-)
+from sit_engine.data.scan.own_images import along, has_moved, look_for_all, without_options
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.comparison import Budget, Comparison
 from sit_engine.records.places import file_along, save
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.records.tuning import (
@@ -47,7 +42,7 @@ from sit_engine.records.tuning import (
 )
 from sit_engine.studies.candidates import candidates
 from sit_engine.studies.compare import compare
-from sit_engine.studies.plan import Asked as Compared
+from sit_engine.studies.plan import CompareRequest
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import Emit, MakeControl, check_outside
 
@@ -67,7 +62,7 @@ OnRun = Callable[[int, str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class TuneRequest:
     """A folder with labels, the settings to start from, and the time for all runs together."""
 
     folder: str
@@ -89,9 +84,9 @@ class Rung:
 class _Book:
     """The files of a search: what is frozen, what was found, and the time that it took."""
 
-    def __init__(self, asked: Asked, out: Path, tell: Progress) -> None:
-        self.asked, self.out = asked, out
-        self.tried, self.watch_share = _tried(asked, out, tell)
+    def __init__(self, request: TuneRequest, out: Path, tell: OnProgress) -> None:
+        self.request, self.out = request, out
+        self.tried, self.watch_share = _tried(request, out, tell)
         self.rungs = [
             Rung(tuple(rung["names"]), rung["minutes"], rung["seeds"], rung["first_seed"])
             for rung in _frozen(out).get("rungs", [])
@@ -101,7 +96,7 @@ class _Book:
 
     def config(self, name: str) -> RunConfig:
         """The settings of that name, as the user would take them."""
-        values = merge(self.asked.base.model_dump(), {"data": {"folders": ()}})
+        values = merge(self.request.base.model_dump(), {"data": {"folders": ()}})
         for one in self.tried:
             if one.name in name.split(JOIN):
                 values = merge(values, one.change)
@@ -113,7 +108,7 @@ class _Book:
         self.freeze()
 
     def freeze(self) -> None:
-        record = _record(self.asked) | {
+        record = _record(self.request) | {
             "watch_share": self.watch_share,
             "candidates": [vars(candidate) for candidate in self.tried],
             "rungs": [asdict(rung) for rung in self.rungs],
@@ -128,8 +123,8 @@ class _Book:
     def found(self, rungs: list[Comparison], *, is_complete: bool = False) -> Tuning:
         """What the rungs say so far."""
         return Tuning(
-            folder=escape_name(self.asked.folder),
-            minutes=self.asked.minutes,
+            folder=escape_name(self.request.folder),
+            minutes=self.request.minutes,
             candidates=self.tried,
             rungs=tuple(rungs),
             is_complete=is_complete,
@@ -144,25 +139,25 @@ class _Book:
 
 @without_options()
 def tune(
-    asked: Asked,
+    request: TuneRequest,
     out: Path,
     *,
     emit: Emit,
     make_control: MakeControl | None,
     on_run: OnRun,
-    tell: Progress,
+    tell: OnProgress,
 ) -> Tuning:
     """Train and measure what is missing; a run that someone ends ends the search for now.
 
     `on_run` is told the rung, the name of a run that begins, its number in the rung and their count.
     """
-    _check(asked)
-    asked = _carried(asked, out)
-    _check_frozen(asked, out, tell)
+    _check(request)
+    request = _carried(request, out)
+    _check_frozen(request, out, tell)
     was = read_json(out / "tuning.json")
     if was.get("is_complete"):
         return Tuning.from_json(was)
-    book = _Book(asked, out, tell)
+    book = _Book(request, out, tell)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -172,7 +167,7 @@ def tune(
         found: list[Comparison] = []
         while len(found) < RUNGS:
             if len(book.rungs) == len(found):
-                rung = next_rung(book.tried, found, asked.minutes, book.spent)
+                rung = next_rung(book.tried, found, request.minutes, book.spent)
                 if rung is None:
                     break
                 book.add(rung)
@@ -224,19 +219,19 @@ def _work(
     emit: Emit,
     make_control: MakeControl | None,
     on_run: Callable[[str, int, int], None],
-    tell: Progress,
+    tell: OnProgress,
 ) -> Comparison:
     rung = book.rungs[number]
-    asked = Compared(
-        folder=book.asked.folder,
+    request = CompareRequest(
+        folder=book.request.folder,
         configs={name: _of_rung(book.config(name), book.watch_share) for name in rung.names},
         budget=Budget("minutes", rung.minutes),
         seeds=rung.seeds,
-        labels_file=book.asked.labels_file,
+        labels_file=book.request.labels_file,
         first_seed=rung.first_seed,
     )
     place = book.out / f"rung-{number + 1}"
-    return compare(asked, place, emit=emit, make_control=make_control, on_run=on_run, tell=tell)
+    return compare(request, place, emit=emit, make_control=make_control, on_run=on_run, tell=tell)
 
 
 def _of_rung(config: RunConfig, watch_share: float) -> RunConfig:
@@ -258,13 +253,15 @@ def _on_run(
 # What was asked, and what comes of it
 
 
-def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ...], float]:
+def _tried(
+    request: TuneRequest, out: Path, tell: OnProgress
+) -> tuple[tuple[Candidate, ...], float]:
     """The candidates and the share of images to ask, worked out once; without labels a sentence."""
     if frozen := _frozen(out):
         return tuple(Candidate(**one) for one in frozen["candidates"]), frozen["watch_share"]
-    check_outside(out, [escape_name(asked.folder)])
-    data = asked.base.data.model_copy(update=_data_of(asked))
-    base = asked.base.model_copy(update={"data": data})
+    check_outside(out, [escape_name(request.folder)])
+    data = request.base.data.model_copy(update=_data_of(request))
+    base = request.base.model_copy(update={"data": data})
     listed = list_images(base, tell)
     facts, labelled = facts_of(listed), int((listed.labels >= 0).sum())
     if facts.classes < 2:
@@ -273,7 +270,7 @@ def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ..
             "The images of {folder} have no labels, so nothing can tell which settings suit them.",
             "Put some images of each class into sub-folders, or name them in a CSV file "
             "(--labels-file).",
-            folder=display_name(asked.folder),
+            folder=display_name(request.folder),
         )
     few, many = WATCHED_SHARES
     wanted = round(min(max(WATCHED, few * labelled), many * labelled) / facts.images, 5)
@@ -281,11 +278,11 @@ def _tried(asked: Asked, out: Path, tell: Progress) -> tuple[tuple[Candidate, ..
     return candidates(base, facts, probe_once(base.compute)), wanted if given == "auto" else given
 
 
-def _data_of(asked: Asked) -> dict[str, Any]:
-    update: dict[str, Any] = {"folders": (escape_name(asked.folder),)}
-    if asked.labels_file is not None:
-        update |= {"labels": "csv", "labels_file": escape_name(asked.labels_file)}
-    elif asked.base.data.labels == "none":
+def _data_of(request: TuneRequest) -> dict[str, Any]:
+    update: dict[str, Any] = {"folders": (escape_name(request.folder),)}
+    if request.labels_file is not None:
+        update |= {"labels": "csv", "labels_file": escape_name(request.labels_file)}
+    elif request.base.data.labels == "none":
         update["labels"] = "folders"
     return update
 
@@ -298,8 +295,8 @@ def _tuned(book: _Book, tuning: Tuning) -> str:
         if one.name in tuning.chosen.split(JOIN)
         for path in _paths(one.change)
     }
-    folder = display_name(book.asked.folder)
-    head = f"# sit-engine tune {folder} --minutes {book.asked.minutes:g}\n# {tuning.sentence}\n"
+    folder = display_name(book.request.folder)
+    head = f"# sit-engine tune {folder} --minutes {book.request.minutes:g}\n# {tuning.sentence}\n"
     return head + to_toml(book.config(tuning.chosen), reasons)
 
 
@@ -311,17 +308,17 @@ def _paths(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
     return found
 
 
-def _check(asked: Asked) -> None:
-    if not 0 < asked.minutes < float("inf"):
+def _check(request: TuneRequest) -> None:
+    if not 0 < request.minutes < float("inf"):
         raise ConfigError(
             "tune.minutes",
             "The number of minutes cannot be {value}.",
             "Give one above 0; 20 are usual.",
-            value=asked.minutes,
+            value=request.minutes,
         )
 
 
-def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
+def _check_frozen(request: TuneRequest, out: Path, tell: OnProgress) -> None:
     """The folder is new, or holds a search that asked for the same, and nobody works on it.
 
     Of images that moved it is asked whether the new folder has those of its runs.
@@ -342,15 +339,15 @@ def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
                 out=out,
             )
         return
-    then, now = _frozen(out), _record(asked)
+    then, now = _frozen(out), _record(request)
     begun = [Run(path.parent) for path in sorted(out.glob("rung-*/runs/*/config.toml"))]
     old = unescape_name(str(then.get("folder")))
-    if begun and has_moved(old, asked.folder):
-        base = along(build(then["base"]), old, asked.folder)
+    if begun and has_moved(old, request.folder):
+        base = along(build(then["base"]), old, request.folder)
         then |= {"folder": now["folder"], "base": base.model_dump(mode="json")}
-        then["labels_file"] = file_along(then.get("labels_file"), [old], [asked.folder])
+        then["labels_file"] = file_along(then.get("labels_file"), [old], [request.folder])
     others = [name for name in now if name != "base" and then.get(name) != now[name]]
-    if others or build(then["base"]) != asked.base:
+    if others or build(then["base"]) != request.base:
         raise RunError(
             "tune.other",
             "The folder {out} holds a search that was asked for with other {what}.",
@@ -358,27 +355,27 @@ def _check_frozen(asked: Asked, out: Path, tell: Progress) -> None:
             out=out,
             what=", ".join(others).replace("labels_file", "label file") or "settings",
         )
-    if begun and has_moved(old, asked.folder):
-        for run, found in look_for_all(begun, asked.folder, tell):
+    if begun and has_moved(old, request.folder):
+        for run, found in look_for_all(begun, request.folder, tell):
             save(run, found)
 
 
-def _carried(asked: Asked, out: Path) -> Asked:
+def _carried(request: TuneRequest, out: Path) -> TuneRequest:
     """The same with a label file that moved along with the folder of images."""
     old = unescape_name(str(_frozen(out).get("folder")))
-    if not _frozen(out) or not has_moved(old, asked.folder):
-        return asked
-    labels_file = file_along(asked.labels_file, [old], [asked.folder])
-    return replace(asked, labels_file=labels_file, base=along(asked.base, old, asked.folder))
+    if not _frozen(out) or not has_moved(old, request.folder):
+        return request
+    labels_file = file_along(request.labels_file, [old], [request.folder])
+    return replace(request, labels_file=labels_file, base=along(request.base, old, request.folder))
 
 
-def _record(asked: Asked) -> dict[str, Any]:
+def _record(request: TuneRequest) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "folder": escape_name(asked.folder),
-        "minutes": asked.minutes,
-        "labels_file": asked.labels_file,
-        "base": asked.base.model_dump(mode="json"),
+        "folder": escape_name(request.folder),
+        "minutes": request.minutes,
+        "labels_file": request.labels_file,
+        "base": request.base.model_dump(mode="json"),
     }
 
 

@@ -20,11 +20,11 @@ from torch import Tensor
 from sit_engine import ranks
 from sit_engine.errors import FileError, SitError
 from sit_engine.files import disk_error, file_hash, in_place_of
-from sit_engine.methods.protocol import Losses, Moment
+from sit_engine.methods.protocol import Losses, StepInfo
 from sit_engine.own_files import read_json
 from sit_engine.records.run import Run
 from sit_engine.training.checkpoint import load_state
-from sit_engine.training.checkpointing import Keeper
+from sit_engine.training.checkpointing import CheckpointManager
 from sit_engine.training.frozen import CONFIG
 from sit_engine.training.progress import Progress
 from sit_engine.training.rollback import draw_seed
@@ -47,19 +47,21 @@ class Bundle:
     optimiser: dict[str, Any]
 
     @property
-    def moment(self) -> Moment:
+    def step_info(self) -> StepInfo:
         """Where in the run it stood, with the seed of its draws."""
         about = self.about
-        return Moment(int(about["seed"]), int(about["step"]), int(about["total_steps"]))
+        return StepInfo(int(about["seed"]), int(about["step"]), int(about["total_steps"]))
 
 
-def write(keeper: Keeper, progress: Progress, rates: tuple[float, float], why: str) -> Path:
+def write(
+    checkpoint_manager: CheckpointManager, progress: Progress, rates: tuple[float, float], why: str
+) -> Path:
     """The bundle of the newest skipped step that is not finite with the weights as they are now.
 
     Skipped steps change no weights, so after several in a row that is the last one, with the very
     weights before it. `rates` are those of learning and decay.
     """
-    run, stepper = keeper.run, keeper.stepper
+    run, stepper = checkpoint_manager.run, checkpoint_manager.stepper
     # A pass may move the averages of a stem.
     model = {name: t.clone() for name, t in stepper.method.networks.state_dict().items()}
     seed = draw_seed(stepper.seed, progress.draws)
@@ -92,7 +94,9 @@ def write(keeper: Keeper, progress: Progress, rates: tuple[float, float], why: s
         "train_labels": torch.from_numpy(stepper.batches.labels.astype(np.int64)),
     }
     state = {"optimiser": stepper.optimiser.state_dict(), "progress": asdict(progress)}
-    return run.written(lambda: _write(run, about, batch, model, state, keeper.copies[CONFIG]))
+    return run.written(
+        lambda: _write(run, about, batch, model, state, checkpoint_manager.copies[CONFIG])
+    )
 
 
 def _step(stepper: Stepper, progress: Progress, seed: int) -> tuple[int, bool]:
@@ -102,7 +106,7 @@ def _step(stepper: Stepper, progress: Progress, seed: int) -> tuple[int, bool]:
     """
     if ranks.count() == 1:
         for step in reversed(progress.skipped_at[-MOST_TRIED:]):
-            losses = stepper.learn(Moment(seed, step, progress.total_steps)).losses
+            losses = stepper.learn(StepInfo(seed, step, progress.total_steps)).losses
             if not is_finite(stepper, losses):
                 return step, True
     return progress.skipped_at[-1], False
@@ -152,7 +156,7 @@ def read(path: Path) -> Bundle:
         found = Bundle(
             path, about, load_file(path / BATCH), load_file(path / MODEL), state["optimiser"]
         )
-        _ = found.moment, found.batch["images_NSSC"], found.batch["train_labels"]
+        _ = found.step_info, found.batch["images_NSSC"], found.batch["train_labels"]
     except (OSError, KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
         raise damaged(path, f"a file or a value is missing ({type(error).__name__})") from None
     except SitError as error:

@@ -20,7 +20,7 @@ from sit_engine.watching.pretraining import Monitor
 from sit_engine.watching.validation import Validator
 
 
-class Keeper:
+class CheckpointManager:
     """Knows what was saved last, so that nothing is saved twice."""
 
     def __init__(

@@ -16,13 +16,13 @@ from sit_engine.data.folder.index import problems_warning
 from sit_engine.errors import ConfigError, SitError
 from sit_engine.files import disk_error
 from sit_engine.machine.device import memory_errors, peak_memory_bytes
-from sit_engine.machine.malloc import kept_heap
+from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.machine.spinning import courteous
 from sit_engine.methods.finetune.options import FinetuneOptions
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.paths import unescape_name
-from sit_engine.records.commands import Wish, answer_to
+from sit_engine.records.commands import Command, answer_to
 from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
@@ -37,11 +37,11 @@ from sit_engine.records.events import (
 )
 from sit_engine.records.run import Run
 from sit_engine.training import bundle
-from sit_engine.training.checkpointing import Keeper
+from sit_engine.training.checkpointing import CheckpointManager
 from sit_engine.training.control import Control
 from sit_engine.training.leg import From, RunResult, TrainingData
-from sit_engine.training.metrics_window import Window
-from sit_engine.training.out_of_memory import Change, apply_change, free_memory, relieve
+from sit_engine.training.metrics_window import MetricsWindow
+from sit_engine.training.out_of_memory import Change, apply_change, free_memory, recover
 from sit_engine.training.progress import Progress
 from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_back, not_steady
 from sit_engine.training.schedules import cosine, falls_on
@@ -75,7 +75,7 @@ def train(
     leg = begin.leg
     trainer: Leg | None = None
     try:
-        with memory_errors(config), kept_heap(config.compute), courteous(config.compute):
+        with memory_errors(config), tuned_malloc(config.compute), courteous(config.compute):
             trainer = Leg(run, config, data, emit=emit, control=control)
             trainer.begin(begin)
             return trainer.work()
@@ -129,8 +129,8 @@ class Leg:
             if isinstance(config.method, FinetuneOptions)
             else Monitor(*looked_at, config.method.features)
         )
-        self.keeper = Keeper(run, config, self.stepper, self.monitor, emit)
-        self.window = Window(self.device)
+        self.checkpoint_manager = CheckpointManager(run, config, self.stepper, self.monitor, emit)
+        self.window = MetricsWindow(self.device)
         self.leg_started_s = time.perf_counter()
         self.first_step = 0
         self.problems_told = 0
@@ -154,11 +154,11 @@ class Leg:
         progress = self.progress
         self.first_step = progress.step
         self.leg_started_s = time.perf_counter()
-        self.window = Window(self.device)
+        self.window = MetricsWindow(self.device)
         self.emit(PhaseChanged("training", progress.step, progress.total_steps))
 
     def _go_on(self, start: From, path: Path) -> None:
-        self.progress = progress = self.keeper.restore(path)
+        self.progress = progress = self.checkpoint_manager.restore(path)
         ranks.wait()  # Nobody reads the checkpoint any more, should it be written anew.
         changes = list(start.changes)
         for change in [*(Change(**kept) for kept in progress.changes), *changes]:
@@ -234,7 +234,7 @@ class Leg:
         return RunResult(outcome, self.progress.step, path)
 
     def _agreed_ending(self) -> Outcome | None:
-        """How the leg ends before the next step, if it does: what the first rank says, or any wishes.
+        """How the leg ends before the next step, if it does: what the first rank says, or any commands.
 
         Commands and readings are the first rank's; signals may come to any of them.
         """
@@ -252,31 +252,31 @@ class Leg:
     def _step(self) -> None:
         progress, optim = self.progress, self.config.optim
         seed = draw_seed(self.seed, progress.draws)
-        moment = Moment(seed, progress.step, progress.total_steps)
+        step_info = StepInfo(seed, progress.step, progress.total_steps)
         first, last = no_auto(optim.weight_decay), no_auto(optim.weight_decay_end)
         decay = cosine(first, last, progress.step, progress.total_steps)
         learned: Learned | None = None
         while learned is None:
-            learned, change = self._try(moment)
+            learned, change = self._try(step_info)
             if change is not None:
                 free_memory()
                 self._change(change)
         rate = self.learning_rate()
-        done = self.stepper.update(learned, moment, learning_rate=rate, weight_decay=decay)
+        done = self.stepper.update(learned, step_info, learning_rate=rate, weight_decay=decay)
         self.schedules = done.schedules
         self.window.add(done)
         progress.step += 1
 
-    def _try(self, moment: Moment) -> tuple[Learned | None, Change | None]:
+    def _try(self, step_info: StepInfo) -> tuple[Learned | None, Change | None]:
         """A step up to its gradients, or what it is relieved of before it is tried again.
 
         Its draws do not change, and nothing is updated yet. What failed may have failed on one rank
         only, so several give up and say why.
         """
         try:
-            return self.stepper.learn(moment), None
+            return self.stepper.learn(step_info), None
         except (MemoryError, RuntimeError) as error:
-            change = relieve(self.stepper, error)
+            change = recover(self.stepper, error)
             if change is None:
                 raise
             return None, change
@@ -310,7 +310,9 @@ class Leg:
             self._look(reading=is_reading, preview=is_preview)
         due_s = 60 * watch.checkpoint_minutes
         is_tenth = falls_on(progress.step, progress.total_steps, max(1, min(10, most)))
-        if not at_end and (time.perf_counter() - self.keeper.saved_s >= due_s or is_tenth):
+        if not at_end and (
+            time.perf_counter() - self.checkpoint_manager.saved_s >= due_s or is_tenth
+        ):
             self._save()
         self.window.paused_s += time.perf_counter() - paused_from_s
 
@@ -347,7 +349,7 @@ class Leg:
                 spikes=progress.spikes,
             )
         )
-        self.window = Window(self.device)
+        self.window = MetricsWindow(self.device)
         if len(problems := self.batches.problems) > self.problems_told:
             self.problems_told = len(problems)
             self.emit(problems_warning(problems))
@@ -358,12 +360,12 @@ class Leg:
         before, rate = self.progress, no_auto(self.config.optim.learning_rate)
         is_last = before.rollbacks >= MOST_ROLLBACKS
         kept = self._bundle(why) if is_last and ranks.is_first() else None
-        self.progress, told = go_back(self.keeper, before, rate=rate, why=why)
+        self.progress, told = go_back(self.checkpoint_manager, before, rate=rate, why=why)
         for event in told:
             self.emit(event)
         self.batches.draw(self.progress.draws)
         self.first_step, self.leg_started_s = self.progress.step, time.perf_counter()
-        self.window = Window(self.device)
+        self.window = MetricsWindow(self.device)
         if is_last:
             raise not_steady(self.run, before, self.progress, why, kept)
 
@@ -371,7 +373,9 @@ class Leg:
         """One of the steps that were not finite, to be looked at; a full disk is told, and no more."""
         decay = self.optimiser.adamw.param_groups[0]["weight_decay"]
         try:
-            return bundle.write(self.keeper, self.progress, (self.learning_rate(), decay), why)
+            return bundle.write(
+                self.checkpoint_manager, self.progress, (self.learning_rate(), decay), why
+            )
         except SitError as error:
             self.emit(
                 warning("bundle.unwritten", "The step could not be kept: {why}", why=error.message)
@@ -379,7 +383,7 @@ class Leg:
             return None
 
     def _save(self, *, again: bool = False, best: bool = False) -> Path:
-        return self.keeper.save(self.progress, again=again, best=best)
+        return self.checkpoint_manager.save(self.progress, again=again, best=best)
 
     def _look(self, *, reading: bool = True, preview: bool = False) -> None:
         progress = self.progress
@@ -403,24 +407,24 @@ class Leg:
 
     # Obeying
 
-    def _answer(self, wishes: list[Wish]) -> Outcome | None:
+    def _answer(self, commands: list[Command]) -> Outcome | None:
         """Carry out what was asked, then say so; gives how the leg ends if it ends."""
         endings: dict[str, Outcome] = {"stop": "stopped", "pause": "paused", "finish": "completed"}
-        for wish in wishes:
-            if wish.leg not in (-1, self.progress.leg):
-                self.emit(answer_to(wish.command, "command.refused_leg", leg=str(wish.leg)))
+        for command in commands:
+            if command.leg not in (-1, self.progress.leg):
+                self.emit(answer_to(command.command, "command.refused_leg", leg=str(command.leg)))
                 continue
-            answer = answer_to(wish.command)
-            if wish.command in endings:
+            answer = answer_to(command.command)
+            if command.command in endings:
                 self.emit(answer)
-                return endings[wish.command]
+                return endings[command.command]
             paused_from_s = time.perf_counter()
-            if wish.command == "checkpoint":
+            if command.command == "checkpoint":
                 self._save()
-            elif wish.command == "preview":
+            elif command.command == "preview":
                 self._look(reading=False, preview=True)
-            elif wish.command == "extend":
-                answer = self._extend(wish.values.get("epochs", 0.0))
+            elif command.command == "extend":
+                answer = self._extend(command.values.get("epochs", 0.0))
             self.emit(answer)
             self.window.paused_s += time.perf_counter() - paused_from_s
         return None

@@ -21,7 +21,7 @@ from sit_engine.data.feed.batches import GPU_SHARE
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast, is_out_of_memory
 from sit_engine.machine.remembered import a_step_of, recall, remember
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.out_of_memory import free_memory
 from sit_engine.training.stepper import Stepper
 
@@ -179,9 +179,9 @@ def _peak(stepper: Stepper) -> int:
 
     Not of the update: its own peak, which no batch changes, could hide that of few images.
     """
-    stepper.step(Moment(stepper.seed, 0, 1000), learning_rate=0.0, weight_decay=0.0)
+    stepper.step(StepInfo(stepper.seed, 0, 1000), learning_rate=0.0, weight_decay=0.0)
     torch.cuda.reset_peak_memory_stats(stepper.device)
-    stepper.learn(Moment(stepper.seed, 1, 1000))
+    stepper.learn(StepInfo(stepper.seed, 1, 1000))
     return torch.cuda.max_memory_allocated(stepper.device)
 
 
@@ -194,8 +194,8 @@ def _kept(stepper: Stepper, recomputed_blocks: int) -> int:
     weights = list(stepper.method.networks.parameters())
     trained = sum(w.nbytes for w in weights if w.requires_grad)
     fixed = sum(w.nbytes for w in weights) + 3 * trained  # Gradient and AdamW's two moments.
-    moment = Moment(stepper.seed, 0, 1000)
-    views = stepper.method.make_views(stepper.batches.at(0), moment)
+    step_info = StepInfo(stepper.seed, 0, 1000)
+    views = stepper.method.make_views(stepper.batches.at(0), step_info)
     kept = 0
     for recomputes in (True, False) if recomputed_blocks else (False,):
         stepper.recompute(on=recomputes)

@@ -25,7 +25,7 @@ class Means:
 
 
 @dataclass
-class Window:
+class MetricsWindow:
     """Sums over the steps since the last report; a step that was not finite adds nothing."""
 
     device: torch.device

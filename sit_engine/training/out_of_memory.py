@@ -26,7 +26,7 @@ class Change:
     why: str
 
 
-def relieve(stepper: Stepper, error: Exception) -> Change | None:
+def recover(stepper: Stepper, error: Exception) -> Change | None:
     """Make the next try of a step easier; None: this error is not about that, or nothing is left.
 
     The batch and its loss stay what they are. Gradient checkpointing goes first: it saves most. Of

@@ -26,7 +26,7 @@ from sit_engine.data.folder.layout import has_parts, told
 from sit_engine.data.pixel_cache.cache import PixelCache, Streaming, cache_side
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.own_images import Own, how_read, list_own
-from sit_engine.data.scan.scan import OnProgress, require_images, scan
+from sit_engine.data.scan.scan import require_images, scan
 from sit_engine.data.scan.split import (
     PARTS,
     RangeWish,
@@ -42,6 +42,7 @@ from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.machine.device import memory_errors, probe
 from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.events import Event, PhaseChanged, warning
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import write_settings
 from sit_engine.records.starts import describe_start, find_start

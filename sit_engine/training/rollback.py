@@ -15,7 +15,7 @@ from sit_engine.errors import NotFiniteError
 from sit_engine.records.events import ConfigChanged, Event, RolledBack
 from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
-from sit_engine.training.checkpointing import Keeper
+from sit_engine.training.checkpointing import CheckpointManager
 from sit_engine.training.out_of_memory import Change
 from sit_engine.training.progress import Progress
 from sit_engine.views.seeds import stream_seed
@@ -32,7 +32,7 @@ def draw_seed(seed: int, draws: int) -> int:
 
 
 def go_back(
-    keeper: Keeper, before: Progress, *, rate: float, why: str
+    checkpoint_manager: CheckpointManager, before: Progress, *, rate: float, why: str
 ) -> tuple[Progress, list[Event]]:
     """Networks, optimiser and monitor of an earlier checkpoint; where the run stands then, and what is
     to be told. `rate` is what the settings say.
@@ -40,15 +40,15 @@ def go_back(
     The checkpoint is written anew with what differs, and those after it go, before anyone is told: a
     kill leaves the one or the other way to go on, never a mixture.
     """
-    path = _place(keeper.run, before)
+    path = _place(checkpoint_manager.run, before)
     if path is None:
-        raise not_steady(keeper.run, before, None, why)
-    progress = keeper.restore(path)
+        raise not_steady(checkpoint_manager.run, before, None, why)
+    progress = checkpoint_manager.restore(path)
     ranks.wait()  # Nobody reads the checkpoint any more, which is written anew.
     change = _differently(progress, before, rate, why)
-    keeper.save(progress, again=True)
+    checkpoint_manager.save(progress, again=True)
     if ranks.is_first():
-        checkpoint.drop_after(keeper.run, progress.step)
+        checkpoint.drop_after(checkpoint_manager.run, progress.step)
     now = rate * progress.rate_share
     back = RolledBack(before.step, progress.step, progress.rollbacks, now, why)
     return progress, [back, ConfigChanged(step=progress.step, **asdict(change))]

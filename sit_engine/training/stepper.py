@@ -22,7 +22,7 @@ from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import ConfigError
 from sit_engine.machine.device import apply_settings, autocast
-from sit_engine.methods.protocol import Losses, Method, Moment
+from sit_engine.methods.protocol import Losses, Method, StepInfo
 from sit_engine.models.vit import set_recompute
 from sit_engine.training.optim import Optimiser
 from sit_engine.views.seeds import stream_seed
@@ -139,46 +139,46 @@ class Stepper:
         own = self.batches.batch_size // ranks.count()
         return own % (2 * self.parts) == 0
 
-    def step(self, moment: Moment, *, learning_rate: float, weight_decay: float) -> Done:
+    def step(self, step_info: StepInfo, *, learning_rate: float, weight_decay: float) -> Done:
         """Views, losses, backward, update, teacher."""
         return self.update(
-            self.learn(moment), moment, learning_rate=learning_rate, weight_decay=weight_decay
+            self.learn(step_info), step_info, learning_rate=learning_rate, weight_decay=weight_decay
         )
 
-    def learn(self, moment: Moment) -> Learned:
+    def learn(self, step_info: StepInfo) -> Learned:
         """Views, losses, backward: what can be tried again, since it changes no state."""
         waiting_from_s = time.perf_counter()
-        batch = self.batches.at(moment.step)
+        batch = self.batches.at(step_info.step)
         waited_s = time.perf_counter() - waiting_from_s
-        return Learned(self.losses_of(batch, moment), waited_s)
+        return Learned(self.losses_of(batch, step_info), waited_s)
 
-    def losses_of(self, batch: Batch, moment: Moment) -> Losses:
+    def losses_of(self, batch: Batch, step_info: StepInfo) -> Losses:
         """The losses of a batch; the weights have its gradients then."""
-        views = self.method.make_views(batch, moment)
+        views = self.method.make_views(batch, step_info)
         self.optimiser.clear()
-        return self._learn(moment, [views] if self.parts == 1 else views.split(self.parts))
+        return self._learn(step_info, [views] if self.parts == 1 else views.split(self.parts))
 
     def update(
-        self, learned: Learned, moment: Moment, *, learning_rate: float, weight_decay: float
+        self, learned: Learned, step_info: StepInfo, *, learning_rate: float, weight_decay: float
     ) -> Done:
         """Weights by their gradients, and the teacher."""
         losses = learned.losses
         finite, norm = self.optimiser.step(
             ranks.mean(losses.total), learning_rate=learning_rate, weight_decay=weight_decay
         )
-        schedules = self.method.after_step(moment, finite)
+        schedules = self.method.after_step(step_info, finite)
         return Done(losses, finite, norm, schedules, learned.waited_s)
 
-    def _learn(self, moment: Moment, parts: list[Any]) -> Losses:
+    def _learn(self, step_info: StepInfo, parts: list[Any]) -> Losses:
         """Forward and backward of all parts; the gradients are the mean over parts and ranks."""
         joined: list[Any] = [None]
         if len(parts) > 1:
-            reads = [self._read(moment, i, part) for i, part in enumerate(parts)]
+            reads = [self._read(step_info, i, part) for i, part in enumerate(parts)]
             with autocast(self.device, self.precision):
                 joined = self.method.join(reads)
         found = []
         for number, part in enumerate(parts):
-            self._seed(moment, number)
+            self._seed(step_info, number)
             with self._alone_until(number == len(parts) - 1):
                 with autocast(self.device, self.precision):
                     losses: Losses = self.learner(part, joined[number])
@@ -186,15 +186,15 @@ class Stepper:
             found.append(losses.detached())
         return Losses.mean(found)
 
-    def _read(self, moment: Moment, number: int, part: Any) -> Any:
-        self._seed(moment, number)
+    def _read(self, step_info: StepInfo, number: int, part: Any) -> Any:
+        self._seed(step_info, number)
         with autocast(self.device, self.precision):
             return self.method.read(part)
 
-    def _seed(self, moment: Moment, part: int) -> None:
+    def _seed(self, step_info: StepInfo, part: int) -> None:
         """Drop path draws from the global generator: seeded per pass, it needs no saved state."""
         place = part * ranks.count() + ranks.number()
-        torch.manual_seed(stream_seed(moment.seed, moment.step, place, "drop path"))
+        torch.manual_seed(stream_seed(step_info.seed, step_info.step, place, "drop path"))
 
     def _alone_until(self, is_last: bool) -> AbstractContextManager[object]:
         """Gradients travel between ranks once a step."""
@@ -222,8 +222,8 @@ def measure_images_per_s(
     started_s = time.perf_counter()
     while len(seconds) < 5 or time.perf_counter() - started_s < DRY_RUN_S:
         step_s = time.perf_counter()
-        moment = Moment(stepper.seed, len(seconds), total_steps=1000)
-        done = stepper.step(moment, learning_rate=0.0, weight_decay=0.0)
+        step_info = StepInfo(stepper.seed, len(seconds), total_steps=1000)
+        done = stepper.step(step_info, learning_rate=0.0, weight_decay=0.0)
         float(done.norm)  # Waits for the device.
         seconds.append(time.perf_counter() - step_s)
     rate = stepper.batches.batch_size / statistics.median(seconds[2:])

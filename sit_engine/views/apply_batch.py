@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sit_engine.to_device import sent
+from sit_engine.to_device import to_device
 from sit_engine.views import colour
 from sit_engine.views.apply_each import blur
 from sit_engine.views.draw import ViewParams
@@ -45,7 +45,7 @@ def apply_batch(
         ],
         dim=1,
     ).to(torch.float32)
-    packed_BP = sent(packed_BP.numpy(), device)  # One copy for all parameters.
+    packed_BP = to_device(packed_BP.numpy(), device)  # One copy for all parameters.
     is_flipped_B, is_grey_B, is_solarised_B = packed_BP[:, 8:].unbind(1)  # 0 or 1
 
     view_BCYX = crop_resize(images_BYXC, packed_BP[:, :4], is_flipped_B, size)

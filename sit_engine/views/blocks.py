@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sit_engine.to_device import sent
+from sit_engine.to_device import to_device
 
 Integers = NDArray[np.int64]
 Size = tuple[int, int]
@@ -122,8 +122,8 @@ def cover_batch(
     Whether a cell is covered by the first n rectangles is a product of their rows and columns; the
     smallest sufficient n is bisected for all samples at once.
     """
-    rect = sent(rect_BK4.astype(np.int16), device)
-    target = sent(target_B.astype(np.float32), device)
+    rect = to_device(rect_BK4.astype(np.int16), device)
+    target = to_device(target_B.astype(np.float32), device)
     top_BK1, left_BK1, bottom_BK1, right_BK1 = rect[..., None].unbind(2)
     rows, columns = (torch.arange(cells, device=device) for cells in grid.cells)
     number = torch.float16 if device.type == "cuda" else torch.float32  # counts ≤ K: exact

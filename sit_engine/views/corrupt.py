@@ -14,12 +14,12 @@ from torch import Tensor
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.views import CorruptionOptions
-from sit_engine.views.gmml import DrawnGmml, corrupt, draw_gmml
+from sit_engine.views.gmml import DrawnGmml, corrupt_gmml, draw_gmml
 from sit_engine.views.local import DrawnLocal, corrupt_local, draw_blocks_of
 from sit_engine.views.rows import Numbers, Rows
 
 
-class Hidden(NamedTuple):
+class Corrupted(NamedTuple):
     """Corrupted views [B,C,Y,X]; where they differ [B,Y,X], bool; and how many samples fell short
     of the area they should lose, 0-d.
     """
@@ -56,13 +56,13 @@ class Plan:
         partner_B = np.where(self.partner_B == own_B, next_B, self.partner_B)
         return replace(self, drawn=replace(self.drawn, partner_B=partner_B))
 
-    def carry_out(self, view_BCYX: Tensor, rows: Rows, *, out: Tensor | None = None) -> Hidden:
+    def carry_out(self, view_BCYX: Tensor, rows: Rows, *, out: Tensor | None = None) -> Corrupted:
         """Corrupt the own samples of `rows`; the views are those of all of `rows`."""
         own_BCYX = view_BCYX[: rows.own.stop - rows.own.start]
         if self.drawn is None:
             made = own_BCYX.clone() if out is None else out.copy_(own_BCYX)
             mask = torch.zeros_like(made[:, 0], dtype=torch.bool)
-            return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
+            return Corrupted(made, mask, mask.new_zeros((), dtype=torch.int64))
         place: dict[str, Any] = {"seed": self.seed, "step": self.step}
         place["view"] = self.view
         if isinstance(self.drawn, DrawnLocal):
@@ -74,11 +74,11 @@ class Plan:
                 # Partners are corrupted on the way, and left behind.
                 made = corrupt_local(view_BCYX, local, **place)[: len(own_BCYX)]
                 made = made if out is None else out.copy_(made)
-            return Hidden(made, mask, mask.new_zeros((), dtype=torch.int64))
+            return Corrupted(made, mask, mask.new_zeros((), dtype=torch.int64))
         blocks = self.drawn.on(view_BCYX.device, rows)
-        made = corrupt(view_BCYX, blocks, out=out, **place)
+        made = corrupt_gmml(view_BCYX, blocks, out=out, **place)
         device = view_BCYX.device
-        return Hidden(made, blocks.mask_BYX.to(device), blocks.bound_reached.to(device))
+        return Corrupted(made, blocks.mask_BYX.to(device), blocks.bound_reached.to(device))
 
 
 def plan(
@@ -100,7 +100,7 @@ def plan(
     return Plan(drawn, count, seed, step, view)
 
 
-def hide(
+def corrupt(
     options: CorruptionOptions,
     view_BCYX: Tensor,
     *,
@@ -108,7 +108,7 @@ def hide(
     step: int,
     view: int,
     out: Tensor | None = None,
-) -> Hidden:
+) -> Corrupted:
     """Draw for a whole batch of normalised views and corrupt them."""
     count, size = len(view_BCYX), (view_BCYX.shape[2], view_BCYX.shape[3])
     drawn = plan(options, count, size, seed=seed, step=step, view=view)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sit_engine.config.views import CorruptionOptions
-from sit_engine.to_device import sent
+from sit_engine.to_device import to_device
 from sit_engine.views.blocks import (
     Grid,
     cover_batch,
@@ -74,7 +74,7 @@ class DrawnGmml:
         else:
             mask_BYX, bound_reached = cover_batch(rect_BK4, target_B, self.grid, device)
         fill, partner, shift = (
-            sent(values, device)
+            to_device(values, device)
             for values in (
                 self.fill_B[own],
                 rows.place(self.partner_B)[: len(mask_BYX)],
@@ -121,7 +121,7 @@ def draw_gmml(
     return DrawnGmml(grid, rect_BK4, target_B, fill_B, partner_B, shift_B2)
 
 
-def corrupt(
+def corrupt_gmml(
     view_BCYX: Tensor,
     corruption: Corruption,
     *,

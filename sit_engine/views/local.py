@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sit_engine.config.views import LocalOptions
-from sit_engine.to_device import sent
+from sit_engine.to_device import to_device
 from sit_engine.views.apply_batch import blur_each
 from sit_engine.views.gmml import BATCH_MAX_PIXELS
 from sit_engine.views.rows import Rows
@@ -71,9 +71,9 @@ class DrawnLocal:
                           for block, used in self.kinds])  # fmt: skip
         partner_B = rows.place(self.partner_B)
         masks[3, self.partner_B[chosen] == chosen] = False
-        grey, blur, noise, alien = sent(masks, device)
+        grey, blur, noise, alien = to_device(masks, device)
         radius, sigma, partner = (
-            sent(values, device)
+            to_device(values, device)
             for values in (self.radius_B[chosen], self.sigma_B[chosen], partner_B)
         )
         return Local(grey, blur, radius, sigma, noise, alien, partner, rows)

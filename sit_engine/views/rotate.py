@@ -10,19 +10,21 @@ from torch import Tensor
 
 from sit_engine.views.seeds import numpy_stream
 
-TURNS = 4
+ROTATIONS = 4
 
 
-def draw_turns(batch: int, *, seed: int, step: int, view: int) -> Tensor:
+def draw_rotations(batch: int, *, seed: int, step: int, view: int) -> Tensor:
     """Labels int64 [B] on the CPU, each as likely: 0 as it is, 1 a quarter clockwise, 2 half, 3
     a quarter anticlockwise.
     """
-    return torch.from_numpy(numpy_stream(seed, step, 0, f"turns {view}").integers(0, TURNS, batch))
+    return torch.from_numpy(
+        numpy_stream(seed, step, 0, f"turns {view}").integers(0, ROTATIONS, batch)
+    )
 
 
-def turn_(view_BCVV: Tensor, turns_B: Tensor) -> None:
+def rotate_(view_BCVV: Tensor, rotations_B: Tensor) -> None:
     """Turn square views in place, each by its label."""
-    for turns in range(1, TURNS):
-        rows = torch.nonzero(turns_B == turns).flatten().to(view_BCVV.device, non_blocking=True)
+    for turns in range(1, ROTATIONS):
+        rows = torch.nonzero(rotations_B == turns).flatten().to(view_BCVV.device, non_blocking=True)
         # rot90 turns anticlockwise
         view_BCVV[rows] = torch.rot90(view_BCVV[rows], -turns, (2, 3))

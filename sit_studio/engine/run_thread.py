@@ -30,13 +30,13 @@ from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.settings_model import FINETUNE
 
 Way = Literal["own process", "this process"]
-ENDINGS: tuple[commands.Command, ...] = ("stop", "pause", "finish")
+ENDINGS: tuple[commands.CommandName, ...] = ("stop", "pause", "finish")
 POLL_S = 0.1
 IDLE_POLL_S = 0.5
 
 
 @dataclass(frozen=True)
-class Leg:
+class LegRequest:
     """A leg to start: a new run with `config`, or the next one of the folder."""
 
     config: RunConfig | None = None
@@ -61,10 +61,10 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CommandRequest:
     """A command for the leg that trains."""
 
-    command: commands.Command
+    command: commands.CommandName
     values: dict[str, float] = field(default_factory=dict)
 
 
@@ -87,7 +87,7 @@ class EngineThread(QThread):
         self.run_folder = Run(path)
         self.messages, self.way = messages, way
         self._follower = Follower(self.run_folder)
-        self._wanted: queue.SimpleQueue[Leg | Asked] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[LegRequest | CommandRequest] = queue.SimpleQueue()
         self._leaving = threading.Event()
         self._trainer: Trainer | None = None
         self._leg = -1
@@ -100,15 +100,15 @@ class EngineThread(QThread):
 
     def begin(self, config: RunConfig, *, with_scratch: bool = False) -> None:
         """Start the run's first leg; with its twin, in a process of its own in either way."""
-        self._wanted.put(Leg(config=config, with_scratch=with_scratch))
+        self._wanted.put(LegRequest(config=config, with_scratch=with_scratch))
 
-    def resume(self, leg: Leg | None = None) -> None:
+    def resume(self, leg: LegRequest | None = None) -> None:
         """Start the next leg."""
-        self._wanted.put(leg or Leg())
+        self._wanted.put(leg or LegRequest())
 
-    def ask(self, command: commands.Command, **values: float) -> None:
+    def ask(self, command: commands.CommandName, **values: float) -> None:
         """Give the leg a command; one that has no step yet can only be stopped."""
-        self._wanted.put(Asked(command, values))
+        self._wanted.put(CommandRequest(command, values))
 
     @property
     def is_training_here(self) -> bool:
@@ -197,13 +197,13 @@ class EngineThread(QThread):
             self._seen = Seen(state)
             self.messages.put([self._seen])
 
-    def _serve(self, wanted: Leg | Asked) -> None:
+    def _serve(self, wanted: LegRequest | CommandRequest) -> None:
         try:
-            if isinstance(wanted, Asked):
+            if isinstance(wanted, CommandRequest):
                 self._command(wanted)
                 return
             if wanted.is_last:
-                # The leg that is about to begin finds the wish before its first step.
+                # The leg that is about to begin finds the command before its first step.
                 commands.drop(self.run_folder, "finish", self._leg + 1)
             if self.way == "own process" or wanted.with_scratch:
                 self._start_process(wanted)
@@ -214,7 +214,7 @@ class EngineThread(QThread):
         except OSError as error:
             self.messages.put([Refused(failure_of(disk_error(error, self.run_folder.path)))])
 
-    def _command(self, asked: Asked) -> None:
+    def _command(self, asked: CommandRequest) -> None:
         if self._is_training and not self._is_lost():
             commands.drop(self.run_folder, asked.command, self._leg, **asked.values)
         elif asked.command not in ENDINGS:
@@ -225,10 +225,10 @@ class EngineThread(QThread):
         elif pid := holder_here(self.run_folder):
             end_from_outside(pid)
         else:
-            # It trains on another machine: the leg that is about to begin finds the wish.
+            # It trains on another machine: the leg that is about to begin finds the command.
             commands.drop(self.run_folder, asked.command, self._leg + 1, **asked.values)
 
-    def _start_process(self, leg: Leg) -> None:
+    def _start_process(self, leg: LegRequest) -> None:
         path = str(self.run_folder.path)
         self._is_training = False
         if leg.config is None:
@@ -243,7 +243,7 @@ class EngineThread(QThread):
             self._has_twin = leg.with_scratch
         self._show("alive")
 
-    def _train_here(self, leg: Leg) -> None:
+    def _train_here(self, leg: LegRequest) -> None:
         """The same verbs in this thread; what they tell goes straight into the messages."""
         path = self.run_folder.path
         self._is_training, self._leg_here = False, True
@@ -275,7 +275,7 @@ class EngineThread(QThread):
         self._notice(event)
         self.messages.put([Heard(event, time.time())])
         if not self._is_training and not isinstance(event, RunFinished):
-            asked = [wish.command for wish in self._take_asked()]
+            asked = [command.command for command in self._take_asked()]
             if self._leaving.is_set() or any(command in ENDINGS for command in asked):
                 raise _StoppedEarly
 
@@ -283,13 +283,13 @@ class EngineThread(QThread):
         while self._follower.read_new():
             pass
 
-    def _take_asked(self) -> list[Asked]:
+    def _take_asked(self) -> list[CommandRequest]:
         """Commands for the leg that runs here."""
         found = []
         with suppress(queue.Empty):
             while True:
                 wanted = self._wanted.get_nowait()
-                if isinstance(wanted, Asked):
+                if isinstance(wanted, CommandRequest):
                     found.append(wanted)
         return found
 
@@ -303,19 +303,19 @@ class _Control:
     def __init__(
         self,
         run: Run,
-        take_asked: Callable[[], list[Asked]],
+        take_asked: Callable[[], list[CommandRequest]],
         is_leaving: Callable[[], bool],
     ) -> None:
         self.run, self.take_asked, self.is_leaving = run, take_asked, is_leaving
         self.looked_s = 0.0
 
-    def poll(self) -> list[commands.Wish]:
+    def poll(self) -> list[commands.Command]:
         """Commands since the last call, oldest first; leaving the window stops the leg."""
-        found = [commands.Wish("stop", -1)] if self.is_leaving() else []
-        found += [commands.Wish(asked.command, -1, asked.values) for asked in self.take_asked()]
+        found = [commands.Command("stop", -1)] if self.is_leaving() else []
+        found += [commands.Command(asked.command, -1, asked.values) for asked in self.take_asked()]
         if time.monotonic() - self.looked_s >= POLL_S:
             self.looked_s = time.monotonic()
-            found += commands.take_wishes(self.run)
+            found += commands.take_commands(self.run)
         return found
 
 

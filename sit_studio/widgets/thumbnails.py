@@ -218,7 +218,7 @@ class ThumbnailGrid(QAbstractScrollArea):
             lines.append(self.caption(place))
         return [display_name(line) for line in lines]
 
-    # Hands
+    # Interaction
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

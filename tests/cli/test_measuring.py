@@ -15,7 +15,7 @@ import torch
 
 from sit_engine import api
 from sit_engine.cli.main import main
-from sit_engine.cli.questions import Asked, ask
+from sit_engine.cli.questions import QuestionContext, ask
 from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import CancelledError, DataError, SitError
 from sit_engine.evaluation import reading
@@ -442,7 +442,7 @@ def test_the_questions_of_the_window_are_answered(
     run: Path, finetuned: Path, odd: Path, tmp_path: Path
 ) -> None:
     said: list[dict[str, Any]] = []
-    asked = Asked(said.append, lambda: False)
+    asked = QuestionContext(said.append, lambda: False)
     folders, place = [str(odd)], str(tmp_path / "e")
     made = ask(asked, "embed", {"run": str(run), "folders": folders, "out": place})
     assert made["folder"] == place
@@ -470,7 +470,9 @@ def test_a_question_that_is_over_breaks_off_and_leaves_nothing(
 ) -> None:
     phases: list[str] = []
     wanted = {"embed": "near-duplicates", "predict": "predicting", "evaluate": "reading images"}
-    asked = Asked(lambda record: phases.append(record["phase"]), lambda: wanted[question] in phases)
+    asked = QuestionContext(
+        lambda record: phases.append(record["phase"]), lambda: wanted[question] in phases
+    )
     folders = [str(sample[1])]
     given: dict[str, dict[str, Any]] = {
         "embed": {"folders": folders, "out": str(tmp_path / "e")},

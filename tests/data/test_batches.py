@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sit_engine.data.feed.batches import Batches
-from sit_engine.data.feed.prefetch import Ahead
+from sit_engine.data.feed.prefetch import Prefetcher
 from sit_engine.data.pixel_cache.store import PixelStore
 
 CPU = torch.device("cpu")
@@ -99,7 +99,7 @@ def test_what_comes_next_is_made_ahead_and_its_errors_wait_for_their_step() -> N
             raise ValueError("this step")
         return 10 * step
 
-    ahead = Ahead(make, 2)
+    ahead = Prefetcher(make, 2)
     assert [ahead.at(0), ahead.at(1)] == [0, 10]
     with pytest.raises(ValueError, match="this step"):
         ahead.at(2)

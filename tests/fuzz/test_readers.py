@@ -38,7 +38,7 @@ from sit_engine.errors import SitError
 from sit_engine.export.program import open_program
 from sit_engine.models.imports.importing import import_weights
 from sit_engine.records import damage
-from sit_engine.records.commands import take_wishes
+from sit_engine.records.commands import take_commands
 from sit_engine.records.embedding import Embedded
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import read_line
@@ -264,7 +264,7 @@ def test_lock(run: Run, text: bytes) -> None:
 @given(text=odd_json(goods.WISHES), name=st.sampled_from(["1-a.json", "x.json", "2-\u00b2.json"]))
 def test_commands(run: Run, text: bytes, name: str) -> None:
     (run.control / name).write_bytes(text)
-    tried("commands (control/)", lambda: bool(take_wishes(run)))
+    tried("commands (control/)", lambda: bool(take_commands(run)))
     (run.control / name).unlink(missing_ok=True)
 
 

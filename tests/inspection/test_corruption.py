@@ -17,7 +17,7 @@ from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.inspection.corruption import Shown, show
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit
 from sit_engine.views.pixels import MEAN, STD
 from tests.tiny import TINY
@@ -70,7 +70,7 @@ def test_the_views_are_those_of_training(
     squares = torch.from_numpy(np.stack([np.array(Image.open(p).convert("RGB")) for p in images]))
     count = torch.arange(len(images))
     batch = Batch(squares, torch.ones(len(images)), torch.full_like(count, -1), count)
-    views = Sit(config).make_views(batch, Moment(step=0, total_steps=10, seed=seed))
+    views = Sit(config).make_views(batch, StepInfo(step=0, total_steps=10, seed=seed))
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     for pair, tensor in (
         ((found.view, found.other), views.clean),

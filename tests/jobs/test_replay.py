@@ -16,7 +16,7 @@ from sit_engine.cli.main import main
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import FileError, NotFiniteError
 from sit_engine.jobs.replay import replay
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run import Run
 from sit_engine.training import loop
@@ -43,17 +43,17 @@ def harmed(harm: Harm, clean: dict[tuple[int, int], float] | None = None) -> typ
     """
 
     class Harmed(Stepper):
-        def learn(self, moment: Moment) -> Learned:
-            if moment.step < 3:
-                return super().learn(moment)
+        def learn(self, step_info: StepInfo) -> Learned:
+            if step_info.step < 3:
+                return super().learn(step_info)
             networks = self.method.networks
             kept = {name: tensor.clone() for name, tensor in networks.state_dict().items()}
             if clean is not None:
-                found = super().learn(moment)
-                clean[moment.seed, moment.step] = float(found.losses.total)
+                found = super().learn(step_info)
+                clean[step_info.seed, step_info.step] = float(found.losses.total)
                 networks.load_state_dict(kept)
             harm(self)
-            found = super().learn(moment)
+            found = super().learn(step_info)
             networks.load_state_dict(kept)
             return found
 
@@ -123,10 +123,10 @@ def test_the_module_is_named_where_it_begins(
     harm = _fill(name, value)
 
     class Harmed(Stepper):
-        def learn(self, moment: Moment) -> Learned:
-            if moment.step >= 3:
+        def learn(self, step_info: StepInfo) -> Learned:
+            if step_info.step >= 3:
                 harm(self)
-            return super().learn(moment)
+            return super().learn(step_info)
 
     bundle, _ = end(tiny_config(sample[0], **QUIET), tmp_path / "run", Harmed)
     found = replay(bundle)
@@ -164,8 +164,8 @@ def test_a_step_is_worked_again_to_the_last_bit(
     clean: dict[tuple[int, int], float] = {}
     bundle, _ = end(config, tmp_path / "run", harmed(harm, clean))
     found = replay(bundle)
-    moment = read(bundle).moment
-    assert found.loss == clean[moment.seed, moment.step]
+    step_info = read(bundle).step_info
+    assert found.loss == clean[step_info.seed, step_info.step]
     assert (found.is_reproduced, found.is_same, found.where) == (False, True, "")
     assert main(["replay", str(bundle)]) == 11
     assert "does not reproduce" in capfd.readouterr().out

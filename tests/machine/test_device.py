@@ -14,7 +14,7 @@ from sit_engine.config.facts import DeviceFacts
 from sit_engine.config.tree import ComputeOptions
 from sit_engine.machine import device
 from sit_engine.machine.device import CPU_FORMATS, probe
-from sit_engine.records.commands import Wish
+from sit_engine.records.commands import Command
 from sit_engine.records.events import Event
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import prepare
@@ -83,10 +83,10 @@ class Stop:
 
     polls = 0
 
-    def poll(self) -> list[Wish]:
+    def poll(self) -> list[Command]:
         """Asked before every step."""
         self.polls += 1
-        return [Wish("stop", -1)] if self.polls == 3 else []
+        return [Command("stop", -1)] if self.polls == 3 else []
 
 
 def test_what_was_measured_is_stored_and_holds_at_the_resume(

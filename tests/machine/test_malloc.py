@@ -13,7 +13,7 @@ import torch
 
 from sit_engine import api
 from sit_engine.config.tree import ComputeOptions
-from sit_engine.machine.malloc import glibc, kept_heap
+from sit_engine.machine.malloc import glibc, tuned_malloc
 from sit_engine.records.events import Event, StepReported
 from tests.tiny import tiny_config
 
@@ -78,11 +78,11 @@ def test_where_address_space_is_limited_the_heap_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 46, 1 << 46))
-    with kept_heap(ComputeOptions.model_validate({"device": "cpu", "recompute": "off"})):
+    with tuned_malloc(ComputeOptions.model_validate({"device": "cpu", "recompute": "off"})):
         assert page_faults() > PAGES / 2
 
 
 @pytest.mark.parametrize("other", [{"device": "cuda"}, {"recompute": "on"}])
 def test_on_a_gpu_and_where_memory_is_short_the_heap_is_left_alone(other: dict[str, str]) -> None:
-    with kept_heap(ComputeOptions.model_validate({"device": "cpu", "recompute": "off"} | other)):
+    with tuned_malloc(ComputeOptions.model_validate({"device": "cpu", "recompute": "off"} | other)):
         assert page_faults() > PAGES / 2

@@ -18,13 +18,13 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import ConfigError
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.method import Finetune
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.vit import all_tokens
 from sit_engine.training.optim import Optimiser
 from tests.tiny import learn, tiny_finetune
 
 FACTS = DataFacts(48, 3, 32, smallest_class=16, largest_class=16)
-NOW = Moment(0, 3, 10)
+NOW = StepInfo(0, 3, 10)
 
 
 def finetune(tokens: int = 1, **method: Any) -> Finetune:
@@ -152,7 +152,7 @@ def test_the_average_follows_the_student_and_skips_a_step_that_is_not_finite() -
     old = teacher[0].weight.clone()  # type: ignore[index]
     with torch.no_grad():
         student[0].weight.add_(1.0)  # type: ignore[index]
-    late = Moment(0, 1000, 2000)
+    late = StepInfo(0, 1000, 2000)
     method.after_step(late, torch.tensor(0.0))
     assert torch.equal(teacher[0].weight, old)  # type: ignore[index]
     method.after_step(late, torch.tensor(1.0))
@@ -165,7 +165,7 @@ def test_changes_are_drawn_by_the_step_alone() -> None:
     first = method.make_views(batch(), NOW)
     torch.manual_seed(6)
     again = method.make_views(batch(), NOW)
-    other = method.make_views(batch(), Moment(0, 4, 10))
+    other = method.make_views(batch(), StepInfo(0, 4, 10))
     assert torch.equal(first.inputs, again.inputs)
     assert torch.equal(first.targets, again.targets)
     assert not torch.equal(first.inputs, other.inputs)
@@ -183,7 +183,9 @@ def test_mixed_targets_say_what_the_pixels_say(mixup: float, cutmix: float) -> N
     shares = []
     for step in range(20):
         views = torch.stack([torch.zeros(3, 12, 12), torch.ones(3, 12, 12)])
-        targets = mix_(views, torch.eye(2), mixup=mixup, cutmix=cutmix, moment=Moment(0, step, 10))
+        targets = mix_(
+            views, torch.eye(2), mixup=mixup, cutmix=cutmix, step_info=StepInfo(0, step, 10)
+        )
         torch.testing.assert_close(views.mean((1, 2, 3)), targets[:, 1])
         torch.testing.assert_close(targets.sum(1), torch.ones(2))
         if cutmix:
@@ -197,7 +199,7 @@ def test_both_mixings_are_tossed_for_as_in_deit() -> None:
     cut = 0
     for step in range(200):
         views = torch.stack([torch.zeros(1, 12, 12), torch.ones(1, 12, 12)])
-        mix_(views, torch.eye(2), mixup=1.0, cutmix=1.0, moment=Moment(0, step, 10))
+        mix_(views, torch.eye(2), mixup=1.0, cutmix=1.0, step_info=StepInfo(0, step, 10))
         cut += set(torch.unique(views).tolist()) <= {0.0, 1.0}
     assert 70 < cut < 130
 

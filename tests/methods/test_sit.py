@@ -14,7 +14,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.views import CorruptionOptions
 from sit_engine.data.feed.batches import Batch
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.losses import info_nce, masked_l1
 from sit_engine.methods.sit.method import Sit
 from sit_engine.models.vit import all_tokens
@@ -82,7 +82,7 @@ def test_each_term_is_weighted_and_can_be_switched_off(
     weights: dict[str, float], terms: set[str]
 ) -> None:
     method = make(method=weights)
-    losses = method.loss(method.make_views(images(), Moment(0, 0, 10)))
+    losses = method.loss(method.make_views(images(), StepInfo(0, 0, 10)))
     assert set(losses.terms) == terms
     total = sum(weights[f"{name}_weight"] * value.item() for name, value in losses.terms.items())
     assert losses.total.item() == pytest.approx(total, rel=1e-5)
@@ -96,7 +96,7 @@ def teacher_of(method: Sit) -> nn.Module:
 
 def test_the_teacher_sees_clean_views_and_gets_no_gradient() -> None:
     method = make()
-    views = method.make_views(images(), Moment(0, 0, 10))
+    views = method.make_views(images(), StepInfo(0, 0, 10))
     changed = views.clean != views.corrupted
     assert not changed.any(dim=1)[~views.mask].any()
     method.loss(views).total.backward()  # type: ignore[no-untyped-call]
@@ -112,7 +112,7 @@ def test_the_teacher_follows_with_a_momentum_that_rises_to_one(step: int, moment
         for parameter in method.networks.student.parameters():
             parameter.add_(1.0)
     student = [p.detach().clone() for p in method.networks.student.parameters()]
-    curves = method.after_step(Moment(0, step, 100), torch.ones(()))
+    curves = method.after_step(StepInfo(0, step, 100), torch.ones(()))
     assert curves["teacher_momentum"] == pytest.approx(momentum)
     for old, new, mine in zip(before, teacher_of(method).parameters(), student, strict=True):
         torch.testing.assert_close(new, momentum * old + (1 - momentum) * mine)
@@ -124,17 +124,17 @@ def test_the_teacher_keeps_its_values_when_a_step_was_not_finite() -> None:
         for parameter in method.networks.student.parameters():
             parameter.add_(1.0)
     before = [p.detach().clone() for p in teacher_of(method).parameters()]
-    method.after_step(Moment(0, 0, 100), torch.zeros(()))
+    method.after_step(StepInfo(0, 0, 100), torch.zeros(()))
     for old, new in zip(before, teacher_of(method).parameters(), strict=True):
         assert torch.equal(old, new)
 
 
 def test_views_are_a_function_of_seed_and_step() -> None:
     method = make()
-    first = method.make_views(images(), Moment(0, 3, 10)).corrupted.clone()
+    first = method.make_views(images(), StepInfo(0, 3, 10)).corrupted.clone()
     torch.manual_seed(99)
-    again = method.make_views(images(), Moment(0, 3, 10)).corrupted.clone()
-    other = method.make_views(images(), Moment(0, 4, 10)).corrupted.clone()
+    again = method.make_views(images(), StepInfo(0, 3, 10)).corrupted.clone()
+    other = method.make_views(images(), StepInfo(0, 4, 10)).corrupted.clone()
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -159,7 +159,7 @@ def test_repairing_changes_only_what_was_corrupted_and_says_where() -> None:
 @pytest.mark.parametrize(("views", "corrupted"), [("first", [True, False]), ("both", [True, True])])
 def test_the_second_view_may_be_left_whole(views: str, corrupted: list[bool]) -> None:
     method = make(method={"corruption": {"views": views}}, model={"drop_path": 0})
-    made = method.make_views(images(), Moment(0, 3, 10))
+    made = method.make_views(images(), StepInfo(0, 3, 10))
     pairs = zip(made.clean.chunk(2), made.corrupted.chunk(2), strict=True)
     assert [not torch.equal(*pair) for pair in pairs] == corrupted
     assert [bool(mask.any()) for mask in made.mask.chunk(2)] == corrupted

@@ -19,7 +19,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError
 from sit_engine.methods.finetune.method import Finetune
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.losses import LearnedWeights, l1, nt_xent
 from sit_engine.methods.sit.method import Sit
 from sit_engine.methods.sit.options2021 import Sit2021Options
@@ -90,7 +90,7 @@ def test_learned_weights_have_their_exact_form_and_optimum() -> None:
 
 def test_the_loss_is_the_weighed_sum_of_three_tasks_on_two_tokens_and_all_pixels() -> None:
     method = make()
-    views = method.make_views(images(), Moment(0, 0, 10))
+    views = method.make_views(images(), StepInfo(0, 0, 10))
     torch.manual_seed(5)  # drop path
     losses = method.loss(views)
     torch.manual_seed(5)
@@ -121,8 +121,8 @@ def test_the_loss_is_the_weighed_sum_of_three_tasks_on_two_tokens_and_all_pixels
 
 def test_the_target_is_the_turned_clean_view_and_both_views_turn_by_their_own() -> None:
     plain, turned = make(method={"rotation_weight": 0.0}), make()
-    clean = plain.make_views(images(), Moment(0, 0, 10)).clean
-    views = turned.make_views(images(), Moment(0, 0, 10))
+    clean = plain.make_views(images(), StepInfo(0, 0, 10)).clean
+    views = turned.make_views(images(), StepInfo(0, 0, 10))
     for found, one, turns in zip(views.clean, clean, views.turns.tolist(), strict=True):
         assert torch.equal(found, torch.rot90(one, -turns, (1, 2)))
     first, second = views.turns.chunk(2)
@@ -134,8 +134,8 @@ def test_there_is_no_teacher_and_every_part_learns() -> None:
     method = make()
     assert method.networks.teacher is None
     assert method.backbone("teacher") is method.backbone("student")
-    assert method.after_step(Moment(0, 0, 10), torch.ones(())) == {}
-    method.loss(method.make_views(images(), Moment(0, 0, 10))).total.backward()  # type: ignore[no-untyped-call]
+    assert method.after_step(StepInfo(0, 0, 10), torch.ones(())) == {}
+    method.loss(method.make_views(images(), StepInfo(0, 0, 10))).total.backward()  # type: ignore[no-untyped-call]
     assert all(item.parameter.grad is not None for item in method.trained_parameters())
 
 
@@ -147,7 +147,7 @@ def test_each_task_alone_has_its_token_and_its_parts_only(task: str) -> None:
     assert tokens.shape == (2, 1, 32)
     prefix = 0 if task == "reconstruction" else 1
     assert method.networks.student.backbone.num_prefix_tokens == prefix
-    losses = method.loss(method.make_views(images(), Moment(0, 0, 10)))
+    losses = method.loss(method.make_views(images(), StepInfo(0, 0, 10)))
     assert list(losses.terms) == [task]
     parts = {
         "contrast": method.networks.student.contrast_head,
@@ -170,12 +170,12 @@ def test_tasks_of_both_recipes_combine() -> None:
         }
     )  # fmt: skip
     assert method.networks.teacher is not None
-    losses = method.loss(method.make_views(images(), Moment(0, 0, 10)))
+    losses = method.loss(method.make_views(images(), StepInfo(0, 0, 10)))
     terms = {name: float(term) for name, term in losses.terms.items()}
     total = 2 * terms["contrast"] + 3 * terms["reconstruction"]
     total += math.exp(-1) * terms["rotation"] + 0.5
     assert float(losses.total.detach()) == pytest.approx(total, rel=1e-5)
-    assert method.after_step(Moment(0, 0, 10), torch.ones(()))["teacher_momentum"] >= 0.9
+    assert method.after_step(StepInfo(0, 0, 10), torch.ones(()))["teacher_momentum"] >= 0.9
 
 
 def test_tokens_positions_biases_norms_and_scalars_do_not_decay() -> None:

@@ -13,7 +13,7 @@ import pytest
 from sit_engine.config.build import build
 from sit_engine.errors import DiskError, RunError
 from sit_engine.files import write_aside
-from sit_engine.records.commands import drop, send, take_wishes
+from sit_engine.records.commands import drop, send, take_commands
 from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.events import (
     CheckpointWritten,
@@ -137,12 +137,15 @@ def test_commands_are_consumed_once_in_order_and_name_their_leg(run: Run) -> Non
         send(run, "checkpoint")
         send(run, "extend", epochs=7)
         (run.control / "note.txt").write_text("not ours")
-        wishes = take_wishes(run)
-        assert [(wish.command, wish.leg) for wish in wishes] == [("checkpoint", 0), ("extend", 0)]
-        assert wishes[1].values == {"epochs": 7.0}
-        assert take_wishes(run) == []
+        commands = take_commands(run)
+        assert [(command.command, command.leg) for command in commands] == [
+            ("checkpoint", 0),
+            ("extend", 0),
+        ]
+        assert commands[1].values == {"epochs": 7.0}
+        assert take_commands(run) == []
         drop(run, "stop", 3)
-        assert [(wish.command, wish.leg) for wish in take_wishes(run)] == [("stop", 3)]
+        assert [(command.command, command.leg) for command in take_commands(run)] == [("stop", 3)]
         assert (run.control / "note.txt").exists()
 
 
@@ -167,7 +170,7 @@ def test_commands_are_consumed_once_in_order_and_name_their_leg(run: Run) -> Non
 def test_a_command_that_makes_no_sense_is_removed(run: Run, text: str) -> None:
     path = run.control / "1-ab.json"
     path.write_text(text)
-    assert take_wishes(run) == []
+    assert take_commands(run) == []
     assert not path.exists()
 
 
@@ -182,8 +185,8 @@ def test_nothing_in_control_ends_a_training(run: Run) -> None:
     with (run.control / "6-ab.json").open("wb") as file:
         file.truncate(1 << 40)
     drop(run, "stop", 3)
-    assert [wish.command for wish in take_wishes(run)] == ["stop"]
-    assert take_wishes(run) == []
+    assert [command.command for command in take_commands(run)] == ["stop"]
+    assert take_commands(run) == []
     left = sorted(path.name for path in run.control.iterdir())
     assert left == ["folder", *(f"ignored-{number}-ab.json" for number in range(3))]
 
@@ -192,9 +195,9 @@ def test_many_commands_are_taken_some_at_a_time_and_in_order(run: Run) -> None:
     for number in range(300):
         drop(run, "checkpoint", number)
     taken: list[int] = []
-    while found := take_wishes(run):
+    while found := take_commands(run):
         assert len(found) <= 100
-        taken += [wish.leg for wish in found]
+        taken += [command.leg for command in found]
     assert taken == list(range(300))
 
 

@@ -23,7 +23,7 @@ from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.studies.cells import Cell
-from sit_engine.studies.plan import Asked, plan
+from sit_engine.studies.plan import CompareRequest, plan
 from tests.tiny import tiny_config, tiny_finetune
 
 SEEDS = (0, 1)
@@ -273,7 +273,7 @@ def test_a_budget_is_the_same_for_every_batch_size(done: Done, tmp_path: Path) -
     configs = {"a": settings(), "b": settings(optim={"batch_size": 10})}
     lengths = {}
     for budget in (BUDGET, Budget("minutes", 3), Budget("epochs", 7)):
-        asked = Asked(str(done.folder), configs, budget)
+        asked = CompareRequest(str(done.folder), configs, budget)
         where = tmp_path / "out"
         ready = plan(asked, where, lambda _: None, lambda *_: None, with_budget=True).configs
         lengths[budget.unit] = [(c.optim.epochs, c.optim.minutes) for c in ready.values()]

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from sit_engine import api
 from sit_engine.records.run import Run
-from sit_studio.engine.run_thread import Leg
+from sit_studio.engine.run_thread import LegRequest
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import wait
 from tests.tiny import tiny_config, tiny_finetune
@@ -64,7 +64,7 @@ def test_a_run_whose_folder_moved_is_resumed_where_it_is_found(
     wait(qtbot, lambda: session.history.state == "completed")
     assert notice.text == ""
     assert len(Run(run).split()["train"]) + len(Run(run).split()["watch"]) == 47
-    asked = Leg(folders=(str(new),), without_missing=True).flags()
+    asked = LegRequest(folders=(str(new),), without_missing=True).flags()
     assert asked == ["--without-missing", "--folders", str(new)]
 
 

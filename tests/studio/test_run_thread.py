@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from sit_engine.config.tree import RunConfig
 from sit_engine.files import read_json
-from sit_engine.records.commands import Command
+from sit_engine.records.commands import CommandName
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
@@ -98,7 +98,7 @@ class Carried:
     def until_steps(self, step: int = 1) -> None:
         self.until(lambda: any(report.step >= step for report in self.of(StepReported)))
 
-    def ask(self, command: Command, **values: float) -> None:
+    def ask(self, command: CommandName, **values: float) -> None:
         """As the session does."""
         self.history.asked = command
         self.thread.ask(command, **values)

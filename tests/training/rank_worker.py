@@ -23,7 +23,7 @@ from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.stepper import Stepper
 
 STEPS, BATCH, IMAGES, SIDE = 10, 8, 24, 20
@@ -78,15 +78,15 @@ def train(case: str) -> dict[str, Tensor]:
     torch.set_default_dtype(torch.float32)
     make_views = stepper.method.make_views
 
-    def exact_views(batch: Batch, moment: Moment) -> Any:
+    def exact_views(batch: Batch, step_info: StepInfo) -> Any:
         """Views are made in single precision; from there on all is as exact as asked."""
-        made: Any = make_views(batch, moment)
+        made: Any = make_views(batch, step_info)
         return replace(made, clean=made.clean.to(number), corrupted=made.corrupted.to(number))
 
     stepper.method.make_views = exact_views  # type: ignore[method-assign]
     losses = []
     for step in range(STEPS):
-        done = stepper.step(Moment(0, step, 1000), learning_rate=1e-3, weight_decay=0.05)
+        done = stepper.step(StepInfo(0, step, 1000), learning_rate=1e-3, weight_decay=0.05)
         losses.append(ranks.mean(done.losses.total))
     return dict(stepper.method.networks.state_dict()) | {"losses": torch.stack(losses)}
 

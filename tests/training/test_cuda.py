@@ -17,7 +17,7 @@ from sit_engine.config.facts import DataFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.machine.device import probe
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.events import ConfigChanged, Event, StepReported
 from sit_engine.training.stepper import Stepper
 from tests.gpu import nothing_waits
@@ -45,10 +45,10 @@ def config_of(method: dict[str, Any], compute: dict[str, Any]) -> RunConfig:
 def test_no_step_waits_for_the_gpu(method: dict[str, Any], compute: dict[str, Any]) -> None:
     stepper = Stepper(config_of(method, compute), store(), np.arange(IMAGES))
     for step in range(3):  # Kernels are chosen and compiled; then an epoch begins anew.
-        stepper.step(Moment(0, step, 100), learning_rate=1e-3, weight_decay=0.1)
+        stepper.step(StepInfo(0, step, 100), learning_rate=1e-3, weight_decay=0.1)
     with nothing_waits():
         for step in range(3, 6):
-            stepper.step(Moment(0, step, 100), learning_rate=1e-3, weight_decay=0.1)
+            stepper.step(StepInfo(0, step, 100), learning_rate=1e-3, weight_decay=0.1)
 
 
 def test_a_compiled_run_trains_as_a_plain_one(sample: tuple[Path, Path], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from sit_engine import api
 from sit_engine.errors import NotFiniteError
-from sit_engine.records.commands import Command, Wish
+from sit_engine.records.commands import Command, CommandName
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, RunFinished, StepReported
 from sit_engine.records.run import Run
@@ -93,14 +93,14 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(
 class Ask:
     """A control that asks for something before the fourth step."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: CommandName) -> None:
         self.command = command
         self.polls = 0
 
-    def poll(self) -> list[Wish]:
+    def poll(self) -> list[Command]:
         """Before every step."""
         self.polls += 1
-        return [Wish(self.command, -1)] if self.polls == 4 else []
+        return [Command(self.command, -1)] if self.polls == 4 else []
 
 
 @pytest.mark.parametrize("outcome", ["completed", "stopped", "failed"])

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.errors import RunError
-from sit_engine.records.commands import Wish
+from sit_engine.records.commands import Command
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten, Event, PhaseChanged, RunFinished
 from sit_engine.records.home import Home
@@ -34,7 +34,7 @@ class DoAt:
         self.step, self.do = step, do
         self.polls = 0
 
-    def poll(self) -> list[Wish]:
+    def poll(self) -> list[Command]:
         """Asked once before every step; touches the run folder as the real one does."""
         self.polls += 1
         if self.polls == self.step + 1:

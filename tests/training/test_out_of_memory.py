@@ -19,7 +19,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.errors import OutOfMemoryError
 from sit_engine.machine.device import is_out_of_memory
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import ConfigChanged, Event, StepReported
@@ -121,7 +121,7 @@ def test_parts_are_contrasted_in_the_runs_own_number_format() -> None:
         half = config.compute.model_copy(update={"precision": "bf16"})
         config = config.model_copy(update={"compute": half})
         stepper = Stepper(config, rank_worker.store(), np.arange(rank_worker.IMAGES))
-        done = stepper.step(Moment(0, 0, 1000), learning_rate=0.0, weight_decay=0.0)
+        done = stepper.step(StepInfo(0, 0, 1000), learning_rate=0.0, weight_decay=0.0)
         first.append(float(done.losses.total))
     assert first[1] == pytest.approx(first[0], rel=1e-4)
 
@@ -231,8 +231,8 @@ def test_what_was_updated_is_not_tried_again(
     """Once the weights have moved, the same step again would move them twice."""
     calls = []
 
-    def refuse(_: Sit, moment: Moment, __: torch.Tensor) -> dict[str, float]:
-        calls.append(moment.step)
+    def refuse(_: Sit, step_info: StepInfo, __: torch.Tensor) -> dict[str, float]:
+        calls.append(step_info.step)
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(Sit, "after_step", refuse)

@@ -13,7 +13,7 @@ import torch
 
 from sit_engine import api
 from sit_engine.errors import CheckpointError, ConfigError, DiskError, RunError
-from sit_engine.records.commands import Command, Wish
+from sit_engine.records.commands import Command, CommandName
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
@@ -34,17 +34,17 @@ from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_s
 class StopAt:
     """A control that asks for something once the run has taken so many steps."""
 
-    def __init__(self, run: Run, step: int, command: Command) -> None:
+    def __init__(self, run: Run, step: int, command: CommandName) -> None:
         self.run, self.step, self.command = run, step, command
         self.polls = 0
 
-    def poll(self) -> list[Wish]:
+    def poll(self) -> list[Command]:
         """Asked once before every step."""
         self.polls += 1
-        return [Wish(self.command, -1)] if self.polls == self.step + 1 else []
+        return [Command(self.command, -1)] if self.polls == self.step + 1 else []
 
 
-def stop_at(step: int, command: Command = "stop") -> Callable[[Run], StopAt]:
+def stop_at(step: int, command: CommandName = "stop") -> Callable[[Run], StopAt]:
     """What the door takes."""
     return lambda run: StopAt(run, step, command)
 
@@ -90,7 +90,7 @@ def whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     ids=["first step", "mid-epoch", "an epoch's end"],
 )
 def test_a_stopped_run_resumes_bit_identically(
-    whole: Path, sample: tuple[Path, Path], tmp_path: Path, step: int, command: Command
+    whole: Path, sample: tuple[Path, Path], tmp_path: Path, step: int, command: CommandName
 ) -> None:
     out = tmp_path / "run"
     first = pretrain(sample[0], out, make_control=stop_at(step, command))

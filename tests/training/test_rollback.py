@@ -11,7 +11,7 @@ import torch
 
 from sit_engine import api
 from sit_engine.errors import NotFiniteError
-from sit_engine.methods.protocol import Moment
+from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
@@ -43,13 +43,13 @@ def poisoned_at(*steps: int, draws: int = 1) -> type[Stepper]:
     class Poisoned(Stepper):
         seeds: list[int] = []  # noqa: RUF012
 
-        def learn(self, moment: Moment) -> Learned:
-            if moment.seed not in self.seeds:
-                self.seeds.append(moment.seed)
-            if moment.step in steps and len(self.seeds) <= draws:
+        def learn(self, step_info: StepInfo) -> Learned:
+            if step_info.seed not in self.seeds:
+                self.seeds.append(step_info.seed)
+            if step_info.step in steps and len(self.seeds) <= draws:
                 with torch.no_grad():
                     next(iter(self.method.networks.parameters())).flatten()[0] = math.nan
-            return super().learn(moment)
+            return super().learn(step_info)
 
     return Poisoned
 
@@ -105,10 +105,10 @@ def test_other_images_are_drawn_than_those_that_failed(
     poisoned = poisoned_at(14)
     learn = poisoned.learn
 
-    def note(self: Stepper, moment: Moment) -> Learned:
-        positions = self.batches.order.at(moment.step).tolist()
-        seen.append((moment.step, positions, moment.seed))
-        return learn(self, moment)
+    def note(self: Stepper, step_info: StepInfo) -> Learned:
+        positions = self.batches.order.at(step_info.step).tolist()
+        seen.append((step_info.step, positions, step_info.seed))
+        return learn(self, step_info)
 
     monkeypatch.setattr(poisoned, "learn", note)
     train(sample, tmp_path / "run", monkeypatch, poisoned)

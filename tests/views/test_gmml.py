@@ -15,9 +15,9 @@ from sit_engine.views.gmml import (
     NOISE,
     ZEROS,
     Corruption,
-    corrupt,
     corrupt_batch,
     corrupt_each,
+    corrupt_gmml,
     draw_gmml,
 )
 from sit_engine.views.rows import Rows
@@ -150,7 +150,7 @@ def test_only_hidden_pixels_change(size: Size) -> None:
     view_BCYX = torch.randn(40, 3, *size, generator=torch.Generator().manual_seed(0))
     before = view_BCYX.clone()
     corruption = draw(ALL_FILLS, 40, size)
-    out = corrupt(view_BCYX, corruption, seed=3, step=0, view=0)
+    out = corrupt_gmml(view_BCYX, corruption, seed=3, step=0, view=0)
     mask_BCYX = corruption.mask_BYX[:, None].expand_as(view_BCYX)
     assert torch.equal(view_BCYX, before)
     assert torch.equal(out[~mask_BCYX], view_BCYX[~mask_BCYX])
@@ -181,7 +181,7 @@ def test_both_ways_to_fill_agree() -> None:
     )
     assert torch.equal(each, batch)
     out = torch.empty_like(view_BCYX)
-    assert corrupt(view_BCYX, corruption, seed=0, step=0, view=0, out=out) is out
+    assert corrupt_gmml(view_BCYX, corruption, seed=0, step=0, view=0, out=out) is out
     assert torch.equal(out, each)
 
 
@@ -191,7 +191,7 @@ def test_noise_is_a_function_of_the_place_in_the_run() -> None:
     corruption = draw(options, 4, (16, 16))
     before = torch.get_rng_state()
     first, again, other = (
-        corrupt(view_BCYX, corruption, seed=0, step=step, view=0) for step in (1, 1, 2)
+        corrupt_gmml(view_BCYX, corruption, seed=0, step=step, view=0) for step in (1, 1, 2)
     )
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, again)
@@ -204,5 +204,5 @@ def test_cuda_gives_the_same_masks_without_waiting() -> None:
     with nothing_waits():
         there = draw(HIDE, 16, (96, 160), 8, device="cuda")
         view_BCYX = torch.zeros(16, 3, 96, 160, device="cuda")
-        corrupt(view_BCYX, there, seed=0, step=0, view=0)
+        corrupt_gmml(view_BCYX, there, seed=0, step=0, view=0)
     assert torch.equal(there.mask_BYX.cpu(), draw(HIDE, 16, (96, 160), 8).mask_BYX)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as theirs
 
 from sit_engine.config.views import CorruptionOptions, LocalOptions
-from sit_engine.views.corrupt import hide
+from sit_engine.views.corrupt import corrupt
 from sit_engine.views.local import Local, corrupt_local, draw_blocks, draw_blocks_of, draw_until
 from sit_engine.views.rows import Rows
 from sit_engine.views.seeds import stream_seed
@@ -201,11 +201,13 @@ def test_on_a_gpu_the_same_pixels_change() -> None:
 def test_hide_changes_what_its_mask_says_and_nothing_else(kind: str) -> None:
     clean = views(16)
     options = CorruptionOptions.model_validate({"kind": kind, "align": 1})
-    found = hide(options, clean, seed=3, step=0, view=0)
+    found = corrupt(options, clean, seed=3, step=0, view=0)
     assert torch.equal(found.view, found.view.where(found.mask[:, None], clean))
     assert bool(found.mask.any()) is (kind != "none")
     out = torch.empty_like(clean)
-    again = hide(options, clean, seed=3, step=0, view=0, out=out)
+    again = corrupt(options, clean, seed=3, step=0, view=0, out=out)
     assert again.view is out
     assert torch.equal(out, found.view)
-    assert not torch.equal(hide(options, clean, seed=4, step=0, view=0).view, out) or kind == "none"
+    assert (
+        not torch.equal(corrupt(options, clean, seed=4, step=0, view=0).view, out) or kind == "none"
+    )

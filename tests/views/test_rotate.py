@@ -14,7 +14,7 @@ from sit_engine.views.apply_batch import apply_batch
 from sit_engine.views.apply_each import apply_each
 from sit_engine.views.draw import centre_params, draw_views
 from sit_engine.views.pixels import shifted
-from sit_engine.views.rotate import draw_turns, turn_
+from sit_engine.views.rotate import draw_rotations, rotate_
 from tests.views.pictures import smooth_pictures
 
 
@@ -22,7 +22,7 @@ def test_labels_are_no_turn_clockwise_half_and_anticlockwise() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     view = torch.from_numpy(pixels).permute(2, 0, 1).float()
     turned = view.repeat(4, 1, 1, 1)
-    turn_(turned, torch.arange(4))
+    rotate_(turned, torch.arange(4))
     # Pillow's names are anticlockwise
     names = (
         None,
@@ -40,13 +40,13 @@ def test_labels_are_no_turn_clockwise_half_and_anticlockwise() -> None:
 
 
 def test_all_four_labels_are_as_likely_and_the_views_draw_their_own() -> None:
-    first, second = (draw_turns(8000, seed=0, step=0, view=view) for view in (0, 1))
+    first, second = (draw_rotations(8000, seed=0, step=0, view=view) for view in (0, 1))
     for turns in (first, second):
         assert turns.bincount(minlength=4).tolist() == pytest.approx([2000] * 4, abs=160)
     pairs = (4 * first + second).bincount(minlength=16)
     assert pairs.tolist() == pytest.approx([500] * 16, abs=100)
-    assert torch.equal(first, draw_turns(8000, seed=0, step=0, view=0))
-    assert not torch.equal(first, draw_turns(8000, seed=0, step=1, view=0))
+    assert torch.equal(first, draw_rotations(8000, seed=0, step=0, view=0))
+    assert not torch.equal(first, draw_rotations(8000, seed=0, step=1, view=0))
 
 
 def test_a_shift_is_a_padded_crop() -> None:

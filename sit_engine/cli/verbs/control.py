@@ -1,4 +1,4 @@
-"""`sit-engine pause | stop | finish | checkpoint | preview | extend`: wishes to a running run."""
+"""`sit-engine pause | stop | finish | checkpoint | preview | extend`: commands to a running run."""
 
 from __future__ import annotations
 

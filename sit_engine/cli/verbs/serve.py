@@ -23,7 +23,7 @@ from typing import IO, Any, TypeAlias
 import psutil
 
 from sit_engine.cli.faults import fault, record_of
-from sit_engine.cli.questions import Asked, ask
+from sit_engine.cli.questions import QuestionContext, ask
 from sit_engine.cli.standby import load
 from sit_engine.errors import TERMINATED_EXIT_CODE, SitError
 from sit_engine.own_files import parse_json
@@ -94,7 +94,9 @@ class Serving:
             self.say({"id": number, "answer": found})
 
     def _ask(self, question: dict[str, Any], number: object) -> dict[str, Any]:
-        asked = Asked(lambda record: self.say({"id": number} | record), self.is_over.is_set)
+        asked = QuestionContext(
+            lambda record: self.say({"id": number} | record), self.is_over.is_set
+        )
         return ask(asked, str(question.pop("ask", "")), question)
 
 

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sit_engine.data.feed.prefetch import Ahead
+from sit_engine.data.feed.prefetch import Prefetcher
 from sit_engine.data.feed.upload import Uploaded, Uploader
 from sit_engine.data.folder.index import Problem
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import DataError
-from sit_engine.to_device import sent
+from sit_engine.to_device import to_device
 
 GPU_SHARE = 0.4
 STEPS_AHEAD = 2
@@ -56,7 +56,7 @@ class Batch:
     def more(self, indices: NDArray[np.integer]) -> Tensor:
         """uint8 [n,S,S,C] on the device, of any of the N images of the step."""
         if self.read is None:
-            return self.images_BSSC[sent(indices, self.images_BSSC.device)]
+            return self.images_BSSC[to_device(indices, self.images_BSSC.device)]
         return self.read(np.asarray(indices, dtype=np.int64))
 
 
@@ -95,7 +95,9 @@ class Batches:
         self.on_device = self._upload_all() if device.type == "cuda" else None
         self.order_on_device = (-1, torch.empty(0, dtype=torch.int64, device=device))
         self.source = _Source(store, rows, self.order, self.own, device)
-        self.ahead = Ahead(self.source.load, STEPS_AHEAD) if self.on_device is None else None
+        self.prefetcher = (
+            Prefetcher(self.source.load, STEPS_AHEAD) if self.on_device is None else None
+        )
 
     def _upload_all(self) -> Tensor | None:
         """All training pixels on the GPU when they take a bounded share of its free memory."""
@@ -121,24 +123,24 @@ class Batches:
         """From here on other orders of images, one for each number; 0 is the first."""
         self.order.number = number
         self.order_on_device = (-1, self.order_on_device[1])
-        if self.ahead is not None:
-            self.ahead.forget()
+        if self.prefetcher is not None:
+            self.prefetcher.forget()
 
     def at(self, step: int) -> Batch:
         """The batch of a step."""
-        if self.ahead is None:
+        if self.prefetcher is None:
             positions = self.order.at(step)
             return self._batch(positions, self._gathered(step), self.own)
-        loaded = self.ahead.at(step)
+        loaded = self.prefetcher.at(step)
         return self._batch(loaded.positions, loaded.uploaded.ready(), self.own)
 
     def some(self, positions: Positions) -> Batch:
         """The training images at these positions of the list, with all their pixels."""
         if self.on_device is not None:
-            images = self.on_device[sent(positions, self.device)]
+            images = self.on_device[to_device(positions, self.device)]
             return self._batch(positions, images, slice(0, len(positions)))
         pixels, positions = self.source.read(positions, np.arange(len(positions)))
-        return self._batch(positions, sent(pixels, self.device), slice(0, len(positions)))
+        return self._batch(positions, to_device(pixels, self.device), slice(0, len(positions)))
 
     def _gathered(self, step: int) -> Tensor:
         """This process's pixels of a step, out of those on the GPU."""
@@ -146,7 +148,7 @@ class Batches:
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self.order_on_device[0]:
             # Once an epoch, so that a step need not copy it.
-            whole = sent(self.order.of_epoch(epoch), self.device)
+            whole = to_device(self.order.of_epoch(epoch), self.device)
             self.order_on_device = (epoch, whole)
         start = position * self.batch_size
         part = slice(start + self.own.start, start + self.own.stop)
@@ -165,8 +167,8 @@ class Batches:
 
         def read(indices: Positions) -> Tensor:
             if on_device is not None:
-                return on_device[sent(positions[indices], device)]
-            return sent(source.read(positions, indices)[0], device)
+                return on_device[to_device(positions[indices], device)]
+            return to_device(source.read(positions, indices)[0], device)
 
         return read
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Calls `make(step)` for the steps after the one that is asked for, one after the other.
 
     What `make` raises is raised where its step is asked for. The thread ends with this object,

@@ -18,8 +18,8 @@ from sit_engine.data.pixel_cache.journal import UNSEALED, Record
 from sit_engine.data.pixel_cache.mapped import MappedRows
 from sit_engine.data.pixel_cache.rows import Known, RowBook
 from sit_engine.data.pixel_cache.streaming import FileSquares
-from sit_engine.data.scan.scan import OnProgress, Progress
 from sit_engine.errors import CancelledError
+from sit_engine.records.progress import OnProgress, ProgressReporter
 
 DECODED_AGAIN = 200
 
@@ -36,7 +36,7 @@ def adopt(
 ) -> None:
     """Write the book anew with checksums, or begin it anew; the caller holds the lock."""
     mapped = known.mapped
-    progress = Progress(on_progress, "checking the pixel cache", len(mapped.pixels))
+    progress = ProgressReporter(on_progress, "checking the pixel cache", len(mapped.pixels))
     if not _is_like_files(
         mapped,
         index,
@@ -65,7 +65,7 @@ def _is_like_files(mapped: MappedRows, index: ImageIndex, known: Known, files: F
 
 
 def _with_sums(
-    book: RowBook, mapped: MappedRows, progress: Progress, cancel: Cancel | None
+    book: RowBook, mapped: MappedRows, progress: ProgressReporter, cancel: Cancel | None
 ) -> Iterator[Record]:
     for record in book.records():
         record.pop(UNSEALED, None)

@@ -31,9 +31,9 @@ from sit_engine.data.pixel_cache.rows import NO_ROW, Known, RowBook
 from sit_engine.data.pixel_cache.store import PixelStore as PixelStore
 from sit_engine.data.pixel_cache.streaming import FileSquares
 from sit_engine.data.pixel_cache.value_range import folder_range
-from sit_engine.data.scan.scan import OnProgress, Progress
 from sit_engine.errors import CancelledError, DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
+from sit_engine.records.progress import OnProgress, ProgressReporter
 
 FEATURES = "features"
 """The folder of features that networks read (evaluation.kept)."""
@@ -173,7 +173,7 @@ class PixelCache:
         if isinstance(wish, tuple):
             return wish
         known = self.root / "ranges.jsonl"
-        progress = Progress(on_progress, "value range", int(index.deep.sum()))
+        progress = ProgressReporter(on_progress, "value range", int(index.deep.sum()))
         with self._locked(self.root / "ranges.lock", on_progress, cancel):
             return folder_range(
                 index, known, on_progress=progress.say_of, cancel=cancel, workers=workers
@@ -252,7 +252,7 @@ class _Filling:
         if self.book.make_room(len(_wanted(known, most)), most, budget_bytes):
             known = self.book.find(self.index, self.value_range)
         missing = _wanted(known, most)
-        progress = Progress(self.on_progress, "decoding", len(missing))
+        progress = ProgressReporter(self.on_progress, "decoding", len(missing))
         with self.book.appending(), decoders(self.workers) as pool:
             for i, answer in pool.run(self._jobs(missing), cancel=self.cancel):
                 known.keep(i, self._record(i, answer))

@@ -17,13 +17,13 @@ from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.scan.listing import list_files
-from sit_engine.data.scan.scan import OnProgress, Progress
 from sit_engine.data.scan.split import HASH_BYTES, PARTS, hashes_of
 from sit_engine.errors import CancelledError, DataError, FileError
 from sit_engine.files import file_hash
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.events import Warned, warning
 from sit_engine.records.places import Places, file_along, places_of
+from sit_engine.records.progress import OnProgress, ProgressReporter
 from sit_engine.records.run import Run
 
 THREADS = 8
@@ -172,7 +172,7 @@ class _Search:
         listing = list_files(folders, cancel=self.cancel)
         self.tops = tuple(dict.fromkeys([*self.tops, *listing.roots]))
         self.files |= dict.fromkeys(listing.path(i) for i in range(len(listing)))
-        self.progress = Progress(self.on_progress, "checking the images", len(self.files))
+        self.progress = ProgressReporter(self.on_progress, "checking the images", len(self.files))
 
     def look_at_same_names(self, names: Sequence[str]) -> None:
         """Where folders were moved as they are, this is all."""

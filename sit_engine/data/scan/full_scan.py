@@ -24,9 +24,10 @@ from sit_engine.data.folder.saved_index import NOT_DECODED, Leak
 from sit_engine.data.folder.wanted import EVERYTHING, Patterns
 from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.data.scan.scan import OnProgress, scan
+from sit_engine.data.scan.scan import scan
 from sit_engine.errors import SitError
 from sit_engine.paths import escape_name
+from sit_engine.records.progress import OnProgress
 
 
 @dataclass(frozen=True)

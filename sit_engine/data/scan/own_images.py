@@ -36,9 +36,8 @@ from sit_engine.errors import DataError
 from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.events import Event
 from sit_engine.records.places import Places, moved_along, places_of, save
+from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
-
-Progress = Callable[[str, int, int], None]
 
 
 class Reading(TypedDict, total=False):
@@ -88,7 +87,7 @@ def move(
     folders: Sequence[str],
     *,
     without_missing: bool,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
     cancel: Cancel | None = None,
 ) -> Found:
     """Look for the run's images in other folders, and remember where they are."""
@@ -105,7 +104,7 @@ def has_moved(old: object, folder: str) -> bool:
 
 
 def look_for_all(
-    runs: Sequence[Run], folder: str, on_progress: Progress | None
+    runs: Sequence[Run], folder: str, on_progress: OnProgress | None
 ) -> list[tuple[Run, Places]]:
     """Where runs on one folder have all that they began with in another one; nothing is written."""
     hashed: dict[str, str] = {}
@@ -152,7 +151,7 @@ def without_options() -> Iterator[None]:
 
 
 def list_own(
-    run: Run, on_progress: Progress | None, *, emit: Callable[[Event], None] | None = None
+    run: Run, on_progress: OnProgress | None, *, emit: Callable[[Event], None] | None = None
 ) -> Own:
     """The images of the run's split, not decoded yet; those that got other names are looked for."""
     record = run.split()
@@ -166,7 +165,7 @@ def list_own(
     return own
 
 
-def _list(run: Run, record: dict[str, Any], places: Places, on_progress: Progress | None) -> Own:
+def _list(run: Run, record: dict[str, Any], places: Places, on_progress: OnProgress | None) -> Own:
     places.check_there(run)
     data, labels = run.config().data, labels_of(record)
     reading = how_read(data, is_frozen=True)

@@ -5,11 +5,9 @@ Called by api.scan; the full decode, which finds the damaged files, is cache.Pix
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -25,47 +23,7 @@ from sit_engine.data.scan.listing import Listing, list_files
 from sit_engine.data.scan.ours import is_our_text
 from sit_engine.errors import DataError
 from sit_engine.paths import display_name
-
-Phase = Literal[
-    "listing",
-    "headers",
-    "value range",
-    "checking the images",
-    "checking the pixel cache",
-    "decoding",
-    "waiting",
-]
-OnProgress = Callable[[str, int, int], None]
-PROGRESS_EVERY_S = 0.1
-
-
-class Progress:
-    """Passes on (phase, done, total) at most ten times a second, and always the last one."""
-
-    def __init__(self, on_progress: OnProgress | None, phase: Phase, total: int = 0) -> None:
-        self.on_progress, self.phase, self.total = on_progress, phase, total
-        self.done = 0
-        self.said_at = 0.0
-        self.say(0)
-
-    def say(self, done: int) -> None:
-        """So many are done."""
-        self.done = done
-        now = time.monotonic()
-        if self.on_progress is not None and (
-            now - self.said_at >= PROGRESS_EVERY_S or done == self.total > 0
-        ):
-            self.said_at = now
-            self.on_progress(self.phase, done, self.total)
-
-    def say_of(self, done: int, total: int) -> None:
-        """So many of a total that is known only now."""
-        self.total = total
-        self.say(done)
-
-    def step(self) -> None:
-        """One more is done."""
-        self.say(self.done + 1)
+from sit_engine.records.progress import OnProgress, ProgressReporter
 
 
 def scan(
@@ -88,9 +46,9 @@ def scan(
     layout, and says which layout "auto" was taken for.
     """
     check_labels(labels, labels_file)
-    counting = Progress(on_progress, "listing")
+    counting = ProgressReporter(on_progress, "listing")
     listing = list_files(folders, patterns=patterns, on_count=counting.say, cancel=cancel)
-    progress = Progress(on_progress, "headers", len(listing))
+    progress = ProgressReporter(on_progress, "headers", len(listing))
     headers = read_headers(listing, progress.step, cancel=cancel, workers=workers)
     return _index(listing, headers, labels, labels_file, columns, layout)
 

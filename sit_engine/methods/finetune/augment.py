@@ -16,8 +16,8 @@ from torchvision.transforms.v2 import RandAugment
 
 from sit_engine import ranks
 from sit_engine.methods.finetune.rand_augment import BINS, augment_once
-from sit_engine.methods.protocol import Moment
-from sit_engine.to_device import sent
+from sit_engine.methods.protocol import StepInfo
+from sit_engine.to_device import to_device
 from sit_engine.views.seeds import numpy_stream, stream_seed
 
 # Of the image's area and its ratio: Zhong et al. 2017 (arXiv 1708.04896), as DeiT uses them.
@@ -25,7 +25,7 @@ ERASED_AREA = (0.02, 1 / 3)
 ERASED_RATIO = (0.3, 1 / 0.3)
 
 
-def rand_augment(images_BSSC: Tensor, strength: int, moment: Moment) -> Tensor:
+def rand_augment(images_BSSC: Tensor, strength: int, step_info: StepInfo) -> Tensor:
     """Two random operations on each uint8 image [B,S,S,3] (Cubuk et al. 2019, arXiv 1909.13719).
 
     Applied before the crop, since the cache holds uint8 and the crop ends in floats; the paper's
@@ -33,7 +33,7 @@ def rand_augment(images_BSSC: Tensor, strength: int, moment: Moment) -> Tensor:
     """
     if strength == 0:
         return images_BSSC
-    bin_, place = min(BINS - 1, 3 * strength), (moment.seed, moment.step, ranks.number())
+    bin_, place = min(BINS - 1, 3 * strength), (step_info.seed, step_info.step, ranks.number())
     if images_BSSC.device.type != "cpu":
         rng, changed_BCSS = numpy_stream(*place, "randaugment"), images_BSSC.permute(0, 3, 1, 2)
         for _ in range(2):
@@ -47,11 +47,11 @@ def rand_augment(images_BSSC: Tensor, strength: int, moment: Moment) -> Tensor:
         return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
 
 
-def erase_(views_BCYX: Tensor, probability: float, moment: Moment) -> None:
+def erase_(views_BCYX: Tensor, probability: float, step_info: StepInfo) -> None:
     """In place: a random block of a view becomes N(0,1) noise, with that probability."""
     if probability == 0:
         return
-    rng = numpy_stream(moment.seed, moment.step, ranks.number(), "erase")
+    rng = numpy_stream(step_info.seed, step_info.step, ranks.number(), "erase")
     height, width = views_BCYX.shape[-2:]
     low, high = (math.log(ratio) for ratio in ERASED_RATIO)
     for view_CYX in views_BCYX:
@@ -65,11 +65,11 @@ def erase_(views_BCYX: Tensor, probability: float, moment: Moment) -> None:
             int(p * (n + 1)) for p, n in zip(place, (height - tall, width - wide), strict=True)
         )
         noise = rng.standard_normal((view_CYX.shape[0], tall, wide), dtype=np.float32)
-        view_CYX[:, top : top + tall, left : left + wide] = sent(noise, views_BCYX.device)
+        view_CYX[:, top : top + tall, left : left + wide] = to_device(noise, views_BCYX.device)
 
 
 def mix_(
-    views_BCYX: Tensor, targets_BC: Tensor, *, mixup: float, cutmix: float, moment: Moment
+    views_BCYX: Tensor, targets_BC: Tensor, *, mixup: float, cutmix: float, step_info: StepInfo
 ) -> Tensor:
     """Blend each view in place with the batch's mirror image of it; gives the blended targets.
 
@@ -79,7 +79,7 @@ def mix_(
     """
     if mixup == 0 and cutmix == 0:
         return targets_BC
-    rng = numpy_stream(moment.seed, moment.step, ranks.number(), "mix")
+    rng = numpy_stream(step_info.seed, step_info.step, ranks.number(), "mix")
     is_cut = cutmix > 0 and (mixup == 0 or rng.random() < 0.5)
     alpha = cutmix if is_cut else mixup
     share = float(rng.beta(alpha, alpha))

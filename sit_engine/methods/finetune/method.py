@@ -22,11 +22,11 @@ from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
-from sit_engine.methods.protocol import Losses, Moment, Trained
+from sit_engine.methods.protocol import Losses, StepInfo, Trained
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
 from sit_engine.models.stem import freeze_stem
 from sit_engine.models.vit import all_tokens, build_backbone, compiled, feature, read_tokens
-from sit_engine.to_device import sent
+from sit_engine.to_device import to_device
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params, draw_view
 
@@ -194,29 +194,29 @@ class Finetune:
         student.train(was_training)
         return torch.cat(parts)
 
-    def make_views(self, batch: Batch, moment: Moment) -> FinetuneViews:
+    def make_views(self, batch: Batch, step_info: StepInfo) -> FinetuneViews:
         """One changed view of each of this rank's images with its target, or its kept features.
 
         Ranks draw for themselves, and mix among their own images.
         """
         options, own = self.options, batch.own
         device = batch.images_BSSC.device
-        labels = sent(batch.labels_B[own].numpy(), device)
+        labels = to_device(batch.labels_B[own].numpy(), device)
         targets = functional.one_hot(labels, self.classes).float()
         smoothing = no_auto(options.label_smoothing)
         targets = targets * (1 - smoothing) + smoothing / self.classes
         if self.kept_features is not None:
-            kept = self.kept_features[sent(batch.positions_B[own].numpy(), device)]
+            kept = self.kept_features[to_device(batch.positions_B[own].numpy(), device)]
             return FinetuneViews(kept, targets, labels)
-        images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), moment)
+        images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), step_info)
         params = draw_view(
             self.view_options, batch.aspect_B[own],
-            seed=moment.seed, step=moment.step, rank=ranks.number(),
+            seed=step_info.seed, step=step_info.step, rank=ranks.number(),
         )  # fmt: skip
         views = apply_views(images, params, self.size)
-        erase_(views, no_auto(options.random_erasing), moment)
+        erase_(views, no_auto(options.random_erasing), step_info)
         mixup, cutmix = no_auto(options.mixup), no_auto(options.cutmix)
-        targets = mix_(views, targets, mixup=mixup, cutmix=cutmix, moment=moment)
+        targets = mix_(views, targets, mixup=mixup, cutmix=cutmix, step_info=step_info)
         return FinetuneViews(views, targets, labels)
 
     def read(self, views: FinetuneViews) -> None:
@@ -253,12 +253,12 @@ class Finetune:
         """It reconstructs nothing."""
         del views_BCYX, seed
 
-    def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
+    def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student; a step that was not finite (0) changes nothing.
 
         Early on m is at most (1+t)/(10+t), so that the average forgets the start.
         """
-        early = (1 + moment.step) / (10 + moment.step)
+        early = (1 + step_info.step) / (10 + step_info.step)
         momentum = min(no_auto(self.options.momentum), early)
         teacher, student = self.networks.teacher, self.networks.student
         pairs = zip(teacher.parameters(), student.parameters(), strict=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as vision
 
-from sit_engine.to_device import sent
+from sit_engine.to_device import to_device
 
 # The library's scale: strength 9 of 10 is its bin 27 of 30.
 BINS = 31
@@ -37,14 +37,14 @@ def augment_once(images_BCSS: Tensor, bin_: int, rng: np.random.Generator) -> Te
     made = images_BCSS.clone()
     if len(rows := np.flatnonzero(kind_B < len(SHIFTS))):
         theta = matrices(kind_B[rows], sign_B[rows], share, images_BCSS.shape[-1])
-        place = sent(rows, images_BCSS.device)
-        moved = _moved(images_BCSS.index_select(0, place), sent(theta, images_BCSS.device))
+        place = to_device(rows, images_BCSS.device)
+        moved = _moved(images_BCSS.index_select(0, place), to_device(theta, images_BCSS.device))
         made.index_copy_(0, place, moved)
     for number, kind in enumerate(KINDS[len(SHIFTS) : -1], start=len(SHIFTS)):
         for sign in (-1.0, 1.0) if kind in SIGNED else (None,):
             rows = np.flatnonzero((kind_B == number) & (sign is None or sign_B == sign))
             if len(rows):
-                place = sent(rows, images_BCSS.device)
+                place = to_device(rows, images_BCSS.device)
                 some = images_BCSS.index_select(0, place)
                 made.index_copy_(0, place, _coloured(some, kind, sign or 0.0, share))
     return made

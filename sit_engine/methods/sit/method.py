@@ -22,7 +22,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.methods.ema import average_
 from sit_engine.methods.grad_cache import Joined, Read, join
-from sit_engine.methods.protocol import Losses, Moment, Repair, Trained
+from sit_engine.methods.protocol import Losses, Repair, StepInfo, Trained
 from sit_engine.methods.sit.losses import (
     LearnedWeights,
     at_least_single,
@@ -35,9 +35,9 @@ from sit_engine.methods.sit.options import SitOptions
 from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
 from sit_engine.models.vit import all_tokens, build_backbone, compiled, read_tokens
 from sit_engine.views.apply import apply_views
-from sit_engine.views.corrupt import hide, plan
+from sit_engine.views.corrupt import corrupt, plan
 from sit_engine.views.draw import ViewParams, draw_views
-from sit_engine.views.rotate import TURNS, draw_turns, turn_
+from sit_engine.views.rotate import ROTATIONS, draw_rotations, rotate_
 from sit_engine.views.rows import Rows
 
 RECONSTRUCTION_LAYERS = 3
@@ -110,7 +110,7 @@ class Networks(nn.Module):
         elif options.contrast_weight > 0:
             contrast_head = ContrastHead(width, no_auto(options.head_width), options.head_out)
         self.student = Network(backbone, contrast_head)
-        self.rotation_head = LinearHead(width, TURNS) if options.rotation_weight > 0 else None
+        self.rotation_head = LinearHead(width, ROTATIONS) if options.rotation_weight > 0 else None
         self.reconstruction_head: nn.Module | None = None
         if no_auto(options.reconstruction_weight) > 0:
             layers = 0 if is_linear else RECONSTRUCTION_LAYERS
@@ -175,7 +175,7 @@ class Sit:
         """Nothing to prepare."""
         del batches
 
-    def make_views(self, batch: Batch, moment: Moment) -> SitViews:
+    def make_views(self, batch: Batch, step_info: StepInfo) -> SitViews:
         """Two views of each of this rank's images and their corrupted copies.
 
         All is drawn for the whole batch, so that the number of ranks changes nothing. A batch mate
@@ -184,7 +184,7 @@ class Sit:
         count = len(batch.aspect_B)
         start, stop, _ = batch.own.indices(count)
         own, mine = slice(start, stop), stop - start
-        place = {"seed": moment.seed, "step": moment.step}
+        place = {"seed": step_info.seed, "step": step_info.step}
         pair = draw_views(self.options.views, batch.aspect_B, size=self.size, **place)
         clean, corrupted = self._buffers(2 * mine, batch.images_BSSC.device)
         turns = torch.zeros(2, count, dtype=torch.int64)
@@ -195,7 +195,7 @@ class Sit:
             planned = plan(corruption, count, self.size, view=view, **place)
             rows = Rows.all(count) if mine == count else Rows.of(own, planned.partner_B)
             if self.options.rotation_weight > 0:
-                turns[view] = draw_turns(count, view=view, **place)
+                turns[view] = draw_rotations(count, view=view, **place)
             view_BCYX = self._clean(batch, rows, params, turns[view], out=clean[part])
             hidden = planned.carry_out(view_BCYX, rows, out=corrupted[part])
             masks.append(hidden.mask)
@@ -211,17 +211,17 @@ class Sit:
         )  # fmt: skip
 
     def _clean(
-        self, batch: Batch, rows: Rows, params: ViewParams, turns_N: Tensor, *, out: Tensor
+        self, batch: Batch, rows: Rows, params: ViewParams, rotations_N: Tensor, *, out: Tensor
     ) -> Tensor:
         """One view, turned, of all of `rows`; of the own ones in `out` too."""
         images, numbers = batch.images_BSSC, rows.numbers
         if rows.is_all:
             view_BCYX = apply_views(images, params, self.size, out=out)
-            turn_(view_BCYX, turns_N)
+            rotate_(view_BCYX, rotations_N)
             return view_BCYX
         images = torch.cat([images, batch.more(rows.others)])
         view_BCYX = apply_views(images, params.take(numbers), self.size)
-        turn_(view_BCYX, turns_N[numbers])
+        rotate_(view_BCYX, rotations_N[numbers])
         out.copy_(view_BCYX[: len(out)])
         return view_BCYX
 
@@ -320,7 +320,7 @@ class Sit:
         networks = self.networks
         if networks.reconstruction_head is None:
             return None
-        hidden = hide(self.options.corruption, views_BCYX, seed=seed, step=0, view=0)
+        hidden = corrupt(self.options.corruption, views_BCYX, seed=seed, step=0, view=0)
         was_training = networks.training
         networks.eval()
         tokens_BND = all_tokens(networks.student.backbone, hidden.view)
@@ -329,7 +329,7 @@ class Sit:
         is_all = self.options.reconstruct == "all"
         return Repair(hidden.view, output, hidden.mask | is_all)
 
-    def after_step(self, moment: Moment, finite: Tensor) -> dict[str, float]:
+    def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student, parameters only; m rises to 1 along a cosine.
 
         A step that was not finite has `finite` = 0 and leaves the teacher as it was.
@@ -337,7 +337,7 @@ class Sit:
         teacher, student = self.networks.teacher, self.networks.student
         if teacher is None:
             return {}
-        progress = min(1.0, moment.step / max(1, moment.total_steps))
+        progress = min(1.0, step_info.step / max(1, step_info.total_steps))
         momentum = 1 - (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2
         average_(list(teacher.parameters()), list(student.parameters()), momentum, finite)
         return {"teacher_momentum": momentum}

@@ -208,7 +208,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         corner = QRect(0, self.name_px - 4, room, TITLE_PX)
         painter.drawText(corner, int(Qt.AlignmentFlag.AlignRight | middle), self.tr("True ↓"))
 
-    # Hands
+    # Interaction
 
     def go_to(self, row: int, column: int) -> None:
         """Make a cell the current one and bring it into sight."""

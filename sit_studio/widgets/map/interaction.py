@@ -33,7 +33,7 @@ NOTCH = 120
 WHEEL_FACTOR = 1.25  # a notch
 
 
-class MapHands(QObject):
+class MapInteraction(QObject):
     """Watches the map's events; a drag moves, or lassos while `is_lasso` or with Shift."""
 
     def __init__(self, owner: MapView) -> None:

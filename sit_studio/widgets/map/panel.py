@@ -166,7 +166,7 @@ class MapPanel(QWidget):
         self.view.light(codes)
 
     def _on_lasso(self) -> None:
-        self.view.hands.set_lasso(self.lasso.isChecked())
+        self.view.interaction.set_lasso(self.lasso.isChecked())
 
     # What was chosen
 

@@ -42,7 +42,7 @@ from sit_studio.models.map_points import (
 )
 from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.card import MapCard
-from sit_studio.widgets.map.interaction import WHEEL_FACTOR, MapHands
+from sit_studio.widgets.map.interaction import WHEEL_FACTOR, MapInteraction
 from sit_studio.widgets.map.style import style_of
 
 TURN_S = 0.003  # of drawing in one turn of the event loop
@@ -88,7 +88,7 @@ class MapView(QWidget):
         self.setMinimumSize(240, 200)
         self.setAccessibleName(self.tr("Map of the images"))
         self.card = MapCard(self)
-        self.hands = MapHands(self)
+        self.interaction = MapInteraction(self)
         self._turns = QTimer(self, interval=0)
         self._turns.timeout.connect(self._on_turn)
         follow_theme(self, self._restyle)
@@ -104,7 +104,7 @@ class MapView(QWidget):
         if not keep or embedding is None:
             self.grouping, self.lit, self.rings = None, frozenset(), ()
         self._shown = None
-        self.hands.forget()
+        self.interaction.forget()
         self._leave_point()
         self._fitted = ""
         self.fit()
@@ -323,7 +323,7 @@ class MapView(QWidget):
             )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_rings(painter, colours)
-        self.hands.paint(painter)
+        self.interaction.paint(painter)
         if self.hasFocus():
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.setPen(QPen(QColor(colours.accent), 2))
