@@ -32,7 +32,7 @@ from sit_engine.evaluation.probes import (
     knn_predict,
     linear_probe,
 )
-from sit_engine.models.vit import all_tokens, build_backbone
+from sit_engine.models.families import build_backbone
 
 CLASSES = 10
 
@@ -60,7 +60,7 @@ def time_features(case: Case, images: int, wish: Wish) -> Row:
     @torch.no_grad()
     def one_by_one(_: int) -> list[Tensor]:
         return [
-            all_tokens(vit, normalise(view[None].to(wish.device)))[0, 0].cpu() for view in views
+            vit.maps(normalise(view[None].to(wish.device))).tokens[0, 0].cpu() for view in views
         ]
 
     def ours(_: int) -> Tensor:

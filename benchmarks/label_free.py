@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from sit_engine import api
@@ -31,6 +31,7 @@ from sit_engine.evaluation.features import extract
 from sit_engine.evaluation.probes import knn_predict
 from sit_engine.jobs.labelled import load_held_out
 from sit_engine.jobs.networks import load_backbones
+from sit_engine.models.backbone import Backbone
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 from sit_engine.watching.health import measure
@@ -146,7 +147,7 @@ def train(folder: Path, out: Path, name: str, steps: int, seed: int) -> Run:
     return run
 
 
-def look(run: Run, backbones: dict[str, nn.Module]) -> dict[str, dict[str, float]]:
+def look(run: Run, backbones: dict[str, Backbone]) -> dict[str, dict[str, float]]:
     """K-NN and each measure for each network on the images that the run held out."""
     given, cpu = load_held_out(run, None), torch.device("cpu")
     train_n, asked_m = (given.reader.views(part.paths, SIDE) for part in (given.train, given.test))

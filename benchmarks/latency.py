@@ -22,7 +22,7 @@ from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.export.formats import export_torchscript
 from sit_engine.export.graphs import can_onnx, export_onnx
 from sit_engine.export.programs import Features, Program, ViewProgram
-from sit_engine.models.vit import build_backbone
+from sit_engine.models.families import build_backbone
 
 Answer = Callable[[Tensor], object]
 

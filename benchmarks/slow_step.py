@@ -17,7 +17,6 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.methods.sit.losses import info_nce
 from sit_engine.methods.sit.method import Network, Networks
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.models.vit import all_tokens
 
 
 class SlowStep:
@@ -66,11 +65,11 @@ class SlowStep:
         assert teacher.contrast_head is not None
         assert head is not None
         with torch.no_grad():
-            key = teacher.contrast_head(all_tokens(teacher.backbone, clean)[:, 0])
-        tokens = all_tokens(student.backbone, corrupted)
-        contrast, _ = info_nce(student.contrast_head(tokens[:, 0]), key, 0.2)
+            key = teacher.contrast_head(teacher.backbone.maps(clean).token(0))
+        seen = student.backbone.maps(corrupted)
+        contrast, _ = info_nce(student.contrast_head(seen.token(0)), key, 0.2)
         chosen = mask.bool()
-        output: Tensor = head(tokens[:, 1:])
+        output: Tensor = head(seen.places, seen.grid)
         return contrast + functional.l1_loss(output[chosen], clean[chosen])
 
     def _pair(self) -> tuple[Network, Network]:

@@ -123,7 +123,7 @@ def take_apart(stepper: Stepper, number: int, clock: Clock, events: EventWriter)
     optimiser.clear()
     forward = autocast(stepper.device, stepper.precision)
     with clock.part("teacher forward"), forward, torch.no_grad():
-        method.read_some(method.networks.teacher.backbone, views.clean)
+        method.pooled(method.networks.teacher.backbone, views.clean)
     with clock.part("student forward, losses"), forward:
         losses = method.loss(views)
     with clock.part("backward"):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -28,7 +29,7 @@ from benchmarks.recipe import (
 from benchmarks.slow_step import SlowStep
 from benchmarks.table import Row, Wish, Work, alternate, clock_for, main, ratio, row, wait_for
 from sit_engine.machine.malloc import tuned_malloc
-from sit_engine.models.vit import all_tokens, read_tokens
+from sit_engine.models.backbone import Maps, maps, pooled
 from sit_engine.training.stepper import Stepper
 
 QUICK = [Case("vit_tiny", 32, 16), Case("vit_tiny", 224, 4)]
@@ -98,21 +99,22 @@ def use_graphs(stepper: Stepper) -> None:
     """An experiment: the networks' passes compiled into CUDA graphs, which save launches."""
     method = stepper.method
     # The student's pass comes first in a step, and its backward pass last.
-    for name, function in (("read_all", all_tokens), ("read_some", read_tokens)):
+    for name, function in (("maps", maps), ("pooled", pooled)):
         assert hasattr(method, name)
         replayed = torch.compile(function, mode="reduce-overhead")
-        setattr(method, name, _cloned(replayed, begins_step=name == "read_all"))
+        setattr(method, name, _cloned(replayed, begins_step=name == "maps"))
 
 
-def _cloned(
-    function: Callable[..., torch.Tensor], *, begins_step: bool
-) -> Callable[..., torch.Tensor]:
+def _cloned(function: Callable[..., Any], *, begins_step: bool) -> Callable[..., Any]:
     """A graph's output lives in memory that its replay in the next step writes."""
 
-    def call(*inputs: object) -> torch.Tensor:
+    def call(*inputs: object) -> Any:
         if begins_step:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        return function(*inputs).clone()
+        made = function(*inputs)
+        if isinstance(made, Maps):
+            return Maps(made.tokens.clone(), made.places.clone(), made.grid)
+        return made.clone()
 
     return call
 

@@ -6,20 +6,19 @@ Shapes: n images, D width, V side of a view.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sit_engine.data.decode.preprocess import Preprocess
-from sit_engine.models.vit import feature
+from sit_engine.models.backbone import Backbone
 
 RAW_SIDE = 32
 
 
 def extract(
-    vit: nn.Module,
+    backbone: Backbone,
     views_n3VV: Tensor,
     *,
     device: torch.device,
@@ -30,8 +29,7 @@ def extract(
 
     Always in fp32 with exact matrix products, and in evaluation mode; both are put back.
     """
-    read = partial(feature, vit)
-    return _in_batches(vit, read, views_n3VV, device, batch_size, on_progress)
+    return _in_batches(backbone, backbone.feature, views_n3VV, device, batch_size, on_progress)
 
 
 def probabilities(

@@ -30,7 +30,7 @@ from sit_engine.evaluation.probes import (
 )
 from sit_engine.evaluation.reading import Images, Reader, Tell, Work, read_through
 from sit_engine.evaluation.report import DRAWS, RAW_PIXELS, Kind, LeftOut, Main, Report, Row
-from sit_engine.models.vit import token_count
+from sit_engine.models.backbone import Backbone
 
 SHOTS = (1, 2, 5, 10, 20)
 MOST_FEW = 5000
@@ -45,14 +45,14 @@ class Network:
     """
 
     name: str
-    backbone: nn.Module
+    backbone: Backbone
     side: int
     classifier: nn.Module | None = None
 
     @property
     def parts(self) -> int:
         """Tokens that its features are made of, each of which a linear probe reads by itself."""
-        return max(1, token_count(self.backbone))
+        return self.backbone.feature_parts
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.data.decode.preprocess import Preprocess
-from sit_engine.models.vit import feature
+from sit_engine.models.backbone import Backbone
 
 
 class Features(nn.Module):
-    """Normalised views [B,3,V,V] to class-token features [B,D]."""
+    """Normalised views [B,3,V,V] to features [B,D]."""
 
-    def __init__(self, vit: nn.Module) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        self.vit = vit
+        self.vit = backbone  # The name is in files that were exported.
 
     def forward(self, view_BCVV: Tensor) -> Tensor:
         """[B,3,V,V] to [B,D]."""
-        return feature(self.vit, view_BCVV)
+        return self.vit.feature(view_BCVV)
 
 
 class Probabilities(nn.Module):

@@ -21,6 +21,7 @@ from sit_engine.export.program import remember
 from sit_engine.export.programs import Features, Probabilities, ViewProgram
 from sit_engine.export.verify import Verified, verify
 from sit_engine.files import disk_error, file_hash, write_aside
+from sit_engine.models.backbone import Backbone
 from sit_engine.records.exported import Exported
 from sit_engine.records.run import Run
 
@@ -35,7 +36,7 @@ READ = (
 class Model:
     """The network that is exported: a backbone, and the classifier around it if that is wanted."""
 
-    backbone: nn.Module
+    backbone: Backbone
     classifier: nn.Module | None
     step: int
     network: str

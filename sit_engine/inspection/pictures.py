@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor, nn
+from torch import Tensor
 
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Method
-from sit_engine.models.vit import class_attention
+from sit_engine.models.backbone import Backbone
 from sit_engine.views.pixels import MEAN, STD
 
 GAP = 2
@@ -72,16 +72,14 @@ def _to_uint8(views_B3YX: Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def attend(vit: nn.Module, views_B3VV: Tensor, device: torch.device) -> np.ndarray:
-    """Attention of the last block to the patches (class_attention): float32 [B,H,grid,grid]."""
-    was_training = vit.training
-    vit.eval()
+def attend(backbone: Backbone, views_B3VV: Tensor, device: torch.device) -> np.ndarray | None:
+    """`Backbone.attention` as float32 [B,H,h,w]; None of a network that shows none."""
+    was_training = backbone.training
+    backbone.eval()
     normalised = Preprocess(views_B3VV.shape[-1]).to(device).normalise(views_B3VV.to(device))
-    attention_BHN = class_attention(vit, normalised).cpu().numpy()
-    vit.train(was_training)
-    batch, heads, count = attention_BHN.shape
-    grid = math.isqrt(count)
-    return np.asarray(attention_BHN.reshape(batch, heads, grid, grid), dtype=np.float32)
+    found_BHYX = backbone.attention(normalised)
+    backbone.train(was_training)
+    return None if found_BHYX is None else found_BHYX.float().cpu().numpy()
 
 
 def write_reconstructions(found: Reconstructions, folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from sit_engine.inspection.pictures import (
     write_reconstructions,
 )
 from sit_engine.methods.protocol import Method
+from sit_engine.models.backbone import Backbone
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.paths import display_name
 from sit_engine.records.places import places_of
@@ -38,8 +39,8 @@ INSPECTED_IMAGES = 8
 class Backbones:
     """The chosen network of a run at `step`, and the same backbone before its first step."""
 
-    trained: nn.Module
-    untrained: nn.Module
+    trained: Backbone
+    untrained: Backbone
     network: str
     step: int
     classifier: nn.Module | None = None
@@ -145,7 +146,7 @@ def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -
     found = reconstruct(method, views, device, seed=config.compute.seed)
     written = write_reconstructions(found, out) if found is not None else []
     attention = attend(method.backbone(config.method.features), views, device)
-    return written + write_attention(attention, views, out)
+    return written if attention is None else written + write_attention(attention, views, out)
 
 
 def _own_paths(run: Run, names: Sequence[str]) -> list[str]:

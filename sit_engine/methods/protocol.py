@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.models.backbone import Backbone
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Method(Protocol):
     def repair(self, views_BCYX: Tensor, seed: int) -> Repair | None:
         """Corrupt views and repair them, for people to look at; None if it reconstructs nothing."""
 
-    def backbone(self, which: str) -> nn.Module:
+    def backbone(self, which: str) -> Backbone:
         """The backbone of the "student" or the "teacher"."""
 
     def classifier(self, which: str) -> nn.Module | None:

@@ -5,8 +5,6 @@ Shapes: B batch, N patches, D width, C channels, Y X pixels, P patch size.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -77,20 +75,20 @@ class ReconstructionHead(nn.Module):
         self.to_pixels = nn.ConvTranspose2d(width, channels, patch_size, stride=patch_size)
         self.apply(_init_linear)
 
-    def forward(self, patches_BND: Tensor) -> Tensor:
-        """[B,N,D] of a square grid to [B,C,Y,X].
+    def forward(self, patches_BND: Tensor, grid: tuple[int, int]) -> Tensor:
+        """[B,N,D] of a `grid` of h × w to [B,C,Y,X].
 
         Kernel equals stride, so the convolution is one matrix product and a reordering, which is
         faster than the convolution on every device.
         """
-        batch, count, width = patches_BND.shape
-        grid = math.isqrt(count)
+        batch, _, width = patches_BND.shape
+        high, wide = grid
         channels, patch = self.to_pixels.out_channels, self.to_pixels.kernel_size[0]
         weight_KD = self.to_pixels.weight.reshape(width, -1).T
         assert self.to_pixels.bias is not None
         pixels = functional.linear(self.layers(patches_BND), weight_KD)
-        pixels = pixels.reshape(batch, grid, grid, channels, patch, patch).permute(0, 3, 1, 4, 2, 5)
-        image = pixels.reshape(batch, channels, grid * patch, grid * patch)
+        pixels = pixels.reshape(batch, high, wide, channels, patch, patch).permute(0, 3, 1, 4, 2, 5)
+        image = pixels.reshape(batch, channels, high * patch, wide * patch)
         return image + self.to_pixels.bias[:, None, None]
 
 

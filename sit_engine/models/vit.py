@@ -1,16 +1,16 @@
-"""Vision transformers from timm, and the one way in which their features are read.
+"""Vision transformers from timm as backbones: the family `vit`.
 
-Shapes: B batch, T tokens before the patches, N patches, D width, H heads, K width of a head, C
+Shapes: B images, T tokens before the patches, N patches, D width, H heads, K width of a head, C
 channels, Y X pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
+from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,27 +18,166 @@ from torch.utils.checkpoint import checkpoint
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ModelOptions
-from sit_engine.models.stem import ConvStem
+from sit_engine.models.backbone import Backbone, Maps
+from sit_engine.models.stem import ConvStem, freeze_stem
 
 
-def build_backbone(options: ModelOptions, *, drop_path: float, fused_attention: bool) -> nn.Module:
-    """A ViT with as many tokens before the patches as `options`, resolved, say; no classifier.
+class Vit(VisionTransformer, Backbone):
+    """timm's own network, parameter by parameter, for views of any size that patches divide."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(num_classes=0, fc_norm=False, **arguments)
+        self.patch_embed.strict_img_size = False
+        self.width, self.blocks_deep = self.embed_dim, len(self.blocks)
+        self.stride = self.patch_embed.patch_size[0]
+        self.tokens_before = self.num_prefix_tokens
+
+    def maps(self, image_BCYX: Tensor) -> Maps:
+        """All tokens after the final norm."""
+        tokens_BND = self._embedded(image_BCYX)
+        for block in self.blocks:
+            tokens_BND = self._through(block, tokens_BND)
+        return self._maps(self.norm(tokens_BND), image_BCYX)
+
+    def pooled(self, image_BCYX: Tensor) -> Tensor:
+        """The tokens before the patches after the final norm, [B,T,D]; without any the mean patch.
+
+        The last block is worked out for them alone, since no other output of it is read.
+        """
+        count = self.tokens_before
+        if count == 0:
+            return self.maps(image_BCYX).places.mean(1, keepdim=True)
+        tokens_BND, block = self._before_last_block(image_BCYX)
+        mixed_BTD = _attend_first(block.attn, block.norm1(tokens_BND), count)
+        first_BTD = tokens_BND[:, :count] + block.drop_path1(block.ls1(mixed_BTD))
+        hidden_BTD = block.ls2(block.mlp(block.norm2(first_BTD)))
+        out: Tensor = self.norm(first_BTD + block.drop_path2(hidden_BTD))
+        return out
+
+    def layers(self, image_BCYX: Tensor) -> list[Maps]:
+        """Tokens after each block."""
+        found, tokens_BND = [], self._embedded(image_BCYX)
+        for block in self.blocks:
+            tokens_BND = self._through(block, tokens_BND)
+            found.append(self._maps(tokens_BND, image_BCYX))
+        return found
+
+    def attention(self, image_BCYX: Tensor) -> Tensor:
+        """The mean over the tokens before the patches; of a network without any, over the patches.
+
+        Worked out from queries and keys, so that fused attention hides nothing. Rows sum to one minus
+        the share that such tokens keep for themselves.
+        """
+        tokens_BND, block = self._before_last_block(image_BCYX)
+        first = self.tokens_before
+        normed_BND = block.norm1(tokens_BND)
+        batch, count, _ = normed_BND.shape
+        qkv = block.attn.qkv(normed_BND).reshape(batch, count, 3, block.attn.num_heads, -1)
+        query_BHNK, key_BHNK, _ = qkv.permute(2, 0, 3, 1, 4)
+        asked_BHTK = query_BHNK[:, :, :first] if first else query_BHNK
+        scores_BHTN = (asked_BHTK * block.attn.scale) @ key_BHNK.transpose(-2, -1)
+        found_BHN = torch.softmax(scores_BHTN.float(), dim=-1).mean(2)[:, :, first:]
+        return found_BHN.reshape(batch, -1, *self._grid(image_BCYX))
+
+    def level(self, name: str) -> int:
+        """Of timm's names."""
+        if name.startswith("blocks."):
+            return int(name.split(".")[1]) + 1
+        return self.blocks_deep + 1 if name.startswith("norm.") else 0
+
+    def freeze(self, *, but_last: int) -> None:
+        """With a stem's averages."""
+        self.requires_grad_(False)
+        freeze_stem(self)
+        last = self.blocks_deep - but_last
+        for block in self.blocks[:last]:
+            for path in (block.drop_path1, block.drop_path2):
+                if hasattr(path, "drop_prob"):
+                    path.drop_prob = 0.0
+        if but_last:
+            for part in (*self.blocks[last:], self.norm):
+                part.requires_grad_(True)
+
+    def set_fused_attention(self, *, fused: bool) -> None:
+        """In every block."""
+        for block in self.blocks:
+            block.attn.fused_attn = fused  # type: ignore[union-attr]
+
+    def set_recompute(self, *, on: bool) -> None:
+        """In every block."""
+        self.set_grad_checkpointing(on)
+
+    def fit(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The patch part of the position table resized bicubically, as usual for vision transformers."""
+        table = tensors["pos_embed"]
+        if self.pos_embed is None or table.shape == self.pos_embed.shape:
+            return tensors
+        return tensors | {"pos_embed": self._resized(table, self.patch_embed.grid_size)}
+
+    def _grid(self, image_BCYX: Tensor) -> tuple[int, int]:
+        # While torch.jit traces, sizes are tensors; what is traced is of our own size.
+        if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+            height, width = self.patch_embed.grid_size
+            return height, width
+        return image_BCYX.shape[-2] // self.stride, image_BCYX.shape[-1] // self.stride
+
+    def _maps(self, tokens_BND: Tensor, image_BCYX: Tensor) -> Maps:
+        count = self.tokens_before
+        return Maps(tokens_BND[:, :count], tokens_BND[:, count:], self._grid(image_BCYX))
+
+    def _embedded(self, image_BCYX: Tensor) -> Tensor:
+        """Tokens [B,T+N,D] with their positions, whose table is resized for views of another size."""
+        patches_BND, grid = self.patch_embed(image_BCYX), self._grid(image_BCYX)
+        if grid == self.patch_embed.grid_size:
+            tokens_BND = self._pos_embed(patches_BND)
+        else:
+            before = [token for token in (self.cls_token, self.reg_token) if token is not None]
+            firsts = [token.expand(len(patches_BND), -1, -1) for token in before]
+            tokens_BND = torch.cat([*firsts, patches_BND], dim=1)
+            assert self.pos_embed is not None
+            tokens_BND = self.pos_drop(tokens_BND + self._resized(self.pos_embed, grid))
+        out: Tensor = self.norm_pre(self.patch_drop(tokens_BND))
+        return out
+
+    def _resized(self, table_1ND: Tensor, grid: tuple[int, int]) -> Tensor:
+        resized: Tensor = resample_abs_pos_embed(
+            table_1ND, new_size=list(grid), num_prefix_tokens=self.tokens_before
+        )
+        return resized
+
+    def _through(self, block: nn.Module, tokens_BND: Tensor) -> Tensor:
+        out: Tensor = (
+            checkpoint(block, tokens_BND, use_reentrant=False)
+            if self.grad_checkpointing
+            else block(tokens_BND)
+        )
+        return out
+
+    def _before_last_block(self, image_BCYX: Tensor) -> tuple[Tensor, Any]:
+        """Tokens [B,T+N,D] that enter the last block, and that block."""
+        tokens_BND = self._embedded(image_BCYX)
+        *before, last = self.blocks
+        for block in before:
+            tokens_BND = self._through(block, tokens_BND)
+        return tokens_BND, last
+
+
+def build_vit(options: ModelOptions, *, drop_path: float, fused_attention: bool) -> Vit:
+    """A ViT with as many tokens before the patches as `options`, resolved, say.
 
     `fused_attention` is measured slower than plain attention on CPU (performance notes), so the
     caller switches it on for CUDA only.
     """
     tokens = options.token_count
-    vit = VisionTransformer(
+    vit = Vit(
         img_size=no_auto(options.image_size),
         patch_size=no_auto(options.patch_size),
         embed_dim=no_auto(options.width),
         depth=no_auto(options.depth),
         num_heads=no_auto(options.heads),
-        num_classes=0,
         class_token=tokens > 0,
         reg_tokens=max(0, tokens - 1),
         global_pool="token" if tokens else "avg",
-        fc_norm=False,
         drop_path_rate=drop_path,
         embed_layer=ConvStem if options.has_conv_stem else PatchEmbed,
     )
@@ -47,97 +186,8 @@ def build_backbone(options: ModelOptions, *, drop_path: float, fused_attention: 
         for token in (vit.cls_token, vit.reg_token):
             assert token is not None
             nn.init.trunc_normal_(token, std=0.02)
-    set_fused_attention(vit, fused=fused_attention)
+    vit.set_fused_attention(fused=fused_attention)
     return vit
-
-
-def set_fused_attention(vit: Any, *, fused: bool) -> None:
-    """Choose torch's fused attention or the plain matrix products in every block."""
-    for block in vit.blocks:
-        block.attn.fused_attn = fused
-
-
-def set_recompute(vit: Any, *, on: bool) -> None:
-    """Whether each block works its activations out again in the backward pass, to keep less."""
-    vit.set_grad_checkpointing(on)
-
-
-def compiled(read: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A pass that torch compiles when it is first called; sets two of its options for the process."""
-    import torch._dynamo.config
-    import torch._inductor.config
-
-    # Drop path must drop the same in a pass that is worked again, compiled in another graph.
-    torch._inductor.config.fallback_random = True
-    # Cut at the borders of gradient buckets, a graph could hold no checkpoint.
-    torch._dynamo.config.optimize_ddp = False
-    made: Callable[..., Tensor] = torch.compile(read)
-    return made
-
-
-def token_count(vit: Any) -> int:
-    """Tokens before the patches, T."""
-    count: int = vit.num_prefix_tokens
-    return count
-
-
-def all_tokens(vit: Any, image_BCYX: Tensor) -> Tensor:
-    """All tokens after the final norm, those of the patches last: [B,C,Y,X] to [B,T+N,D]."""
-    tokens: Tensor = vit.forward_features(image_BCYX)
-    return tokens
-
-
-def feature(vit: Any, image_BCYX: Tensor) -> Tensor:
-    """The features that every measurement reads: [B,C,Y,X] to [B,T·D], of `read_tokens`."""
-    return read_tokens(vit, image_BCYX).flatten(1)
-
-
-def read_tokens(vit: Any, image_BCYX: Tensor) -> Tensor:
-    """The tokens that are read, after the final norm: [B,C,Y,X] to [B,T,D].
-
-    They are those before the patches; the last block is worked out for them alone, since no other
-    output of it is read. Of a network without any (T = 0) it is the mean patch token, [B,1,D].
-    """
-    count = token_count(vit)
-    if count == 0:
-        return all_tokens(vit, image_BCYX).mean(1, keepdim=True)
-    tokens_BND, block = _before_last_block(vit, image_BCYX)
-    mixed_BTD = _attend_first(block.attn, block.norm1(tokens_BND), count)
-    first_BTD = tokens_BND[:, :count] + block.drop_path1(block.ls1(mixed_BTD))
-    hidden_BTD = block.ls2(block.mlp(block.norm2(first_BTD)))
-    out: Tensor = vit.norm(first_BTD + block.drop_path2(hidden_BTD))
-    return out
-
-
-def class_attention(vit: Any, image_BCYX: Tensor) -> Tensor:
-    """How the last block's tokens that are read attend to the patches: [B,C,Y,X] to [B,H,N].
-
-    The mean over those before the patches; of a network without any, over the patches. Worked out
-    from the queries and keys, so that fused attention hides nothing. Rows sum to one minus the
-    share that such tokens keep for themselves.
-    """
-    tokens_BND, block = _before_last_block(vit, image_BCYX)
-    first = token_count(vit)
-    normed_BND = block.norm1(tokens_BND)
-    batch, count, _ = normed_BND.shape
-    qkv = block.attn.qkv(normed_BND).reshape(batch, count, 3, block.attn.num_heads, -1)
-    query_BHNK, key_BHNK, _ = qkv.permute(2, 0, 3, 1, 4)
-    asked_BHTK = query_BHNK[:, :, :first] if first else query_BHNK
-    scores_BHTN = (asked_BHTK * block.attn.scale) @ key_BHNK.transpose(-2, -1)
-    return torch.softmax(scores_BHTN.float(), dim=-1).mean(2)[:, :, first:]
-
-
-def _before_last_block(vit: Any, image_BCYX: Tensor) -> tuple[Tensor, Any]:
-    """Tokens [B,T+N,D] that enter the last block, and that block."""
-    tokens_BND = vit.norm_pre(vit.patch_drop(vit._pos_embed(vit.patch_embed(image_BCYX))))
-    *before, last = vit.blocks
-    for block in before:
-        tokens_BND = (
-            checkpoint(block, tokens_BND, use_reentrant=False)
-            if vit.grad_checkpointing
-            else block(tokens_BND)
-        )
-    return tokens_BND, last
 
 
 def _attend_first(attention: Any, normed_BND: Tensor, first: int) -> Tensor:

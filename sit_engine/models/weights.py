@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.layers.pos_embed import resample_abs_pos_embed
-from torch import Tensor, nn
+from torch import Tensor
 
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
-from sit_engine.models.vit import build_backbone
+from sit_engine.models.backbone import Backbone
+from sit_engine.models.families import build_backbone
 from sit_engine.records.starts import KNOWN, Start, describe_start
 from sit_engine.views.pixels import MEAN, STD
 
@@ -90,21 +90,10 @@ def _fold_normalisation(tensors: dict[str, Tensor], start: Start) -> None:
     tensors["patch_embed.proj.weight"] = weight_DCPP * (our_std_C / std_C).view(1, 3, 1, 1)
 
 
-def load_weights(vit: nn.Module, weights: Weights) -> None:
-    """Into a backbone of the same sizes; the position table is resized where the view differs.
-
-    The patch part is resized bicubically, as usual when a vision transformer changes resolution.
-    """
-    own = vit.state_dict()
-    tensors = dict(weights.tensors)
-    tokens = weights.facts.tokens
-    grid = round((own["pos_embed"].shape[1] - tokens) ** 0.5)
-    if tensors["pos_embed"].shape != own["pos_embed"].shape:
-        tensors["pos_embed"] = resample_abs_pos_embed(
-            tensors["pos_embed"], new_size=[grid, grid], num_prefix_tokens=tokens
-        )
+def load_weights(backbone: Backbone, weights: Weights) -> None:
+    """Into a backbone of the same sizes, whose views may have another size (`Backbone.fit`)."""
     try:
-        vit.load_state_dict(tensors)
+        backbone.load_state_dict(backbone.fit(dict(weights.tensors)))
     except RuntimeError as error:
         raise DataError(
             "data.weights_fit",
@@ -115,7 +104,7 @@ def load_weights(vit: nn.Module, weights: Weights) -> None:
         ) from None
 
 
-def build_from(weights: Weights, *, fused_attention: bool = False) -> nn.Module:
+def build_from(weights: Weights, *, fused_attention: bool = False) -> Backbone:
     """The backbone of these weights, in its own view size and in evaluation mode."""
     facts = weights.facts
     if facts.heads is None:
@@ -135,6 +124,6 @@ def build_from(weights: Weights, *, fused_attention: bool = False) -> nn.Module:
         tokens=facts.tokens,
         stem=facts.stem,
     )
-    vit = build_backbone(options, drop_path=0.0, fused_attention=fused_attention)
-    load_weights(vit, weights)
-    return vit.eval()
+    backbone = build_backbone(options, drop_path=0.0, fused_attention=fused_attention)
+    load_weights(backbone, weights)
+    return backbone.eval()

@@ -23,7 +23,6 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import ConfigError
 from sit_engine.machine.device import apply_settings, autocast
 from sit_engine.methods.protocol import Losses, Method, StepInfo
-from sit_engine.models.vit import set_recompute
 from sit_engine.training.optim import Optimiser
 from sit_engine.views.seeds import stream_seed
 
@@ -125,7 +124,7 @@ class Stepper:
     def recompute(self, *, on: bool) -> None:
         """Whether the student keeps little of its pass and works it out again."""
         self.is_recomputing = on
-        set_recompute(self.method.backbone("student"), on=on)
+        self.method.backbone("student").set_recompute(on=on)
 
     def interpret(self) -> bool:
         """Go on without compiled passes; gives whether there were any."""

@@ -155,7 +155,8 @@ def write_preview(
         folder.mkdir(exist_ok=True)
         if found is not None:
             write_reconstructions(found, folder)
-        write_attention(attention, views, folder)
+        if attention is not None:
+            write_attention(attention, views, folder)
         return folder
 
     return PreviewWritten(step, f"previews/{run.written(write).name}")

@@ -29,6 +29,7 @@ from sit_engine.export.programs import Features, Program
 from sit_engine.export.verify import MOST_DIFFERENCE, verify
 from sit_engine.files import file_hash
 from sit_engine.jobs.networks import load_backbones
+from sit_engine.models.backbone import Backbone
 from sit_engine.records.exported import is_ours
 from sit_engine.records.run_folder import open_run
 from tests.tiny import engine, tiny_config
@@ -96,7 +97,7 @@ def differ(ours: Tensor, theirs: Tensor) -> float:
 
 
 def test_a_clean_process_gives_our_features_for_any_size_and_batch(
-    program: Path, vit: nn.Module, tmp_path: Path
+    program: Path, vit: Backbone, tmp_path: Path
 ) -> None:
     images = noise()
     arrays: dict[str, Any] = {name: value.numpy() for name, value in images.items()}
@@ -137,7 +138,7 @@ def test_the_run_remembers_the_hash_of_its_program(run: Path, program: Path) -> 
 
 
 def test_a_file_with_other_weights_is_refused(
-    run: Path, program: Path, vit: nn.Module, tmp_path: Path
+    run: Path, program: Path, vit: Backbone, tmp_path: Path
 ) -> None:
     ours = Program(Preprocess(16), Features(vit)).eval()
     assert verify(program, ours, 16, format="torchscript").difference <= MOST_DIFFERENCE
@@ -187,7 +188,7 @@ def test_a_run_knows_its_exports_from_other_files(run: Path, tmp_path: Path) -> 
     assert not is_ours(run, folder)
 
 
-def test_timm_loads_the_folder_without_arguments(run: Path, vit: nn.Module, tmp_path: Path) -> None:
+def test_timm_loads_the_folder_without_arguments(run: Path, vit: Backbone, tmp_path: Path) -> None:
     import timm
 
     out = tmp_path / "weights"
@@ -237,7 +238,7 @@ def test_scripted_preprocessing_is_the_eager_one_bit_for_bit() -> None:
 
 
 def test_evaluation_and_the_program_see_the_same_file_alike(
-    run: Path, program: Path, vit: nn.Module
+    run: Path, program: Path, vit: Backbone
 ) -> None:
     side = no_auto(open_run(run).config().model.image_size)
     exported = Program(Preprocess(side), Features(vit)).eval()

@@ -17,7 +17,7 @@ from sit_engine.data.feed.batches import Batch
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.losses import info_nce, masked_l1
 from sit_engine.methods.sit.method import Sit
-from sit_engine.models.vit import all_tokens
+from tests.models.reading import all_tokens
 from tests.tiny import tiny_config
 
 NAMES = Path(__file__).with_name("sit_parameter_names.txt")
@@ -168,7 +168,7 @@ def test_the_second_view_may_be_left_whole(views: str, corrupted: list[bool]) ->
     assert head is not None
     with torch.no_grad():
         tokens = all_tokens(method.networks.student.backbone, made.corrupted)
-        output = head(tokens[:, 1:])
+        output = head(tokens[:, 1:], (4, 4))
     expected = masked_l1(output, made.clean, made.mask, made.mask.sum())
     torch.testing.assert_close(found.terms["reconstruction"], expected)
     first = made.mask.chunk(2)[0] if views == "first" else made.mask

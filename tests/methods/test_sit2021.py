@@ -23,8 +23,8 @@ from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.losses import LearnedWeights, l1, nt_xent
 from sit_engine.methods.sit.method import Sit
 from sit_engine.methods.sit.options2021 import Sit2021Options
-from sit_engine.models.vit import all_tokens, read_tokens
 from sit_engine.training.optim import Optimiser
+from tests.models.reading import all_tokens
 from tests.tiny import tiny_config
 
 TASKS = ("contrast", "rotation", "reconstruction")
@@ -104,7 +104,7 @@ def test_the_loss_is_the_weighed_sum_of_three_tasks_on_two_tokens_and_all_pixels
     logits = networks.rotation_head(tokens[:, 0])
     rotation = -functional.log_softmax(logits, -1)[torch.arange(16), views.turns].mean()
     contrast = slow_nt_xent(networks.student.contrast_head(tokens[:, 1]), 0.5)
-    output = networks.reconstruction_head(tokens[:, 2:])
+    output = networks.reconstruction_head(tokens[:, 2:], (4, 4))
     reconstruction = float((output - views.clean).abs().mean())
     expected = {
         "rotation": float(rotation), "contrast": contrast, "reconstruction": reconstruction,
@@ -143,10 +143,10 @@ def test_there_is_no_teacher_and_every_part_learns() -> None:
 def test_each_task_alone_has_its_token_and_its_parts_only(task: str) -> None:
     weights = {f"{other}_weight": float(other == task) for other in TASKS}
     method = make(method=weights)
-    tokens = read_tokens(method.backbone("student"), torch.randn(2, 3, 16, 16))
+    tokens = method.backbone("student").pooled(torch.randn(2, 3, 16, 16))
     assert tokens.shape == (2, 1, 32)
     prefix = 0 if task == "reconstruction" else 1
-    assert method.networks.student.backbone.num_prefix_tokens == prefix
+    assert method.backbone("student").tokens_before == prefix
     losses = method.loss(method.make_views(images(), StepInfo(0, 0, 10)))
     assert list(losses.terms) == [task]
     parts = {

@@ -12,11 +12,12 @@ from sit_engine import api
 from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ExportError
 from sit_engine.jobs.networks import load_backbones
+from sit_engine.models.families import build_backbone
 from sit_engine.models.stem import ConvStem, StemNorm, freeze_stem, strides
-from sit_engine.models.vit import all_tokens, build_backbone, feature
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import describe_start, find_start
+from tests.models.reading import all_tokens
 from tests.tiny import tiny_config
 
 
@@ -78,7 +79,7 @@ def test_a_run_with_a_stem_is_measured_started_from_and_exported(
     assert (facts.stem, facts.patch_size, facts.image_size) == ("conv", 4, 16)
     again = build_from(read_weights(start))
     view = torch.randn(2, 3, 16, 16)
-    torch.testing.assert_close(feature(again, view), feature(trained, view))
+    torch.testing.assert_close(again.feature(view), trained.feature(view))
     exported = api.export(tmp_path / "run", format="torchscript", out=tmp_path / "model.pt")
     assert exported.difference is not None
     assert exported.difference < 1e-4

@@ -18,11 +18,11 @@ from sit_engine import api
 from sit_engine.errors import ConfigError, DiskError
 from sit_engine.files import file_hash
 from sit_engine.models.imports.layouts import LAYOUTS
-from sit_engine.models.vit import all_tokens
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.imported import NETWORKS, Imported
 from tests.models import foreign_files as files
 from tests.models.foreign_files import SMALL, Size, names_in, saved
+from tests.models.reading import all_tokens
 
 TWO = ("rot_token", "contrastive_token")
 ONE = ("cls_token",)

@@ -16,11 +16,12 @@ from sit_engine.config.tree import ModelOptions
 from sit_engine.errors import ConfigError, ExportError
 from sit_engine.export.formats import can_torchscript
 from sit_engine.jobs.networks import load_backbones, load_method
+from sit_engine.models.families import build_backbone
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
-from sit_engine.models.vit import all_tokens, build_backbone, feature
 from sit_engine.records.events import Event, StepReported
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
+from tests.models.reading import all_tokens
 from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags
 from tests.training.test_resume import stop_at
 
@@ -88,7 +89,7 @@ def test_pictures_and_evaluation_read_both_tokens(
     assert report.columns[-1] == "pretrained"
     assert {row.kind for row in report.rows} >= {"knn", "linear"}
     backbone = load_backbones(open_run(run)).trained
-    assert feature(backbone, torch.zeros(1, 3, 16, 16)).shape == (1, 64)
+    assert backbone.feature(torch.zeros(1, 3, 16, 16)).shape == (1, 64)
 
 
 def test_embedding_and_neighbours_have_both_tokens(few: Path, run: Path, tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_timm_rebuilds_a_backbone_of_any_tokens(tokens: int, tmp_path: Path) -> 
     with torch.no_grad():
         torch.testing.assert_close(theirs.forward_features(views), all_tokens(ours, views))
         if tokens < 2:
-            torch.testing.assert_close(theirs(views), feature(ours, views))
+            torch.testing.assert_close(theirs(views), ours.feature(views))
 
 
 def test_a_run_of_before_with_one_loss_off_can_still_be_looked_at(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +22,9 @@ from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, StepInfo, Trained
+from sit_engine.models.backbone import Backbone, compiled
+from sit_engine.models.families import build_backbone
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
-from sit_engine.models.stem import freeze_stem
-from sit_engine.models.vit import all_tokens, build_backbone, compiled, feature, read_tokens
 from sit_engine.to_device import to_device
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params, draw_view
@@ -50,7 +49,7 @@ class FinetuneViews:
 class Classifier(nn.Module):
     """Normalised views [B,3,V,V] to logits [B,C]; of several heads the mean (methods 1A)."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module) -> None:
+    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
@@ -67,11 +66,11 @@ class Classifier(nn.Module):
     def read(self, view_BCYX: Tensor) -> Tensor:
         """What the head reads: [B,D]; of several tokens [B,T,D]; MlpHead the mean patch too, [B,2D]."""
         if isinstance(self.head, TokenHeads):
-            return read_tokens(self.backbone, view_BCYX)
+            return self.backbone.pooled(view_BCYX)
         if not isinstance(self.head, MlpHead):
-            return feature(self.backbone, view_BCYX)
-        tokens_BND = all_tokens(self.backbone, view_BCYX)
-        return torch.cat([tokens_BND[:, 0], tokens_BND[:, 1:].mean(1)], dim=-1)
+            return self.backbone.feature(view_BCYX)
+        seen = self.backbone.maps(view_BCYX)
+        return torch.cat([seen.token(0), seen.places.mean(1)], dim=-1)
 
 
 def make_head(kind: str, tokens: int, width: int, classes: int) -> nn.Module:
@@ -89,11 +88,12 @@ class Networks(nn.Module):
 
     def __init__(self, config: RunConfig, options: FinetuneOptions, *, fused: bool) -> None:
         super().__init__()
-        width, classes = no_auto(config.model.width), no_auto(options.classes)
         backbone = build_backbone(
             config.model, drop_path=no_auto(config.model.drop_path), fused_attention=fused
         )
-        head = make_head(options.head, config.model.token_count, width, classes)
+        head = make_head(
+            options.head, backbone.tokens_before, backbone.width, no_auto(options.classes)
+        )
         self.student = Classifier(backbone, head)
         self.teacher = Classifier(
             build_backbone(config.model, drop_path=0.0, fused_attention=fused),
@@ -118,7 +118,6 @@ class Finetune:
             blur_first=0, blur_second=0, solarise=0,
         )  # fmt: skip
         self.networks = Networks(config, self.options, fused=fused_attention)
-        self.depth = no_auto(config.model.depth)
         self._freeze()
         self.compile(on=False)
         self.weight_C: Tensor | None = None
@@ -128,20 +127,11 @@ class Finetune:
         """What does not train neither learns nor drops its path."""
         if self.options.trained == "all":
             return
-        backbone: Any = self.networks.student.backbone
-        backbone.requires_grad_(False)
-        freeze_stem(backbone)
-        count = min(self.options.trained_blocks, self.depth)
-        last = self.depth - count if self.options.trained == "blocks" else self.depth
-        for block in backbone.blocks[:last]:
-            for path in (block.drop_path1, block.drop_path2):
-                if hasattr(path, "drop_prob"):
-                    path.drop_prob = 0.0
-        if self.options.trained == "blocks":
-            for part in (*backbone.blocks[last:], backbone.norm):
-                part.requires_grad_(True)
+        backbone = self.networks.student.backbone
+        count = min(self.options.trained_blocks, backbone.blocks_deep)
+        backbone.freeze(but_last=count if self.options.trained == "blocks" else 0)
 
-    def backbone(self, which: str) -> nn.Module:
+    def backbone(self, which: str) -> Backbone:
         """The backbone of the "student" or of its average, the "teacher"."""
         return self.classifier(which).backbone
 
@@ -158,11 +148,10 @@ class Finetune:
         ]
 
     def _rate(self, name: str) -> float:
-        decay = no_auto(self.options.layer_decay)
-        if name.startswith("backbone.blocks."):
-            return decay ** (self.depth - int(name.split(".")[2]))
-        is_top = name.startswith(("head.", "backbone.norm."))
-        return 1.0 if is_top else decay ** (self.depth + 1)
+        if not name.startswith("backbone."):
+            return 1.0
+        backbone, decay = self.networks.student.backbone, no_auto(self.options.layer_decay)
+        return decay ** (backbone.blocks_deep + 1 - backbone.level(name.removeprefix("backbone.")))
 
     def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
         """With balanced sampling every class is drawn as often as every other."""

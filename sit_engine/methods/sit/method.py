@@ -32,8 +32,9 @@ from sit_engine.methods.sit.losses import (
     nt_xent,
 )
 from sit_engine.methods.sit.options import SitOptions
+from sit_engine.models.backbone import Backbone, compiled, maps, pooled
+from sit_engine.models.families import build_backbone
 from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
-from sit_engine.models.vit import all_tokens, build_backbone, compiled, read_tokens
 from sit_engine.views.apply import apply_views
 from sit_engine.views.corrupt import corrupt, plan
 from sit_engine.views.draw import ViewParams, draw_views
@@ -88,7 +89,7 @@ class Judged(NamedTuple):
 class Network(nn.Module):
     """A backbone, with its contrastive head where it is contrasted."""
 
-    def __init__(self, backbone: nn.Module, contrast_head: nn.Module | None) -> None:
+    def __init__(self, backbone: Backbone, contrast_head: nn.Module | None) -> None:
         super().__init__()
         self.backbone = backbone
         self.contrast_head = contrast_head
@@ -100,10 +101,10 @@ class Networks(nn.Module):
     def __init__(self, config: RunConfig, options: SitOptions, *, fused_attention: bool) -> None:
         super().__init__()
         model, is_linear = config.model, options.head_kind == "linear"
-        width = no_auto(model.width)
         backbone = build_backbone(
             model, drop_path=no_auto(model.drop_path), fused_attention=fused_attention
         )
+        width = backbone.width
         contrast_head: nn.Module | None = None
         if options.contrast_weight > 0 and is_linear:
             contrast_head = LinearHead(width, options.head_out)
@@ -114,9 +115,7 @@ class Networks(nn.Module):
         self.reconstruction_head: nn.Module | None = None
         if no_auto(options.reconstruction_weight) > 0:
             layers = 0 if is_linear else RECONSTRUCTION_LAYERS
-            self.reconstruction_head = ReconstructionHead(
-                width, no_auto(model.patch_size), layers=layers
-            )
+            self.reconstruction_head = ReconstructionHead(width, backbone.stride, layers=layers)
         self.learned_weights = LearnedWeights(
             [task for task in options.learned_weights if options.weight_of(task) > 0]
         )
@@ -142,15 +141,14 @@ class Sit:
         self.networks = Networks(config, self.options, fused_attention=fused_attention)
         self.kept: tuple[Tensor, Tensor] | None = None
         self.momentum = no_auto(self.options.momentum)
-        self.first_patch = config.model.token_count
         self.compile(on=False)
 
     def compile(self, *, on: bool) -> None:
         """Whether torch compiles both backbones' passes; heads and losses are small."""
-        self.read_all = compiled(all_tokens) if on else all_tokens
-        self.read_some = compiled(read_tokens) if on else read_tokens
+        self.maps = compiled(maps) if on else maps
+        self.pooled = compiled(pooled) if on else pooled
 
-    def backbone(self, which: str) -> nn.Module:
+    def backbone(self, which: str) -> Backbone:
         """The backbone of the "teacher" where there is one, else of the "student"."""
         teacher = self.networks.teacher if which == "teacher" else None
         return (teacher or self.networks.student).backbone
@@ -241,31 +239,31 @@ class Sit:
         The contrast of views that are a part of this rank's batch was worked out before: `joined`.
         """
         networks, options = self.networks, self.options
-        tokens_BND = self.read_all(networks.student.backbone, views.corrupted)
+        seen = self.maps(networks.student.backbone, views.corrupted)
         judged = self._judged(views)
         curves = {"mask_share": judged.share, "bound_reached": views.bound_reached}
         terms: dict[str, Tensor] = {}
         if options.contrast_weight > 0:
-            contrast_BD = tokens_BND[:, self.first_patch - 1]
+            contrast_BD = seen.token(-1)
             terms["contrast"], curves["agreement"] = (
                 self._contrast(contrast_BD, self._keys(views))
                 if joined is None
                 else joined.of(contrast_BD)
             )
         if networks.rotation_head is not None:
-            logits_B4 = at_least_single(networks.rotation_head(tokens_BND[:, 0]))
+            logits_B4 = at_least_single(networks.rotation_head(seen.token(0)))
             terms["rotation"] = functional.cross_entropy(logits_B4, views.turns)
             is_right_B = logits_B4.detach().argmax(-1) == views.turns
             curves["rotation_accuracy"] = is_right_B.float().mean()
         if networks.reconstruction_head is not None:
-            patches_BND = tokens_BND[:, self.first_patch :]
-            output = networks.reconstruction_head(patches_BND[: len(judged.clean)])
+            places_BND = seen.places[: len(judged.clean)]
+            output = networks.reconstruction_head(places_BND, seen.grid)
             terms["reconstruction"] = (
                 l1(output, judged.clean)
                 if options.reconstruct == "all"
                 else masked_l1(output, judged.clean, judged.mask, views.hidden, views.parts)
             )
-        total = tokens_BND.new_zeros((), dtype=torch.float32)
+        total = seen.places.new_zeros((), dtype=torch.float32)
         for task, loss in terms.items():
             weighed = loss
             if task in networks.learned_weights.scalars:
@@ -299,15 +297,15 @@ class Sit:
     def _keys(self, views: SitViews) -> Tensor | None:
         """The teacher's contrastive tokens [2B,D] of the clean views; None without a teacher."""
         teacher = self.networks.teacher
-        return None if teacher is None else self.read_some(teacher.backbone, views.clean)[:, -1]
+        return None if teacher is None else self.pooled(teacher.backbone, views.clean)[:, -1]
 
     @torch.no_grad()
     def read(self, views: SitViews) -> Read | None:
         """What the contrast needs to know of a part of the batch; None without that task."""
         if self.options.contrast_weight == 0:
             return None
-        tokens_BND = self.read_all(self.networks.student.backbone, views.corrupted)
-        return Read(tokens_BND[:, self.first_patch - 1].clone(), self._keys(views))
+        seen = self.maps(self.networks.student.backbone, views.corrupted)
+        return Read(seen.token(-1).clone(), self._keys(views))
 
     def join(self, reads: list[Read | None]) -> list[Joined] | list[None]:
         """The contrast of all parts together; for each part what its `loss` takes from it."""
@@ -323,8 +321,8 @@ class Sit:
         hidden = corrupt(self.options.corruption, views_BCYX, seed=seed, step=0, view=0)
         was_training = networks.training
         networks.eval()
-        tokens_BND = all_tokens(networks.student.backbone, hidden.view)
-        output = networks.reconstruction_head(tokens_BND[:, self.first_patch :]).float()
+        seen = networks.student.backbone.maps(hidden.view)
+        output = networks.reconstruction_head(seen.places, seen.grid).float()
         networks.train(was_training)
         is_all = self.options.reconstruct == "all"
         return Repair(hidden.view, output, hidden.mask | is_all)
