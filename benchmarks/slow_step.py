@@ -14,7 +14,7 @@ from torch.nn import functional
 from benchmarks.slow_reference import reference_batch, view_transforms
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
-from sit_engine.methods.sit.losses import info_nce
+from sit_engine.methods.contrast import info_nce
 from sit_engine.methods.sit.method import Network, Networks
 from sit_engine.methods.sit.options import SitOptions
 

@@ -50,15 +50,15 @@ def reconstruct(
     everywhere) and the input elsewhere: nothing is asked of the model there.
     """
     normalised = Preprocess(views_B3VV.shape[-1]).to(device).normalise(views_B3VV.to(device))
-    repair = method.repair(normalised, seed)
-    if repair is None:
+    made = method.reconstruct(normalised, seed)
+    if made is None:
         return None
-    mask_BYX1 = repair.mask.cpu().numpy()[..., None]
-    before, after = _to_uint8(normalised), _to_uint8(repair.output)
+    mask_BYX1 = made.mask.cpu().numpy()[..., None]
+    before, after = _to_uint8(normalised), _to_uint8(made.output)
     output = np.where(mask_BYX1, after, before)
     return Reconstructions(
         input=before,
-        corrupted=_to_uint8(repair.corrupted),
+        corrupted=_to_uint8(made.corrupted),
         output=output,
         difference=output.astype(np.int16) - before.astype(np.int16),
         mask=mask_BYX1[..., 0],

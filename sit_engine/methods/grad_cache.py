@@ -19,7 +19,7 @@ Contrast = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 """Tokens [2B,D] of the student and, if there is one, of the teacher, to loss and agreement."""
 
 
-class Read(NamedTuple):
+class Embedded(NamedTuple):
     """Of one part: the student's tokens [2b,D], and the teacher's."""
 
     token: Tensor
@@ -27,7 +27,7 @@ class Read(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Joined:
+class Gathered:
     """The loss of all parts, and its gradient to the tokens [2b,D] of one of them."""
 
     loss: Tensor
@@ -46,26 +46,26 @@ class Joined:
         return loss, self.agreement
 
 
-def join(reads: list[Read], contrast: Contrast) -> list[Joined]:
+def gather(parts: list[Embedded], contrast: Contrast) -> list[Gathered]:
     """The contrast of all parts together, and for each part its share.
 
     The last part carries the head: where several ranks average gradients they do so in the pass of
     the last part, which must therefore meet every weight.
     """
-    tokens = _stacked([read.token for read in reads]).requires_grad_()
+    tokens = _stacked([part.token for part in parts]).requires_grad_()
     keys = (
         None
-        if reads[0].key is None
-        else _stacked([read.key for read in reads if read.key is not None])
+        if parts[0].key is None
+        else _stacked([part.key for part in parts if part.key is not None])
     )
     loss, agreement = contrast(tokens, keys)
     with torch.autocast(tokens.device.type, enabled=False):
         (gradient,) = torch.autograd.grad(loss, tokens)
-    count = len(reads)
+    count = len(parts)
     first, second = (half.chunk(count) for half in gradient.chunk(2))
     fixed = tokens.detach()
     return [
-        Joined(
+        Gathered(
             loss.detach(), agreement, torch.cat([first[i], second[i]]), count,
             again=(lambda: contrast(fixed, keys)[0]) if i == count - 1 else None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -75,7 +76,7 @@ class Trained(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Repair:
+class Reconstruction:
     """What a method made of views it had corrupted itself: [B,3,Y,X] each.
 
     The mask [B,Y,X] is True where it was asked to: its loss judges those pixels.
@@ -86,45 +87,65 @@ class Repair:
     mask: Tensor
 
 
-class Method(Protocol):
-    """A method as the loop sees it."""
+class Method(ABC):
+    """A method as the training loop sees it; what few methods have is none until they say so."""
 
-    @property
-    def networks(self) -> nn.Module:
-        """Everything whose tensors a checkpoint holds."""
+    networks: nn.Module
+    """Everything whose tensors a checkpoint holds."""
 
-    def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
-        """How often to draw each training image, relative to the others; None: each once an epoch."""
-
-    def prepare(self, batches: Batches) -> None:
-        """Called once before the first step of a leg, when the weights are in place."""
-
+    @abstractmethod
     def make_views(self, batch: Batch, step_info: StepInfo) -> Views:
-        """Views and corruption of this rank's share of a batch."""
+        """What the loss needs of this rank's share of a batch."""
 
-    def loss(self, views: Any, joined: Any = None) -> Losses:
-        """The losses of one batch of views, or of a part of it with its share of `join`."""
+    @abstractmethod
+    def loss(self, views: Any, gathered: Any = None) -> Losses:
+        """The losses of one batch of views, or of a part of it with its share of `gather`."""
 
-    def read(self, views: Any) -> Any:
-        """What a loss that compares images needs of a part of a batch; None: there is no such loss."""
-
-    def join(self, reads: list[Any]) -> list[Any]:
-        """From what was read of all parts, for each part what `loss` needs to know of the others."""
-
-    def compile(self, *, on: bool) -> None:
-        """Whether torch compiles the networks' passes from now on."""
-
-    def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
-        """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""
-
-    def trained_parameters(self) -> list[Trained]:
-        """What the optimiser updates."""
-
-    def repair(self, views_BCYX: Tensor, seed: int) -> Repair | None:
-        """Corrupt views and repair them, for people to look at; None if it reconstructs nothing."""
-
+    @abstractmethod
     def backbone(self, which: str) -> Backbone:
         """The backbone of the "student" or the "teacher"."""
 
+    def trained_parameters(self) -> list[Trained]:
+        """What the optimiser updates."""
+        return [Trained(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]
+
+    def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
+        """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""
+        del step_info, finite
+        return {}
+
+    def compile(self, *, on: bool) -> None:
+        """Whether torch compiles the networks' passes from now on."""
+        del on
+
+    def prepare(self, batches: Batches) -> None:
+        """Called once before the first step of a leg, when the weights are in place."""
+        del batches
+
+    def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
+        """How often to draw each training image, relative to the others; None: each once an epoch."""
+        del labels_n
+        return None
+
+    # Where a loss compares images (methods.grad_cache)
+
+    def embed(self, views: Any) -> Any:
+        """What such a loss needs of a part of a batch; None: there is no such loss."""
+        del views
+        return None
+
+    def gather(self, parts: list[Any]) -> list[Any]:
+        """From what was embedded of all parts, for each part what `loss` needs to know of the others."""
+        return [None] * len(parts)
+
+    # For people to look at, and to take home
+
+    def reconstruct(self, views_BCYX: Tensor, seed: int) -> Reconstruction | None:
+        """Corrupt views and reconstruct them; None if the method does not."""
+        del views_BCYX, seed
+        return None
+
     def classifier(self, which: str) -> nn.Module | None:
         """Normalised views [B,3,V,V] to logits [B,C] by that network; None if it learns no classes."""
+        del which
+        return None

@@ -66,9 +66,9 @@ class Learner(nn.Module):
         self.networks = method.networks
         self.method = method
 
-    def forward(self, views: Any, joined: Any) -> Losses:
+    def forward(self, views: Any, gathered: Any) -> Losses:
         """The losses of views of this rank."""
-        return self.method.loss(views, joined)
+        return self.method.loss(views, gathered)
 
 
 class Stepper:
@@ -170,25 +170,25 @@ class Stepper:
 
     def _learn(self, step_info: StepInfo, parts: list[Any]) -> Losses:
         """Forward and backward of all parts; the gradients are the mean over parts and ranks."""
-        joined: list[Any] = [None]
+        gathered: list[Any] = [None]
         if len(parts) > 1:
-            reads = [self._read(step_info, i, part) for i, part in enumerate(parts)]
+            embedded = [self._embed(step_info, i, part) for i, part in enumerate(parts)]
             with autocast(self.device, self.precision):
-                joined = self.method.join(reads)
+                gathered = self.method.gather(embedded)
         found = []
         for number, part in enumerate(parts):
             self._seed(step_info, number)
             with self._alone_until(number == len(parts) - 1):
                 with autocast(self.device, self.precision):
-                    losses: Losses = self.learner(part, joined[number])
+                    losses: Losses = self.learner(part, gathered[number])
                 (losses.total / len(parts)).backward()  # type: ignore[no-untyped-call]
             found.append(losses.detached())
         return Losses.mean(found)
 
-    def _read(self, step_info: StepInfo, number: int, part: Any) -> Any:
+    def _embed(self, step_info: StepInfo, number: int, part: Any) -> Any:
         self._seed(step_info, number)
         with autocast(self.device, self.precision):
-            return self.method.read(part)
+            return self.method.embed(part)
 
     def _seed(self, step_info: StepInfo, part: int) -> None:
         """Drop path draws from the global generator: seeded per pass, it needs no saved state."""

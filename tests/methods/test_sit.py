@@ -14,8 +14,9 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.views import CorruptionOptions
 from sit_engine.data.feed.batches import Batch
+from sit_engine.methods.contrast import info_nce
 from sit_engine.methods.protocol import StepInfo
-from sit_engine.methods.sit.losses import info_nce, masked_l1
+from sit_engine.methods.sit.losses import masked_l1
 from sit_engine.methods.sit.method import Sit
 from tests.models.reading import all_tokens
 from tests.tiny import tiny_config
@@ -148,12 +149,12 @@ def test_parameter_names_are_frozen() -> None:
 def test_repairing_changes_only_what_was_corrupted_and_says_where() -> None:
     method = make()
     views = torch.randn(4, 3, 16, 16)
-    repair = method.repair(views, seed=0)
-    assert repair is not None
-    assert repair.output.shape == views.shape
-    same = (repair.corrupted == views).all(dim=1)
-    assert same[~repair.mask].all()
-    assert make(method={"reconstruction_weight": 0}).repair(views, seed=0) is None
+    made = method.reconstruct(views, seed=0)
+    assert made is not None
+    assert made.output.shape == views.shape
+    same = (made.corrupted == views).all(dim=1)
+    assert same[~made.mask].all()
+    assert make(method={"reconstruction_weight": 0}).reconstruct(views, seed=0) is None
 
 
 @pytest.mark.parametrize(("views", "corrupted"), [("first", [True, False]), ("both", [True, True])])

@@ -18,9 +18,10 @@ from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError
+from sit_engine.methods.contrast import nt_xent
 from sit_engine.methods.finetune.method import Finetune
 from sit_engine.methods.protocol import StepInfo
-from sit_engine.methods.sit.losses import LearnedWeights, l1, nt_xent
+from sit_engine.methods.sit.losses import LearnedWeights, l1
 from sit_engine.methods.sit.method import Sit
 from sit_engine.methods.sit.options2021 import Sit2021Options
 from sit_engine.training.optim import Optimiser

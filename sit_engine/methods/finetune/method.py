@@ -21,7 +21,7 @@ from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
-from sit_engine.methods.protocol import Losses, StepInfo, Trained
+from sit_engine.methods.protocol import Losses, Method, StepInfo, Trained
 from sit_engine.models.backbone import Backbone, compiled
 from sit_engine.models.families import build_backbone
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
@@ -103,8 +103,10 @@ class Networks(nn.Module):
         self.teacher.requires_grad_(False)
 
 
-class Finetune:
-    """The method as the training loop sees it (methods.protocol.Method)."""
+class Finetune(Method):
+    """The method as the training loop sees it."""
+
+    networks: Networks
 
     def __init__(self, config: RunConfig, *, fused_attention: bool = False) -> None:
         assert isinstance(config.method, FinetuneOptions)
@@ -208,25 +210,17 @@ class Finetune:
         targets = mix_(views, targets, mixup=mixup, cutmix=cutmix, step_info=step_info)
         return FinetuneViews(views, targets, labels)
 
-    def read(self, views: FinetuneViews) -> None:
-        """No loss compares images."""
-        del views
-
-    def join(self, reads: list[None]) -> list[None]:
-        """Nothing to join."""
-        return reads
-
     def compile(self, *, on: bool) -> None:
         """Whether torch compiles the student's pass."""
         read = self.networks.student.read
         self.pass_student = compiled(read) if on else read
 
-    def loss(self, views: FinetuneViews, joined: None = None) -> Losses:
+    def loss(self, views: FinetuneViews, gathered: None = None) -> Losses:
         """Cross-entropy with soft targets, summed over the tokens' heads (methods 1A).
 
         Each class weighs alike where `balance` is "loss".
         """
-        del joined
+        del gathered  # No loss compares images.
         student = self.networks.student
         is_read = self.kept_features is not None
         read = views.inputs if is_read else self.pass_student(views.inputs)
@@ -237,10 +231,6 @@ class Finetune:
         loss = each_BTC.sum((1, 2)).mean()
         right = (logits_BTC.detach().mean(1).argmax(-1) == views.labels).float().mean()
         return Losses(loss, {"classification": loss.detach()}, {"train_accuracy": right})
-
-    def repair(self, views_BCYX: Tensor, seed: int) -> None:
-        """It reconstructs nothing."""
-        del views_BCYX, seed
 
     def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student; a step that was not finite (0) changes nothing.

@@ -1,4 +1,4 @@
-"""SiT: a student repairs corrupted views, tells how they are turned, and contrasts them.
+"""SiT: a student reconstructs corrupted views, tells how they are turned, and contrasts them.
 
 One method for the recipes of 2021 and 2022, which differ in their settings only (docs/adr/0012).
 Shapes: B images, T tokens before N patches, D width, K head output, C channels, Y X pixels.
@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,18 +18,12 @@ from torch.nn import functional
 from sit_engine import ranks
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.data.feed.batches import Batch
+from sit_engine.methods.contrast import at_least_single, info_nce, nt_xent
 from sit_engine.methods.ema import average_
-from sit_engine.methods.grad_cache import Joined, Read, join
-from sit_engine.methods.protocol import Losses, Repair, StepInfo, Trained
-from sit_engine.methods.sit.losses import (
-    LearnedWeights,
-    at_least_single,
-    info_nce,
-    l1,
-    masked_l1,
-    nt_xent,
-)
+from sit_engine.methods.grad_cache import Embedded, Gathered, gather
+from sit_engine.methods.protocol import Losses, Method, Reconstruction, StepInfo, Trained
+from sit_engine.methods.sit.losses import LearnedWeights, l1, masked_l1
 from sit_engine.methods.sit.options import SitOptions
 from sit_engine.models.backbone import Backbone, compiled, maps, pooled
 from sit_engine.models.families import build_backbone
@@ -130,8 +123,10 @@ class Networks(nn.Module):
             self.teacher.requires_grad_(False)
 
 
-class Sit:
-    """The method as the training loop sees it (methods.protocol.Method)."""
+class Sit(Method):
+    """The method as the training loop sees it."""
+
+    networks: Networks
 
     def __init__(self, config: RunConfig, *, fused_attention: bool = False) -> None:
         assert isinstance(config.method, SitOptions)
@@ -153,10 +148,6 @@ class Sit:
         teacher = self.networks.teacher if which == "teacher" else None
         return (teacher or self.networks.student).backbone
 
-    def classifier(self, which: str) -> None:
-        """It learns no classes."""
-        del which
-
     def trained_parameters(self) -> list[Trained]:
         """All but the teacher; in the recipe of 2021 tokens and positions do not decay."""
         return [
@@ -164,14 +155,6 @@ class Sit:
             for name, p in self.networks.named_parameters()
             if p.requires_grad
         ]
-
-    def order_weights(self, labels_n: np.ndarray) -> None:
-        """Every image once an epoch."""
-        del labels_n
-
-    def prepare(self, batches: Batches) -> None:
-        """Nothing to prepare."""
-        del batches
 
     def make_views(self, batch: Batch, step_info: StepInfo) -> SitViews:
         """Two views of each of this rank's images and their corrupted copies.
@@ -233,10 +216,10 @@ class Sit:
             self.kept = (torch.empty(shape, device=device), torch.empty(shape, device=device))
         return self.kept
 
-    def loss(self, views: SitViews, joined: Joined | None = None) -> Losses:
+    def loss(self, views: SitViews, gathered: Gathered | None = None) -> Losses:
         """L = Σ w_k·L_k over the tasks that are on, a learned weight in the place of its L_k.
 
-        The contrast of views that are a part of this rank's batch was worked out before: `joined`.
+        The contrast of views that are a part of this rank's batch was worked out before: `gathered`.
         """
         networks, options = self.networks, self.options
         seen = self.maps(networks.student.backbone, views.corrupted)
@@ -247,8 +230,8 @@ class Sit:
             contrast_BD = seen.token(-1)
             terms["contrast"], curves["agreement"] = (
                 self._contrast(contrast_BD, self._keys(views))
-                if joined is None
-                else joined.of(contrast_BD)
+                if gathered is None
+                else gathered.of(contrast_BD)
             )
         if networks.rotation_head is not None:
             logits_B4 = at_least_single(networks.rotation_head(seen.token(0)))
@@ -300,21 +283,21 @@ class Sit:
         return None if teacher is None else self.pooled(teacher.backbone, views.clean)[:, -1]
 
     @torch.no_grad()
-    def read(self, views: SitViews) -> Read | None:
+    def embed(self, views: SitViews) -> Embedded | None:
         """What the contrast needs to know of a part of the batch; None without that task."""
         if self.options.contrast_weight == 0:
             return None
         seen = self.maps(self.networks.student.backbone, views.corrupted)
-        return Read(seen.token(-1).clone(), self._keys(views))
+        return Embedded(seen.token(-1).clone(), self._keys(views))
 
-    def join(self, reads: list[Read | None]) -> list[Joined] | list[None]:
+    def gather(self, parts: list[Embedded | None]) -> list[Gathered] | list[None]:
         """The contrast of all parts together; for each part what its `loss` takes from it."""
-        found = [read for read in reads if read is not None]
-        return join(found, self._contrast) if found else [None] * len(reads)
+        found = [part for part in parts if part is not None]
+        return gather(found, self._contrast) if found else [None] * len(parts)
 
     @torch.no_grad()
-    def repair(self, views_BCYX: Tensor, seed: int) -> Repair | None:
-        """Corrupt normalised views as in training and let the student repair them."""
+    def reconstruct(self, views_BCYX: Tensor, seed: int) -> Reconstruction | None:
+        """Corrupt normalised views as in training and let the student reconstruct them."""
         networks = self.networks
         if networks.reconstruction_head is None:
             return None
@@ -325,7 +308,7 @@ class Sit:
         output = networks.reconstruction_head(seen.places, seen.grid).float()
         networks.train(was_training)
         is_all = self.options.reconstruct == "all"
-        return Repair(hidden.view, output, hidden.mask | is_all)
+        return Reconstruction(hidden.view, output, hidden.mask | is_all)
 
     def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """teacher ← m·teacher + (1−m)·student, parameters only; m rises to 1 along a cosine.
