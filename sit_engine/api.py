@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sit_engine import runs
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.tree import ComputeOptions, RunConfig
+from sit_engine.counted import templates_of
 from sit_engine.data.embedded import DUPLICATES_ABOVE, Embedded, MapKind
 from sit_engine.data.index import ImageIndex
 from sit_engine.data.label_file import LabelColumns
@@ -462,8 +463,10 @@ def describe_device(compute: ComputeOptions) -> dict[str, Any]:
     from sit_engine.export.graphs import can_onnx
     from sit_engine.training.device import probe_once, why_no_gpu
 
+    facts = asdict(probe_once(compute))
     return {
-        "facts": asdict(probe_once(compute)),
+        "facts": facts,
+        "templates": templates_of(facts),
         "torch": torch.__version__,
         "why_no_gpu": why_no_gpu(),
         "torchscript": can_torchscript(),

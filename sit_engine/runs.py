@@ -22,6 +22,7 @@ import psutil
 from sit_engine import lock, own_files
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import Sentence
 from sit_engine.errors import FileError, RunError
 from sit_engine.events import (
     ConfigChanged,
@@ -223,7 +224,9 @@ def _identity() -> dict[str, Any]:
 
 def _holder(run: Run) -> str:
     told = read_json(run.lock_file)
-    return f"process {told.get('pid')} on {told.get('host')}" if told else "its name is not known"
+    if not told:
+        return Sentence("its name is not known")
+    return Sentence("process {pid} on {host}", pid=told.get("pid"), host=told.get("host"))
 
 
 def is_running(run: Run) -> bool:

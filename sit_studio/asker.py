@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, Slot
 
-from sit_studio.mailbox import Failure
+from sit_studio.mailbox import Failure, failure_from
 from sit_studio.standby import (
     engine_environment,
     engine_places,
@@ -136,10 +136,7 @@ class Asker(QObject):
         else:
             self._asked = None
             if "error" in record:
-                error = record["error"]
-                asked.on_failure(
-                    Failure(error["code"], error["message"], error["hint"], error.get("values", {}))
-                )
+                asked.on_failure(failure_from(record["error"]))
             else:
                 asked.on_answer(record["answer"])
             self._send_next()

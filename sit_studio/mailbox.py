@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from sit_engine.counted import unpacked
 from sit_engine.errors import SitError
 from sit_engine.events import Event
 
@@ -37,7 +38,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Failure:
-    """A sentence with its code: what happened and what to do; `details` for a bug report."""
+    """What happened and what to do: sentences, or text as it stands; `details` for a bug report."""
 
     code: str
     message: str
@@ -59,6 +60,12 @@ Letter = Heard | Seen | Refused
 def failure_of(error: SitError) -> Failure:
     """The plain values of an engine error."""
     return Failure(error.code, error.message, error.hint, dict(error.values))
+
+
+def failure_from(record: dict[str, Any], details: str = "") -> Failure:
+    """An error that a child wrote as JSON (sit_engine.cli.faults)."""
+    told = unpacked(record)
+    return Failure(told["code"], told["message"], told["hint"], record.get("values", {}), details)
 
 
 class Mailbox:

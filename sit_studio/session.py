@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from sit_engine import runs
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DeviceFacts
+from sit_engine.counted import with_templates
 from sit_engine.data.names import file_word
 from sit_engine.errors import SitError
 from sit_engine.wishes import Command
@@ -79,7 +80,7 @@ class Session(Images):
             self.find_device()
 
     def _hear_device(self, answer: Answer) -> None:
-        self.device = DeviceFacts(**answer["facts"])
+        self.device = DeviceFacts(**with_templates(answer["facts"], answer.get("templates")))
         self.device_answer = answer
         self.device_known.emit()
 

@@ -21,6 +21,7 @@ from sit_engine import api
 from sit_engine.cli.export import snippet
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts
+from sit_engine.counted import packed, templates_of
 from sit_engine.data.decode_pool import CancelledError
 from sit_engine.data.embedded import DUPLICATES_ABOVE, MapKind
 from sit_engine.data.index import ImageIndex
@@ -230,7 +231,12 @@ def _dry_run(asked: Asked, *, config: Json) -> Json:
 def _resolve(asked: Asked, *, config: Json, facts: Json, images_per_s: float | None = None) -> Json:
     """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
     found = api.resolve(build(config), _facts(facts), images_per_s=images_per_s)
-    return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
+    settings = found.config.model_dump(mode="json")
+    return {
+        "settings": settings,
+        "reasons": found.reasons,
+        "templates": templates_of(found.reasons),
+    }
 
 
 def _evaluate(
@@ -419,7 +425,7 @@ def _repair(asked: Asked, *, run: str) -> Json:
 
 
 def _sentence(told: SitError | Warned) -> Json:
-    return {"code": told.code, "message": told.message, "values": told.values}
+    return packed({"code": told.code, "message": told.message, "values": told.values})
 
 
 QUESTIONS: dict[str, Callable[..., Json]] = {

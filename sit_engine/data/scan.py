@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from sit_engine.config.build import check_labels
+from sit_engine.counted import Sentence
 from sit_engine.data.decode_pool import Cancel, CancelledError
 from sit_engine.data.headers import Headers, read_headers
 from sit_engine.data.index import ImageIndex, Problem, sort_problems
@@ -189,7 +190,9 @@ def require_images(index: ImageIndex, at_least: int = 1) -> None:
     why = ""
     if index.problems:
         first = index.problems[0]
-        why = f"For example, {display_name(first.path)} {first.reason}."
+        why = Sentence(
+            "For example, {path} {reason}.", path=display_name(first.path), reason=first.reason
+        )
     if not len(index):
         raise DataError(
             "data.no_images",

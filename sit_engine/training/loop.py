@@ -47,7 +47,7 @@ from sit_engine.training.spinning import courteous
 from sit_engine.training.steadiness import take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.training.validator import Validator
-from sit_engine.wishes import Wish, answer_to
+from sit_engine.wishes import Wish, answer_to, refusal
 
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
 STEPS_BEFORE_ESTIMATE = 30
@@ -182,11 +182,11 @@ class Leg:
                     "The run cannot be trained to {epochs} epochs: {answer}.",
                     "Give --epochs with a larger number.",
                     epochs=f"{epochs:g}",
-                    answer=longer.answer.removeprefix("refused: "),
+                    answer=refusal(longer.code, **longer.values),
                 )
             changes += [] if start.epochs is None else [longer]
         if changes:
-            progress.changes += [asdict(change) for change in changes]
+            progress.changes += [change.plain() for change in changes]
             # Until a checkpoint knows them the leg has not begun: a complete run stays complete.
             self._save(again=True)
         if start.accepted is not None:
@@ -453,5 +453,5 @@ class Leg:
 
     def _change(self, change: Change) -> None:
         """Note that a setting differs from here on."""
-        self.progress.changes.append(asdict(change))
+        self.progress.changes.append(change.plain())
         self.emit(ConfigChanged(step=self.progress.step, **asdict(change)))

@@ -16,7 +16,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence, counted
 from sit_engine.data.cache import PixelCache, PixelStore, Streaming, cache_side
 from sit_engine.data.decode_pool import Cancel, shared_decoders
 from sit_engine.data.facts import facts_of
@@ -286,7 +286,7 @@ def check_classes(index: ImageIndex) -> None:
             "data.labels_needed",
             "Finetuning learns from labels, but the images have {count}.",
             "Put the images of each class into a sub-folder of its own, or give data.labels_file.",
-            count="one class only" if len(index) else "none",
+            count=Sentence("one class only") if len(index) else Sentence("none"),
         )
 
 

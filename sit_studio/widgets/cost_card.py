@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from sit_engine.config.facts import DeviceFacts
@@ -12,6 +12,7 @@ from sit_engine.counted import filled
 from sit_studio.asker import Answer
 from sit_studio.job import Job
 from sit_studio.mailbox import Failure
+from sit_studio.sentences import say_text
 from sit_studio.widgets.basics import Card, button, label
 from sit_studio.widgets.status import phase_words
 from sit_studio.widgets.words import count, duration, figure, size
@@ -55,7 +56,7 @@ class CostCard(Card):
         """Without a GPU: why, before anyone waits for hours."""
         text = ""
         if facts is not None and facts.why_no_gpu:
-            why = QCoreApplication.translate("engine", facts.why_no_gpu)
+            why = say_text(facts.why_no_gpu)
             text = self.tr("Trains on the CPU: {why}.").format(why=why)
         self.device.setText(text)
 

@@ -14,6 +14,7 @@ from sit_engine.config.tree import RunConfig
 from sit_studio import theme
 from sit_studio.asker import Answer, Question
 from sit_studio.mailbox import Failure
+from sit_studio.sentences import say
 from sit_studio.session import Session
 from sit_studio.task_settings import CORRUPTION, choice_text
 from sit_studio.widgets.basics import Card, button, follow_theme, label
@@ -150,7 +151,7 @@ class PreviewCard(Card):
             self.pictures.show_columns([*columns, mask])
 
     def _hear_failure(self, failure: Failure) -> None:
-        self.pictures.show_empty(failure.message)
+        self.pictures.show_empty(say(failure)[0])
         self._hear_nothing()
 
     def _hear_nothing(self) -> None:

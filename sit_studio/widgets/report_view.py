@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from sit_engine.data.scan import display_name
 from sit_studio.report import FEW_SHOT, Predictions, Report, load_predictions
+from sit_studio.sentences import say_text
 from sit_studio.widgets.basics import Card, clear_layout, label, scrolled
 from sit_studio.widgets.class_table import ClassTable
 from sit_studio.widgets.confusion import ConfusionMatrix
@@ -164,7 +165,7 @@ class ReportView(QTabWidget):
             )
         if report.scratch_hint:
             text = self.tr("Is starting from weights worth it? {hint}")
-            notes.append(text.format(hint=report.scratch_hint))
+            notes.append(text.format(hint=say_text(report.scratch_hint)))
         self.notes.setText(" ".join(note for note in notes if note))
 
     # The images behind it

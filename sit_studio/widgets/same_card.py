@@ -11,6 +11,7 @@ from sit_engine.config.facts import MEASURED_LATER, DataFacts
 from sit_studio.asker import Answer, Question
 from sit_studio.mailbox import Failure
 from sit_studio.same_settings import COLOURS, CROP, FLIP, PATHS, TURN, Change, answered, chosen
+from sit_studio.sentences import say, say_text
 from sit_studio.session import Session
 from sit_studio.settings_model import Checked, SettingsModel
 from sit_studio.widgets.basics import Card, button, label
@@ -84,9 +85,11 @@ class SameCard(Card):
 
     def _auto(self, path: str, views: dict[str, object], why: str) -> str:
         if why == MEASURED_LATER:
-            return self.tr("auto: {why}").format(why=why)
+            return self.tr("auto: {why}").format(why=say_text(why))
         value = views.get(path.rpartition(".")[2])
-        return self.tr("auto: {value}, {why}").format(value=self._value(path, str(value)), why=why)
+        return self.tr("auto: {value}, {why}").format(
+            value=self._value(path, str(value)), why=say_text(why)
+        )
 
     def _mine(self, path: str) -> str:
         return self._value(path, self.model.texts[path])
@@ -134,7 +137,7 @@ class SameCard(Card):
 
         def hear_failure(failure: Failure) -> None:
             if isValid(dialog):
-                dialog.show_failure(failure.message)
+                dialog.show_failure(say(failure)[0])
 
         self.session.asker.ask(Question("pairs", params, hear, hear_failure, slot="pairs"))
         return dialog

@@ -9,6 +9,7 @@ from sit_engine.counted import filled
 from sit_engine.data.scan import display_name
 from sit_studio import theme
 from sit_studio.run_list import About, RunRow, read_about
+from sit_studio.sentences import say_text
 from sit_studio.session import Session
 from sit_studio.widgets.basics import label
 from sit_studio.widgets.states import state_word
@@ -73,7 +74,7 @@ class Header(QWidget):
         if facts.kind == "cpu":
             text = filled(self.tr("CPU, {cores} cores"), cores=facts.cores)
             if facts.why_no_gpu:
-                why = QCoreApplication.translate("engine", facts.why_no_gpu)
+                why = say_text(facts.why_no_gpu)
                 self.device.setToolTip(self.tr("No GPU is used: {why}.").format(why=why))
                 text = self.tr("{cpu} · no GPU").format(cpu=text)
         else:
