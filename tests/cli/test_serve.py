@@ -100,7 +100,7 @@ def test_a_line_that_is_no_question_is_an_error_and_not_the_end(
     child.write(line)
     found = child.hear()
     assert found["error"]["code"] == code
-    assert set(found["error"]) == {"code", "message", "hint", "values"}
+    assert set(found["error"]) == {"code", "message", "hint", "values", "templates"}
     assert child.answer("cache")["free_bytes"] > 0
 
 
