@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ from PySide6.QtWidgets import QApplication, QComboBox
 from pytestqt.qtbot import QtBot
 
 from sit_engine.cli.faults import record_of
+from sit_engine.config.build import build
 from sit_engine.config.course import VERDICTS, Course
-from sit_engine.config.facts import DeviceFacts
-from sit_engine.counted import Sentence
+from sit_engine.config.facts import CueFacts, DataFacts, DeviceFacts, MemoryFacts
+from sit_engine.config.methods import METHODS
+from sit_engine.config.presets import PRESETS
+from sit_engine.config.resolve import resolve
+from sit_engine.counted import Sentence, templates_of, with_templates
 from sit_engine.errors import DataError, SitError
 from sit_engine.events import (
     ConfigChanged,
@@ -74,7 +79,7 @@ class Capitals(QTranslator):
         text: bytes | bytearray | memoryview | str,
         disambiguation: object = None,
         n: int = -1,
-    ) -> str | None:  # type: ignore[override]
+    ) -> str | None:
         del disambiguation, n
         said = text if isinstance(text, str) else bytes(text).decode("utf-8")
         where = context if isinstance(context, str) else bytes(context).decode()
@@ -223,7 +228,7 @@ def test_whatever_is_no_template_is_shown_as_it_stands(qapp: QApplication, text:
 
 def test_a_translation_with_other_fields_shows_english(qapp: QApplication) -> None:
     class Odd(Capitals):
-        def translate(self, *_: object) -> str:  # type: ignore[override]
+        def translate(self, *_: object) -> str:
             return "{folder"
 
     odd = Odd()
@@ -232,6 +237,30 @@ def test_a_translation_with_other_fields_shows_english(qapp: QApplication) -> No
         assert say_text(unreadable("x").message) == "The folder x may not be read."
     finally:
         qapp.removeTranslator(odd)
+
+
+def _literals(text: str) -> set[str]:
+    nodes = ast.walk(ast.parse(text))
+    return {
+        node.value for node in nodes if isinstance(node, ast.Constant) and type(node.value) is str
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_reasons_of_auto_settings_are_templates_and_literals(method: str) -> None:
+    known = set[str]().union(*(_literals(path.read_text("utf-8")) for path in ENGINE))
+    cues = CueFacts(500, 0.4, 0.2, 0.05, 0.4, 0.1, 0.05)
+    memory = MemoryFacts(10**9, 10**8, 10**8, 10**7)
+    for images, preset, kind in product((500, 30_000), PRESETS, ("cpu", "cuda")):
+        facts = DataFacts(images, 2, 40, 10, 40, images, cues=cues)
+        device = DeviceFacts(kind=kind, images_per_s=100.0, memory=memory, ranks=2)
+        values = {"preset": preset, "method": {"name": method}}
+        reasons = resolve(build(values), facts, device).reasons
+        said = with_templates(reasons, json.loads(json.dumps(templates_of(reasons))))
+        assert said == reasons
+        assert {
+            why.template if isinstance(why, Sentence) else why for why in said.values()
+        } <= known
 
 
 WORDS = re.compile(r"(?<![\w{.])[a-z]{2,} ")
