@@ -57,7 +57,7 @@ class SettingField(QWidget):
         unit = f" ({said(item.unit)})" if item.unit else ""
         full = said(item.title) + unit
         self.title = label(title or full, wrap=beside is None)
-        tip = f"{said(item.help)}\n{item.path}: {item.allowed}"
+        tip = f"{said(item.help)}\n{item.path}: {say_text(item.allowed)}"
         self.setToolTip(tip)
         row = QHBoxLayout()
         row.setSpacing(8)
