@@ -28,6 +28,7 @@ from sit_studio.history import MOST_POINTS, History
 from sit_studio.lister import load_history
 from sit_studio.mailbox import failure_of
 from sit_studio.run_list import RunRow, distinct_titles
+from sit_studio.sentences import say_text
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import GROUPS, READINGS, curve_word
@@ -209,7 +210,7 @@ class CurvesPanel(QWidget):
             "checkpoint": self.tr("Checkpoint"), "change": self.tr("Changed"),
             "preview": self.tr("Pictures"),
         }  # fmt: skip
-        return f"{words[kind]}: {text}" if text else words[kind]
+        return f"{words[kind]}: {say_text(text)}" if text else words[kind]
 
     # Tools
 

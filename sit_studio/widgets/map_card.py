@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from sit_studio import theme
+from sit_studio.sentences import say_text
 from sit_studio.thumbnailing import ThumbnailSource
 from sit_studio.widgets.elision import full_px, short
 
@@ -94,7 +95,7 @@ class MapCard(QWidget):
         elif isinstance(found, str):
             painter.setPen(QColor(colours.bad))
             flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
-            painter.drawText(room.adjusted(4, 4, -4, -4), flags, found)
+            painter.drawText(room.adjusted(4, 4, -4, -4), flags, say_text(found))
         for number, line in enumerate(self.lines):
             painter.setPen(QColor(colours.muted if number else colours.text))
             at = QRect(room.x(), room.bottom() + 5 + LINE_PX * number, room.width(), LINE_PX)

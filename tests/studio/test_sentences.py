@@ -36,6 +36,7 @@ from sit_engine.events import (
 )
 from sit_engine.wishes import answer_to
 from sit_studio.asker import Asker, Question
+from sit_studio.history import History
 from sit_studio.mailbox import Failure, failure_from
 from sit_studio.main_window import MainWindow
 from sit_studio.sentences import say, say_text
@@ -176,6 +177,17 @@ def test_an_event_comes_with_its_template_and_values(name: str) -> None:
     assert found is not None
     assert found[0] == event
     assert log_words(found[0]) == words
+
+
+@pytest.mark.usefixtures("capitals")
+def test_the_flags_of_the_curves_are_translated_too() -> None:
+    history = History()
+    for name, words in (
+        ("changed", "“Parts of a batch”: 1 → 2 (THERE WAS NOT ENOUGH MEMORY)"),
+        ("went back", "9 → 5: 5 STEPS IN A ROW WERE NOT FINITE (“Learning rate” 0.1)"),
+    ):
+        history.add(EVENTS[name][0], 0.0)
+        assert say_text(history.marks[-1].text) == words
 
 
 @pytest.mark.usefixtures("capitals")
