@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.tree import ComputeOptions, RunConfig
+from sit_engine.counted import templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
@@ -465,8 +466,10 @@ def describe_device(compute: ComputeOptions) -> dict[str, Any]:
     from sit_engine.export.graphs import can_onnx
     from sit_engine.machine.device import probe_once, why_no_gpu
 
+    facts = asdict(probe_once(compute))
     return {
-        "facts": asdict(probe_once(compute)),
+        "facts": facts,
+        "templates": templates_of(facts),
         "torch": torch.__version__,
         "why_no_gpu": why_no_gpu(),
         "torchscript": can_torchscript(),

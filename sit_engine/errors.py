@@ -1,24 +1,23 @@
-"""The one tree of errors: a code to translate by, what happened, and what to do about it."""
+"""The one tree of errors: a code, what happened, and what to do about it."""
 
 from __future__ import annotations
 
-from sit_engine.counted import filled
+from sit_engine.counted import Sentence
 
 
 class SitError(Exception):
     """Something the user can understand and act on.
 
-    `code` is stable and names the sentence for translation; `message` and `hint` are English
-    templates whose `{fields}` are filled from `values`.
+    `code` is stable; `message` and `hint` are English templates, which travel with their `values`.
     """
 
     exit_code = 1
 
     def __init__(self, code: str, message: str, hint: str = "", **values: object) -> None:
         self.code = code
-        self.values = {name: str(value) for name, value in values.items()}
-        self.message = filled(message, **self.values)
-        self.hint = filled(hint, **self.values)
+        self.message = Sentence(message, **values)
+        self.hint = Sentence(hint, **values)
+        self.values = self.message.values
         super().__init__(f"{self.message} {self.hint}".strip())
 
 

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DeviceFacts
+from sit_engine.counted import with_templates
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.paths import file_word
@@ -83,7 +84,7 @@ class Session(Images):
             self.find_device()
 
     def _hear_device(self, answer: Answer) -> None:
-        self.device = DeviceFacts(**answer["facts"])
+        self.device = DeviceFacts(**with_templates(answer["facts"], answer.get("templates")))
         self.device_answer = answer
         self.device_known.emit()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import re
 from pathlib import Path
 
 import pytest
 
-from sit_engine.counted import filled
+from sit_engine.counted import Sentence, filled, joined, packed, sentence_of, unpacked
 from sit_engine.errors import SitError
 from sit_engine.records.events import warning
 
@@ -53,6 +56,52 @@ def test_a_value_is_never_changed() -> None:
     error = SitError("a.b", "{n} files in {path}.", n=1, path="/data/1 images/21 files")
     assert error.message == "1 file in /data/1 images/21 files."
     assert warning("a.b", "{count} rows", count=1).message == "1 row"
+
+
+def test_a_sentence_is_text_that_keeps_its_template() -> None:
+    inner = Sentence("{n} files are gone", n=1)
+    said = Sentence("It cannot: {why} in {folder}.", why=inner, folder="a {b}")
+    assert said == "It cannot: 1 file is gone in a {b}."
+    for same in (
+        copy.deepcopy(said),
+        pickle.loads(pickle.dumps(said)),
+        unpacked(json.loads(json.dumps(packed({"said": said}))))["said"],
+    ):
+        assert (same, same.template) == (said, said.template)
+        assert getattr(same.values["why"], "template", "") == inner.template
+    # What is cut from it or put together with it is text as any other.
+    assert type(said[3:]) is type(said + "") is type(str(said)) is str
+    assert joined([inner, Sentence("{n} rows", n=2)], "; ") == "1 file is gone; 2 rows"
+
+
+def _deep(template: str, depth: int) -> dict[str, object]:
+    """Ten times as long at each level."""
+    inner: object = "x" * 1000
+    for _ in range(depth):
+        inner = {"template": template, "values": {"a": inner}}
+    assert isinstance(inner, dict)
+    return inner
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        None, [], "text", {"template": "{a}"}, {"template": 3, "values": {}},
+        {"template": "{a}", "values": {}}, {"template": "{a", "values": {"a": "text"}},
+        {"template": "{}", "values": {"": "text"}}, {"template": "{0}", "values": {"0": "text"}},
+        {"template": "{a.__class__}", "values": {"a": "text"}},
+        {"template": "{a!r}", "values": {"a": "text"}},
+        {"template": "{a:>999999999}", "values": {"a": "text"}},
+        {"template": "{a}", "values": {"a": 3}}, {"template": "{a}", "values": {"a": None}},
+        {"template": "{a}", "values": {"a": "another text"}},
+        {"template": "{a}" * 600, "values": {"a": "y" * 1000}}, _deep("{a}" * 10, 25),
+        {"template": "text" + "{" * 5000, "values": {}},
+    ],
+)  # fmt: skip
+def test_what_anyone_may_have_written_beside_a_text_leaves_it(parts: object) -> None:
+    """Nothing long is filled, nothing but names is formatted, and the text stays what it is."""
+    found = sentence_of("text", parts)
+    assert (type(found), found) == (str, "text")
 
 
 def test_no_report_counts_without_agreeing() -> None:

@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from sit_engine.counted import packed
 from sit_engine.errors import DiskError, OutOfMemoryError, SitError
 from sit_engine.files import out_of_memory
 from sit_engine.paths import display_name
@@ -114,10 +115,12 @@ def _clear_logs() -> None:
 
 
 def record_of(error: SitError) -> dict[str, object]:
-    """An error as JSON: the sentences, and what another language fills its own with."""
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "values": error.values,
-    }
+    """An error as JSON: the sentences, their values, and their templates."""
+    return packed(
+        {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "values": error.values,
+        }
+    )

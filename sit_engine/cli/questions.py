@@ -21,6 +21,7 @@ from sit_engine import api
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts
+from sit_engine.counted import packed, templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
@@ -231,7 +232,12 @@ def _resolve(
 ) -> Json:
     """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
     found = api.resolve(build(config), _facts(facts), images_per_s=images_per_s)
-    return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
+    settings = found.config.model_dump(mode="json")
+    return {
+        "settings": settings,
+        "reasons": found.reasons,
+        "templates": templates_of(found.reasons),
+    }
 
 
 def _evaluate(
@@ -420,7 +426,7 @@ def _repair(context: QuestionContext, *, run: str) -> Json:
 
 
 def _sentence(told: SitError | Warned) -> Json:
-    return {"code": told.code, "message": told.message, "values": told.values}
+    return packed({"code": told.code, "message": told.message, "values": told.values})
 
 
 QUESTIONS: dict[str, Callable[..., Json]] = {

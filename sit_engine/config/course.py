@@ -1,4 +1,4 @@
-"""The course that a pretraining run is expected to take: when it can be judged, how long it should be.
+"""The course that a pretraining run is expected to take: when it can be judged, and what is said then.
 
 What the numbers rest on: docs/adr/0019-fifteen-minutes.md.
 """
@@ -14,6 +14,23 @@ SHARE_TO_JUDGE = 0.2
 """Of a run: while the learning rate still rises, nothing is lost yet."""
 IMAGES_SEEN = 2e6
 FEWEST_EPOCHS, MOST_EPOCHS = 100, 1000
+VERDICTS = {
+    "health.not_started": "Training has not started yet.",
+    "health.early": "It is too early to tell: that takes until step {from_step} (epoch {from_epoch}). "
+    "Sets of this size need about {needed} epochs.",
+    "health.too_short": "This run is too short to tell: it has {steps} steps, and {from_step} are the "
+    "least. Sets of this size need about {needed} epochs.",
+    "health.learning": "It is learning: nearest neighbours are right for {accuracy} of the watched "
+    "images, {untrained} before training.",
+    "health.collapsed": "The features have collapsed: every image looks the same to the model. "
+    "Lower the learning rate.",
+    "health.unlabelled": "The features have not collapsed. Without labels it cannot be known "
+    "whether they fit your classes; k-NN watches from two classes and a hundred images on.",
+    "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
+    "the watched images, {untrained} before training (± {interval}). Sets of this size need about "
+    "{needed} epochs; more of them, or more images, may help.",
+}
+"""What a reading may say of a run (inspection.health), by its code."""
 
 
 def epochs_needed(train_images: int) -> float:

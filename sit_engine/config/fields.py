@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 Auto = Literal["auto"]
 Value = TypeVar("Value")
 
-# Name of a bound: the word for it, and what must hold.
+# Name of a bound: the words for it, and what must hold.
 BOUNDS = {
-    "ge": ("from", operator.ge),
-    "gt": ("above", operator.gt),
-    "le": ("to", operator.le),
-    "lt": ("below", operator.lt),
+    "ge": ("from {bound}", operator.ge),
+    "gt": ("above {bound}", operator.gt),
+    "le": ("to {bound}", operator.le),
+    "lt": ("below {bound}", operator.lt),
 }
 
 
@@ -43,7 +43,7 @@ class Options(BaseModel):
         if isinstance(value, (int, float)):
             for name, bound in bounds.items():
                 if not BOUNDS[name][1](value, bound):
-                    raise ValueError(f"must be {BOUNDS[name][0]} {bound}")
+                    raise ValueError("must be " + BOUNDS[name][0].format(bound=bound))
         if value == () and isinstance(extra, dict) and extra.get("not_empty"):
             raise ValueError("must not be empty")
         return value

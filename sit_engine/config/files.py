@@ -11,6 +11,7 @@ import tomli_w
 from sit_engine import own_files
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError, FileError, SitError
 
 
@@ -46,7 +47,7 @@ def why_unread(error: SitError) -> str:
         case "file.not_text":
             return "it is no text (UTF-8)"
         case "file.too_large":
-            return f"it has more than {error.values['most']} bytes"
+            return Sentence("it has more than {most} bytes", most=error.values["most"])
     return error.values["why"]
 
 

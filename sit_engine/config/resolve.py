@@ -14,7 +14,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFa
 from sit_engine.config.fields import Options, no_auto
 from sit_engine.config.methods import METHODS, Scale
 from sit_engine.config.tree import ModelOptions, OptimOptions, RunConfig
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
 NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12)}
@@ -162,7 +162,7 @@ def _data(filling: Filling, facts: DataFacts) -> Filling:
         filling.auto("watch_share", share, "the folder's own validation images")
     filling.auto(
         "watch_share", 0.1 if has_labels else 0.0,
-        f"a tenth of the images, at most {MOST_WATCHED}" if has_labels
+        Sentence("a tenth of the images, at most {most}", most=MOST_WATCHED) if has_labels
         else "none: k-NN needs two classes and a hundred images",
     )  # fmt: skip
     return filling
@@ -171,29 +171,32 @@ def _data(filling: Filling, facts: DataFacts) -> Filling:
 def _model(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
     is_cpu = device.kind == "cpu"
     side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
-    why = f"the images' median shorter side is {facts.median_side_px} px"
+    why = Sentence("the images' median shorter side is {px} px", px=facts.median_side_px)
     if is_cpu and side == 64:
-        why += "; without a GPU larger views would take days"
+        why = Sentence("{why}; without a GPU larger views would take days", why=why)
     if device.largest_view is not None and side > device.largest_view:
         side = device.largest_view
-        why += "; larger views would leave too few steps in these minutes"
+        why = Sentence("{why}; larger views would leave too few steps in these minutes", why=why)
     patch = filling.get("patch_size")
     if patch != "auto" and side % patch:
         side = max(patch, side // patch * patch)
-        why += f"; a multiple of the patch size {patch}"
+        why = Sentence("{why}; a multiple of the patch size {patch}", why=why, patch=patch)
     filling.auto("image_size", side, why)
     image_size = filling.get("image_size")
     wanted = image_size / 8
     if is_cpu:
         wanted = image_size / 4 if facts.images > MANY_IMAGES else max(wanted, CPU_PATCH_PX)
     patch = _patch(image_size, wanted)
-    why = f"{image_size // patch} × {image_size // patch} patches in a view"
-    filling.auto("patch_size", patch, f"{why}, to see each image often" if is_cpu else why)
+    why = Sentence("{across} × {across} patches in a view", across=image_size // patch)
+    if is_cpu:
+        why = Sentence("{why}, to see each image often", why=why)
+    filling.auto("patch_size", patch, why)
     _backbone(filling, facts, is_cpu=is_cpu)
     is_named = filling.get("backbone") in NAMED
     filling.auto(
         "stem", "patch" if is_named else "conv",
-        f"of {filling.get('backbone')}" if is_named else "small networks learn faster by it",
+        Sentence("of {name}", name=filling.get("backbone")) if is_named
+        else "small networks learn faster by it",
     )  # fmt: skip
     filling.auto("drop_path", 0.1, "the published recipe's")
 
@@ -235,7 +238,7 @@ def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
             "width, depth or heads are set" if own else "small enough for a CPU",
         )
     name = "vit_small" if facts.images >= 20_000 else "vit_tiny"
-    filling.auto("backbone", name, f"for {counted(facts.images, 'images')}")
+    filling.auto("backbone", name, Sentence("for {images} images", images=facts.images))
     chosen = filling.get("backbone")
     if chosen in NAMED:
         for key, value in zip(("width", "depth", "heads"), NAMED[chosen], strict=True):
@@ -248,14 +251,15 @@ def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
                     given=getattr(options, key),
                     chosen=chosen,
                 )
-            filling.auto(key, value, f"of {chosen}")
+            filling.auto(key, value, Sentence("of {name}", name=chosen))
         return
     why = "small enough to see each image a hundred times on a CPU"
     filling.auto("width", 96, why)
     filling.auto("depth", 4, why)
     width = filling.get("width")
     heads = next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)
-    filling.auto("heads", heads, f"about 32 numbers of the width {width} each")
+    why = Sentence("about 32 numbers of the width {width} each", width=width)
+    filling.auto("heads", heads, why)
 
 
 def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts) -> Filling:
@@ -263,16 +267,19 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
     assert isinstance(options, OptimOptions)
     usual = 256 if device.kind != "cpu" else 64
     batch = min(usual, 1 << max(1, (train_images // 4).bit_length() - 1))
-    filling.auto(
-        "batch_size", batch,
-        f"usual on a {'GPU' if usual == 256 else 'CPU'}" if batch == usual
-        else f"at least four steps in an epoch of {counted(train_images, 'images')}",
-    )  # fmt: skip
+    why = "usual on a GPU" if usual == 256 else "usual on a CPU"
+    if batch != usual:
+        why = Sentence("at least four steps in an epoch of {images} images", images=train_images)
+    filling.auto("batch_size", batch, why)
     batch = filling.get("batch_size")
     if batch % device.ranks and options.batch_size == "auto":
         batch = max(1, batch // device.ranks) * device.ranks
         filling.values["batch_size"] = batch
-        filling.reasons["optim.batch_size"] += f", shared by {counted(device.ranks, 'processes')}"
+        filling.reasons["optim.batch_size"] = Sentence(
+            "{why}, shared by {processes} processes",
+            why=filling.reasons["optim.batch_size"],
+            processes=device.ranks,
+        )
     if batch > train_images:
         raise ConfigError(
             "config.batch",
@@ -287,8 +294,12 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
     filling.auto(
         "learning_rate",
         round(peak * 256 / batch, 6),
-        f"a peak of {peak:.2g} for width {width} at {counted(batch, 'images')} a step, "
-        "tuned on small sets",
+        Sentence(
+            "a peak of {peak} for width {width} at {images} images a step, tuned on small sets",
+            peak=f"{peak:.2g}",
+            width=width,
+            images=batch,
+        ),
     )
     filling.auto(
         "warmup_epochs",
@@ -309,13 +320,20 @@ def _length(
     if options.minutes is not None and device.images_per_s:
         seen = options.minutes * 60 * device.images_per_s
         epoch = train_images // batch * batch
-        rate = f"{device.images_per_s:.0f} images/s"
-        why = f"{counted(options.minutes, 'minutes', 'g')} at {rate}, measured at the start"
+        why = Sentence(
+            "{minutes} minutes at {rate} images/s, measured at the start",
+            minutes=f"{options.minutes:g}",
+            rate=f"{device.images_per_s:.0f}",
+        )
         filling.auto("epochs", max(round(seen / epoch, 3), round(batch / epoch, 3)), why)
     filling.auto(
         "epochs",
         epochs_needed(train_images),
-        f"two million images seen in all, within {FEWEST_EPOCHS} and {MOST_EPOCHS:,} epochs",
+        Sentence(
+            "two million images seen in all, within {fewest} and {most} epochs",
+            fewest=FEWEST_EPOCHS,
+            most=f"{MOST_EPOCHS:,}",
+        ),
     )
 
 
@@ -354,7 +372,10 @@ def _fit(filling: Filling, batch: int, memory: MemoryFacts | None) -> None:
 
 def _needs(batch: int, parts: int, image: int, memory: MemoryFacts) -> str:
     need = memory.fixed + image * batch // parts
-    return (
-        f"measured {image / 1e6:.3g} MB an image: {need / 1e9:.2g} of {memory.free / 1e9:.2g} GB free "
-        f"for {counted(batch // parts, 'images')} at once"
+    return Sentence(
+        "measured {image} MB an image: {need} of {free} GB free for {images} images at once",
+        image=f"{image / 1e6:.3g}",
+        need=f"{need / 1e9:.2g}",
+        free=f"{memory.free / 1e9:.2g}",
+        images=batch // parts,
     )

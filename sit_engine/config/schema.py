@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from sit_engine.config.fields import BOUNDS, Options
 from sit_engine.config.methods import METHODS, load
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import Sentence, joined
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,18 @@ def _leaf(path: str, info: FieldInfo) -> Setting:
 def _allowed(info: FieldInfo) -> str:
     """For example "a number from 0 to 1, or auto"."""
     kinds, choices = _kinds(info.annotation)
-    phrases = []
+    phrases: list[str] = []
     if kinds & {"int", "float"}:
-        noun = "a whole number" if "float" not in kinds else "a number"
-        phrases.append(f"{noun}{_bounds(info)}")
+        noun = Sentence("a whole number" if "float" not in kinds else "a number")
+        phrases.append(joined([noun, *_bounds(info)], " "))
     elif "str" in kinds:
-        phrases.append("text")
+        phrases.append(Sentence("text"))
     phrases += choices
     if "NoneType" in kinds:
         phrases.append("none")
     if len(phrases) <= 1:
-        return "".join(phrases)
-    return f"{', '.join(phrases[:-1])} or {phrases[-1]}"
+        return joined(phrases, "")
+    return Sentence("{first} or {last}", first=joined(phrases[:-1], ", "), last=phrases[-1])
 
 
 def _kinds(annotation: Any) -> tuple[set[str], list[str]]:
@@ -104,8 +105,8 @@ def _kinds(annotation: Any) -> tuple[set[str], list[str]]:
     return {getattr(annotation, "__name__", "")}, []
 
 
-def _bounds(info: FieldInfo) -> str:
+def _bounds(info: FieldInfo) -> list[Sentence]:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     bounds = extra.get("bounds", {})
     assert isinstance(bounds, dict)
-    return "".join(f" {BOUNDS[name][0]} {bound}" for name, bound in bounds.items())
+    return [Sentence(BOUNDS[name][0], bound=bound) for name, bound in bounds.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sit_engine.counted import counted
+from sit_engine.counted import counted, packed
 from sit_engine.evaluation.metrics import BINS, Answers
 from sit_engine.evaluation.probes import TEMPERATURE, K, Score
 from sit_engine.paths import display_name
@@ -86,7 +86,8 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {"format": FORMAT} | asdict(self) | {"settings": settings()}
+        scratch = None if self.scratch is None else packed(asdict(self.scratch))
+        return {"format": FORMAT} | asdict(self) | {"scratch": scratch, "settings": settings()}
 
     def to_text(self) -> str:
         """The table for a terminal; accuracies in percent."""

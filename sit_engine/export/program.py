@@ -23,6 +23,7 @@ import platformdirs
 import torch
 
 from sit_engine import own_files
+from sit_engine.counted import Sentence
 from sit_engine.data.folder.index import ValueRange
 from sit_engine.errors import DataError, ExportError, FileError
 from sit_engine.export.graphs import onnx_metadata, read_extra
@@ -178,10 +179,11 @@ def _run_clean(path: Path, words: list[str], folder: Path) -> dict[str, Any]:
             command, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False, cwd=folder
         )
     except subprocess.TimeoutExpired:
-        raise _failed(path, f"it took longer than {TIME_LIMIT_S} s") from None
+        raise _failed(path, Sentence("it took longer than {limit} s", limit=TIME_LIMIT_S)) from None
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
-        raise _failed(path, lines[-1] if lines else f"exit code {done.returncode}")
+        silent = Sentence("exit code {exit_code}", exit_code=done.returncode)
+        raise _failed(path, lines[-1] if lines else silent)
     return dict(json.loads(done.stdout))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sit_engine.config.fields import no_auto
+from sit_engine.counted import Sentence
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.evaluation.measure import Network, evaluate
@@ -101,7 +102,8 @@ def _networks(
 
 def _about_twin(run: Run, twin: Run | None) -> Scratch:
     if twin is None:
-        return Scratch(None, f"Make it with: sit-engine finetune scratch --like {run.path}")
+        how = Sentence("Make it with: sit-engine finetune scratch --like {run}", run=run.path)
+        return Scratch(None, how)
     is_done = summarise(twin).status == "completed"
     hint = "" if is_done else f"It has not finished: sit-engine resume {twin.path}"
     return Scratch(str(twin.path), hint)

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import CACHE_FACTOR
+from sit_engine.counted import Sentence
 from sit_engine.data.decode.decode_pool import shared_decoders
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
@@ -321,7 +322,7 @@ def _numbers(
 def _named(classes: list[str]) -> str:
     names = ", ".join(display_name(name) for name in classes[:MOST_NAMED])
     more = len(classes) - MOST_NAMED
-    return f"{names} and {more} more" if more > 0 else names
+    return Sentence("{names} and {more} more", names=names, more=more) if more > 0 else names
 
 
 def _test_only_class(unknown: list[str]) -> DataError:

@@ -20,6 +20,7 @@ from sit_engine import ranks
 from sit_engine.config.facts import DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import ComputeOptions, RunConfig
+from sit_engine.counted import Sentence
 from sit_engine.errors import DeviceError, OutOfMemoryError
 from sit_engine.machine.remembered import recall, remember
 
@@ -166,9 +167,12 @@ def _fastest_on_cpu() -> tuple[str, str, str]:
     if error <= MOST_MATMUL_ERROR and medium_s < 0.9 * plain_s:
         matmul, fp32_s = "medium", medium_s
     precision = "bf16" if half_s < 0.9 * fp32_s else "fp32"
-    why = (
-        f"measured here against plain fp32: medium {plain_s / medium_s:.2g} times as fast with an "
-        f"error of {error:.0e}, bf16 {plain_s / half_s:.2g} times as fast"
+    why = Sentence(
+        "measured here against plain fp32: medium {medium} times as fast with an error of {error}, "
+        "bf16 {half} times as fast",
+        medium=f"{plain_s / medium_s:.2g}",
+        error=f"{error:.0e}",
+        half=f"{plain_s / half_s:.2g}",
     )
     return precision, matmul, why
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.errors import FileError
 from sit_engine.own_files import open_regular
 
@@ -42,6 +42,10 @@ _ODD = (
 class OddArchiveError(Exception):
     """Why an archive is not opened: completes "The file … cannot be imported: …"."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
 
 def is_archive(path: Path) -> bool:
     """Whether torch would open the file as a zip archive, whatever its name."""
@@ -66,7 +70,11 @@ def check_archive(path: Path) -> list[str]:
     total = sum(entry.file_size for entry in entries)
     if total > FREE_BYTES + MOST_GROWTH * size:
         raise OddArchiveError(
-            f"its {size / 1e6:.3g} MB say that they hold {total / 1e9:.3g} GB, which no weights do"
+            Sentence(
+                "its {size} MB say that they hold {total} GB, which no weights do",
+                size=f"{size / 1e6:.3g}",
+                total=f"{total / 1e9:.3g}",
+            )
         )
     return [entry.filename for entry in entries]
 
@@ -101,7 +109,7 @@ def _check_list(file: BinaryIO) -> None:
     found = _list_of(file)
     if found is not None and (found[0] > MOST_ENTRIES or found[1] > MOST_LIST_BYTES):
         raise OddArchiveError(
-            f"it lists {counted(found[0], 'parts', ',')}, more than any weights have"
+            Sentence("it lists {parts} parts, more than any weights have", parts=f"{found[0]:,}")
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from sit_engine.config.tree import LONGEST_EPOCHS
+from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError, FileError, RunError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.own_files import read_json
@@ -28,11 +29,10 @@ MOST_AT_ONCE, MOST_BYTES, MOST_VALUES = 100, 1 << 16, 20
 _NAME = re.compile(r"\d+-[0-9a-f]+\.json")
 
 DONE = "command.done"
-ANSWERS = {
-    "command.done": "done",
-    "command.refused_leg": "refused: the run was resumed or ended since; ask again",
-    "command.refused_epoch": "refused: the run is at epoch {epoch} already",
-    "command.refused_length": "refused: a run has at most {most} epochs",
+REFUSALS = {
+    "command.refused_leg": "the run was resumed or ended since; ask again",
+    "command.refused_epoch": "the run is at epoch {epoch} already",
+    "command.refused_length": "a run has at most {most} epochs",
 }
 
 
@@ -87,7 +87,15 @@ def drop(run: Run, command: CommandName, leg: int, **values: float) -> None:
 
 def answer_to(command: str, code: str = DONE, **values: str) -> CommandAnswered:
     """What the trainer says to a command."""
-    return CommandAnswered(command, ANSWERS[code].format(**values), code, values)
+    if code == DONE:
+        return CommandAnswered(command, "done", code)
+    answer = Sentence("refused: {why}", why=refusal(code, **values))
+    return CommandAnswered(command, answer, code, values)
+
+
+def refusal(code: str, **values: str) -> Sentence:
+    """Why a command is not carried out."""
+    return Sentence(REFUSALS[code], **values)
 
 
 def take_commands(run: Run) -> list[Command]:

@@ -11,7 +11,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from sit_engine.counted import filled
+from sit_engine.counted import Sentence, packed, with_templates
 from sit_engine.own_files import parse_json
 
 Outcome = Literal["completed", "paused", "stopped", "failed"]
@@ -200,8 +200,8 @@ class Warned(Event):
 
 def warning(code: str, message: str, **values: object) -> Warned:
     """As an error of ours: `message` is a template that is filled from `values`."""
-    texts = {name: str(value) for name, value in values.items()}
-    return Warned(code, filled(message, **texts), texts)
+    said = Sentence(message, **values)
+    return Warned(code, said, said.values)
 
 
 @dataclass(frozen=True)
@@ -239,10 +239,13 @@ def plain(value: object) -> object:
 
 
 def to_line(event: Event, *, time: float) -> str:
-    """One line of `events.jsonl`, without the newline; `time` in seconds since 1970."""
+    """One line of `events.jsonl`, without the newline; `time` in seconds since 1970.
+
+    Sentences stand in it as text, and their templates beside them.
+    """
     fields = {name: plain(value) for name, value in dataclasses.asdict(event).items()}
     record = {"event": type(event).__name__, "time": round(time, 3)} | fields
-    return json.dumps(record, ensure_ascii=True, allow_nan=False)
+    return json.dumps(packed(record), ensure_ascii=True, allow_nan=False)
 
 
 def from_line(line: str) -> tuple[Event, float] | None:
@@ -275,7 +278,7 @@ def read_line(line: str) -> tuple[Event, float] | Unread:
         time = _number(record["time"])
         if not 0 <= time < MOST_TIME:
             return "unfit"
-        return kind(**values), time
+        return kind(**with_templates(values, record.get("templates"))), time
     except (ValueError, TypeError, KeyError):
         return "unfit"
 

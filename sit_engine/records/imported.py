@@ -16,6 +16,10 @@ NETWORKS = ("student", "teacher", "model", "model_ema", "base", "momentum")
 PIXELS = (
     "Pixels are taken to be normalised by ImageNet's mean and deviation; such files do not say."
 )
+ANOTHER = "another network: --network {name} takes it"
+"""Why another network of the file was left in it."""
+AS_GIVEN = "as given"
+"""Where the number of heads is from, if the user said it; else it is the usual one of the layout."""
 BLOCK = re.compile(r"(blocks\.\d+)\..*")
 
 
@@ -125,6 +129,11 @@ class Imported:
             else:
                 rows += [Row(part.name, "", 1, part.shape, why) for part in parts]
         return rows
+
+    def others(self) -> list[str]:
+        """Words for `--network` that would take another network of the same file."""
+        names = [part.name for part in self.dropped if part.why == ANOTHER.format(name=part.name)]
+        return list(dict.fromkeys(names))
 
     def to_text(self) -> str:
         """For people: equal parts of all blocks, and dropped parts of one kind, take a line each."""

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine import own_files
+from sit_engine.counted import Sentence
 
 
 def write_lines(path: Path, texts: Iterable[str]) -> None:
@@ -59,9 +60,14 @@ def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray
     except FileNotFoundError:
         found = None
     except _ODD_ARRAY as error:
-        raise own_files.damaged(path, f"it is no array ({type(error).__name__})") from None
+        raise own_files.damaged(
+            path, Sentence("it is no array ({kind})", kind=type(error).__name__)
+        ) from None
     if not isinstance(found, np.ndarray) or found.dtype != kind or found.ndim != sides:
-        raise own_files.damaged(path, f"it is no array of {np.dtype(kind)} of {sides} sides")
+        why = Sentence(
+            "it is no array of {kind} of {sides} sides", kind=np.dtype(kind), sides=sides
+        )
+        raise own_files.damaged(path, why)
     return found
 
 
@@ -97,6 +103,6 @@ class Lines(Sequence[str]):
         start, end = int(self._offsets[row]), int(self._offsets[row + 1])
         found = own_files.parse_line(self._bytes[max(0, start) : max(0, end)], self.path)
         if not isinstance(found, str):
-            raise own_files.damaged(self.path, f"line {row + 1} is no text")
+            raise own_files.damaged(self.path, Sentence("line {line} is no text", line=row + 1))
         before = next((pair for pair in self.moved if found.startswith(pair[0])), ("", ""))
         return before[1] + found.removeprefix(before[0])

@@ -11,6 +11,7 @@ from sit_engine import own_files
 from sit_engine.config.build import build
 from sit_engine.config.files import read_values, why_unread
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import Sentence
 from sit_engine.errors import DiskError, FileError, SitError
 from sit_engine.records.home import Home
 
@@ -157,7 +158,7 @@ def _fault_of_split(record: dict[str, Any]) -> str | None:
     for name in ("classes", "train", "watch"):
         found = record.get(name)
         if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-            return f"{name} is no list of names"
+            return Sentence("{name} is no list of names", name=name)
     names = (name for part in ("train", "watch") for name in record[part])
     if not all(name.partition(":")[0].isdecimal() and ":" in name for name in names):
         return "an image stands in no folder"

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from sit_engine.counted import Sentence
 from sit_engine.errors import RunError
 from sit_engine.files import disk_error, read_json
 from sit_engine.records import lock
@@ -75,7 +76,9 @@ def _identity() -> dict[str, Any]:
 
 def _holder(run: Run) -> str:
     told = read_json(run.lock_file)
-    return f"process {told.get('pid')} on {told.get('host')}" if told else "its name is not known"
+    if not told:
+        return Sentence("its name is not known")
+    return Sentence("process {pid} on {host}", pid=told.get("pid"), host=told.get("host"))
 
 
 def is_running(run: Run) -> bool:

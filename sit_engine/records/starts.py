@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.fields import no_auto
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.errors import DataError
 from sit_engine.files import read_json
 from sit_engine.paths import display_name
@@ -113,7 +113,7 @@ def _count(path: Path, arguments: dict[str, Any], name: str) -> int | None:
     found = arguments.get(name)
     if found is None or (type(found) is int and 1 <= found <= MOST_COUNT):
         return found
-    raise _unusable(path, f"its config.json has a {name} that no network has")
+    raise _unusable(path, Sentence("its config.json has a {name} that no network has", name=name))
 
 
 def _of_checkpoint(path: Path) -> Start:
@@ -129,11 +129,15 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None, patch: int | 
     shapes = _shapes(path, file, prefix)
     unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
     if unknown:
-        raise _unusable(path, f"it has parts that this program does not know, such as {unknown[0]}")
+        why = Sentence(
+            "it has parts that this program does not know, such as {name}", name=unknown[0]
+        )
+        raise _unusable(path, why)
     needed = ("pos_embed", "patch_embed.proj.weight", "norm.weight")
     missing = [name for name in needed if name not in shapes]
     if missing:
-        raise _unusable(path, f"it is no plain vision transformer: {missing[0]} is missing")
+        why = Sentence("it is no plain vision transformer: {name} is missing", name=missing[0])
+        raise _unusable(path, why)
     width, stem = shapes["pos_embed"][-1], shapes.get(STEM)
     if stem is not None and patch is None:
         raise _unusable(path, "it does not say how many pixels a token of its stem stands for")
@@ -145,9 +149,8 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None, patch: int | 
     if grid * grid != places or colours[1] != 3:
         raise _unusable(path, "its patches are no square grid of colour images")
     if tokens > len(TOKENS):
-        raise _unusable(
-            path, f"it has {counted(tokens, 'tokens')} before its patches, more than two"
-        )
+        why = Sentence("it has {tokens} tokens before its patches, more than two", tokens=tokens)
+        raise _unusable(path, why)
     depth = len({name.split(".")[1] for name in shapes if name.startswith("blocks.")})
     return StartFacts(
         name=display_name(str(path)),
@@ -173,7 +176,8 @@ def _shapes(path: Path, file: Path, prefix: str) -> dict[str, list[int]]:
             if isinstance(error, SafetensorError)
             else "it cannot be opened"
         )
-        raise _unusable(path, f"{why}; a safetensors file is needed") from None
+        why = Sentence("{why}; a safetensors file is needed", why=why)
+        raise _unusable(path, why) from None
 
 
 def _unusable(path: Path, why: str) -> DataError:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine import ranks
+from sit_engine.counted import Sentence
 from sit_engine.errors import FileError, SitError
 from sit_engine.files import disk_error, file_hash, in_place_of
 from sit_engine.methods.protocol import Losses, StepInfo
@@ -148,17 +149,23 @@ def read(path: Path) -> Bundle:
     about = read_json(path / ABOUT)
     try:
         if about["format"] != FORMAT:
-            raise damaged(path, f"it has format {about['format']}, this program reads {FORMAT}")
+            why = Sentence(
+                "it has format {found}, this program reads {format}",
+                found=about["format"],
+                format=FORMAT,
+            )
+            raise damaged(path, why)
         for name, wanted in about["sha256"].items():
             if file_hash(path / Path(name).name) != wanted:
-                raise damaged(path, f"{name} differs from its hash")
+                raise damaged(path, Sentence("{name} differs from its hash", name=name))
         state = load_state(path)
         found = Bundle(
             path, about, load_file(path / BATCH), load_file(path / MODEL), state["optimiser"]
         )
         _ = found.step_info, found.batch["images_NSSC"], found.batch["train_labels"]
     except (OSError, KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
-        raise damaged(path, f"a file or a value is missing ({type(error).__name__})") from None
+        why = Sentence("a file or a value is missing ({kind})", kind=type(error).__name__)
+        raise damaged(path, why) from None
     except SitError as error:
         raise damaged(path, error.values.get("why", error.message)) from None
     return found

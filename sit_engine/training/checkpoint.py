@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sit_engine.counted import Sentence, joined
 from sit_engine.errors import CheckpointError
 from sit_engine.files import clear_asides, disk_error, file_hash, folder_to_disk, read_json, to_disk
 from sit_engine.records.run import Run
@@ -170,11 +171,11 @@ def verify(path: Path) -> dict[str, Any]:
         for name in FILES:
             wanted, file = manifest["files"][name], path / name
             if file.stat().st_size != wanted["bytes"] or file_hash(file) != wanted["sha256"]:
-                raise _damaged(path, f"{name} differs from its manifest")
+                raise _damaged(path, Sentence("{name} differs from its manifest", name=name))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(
-            path, f"its manifest or a file cannot be read ({type(error).__name__})"
-        ) from None
+        kind = type(error).__name__
+        why = Sentence("its manifest or a file cannot be read ({kind})", kind=kind)
+        raise _damaged(path, why) from None
     # The best step is -1 where none was validated.
     steps = [manifest.get("step"), manifest.get("best_step", -1)]
     if not all(type(step) is int and -1 <= step < 1 << 53 for step in steps) or steps[0] < 0:
@@ -205,7 +206,8 @@ def newest_verified(run: Run) -> tuple[Path, dict[str, Any], list[str]]:
         "The run {path} has no checkpoint that can be used.",
         "{why}",
         path=run.path,
-        why=" ".join(rejected) or "It ended before the first one was written; start it again.",
+        why=joined(rejected, " ")
+        or Sentence("It ended before the first one was written; start it again."),
     )
 
 

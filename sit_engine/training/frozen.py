@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sit_engine import own_files
 from sit_engine.config.files import read_values
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence, counted, joined
 from sit_engine.errors import ConfigError, FileError, RunError, SitError
 from sit_engine.files import disk_error, put_aside, read_json, write_bytes_aside
 from sit_engine.records.event_log import read_events
@@ -143,7 +143,7 @@ def _begin_again(run: Run, found: Mapping[str, FileError]) -> Warned:
 
 
 def _where(aside: Path | None) -> str:
-    return "" if aside is None else f"What stood there is now {aside.name}."
+    return "" if aside is None else Sentence("What stood there is now {aside}.", aside=aside.name)
 
 
 # Changes by hand
@@ -224,15 +224,19 @@ def _accepted(run: Run) -> set[str]:
 
 
 def _changed(run: Run, changes: list[Change], folder: Path) -> RunError:
-    told = [f"{change.field} is {change.new} and was {change.old}" for change in changes]
-    more = [f"and {len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else []
+    told = [
+        Sentence("{field} is {new} and was {old}", field=one.field, new=one.new, old=one.old)
+        for one in changes
+    ]
+    if (more := len(told) - MOST_TOLD) > 0:
+        told[MOST_TOLD:] = [Sentence("and {more} more", more=more)]
     return RunError(
         "run.changed",
         "The settings or the split of the run {path} were changed by hand: {what}.",
         "Change them back (as they were they stand in {copies}), or go on with them as they are now: "
         "`sit-engine resume {path} --accept-changes`.",
         path=run.path,
-        what="; ".join(told[:MOST_TOLD] + more),
+        what=joined(told, "; "),
         copies=folder,
     )
 

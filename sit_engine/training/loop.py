@@ -22,7 +22,7 @@ from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.paths import unescape_name
-from sit_engine.records.commands import Command, answer_to
+from sit_engine.records.commands import Command, answer_to, refusal
 from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
@@ -183,11 +183,11 @@ class Leg:
                     "The run cannot be trained to {epochs} epochs: {answer}.",
                     "Give --epochs with a larger number.",
                     epochs=f"{epochs:g}",
-                    answer=longer.answer.removeprefix("refused: "),
+                    answer=refusal(longer.code, **longer.values),
                 )
             changes += [] if start.epochs is None else [longer]
         if changes:
-            progress.changes += [asdict(change) for change in changes]
+            progress.changes += [change.plain() for change in changes]
             # Until a checkpoint knows them the leg has not begun: a complete run stays complete.
             self._save(again=True)
         if start.accepted is not None:
@@ -458,5 +458,5 @@ class Leg:
 
     def _change(self, change: Change) -> None:
         """Note that a setting differs from here on."""
-        self.progress.changes.append(asdict(change))
+        self.progress.changes.append(change.plain())
         self.emit(ConfigChanged(step=self.progress.step, **asdict(change)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 
@@ -24,6 +24,10 @@ class Change:
     old: str
     new: str
     why: str
+
+    def plain(self) -> dict[str, str]:
+        """As a checkpoint keeps it, whose state holds no class of ours."""
+        return {name: str(text) for name, text in asdict(self).items()}
 
 
 def recover(stepper: Stepper, error: Exception) -> Change | None:

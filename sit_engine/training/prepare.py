@@ -16,7 +16,7 @@ from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import RunConfig
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence, counted
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
 from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.folder.facts import facts_of
@@ -289,7 +289,7 @@ def check_classes(index: ImageIndex) -> None:
             "data.labels_needed",
             "Finetuning learns from labels, but the images have {count}.",
             "Put the images of each class into a sub-folder of its own, or give data.labels_file.",
-            count="one class only" if len(index) else "none",
+            count=Sentence("one class only") if len(index) else Sentence("none"),
         )
 
 

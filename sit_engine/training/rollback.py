@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sit_engine import ranks
+from sit_engine.counted import Sentence
 from sit_engine.errors import NotFiniteError
 from sit_engine.records.events import ConfigChanged, Event, RolledBack
 from sit_engine.records.run import Run
@@ -70,9 +71,11 @@ def not_steady(
         why=why,
         step=before.step,
         count=before.rollbacks,
-        good="no checkpoint" if now is None else f"step {now.step}",
+        good=Sentence("no checkpoint") if now is None else Sentence("step {step}", step=now.step),
         path=run.path,
-        look="" if bundle is None else f"`sit-engine replay {bundle}` works such a step again.",
+        look=""
+        if bundle is None
+        else Sentence("`sit-engine replay {bundle}` works such a step again.", bundle=bundle),
     )
 
 
@@ -104,5 +107,5 @@ def _differently(restored: Progress, before: Progress, rate: float, why: str) ->
     restored.draws = max(before.draws, restored.draws) + 1
     old, restored.rate_share = before.rate_share, before.rate_share / 2
     change = Change(FIELD, f"{rate * old:g}", f"{rate * restored.rate_share:g}", why)
-    restored.changes = [*before.changes, asdict(change)]
+    restored.changes = [*before.changes, change.plain()]
     return change

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.training.progress import Progress
 
 IN_A_ROW = 5
@@ -54,9 +54,14 @@ def _is_spike(loss: float, recent: Sequence[float]) -> bool:
 def why_unsteady(progress: Progress) -> str | None:
     """Why the run must go back, if so: the end of a sentence that begins with "since"."""
     if in_a_row(progress.skipped_at) >= IN_A_ROW:
-        return f"{counted(in_a_row(progress.skipped_at), 'steps')} in a row were not finite"
+        steps = in_a_row(progress.skipped_at)
+        return Sentence("{steps} steps in a row were not finite", steps=steps)
     if len(progress.skipped_at) > MOST_SKIPPED:
-        return f"{len(progress.skipped_at)} of the last {counted(RECENT_STEPS, 'steps')} were not finite"
+        return Sentence(
+            "{steps} of the last {recent} steps were not finite",
+            steps=len(progress.skipped_at),
+            recent=RECENT_STEPS,
+        )
     return None
 
 

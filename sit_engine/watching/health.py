@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sit_engine.config.course import Course
+from sit_engine.config.course import VERDICTS, Course
+from sit_engine.counted import Sentence
 
 State = Literal["learning", "collapsed", "not learning", "unknown"]
 
@@ -67,34 +68,18 @@ class KnnReading:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be said: `code` names the sentence for translation, `values` fill it."""
+    """What is to be said: the sentence `code` (config.course), filled with `values`."""
 
     state: State
     code: str
     values: dict[str, str] = field(default_factory=dict)
 
     @property
-    def sentence(self) -> str:
-        """In English."""
-        return SENTENCES[self.code].format(**self.values)
+    def sentence(self) -> Sentence:
+        """What is said of it."""
+        return Sentence(VERDICTS[self.code], **self.values)
 
 
-SENTENCES = {
-    "health.not_started": "Training has not started yet.",
-    "health.early": "It is too early to tell: that takes until step {from_step} (epoch {from_epoch}). "
-    "Sets of this size need about {needed} epochs.",
-    "health.too_short": "This run is too short to tell: it has {steps} steps, and {from_step} are the "
-    "least. Sets of this size need about {needed} epochs.",
-    "health.learning": "It is learning: nearest neighbours are right for {accuracy} of the watched "
-    "images, {untrained} before training.",
-    "health.collapsed": "The features have collapsed: every image looks the same to the model. "
-    "Lower the learning rate.",
-    "health.unlabelled": "The features have not collapsed. Without labels it cannot be known "
-    "whether they fit your classes; k-NN watches from two classes and a hundred images on.",
-    "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
-    "the watched images, {untrained} before training (± {interval}). Sets of this size need about "
-    "{needed} epochs; more of them, or more images, may help.",
-}
 NOT_STARTED = Verdict("unknown", "health.not_started")
 
 

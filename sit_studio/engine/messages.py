@@ -1,6 +1,6 @@
 """Where an engine thread leaves what it heard until the window's timer fetches it; Qt-free.
 
-No signal an event: in pure Python that stalls the window (docs/adr/0007-messages.md).
+No signal an event: in pure Python that stalls the window (docs/adr/0007-mailbox.md).
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ import psutil
 
 from sit_engine.config.files import to_toml
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import Sentence
 from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE, DiskError
 from sit_studio.engine.standby import STANDBY, engine_environment, engine_python, step_back
-from sit_studio.models.failure import Failure
+from sit_studio.models.failure import Failure, failure_from
 
 EXPECTED = (0, STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE)
 
@@ -82,10 +83,7 @@ class Trainer:
             self.log.unlink()
         for line in reversed(text.splitlines()):
             with suppress(ValueError, TypeError, KeyError):
-                error = json.loads(line)["error"]
-                return Failure(
-                    error["code"], error["message"], error["hint"], error.get("values", {}), text
-                )
+                return failure_from(json.loads(line)["error"], text)
         code = self.process.returncode
         # So early that the engine did not hear it yet, the signal itself ends the process.
         if code in EXPECTED or (self._was_asked and code == -signal.SIGTERM):
@@ -96,23 +94,20 @@ class Trainer:
                 "studio.disk",
                 "The trainer ended because nothing more could be written to the disk.",
                 "Free some space, then resume the run; everything written before is kept.",
-                {},
-                text,
+                details=text,
             )
         if code > 0:
             return Failure(
                 "studio.trainer_failed",
-                f"The trainer could not go on (exit code {code}).",
+                Sentence("The trainer could not go on (exit code {exit_code}).", exit_code=code),
                 "Copy the details and report them; what was saved is kept.",
-                {"exit_code": str(code)},
-                text,
+                details=text,
             )
         return Failure(
             "studio.killed",
-            f"The trainer was ended from outside (signal {-code}).",
+            Sentence("The trainer was ended from outside (signal {signal}).", signal=-code),
             "What was saved is kept: resume the run.",
-            {"signal": str(-code)},
-            text,
+            details=text,
         )
 
     def _said(self) -> str:

@@ -17,7 +17,7 @@ from sit_studio.engine.standby import (
     is_memory_short,
     step_back,
 )
-from sit_studio.models.failure import Failure
+from sit_studio.models.failure import Failure, failure_from
 
 Answer = dict[str, Any]
 
@@ -136,10 +136,7 @@ class Asker(QObject):
         else:
             self._asked = None
             if "error" in record:
-                error = record["error"]
-                asked.on_failure(
-                    Failure(error["code"], error["message"], error["hint"], error.get("values", {}))
-                )
+                asked.on_failure(failure_from(record["error"]))
             else:
                 asked.on_answer(record["answer"])
             self._send_next()

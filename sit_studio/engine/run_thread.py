@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QThread
 
 from sit_engine import api
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import Sentence
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.records import commands
@@ -323,8 +324,7 @@ def internal(error: Exception) -> Failure:
     """A bug of ours, as a sentence."""
     return Failure(
         "internal",
-        f"Something went wrong inside the program ({type(error).__name__}).",
+        Sentence("Something went wrong inside the program ({kind}).", kind=type(error).__name__),
         "This is our fault. Copy the details and report them.",
-        {"kind": type(error).__name__},
-        "".join(traceback.format_exception(error)),
+        details="".join(traceback.format_exception(error)),
     )

@@ -1,4 +1,8 @@
-"""Engine sentences in the user's language: found by code, filled with the values that came along."""
+"""Engine sentences in the user's language: their template is translated, and filled with their values.
+
+Nothing un-formats English. What comes without a template is a whole one itself, or is said as it stands:
+words of the system and of libraries, and what older files hold.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,23 @@ from PySide6.QtCore import QCoreApplication
 
 from sit_engine.config.methods import METHODS
 from sit_engine.config.schema import settings
-from sit_engine.counted import either
-from sit_studio.look.engine_sentences import ENGINE_SENTENCES
+from sit_engine.counted import Sentence, filled
 from sit_studio.models.failure import Failure
 
 _PATH = re.compile(r"\b(?:data|model|method|optim|watch|compute)\.[a-z_]+(?:\.[a-z_]+)*")
-_FIELD = re.compile(r"\{(\w+)[^}]*\}")
+ENGINE = "engine"
+PHRASES = {"why": ENGINE, "reason": ENGINE, "what": ENGINE, "title": "settings", "help": "settings"}
+"""Values by these names are words of ours, not names of the user's: the context of their translation."""
 
 
 def say(failure: Failure) -> tuple[str, str]:
-    """Message and hint of a failure; in English, and for codes we do not know, as the engine said."""
-    message, hint = _say(failure.code, failure.message, failure.hint, failure.values)
-    return titled(message), titled(hint)
+    """Message and hint of a failure."""
+    return say_text(failure.message), say_text(failure.hint)
 
 
-def say_coded(code: str, english: str, values: dict[str, str] | None = None) -> str:
-    """One engine sentence that has a code and no hint: a problem, a warning, a health reading."""
-    return titled(_say(code, english, "", values or {})[0])
+def say_text(text: str) -> str:
+    """One sentence or phrase of the engine: a problem, a warning, a reason, a health reading."""
+    return titled(_said(text, ENGINE))
 
 
 def titled(text: str) -> str:
@@ -46,44 +50,23 @@ def _titles() -> dict[str, str]:
     return {item.path: item.title for method in METHODS for item in settings(method)}
 
 
-def _say(code: str, message: str, hint: str, values: dict[str, str]) -> tuple[str, str]:
-    """A code may stand with several sentences: the one is meant that fits the English message."""
-    for message_template, hint_template in ENGINE_SENTENCES.get(code, ()):
-        found = _pattern(message_template).fullmatch(message)
-        if found is not None:
-            return (
-                _fill(message_template, values, found.groups(), message),
-                _fill(hint_template, values, (), hint),
-            )
-    return message, hint
-
-
-def _fill(
-    template: str, values: dict[str, str], numbered: tuple[str | None, ...], english: str
-) -> str:
-    """A template translated and filled; `english` when there is no translation or no value for it.
-
-    {1}, {2}, … are the figures of a sentence that came without values, read off the English one.
-    """
-    translated = QCoreApplication.translate("engine", template)
-    if translated == template:
-        return english
+def _said(text: str, context: str) -> str:
+    if not isinstance(text, Sentence):
+        return _translated(text, context)
+    values = {
+        name: _said(value, PHRASES.get(name, ENGINE))
+        if name in PHRASES or isinstance(value, Sentence)
+        else value
+        for name, value in text.values.items()
+    }
     try:
-        return translated.format("", *(text or "" for text in numbered), **values)
-    except (KeyError, IndexError, ValueError):
-        return english
+        return filled(_translated(text.template, context), **values)
+    except (LookupError, ValueError):
+        # A translation with other fields.
+        return str(text)
 
 
-@cache
-def _pattern(template: str) -> re.Pattern[str]:
-    """What the filled template looks like; the numbered fields are its groups."""
-    parts, end = [], 0
-    # Doubled braces are the template's way to write one.
-    text = template.replace("{{", "\0").replace("}}", "\1")
-    for field in _FIELD.finditer(text):
-        parts.append(re.escape(text[end : field.start()]))
-        parts.append("(.*?)" if field[1].isdigit() else ".*?")
-        end = field.end()
-    parts.append(re.escape(text[end:]))
-    joined = either("".join(parts)).replace("\0", re.escape("{")).replace("\1", re.escape("}"))
-    return re.compile(joined, re.DOTALL)
+def _translated(text: str, context: str) -> str:
+    # What Qt cannot take, a name that is no text or a zero byte, is no template of ours.
+    is_text = "\0" not in text and text == text.encode("utf-8", "replace").decode("utf-8")
+    return QCoreApplication.translate(context, text) if is_text else text

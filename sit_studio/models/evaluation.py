@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sit_engine.counted import unpacked
 from sit_engine.files import read_json
 from sit_engine.paths import cell_name
 
@@ -104,6 +105,7 @@ def _parse(raw: dict[str, Any], folder: Path) -> Report:
     if not columns or not measures or columns[-1] != raw["main"]:
         raise ValueError(columns)
     scratch = raw.get("scratch") or {}
+    scratch = unpacked(scratch)
     return Report(
         main=str(raw["main"]),
         columns=columns,
@@ -115,7 +117,7 @@ def _parse(raw: dict[str, Any], folder: Path) -> Report:
         classes=tuple(str(name) for name in raw["classes"]),
         left_out={str(name): int(n) for name, n in (raw.get("left_out") or {}).items()},
         answers=_answers(raw["answers"], folder) if raw.get("answers") else None,
-        scratch_hint="" if scratch.get("run") else str(scratch.get("hint", "")),
+        scratch_hint="" if scratch.get("run") else scratch.get("hint", ""),
         page=_beside(folder, raw.get("page")),
     )
 

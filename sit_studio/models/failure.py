@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from sit_engine.counted import unpacked
 from sit_engine.errors import SitError
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A sentence with its code: what happened and what to do; `details` for a bug report."""
+    """What happened and what to do: sentences, or text as it stands; `details` for a bug report."""
 
     code: str
     message: str
@@ -21,3 +23,9 @@ class Failure:
 def failure_of(error: SitError) -> Failure:
     """The plain values of an engine error."""
     return Failure(error.code, error.message, error.hint, dict(error.values))
+
+
+def failure_from(record: dict[str, Any], details: str = "") -> Failure:
+    """An error that a child wrote as JSON (sit_engine.cli.faults)."""
+    told = unpacked(record)
+    return Failure(told["code"], told["message"], told["hint"], record.get("values", {}), details)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sit_engine.counted import Sentence
 from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,
@@ -239,9 +240,12 @@ class History:
         self.waits.clear()
         self._forget_after(event.to_step)
         self.step = event.to_step
-        text = (
-            f"{event.from_step} → {event.to_step}: {event.why} "
-            f"(optim.learning_rate {event.learning_rate:g})"
+        text = Sentence(
+            "{step} → {to}: {why} (optim.learning_rate {rate})",
+            step=event.from_step,
+            to=event.to_step,
+            why=event.why,
+            rate=f"{event.learning_rate:g}",
         )
         self.marks.append(Mark(event.to_step, "rollback", text))
 
@@ -330,7 +334,8 @@ class History:
         # The mark of going back tells the rate, and would be hidden by this one.
         is_told = bool(self.marks) and self.marks[-1].kind == "rollback"
         if not (is_told and event.field == "optim.learning_rate"):
-            text = f"{event.field}: {event.old} → {event.new} ({event.why})"
+            names = {"field": event.field, "old": event.old, "new": event.new, "why": event.why}
+            text = Sentence("{field}: {old} → {new} ({why})", **names)
             self.marks.append(Mark(event.step, "change", text))
         if event.field == "optim.epochs" and self.started:
             # Only an event: whoever wrote it may have written no number.

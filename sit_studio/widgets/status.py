@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QWidget
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_studio.look import theme
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count, duration, figure, size
 from sit_studio.models.run_list import About, RunRow, read_about
 from sit_studio.session import Session
@@ -73,7 +74,7 @@ class Header(QWidget):
         if facts.kind == "cpu":
             text = filled(self.tr("CPU, {cores} cores"), cores=facts.cores)
             if facts.why_no_gpu:
-                why = QCoreApplication.translate("engine", facts.why_no_gpu)
+                why = say_text(facts.why_no_gpu)
                 self.device.setToolTip(self.tr("No GPU is used: {why}.").format(why=why))
                 text = self.tr("{cpu} · no GPU").format(cpu=text)
         else:

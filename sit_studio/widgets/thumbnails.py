@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QWidget
 from sit_engine.paths import display_name
 from sit_studio.engine.thumbnails import ThumbnailSource
 from sit_studio.look import theme
+from sit_studio.look.sentences import say_text
 from sit_studio.widgets.basics import follow_theme
 
 TILE, GAP, WORDS = 112, 8, 36
@@ -195,7 +196,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         elif isinstance(found, str):
             painter.setPen(QColor(colours.bad))
             flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
-            painter.drawText(tile.adjusted(4, 4, -4, -4), flags, found)
+            painter.drawText(tile.adjusted(4, 4, -4, -4), flags, say_text(found))
         if place == self.current:
             painter.setPen(QPen(QColor(colours.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -100,7 +100,7 @@ def test_a_line_that_is_no_question_is_an_error_and_not_the_end(
     child.write(line)
     found = child.hear()
     assert found["error"]["code"] == code
-    assert set(found["error"]) == {"code", "message", "hint", "values"}
+    assert set(found["error"]) == {"code", "message", "hint", "values", "templates"}
     assert child.answer("cache")["free_bytes"] > 0
 
 
@@ -178,6 +178,7 @@ def test_settings_are_resolved_and_corruption_is_shown(
     found = child.answer("resolve", config={"preset": "quick", "compute": compute}, facts=facts)
     assert found["settings"]["model"]["image_size"] == 32
     assert "model.image_size" in found["reasons"]
+    assert "px" in found["templates"]["model.image_size"]["template"]
     images = [str(path) for path in sorted(sample[0].rglob("000.png"))[:4]]
     shown = child.answer(
         "corruption", images=images, config=found["settings"], seed=1, out=str(tmp_path)

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from sit_engine.data.decode.decode_pool import Answer, Cancel, DecodePool, Job
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
+from sit_engine.data.pixel_cache.journal import read_records, sealed
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.scan import scan
 from sit_engine.errors import CancelledError, DiskError
@@ -103,6 +105,25 @@ def test_lost_pixels_are_decoded_again(photos: Path, cache: PixelCache) -> None:
     cache.fill(scan([photos]), side=16)
     (cache.root / "side-16" / "pixels.bin").unlink()
     assert pixels_match(*cache.fill(scan([photos]), side=16))
+
+
+def test_the_journal_keeps_what_a_reason_is_made_of(
+    photos: Path, cache: PixelCache, jobs: list[Job]
+) -> None:
+    index = scan([photos])
+    path = photos / "cats" / "0.png"
+    tifffile.imwrite(path, np.zeros((8, 8, 5), np.uint8), planarconfig="contig")
+    made = [cache.fill(index, side=8)[0].problems[0].reason for _ in range(2)]
+    assert sum(job["job"] == "decode" for job in jobs) == len(index)
+    assert [getattr(reason, "values", None) for reason in made] == [{"channels": "5"}] * 2
+    # A line of before has the words alone.
+    (book,) = cache.root.rglob("rows.jsonl")
+    book.write_bytes(b"".join(
+        sealed({name: value for name, value in record.items() if name != "templates"})
+        for record in read_records(book)
+    ))  # fmt: skip
+    reason = cache.fill(index, side=8)[0].problems[0].reason
+    assert (type(reason), reason) == (str, made[0])
 
 
 def test_a_file_that_vanishes_after_the_listing_is_a_problem(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
+from sit_engine.counted import Sentence
 from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex, Problem
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
@@ -51,6 +54,25 @@ def test_a_saved_index_says_the_same(photos: Path, cache: PixelCache, tmp_path: 
     assert (summary["stage"], summary["problems"], summary["duplicates"]) == ("decoded", 1, 1)
     assert (summary["usable"], summary["leaks"], summary["median_side_px"]) == (7, 1, 30)
     assert summary["classes"] == {"cats": 4, "dogs": 3}
+
+
+def test_a_problem_keeps_what_its_reason_is_made_of(photos: Path, tmp_path: Path) -> None:
+    tifffile.imwrite(photos / "deep.tif", np.zeros((8, 8, 5), np.uint8), planarconfig="contig")
+    (photos / "empty.png").write_bytes(b"")
+    index = scan([photos])
+    place = tmp_path / "at"
+    save_index(index, place, stage="listed")
+    reason = SavedIndex.open(place).problem(0).reason
+    assert isinstance(reason, Sentence)
+    assert reason.values == {"channels": "5"}
+    assert reason == index.problems[0].reason
+    # As it was written before: three texts a line, and remarks without templates.
+    texts = [(one.path, str(one.reason), one.code) for one in index.problems]
+    write_lines(place / "problems", (json.dumps(row) for row in texts))
+    saved = SavedIndex.open(place)
+    found = [saved.problem(i) for i in range(2)]
+    assert [(one.path, one.reason, one.code) for one in found] == texts
+    assert {type(one.reason) for one in found} == {str}
 
 
 def test_an_older_index_is_replaced_while_it_is_open(photos: Path, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from sit_engine.config.course import VERDICTS
 from sit_engine.records.events import HealthMeasured, KnnMeasured
 from sit_studio.frame.main_window import MainWindow
-from sit_studio.look.engine_sentences import ENGINE_SENTENCES
 from sit_studio.models.history import History
 from sit_studio.pages.runs.run_table import CELL_PX, MOST_STATUS_PX, status_width
 from sit_studio.pages.train.choice_cards import ChoiceCards
@@ -84,17 +84,15 @@ def test_what_the_verdict_says_moves_nothing_below_it(qtbot: QtBot, width: int) 
     page.resize(width, 600)
     page.show()
     places = set()
-    for code, texts in ENGINE_SENTENCES.items():
-        if not code.startswith("health."):
-            continue
+    for code, said in VERDICTS.items():
         history = History()
         history.see("alive")
-        history.add(replace(READING, code=code, sentence=texts[0][0]), 0.0)
+        history.add(replace(READING, code=code, sentence=said), 0.0)
         if code != "health.unlabelled":
             history.add(KnnMeasured(10, 0.2, 0.1, 0.15, 0.1, "student"), 0.0)
         card.show_history(history)
         qtbot.wait(20)
-        assert card.sentence.text() == texts[0][0]
+        assert card.sentence.text() == said
         assert card.sentence.height() >= card.sentence.heightForWidth(card.sentence.width())
         places.add((below.y(), card.sentence.width()))
     assert len(places) == 1

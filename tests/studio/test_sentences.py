@@ -1,29 +1,58 @@
-"""Every sentence can be in the user's language: the engine's by their codes, the window's by tr()."""
+"""Every sentence can be in the user's language: the engine's by their templates, the window's by tr()."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTranslator
 from PySide6.QtWidgets import QApplication, QComboBox
+from pytestqt.qtbot import QtBot
 
-from sit_engine.config.facts import DeviceFacts
-from sit_engine.records.events import warning
+from sit_engine.cli.faults import record_of
+from sit_engine.config.build import build
+from sit_engine.config.course import VERDICTS, Course
+from sit_engine.config.facts import CueFacts, DataFacts, DeviceFacts, MemoryFacts
+from sit_engine.config.methods import METHODS
+from sit_engine.config.presets import PRESETS
+from sit_engine.config.resolve import resolve
+from sit_engine.counted import Sentence, templates_of, with_templates
+from sit_engine.errors import DataError, SitError
+from sit_engine.records.commands import answer_to
+from sit_engine.records.events import (
+    ConfigChanged,
+    Event,
+    HealthMeasured,
+    RolledBack,
+    RunFinished,
+    Warned,
+    from_line,
+    to_line,
+    warning,
+)
+from sit_studio.engine.questions import Asker, Question
 from sit_studio.frame.main_window import MainWindow
-from sit_studio.look.engine_sentences import ENGINE_SENTENCES
-from sit_studio.look.sentences import say, say_coded
-from sit_studio.models.failure import Failure
+from sit_studio.look.sentences import say, say_text
+from sit_studio.models.failure import Failure, failure_from
+from sit_studio.models.history import History
+from sit_studio.pages.watch.system import log_words
 from sit_studio.widgets.status import phase_word
+from tests.studio.conftest import wait
 
 ROOT = Path(__file__).resolve().parents[2]
+BEFORE = Path(__file__).with_name("events_before.jsonl").read_text("utf-8").splitlines()
 SOURCES = sorted((ROOT / "sit_studio").rglob("*.py"))
+ENGINE = sorted((ROOT / "sit_engine").rglob("*.py"))
 UNLABELLED = "Left out, since they have no label: {count} images."
+BUNDLE = "The step could not be kept: {why}"
+UNREADABLE = "The folder {folder} may not be read."
+MISSING = "There is no folder {folder}."
+UNSTEADY = "{steps} steps in a row were not finite"
 # What puts its words before the user. Words of ours that are names stay as they are.
 SHOWING = {
     "setText", "setWindowTitle", "setToolTip", "setPlaceholderText", "setAccessibleName",
@@ -38,33 +67,12 @@ UNSHOWN = {"role", "icon", "kind", "name"}
 AT_PLACE = {"label": (0,), "button": (0,), "EmptyState": (1, 2), "Failure": (1, 2), "addItem": (0,)}
 
 
-def test_every_code_of_the_engine_has_its_sentences() -> None:
-    program = ROOT / "packaging" / "engine_sentences.py"
-    done = subprocess.run([sys.executable, str(program), "--check"], check=False, cwd=ROOT)
-    assert done.returncode == 0, "run: python packaging/engine_sentences.py"
-    codes = set()
-    for path in (ROOT / "sit_engine").rglob("*.py"):
-        codes |= set(
-            re.findall(r'"((?:health|command|data|disk|run|train)\.[a-z_]+)"', path.read_text())
-        )
-    are_no_codes = {code for code in codes if code.split(".")[0] == "data" and _is_setting(code)}
-    assert codes - are_no_codes <= set(ENGINE_SENTENCES)
+class Capitals(QTranslator):
+    """A language of these sentences alone, said in capitals, their fields as they are."""
 
-
-def _is_setting(path: str) -> bool:
-    from sit_engine.config.schema import settings
-
-    return path in {item.path for item in settings()}
-
-
-def test_no_sentence_is_empty() -> None:
-    for code, sentences in ENGINE_SENTENCES.items():
-        assert sentences, code
-        assert all(message for message, _ in sentences), code
-
-
-class Backwards(QTranslator):
-    """A language in which every sentence is said in capitals, its fields as they are."""
+    def __init__(self, *templates: str) -> None:
+        super().__init__()
+        self.templates = templates
 
     def translate(
         self,
@@ -72,11 +80,12 @@ class Backwards(QTranslator):
         text: bytes | bytearray | memoryview | str,
         disambiguation: object = None,
         n: int = -1,
-    ) -> str:
+    ) -> str | None:
         del disambiguation, n
         said = text if isinstance(text, str) else bytes(text).decode("utf-8")
-        if (context if isinstance(context, str) else bytes(context).decode()) != "engine":
-            return ""
+        where = context if isinstance(context, str) else bytes(context).decode()
+        if where != "engine" or said not in self.templates:
+            return None  # Unlike "", which would be a translation.
         return "".join(part if part[:1] == "{" else part.upper() for part in _parts(said))
 
     def isEmpty(self) -> bool:
@@ -89,51 +98,201 @@ def _parts(text: str) -> list[str]:
 
 @pytest.fixture
 def capitals(qapp: QApplication) -> Iterator[None]:
-    translator = Backwards()
+    translator = Capitals(
+        UNLABELLED, BUNDLE, UNREADABLE, MISSING, UNSTEADY, "refused: {why}",
+        "the run is at epoch {epoch} already", "it is empty", "Give yourself the right to read it.",
+        "there was not enough memory", VERDICTS["health.early"],
+    )  # fmt: skip
     qapp.installTranslator(translator)
     yield
     qapp.removeTranslator(translator)
 
 
-@pytest.mark.usefixtures("capitals")
-def test_a_failure_is_translated_by_its_code_with_its_values() -> None:
-    values = {"folder": "my {leaves}"}
-    failure = Failure(
-        "data.folder_unreadable",
-        "The folder my {leaves} may not be read.",
-        "Give yourself the right to read it, or choose another folder.",
-        values,
+def unreadable(folder: str) -> DataError:
+    return DataError(
+        "data.folder_unreadable", UNREADABLE, "Give yourself the right to read it.", folder=folder
     )
-    assert say(failure) == (
+
+
+def early() -> HealthMeasured:
+    words = Course(1000, 10, 640).words()
+    said = Sentence(VERDICTS["health.early"], **words)
+    return HealthMeasured(1, 64, 0.5, 20.0, 384, 0.9, 0.5, "unknown", said, "health.early", words)
+
+
+def failed() -> RunFinished:
+    error = unreadable("leaves")
+    return RunFinished("failed", 3, 0, error.code, error.message, error.hint, error.values)
+
+
+EVENTS: dict[str, tuple[Event, str]] = {
+    "warned": (
+        warning("data.unlabelled", UNLABELLED, count=2),
+        "LEFT OUT, SINCE THEY HAVE NO LABEL: 2 IMAGES.",
+    ),
+    "one": (
+        warning("data.unlabelled", UNLABELLED, count=1),
+        "LEFT OUT, SINCE THEY HAVE NO LABEL: 1 IMAGES.",
+    ),
+    "nested": (
+        warning("bundle.unwritten", BUNDLE, why=unreadable("a {b} c").message),
+        "THE STEP COULD NOT BE KEPT: THE FOLDER a {b} c MAY NOT BE READ.",
+    ),
+    "why": (
+        warning("bundle.unwritten", BUNDLE, why="it is empty"),
+        "THE STEP COULD NOT BE KEPT: IT IS EMPTY",
+    ),
+    "of the system": (
+        warning("bundle.unwritten", BUNDLE, why="no space left on device"),
+        "THE STEP COULD NOT BE KEPT: no space left on device",
+    ),
+    "answered": (
+        answer_to("extend", "command.refused_epoch", epoch="3"),
+        "extend: REFUSED: THE RUN IS AT EPOCH 3 ALREADY",
+    ),
+    "health": (
+        early(),
+        (
+            "Step 1: IT IS TOO EARLY TO TELL: THAT TAKES UNTIL STEP 300 (EPOCH 30). "
+            "SETS OF THIS SIZE NEED ABOUT 1,000 EPOCHS."
+        ),
+    ),
+    "finished": (failed(), "Failed at step 3. THE FOLDER leaves MAY NOT BE READ."),
+    "went back": (
+        RolledBack(9, 5, 1, 0.1, Sentence(UNSTEADY, steps=5)),
+        "Went back from step 9 to 5: 5 STEPS IN A ROW WERE NOT FINITE",
+    ),
+    "changed": (
+        ConfigChanged(9, "compute.parts", "1", "2", "there was not enough memory"),
+        "compute.parts: 1 → 2 (THERE WAS NOT ENOUGH MEMORY)",
+    ),
+}
+
+
+@pytest.mark.usefixtures("capitals")
+@pytest.mark.parametrize("name", EVENTS)
+def test_an_event_comes_with_its_template_and_values(name: str) -> None:
+    event, words = EVENTS[name]
+    found = from_line(to_line(event, time=1.0))
+    assert found is not None
+    assert found[0] == event
+    assert log_words(found[0]) == words
+
+
+@pytest.mark.usefixtures("capitals")
+def test_the_flags_of_the_curves_are_translated_too() -> None:
+    history = History()
+    for name, words in (
+        ("changed", "“Parts of a batch”: 1 → 2 (THERE WAS NOT ENOUGH MEMORY)"),
+        ("went back", "9 → 5: 5 STEPS IN A ROW WERE NOT FINITE (“Learning rate” 0.1)"),
+    ):
+        history.add(EVENTS[name][0], 0.0)
+        assert say_text(history.marks[-1].text) == words
+
+
+@pytest.mark.usefixtures("capitals")
+@pytest.mark.parametrize("line", BEFORE)
+def test_a_line_of_before_is_shown_as_it_stands(line: str) -> None:
+    """As it was written when sentences did not carry their templates."""
+    record, found = json.loads(line), from_line(line)
+    assert found is not None
+    (said,) = (record[name] for name in ("message", "answer", "sentence", "why") if name in record)
+    assert said in log_words(found[0])
+
+
+def test_numbers_agree_in_the_window_too() -> None:
+    for count, words in ((1, "1 image."), (2, "2 images.")):
+        found = from_line(to_line(warning("data.unlabelled", UNLABELLED, count=count), time=1.0))
+        assert found is not None
+        assert isinstance(found[0], Warned)
+        assert say_text(found[0].message).endswith(words)
+
+
+@pytest.mark.usefixtures("capitals")
+def test_an_error_of_a_child_is_translated_by_its_template(qtbot: QtBot, tmp_path: Path) -> None:
+    asker, failures = Asker(), list[Failure]()
+    folder = str(tmp_path / "not {there}")
+    params = {"folders": [folder], "out": str(tmp_path / "out")}
+    asker.ask(Question("scan", params, lambda answer: None, failures.append))
+    wait(qtbot, lambda: bool(failures))
+    asker.stop()
+    assert say(failures[0])[0] == f"THERE IS NO FOLDER {folder}."
+
+
+@pytest.mark.usefixtures("capitals")
+def test_an_error_that_was_written_is_translated_or_said_as_it_stands() -> None:
+    record = json.loads(json.dumps(record_of(unreadable("my {leaves}"))))
+    assert say(failure_from(record)) == (
         "THE FOLDER my {leaves} MAY NOT BE READ.",
-        "GIVE YOURSELF THE RIGHT TO READ IT, OR CHOOSE ANOTHER FOLDER.",
+        "GIVE YOURSELF THE RIGHT TO READ IT.",
     )
-    # The same code stands with a second sentence, which has figures but came without values.
-    assert say_coded("data.folder_unreadable", "is a folder that may not be read").isupper()
-    english = "took longer than 30 s to read"
-    assert say_coded("data.too_slow", english) == "TOOK LONGER THAN 30 S TO READ"
-    refused = "refused: the run is at epoch 3 already"
-    assert say_coded("command.refused_epoch", refused, {"epoch": "3"}) == refused.upper()
+    del record["templates"]
+    assert say(failure_from(record))[0] == "The folder my {leaves} may not be read."
+    foreign = SitError("no.such", "As the engine said {what}.", "A hint.", what="it")
+    assert say(failure_from(record_of(foreign))) == ("As the engine said it.", "A hint.")
 
 
-@pytest.mark.usefixtures("capitals")
-@pytest.mark.parametrize(
-    ("code", "message", "values"),
-    [
-        ("no.such_code", "As the engine said.", {}),
-        ("data.folder_unreadable", "Said by another version of the engine.", {}),
-        ("disk.write", "Cannot write to a {place}: it is full.", {}),
-    ],
+@pytest.mark.parametrize("text", ["", "no \udc80 text", "a\0b", "{", "{a}", "100 %"])
+def test_whatever_is_no_template_is_shown_as_it_stands(qapp: QApplication, text: str) -> None:
+    assert say_text(text) == text
+    assert say_text(Sentence(BUNDLE, why=text)) == f"The step could not be kept: {text}"
+
+
+def test_a_translation_with_other_fields_shows_english(qapp: QApplication) -> None:
+    class Odd(Capitals):
+        def translate(self, *_: object) -> str:
+            return "{folder"
+
+    odd = Odd()
+    qapp.installTranslator(odd)
+    try:
+        assert say_text(unreadable("x").message) == "The folder x may not be read."
+    finally:
+        qapp.removeTranslator(odd)
+
+
+def _literals(text: str) -> set[str]:
+    nodes = ast.walk(ast.parse(text))
+    return {
+        node.value for node in nodes if isinstance(node, ast.Constant) and type(node.value) is str
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_reasons_of_auto_settings_are_templates_and_literals(method: str) -> None:
+    known = set[str]().union(*(_literals(path.read_text("utf-8")) for path in ENGINE))
+    cues = CueFacts(500, 0.4, 0.2, 0.05, 0.4, 0.1, 0.05)
+    memory = MemoryFacts(10**9, 10**8, 10**8, 10**7)
+    for images, preset, kind in product((500, 30_000), PRESETS, ("cpu", "cuda")):
+        facts = DataFacts(images, 2, 40, 10, 40, images, cues=cues)
+        device = DeviceFacts(kind=kind, images_per_s=100.0, memory=memory, ranks=2)
+        values = {"preset": preset, "method": {"name": method}}
+        reasons = resolve(build(values), facts, device).reasons
+        said = with_templates(reasons, json.loads(json.dumps(templates_of(reasons))))
+        assert said == reasons
+        assert {
+            why.template if isinstance(why, Sentence) else why for why in said.values()
+        } <= known
+
+
+WORDS = re.compile(r"(?<![\w{.])[a-z]{2,} ")
+MADE = re.compile(
+    r"((?<!Value)Error|Warned|warning|Sentence|damaged|unusable|_failed|_problem|problem)$"
 )
-def test_what_cannot_be_translated_is_said_as_the_engine_said_it(
-    code: str, message: str, values: dict[str, str]
-) -> None:
-    assert say(Failure(code, message, "A hint.", values))[0] == message
 
 
-def test_without_a_translation_all_is_english() -> None:
-    failure = Failure("disk.write", "Cannot write to x: full.", "Free some.", {"path": "x"})
-    assert say(failure) == ("Cannot write to x: full.", "Free some.")
+def test_templates_are_literals() -> None:
+    """Translators' tools read them where they stand; what is filled in stays beside them."""
+    found = []
+    for path in ENGINE:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                said = [word.value for word in node.keywords if word.arg in ("why", "reason")]
+                parts = [*node.args, *said] if MADE.search(name) else said
+                texts = [ast.unparse(part) for part in parts if isinstance(part, ast.JoinedStr)]
+                found += [(path.name, text) for text in texts if WORDS.search(text)]
+    assert not found
 
 
 def _shown_literals(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -172,7 +331,7 @@ def _bare(part: ast.expr) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_no_shown_word_passes_by_the_translator(path: Path) -> None:
-    # Said before Qt is loaded, or translated by their codes.
+    # Said before Qt is loaded, or translated as the engine's are.
     if path.name in ("app.py", "trainer.py", "runner.py", "asker.py"):
         return
     found = [
@@ -191,9 +350,7 @@ def test_the_window_calls_settings_as_their_fields_are_called() -> None:
     )
     assert said == ("Set “Batch size” to 8, or “View size”.", "See a.b.")
     # Whoever is sent into the file needs the path.
-    assert "optim.batch_size" in say_coded(
-        "no.such", "Set optim.batch_size in /runs/a/config.toml."
-    )
+    assert "optim.batch_size" in say_text("Set optim.batch_size in /runs/a/config.toml.")
 
 
 def test_every_phase_of_a_run_has_a_word() -> None:
@@ -224,10 +381,3 @@ def test_one_is_not_several_in_the_window(window: MainWindow) -> None:
     window.session.device = DeviceFacts(kind="cpu", cores=1)
     status._show_device()
     assert status.device.text() == "CPU, 1 core"
-
-
-@pytest.mark.usefixtures("capitals")
-def test_a_sentence_is_found_by_its_code_whether_it_counts_one_or_more() -> None:
-    for count in (1, 2):
-        told = warning("data.unlabelled", UNLABELLED, count=count)
-        assert say_coded(told.code, told.message, told.values).isupper()

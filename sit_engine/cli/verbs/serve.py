@@ -2,7 +2,8 @@
 
 The first line out is {"ready": true, "version": …}. A question {"id": 1, "ask": "scan", …} gets any
 number of {"id": 1, "phase", "done", "total"} and {"id": 1, "part"}, then one {"id": 1, "answer"} or
-{"id": 1, "error": {"code", "message", "hint", "values"}}. The questions stand in cli.questions.
+{"id": 1, "error": {"code", "message", "hint", "values", "templates"}}. The questions stand in
+cli.questions.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import sit_engine
+from sit_engine.counted import Sentence, unpacked
 from sit_engine.errors import CancelledError, DataError
 
 Job = dict[str, Any]
@@ -135,7 +136,7 @@ class DecodePool:
             child.is_ready, child.since = True, time.monotonic()
             self._failed_starts = 0
         else:
-            yield child.queued[0][0], json.loads(line)
+            yield child.queued[0][0], unpacked(json.loads(line))
             child.finish_one()
 
     def _bury(self, child: _Child, waiting: _Waiting) -> Iterator[tuple[Any, Answer]]:
@@ -156,8 +157,8 @@ class DecodePool:
                 )
         waiting.put_back(lost[1:] if is_guilty else lost)
         if is_guilty and was_late:
-            limit = f"{self.time_limit_s:g}"
-            yield lost[0][0], problem("data.too_slow", f"took longer than {limit} s to read")
+            why = Sentence("took longer than {limit} s to read", limit=f"{self.time_limit_s:g}")
+            yield lost[0][0], problem("data.too_slow", why)
         elif is_guilty:
             yield lost[0][0], problem("data.crashed", "crashed the image decoder")
 

@@ -17,6 +17,7 @@ import warnings
 import zlib
 from typing import IO, Any
 
+from sit_engine.counted import packed
 from sit_engine.data.decode.deep import is_deep, value_ranks
 from sit_engine.data.decode.opening import opened
 from sit_engine.data.decode.pixels import read_header, squash, thumbnail
@@ -36,7 +37,7 @@ def main() -> int:
     answers.write(READY)
     answers.flush()
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(answer(json.loads(line))).encode("ascii") + b"\n")
+        answers.write(json.dumps(packed(answer(json.loads(line)))).encode("ascii") + b"\n")
         answers.flush()
     return 0
 

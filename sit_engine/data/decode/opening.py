@@ -14,6 +14,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
+from sit_engine.counted import Sentence
 from sit_engine.data.decode import fits, tiff
 from sit_engine.data.decode.foreign import LOOKED_AT, is_heic, is_raw, name_foreign
 from sit_engine.data.decode.unreadable import DAMAGE, UnreadableError
@@ -97,7 +98,8 @@ def _plain_reason(error: BaseException) -> UnreadableError:
     if isinstance(error, Image.DecompressionBombError):
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         return UnreadableError(
-            "data.too_many_pixels", f"has too many pixels; at most {limit} million are read"
+            "data.too_many_pixels",
+            Sentence("has too many pixels; at most {limit} million are read", limit=limit),
         )
     if isinstance(error, FileNotFoundError):
         return UnreadableError("data.vanished", "vanished before it could be read")
@@ -105,7 +107,9 @@ def _plain_reason(error: BaseException) -> UnreadableError:
         return UnreadableError("data.permission", "may not be read by this user")
     if isinstance(error, OSError) and error.errno is not None:
         why = (error.strerror or "the disk gave an error").lower()
-        return UnreadableError("data.unreadable", f"could not be read from the disk: {why}")
+        return UnreadableError(
+            "data.unreadable", Sentence("could not be read from the disk: {why}", why=why)
+        )
     if isinstance(error, MemoryError):
         return UnreadableError("data.memory", "needs more memory than there is")
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)):

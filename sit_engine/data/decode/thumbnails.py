@@ -43,7 +43,8 @@ class Thumbnailer:
         jobs = ((path, {"job": "thumbnail", "path": path, "side": side}) for path in paths)
         for path, answer in self._pool.run(jobs, cancel=cancel):
             if "problem" in answer:
-                yield path, str(answer["problem"])
+                why: str = answer["problem"]
+                yield path, why
             else:
                 rgb = base64.b64decode(answer["rgb"])
                 yield path, Thumbnail(answer["width"], answer["height"], rgb)

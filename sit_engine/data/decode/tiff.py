@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, TiffImagePlugin
 
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.data.decode.unreadable import DAMAGE, UnreadableError
 
 Tags = TiffImagePlugin.ImageFileDirectory_v2
@@ -88,8 +88,10 @@ def refuse(tags: Tags, file: IO[bytes]) -> None:
     if samples - min(_alphas(tags), 1) > colours:
         raise UnreadableError(
             "data.channels",
-            f"has {counted(samples, 'channels')}; grey or three colours, with or without alpha, can be "
-            "read",
+            Sentence(
+                "has {channels} channels; grey or three colours, with or without alpha, can be read",
+                channels=samples,
+            ),
         )
 
 
@@ -133,8 +135,10 @@ class TiffValues(ImageFile.ImageFile):
             if page.dtype is None or 0 in page.shape or not _is_plain(page, tags):
                 raise UnreadableError(
                     "data.depth",
-                    f"stores {bits_of(tags)} bits a value in a layout that this program "
-                    "does not read",
+                    Sentence(
+                        "stores {bits} bits a value in a layout that this program does not read",
+                        bits=bits_of(tags),
+                    ),
                 )
             if not all(page.databytecounts):
                 raise ValueError("holes")

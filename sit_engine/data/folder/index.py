@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.config.facts import Layout
+from sit_engine.counted import packed
 from sit_engine.data.folder.labels import UNLABELLED
 from sit_engine.data.folder.layout import Part, Placing, has_parts
 from sit_engine.paths import escape_name
@@ -163,7 +164,9 @@ class ImageIndex:
             "images": self.files,
             "usable": len(self),
             "problems": [
-                {"path": escape_name(found.path), "reason": found.reason, "code": found.code}
+                packed(
+                    {"path": escape_name(found.path), "reason": found.reason, "code": found.code}
+                )
                 for found in self.problems
             ],
             "duplicates": [[escape_name(name) for name in group] for group in self.duplicates],

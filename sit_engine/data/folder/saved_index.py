@@ -18,6 +18,7 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from sit_engine.config.facts import CueFacts, DataFacts, Layout
+from sit_engine.counted import Sentence, packed, parts_of, sentence_of
 from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex, Problem
 from sit_engine.data.folder.remarks import remarks
@@ -65,9 +66,7 @@ def save_index(
         ):
             np.save(aside / f"{name}.npy", values)
         write_lines(aside / "paths", index.paths)
-        _write_tuples(
-            aside / "problems", ((found.path, found.reason, found.code) for found in index.problems)
-        )
+        write_lines(aside / "problems", map(_problem_line, index.problems))
         _write_tuples(aside / "duplicates", index.duplicates)
         _write_tuples(aside / "leaks", leaks)
     return summary
@@ -91,6 +90,12 @@ def _write_tuples(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
     write_lines(path, (json.dumps(row) for row in rows))
 
 
+def _problem_line(found: Problem) -> str:
+    """Path, reason and code; last what the reason is made of, where it has values."""
+    parts = [parts_of(found.reason)] if isinstance(found.reason, Sentence) else []
+    return json.dumps([found.path, found.reason, found.code, *parts])
+
+
 def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str, Any]:
     facts = facts_of(index)
     return index.to_json() | {
@@ -104,7 +109,7 @@ def _summary(index: ImageIndex, leaks: Sequence[Leak], stage: Stage) -> dict[str
         "largest_class": facts.largest_class,
         "labelled": facts.labelled,
         "validation": facts.validation,
-        "remarks": [asdict(remark) for remark in remarks(index)],
+        "remarks": [packed(asdict(remark)) for remark in remarks(index)],
     }
 
 
@@ -220,23 +225,20 @@ class SavedIndex:
 
     def problem(self, i: int) -> Problem:
         """Problem `i`."""
-        path, reason, code = self._texts(self.problems, "problems", i, 3)
-        return Problem(path, reason, code)
+        found = _row(self.problems, i)
+        # Indexes of before have no parts.
+        parts = found.pop() if isinstance(found, list) and len(found) == 4 else None
+        path, reason, code = _texts(found, self.problems, "problems", i, 3)
+        return Problem(path, sentence_of(reason, parts), code)
 
     def duplicate_group(self, i: int) -> list[str]:
         """The names of byte-equal images."""
-        return self._texts(self.duplicates, "duplicates", i)
+        return _texts(_row(self.duplicates, i), self.duplicates, "duplicates", i)
 
     def leak(self, i: int) -> Leak:
         """A test image that is a training image too, and the training image."""
-        test, train = self._texts(self.leaks, "leaks", i, 2)
+        test, train = _texts(_row(self.leaks, i), self.leaks, "leaks", i, 2)
         return test, train
-
-    def _texts(self, lines: Lines, name: str, i: int, count: int | None = None) -> list[str]:
-        found = parse_line(lines[i].encode("utf-8", "surrogatepass"), lines.path)
-        if not _are_texts(found) or count not in (None, len(found)):
-            raise damaged(lines.path, f"line {i + 1} has other texts than {name} have")
-        return list(found)
 
     def facts(self) -> DataFacts:
         """The numbers that "auto" settings depend on."""
@@ -254,3 +256,14 @@ class SavedIndex:
                 "cues": summary["cues"],
             }
         )
+
+
+def _row(lines: Lines, i: int) -> Any:
+    return parse_line(lines[i].encode("utf-8", "surrogatepass"), lines.path)
+
+
+def _texts(found: Any, lines: Lines, name: str, i: int, count: int | None = None) -> list[str]:
+    if not _are_texts(found) or count not in (None, len(found)):
+        why = Sentence("line {line} has other texts than {name} have", line=i + 1, name=name)
+        raise damaged(lines.path, why)
+    return found

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sit_engine.counted import packed, unpacked
 from sit_engine.data.folder.index import ImageIndex, Problem, ValueRange
 from sit_engine.data.pixel_cache.journal import UNSEALED, Appender, Record, read_records
 from sit_engine.data.pixel_cache.mapped import MappedRows
@@ -59,7 +60,8 @@ class Known:
         self.notes.pop(i, None)
         if "problem" in record:
             self.row[i] = NO_ROW
-            self.problems[i] = Problem(self.index.name(i), record["problem"], record["code"])
+            told = unpacked(record)
+            self.problems[i] = Problem(self.index.name(i), told["problem"], told["code"])
             return
         self.problems.pop(i, None)
         self.row[i] = record["row"]
@@ -207,7 +209,7 @@ class RowBook:
 
     def append(self, record: Record) -> None:
         """The line of a file whose pixels are written; it follows when they are on the disk."""
-        self.pending.append(record)
+        self.pending.append(packed(record))
         if time.monotonic() - self.synced_s >= BETWEEN_SYNCS_S:
             self._write_pending()
 

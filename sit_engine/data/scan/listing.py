@@ -230,9 +230,7 @@ class _Walk:
             listing.bytes.append(state.st_size)
             listing.mtime_ns.append(state.st_mtime_ns)
         else:
-            self._problem(
-                number, relative, f"is a {_kind(state.st_mode)}, not a file", "data.not_a_file"
-            )
+            self._problem(number, relative, _what_it_is(state.st_mode), "data.not_a_file")
 
     def _problem(self, number: int, relative: str, reason: str, code: str) -> None:
         self.listing.problems.append(Problem(self._name(number, relative), reason, code))
@@ -253,7 +251,7 @@ def _key(state: os.stat_result) -> FileKey:
     return state.st_dev, state.st_ino
 
 
-def _kind(mode: int) -> str:
+def _what_it_is(mode: int) -> str:
     if stat.S_ISFIFO(mode):
-        return "pipe"
-    return "socket" if stat.S_ISSOCK(mode) else "device"
+        return "is a pipe, not a file"
+    return "is a socket, not a file" if stat.S_ISSOCK(mode) else "is a device, not a file"

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sit_engine.config.build import check_labels
+from sit_engine.counted import Sentence
 from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import ImageIndex, Problem, sort_problems
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
@@ -135,7 +136,9 @@ def require_images(index: ImageIndex, at_least: int = 1) -> None:
     why = ""
     if index.problems:
         first = index.problems[0]
-        why = f"For example, {display_name(first.path)} {first.reason}."
+        why = Sentence(
+            "For example, {path} {reason}.", path=display_name(first.path), reason=first.reason
+        )
     if not len(index):
         raise DataError(
             "data.no_images",

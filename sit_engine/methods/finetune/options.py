@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
 SMALL_SET = 2000
@@ -122,7 +122,7 @@ class FinetuneOptions(MethodOptions):
         return watched | {
             "optim.batch_size": (
                 batch,
-                f"several steps in an epoch of {counted(images, 'images')}",
+                Sentence("several steps in an epoch of {images} images", images=images),
             ),
             "optim.epochs": (epochs, "10,000 images seen in all, within 30 and 70 epochs"),
             "optim.weight_decay": (0.05, "the DeiT recipe's"),
@@ -145,12 +145,14 @@ class FinetuneOptions(MethodOptions):
         fill("classes", max(2, facts.classes), "counted from the labels")
         is_few = facts.images < FEW
         if scale.tokens != 1:
-            each = "each token" if scale.tokens else "the mean patch"
-            fill("head", "linear", f"the published classifier of {each}")
+            why = "the published classifier of the mean patch"
+            fill(
+                "head", "linear", "the published classifier of each token" if scale.tokens else why
+            )
         fill(
             "head",
             "linear" if is_few else "mlp",
-            f"fewer weights to learn from {counted(facts.images, 'images')}" if is_few
+            Sentence("fewer weights to learn from {images} images", images=facts.images) if is_few
             else "the published classifier",
         )  # fmt: skip
         fill("trained", "all", "every weight learns")
@@ -161,18 +163,20 @@ class FinetuneOptions(MethodOptions):
         fill(
             "balance",
             "sampling" if ratio > UNBALANCED else "none",
-            f"the largest class has {ratio:.1f} × the images of the smallest",
+            Sentence(
+                "the largest class has {ratio} × the images of the smallest", ratio=f"{ratio:.1f}"
+            ),
         )
         self._fill_changes(fill, facts, is_once=values.get("trained", self.trained) == "head")
         fill(
             "momentum",
             round(min(0.9999, max(0.9, 1 - 10 / max(1, scale.total_steps))), 5),
-            f"averages over a tenth of the {counted(scale.total_steps, 'steps')}",
+            Sentence("averages over a tenth of the {steps} steps", steps=scale.total_steps),
         )
         fill(
             "patience",
             0 if is_few else 8,
-            f"off: {counted(facts.images, 'images')} validate too roughly"
+            Sentence("off: {images} images validate too roughly", images=facts.images)
             if is_few
             else "of the run's readings",
         )
@@ -186,7 +190,7 @@ class FinetuneOptions(MethodOptions):
             for name in PIXEL_CHANGES:
                 fill(name, 0 if name == "randaugment" else 0.0, "features are computed once")
         is_small = facts.images < SMALL_SET
-        small = f"milder than the DeiT recipe for {counted(facts.images, 'images')}"
+        small = Sentence("milder than the DeiT recipe for {images} images", images=facts.images)
         usual = "the DeiT recipe's"
         for name, few, many in (
             ("crop_scale_min", 0.35, 0.08),

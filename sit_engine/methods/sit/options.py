@@ -11,7 +11,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, no_auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.views import CorruptionOptions, ViewOptions
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.methods.sit.view_autos import view_autos
 
@@ -156,12 +156,16 @@ class SitOptions(MethodOptions):
             "reconstruction_weight": self._reconstruction_weight(),
             "momentum": (
                 momentum,
-                f"the teacher averages over a twentieth of the {counted(scale.total_steps, 'steps')}"
+                Sentence(
+                    "the teacher averages over a twentieth of the {steps} steps",
+                    steps=scale.total_steps,
+                )
                 if self.has_teacher
                 else "not used: there is no teacher",
             ),
             "head_width": (
-                min(4096, 4 * scale.width), f"4 × the width {scale.width}, at most 4096",
+                min(4096, 4 * scale.width),
+                Sentence("4 × the width {width}, at most 4096", width=scale.width),
             ),
         }  # fmt: skip
 

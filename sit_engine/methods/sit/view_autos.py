@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sit_engine.config.facts import MEASURED_LATER, DataFacts
 from sit_engine.config.views import ViewOptions
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 
 # +20 points of k-NN on photographs of packages, −2 to −3 on CIFAR-10 (docs/adr/0017).
 WEAK = {
@@ -32,7 +32,8 @@ def view_autos(views: ViewOptions, facts: DataFacts, preset: str) -> dict[str, A
     colours = ("published", paper) if is_paper else _colours(facts)
     chosen = str(colours[0]) if views.colours == "auto" else views.colours
     is_open = views.colours == "auto" and colours[1] == MEASURED_LATER
-    why = MEASURED_LATER if is_open else f"of {chosen} colour changes"
+    why = "of weak colour changes" if chosen == "weak" else "of published colour changes"
+    why = MEASURED_LATER if is_open else why
     numbers = WEAK if chosen == "weak" else views.PUBLISHED
     return {
         "views.colours": colours,
@@ -46,9 +47,12 @@ def _colours(facts: DataFacts) -> Auto:
     if cues is None:
         return "published", _unmeasured(facts)
     is_weak = cues.colour - cues.grey > cues.colour_margin
-    images = counted(cues.images, "labelled images")
-    told = f"colour alone tells {_percent(cues.colour)} of {images} apart"
-    return "weak" if is_weak else "published", f"{told}, grey pixels {_percent(cues.grey)}"
+    return "weak" if is_weak else "published", Sentence(
+        "colour alone tells {colour} of {images} labelled images apart, grey pixels {grey}",
+        colour=_percent(cues.colour),
+        images=cues.images,
+        grey=_percent(cues.grey),
+    )
 
 
 def _flip(facts: DataFacts) -> Auto:
@@ -56,12 +60,16 @@ def _flip(facts: DataFacts) -> Auto:
     if cues is None:
         return USUAL_FLIP, _unmeasured(facts)
     lost = cues.pixels - cues.mirrored
-    told = f"pixels tell {_percent(cues.pixels)} of {counted(cues.images, 'labelled images')} apart"
-    among = f"{_percent(cues.mirrored)} among mirrored ones"
+    told = Sentence(
+        "pixels tell {pixels} of {images} labelled images apart, {mirrored} among mirrored ones",
+        pixels=_percent(cues.pixels),
+        images=cues.images,
+        mirrored=_percent(cues.mirrored),
+    )
     # Twice the interval: folders whose labels tell little are not decided by one draw in forty.
     if lost > max(2 * cues.mirror_margin, LOST_BY_MIRRORING * cues.pixels):
-        return 0.0, f"mirror images look like other classes: {told}, {among}"
-    return USUAL_FLIP, f"mirror images keep their class: {told}, {among}"
+        return 0.0, Sentence("mirror images look like other classes: {why}", why=told)
+    return USUAL_FLIP, Sentence("mirror images keep their class: {why}", why=told)
 
 
 def _unmeasured(facts: DataFacts) -> str:

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from sit_engine.counted import Sentence
 from sit_engine.errors import DataError
 from sit_engine.models.archives import OddArchiveError, check_archive, is_archive
 from sit_engine.paths import display_name
@@ -52,7 +53,7 @@ def open_foreign(file: Path) -> Mapping[Any, Any]:
             check_archive(file)
         found = _load(file)
     except OddArchiveError as odd:
-        raise unusable(file, str(odd)) from None
+        raise unusable(file, odd.why) from None
     except PermissionError:
         raise unusable(file, "you may not read it") from None
     except DAMAGES as error:
@@ -61,7 +62,8 @@ def open_foreign(file: Path) -> Mapping[Any, Any]:
             raise unusable(file, "it is damaged, or no file of weights") from None
         raise _needs(file, needed[1]) from None
     if not isinstance(found, Mapping):
-        raise unusable(file, f"it holds a {type(found).__name__}, no dictionary of tensors")
+        kind = type(found).__name__
+        raise unusable(file, Sentence("it holds a {kind}, no dictionary of tensors", kind=kind))
     return found
 
 

@@ -19,14 +19,14 @@ from torch import Tensor
 
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.tree import ModelOptions
-from sit_engine.counted import counted
+from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError, DiskError
 from sit_engine.files import file_hash, read_json
 from sit_engine.models.imports.foreign import open_foreign, unusable
 from sit_engine.models.imports.layouts import find_network
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.paths import display_name
-from sit_engine.records.imported import Imported, Mapped, Resized
+from sit_engine.records.imported import AS_GIVEN, Imported, Mapped, Resized
 from sit_engine.records.starts import TOKENS
 
 MARK = "sit_studio_import"
@@ -71,9 +71,7 @@ def import_weights(
         layout=contents.layout.name,
         network=contents.network,
         facts=facts,
-        heads_from=f"usual for this width in {contents.layout.name}"
-        if heads is None
-        else "as given",
+        heads_from=f"usual for this width in {contents.layout.name}" if heads is None else AS_GIVEN,
         mapped=tuple(
             Mapped(contents.theirs[name], name, shape) for name, shape in expected.items()
         ),
@@ -90,22 +88,26 @@ def _sizes(tensors: Mapping[str, Tensor], file: Path) -> StartFacts:
         raise unusable(file, "its patches come from several convolutions (a conv stem)")
     for name, sides in (("pos_embed", 3), ("patch_embed.proj.weight", 4)):
         if name not in tensors:
-            raise unusable(file, f"its {name} is missing")
+            raise unusable(file, Sentence("its {name} is missing", name=name))
         shape = tuple(tensors[name].shape)
         if len(shape) != sides or 0 in shape:
-            raise unusable(file, f"its {name} has the shape {shape}")
+            why = Sentence("its {name} has the shape {shape}", name=name, shape=shape)
+            raise unusable(file, why)
     places, width = tensors["pos_embed"].shape[1:]
     patch = tensors["patch_embed.proj.weight"].shape[-1]
     tokens = sum(tensors[name].numel() // width for name in TOKENS if name in tensors)
     if tokens > len(TOKENS):
-        raise unusable(
-            file, f"it has {counted(tokens, 'tokens')} before its patches, more than two"
-        )
+        why = Sentence("it has {tokens} tokens before its patches, more than two", tokens=tokens)
+        raise unusable(file, why)
     grid = math.isqrt(max(0, places - tokens))
     if grid == 0 or grid * grid != places - tokens:
         raise unusable(
             file,
-            f"its {places} positions are no square grid of patches after {counted(tokens, 'tokens')}",
+            Sentence(
+                "its {places} positions are no square grid of patches after {tokens} tokens",
+                places=places,
+                tokens=tokens,
+            ),
         )
     return StartFacts(
         name=display_name(file.name),
@@ -146,13 +148,21 @@ def _check_parts(
     """Every part is there and none besides, each of its shape."""
     for name in tensors:
         if name not in expected:
-            raise unusable(file, f"it has a part that is not known here, {display_name(name)}")
+            part = display_name(name)
+            raise unusable(
+                file, Sentence("it has a part that is not known here, {part}", part=part)
+            )
     for name, shape in expected.items():
         if name not in tensors:
-            raise unusable(file, f"its {name} is missing")
+            raise unusable(file, Sentence("its {name} is missing", name=name))
         if tuple(tensors[name].shape) != shape:
-            found = tuple(tensors[name].shape)
-            raise unusable(file, f"its {name} has the shape {found} where {shape} is expected")
+            why = Sentence(
+                "its {name} has the shape {found} where {shape} is expected",
+                name=name,
+                found=tuple(tensors[name].shape),
+                shape=shape,
+            )
+            raise unusable(file, why)
 
 
 def _options(facts: StartFacts) -> ModelOptions:
@@ -209,10 +219,11 @@ def _plain_tensor(tensor: Tensor, name: str, file: Path) -> Tensor:
     """A copy as float32, which shares its memory with no other."""
     is_plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
     if not (is_plain and tensor.is_floating_point()):
-        raise unusable(file, f"its {name} holds no plain numbers but {tensor.dtype}")
+        why = Sentence("its {name} holds no plain numbers but {kind}", name=name, kind=tensor.dtype)
+        raise unusable(file, why)
     copied = tensor.to(torch.float32, copy=True).contiguous()
     if not bool(torch.isfinite(copied).all()):
-        raise unusable(file, f"its {name} holds values that are not finite")
+        raise unusable(file, Sentence("its {name} holds values that are not finite", name=name))
     return copied
 
 

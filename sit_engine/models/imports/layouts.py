@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.models.imports.foreign import unusable
 from sit_engine.paths import display_name
-from sit_engine.records.imported import Dropped
+from sit_engine.records.imported import ANOTHER, Dropped
 from sit_engine.records.starts import USUAL_HEADS
 
 
@@ -139,7 +140,8 @@ def find_network(found: Mapping[Any, Any], file: Path, network: str | None = Non
     """Recognise the layout and take one network; whether it is a whole backbone is not looked at."""
     keys = [key for key in KEYS if isinstance(found.get(key), Mapping)]
     if len({KEYS[key] for key in keys}) < len(keys):
-        raise unusable(file, f"it has one network twice, among its {', '.join(keys)}")
+        names = ", ".join(keys)
+        raise unusable(file, Sentence("it has one network twice, among its {names}", names=names))
     parts = {KEYS[key]: found[key] for key in keys} or {"": found}
     layout = _layout(parts, file)
     if layout.name == "timm" and found.get("arch") in MOCO_ARCHS:
@@ -162,11 +164,14 @@ def find_network(found: Mapping[Any, Any], file: Path, network: str | None = Non
     place = present[chosen] if chosen else next(iter(layout.networks.values()))._replace(key="")
     others = {name: other for name, other in present.items() if name != chosen}
     if place.key not in parts:
-        raise unusable(file, f"its {' and '.join(parts)} hold no network of {layout.name}")
+        why = Sentence(
+            "its {parts} hold no network of {layout}",
+            parts=" and ".join(parts),
+            layout=layout.name,
+        )
+        raise unusable(file, why)
     ours, dropped = _split(parts[place.key], layout, place, others, file)
-    dropped += [
-        Dropped(name, None, f"another network: --network {name} takes it") for name in others
-    ]
+    dropped += [Dropped(name, None, ANOTHER.format(name=name)) for name in others]
     read = {other.key for other in present.values()}
     dropped += [
         Dropped(str(key), None, REST.get(key, "no part of a network"))
@@ -187,8 +192,15 @@ def _layout(parts: Mapping[str, Mapping[Any, Any]], file: Path) -> Layout:
     for layout in LAYOUTS:
         if any(name.startswith(layout.mark) for name in names):
             return layout
-    such = f", such as {display_name(names[0])}," if names else ""
-    raise unusable(file, f"its names{such} are of no vision transformer that is known here")
+    if not names:
+        raise unusable(file, "it has no names of a vision transformer that is known here")
+    raise unusable(
+        file,
+        Sentence(
+            "its names, such as {name}, are of no vision transformer that is known here",
+            name=display_name(names[0]),
+        ),
+    )
 
 
 def _plain(name: object) -> str:
@@ -215,8 +227,9 @@ def _split(
         elif plain.startswith(place.prefix) and isinstance(value, Tensor):
             ours_name = layout.renamed.get(inner, inner)
             if ours_name in ours:
-                raise unusable(file, f"it has {display_name(plain)} twice")
+                raise unusable(file, Sentence("it has {part} twice", part=display_name(plain)))
             ours[ours_name] = str(name), value
         else:
-            raise unusable(file, f"it has a part that is not known here, {display_name(plain)}")
+            why = Sentence("it has a part that is not known here, {part}", part=display_name(plain))
+            raise unusable(file, why)
     return ours, dropped

@@ -8,9 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QTabWidget, QWidget
 
+from sit_engine.counted import unpacked
 from sit_engine.data.folder.saved_index import NOT_DECODED, SavedIndex
 from sit_engine.paths import display_name
-from sit_studio.look.sentences import say_coded
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.pages.dataset.file_list import FileList, Rows
 from sit_studio.widgets.basics import Card
@@ -67,9 +68,7 @@ class ImageLists(Card):
         self.grid.show_images(index)
         self.problems.show_rows(_problems(index) if index is not None else Rows())
         remarks = [] if index is None else index.summary["remarks"]
-        self.problems.tell(
-            [say_coded(told["code"], told["message"], told["values"]) for told in remarks]
-        )
+        self.problems.tell([say_text(unpacked(told)["message"]) for told in remarks])
         self.duplicates.show_rows(_duplicates(index) if index is not None else Rows())
         self.leaks.show_rows(_leaks(index) if index is not None else Rows())
         words = (self.tr("Images"), self.problems.name, self.duplicates.name, self.leaks.name)
@@ -118,7 +117,7 @@ def _is_decoded(index: SavedIndex) -> bool:
 def _problems(index: SavedIndex) -> Rows:
     def cells(row: int) -> list[str]:
         found = index.problem(row)
-        return [display_name(found.path), say_coded(found.code, found.reason)]
+        return [display_name(found.path), say_text(found.reason)]
 
     def records(row: int) -> list[list[str]]:
         found = index.problem(row)

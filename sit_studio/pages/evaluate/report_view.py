@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from sit_engine.paths import display_name
 from sit_studio.engine.in_thread import in_thread
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import THIN, count
 from sit_studio.models.evaluation import FEW_SHOT, Predictions, Report, read_predictions
 from sit_studio.pages.evaluate.class_table import ClassTable
@@ -165,7 +166,7 @@ class ReportView(QTabWidget):
             )
         if report.scratch_hint:
             text = self.tr("Is starting from weights worth it? {hint}")
-            notes.append(text.format(hint=report.scratch_hint))
+            notes.append(text.format(hint=say_text(report.scratch_hint)))
         self.notes.setText(" ".join(note for note in notes if note))
 
     # The images behind it

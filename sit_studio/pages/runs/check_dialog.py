@@ -8,8 +8,9 @@ from typing import Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 
+from sit_engine.counted import unpacked
 from sit_studio.engine.job import Job
-from sit_studio.look.sentences import say, say_coded
+from sit_studio.look.sentences import say, say_text
 from sit_studio.models.failure import Failure
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.dialog import Dialog
@@ -96,5 +97,5 @@ class CheckDialog(Dialog):
 
 
 def _lines(told: list[dict[str, Any]]) -> str:
-    said = (say_coded(one["code"], one["message"], one["values"]) for one in told)
-    return "\n\n".join(said)
+    said = (unpacked(one)["message"] for one in told)
+    return "\n\n".join(map(say_text, said))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.imported import Imported, Row
+from sit_engine.records.imported import ANOTHER, AS_GIVEN, Imported, Row
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.widgets.basics import label
 from sit_studio.widgets.line_table import LineTable
 
-# "another network: --network teacher takes it": in the window that is a choice of the form.
-FLAG = re.compile(r": --network (\w+).*")
 WIDTHS = (80, 352, 168, 104)
 MOST_PX = {1: 368, 2: 216}
 """Of the columns with names; the whole of one that is longer is its tooltip."""
@@ -69,11 +66,11 @@ class ImportedView(QWidget):
         )
         self.sizes.setText(
             filled(sizes,
-                width=facts.width, depth=facts.depth, heads=facts.heads, whence=found.heads_from,
+                width=facts.width, depth=facts.depth, heads=facts.heads, whence=self._whence(found),
                 side=facts.image_size, patch=facts.patch_size, tokens=facts.tokens,
             )
         )  # fmt: skip
-        others = other_networks(found)
+        others = found.others()
         text = self.tr("The file holds other networks too: {names}.").format(
             names=", ".join(others)
         )
@@ -109,10 +106,12 @@ class ImportedView(QWidget):
         size = row.size
         if row.parts > 1:
             size = filled(self.tr("{n} parts"), n=count(row.parts))
-        return [became, display_name(row.theirs), row.ours, size, FLAG.sub("", row.why)]
+        # In the window it is a choice of the form.
+        is_other = row.why == ANOTHER.format(name=row.theirs)
+        why = self.tr("another network") if is_other else say_text(row.why)
+        return [became, display_name(row.theirs), row.ours, size, why]
 
-
-def other_networks(found: Imported) -> list[str]:
-    """Words for the field Network that would take another one of the same file."""
-    named = (match for part in found.dropped if (match := FLAG.search(part.why)))
-    return list(dict.fromkeys(match[1] for match in named))
+    def _whence(self, found: Imported) -> str:
+        if found.heads_from == AS_GIVEN:
+            return self.tr("as given")
+        return self.tr("usual for this width in {layout}").format(layout=found.layout)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from sit_engine.config.facts import DeviceFacts
 from sit_engine.counted import filled
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count, duration, figure, size
 from sit_studio.models.failure import Failure
 from sit_studio.widgets.basics import Card, button, label
@@ -55,7 +56,7 @@ class CostCard(Card):
         """Without a GPU: why, before anyone waits for hours."""
         text = ""
         if facts is not None and facts.why_no_gpu:
-            why = QCoreApplication.translate("engine", facts.why_no_gpu)
+            why = say_text(facts.why_no_gpu)
             text = self.tr("Trains on the CPU: {why}.").format(why=why)
         self.device.setText(text)
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSlider, QVBoxL
 
 from sit_engine.config.facts import MEASURED_LATER
 from sit_engine.config.schema import Setting
+from sit_studio.look.sentences import say, say_text
 from sit_studio.look.words import figure
 from sit_studio.models.settings_model import Checked, SettingsModel
 from sit_studio.widgets.basics import button, label, set_role
@@ -56,7 +57,7 @@ class SettingField(QWidget):
         unit = f" ({said(item.unit)})" if item.unit else ""
         full = said(item.title) + unit
         self.title = label(title or full, wrap=beside is None)
-        tip = f"{said(item.help)}\n{item.path}: {item.allowed}"
+        tip = f"{said(item.help)}\n{item.path}: {say_text(item.allowed)}"
         self.setToolTip(tip)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -208,11 +209,12 @@ class SettingFields:
             text = self.model.texts.get(path, "")
             value = _at(tree, path, defaults.get(path))
             failure = checked.failure if checked.field == path else None
-            below = _auto_words(path, value, reasons.get(path, "")) if not text else ""
+            why = say_text(reasons.get(path, ""))
+            below = _auto_words(path, value, why) if not text else ""
             for field in fields:
                 field.show_text(text, value, defaults.get(path, ""))
                 if failure is not None:
-                    field.show_below(f"{failure.message} {failure.hint}".strip(), is_error=True)
+                    field.show_below(" ".join(say(failure)).strip(), is_error=True)
                 else:
                     field.show_below(below)
 

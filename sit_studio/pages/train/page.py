@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.resolve import Resolved
+from sit_engine.counted import with_templates
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import escape_name
@@ -227,7 +228,8 @@ class TrainPage(Page):
     def _hear_settings(self, checked: Checked, answer: Answer) -> None:
         if checked is self.checked:
             try:
-                resolved = Resolved(build(answer["settings"]), answer["reasons"])
+                reasons = with_templates(answer["reasons"], answer.get("templates"))
+                resolved = Resolved(build(answer["settings"]), reasons)
             except SitError as error:
                 self._hear_refusal(checked, failure_of(error))
                 return

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from sit_engine.config.tree import RunConfig
 from sit_studio.engine.questions import Answer, Question
 from sit_studio.look import theme
+from sit_studio.look.sentences import say
 from sit_studio.look.words import percent
 from sit_studio.models.failure import Failure
 from sit_studio.models.task_settings import CORRUPTION, choice_text
@@ -150,7 +151,7 @@ class PreviewCard(Card):
             self.pictures.show_columns([*columns, mask])
 
     def _hear_failure(self, failure: Failure) -> None:
-        self.pictures.show_empty(failure.message)
+        self.pictures.show_empty(say(failure)[0])
         self._hear_nothing()
 
     def _hear_nothing(self) -> None:

@@ -9,6 +9,7 @@ from shiboken6 import isValid
 
 from sit_engine.config.facts import MEASURED_LATER, DataFacts
 from sit_studio.engine.questions import Answer, Question
+from sit_studio.look.sentences import say, say_text
 from sit_studio.look.words import percent
 from sit_studio.models.failure import Failure
 from sit_studio.models.same_settings import (
@@ -93,9 +94,11 @@ class SameCard(Card):
 
     def _auto(self, path: str, views: dict[str, object], why: str) -> str:
         if why == MEASURED_LATER:
-            return self.tr("auto: {why}").format(why=why)
+            return self.tr("auto: {why}").format(why=say_text(why))
         value = views.get(path.rpartition(".")[2])
-        return self.tr("auto: {value}, {why}").format(value=self._value(path, str(value)), why=why)
+        return self.tr("auto: {value}, {why}").format(
+            value=self._value(path, str(value)), why=say_text(why)
+        )
 
     def _mine(self, path: str) -> str:
         return self._value(path, self.model.texts[path])
@@ -143,7 +146,7 @@ class SameCard(Card):
 
         def hear_failure(failure: Failure) -> None:
             if isValid(dialog):
-                dialog.show_failure(failure.message)
+                dialog.show_failure(say(failure)[0])
 
         self.session.asker.ask(Question("pairs", params, hear, hear_failure, slot="pairs"))
         return dialog

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from sit_engine.files import disk_error
 from sit_engine.paths import display_name
 from sit_studio.engine.run_lister import load_history
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.models.failure import failure_of
 from sit_studio.models.history import MOST_POINTS, History
@@ -209,7 +210,7 @@ class CurvesPanel(QWidget):
             "checkpoint": self.tr("Checkpoint"), "change": self.tr("Changed"),
             "preview": self.tr("Pictures"),
         }  # fmt: skip
-        return f"{words[kind]}: {text}" if text else words[kind]
+        return f"{words[kind]}: {say_text(text)}" if text else words[kind]
 
     # Tools
 

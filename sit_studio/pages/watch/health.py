@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication, QRect, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from sit_engine.config.course import VERDICTS
 from sit_engine.counted import filled
 from sit_studio.look import theme
-from sit_studio.look.engine_sentences import ENGINE_SENTENCES
-from sit_studio.look.sentences import say_coded, titled
+from sit_studio.look.sentences import say_text, titled
 from sit_studio.look.words import THIN, count, figure, percent
 from sit_studio.models.history import History
 from sit_studio.pages.watch.figure_grid import FigureGrid
@@ -24,10 +24,6 @@ SIGNS = {
     "unknown": ("unknown", "muted"),
 }
 
-VERDICTS = (
-    "health.collapsed", "health.early", "health.learning", "health.not_learning",
-    "health.too_short", "health.unlabelled",
-)  # fmt: skip
 GAP_PX, MOST_PX = 2, 10_000
 
 
@@ -38,7 +34,7 @@ def verdict(history: History) -> tuple[str, str]:
     health = history.health
     # A reading before the first step says nothing about training.
     if health is not None and (health.step > 0 or not history.is_live):
-        return health.state, say_coded(health.code, health.sentence, health.values)
+        return health.state, say_text(health.sentence)
     return "unknown", _waiting(history)
 
 
@@ -112,8 +108,7 @@ class WorkingCard(Card):
         row.addWidget(self.sign, 0, Qt.AlignmentFlag.AlignTop)
         self.waiting = label("", "muted", wrap=True)
         self.waiting.hide()
-        said = (texts[0][0] for code, texts in ENGINE_SENTENCES.items() if code in VERDICTS)
-        longest = max((QCoreApplication.translate("engine", text) for text in said), key=len)
+        longest = max(map(say_text, VERDICTS.values()), key=len)
         self.sentence = _Sentence(longest, self.waiting)
         words = QVBoxLayout()
         words.setSpacing(GAP_PX)

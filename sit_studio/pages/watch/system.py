@@ -29,7 +29,7 @@ from sit_engine.records.events import (
     Warned,
 )
 from sit_studio.look import theme
-from sit_studio.look.sentences import say_coded
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count, figure, percent, size
 from sit_studio.models.history import History
 from sit_studio.pages.watch.figure_grid import FigureGrid
@@ -134,17 +134,18 @@ def log_words(event: Event) -> str:
                 interval=percent(event.interval), loss=figure(event.loss),
             )  # fmt: skip
         case ConfigChanged():
-            return f"{event.field}: {event.old} → {event.new} ({event.why})"
+            return f"{event.field}: {event.old} → {event.new} ({say_text(event.why)})"
         case RolledBack():
             text = _tr("Went back from step {step} to {to}: {why}")
-            return text.format(step=count(event.from_step), to=count(event.to_step), why=event.why)
+            why = say_text(event.why)
+            return text.format(step=count(event.from_step), to=count(event.to_step), why=why)
         case SettingsAccepted():
             text = _tr("Taken as it is now: {files} ({why})")
-            return text.format(files=", ".join(event.files), why=event.why)
+            return text.format(files=", ".join(event.files), why=say_text(event.why))
         case CommandAnswered():
-            return f"{event.command}: {say_coded(event.code, event.answer, event.values)}"
+            return f"{event.command}: {say_text(event.answer)}"
         case Warned():
-            return display_name(say_coded(event.code, event.message, event.values))
+            return display_name(say_text(event.message))
     return type(event).__name__
 
 
@@ -171,7 +172,7 @@ def _leg_words(event: RunStarted | RunResumed | RunFinished | PhaseChanged) -> s
         case RunFinished():
             text = _tr("{outcome} at step {step}.")
             said = text.format(outcome=word(event.outcome), step=count(event.step))
-            return f"{said} {say_coded(event.code, event.message, event.values)}".rstrip()
+            return f"{said} {say_text(event.message)}".rstrip()
     return phase_word(event.phase)
 
 
@@ -186,7 +187,7 @@ def _reading_words(
         case PreviewWritten():
             return _tr("Pictures of step {step}").format(step=step)
         case HealthMeasured():
-            said = say_coded(event.code, event.sentence, event.values)
+            said = say_text(event.sentence)
             return _tr("Step {step}: {sentence}").format(step=step, sentence=said)
     text = _tr("Step {step}: k-NN {knn} ± {interval} (untrained {untrained})")
     return text.format(

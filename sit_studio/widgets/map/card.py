@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from sit_studio.engine.thumbnails import ThumbnailSource
 from sit_studio.look import theme
+from sit_studio.look.sentences import say_text
 from sit_studio.widgets.elision import full_px, short
 
 PICTURE_PX, MARGIN_PX, LINE_PX = 112, 8, 17
@@ -94,7 +95,7 @@ class MapCard(QWidget):
         elif isinstance(found, str):
             painter.setPen(QColor(colours.bad))
             flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
-            painter.drawText(room.adjusted(4, 4, -4, -4), flags, found)
+            painter.drawText(room.adjusted(4, 4, -4, -4), flags, say_text(found))
         for number, line in enumerate(self.lines):
             painter.setPen(QColor(colours.muted if number else colours.text))
             at = QRect(room.x(), room.bottom() + 5 + LINE_PX * number, room.width(), LINE_PX)
