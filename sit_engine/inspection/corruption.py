@@ -50,7 +50,7 @@ class Shown:
 
     `original` is the centre square; `view` and `other` are the two views as training has them,
     each with its corrupted copy; `mask` tells where `corrupted` was. `turned` [2B,V,V,3] are the
-    first views, then the others, by their quarter `turns` (int64 [2B], as views.turn has them):
+    first views, then the others, by their quarter `turns` (int64 [2B], as views.rotate has them):
     the views themselves where rotation is a task.
     """
 

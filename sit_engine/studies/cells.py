@@ -1,6 +1,6 @@
 """One network at one seed on frozen features: right or wrong on each test image, kept as arrays.
 
-Called by training.compare. Shapes: n train and m test images, D width.
+Called by studies.compare. Shapes: n train and m test images, D width.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a comparison was asked for: checked before anything is written, then frozen in its folder.
 
-Called by training.compare.
+Called by studies.compare.
 """
 
 from __future__ import annotations

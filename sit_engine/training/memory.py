@@ -94,7 +94,7 @@ def _view_bytes(config: RunConfig) -> int:
 
 
 def _resident_bytes(device: DeviceFacts, store: PixelStore, rows: np.ndarray, free: int) -> int:
-    """Of the training pixels that stay on a GPU (data.batches)."""
+    """Of the training pixels that stay on a GPU (data.feed.batches)."""
     pixels = len(rows) * store.side**2 * 3
     return pixels if device.kind != "cpu" and pixels <= GPU_SHARE * free else 0
 

@@ -23,7 +23,7 @@ def main(folder: str, out: str, megabytes: str) -> None:
     """Train two steps."""
     torch.set_num_threads(1)
     if int(megabytes):
-        # A limit that is far away for now: the heap of a run without any is kept (training.heap).
+        # A limit that is far away for now: the heap of a run without any is kept (machine.malloc).
         resource.setrlimit(resource.RLIMIT_AS, (1 << 46, resource.RLIM_INFINITY))
     losses, changes = [], []
 
