@@ -12,6 +12,7 @@ import torch
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.tree import RunConfig
+from sit_engine.config.vit import VitOptions
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import StepReported
 from sit_engine.records.run import Run
@@ -125,3 +126,9 @@ def learn(
     optimiser.clear()
     value.backward()  # type: ignore[no-untyped-call]
     return optimiser.step(value, learning_rate=learning_rate, weight_decay=weight_decay)
+
+
+def vit_of(config: RunConfig) -> VitOptions:
+    """The settings of its backbone, which is a plain vision transformer."""
+    assert isinstance(config.model, VitOptions)
+    return config.model

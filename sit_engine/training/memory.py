@@ -141,7 +141,7 @@ def _measure(
 ) -> _Need | None:
     """From steps of few and of twice as many images; None if not even they fit."""
     found: list[int] = []
-    depth = no_auto(config.model.depth)
+    depth = config.model.blocks_deep
     try:
         for batch in (FEW, MORE):
             stepper = _small(config, store, rows[:batch], labels[:batch], recompute=recompute)

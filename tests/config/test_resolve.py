@@ -14,6 +14,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
+from tests.tiny import vit_of
 
 CPU = DeviceFacts(cores=2, why_precision="measured")
 GPU = DeviceFacts(kind="cuda", name="GPU", cores=16, precision="bf16", why_precision="has bf16")
@@ -45,7 +46,7 @@ def test_nothing_stays_auto_and_everything_has_a_reason(
     assert autos(resolved.config.model_dump()) == []
     assert set(resolved.reasons) == set(autos(config.model_dump()))
     assert all(resolved.reasons.values())
-    model, optim = resolved.config.model, resolved.config.optim
+    model, optim = vit_of(resolved.config), resolved.config.optim
     assert isinstance(model.image_size, int)
     assert isinstance(model.patch_size, int)
     assert isinstance(model.width, int)
@@ -60,8 +61,8 @@ def test_nothing_stays_auto_and_everything_has_a_reason(
 def test_the_paper_preset_is_the_published_recipe() -> None:
     config = resolve(build({"preset": "paper-2022"}), DataFacts(1_281_167, 1000, 400), GPU).config
     method = config.method.model_dump()
-    assert (config.model.width, config.model.depth, config.model.heads) == (384, 12, 6)
-    assert (config.model.image_size, config.model.patch_size) == (224, 16)
+    assert (vit_of(config).width, vit_of(config).depth, vit_of(config).heads) == (384, 12, 6)
+    assert (config.model.image_size, vit_of(config).patch_size) == (224, 16)
     assert (method["head_width"], method["head_out"], method["temperature"]) == (4096, 256, 0.2)
     assert (method["momentum"], method["reconstruction_weight"]) == (0.996, 1.0)
     assert method["corruption"]["align"] == 1
@@ -92,7 +93,7 @@ def test_sizes_that_do_not_fit_a_named_backbone_are_a_sentence() -> None:
 
 def test_own_sizes_are_kept() -> None:
     config = build({"model": {"image_size": 128, "width": 96, "depth": 4, "heads": 3}})
-    model = resolve(config, DataFacts(1000, 0, 300), CPU).config.model
+    model = vit_of(resolve(config, DataFacts(1000, 0, 300), CPU).config)
     assert (model.image_size, model.patch_size) == (128, 16)
     assert (model.backbone, model.width, model.depth, model.heads) == ("custom", 96, 4, 3)
 

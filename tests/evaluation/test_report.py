@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from sit_engine import api
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DataError
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import knn_predict
@@ -167,9 +167,7 @@ def test_weights_on_disk_are_a_column_of_their_own(
 def test_weights_for_larger_views_are_shown_larger_views(
     run: Path, few: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    options = ModelOptions(
-        image_size=24, patch_size=4, backbone="custom", width=32, depth=1, heads=2
-    )
+    options = VitOptions(image_size=24, patch_size=4, backbone="custom", width=32, depth=1, heads=2)
     vit = build_backbone(options, drop_path=0, fused_attention=False)
     save_file(vit.state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"model_args": {"num_heads": 2}}')

@@ -19,7 +19,7 @@ from sit_studio.pages.evaluate import page as evaluate
 from sit_studio.pages.watch.health import verdict
 from sit_studio.widgets.curve_groups import GROUPS
 from tests.studio.conftest import ready, wait
-from tests.tiny import engine
+from tests.tiny import engine, vit_of
 
 SHORT = {
     "optim.epochs": "2", "compute.device": "cpu", "compute.threads": "1", "watch.readings": "2",
@@ -224,7 +224,7 @@ def test_the_form_follows_the_weights_that_it_starts_from(
     wait(qtbot, lambda: page.checked.resolved is not None)
     resolved = page.checked.resolved
     assert resolved is not None
-    assert (resolved.config.model.width, resolved.config.model.patch_size) == (32, 4)
+    assert (vit_of(resolved.config).width, vit_of(resolved.config).patch_size) == (32, 4)
     (width,) = page.fields.fields["model.width"]
     assert "as the weights" in width.below.text()
     page.start_card.scratch.setChecked(True)
