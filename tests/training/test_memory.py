@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from torch.profiler import ProfilerActivity, profile
 
 from sit_engine.config.facts import DeviceFacts
