@@ -130,7 +130,7 @@ def test_without_a_working_compiler_the_run_goes_on_without_one(
     monkeypatch.setitem(os.environ, "CXX", "/nonexistent/c++")
     monkeypatch.setitem(os.environ, "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
     more = ["--optim.epochs", "0.2", "--compute.compile", "on", "--watch.readings", "0"]
-    done = engine("pretrain", sample[0], "--out", tmp_path / "run", *tiny_flags(), *more)
+    done = engine("pretrain", sample[0], "--out", tmp_path / "run", *tiny_flags(), *more, cold=True)
     assert done.returncode == 0, done.stderr
     changes = [
         (event.field, event.old, event.new)
