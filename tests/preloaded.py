@@ -26,6 +26,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 MOST_BYTES = 1 << 20
 
 
@@ -100,9 +102,10 @@ class Telling(Forked):
 _STARTED: list[tuple[subprocess.Popen[bytes], socket.socket]] = []
 
 
-def server_pid() -> int | None:
-    """Of the process that forks, once there is one."""
-    return _STARTED[0][0].pid if _STARTED else None
+def children() -> set[psutil.Process]:
+    """All processes that this one and its children started, but for the one that forks."""
+    server = _STARTED[0][0].pid if _STARTED else None
+    return {child for child in psutil.Process().children(recursive=True) if child.pid != server}
 
 
 def _server() -> socket.socket:

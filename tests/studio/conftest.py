@@ -80,8 +80,7 @@ def _delete_later() -> None:
 
 
 def _children() -> set[psutil.Process]:
-    found = psutil.Process().children(recursive=True)
-    return {child for child in found if child.pid != preloaded.server_pid() and _runs(child)}
+    return {child for child in preloaded.children() if _runs(child)}
 
 
 def _runs(process: psutil.Process) -> bool:

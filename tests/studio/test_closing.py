@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from sit_engine import runs
 from sit_studio.dialogs import CloseQuestion
 from sit_studio.main_window import MainWindow
+from tests import preloaded
 from tests.studio.conftest import OpenWindow, end, ready, wait
 from tests.studio.test_buttons import fill_form
 
@@ -165,7 +166,7 @@ def test_what_only_the_window_waits_for_ends_with_it(
         page = window.evaluate if job == "evaluate" else window.export
         page.start()
         assert page.job.is_busy
-    children = psutil.Process().children(recursive=True)
+    children = preloaded.children()
     assert children or job == "nothing"
     window.close()
     assert not window.isVisible()
