@@ -14,6 +14,7 @@ import os
 import runpy
 import select
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,11 +25,12 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
 MOST_BYTES = 1 << 20
+STAND_IN = Path(__file__).with_name("stand_in.py")
 
 
 class Forked:
@@ -43,7 +45,7 @@ class Forked:
         self.stdin = None
         self._told = told
         order = {"words": self.args, "environment": dict(os.environ), "folder": str(Path.cwd())}
-        socket.send_fds(_server(), [json.dumps(order).encode()], [out, err, tells])
+        socket.send_fds(_server().connection, [json.dumps(order).encode()], [out, err, tells])
         os.close(tells)
         self.pid = int.from_bytes(os.read(told, 8), "little", signed=True)
         assert self.pid, "the server of forks is gone"
@@ -99,70 +101,104 @@ class Telling(Forked):
         return self._texts[0], self._texts[1]
 
 
-_STARTED: list[tuple[subprocess.Popen[bytes], socket.socket]] = []
+class _Server(NamedTuple):
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    address: Path
+    """Where others reach it (tests.stand_in)."""
+
+
+_STARTED: list[_Server] = []
 
 
 def children() -> set[psutil.Process]:
     """All processes that this one and its children started, but for the one that forks."""
-    server = _STARTED[0][0].pid if _STARTED else None
+    server = _STARTED[0].process.pid if _STARTED else None
     return {child for child in psutil.Process().children(recursive=True) if child.pid != server}
 
 
-def _server() -> socket.socket:
-    """The connection to the one of this process, which is started when it is first wanted."""
+def stand_in(module: str, *words: str) -> list[str]:
+    """A command for who starts processes by himself: a small one that has a fork in its place."""
+    return [sys.executable, "-I", "-S", str(STAND_IN), str(_server().address), module, *words]
+
+
+def _server() -> _Server:
+    """The one of this process, which is started when it is first wanted."""
     if not _STARTED:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_BYTES)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            start_new_session=True, cwd=Path(__file__).parents[1],
-        )  # fmt: skip
+        address = Path(tempfile.mkdtemp(prefix="sit-tests-")) / "socket"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.bind(str(address))
+            listening.listen()
+            files = [theirs.fileno(), listening.fileno()]
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.preloaded", *map(str, files)],
+                pass_fds=files, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                start_new_session=True, cwd=Path(__file__).parents[1],
+            )  # fmt: skip
         theirs.close()
-        _STARTED.append((process, ours))
-    return _STARTED[0][1]
+        _STARTED.append(_Server(process, ours, address))
+    return _STARTED[0]
 
 
 def stop() -> None:
     """End the one that forks."""
     while _STARTED:
-        process, connection = _STARTED.pop()
-        connection.close()
-        process.wait()
+        server = _STARTED.pop()
+        server.connection.close()
+        server.process.wait()
+        shutil.rmtree(server.address.parent)
 
 
-def serve(connection: socket.socket) -> dict[str, Any] | None:
+def serve(connection: socket.socket, listening: socket.socket) -> dict[str, Any] | None:
     """Fork for every order, and tell how each fork ended; in a fork: what it is to do."""
     running: dict[int, int] = {}
     wakes, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(woken)
     selector = selectors.DefaultSelector()
-    selector.register(connection, selectors.EVENT_READ)
-    selector.register(wakes, selectors.EVENT_READ)
+    for waited in (connection, listening, wakes):
+        selector.register(waited, selectors.EVENT_READ)
     while True:
         ready = [key.fileobj for key, _ in selector.select()]
-        if wakes in ready:
+        with suppress(BlockingIOError):
             os.read(wakes, 4096)
-            _reap(running)
-        if connection in ready:
-            text, files, *_ = socket.recv_fds(connection, MOST_BYTES, 3)
-            if not text:
+        _reap(running)
+        for known in ready:
+            if not isinstance(known, socket.socket):
+                continue
+            text, files = _order(known, is_new=known is listening)
+            if not text and known is connection:
                 return None
+            if len(files) < 3:
+                continue  # Whoever asked was ended meanwhile.
+            tells = files.pop(2)
             child = os.fork()
             if child == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 selector.close()
                 connection.close()
-                for file in (wakes, woken, files[2], *running.values()):
+                listening.close()
+                for file in (wakes, woken, tells, *running.values()):
                     os.close(file)
-                return dict(json.loads(text)) | {"files": files[:2]}
-            running[child] = files[2]
-            os.write(files[2], child.to_bytes(8, "little", signed=True))
-            for file in files[:2]:
+                return dict(json.loads(text)) | {"files": files}
+            running[child] = tells
+            with suppress(BrokenPipeError):
+                os.write(tells, child.to_bytes(8, "little", signed=True))
+            for file in files:
                 os.close(file)
+
+
+def _order(connection: socket.socket, *, is_new: bool) -> tuple[bytes, list[int]]:
+    """What is asked for, over this connection or the next one to it, and with which files."""
+    asked = connection.accept()[0] if is_new else connection
+    text, files, *_ = socket.recv_fds(asked, MOST_BYTES, 5)
+    if is_new:
+        asked.close()
+    return text, list(files)
 
 
 def _reap(running: dict[int, int]) -> None:
@@ -180,9 +216,15 @@ def _reap(running: dict[int, int]) -> None:
 def be(order: dict[str, Any]) -> None:
     """The module that the order names, with its words, as if `python -m` had just started it."""
     os.setsid()
-    for file, number in zip(order["files"], (1, 2), strict=True):
+    for file, number in zip(order["files"], (1, 2, 0), strict=False):
         os.dup2(file, number)
         os.close(file)
+    # Python looks at a file once, when it makes the stream: whether it can be sought in.
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
+    for life in order["files"][3:]:
+        threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
@@ -196,12 +238,18 @@ def be(order: dict[str, Any]) -> None:
         code = 1
         traceback.print_exc()
     finally:
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
-        sys.stdout.flush()
-        # Taking all that was loaded apart again, object by object, takes seconds.
+        # As Python ends, pools and threads first; but for taking all that was loaded apart again,
+        # object by object, which takes seconds.
+        threading._shutdown()  # type: ignore[attr-defined]
+        with suppress(OSError):
+            sys.stdout.flush()
         os._exit(code)
+
+
+def _end_with(life: int) -> None:
+    """As with a parent: when the one in whose place it stands is gone, it is told to end."""
+    os.read(life, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
@@ -211,7 +259,7 @@ def main() -> None:
     load()
     gc.collect()
     gc.freeze()  # A fork that looked for garbage in it would have to copy it all.
-    order = serve(socket.socket(fileno=int(sys.argv[1])))
+    order = serve(*(socket.socket(fileno=int(word)) for word in sys.argv[1:]))
     if order is not None:
         be(order)
 

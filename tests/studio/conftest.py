@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
-from sit_studio import theme, trainer
+from sit_studio import asker, theme, trainer
 from sit_studio.app import open_window
 from sit_studio.main_window import MainWindow
 from sit_studio.standby import Standby
@@ -133,12 +133,18 @@ def _nothing_left(
 
 
 @pytest.fixture(autouse=True)
-def _loaded_trainers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainers are forks where none stands by; the journey starts its own from nothing."""
+def _loaded_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainers and the children that answer questions are forks of a process that loaded torch.
+
+    Of tests marked as cold, and of the journey, they start from nothing.
+    """
+    if sys.platform != "linux" or request.node.get_closest_marker("cold"):
+        return
+    monkeypatch.setattr(asker, "engine_python", preloaded.stand_in)
     take = Standby.take
 
     def fork(self: Standby, words: list[str], log: Path) -> object:
-        if self._process is not None or sys.platform != "linux":
+        if self._process is not None:
             return take(self, words, log)
         with log.open("ab") as file:
             return preloaded.Forked(words, file.fileno(), file.fileno())
