@@ -82,7 +82,8 @@ tables: $(READY)
 # Then run `make test`; to go back: `git checkout constraints.txt`, `make setup`.
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[studio,test]'
-	$(BIN)/python packaging/constraints.py > build.txt && mv build.txt constraints.txt
+	$(BIN)/python packaging/constraints.py > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
 	@touch $(READY)
 
 package: $(READY)

@@ -71,7 +71,7 @@ def test_the_first_help_names_every_verb(helps: dict[str, tuple[int, str, list[s
 
 def test_a_fresh_process_prints_help_and_ends_with_0() -> None:
     for words in (["--help"], ["pretrain", "--help"]):
-        done = engine(*words)
+        done = engine(*words, cold=True)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("usage: sit-engine")
 
