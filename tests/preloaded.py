@@ -12,9 +12,9 @@ import gc
 import json
 import os
 import runpy
+import secrets
 import select
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
@@ -104,8 +104,8 @@ class Telling(Forked):
 class _Server(NamedTuple):
     process: subprocess.Popen[bytes]
     connection: socket.socket
-    address: Path
-    """Where others reach it (tests.stand_in)."""
+    address: str
+    """Where others reach it (tests.stand_in): a name of the system's, without a file."""
 
 
 _STARTED: list[_Server] = []
@@ -119,7 +119,7 @@ def children() -> set[psutil.Process]:
 
 def stand_in(module: str, *words: str) -> list[str]:
     """A command for who starts processes by himself: a small one that has a fork in its place."""
-    return [sys.executable, "-I", "-S", str(STAND_IN), str(_server().address), module, *words]
+    return [sys.executable, "-I", "-S", str(STAND_IN), _server().address, module, *words]
 
 
 def _server() -> _Server:
@@ -128,9 +128,9 @@ def _server() -> _Server:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_BYTES)
-        address = Path(tempfile.mkdtemp(prefix="sit-tests-")) / "socket"
+        address = f"sit-tests-{os.getpid()}-{secrets.token_hex(4)}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-            listening.bind(str(address))
+            listening.bind("\0" + address)
             listening.listen()
             files = [theirs.fileno(), listening.fileno()]
             process = subprocess.Popen(
@@ -149,7 +149,6 @@ def stop() -> None:
         server = _STARTED.pop()
         server.connection.close()
         server.process.wait()
-        shutil.rmtree(server.address.parent)
 
 
 def serve(connection: socket.socket, listening: socket.socket) -> dict[str, Any] | None:

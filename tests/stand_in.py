@@ -1,4 +1,4 @@
-"""A process in whose place a fork of the engine works: `python -I -S stand_in.py SOCKET MODULE WORD …`.
+"""A process in whose place a fork of the engine works: `python -I -S stand_in.py ADDRESS MODULE WORD …`.
 
 It hands its standard streams to the one that forks (tests.preloaded), and ends as the fork ends; when it
 is ended itself, so is the fork.
@@ -20,7 +20,7 @@ def main(address: str, *words: str) -> int:
     order = {"words": words, "environment": dict(os.environ), "folder": os.getcwd()}  # noqa: PTH109
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
         asked.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        asked.connect(address)
+        asked.connect("\0" + address)
         socket.send_fds(asked, [json.dumps(order).encode()], [1, 2, tells, 0, life])
     for file in (0, 1, 2, tells, life):
         os.close(file)
