@@ -487,6 +487,7 @@ def test_a_question_that_is_over_breaks_off_and_leaves_nothing(
 
 
 def test_a_fresh_process_does_it_all(finetuned: Path, odd: Path, tmp_path: Path) -> None:
-    done = engine("predict", finetuned, odd, "--csv", tmp_path / "out.csv", "--json", check=True)
+    words: list[str | Path] = ["predict", finetuned, odd, "--csv", tmp_path / "out.csv", "--json"]
+    done = engine(*words, check=True, cold=True)
     assert json.loads(done.stdout)["images"] == 5
     assert done.stderr == ""

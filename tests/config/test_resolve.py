@@ -71,6 +71,27 @@ def test_the_paper_preset_is_the_published_recipe() -> None:
     assert (config.optim.weight_decay, config.optim.weight_decay_end) == (0.04, 0.1)
 
 
+@pytest.mark.parametrize(
+    ("width", "batch", "rate"),
+    [(96, 256, 1.5e-3), (128, 256, 1.5e-3), (96, 64, 6e-3), (384, 256, 5e-4), (384, 128, 1e-3)],
+)
+def test_the_learning_rate_is_what_was_tuned_for_this_width_and_batch(
+    width: int, batch: int, rate: float
+) -> None:
+    """docs/adr/0004-auto-settings.md."""
+    chosen = {"model": {"width": width, "heads": 2}, "optim": {"batch_size": batch}}
+    resolved = resolve(build(chosen), DataFacts(5000, 0, 64), CPU)
+    assert resolved.config.optim.learning_rate == pytest.approx(rate)
+    assert f"{min(1.5e-3, 1.5e-3 * 128 / width):.2g}" in resolved.reasons["optim.learning_rate"]
+
+
+@pytest.mark.parametrize(("epochs", "warmup"), [(5, 0.5), (40, 4), (100, 10), (800, 10)])
+def test_a_tenth_of_the_run_warms_up_and_at_most_ten_epochs(epochs: int, warmup: float) -> None:
+    chosen = {"optim": {"epochs": epochs}}
+    optim = resolve(build(chosen), DataFacts(5000, 0, 64), CPU).config.optim
+    assert optim.warmup_epochs == pytest.approx(warmup)
+
+
 def test_minutes_become_epochs_by_the_measured_speed() -> None:
     config = build({"preset": "quick", "optim": {"minutes": 2, "batch_size": 50}})
     device = DeviceFacts(cores=2, images_per_s=100.0)
