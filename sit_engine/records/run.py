@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sit_engine import own_files
 from sit_engine.config.build import build
-from sit_engine.config.files import read_values, why_unread
+from sit_engine.config.files import CHOSEN, CONFIG, read_values, why_unread
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import DiskError, FileError, SitError
@@ -30,12 +30,12 @@ class Run:
     @property
     def config_file(self) -> Path:
         """The resolved settings."""
-        return self.path / "config.toml"
+        return self.path / CONFIG
 
     @property
     def chosen_file(self) -> Path:
         """What was asked for, before any "auto" was worked out."""
-        return self.path / "chosen.toml"
+        return self.path / CHOSEN
 
     @property
     def wanted_file(self) -> Path:

@@ -63,6 +63,14 @@ def write_settings(
         raise disk_error(error, run.path) from None
 
 
+def write_chosen(run: Run, chosen: RunConfig) -> None:
+    """Something else is asked for of a run whose settings are not worked out yet."""
+    try:
+        write_aside(run.chosen_file, to_toml(chosen))
+    except OSError as error:
+        raise disk_error(error, run.path) from None
+
+
 def discard_unstarted(run: Run) -> None:
     """Remove a run folder that never got its settings, so that the same command can be tried again.
 

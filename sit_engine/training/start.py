@@ -22,7 +22,7 @@ from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.records.places import Places, file_along, places_of
 from sit_engine.records.run import OpenedRun, Run
-from sit_engine.records.run_folder import create_run, discard_unstarted, open_run
+from sit_engine.records.run_folder import create_run, discard_unstarted, open_run, write_chosen
 from sit_engine.records.run_lock import RunLock
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
@@ -145,7 +145,7 @@ def resume(
         for restored in frozen.mend(run):
             tell(restored)
         if not run.config_file.is_file():
-            config = _as_asked(run.wanted(), how)
+            config = _as_asked(run, how)
             Places(tuple(map(unescape_name, config.data.folders))).check_there(run)
             return _first_leg(run, config, tell, make_control)
         last = summarise(run, holder_is_me=True)
@@ -157,6 +157,8 @@ def resume(
                 path=path,
             )
         changes, accepted = frozen.check_unchanged(run, accept=how.accept_changes)
+        if accepted is not None:
+            frozen.ask_for(run, changes)
         config = run.config()
         check_shared(config)
         if how.folders:
@@ -216,18 +218,23 @@ def _newest(run: Run, tell: Emit) -> Path | None:
     return None
 
 
-def _as_asked(config: RunConfig, how: GoingOn) -> RunConfig:
+def _as_asked(run: Run, how: GoingOn) -> RunConfig:
     """Of a run that never began: nothing is frozen that other folders would have to agree with."""
+    config = run.wanted()
     update: dict[str, Any] = {}
     if how.epochs is not None:
-        update["optim"] = {"epochs": how.epochs}
+        update["optim"] = {"epochs": how.epochs, "minutes": None}
     if how.folders:
         update["data"] = {"folders": [escape_name(folder) for folder in how.folders]}
         if config.data.labels_file is not None:
             old = [unescape_name(folder) for folder in config.data.folders]
             file = file_along(unescape_name(config.data.labels_file), old, how.folders) or ""
             update["data"]["labels_file"] = escape_name(file)
-    return build(merge(config.model_dump(), update)) if update else config
+    if not update:
+        return config
+    asked = build(merge(config.model_dump(), update))
+    write_chosen(run, asked)
+    return asked
 
 
 def scratch_config(run: Run) -> RunConfig:
@@ -245,7 +252,11 @@ def scratch_config(run: Run) -> RunConfig:
         )
     same: dict[str, Any] = {
         "model": config.model.same_network(),
-        "optim": {"epochs": config.optim.epochs, "batch_size": config.optim.batch_size},
+        "optim": {
+            "epochs": config.optim.epochs,
+            "minutes": None,
+            "batch_size": config.optim.batch_size,
+        },
         "data": {"layout": config.data.frozen_layout},
     }
     # A share would be drawn from the images to train on, where the folder has its own to validate on.
