@@ -64,7 +64,7 @@ def write_settings(
 
 
 def write_chosen(run: Run, chosen: RunConfig) -> None:
-    """Something else is asked for of a run whose settings are not worked out yet."""
+    """What is asked for by now of a run whose settings are not worked out yet."""
     try:
         write_aside(run.chosen_file, to_toml(chosen))
     except OSError as error:

@@ -145,8 +145,9 @@ def resume(
         for restored in frozen.mend(run):
             tell(restored)
         if not run.config_file.is_file():
-            config = _as_asked(run, how)
+            config = _as_asked(run.wanted(), how)
             Places(tuple(map(unescape_name, config.data.folders))).check_there(run)
+            write_chosen(run, config)
             return _first_leg(run, config, tell, make_control)
         last = summarise(run, holder_is_me=True)
         if last.status == "completed" and how.epochs is None:
@@ -218,9 +219,8 @@ def _newest(run: Run, tell: Emit) -> Path | None:
     return None
 
 
-def _as_asked(run: Run, how: GoingOn) -> RunConfig:
+def _as_asked(config: RunConfig, how: GoingOn) -> RunConfig:
     """Of a run that never began: nothing is frozen that other folders would have to agree with."""
-    config = run.wanted()
     update: dict[str, Any] = {}
     if how.epochs is not None:
         update["optim"] = {"epochs": how.epochs, "minutes": None}
@@ -230,11 +230,7 @@ def _as_asked(run: Run, how: GoingOn) -> RunConfig:
             old = [unescape_name(folder) for folder in config.data.folders]
             file = file_along(unescape_name(config.data.labels_file), old, how.folders) or ""
             update["data"]["labels_file"] = escape_name(file)
-    if not update:
-        return config
-    asked = build(merge(config.model_dump(), update))
-    write_chosen(run, asked)
-    return asked
+    return build(merge(config.model_dump(), update)) if update else config
 
 
 def scratch_config(run: Run) -> RunConfig:
