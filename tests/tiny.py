@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 
 from sit_engine.config.build import build, merge
+from sit_engine.config.fields import AutoT
 from sit_engine.config.tree import RunConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.records.event_log import read_events
@@ -146,7 +147,7 @@ def learn(
     return optimiser.step(value, learning_rate=learning_rate, weight_decay=weight_decay)
 
 
-def vit_of(config: RunConfig) -> VitOptions:
+def vit_of(config: RunConfig[AutoT]) -> VitOptions[AutoT]:
     """The settings of its backbone, which is a plain vision transformer."""
     assert isinstance(config.model, VitOptions)
     return config.model

@@ -7,12 +7,12 @@ that this floor imports nothing from the floors above (docs/adr/0002-method-tabl
 from __future__ import annotations
 
 import importlib
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Never
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Options
+from sit_engine.config.fields import AutoT, OpenOptions
 
 
 class MethodEntry(NamedTuple):
@@ -52,7 +52,7 @@ class Scale(NamedTuple):
     """Whether it starts from weights."""
 
 
-class MethodOptions(Options):
+class MethodOptions(OpenOptions[AutoT]):
     """Base of every method's options; `name` picks the method in a config."""
 
     name: ClassVar[str]
@@ -80,7 +80,7 @@ class MethodOptions(Options):
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
-    ) -> tuple[MethodOptions, dict[str, str]]:
+    ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """The options with every "auto" filled, and the reason for each by field path."""
         raise NotImplementedError
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import torch
@@ -23,9 +23,8 @@ from torch import Tensor
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
-from sit_engine.config.tree import CACHE_FACTOR, RunConfig
+from sit_engine.config.tree import CACHE_FACTOR, ResolvedConfig
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.data.pixel_cache.cache import squares_side
@@ -80,7 +79,9 @@ def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, s
     return files
 
 
-def settled(values: Mapping[str, Any], facts: DataFacts) -> tuple[RunConfig, SitOptions]:
+def settled(
+    values: Mapping[str, Any], facts: DataFacts
+) -> tuple[ResolvedConfig, SitOptions[Never]]:
     """The settings with every "auto" filled, on a plain CPU where it matters; and their method's.
 
     What is asked of `optim`, of the network's tokens, and of what a task is judged on changes no
@@ -98,9 +99,9 @@ def settled(values: Mapping[str, Any], facts: DataFacts) -> tuple[RunConfig, Sit
     model = config.model.model_copy(update={"tokens": "auto"})
     enough = replace(facts, images=max(facts.images, FEWEST_IMAGES))
     config = config.model_copy(update={"method": method, "model": model})
-    config = resolve(config, enough, DeviceFacts()).config
-    assert isinstance(config.method, SitOptions)
-    return config, config.method
+    found = resolve(config, enough, DeviceFacts()).config
+    assert isinstance(found.method, SitOptions)
+    return found, found.method
 
 
 def show(
@@ -122,7 +123,7 @@ def show(
     wanted = {name: size for name, size in sizes.items() if size is not None}
     known = facts or DataFacts(len(paths), 0, 10**4)
     config, method = settled(merge(values, {"model": wanted}), known)
-    side = no_auto(config.model.image_size)
+    side = config.model.image_size
     return _draw(read_source(paths, side, config.data.cache_factor), method, seed)
 
 
@@ -135,7 +136,7 @@ class Source:
     original: NDArray[np.uint8]
 
 
-def _draw(source: Source, method: SitOptions, seed: int) -> Shown:
+def _draw(source: Source, method: SitOptions[Never], seed: int) -> Shown:
     """The views as methods.sit.method makes them, without its networks."""
     count, side = source.original.shape[:2]
     size = (side, side)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sit_engine.config.fields import no_auto
 from sit_engine.counted import Sentence
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
@@ -83,7 +82,7 @@ def _networks(
 ) -> tuple[list[Network], Scratch | None]:  # fmt: skip
     """The columns after raw pixels, the run's own last; and what to say of its scratch twin."""
     config = run.config()
-    side = no_auto(config.model.image_size)
+    side = config.model.image_size
     networks = [Network(UNTRAINED, loaded.untrained, side)]
     for path in request.baselines:
         name = path.name
@@ -110,5 +109,5 @@ def _about_twin(run: Run, twin: Run | None) -> Scratch:
 
 
 def _column(name: str, run: Run, loaded: Backbones) -> Network:
-    side = no_auto(run.config().model.image_size)
+    side = run.config().model.image_size
     return Network(name, loaded.trained, side, loaded.classifier)

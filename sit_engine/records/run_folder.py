@@ -12,7 +12,7 @@ from typing import Any
 
 from sit_engine import own_files
 from sit_engine.config.files import to_toml
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.errors import FileError, RunError
 from sit_engine.files import disk_error, in_place_of, write_aside
 from sit_engine.records.run import Run
@@ -53,7 +53,7 @@ def _exists(path: Path) -> RunError:
 
 
 def write_settings(
-    run: Run, config: RunConfig, reasons: dict[str, str], split: Mapping[str, Any]
+    run: Run, config: ResolvedConfig, reasons: dict[str, str], split: Mapping[str, Any]
 ) -> None:
     """Freeze settings and split, once: from here on the run can be resumed."""
     try:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.scan.own_images import without_options
 from sit_engine.data.scan.split import PARTS
@@ -155,7 +154,7 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
     """The cells of a run, of its network untrained, and of raw pixels where they are not there."""
     config = place.run.config()
     device = apply_settings(config.compute, or_cpu=True)
-    loaded, side = load_backbones(place.run), no_auto(config.model.image_size)
+    loaded, side = load_backbones(place.run), config.model.image_size
     if request.test:
         given = load_labelled(
             place.run,
@@ -164,7 +163,7 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
             tell,
             labels_file=places_of(place.run).labels_file,
             layout=layout_of_test(request),
-            train_layout=config.data.frozen_layout,
+            train_layout=config.data.layout,
         )
     else:
         given = load_held_out(place.run, tell)
@@ -247,7 +246,7 @@ def _rows(
             rows.append((before + config, of, cells))
     by_side: dict[int, dict[int, Cell]] = {}
     for place in measured:
-        side = no_auto(place.run.config().model.image_size)
+        side = place.run.config().model.image_size
         by_side.setdefault(side, {})[place.seed] = Cell.read(place.cell(RAW_PIXELS, side))
     for side, cells in by_side.items():
         name = RAW_PIXELS if len(by_side) == 1 else f"{RAW_PIXELS} {side} px"
@@ -264,7 +263,7 @@ def _about(place: Place) -> ComparedRun:
         status=found.status,
         step=found.step,
         total_steps=found.total_steps,
-        images=found.step * no_auto(place.run.config().optim.batch_size),
+        images=found.step * place.run.config().optim.batch_size,
         minutes=_training_s(place.run) / 60,
     )
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.facts import facts_of
@@ -222,15 +221,16 @@ def _check_labels(
     train = listed.labels[listed.labels >= 0]
     if not request.test:
         share = config.data.watch_share
+        assert share != "auto"  # _on_one_folder
         check_labelled(train, train)
-        if not watch_count(no_auto(share), facts):
+        if not watch_count(share, facts):
             raise DataError(
                 "compare.no_test",
                 "There are no images to test on: nothing is held out of training.",
                 "Give --test FOLDER, or set data.watch_share above 0 in the first settings.",
             )
         return listed.subset(np.empty(0, dtype=np.int64))
-    reading = how_read(config.data, is_frozen=False)
+    reading = how_read(config.data)
     reading["layout"] = layout_of_test(request)
     found = only_test(scan(request.test, **reading, on_progress=tell))
     numbers = numbers_to_ask(found, listed.classes)
@@ -252,8 +252,8 @@ def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConf
     if budget.unit == "images":
         config, start = with_start(config)
         resolved = resolve(config, facts, probe_once(config.compute), start).config
-        train = facts.images - watch_count(no_auto(resolved.data.watch_share), facts)
-        batch = no_auto(resolved.optim.batch_size)
+        train = facts.images - watch_count(resolved.data.watch_share, facts)
+        batch = resolved.optim.batch_size
         length["epochs"] = budget.amount / (train // batch * batch)
     return build(merge(config.model_dump(), {"optim": length}))
 

@@ -253,10 +253,10 @@ def scratch_config(run: Run) -> RunConfig:
             "minutes": None,
             "batch_size": config.optim.batch_size,
         },
-        "data": {"layout": config.data.frozen_layout},
+        "data": {"layout": config.data.layout},
     }
     # A share would be drawn from the images to train on, where the folder has its own to validate on.
-    if not has_parts(config.data.frozen_layout):
+    if not has_parts(config.data.layout):
         same["data"]["watch_share"] = config.data.watch_share
     places = places_of(run)
     places.check_there(run)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from typing import Never
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.seeds import numpy_stream
 
@@ -77,16 +77,16 @@ def _centre_boxes(aspect_B: Tensor) -> Tensor:
 
 
 def draw_view(
-    options: ViewOptions, aspect_B: Tensor, *, seed: int, step: int, rank: int
+    options: ViewOptions[Never], aspect_B: Tensor, *, seed: int, step: int, rank: int
 ) -> ViewParams:
     """The first of the two views that `draw_views` draws, for methods that see one."""
     aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
     stream = numpy_stream(seed, step, rank, "view 0")
-    return _draw_view(options, aspect_array_B, stream, no_auto(options.blur_first), 0.0)
+    return _draw_view(options, aspect_array_B, stream, options.blur_first, 0.0)
 
 
 def draw_views(
-    options: ViewOptions,
+    options: ViewOptions[Never],
     aspect_B: Tensor,
     *,
     size: tuple[int, int],
@@ -101,8 +101,8 @@ def draw_views(
     del size  # the crop's ratio is the original's, whatever the view is then resized to
     aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
     chances = (
-        (no_auto(options.blur_first), 0.0),
-        (no_auto(options.blur_second), no_auto(options.solarise)),
+        (options.blur_first, 0.0),
+        (options.blur_second, options.solarise),
     )
     first, second = (
         _draw_view(
@@ -114,7 +114,7 @@ def draw_views(
 
 
 def _draw_view(
-    options: ViewOptions,
+    options: ViewOptions[Never],
     aspect_B: Array,
     rng: np.random.Generator,
     blur: float,
@@ -132,20 +132,20 @@ def _draw_view(
 
     brightness, contrast, saturation = (
         jitter(max(0.0, 1 - reach), 1 + reach, 1.0)
-        for reach in map(no_auto, (options.brightness, options.contrast, options.saturation))
+        for reach in (options.brightness, options.contrast, options.saturation)
     )
-    hue = no_auto(options.hue)
+    hue = options.hue
     hue_B = jitter(-hue, hue, 0.0)
     sigma_B = rng.uniform(options.blur_radius_min, options.blur_radius_max, batch)
     first, second, third, fourth = rng.permutation(4).tolist()
     return ViewParams(
         box_B4=box_B4,
-        flip_B=torch.from_numpy(coin(no_auto(options.flip))),
+        flip_B=torch.from_numpy(coin(options.flip)),
         brightness_B=brightness,
         contrast_B=contrast,
         saturation_B=saturation,
         hue_B=hue_B,
-        grey_B=torch.from_numpy(coin(no_auto(options.grey))),
+        grey_B=torch.from_numpy(coin(options.grey)),
         blur_B=_float(np.where(coin(blur), sigma_B, 0.0)),
         solarise_B=torch.from_numpy(coin(solarise)),
         shift_B2=shift_B2,
@@ -154,13 +154,13 @@ def _draw_view(
 
 
 def _draw_place(
-    options: ViewOptions, aspect_B: Array, rng: np.random.Generator
+    options: ViewOptions[Never], aspect_B: Array, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Boxes and shifts: a crop in its place, or the centre square moved by up to `shift` px.
 
     The latter is the recipe of 2021 for views up to 32 px: torchvision's RandomCrop with padding.
     """
-    batch, most = len(aspect_B), no_auto(options.shift)
+    batch, most = len(aspect_B), options.shift
     if most == 0:
         scale = (options.crop_scale_min, options.crop_scale_max)
         return _draw_boxes(aspect_B, scale, rng), torch.zeros(batch, 2, dtype=torch.int64)

@@ -6,14 +6,13 @@ Draws nothing, so that a run with and without it has the same weights.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from sit_engine.config.course import Course
-from sit_engine.config.fields import no_auto
 from sit_engine.evaluation.features import probabilities
 from sit_engine.evaluation.probes import binomial_score
 from sit_engine.methods.finetune.options import FinetuneOptions
@@ -31,7 +30,7 @@ class Validator:
     method: Method
     watched: Watched
     device: torch.device
-    options: FinetuneOptions
+    options: FinetuneOptions[Never]
     best: tuple[float, float] = field(default=(-1.0, 0.0))
     """Accuracy and minus the loss: of equally many right answers the surer are better."""
     since: int = 0
@@ -41,7 +40,7 @@ class Validator:
     @property
     def is_over(self) -> bool:
         """Whether so many readings brought nothing better that the run may end."""
-        patience = int(no_auto(self.options.patience))
+        patience = self.options.patience
         return 0 < patience <= self.since
 
     def state(self) -> dict[str, Any]:

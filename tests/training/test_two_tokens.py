@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import pytest
@@ -130,7 +130,7 @@ def test_timm_has_no_place_for_two_heads(finetuned: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("tokens", [0, 1, 2])
 def test_timm_rebuilds_a_backbone_of_any_tokens(tokens: int, tmp_path: Path) -> None:
-    options = VitOptions(
+    options: VitOptions[Never] = VitOptions(
         image_size=16, patch_size=4, backbone="custom", width=32, depth=2, heads=2, tokens=tokens
     )
     ours = build_backbone(options, drop_path=0.0, fused_attention=False).eval()

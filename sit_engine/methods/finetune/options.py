@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Auto, setting
+from sit_engine.config.fields import AutoT, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
@@ -18,21 +18,21 @@ FEW = 500
 PIXEL_CHANGES = ("mixup", "cutmix", "randaugment", "random_erasing")
 
 
-class FinetuneOptions(MethodOptions):
+class FinetuneOptions(MethodOptions[AutoT]):
     """Finetuning: class token and mean patch token to classes (arXiv 2104.03602 v3 and DeiT)."""
 
     name: ClassVar[str] = "finetune"
 
-    classes: int | Auto = setting(
+    classes: int | AutoT = setting(
         "auto", "Classes", "How many classes there are; counted from the labels.", ge=2, le=100_000
     )
-    head: Literal["auto", "mlp", "linear"] = setting(
+    head: AutoT | Literal["mlp", "linear"] = setting(
         "auto",
         "Classifier",
         "mlp reads the class token and the mean of the patch tokens through two layers; linear "
         "reads the class token through one. A network with two tokens has one for each.",
     )
-    trained: Literal["auto", "all", "blocks", "head"] = setting(
+    trained: AutoT | Literal["all", "blocks", "head"] = setting(
         "auto",
         "What is trained",
         "all of the network, its last blocks, or the classifier alone on features that are computed "
@@ -41,33 +41,33 @@ class FinetuneOptions(MethodOptions):
     trained_blocks: int = setting(
         2, "Trained blocks", "How many of the last blocks train with “blocks”.", ge=1, le=64
     )
-    layer_decay: float | Auto = setting(
+    layer_decay: float | AutoT = setting(
         "auto",
         "Layer-wise rate",
         "Each earlier block learns at this share of the next one's rate; 1 is the same for all.",
         gt=0,
         le=1,
     )
-    balance: Literal["auto", "sampling", "loss", "none"] = setting(
+    balance: AutoT | Literal["sampling", "loss", "none"] = setting(
         "auto",
         "Unbalanced classes",
         "sampling shows rare classes more often, loss weighs their mistakes more.",
     )
-    crop_scale_min: float | Auto = setting(
+    crop_scale_min: float | AutoT = setting(
         "auto", "Smallest crop", "Smallest share of the image's area that a crop may keep.",
         gt=0, le=1,
     )  # fmt: skip
     flip: float = setting(
         0.5, "Mirror", "How often a view is mirrored left to right.", unit="probability", ge=0, le=1
     )
-    randaugment: int | Auto = setting(
+    randaugment: int | AutoT = setting(
         "auto",
         "RandAugment",
         "Strength of two random changes of each image, up to 10; 0 switches them off.",
         ge=0,
         le=10,
     )
-    random_erasing: float | Auto = setting(
+    random_erasing: float | AutoT = setting(
         "auto",
         "Random erasing",
         "How often a block of a view becomes noise.",
@@ -75,28 +75,28 @@ class FinetuneOptions(MethodOptions):
         ge=0,
         le=1,
     )
-    mixup: float | Auto = setting(
+    mixup: float | AutoT = setting(
         "auto",
         "Mixup",
         "Parameter of the share in which two images are blended; 0: off.",
         ge=0,
         le=8,
     )
-    cutmix: float | Auto = setting(
+    cutmix: float | AutoT = setting(
         "auto", "CutMix", "Parameter of the share that is pasted from another image; 0: off.",
         ge=0, le=8,
     )  # fmt: skip
-    label_smoothing: float | Auto = setting(
+    label_smoothing: float | AutoT = setting(
         "auto", "Label smoothing", "Share of the answer given to all classes alike.", ge=0, lt=1
     )
-    momentum: float | Auto = setting(
+    momentum: float | AutoT = setting(
         "auto",
         "Weight average",
         "Share of the slow average of the weights kept at each step.",
         ge=0,
         lt=1,
     )
-    patience: int | Auto = setting(
+    patience: int | AutoT = setting(
         "auto",
         "Early stop",
         "End after this many readings without a better validation; 0 never does.",
@@ -132,7 +132,7 @@ class FinetuneOptions(MethodOptions):
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
-    ) -> tuple[MethodOptions, dict[str, str]]:
+    ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto"; on small sets the recipe's strong mixing makes way."""
         del device
         values: dict[str, object] = {}
@@ -180,7 +180,8 @@ class FinetuneOptions(MethodOptions):
             if is_few
             else "of the run's readings",
         )
-        return self.model_copy(update=values), reasons
+        done: Any = self.model_copy(update=values)
+        return done, reasons
 
     def _fill_changes(
         self, fill: Callable[[str, object, str], None], facts: DataFacts, *, is_once: bool
