@@ -90,7 +90,7 @@ def test_the_window_opens_them(kept: Path, window: MainWindow, qtbot: QtBot) -> 
     page.tabs.setCurrentWidget(page.comparisons)
     page.comparisons.table.selectRow(0)
     page.comparisons.open.click()
-    wait(qtbot, lambda: page.view.table.figures.rowCount() == 4)
+    wait(qtbot, lambda: page.view.table.figures.rowCount() == 5)
     for name in RUNS:
         assert window.session.open_run(kept / name)
         window.show_page("watch")
