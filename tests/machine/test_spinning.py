@@ -11,7 +11,7 @@ WORK = """
 import sys, time, threading
 import psutil, torch
 from sit_engine.config.tree import ComputeOptions
-from sit_engine.training import spinning
+from sit_engine.machine import spinning
 torch.set_num_threads(2)
 torch.zeros(1 << 20).add_(1)
 threads = psutil.Process().num_threads
