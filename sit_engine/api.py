@@ -33,11 +33,11 @@ from sit_engine.records.tuning import Tuning
 if TYPE_CHECKING:
     from sit_engine.config.resolve import Resolved
     from sit_engine.data.scan.full_scan import ScanResult
-    from sit_engine.evaluation.report import Report
     from sit_engine.inspection.corruption import Shown
     from sit_engine.jobs.check import Checked
     from sit_engine.jobs.dry_run import DryRun
     from sit_engine.jobs.predict import Predicted
+    from sit_engine.records.report import Report
     from sit_engine.training.control import Control
     from sit_engine.training.leg import RunResult
 

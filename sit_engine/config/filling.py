@@ -15,14 +15,17 @@ class Filling:
     group: str
     options: Options
     autos: dict[str, tuple[object, str]] = field(default_factory=dict)
-    """What the method wants for "auto" here, by whole path; it goes before the general rules."""
+    """What the method wants for "auto" here, by whole path; it goes before the general rules.
+
+    Settings that a family of backbones does not have are passed over.
+    """
     values: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for path, (value, why) in self.autos.items():
             group, _, name = path.rpartition(".")
-            if group == self.group:
+            if group == self.group and name in type(self.options).model_fields:
                 self.auto(name, value, why)
 
     def auto(self, name: str, value: object, why: str) -> None:

@@ -10,7 +10,6 @@ from sit_engine.counted import Sentence
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.evaluation.measure import Network, evaluate
-from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.evaluation.written import write_report
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.jobs.networks import (
@@ -23,6 +22,7 @@ from sit_engine.jobs.networks import (
 from sit_engine.machine.device import apply_settings
 from sit_engine.records.places import places_of
 from sit_engine.records.progress import OnProgress
+from sit_engine.records.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 

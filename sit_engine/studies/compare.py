@@ -18,7 +18,6 @@ from sit_engine.data.scan.own_images import without_options
 from sit_engine.data.scan.split import PARTS
 from sit_engine.errors import NotFiniteError
 from sit_engine.evaluation.measure import Network
-from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
 from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
@@ -29,6 +28,7 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.records.places import Places, places_of
 from sit_engine.records.progress import OnProgress
+from sit_engine.records.report import RAW_PIXELS, UNTRAINED
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import discard_unstarted, is_run
 from sit_engine.records.summary import summarise

@@ -15,7 +15,8 @@ import torch
 
 from sit_engine import api
 from sit_engine.cli.main import main
-from sit_engine.cli.questions import QuestionContext, ask
+from sit_engine.cli.question import QuestionContext
+from sit_engine.cli.questions import ask
 from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import CancelledError, DataError, SitError
 from sit_engine.evaluation import reading

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine import api
-from sit_engine.evaluation.report import Report
+from sit_engine.records.report import Report
 from tests.tiny import tiny_config, tiny_finetune
 
 CLASSES = ("brick", "cat", "grass", "moon")

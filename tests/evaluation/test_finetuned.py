@@ -15,8 +15,8 @@ from sit_engine.config.build import build, merge
 from sit_engine.data.decode.preprocess import Preprocess, load_views
 from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import DataError
-from sit_engine.evaluation.report import Report
 from sit_engine.jobs.networks import load_backbones, load_method
+from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 from sit_engine.records.starts import scratch_of
 

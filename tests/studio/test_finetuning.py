@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -135,7 +136,8 @@ def test_a_finetuned_run_is_measured_on_its_own_training_images(
     assert page.open_page.isVisibleTo(page)
     page.results.setCurrentIndex(4)
     wait(qtbot, lambda: page.results.predictions is not None)
-    wrong = report.answers.confusion_CC.sum() - report.answers.confusion_CC.trace()
+    counts = np.array(report.answers.confusion)
+    wrong = counts.sum() - counts.trace()
     assert len(page.results.wrong) == wrong
     # Predicting writes a line for each image, and shows where.
     shown: list[Path] = []

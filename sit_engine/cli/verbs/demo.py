@@ -20,8 +20,8 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_lock import is_running
 
 if TYPE_CHECKING:
-    from sit_engine.evaluation.report import Report
     from sit_engine.records.exported import Exported
+    from sit_engine.records.report import Report
 
 MINUTES = 2.0
 MARK = ".sit-demo"
