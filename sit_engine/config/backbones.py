@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Never
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.fields import AutoT, OpenOptions, setting
+from sit_engine.config.fields import AutoT, FileName, OpenOptions, setting
 from sit_engine.config.filling import Filling
 
 
@@ -66,7 +66,7 @@ class BackboneOptions(OpenOptions[AutoT]):
 
     if TYPE_CHECKING:  # Each family declares them where they stand among its own.
         image_size: int | AutoT
-        weights: str | None
+        weights: FileName | None
         drop_path: float | AutoT
 
     @property

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import operator
 from copy import copy
-from typing import TYPE_CHECKING, Any, Generic, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
+
+from sit_engine.paths import escape_name, unescape_name
 
 Auto = Literal["auto"]
+
+
+def _real_name(text: object) -> str:
+    if not isinstance(text, str):
+        raise ValueError("must be text")
+    return unescape_name(text)
+
+
+FileName: TypeAlias = Annotated[str, PlainValidator(_real_name), PlainSerializer(escape_name)]
+"""A path as the file system has it, which need not be UTF-8; escaped where a config is text."""
 
 # Name of a bound: the words for it, and what must hold.
 BOUNDS = {

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import Layout
-from sit_engine.config.fields import AutoT, OpenOptions, Options, setting
+from sit_engine.config.fields import AutoT, FileName, OpenOptions, Options, setting
 from sit_engine.config.methods import METHODS, MethodOptions, load
 from sit_engine.config.vit import VitOptions
 
@@ -19,7 +19,7 @@ CACHE_FACTOR = 1.15
 class DataOptions(OpenOptions[AutoT]):
     """Which images, and how their pixels are read."""
 
-    folders: tuple[str, ...] = setting(
+    folders: tuple[FileName, ...] = setting(
         (), "Folders", "Folders of images, searched with all sub-folders."
     )
     labels: Literal["folders", "csv", "none"] = setting(
@@ -28,7 +28,7 @@ class DataOptions(OpenOptions[AutoT]):
         "Where labels come from: the first level of sub-folders, a CSV file, or none. "
         "Pretraining never learns from them; they only let k-NN say whether it works.",
     )
-    labels_file: str | None = setting(
+    labels_file: FileName | None = setting(
         None,
         "Label file",
         "CSV file with the columns path and label; paths are whole, or relative to the file's "

@@ -15,7 +15,7 @@ from sit_engine.config.backbones import (
     Wish,
 )
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.fields import AutoT, setting
+from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
 from sit_engine.counted import Sentence, counted
 from sit_engine.errors import ConfigError
@@ -65,7 +65,7 @@ class VitOptions(BackboneOptions[AutoT]):
         ge=0,
         le=2,
     )
-    weights: str | None = WEIGHTS
+    weights: FileName | None = WEIGHTS
     drop_path: float | AutoT = DROP_PATH
 
     @property

@@ -29,7 +29,6 @@ from sit_engine.evaluation.reading import Tell
 from sit_engine.jobs.labelled import Decoding, find_usable, reader_of
 from sit_engine.jobs.networks import Backbones, load_backbones, readable
 from sit_engine.machine.device import apply_settings
-from sit_engine.paths import unescape_name
 from sit_engine.records.embedding import (
     DUPLICATES_ABOVE,
     FEATURES,
@@ -126,7 +125,7 @@ def _find(run: Run, folders: Sequence[str], on_progress: OnProgress | None) -> I
     """Usable images; labels by folder, or from the run's own label file for its own folders."""
     data = run.config().data
     places = places_of(run)
-    own = {*places.folders, *(unescape_name(folder) for folder in data.folders)}
+    own = {*places.folders, *data.folders}
     is_csv = data.labels == "csv" and data.labels_file is not None and set(folders) <= own
     reading = how_read(data)
     reading["layout"] = "auto"

@@ -90,10 +90,8 @@ def file_along(file: str | None, before: Sequence[str], now: Sequence[str]) -> s
 def places_of(run: Run) -> Places:
     """Where the images of a run are; FileError where `moved.json` cannot be used."""
     data = run.config().data
-    folders = tuple(unescape_name(folder) for folder in data.folders)
-    labels_file = None if data.labels_file is None else unescape_name(data.labels_file)
     if not run.moved_file.exists():
-        return Places(folders, labels_file)
+        return Places(data.folders, data.labels_file)
     found = read(run.moved_file)
     return Places(
         tuple(unescape_name(folder) for folder in found["folders"]),

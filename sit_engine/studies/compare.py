@@ -22,7 +22,7 @@ from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
-from sit_engine.paths import escape_name, unescape_name
+from sit_engine.paths import escape_name
 from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
@@ -139,7 +139,7 @@ def _train(
         if is_run(run.path):
             # One that never began may have been asked to on a folder that has moved since.
             folders = () if run.config_file.is_file() else config.data.folders
-            how = GoingOn(folders=tuple(map(unescape_name, folders)))
+            how = GoingOn(folders=folders)
             return resume(run.path, emit=emit, make_control=make_control, how=how).outcome
         # Of a version that did not write first what was asked for, and killed before its settings.
         discard_unstarted(run)
@@ -189,7 +189,7 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
 def _as_begun(place: Place, request: CompareRequest, cell: Cell) -> Cell:
     """A cell whose images are called as the seed's first run began with them, wherever they are now."""
     first = Place(place.out, next(iter(request.configs)), place.seed).run
-    now, then = places_of(place.run), Places(_folders(first))
+    now, then = places_of(place.run), Places(first.config().data.folders)
     images = names_of_before(request, place.out, cell.images.tolist())
     if now.folders != then.folders:
         record = place.run.split()
@@ -197,10 +197,6 @@ def _as_begun(place: Place, request: CompareRequest, cell: Cell) -> Cell:
         called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
         images = [called.get(path, path) for path in images]
     return replace(cell, images=np.array(images))
-
-
-def _folders(run: Run) -> tuple[str, ...]:
-    return tuple(map(unescape_name, run.config().data.folders))
 
 
 # The table

@@ -82,7 +82,7 @@ def plan(
     if not with_budget:
         _save(places)
         return Plan(configs, None)
-    check_outside(out, [escape_name(request.folder), *map(escape_name, request.test)])
+    check_outside(out, [request.folder, *request.test])
     first = next(iter(configs.values()))
     listed = list_images(first, tell)
     facts = facts_of(listed)
@@ -184,9 +184,9 @@ def _check(request: CompareRequest) -> None:
 def _on_one_folder(request: CompareRequest, emit: Emit) -> dict[str, RunConfig]:
     """Every config with the folder, and with the data settings of the first: the same split."""
     first = next(iter(request.configs.values())).data
-    update: dict[str, Any] = {"folders": (escape_name(request.folder),)}
+    update: dict[str, Any] = {"folders": (request.folder,)}
     if request.labels_file is not None:
-        update |= {"labels": "csv", "labels_file": escape_name(request.labels_file)}
+        update |= {"labels": "csv", "labels_file": request.labels_file}
     elif first.labels == "none":
         update["labels"] = "folders"
     if not request.test and first.watch_share == "auto":

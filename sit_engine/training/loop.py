@@ -20,7 +20,6 @@ from sit_engine.machine.spinning import courteous
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
-from sit_engine.paths import unescape_name
 from sit_engine.records.commands import Command, answer_to, refusal
 from sit_engine.records.events import (
     CommandAnswered,
@@ -198,7 +197,7 @@ class Leg:
     def _start_from_weights(self) -> None:
         if self.config.model.weights is None:
             return
-        weights = read_weights(Path(unescape_name(self.config.model.weights)))
+        weights = read_weights(Path(self.config.model.weights))
         for which in ("student", "teacher"):
             load_weights(self.method.backbone(which), weights)
 

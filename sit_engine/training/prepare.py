@@ -39,7 +39,7 @@ from sit_engine.data.scan.split import (
 from sit_engine.errors import DataError
 from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.machine.device import memory_errors, probe
-from sit_engine.paths import escape_name, unescape_name
+from sit_engine.paths import unescape_name
 from sit_engine.records.events import Event, PhaseChanged, warning
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
@@ -130,8 +130,8 @@ def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
     """The config with the very checkpoint or file that the run starts from, and its sizes."""
     if config.model.weights is None:
         return config, None
-    path = find_start(Path(unescape_name(config.model.weights)))
-    model = config.model.model_copy(update={"weights": escape_name(str(path))})
+    path = find_start(Path(config.model.weights))
+    model = config.model.model_copy(update={"weights": str(path)})
     return config.model_copy(update={"model": model}), describe_start(path).facts
 
 
@@ -235,7 +235,7 @@ def list_images(
     Test images are never among them; the folder's validation images are if they will be watched.
     """
     whole = scan(
-        [unescape_name(folder) for folder in config.data.folders],
+        config.data.folders,
         **how_read(config.data),
         on_progress=on_progress,
         cancel=cancel,

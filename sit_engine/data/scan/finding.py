@@ -81,7 +81,7 @@ def find_moved(
     """
     record, data = run.split(), run.config().data
     names = [name for part in PARTS for name in record[part]]
-    old = [unescape_name(folder) for folder in data.folders]
+    old = data.folders
     known = hashes_of(record) or _of_cache(old, names, record.get("cache_side"), data)
     search = _Search(folders, known, on_progress, cancel)
     search.digest_of = {} if hashed is None else hashed
@@ -99,8 +99,7 @@ def find_moved(
             count=len(names),
             folders=", ".join(map(display_name, folders)),
         )
-    labels_file = None if data.labels_file is None else unescape_name(data.labels_file)
-    labels_file = file_along(labels_file, old, found.places.folders)
+    labels_file = file_along(data.labels_file, old, found.places.folders)
     return replace(found, places=replace(found.places, labels_file=labels_file))
 
 

@@ -33,7 +33,7 @@ from sit_engine.data.scan.split import (
     without,
 )
 from sit_engine.errors import DataError
-from sit_engine.paths import escape_name, unescape_name
+from sit_engine.paths import unescape_name
 from sit_engine.records.events import Event
 from sit_engine.records.places import Places, moved_along, places_of, save
 from sit_engine.records.progress import OnProgress
@@ -54,7 +54,7 @@ def how_read(data: DataOptions) -> Reading:
     """By these settings; those of a run that began have no layout left to find."""
     return Reading(
         labels=data.labels,
-        labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
+        labels_file=data.labels_file,
         columns=LabelColumns(data.path_column, data.label_column),
         layout=data.layout,
         patterns=Patterns(data.include, data.exclude),
@@ -120,7 +120,7 @@ def along(config: RunConfig, before: str, now: str) -> RunConfig:
     """Settings whose label file moved along with a folder of images."""
     if config.data.labels_file is None:
         return config
-    file = escape_name(moved_along(unescape_name(config.data.labels_file), before, now))
+    file = moved_along(config.data.labels_file, before, now)
     data = config.data.model_copy(update={"labels_file": file})
     return config.model_copy(update={"data": data})
 
@@ -181,7 +181,7 @@ def _by_folder(data: DataOptions[Never], record: dict[str, Any]) -> dict[str, in
     """Class numbers by the names that the images had, whatever their folders are called now."""
     if data.labels != "folders":
         return {}
-    placing = Placing(data.layout, [unescape_name(folder) for folder in data.folders])
+    placing = Placing(data.layout, data.folders)
     number_of = {name: number for number, name in enumerate(record["classes"])}
     found = {}
     for part in PARTS:
