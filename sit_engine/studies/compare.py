@@ -22,7 +22,6 @@ from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
-from sit_engine.paths import escape_name
 from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
@@ -194,7 +193,7 @@ def _as_begun(place: Place, request: CompareRequest, cell: Cell) -> Cell:
     if now.folders != then.folders:
         record = place.run.split()
         names = [name for part in PARTS for name in record[part]]
-        called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
+        called = {now.path(name): then.path(name) for name in names}
         images = [called.get(path, path) for path in images]
     return replace(cell, images=np.array(images))
 
@@ -212,8 +211,8 @@ def _table(request: CompareRequest, places: Sequence[Place]) -> Comparison:
     one = next(iter(first.values()), None)
     compared = tuple(_about(place) for place in measured)
     return Comparison(
-        folder=escape_name(request.folder),
-        test=tuple(escape_name(folder) for folder in request.test),
+        folder=request.folder,
+        test=tuple(request.test),
         budget=request.budget,
         seeds=request.seeds,
         shots=request.shots,

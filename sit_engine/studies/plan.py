@@ -128,11 +128,8 @@ def carried(request: CompareRequest, out: Path) -> CompareRequest:
 
 
 def names_of_before(request: CompareRequest, out: Path, names: Sequence[str]) -> list[str]:
-    """Test images as they were called when the comparison began; escaped, as `names` are."""
-    moves = [
-        (escape_name(now), escape_name(then))
-        for now, then in zip(request.test, _frozen(out).get("first_test", ()), strict=False)
-    ]
+    """Test images as they were called when the comparison began."""
+    moves = list(zip(request.test, _frozen(out).get("first_test", ()), strict=False))
     return [_of_before(name, moves) for name in names]
 
 

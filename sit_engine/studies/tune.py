@@ -123,7 +123,7 @@ class _Book:
     def found(self, rungs: list[Comparison], *, is_complete: bool = False) -> Tuning:
         """What the rungs say so far."""
         return Tuning(
-            folder=escape_name(self.request.folder),
+            folder=self.request.folder,
             minutes=self.request.minutes,
             candidates=self.tried,
             rungs=tuple(rungs),

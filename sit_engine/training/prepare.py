@@ -39,7 +39,7 @@ from sit_engine.data.scan.split import (
 from sit_engine.errors import DataError
 from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.machine.device import memory_errors, probe
-from sit_engine.paths import unescape_name
+from sit_engine.paths import root_and_path
 from sit_engine.records.events import Event, PhaseChanged, warning
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
@@ -355,8 +355,7 @@ def digest(store: PixelStore, rows: np.ndarray, names: Sequence[str]) -> str:
     if store.files is not None:
         index = store.files.index
         for row, name in zip(rows.tolist(), names, strict=True):
-            root, _, path = name.partition(":")
-            stamp = (int(root), unescape_name(path), int(index.bytes[row]))
+            stamp = (*root_and_path(name), int(index.bytes[row]))
             found.update(ascii((*stamp, *index.sizes[row].tolist())).encode("ascii"))
         return _OF_FILES + found.hexdigest()
     for part in np.array_split(rows, max(1, len(rows) // 1024)):

@@ -33,7 +33,7 @@ from sit_engine.data.scan.split import (
     without,
 )
 from sit_engine.errors import DataError
-from sit_engine.paths import unescape_name
+from sit_engine.paths import root_and_path
 from sit_engine.records.events import Event
 from sit_engine.records.places import Places, moved_along, places_of, save
 from sit_engine.records.progress import OnProgress
@@ -186,7 +186,6 @@ def _by_folder(data: DataOptions[Never], record: dict[str, Any]) -> dict[str, in
     found = {}
     for part in PARTS:
         for name in record[part]:
-            root, _, path = name.partition(":")
-            label = placing.class_of(int(root), unescape_name(path))
+            label = placing.class_of(*root_and_path(name))
             found[name] = UNLABELLED if label is None else number_of.get(label, UNLABELLED)
     return found
