@@ -124,10 +124,10 @@ def test_a_run_that_fails_leaves_nothing_but_keeps_what_it_did_not_make(tmp_path
 DIE_IN_CREATE = """
 import os, signal, sys
 from pathlib import Path
-from sit_engine import runs
 from sit_engine.config.build import build
+from sit_engine.records.run_folder import create_run
 Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-runs.create(Path(sys.argv[1]), build({}))
+create_run(Path(sys.argv[1]), build({}))
 """
 
 
