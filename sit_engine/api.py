@@ -241,8 +241,8 @@ def compare(
     `on_run` is told the name of a run that begins, its number and how many there are. Without `test`
     the runs are asked about images that they held out. The same call again goes on.
     """
+    from sit_engine.records.compare_request import CompareRequest
     from sit_engine.studies.compare import compare as work
-    from sit_engine.studies.plan import CompareRequest
 
     asked = CompareRequest(folder, configs, budget, seeds, tuple(test), shots, labels_file)
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)

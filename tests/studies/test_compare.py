@@ -18,12 +18,13 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import SitError
 from sit_engine.jobs.labelled import load_held_out
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import MEASURES, Budget, Comparison, Line
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.studies.cells import Cell
-from sit_engine.studies.plan import CompareRequest, plan
+from sit_engine.studies.plan import plan
 from tests.tiny import tiny_config, tiny_finetune
 
 SEEDS = (0, 1)
