@@ -37,6 +37,7 @@ from sit_engine.data.folder.saved_index import save_index
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.records.embedding import DUPLICATES_ABOVE, MapKind
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Warned
 
 
@@ -189,16 +190,18 @@ def _evaluate(
     """The report of a run on labelled folders, as values, as a table and as a file."""
     report, file = api.evaluate(
         path_from(run),
-        train=None if train is None else paths_from(train),
-        test=paths_from(test or []),
-        baselines=[path_from(weights) for weights in baseline or ()],
-        labels_file=labels_file and str(path_from(labels_file)),
-        columns=_columns(columns),
-        layout=layout,
-        step=step,
-        network=network,
-        knn_only=knn_only,
-        without_missing=without_missing,
+        EvaluateRequest(
+            train=None if train is None else paths_from(train),
+            test=paths_from(test or []),
+            baselines=[path_from(weights) for weights in baseline or ()],
+            labels_file=labels_file and str(path_from(labels_file)),
+            columns=_columns(columns),
+            layout=layout,
+            step=step,
+            network=network,
+            knn_only=knn_only,
+            without_missing=without_missing,
+        ),
         on_progress=context.progress,
     )
     return {"report": report.to_json(), "text": report.to_text(), "file": str(file)}

@@ -21,6 +21,7 @@ from sit_engine.evaluation.probes import knn_predict
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.models.families import build_backbone
 from sit_engine.paths import unescape_name
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 
@@ -29,7 +30,9 @@ COLUMNS = ("raw pixels", "untrained", "pretrained")
 
 def measured(run: Path, train: Path, test: Path, **more: Any) -> Report:
     """Through the door."""
-    return api.evaluate(run, train=[str(train)], test=[str(test)], **more)[0]
+    tell = more.pop("on_progress", None)
+    asked = EvaluateRequest(train=[str(train)], test=[str(test)], **more)
+    return api.evaluate(run, asked, on_progress=tell)[0]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +133,9 @@ def test_the_text_is_a_table_whose_columns_stand_under_each_other(report: Report
 def test_the_report_is_json_of_format_2_and_is_kept_in_the_run(
     run: Path, few: tuple[Path, Path]
 ) -> None:
-    report, file = api.evaluate(run, train=[str(few[0])], test=[str(few[1])], knn_only=True)
+    report, file = api.evaluate(
+        run, EvaluateRequest(train=[str(few[0])], test=[str(few[1])], knn_only=True)
+    )
     record = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert json.loads(file.read_text()) == record
     assert set(record) == {
@@ -239,7 +244,7 @@ def test_what_cannot_be_measured_is_a_sentence(
         case _:
             train, code = None, "data.no_train"
     with pytest.raises(DataError) as caught:
-        api.evaluate(run, train=train, test=[str(test)])
+        api.evaluate(run, EvaluateRequest(train=train, test=[str(test)]))
     assert caught.value.code == code
     assert caught.value.hint
     assert which != "a class that train lacks" or "zebra" in caught.value.message

@@ -18,6 +18,7 @@ from sit_engine.export.formats import can_torchscript
 from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.models.families import build_backbone
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, StepReported
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
@@ -85,7 +86,7 @@ def test_pictures_and_evaluation_read_both_tokens(
 ) -> None:
     names = {path.name for path in api.inspect(run, images=[], out=tmp_path / "seen")}
     assert {"reconstructions.png", "attention.png"} <= names
-    report, _ = api.evaluate(run, train=[str(sample[0])], test=[str(sample[1])])
+    report, _ = api.evaluate(run, EvaluateRequest(train=[str(sample[0])], test=[str(sample[1])]))
     assert report.columns[-1] == "pretrained"
     assert {row.kind for row in report.rows} >= {"knn", "linear"}
     backbone = load_backbones(open_run(run)).trained
