@@ -9,8 +9,8 @@ from typing import Any
 
 from sit_engine.config.build import build, from_dotted, merge
 from sit_engine.config.files import read_values
-from sit_engine.config.methods import pretraining_methods
-from sit_engine.config.presets import PRESETS
+from sit_engine.config.methods import needs_labels
+from sit_engine.config.presets import presets
 from sit_engine.config.schema import Setting, settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -20,19 +20,12 @@ SKIPPED = ("preset", "data.folders", "method.classes")
 
 def add_settings(parser: argparse.ArgumentParser, method: str) -> None:
     """--preset, --config and one flag for each setting of the method."""
-    has_paper = method in pretraining_methods()
+    known = presets(needs_labels=needs_labels(method))
+    told = ", ".join(f"{name} ({preset.about})" for name, preset in known.items())
     parser.add_argument(
         "--preset",
-        choices=[name for name in PRESETS if has_paper or name in ("quick", "standard")],
-        help="where settings that you leave alone come from: quick (a look in minutes)"
-        + (", standard " if has_paper else " or standard ")
-        + "(scaled to your images and device; the default)"
-        + (
-            ", small-2021 (the same with the tasks of 2021), paper-2022 or paper-2021 (the published "
-            "recipes)"
-            if has_paper
-            else ""
-        ),
+        choices=list(known),
+        help=f"where settings that you leave alone come from: {told}",
     )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, help="a TOML file of settings; flags win over it"

@@ -7,12 +7,15 @@ that this floor imports nothing from the floors above (docs/adr/0002-method-tabl
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Options
+from sit_engine.config.traits import CurveInfo, Panel, Picture, Preset, Size, Watch
 
 
 class MethodEntry(NamedTuple):
@@ -53,10 +56,37 @@ class Scale(NamedTuple):
 
 
 class MethodOptions(Options):
-    """Base of every method's options; `name` picks the method in a config."""
+    """Base of every method's options; `name` picks the method in a config.
+
+    What it says of itself suits a plain method without labels, until a method says otherwise.
+    """
 
     name: ClassVar[str]
+    title: ClassVar[str] = ""
+    """How it is called where one is chosen; its name when empty."""
+    about: ClassVar[str] = ""
+    watch: ClassVar[Watch] = "pretraining"
+    curves: ClassVar[tuple[CurveInfo, ...]] = ()
+    pictures: ClassVar[tuple[Picture, ...]] = ("attention",)
+    panel: ClassVar[Panel | None] = None
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({})
+    """Those that only this method has."""
+    sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
+        {"quick": "quick", "standard": "standard"}
+    )
+    """Which preset is meant by each size of a run."""
+
     features: Literal["teacher", "student"] = "student"
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it learns from labels."""
+        return needs_labels(self.name)
+
+    @property
+    def patience_readings(self) -> int:
+        """A run ends after so many readings without a better validation; 0: it never does."""
+        return 0
 
     @property
     def tokens(self) -> int | None:
@@ -89,9 +119,27 @@ class MethodOptions(Options):
         return {"name": self.name, **dump(self)}
 
 
+DEFAULT_METHOD = next(iter(METHODS))
+LABELLED_METHOD = next(name for name, entry in METHODS.items() if entry.needs_labels)
+"""What `sit-engine finetune` and the window's finetuning train with."""
+
+
 def pretraining_methods() -> list[str]:
     """The methods that need no labels."""
     return [name for name, entry in METHODS.items() if not entry.needs_labels]
+
+
+def needs_labels(method: str) -> bool:
+    """Whether the method of that name learns from labels; one that is not known does not."""
+    return method in METHODS and METHODS[method].needs_labels
+
+
+def traits(method: str) -> type[MethodOptions]:
+    """What the method of that name says of itself; of one that is not known what suits most."""
+    if method not in METHODS:
+        return MethodOptions
+    found: type[MethodOptions] = load(METHODS[method].options)
+    return found
 
 
 def load(target: str) -> Any:

@@ -12,7 +12,7 @@ from sit_engine.config.build import check_together
 from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
 from sit_engine.config.fields import Options, no_auto
-from sit_engine.config.methods import METHODS, Scale
+from sit_engine.config.methods import Scale
 from sit_engine.config.tree import ModelOptions, OptimOptions, RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
@@ -81,9 +81,8 @@ def resolve(
         _as_start(model, start)
     _model(model, facts, device)
     _tokens(model, config.method.tokens)
-    needs_labels = METHODS[config.method.name].needs_labels
     train_images = facts.images - watch_count(
-        data.get("watch_share"), facts, one_a_class=needs_labels
+        data.get("watch_share"), facts, one_a_class=config.method.needs_labels
     )
     optim = _optim(Filling("optim", config.optim, autos), train_images, model.get("width"), device)
     batch = optim.get("batch_size")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic.fields import FieldInfo
 
 from sit_engine.config.fields import BOUNDS, Options
-from sit_engine.config.methods import METHODS, load
+from sit_engine.config.methods import DEFAULT_METHOD, METHODS, load
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import Sentence, joined
 
@@ -35,7 +35,7 @@ class Setting:
     high: float | None
 
 
-def settings(method: str = "sit") -> list[Setting]:
+def settings(method: str = DEFAULT_METHOD) -> list[Setting]:
     """All settings of a run with that method, in the order in which they are declared."""
     return list(_walk(RunConfig, "", method))
 

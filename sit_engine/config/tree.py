@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from sit_engine.config.facts import Layout
 from sit_engine.config.fields import Auto, Options, setting
-from sit_engine.config.methods import METHODS, MethodOptions, load
+from sit_engine.config.methods import DEFAULT_METHOD, METHODS, MethodOptions, load
 
 CACHE_FACTOR = 1.15
 """Side of the decoded squares in view sizes, where nothing sharper is asked for."""
@@ -298,7 +298,7 @@ def _as_method(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("must be a table with a name")
     fields = dict(value)
-    name = fields.pop("name", "sit")
+    name = fields.pop("name", DEFAULT_METHOD)
     if name not in METHODS:
         raise ValueError(f"there is no method {name!r}; choose from {', '.join(METHODS)}")
     return load(METHODS[name].options).model_validate(fields)
@@ -307,13 +307,11 @@ def _as_method(value: Any) -> Any:
 class RunConfig(Options):
     """Everything a run needs to be repeated."""
 
-    preset: Literal["quick", "standard", "small-2021", "paper-2022", "paper-2021"] = setting(
-        "standard", "Preset", "Where settings that you leave alone come from."
-    )
+    preset: str = setting("standard", "Preset", "Where settings that you leave alone come from.")
     data: DataOptions = DataOptions()
     model: ModelOptions = ModelOptions()
     method: SerializeAsAny[Annotated[MethodOptions, BeforeValidator(_as_method)]] = setting(
-        {"name": "sit"}, "Method", "How it learns, and the settings of that."
+        {"name": DEFAULT_METHOD}, "Method", "How it learns, and the settings of that."
     )
     optim: OptimOptions = OptimOptions()
     compute: ComputeOptions = ComputeOptions()

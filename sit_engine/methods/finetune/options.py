@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Auto, setting
+from sit_engine.config.fields import Auto, no_auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
+from sit_engine.config.traits import TEACHER_MOMENTUM, CurveInfo, Panel, Picture, Watch
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
@@ -22,6 +23,14 @@ class FinetuneOptions(MethodOptions):
     """Finetuning: class token and mean patch token to classes (arXiv 2104.03602 v3 and DeiT)."""
 
     name: ClassVar[str] = "finetune"
+    watch: ClassVar[Watch] = "validation"
+    curves: ClassVar[tuple[CurveInfo, ...]] = (
+        CurveInfo("classification", "training loss"),
+        CurveInfo("train_accuracy", "training accuracy", "Accuracy", "%", is_share=True),
+        TEACHER_MOMENTUM,
+    )
+    pictures: ClassVar[tuple[Picture, ...]] = ()
+    panel: ClassVar[Panel | None] = "labels"
 
     classes: int | Auto = setting(
         "auto", "Classes", "How many classes there are; counted from the labels.", ge=2, le=100_000
@@ -108,6 +117,11 @@ class FinetuneOptions(MethodOptions):
         "Answers from",
         "Which network answers: the trained weights (student) or their slow average (teacher).",
     )
+
+    @property
+    def patience_readings(self) -> int:
+        """As its setting says."""
+        return int(no_auto(self.patience))
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """Length, rates and the validation split; tuned as docs/adr/0010-finetuning.md tells."""

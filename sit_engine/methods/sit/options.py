@@ -5,18 +5,60 @@ Reconstruction of what was corrupted, recognising a rotation, and contrast (meth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, no_auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
+from sit_engine.config.traits import (
+    TEACHER_MOMENTUM,
+    CurveInfo,
+    HealthCard,
+    Panel,
+    Picture,
+    Preset,
+    Size,
+)
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
+from sit_engine.methods.sit.presets import PAPER_2022
 from sit_engine.methods.sit.view_autos import view_autos
 
 SHIFTED_UP_TO_PX = 32
-
+WEIGHTS = "Task weights"
+CURVES = (
+    CurveInfo("contrast", "contrast"),
+    CurveInfo("reconstruction", "reconstruction"),
+    CurveInfo("rotation", "rotation"),
+    CurveInfo(
+        "rotation_accuracy", "turns told right", "Accuracy", "%", is_share=True, by_chance=0.25
+    ),
+    CurveInfo("weight_reconstruction", "weight of reconstruction", WEIGHTS),
+    CurveInfo("weight_rotation", "weight of rotation", WEIGHTS),
+    CurveInfo("weight_contrast", "weight of contrast", WEIGHTS),
+    CurveInfo(
+        "agreement",
+        "agreement of two views",
+        "Agreement",
+        health=HealthCard(
+            "Two views agree",
+            "Mean cosine of the two views of an image, from −1 to 1.",
+            "Measured where contrast is a task.",
+        ),
+    ),
+    TEACHER_MOMENTUM,
+    CurveInfo(
+        "mask_share",
+        "corrupted area",
+        "Health",
+        health=HealthCard(
+            "Corrupted area", "Share of the pixels that were really corrupted.", is_percent=True
+        ),
+    ),
+)
 
 Task = Literal["rotation", "contrast", "reconstruction"]
 
@@ -25,6 +67,17 @@ class SitOptions(MethodOptions):
     """SiT, recipe of December 2022 (arXiv 2104.03602 v3)."""
 
     name: ClassVar[str] = "sit"
+    title: ClassVar[str] = "2022"
+    about: ClassVar[str] = (
+        "sit: hidden blocks are reconstructed, a teacher is agreed with (arXiv 2104.03602 v3)"
+    )
+    curves: ClassVar[tuple[CurveInfo, ...]] = CURVES
+    pictures: ClassVar[tuple[Picture, ...]] = ("reconstructions", "attention")
+    panel: ClassVar[Panel | None] = "tasks"
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"paper-2022": PAPER_2022})
+    sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
+        {"quick": "quick", "standard": "standard", "paper": "paper-2022"}
+    )
     tokens_decay: ClassVar[bool] = True
     """Whether weight decay also pulls at tokens and positions."""
 
