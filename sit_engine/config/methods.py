@@ -16,6 +16,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Options
 from sit_engine.config.traits import CurveInfo, Panel, Picture, Preset, Size, Watch
+from sit_engine.config.view_kinds import ViewKind
 
 
 class MethodEntry(NamedTuple):
@@ -102,6 +103,14 @@ class MethodOptions(Options):
     def reads_cues(self) -> bool:
         """Whether one of its "auto" settings depends on what the labels live on."""
         return False
+
+    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
+        """What a step makes of each image, of resolved options."""
+        return (ViewKind(image_size),)
+
+    def for_preview(self) -> MethodOptions:
+        """With the same views, and without what else could fail to resolve."""
+        return self
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The method's own values for "auto" settings outside it, and why, by the settings' paths."""

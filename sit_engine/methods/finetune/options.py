@@ -9,6 +9,8 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, no_auto, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.traits import TEACHER_MOMENTUM, CurveInfo, Panel, Picture, Watch
+from sit_engine.config.view_kinds import ViewKind
+from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
@@ -122,6 +124,15 @@ class FinetuneOptions(MethodOptions):
     def patience_readings(self) -> int:
         """As its setting says."""
         return int(no_auto(self.patience))
+
+    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
+        """One, cropped and mirrored; what else changes it stands in finetune.augment."""
+        law = ViewOptions(
+            crop_scale_min=no_auto(self.crop_scale_min), flip=self.flip,
+            jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
+            blur_first=0, blur_second=0, solarise=0,
+        )  # fmt: skip
+        return (ViewKind(image_size, law),)
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """Length, rates and the validation split; tuned as docs/adr/0010-finetuning.md tells."""

@@ -6,6 +6,7 @@ Reconstruction of what was corrupted, recognising a rotation, and contrast (meth
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -21,6 +22,7 @@ from sit_engine.config.traits import (
     Preset,
     Size,
 )
+from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
@@ -162,6 +164,23 @@ class SitOptions(MethodOptions):
     def reads_cues(self) -> bool:
         """Where colour changes or mirroring are left to us."""
         return "auto" in (self.views.colours, self.views.flip)
+
+    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
+        """Two, which share all but blur, solarisation and corruption."""
+        first, second = (
+            replace(
+                kind,
+                is_rotated=self.rotation_weight > 0,
+                corruption=self.corruption.of_view(number),
+                for_teacher=self.has_teacher,
+            )
+            for number, kind in enumerate(pair_of(self.views, image_size))
+        )
+        return first, second
+
+    def for_preview(self) -> MethodOptions:
+        """What a task is judged on changes no view."""
+        return self.model_copy(update={"reconstruct": "all", "features": "student"})
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
