@@ -7,15 +7,15 @@ import json
 
 from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.config.files import to_toml
-from sit_engine.config.methods import DEFAULT_METHOD, METHODS
+from sit_engine.config.methods import METHODS
 from sit_engine.config.schema import settings
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """--method, and every setting of pretraining."""
+    """--method, and every setting of every method."""
     parser.usage = "%(prog)s [--method M] [--preset P] [--SETTING X ...]"
     parser.add_argument("--method", choices=list(METHODS), help="whose settings")
-    add_settings(parser, DEFAULT_METHOD)
+    add_settings(parser, *METHODS)
 
 
 def run(chosen: argparse.Namespace) -> int:
