@@ -137,7 +137,7 @@ def test_small_views_are_drawn_applied_and_seen_in_their_own_size(run: Path) -> 
     assert not torch.equal(views.each[0], views.each[1])
     halves = views.split(2)
     assert [len(half.each[2]) for half in halves] == [2, 2]
-    made.loss(views).total.backward()
+    made.loss(views).total.backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None for p in made.networks.parameters() if p.requires_grad)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 from torch.nn import functional
 
 from sit_engine.config.fields import no_auto, setting
@@ -31,6 +32,8 @@ class ToyOptions(MethodOptions):
 
 
 class Toy(Method):
+    networks: Backbone
+
     def __init__(self, config: RunConfig, *, fused_attention: bool = False) -> None:
         assert isinstance(config.method, ToyOptions)
         self.options, side = config.method, no_auto(config.model.image_size)
@@ -45,6 +48,6 @@ class Toy(Method):
 
     def loss(self, views: PlainViews, gathered: Any = None) -> Losses:
         first, *others = (functional.normalize(self.networks.feature(view)) for view in views.each)
-        likeness = sum((first * other).sum(-1).mean() for other in others) / len(others)
+        likeness = torch.stack([(first * other).sum(-1) for other in others]).mean()
         total = -self.options.pull * likeness
         return Losses(total, {"pull": total.detach()}, {"likeness": likeness.detach()})

@@ -20,7 +20,7 @@ from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.task_settings import Task
 from sit_studio.pages.train.page import TrainPage
 from sit_studio.pages.train.task_cards import TaskCards
-from sit_studio.widgets.curve_groups import GROUPS
+from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import ready, wait
 from tests.studio.test_buttons import fill_form
 
@@ -172,9 +172,9 @@ def test_a_run_of_2021_without_reconstruction_is_watched_and_repeated(
     empty = watch.pictures.reconstructions_tab
     wait(qtbot, lambda: "switched off" in empty._sentence.text())
     bar = watch.curves.tabs
-    titles = {group.title for n, group in enumerate(GROUPS) if bar.isTabVisible(n)}
+    titles = {group.title for n, group in enumerate(groups()) if bar.isTabVisible(n)}
     assert {"Accuracy", "Task weights", "Agreement"} < titles
-    (place,) = (n for n, group in enumerate(GROUPS) if group.title == "Task weights")
+    (place,) = (n for n, group in enumerate(groups()) if group.title == "Task weights")
     bar.setCurrentIndex(place)
     assert list(watch.curves.plot._lines.own()) == ["weight of rotation", "weight of contrast"]
     accuracy = window.session.history.curve("rotation_accuracy").values

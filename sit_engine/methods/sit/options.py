@@ -33,8 +33,8 @@ SHIFTED_UP_TO_PX = 32
 WEIGHTS = "Task weights"
 CURVES = (
     CurveInfo("contrast", "contrast"),
-    CurveInfo("reconstruction", "reconstruction"),
     CurveInfo("rotation", "rotation"),
+    CurveInfo("reconstruction", "reconstruction"),
     CurveInfo(
         "rotation_accuracy", "turns told right", "Accuracy", "%", is_share=True, by_chance=0.25
     ),
