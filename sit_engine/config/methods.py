@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Options
+from sit_engine.config.fields import Options, setting
 from sit_engine.config.traits import CurveInfo, Panel, Picture, Preset, Size, Watch
 from sit_engine.config.view_kinds import ViewKind
 
@@ -65,7 +65,10 @@ class MethodOptions(Options):
     name: ClassVar[str]
     title: ClassVar[str] = ""
     """How it is called where one is chosen; its name when empty."""
+    short: ClassVar[str] = ""
+    """The same among recipes of one method."""
     about: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
     watch: ClassVar[Watch] = "pretraining"
     curves: ClassVar[tuple[CurveInfo, ...]] = ()
     pictures: ClassVar[tuple[Picture, ...]] = ("attention",)
@@ -77,7 +80,11 @@ class MethodOptions(Options):
     )
     """Which preset is meant by each size of a run."""
 
-    features: Literal["teacher", "student"] = "student"
+    features: Literal["teacher", "student"] = setting(
+        "student",
+        "Features from",
+        "Which network gives the features that are measured and exported.",
+    )
 
     @property
     def needs_labels(self) -> bool:
@@ -97,7 +104,7 @@ class MethodOptions(Options):
     @property
     def has_teacher(self) -> bool:
         """Whether a slow average of the student takes part."""
-        return True
+        return False
 
     @property
     def reads_cues(self) -> bool:

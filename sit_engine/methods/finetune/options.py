@@ -25,6 +25,7 @@ class FinetuneOptions(MethodOptions):
     """Finetuning: class token and mean patch token to classes (arXiv 2104.03602 v3 and DeiT)."""
 
     name: ClassVar[str] = "finetune"
+    paper: ClassVar[str] = "DeiT, arXiv 2012.12877"
     watch: ClassVar[Watch] = "validation"
     curves: ClassVar[tuple[CurveInfo, ...]] = (
         CurveInfo("classification", "training loss"),
@@ -119,6 +120,11 @@ class FinetuneOptions(MethodOptions):
         "Answers from",
         "Which network answers: the trained weights (student) or their slow average (teacher).",
     )
+
+    @property
+    def has_teacher(self) -> bool:
+        """The slow average of the weights."""
+        return True
 
     @property
     def patience_readings(self) -> int:

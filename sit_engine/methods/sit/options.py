@@ -69,7 +69,9 @@ class SitOptions(MethodOptions):
     """SiT, recipe of December 2022 (arXiv 2104.03602 v3)."""
 
     name: ClassVar[str] = "sit"
-    title: ClassVar[str] = "2022"
+    title: ClassVar[str] = "SiT 2022"
+    short: ClassVar[str] = "2022"
+    paper: ClassVar[str] = "SiT, arXiv 2104.03602"
     about: ClassVar[str] = (
         "sit: hidden blocks are reconstructed, a teacher is agreed with (arXiv 2104.03602 v3)"
     )
@@ -134,11 +136,6 @@ class SitOptions(MethodOptions):
     )
     head_out: int = setting(
         256, "Head output", "Length of the vector that is contrasted.", ge=2, le=65_536
-    )
-    features: Literal["teacher", "student"] = setting(
-        "student",
-        "Features from",
-        "Which network gives the features that are measured and exported.",
     )
 
     def weight_of(self, task: str) -> float:

@@ -50,7 +50,8 @@ class Sit2021Options(SitOptions):
     """SiT, recipe of 2021 (arXiv 2104.03602 v1): rotation, contrast of views, all pixels."""
 
     name: ClassVar[str] = "sit2021"
-    title: ClassVar[str] = "2021"
+    title: ClassVar[str] = "SiT 2021"
+    short: ClassVar[str] = "2021"
     about: ClassVar[str] = (
         "sit2021: all three tasks at once, their weights learned (arXiv 2104.03602 v1)"
     )

@@ -46,10 +46,12 @@ class MethodPanel(QWidget):
         head.addWidget(self.title)
         head.addStretch(1)
         head.addWidget(label(self.tr("Recipe"), "muted"))
-        methods = ((name, traits(name)) for name in pretraining_methods())
+        methods = {name: traits(name) for name in pretraining_methods()}
+        is_one = len({panel_of(name) for name in methods}) == 1
+        words = {name: (is_one and of.short) or of.title or name for name, of in methods.items()}
         self.recipe = Segments(
             self.tr("Recipe"),
-            [(name, say_text(of.title or name), say_text(of.about)) for name, of in methods],
+            [(name, say_text(words[name]), say_text(of.about)) for name, of in methods.items()],
         )
         self.recipe.chosen.connect(self.recipe_chosen)
         head.addWidget(self.recipe)
@@ -114,7 +116,12 @@ class OwnSettings(Card):
         grid.setVerticalSpacing(12)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
-        items = [item for item in model.settings() if item.path.startswith(OWN)]
+        # Whose features are measured stands among all settings.
+        items = [
+            item
+            for item in model.settings()
+            if item.path.startswith(OWN) and item.path != "method.features"
+        ]
         self.paths = tuple(item.path for item in items)
         for number, item in enumerate(items):
             field = fields.add(SettingField(item))
