@@ -8,29 +8,34 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data/cifar10-mini.tar
 TABLES ?= build/tables
 DRILL ?= build/drill
+# The versions that are installed; `make setup CONSTRAINTS=` takes whatever pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
+TESTS := QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo studio test test-long drill fuzz tables check libraries format package clean
+.PHONY: help setup demo studio test test-long cover drill fuzz tables check libraries format lock package clean
 
 help:
 	@echo "make demo       the whole job on the built-in sample, in minutes (into demo/)"
 	@echo "make studio     open the window"
 	@echo "make test       lint, types, import rules and tests"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make cover      the tests, and which lines none of them reaches"
 	@echo "make drill      kills, failing disks and damage everywhere in a run's life (half an hour or more on two cores)"
 	@echo "make fuzz       20,000 damaged inputs for each reader of files (some hours), with their counts"
 	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=folder or tar)"
 	@echo "make check      lint, types and import rules only"
+	@echo "make lock       take the newest versions that pyproject.toml allows, and write constraints.txt"
 	@echo "make package    build the wheel, install it in a clean environment and run it"
 
 setup: $(READY)
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { echo "Cannot make $(VENV); on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV); the first time takes minutes (torch is large)…"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[studio,test]' \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[studio,test]' \
 		|| { echo "The installation failed. Without a network it cannot fetch its packages: connect and try again."; exit 1; }
 	@touch $@
 
@@ -52,7 +57,11 @@ libraries: $(READY)
 		sys.exit("Qt needs system libraries. On Debian and Ubuntu: apt-get install " + " ".join(gone) if gone else 0)'
 
 test: libraries check
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist worksteal
+	$(TESTS)
+
+# Child processes count too (the plug-in sets that up for them); of one that is killed nothing is known.
+cover: libraries
+	$(TESTS) --cov --cov-report=term-missing:skip-covered
 
 test-long: $(READY)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m long
@@ -69,6 +78,13 @@ fuzz: $(READY)
 tables: $(READY)
 	$(BIN)/python -m benchmarks.tables finetune $(DATA) --out $(TABLES)
 	$(BIN)/python -m benchmarks.tasks $(DATA) --out $(TABLES)
+
+# Then run `make test`; to go back: `git checkout constraints.txt`, `make setup`.
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[studio,test]'
+	$(BIN)/python packaging/constraints.py > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
+	@touch $(READY)
 
 package: $(READY)
 	$(BIN)/python -m pytest packaging

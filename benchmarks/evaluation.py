@@ -26,13 +26,12 @@ from sit_engine.evaluation.features import extract
 from sit_engine.evaluation.probes import (
     C_GRID,
     MOST_ITERATIONS,
-    TEMPERATURE,
     TOLERANCE,
-    K,
     knn_predict,
     linear_probe,
 )
 from sit_engine.models.families import build_backbone
+from sit_engine.records.report import TEMPERATURE, K
 
 CLASSES = 10
 

@@ -3,7 +3,7 @@
 Run from the repository root: `python -m benchmarks.memory [--quick] [--device cuda] [--json FILE]`.
 On the CPU it is the process's peak less what it had after its imports; on a GPU what torch allocated
 at most. The ratio is plain fp32's memory to this way's, at the same batch. A run on the CPU keeps what
-a step frees for the next step, unless it recomputes (training.heap); "usual heap" is without that.
+a step frees for the next step, unless it recomputes (machine.malloc); "usual heap" is without that.
 """
 
 from __future__ import annotations

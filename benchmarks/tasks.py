@@ -20,6 +20,7 @@ from benchmarks.tables import MODEL, compute, unpacked
 from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget, Comparison, Figure
 
 WHOLE = {"seeds": 2, "minutes": 8.0}
@@ -104,12 +105,14 @@ def main() -> None:
     if chosen.device == "cpu":
         torch.set_num_threads(chosen.threads)
     found = api.compare(
-        str((chosen.data / "train").absolute()),
-        {name: config_of(method, chosen) for name, method in TASKS.items()},
+        CompareRequest(
+            str((chosen.data / "train").absolute()),
+            {name: config_of(method, chosen) for name, method in TASKS.items()},
+            budget=Budget("minutes", chosen.minutes),
+            seeds=chosen.seeds,
+            test=(str((chosen.data / "test").absolute()),),
+        ),
         chosen.out / "tasks",
-        budget=Budget("minutes", chosen.minutes),
-        seeds=chosen.seeds,
-        test=[str((chosen.data / "test").absolute())],
         emit=lambda _: None,
     )
     print_table(found, chosen)

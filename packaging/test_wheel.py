@@ -71,7 +71,8 @@ def test_the_wheel_holds_engine_window_resources_and_licence_and_nothing_else(wh
     ours = {
         str(path.relative_to(ROOT))
         for package in ("sit_engine", "sit_studio")
-        for path in (ROOT / package).rglob("*.py")
+        # Whoever imports them from the wheel gets their types.
+        for path in (*(ROOT / package).rglob("*.py"), ROOT / package / "py.typed")
     } | {
         f"sit_studio/{path.relative_to(ROOT)}"
         for path in (ROOT / "resources").rglob("*")

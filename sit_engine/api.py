@@ -19,8 +19,10 @@ from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.errors import RunError
 from sit_engine.files import disk_error
-from sit_engine.records.comparison import Budget, Comparison
+from sit_engine.records.compare_request import CompareRequest
+from sit_engine.records.comparison import Comparison
 from sit_engine.records.embedding import DUPLICATES_ABOVE, Embedded, MapKind
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.exported import Exported
@@ -33,11 +35,11 @@ from sit_engine.records.tuning import Tuning
 if TYPE_CHECKING:
     from sit_engine.config.resolve import Resolved
     from sit_engine.data.scan.full_scan import ScanResult
-    from sit_engine.evaluation.report import Report
     from sit_engine.inspection.views import Shown
     from sit_engine.jobs.check import Checked
     from sit_engine.jobs.dry_run import DryRun
     from sit_engine.jobs.predict import Predicted
+    from sit_engine.records.report import Report
     from sit_engine.training.control import Control
     from sit_engine.training.leg import RunResult
 
@@ -183,69 +185,31 @@ def repair(path: Path) -> list[Warned]:
 
 
 def evaluate(
-    path: Path,
-    *,
-    test: Sequence[str] = (),
-    train: Sequence[str] | None = None,
-    baselines: Sequence[Path] = (),
-    labels_file: str | None = None,
-    columns: LabelColumns | None = None,
-    layout: LayoutWish = "auto",
-    step: int | None = None,
-    network: str | None = None,
-    knn_only: bool = False,
-    without_missing: bool = False,
-    on_progress: OnProgress | None = None,
+    path: Path, request: EvaluateRequest, *, on_progress: OnProgress | None = None
 ) -> tuple[Report, Path]:
-    """Measure a run on labelled folders: the report, and its file in `evaluations/`.
+    """Measure a run on labelled folders: the report, and its file in `evaluations/`."""
+    from sit_engine.jobs.evaluate import evaluate_run
 
-    A finetuned run may leave `train` out: its own training images; a run on a folder with test images
-    of its own `test`. Of folders with parts the training side has those to train and validate on, the
-    test side those to test on. `knn_only` leaves the linear probe and few-shot out, which take longer,
-    `without_missing` the run's own images that are gone.
-    """
-    from sit_engine.jobs.evaluate import EvaluateRequest, evaluate_run
-
-    asked = EvaluateRequest(
-        test=test,
-        train=train,
-        baselines=baselines,
-        labels_file=labels_file,
-        layout=layout,
-        columns=columns,
-        step=step,
-        network=network,
-        knn_only=knn_only,
-        without_missing=without_missing,
-    )
-    return evaluate_run(open_run(path), asked, on_progress)
+    return evaluate_run(open_run(path), request, on_progress)
 
 
 def compare(
-    folder: str,
-    configs: Mapping[str, RunConfig],
+    request: CompareRequest,
     out: Path,
     *,
-    budget: Budget,
-    seeds: int = 2,
-    test: Sequence[str] = (),
-    shots: int = 5,
-    labels_file: str | None = None,
     emit: Emit,
     make_control: MakeControl | None = None,
     on_run: Callable[[str, int, int], None] = lambda *_: None,
     on_progress: OnProgress = lambda *_: None,
 ) -> Comparison:
-    """Pretrain with each of `configs` and each seed on `folder`, and measure them side by side.
+    """Pretrain with each of several settings and each seed, and measure them side by side.
 
-    `on_run` is told the name of a run that begins, its number and how many there are. Without `test`
-    the runs are asked about images that they held out. The same call again goes on.
+    `on_run` is told the name of a run that begins, its number and how many there are. Without test
+    folders the runs are asked about images that they held out. The same call again goes on.
     """
     from sit_engine.studies.compare import compare as work
-    from sit_engine.studies.plan import CompareRequest
 
-    asked = CompareRequest(folder, configs, budget, seeds, tuple(test), shots, labels_file)
-    return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+    return work(request, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
 
 
 def tune(

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from sit_engine.data.sample import write_sample
+from tests import preloaded
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +34,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     yield
+    preloaded.stop()
     os.environ.clear()
     os.environ.update(before)
 

@@ -1,4 +1,4 @@
-"""Arrows run down: the porch loads no torch, the engine knows no window, layers hold."""
+"""The porch loads no torch, the engine knows no window; the layers are held by `make check`."""
 
 from __future__ import annotations
 
@@ -66,13 +66,3 @@ def test_no_module_names_a_window_toolkit(module: str) -> None:
         )
     }  # fmt: skip
     assert named.isdisjoint({"PySide6", "PyQt5", "PyQt6", "qtpy", "tkinter", "sit_studio"})
-
-
-def test_the_layers_of_the_house_hold() -> None:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
-        capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    assert "0 broken" in done.stdout
-    assert "5 kept" in done.stdout

@@ -6,16 +6,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.tree import RunConfig
+from sit_engine.config.vit import VitOptions
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import StepReported
 from sit_engine.records.run import Run
 from sit_engine.training.optim import Optimiser
+from tests.preloaded import Telling
 
 TINY: dict[str, Any] = {
     "preset": "quick",
@@ -92,21 +94,38 @@ def flags(tree: dict[str, Any], prefix: str = "") -> list[str]:
     return words
 
 
-def engine(*words: str | Path, check: bool = False) -> subprocess.CompletedProcess[str]:
+Process: TypeAlias = "subprocess.Popen[str] | Telling"
+
+
+def engine(
+    *words: str | Path, check: bool = False, cold: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own and wait for it."""
-    command = [sys.executable, "-m", "sit_engine", *[str(word) for word in words]]
-    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=240)
+    process = start_engine(*words, cold=cold)
+    try:
+        out, err = process.communicate(timeout=240)
+    except BaseException:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    if check:
+        done.check_returncode()
+    return done
 
 
-def start_engine(*words: str | Path) -> subprocess.Popen[str]:
-    """Start the command line in a process of its own."""
-    command = [sys.executable, "-m", "sit_engine", *[str(word) for word in words]]
+def start_engine(*words: str | Path, cold: bool = False) -> Process:
+    """Start the command line in a process of its own; `cold`: with nothing loaded beforehand."""
+    texts = [str(word) for word in words]
+    if not cold and sys.platform == "linux":
+        return Telling(texts)
+    command = [sys.executable, "-m", "sit_engine", *texts]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
 
-def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
+def wait_for_step(process: Process, run: Path, step: int) -> None:
     """Until a started engine's run has told of that step; fails when it ends before."""
     until_s = time.monotonic() + 120
     while time.monotonic() < until_s:
@@ -125,3 +144,9 @@ def learn(
     optimiser.clear()
     value.backward()  # type: ignore[no-untyped-call]
     return optimiser.step(value, learning_rate=learning_rate, weight_decay=weight_decay)
+
+
+def vit_of(config: RunConfig) -> VitOptions:
+    """The settings of its backbone, which is a plain vision transformer."""
+    assert isinstance(config.model, VitOptions)
+    return config.model

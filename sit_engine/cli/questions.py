@@ -7,55 +7,38 @@ questions that need it.
 from __future__ import annotations
 
 import inspect as signatures
-import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from dataclasses import asdict
+from typing import Literal
 
 from sit_engine import api
+from sit_engine.cli.question import (
+    Count,
+    Json,
+    QuestionContext,
+    Seed,
+    Side,
+    Step,
+    bad_parameters,
+    check_types,
+    check_values,
+    facts_from,
+    path_from,
+    paths_from,
+)
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
-from sit_engine.config.facts import DataFacts
 from sit_engine.counted import packed, templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.data.folder.saved_index import save_index
-from sit_engine.errors import CancelledError, SitError
+from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.records.embedding import DUPLICATES_ABOVE, MapKind
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Warned
-
-Json = dict[str, Any]
-Step = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, lt=1 << 31)]
-Side = Annotated[int, Field(ge=1, le=4096)]
-Count = Annotated[int, Field(ge=1, le=10_000)]
-MOST_NUMBER = 1 << 53
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
-
-
-@dataclass(frozen=True)
-class QuestionContext:
-    """One question being answered: where its parts go, and whether nobody waits any more."""
-
-    say: Callable[[Json], None]
-    is_over: Callable[[], bool]
-
-    def progress(self, phase: str, done: int, total: int) -> None:
-        """So many of so many; the way out of a long answer when it is over."""
-        if self.is_over():
-            raise CancelledError
-        self.say({"phase": phase, "done": done, "total": total})
-
-    def part(self, found: Json) -> None:
-        """What is known before the end."""
-        self.say({"part": found})
 
 
 def ask(context: QuestionContext, name: str, params: Json) -> Json:
@@ -71,62 +54,11 @@ def ask(context: QuestionContext, name: str, params: Json) -> Json:
     question = QUESTIONS[name]
     try:
         bound = signatures.signature(question).bind(context, **params)
-        _check_values(params)
-        _check_types(question, params)
+        check_values(params)
+        check_types(question, params)
     except (TypeError, ValueError) as error:
-        raise _bad_parameters(name, error) from None
+        raise bad_parameters(name, error) from None
     return question(*bound.args, **bound.kwargs)
-
-
-def _bad_parameters(name: str, why: object) -> SitError:
-    return SitError(
-        "ask.parameters",
-        "The question {name} cannot be asked so: {why}.",
-        "Its parameters stand in sit_engine/cli/questions.py.",
-        name=name,
-        why=why,
-    )
-
-
-def _check_types(question: Callable[..., Json], params: Json) -> None:
-    """ValueError for a parameter that is not of its type: "false" would clear a cache."""
-    types = get_type_hints(question, include_extras=True)
-    for name, value in params.items():
-        try:
-            TypeAdapter(types[name], config=_STRICT).validate_python(value)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in (name, *first["loc"]))
-            raise ValueError(f"{place}: {first['msg'].lower()}") from None
-
-
-def _check_values(found: object) -> None:
-    """ValueError for numbers that no setting has, and for texts that are no file's name."""
-    if isinstance(found, dict):
-        for name, value in found.items():
-            _check_values(name)
-            _check_values(value)
-    elif isinstance(found, list):
-        for value in found:
-            _check_values(value)
-    elif isinstance(found, str):
-        # A name that the file system cannot have is a ValueError too.
-        if b"\0" in os.fsencode(found):
-            raise ValueError("a text has a zero byte")
-    elif isinstance(found, int | float) and not abs(found) <= MOST_NUMBER:
-        raise ValueError("a number is too large")
-
-
-def _facts(values: Json) -> DataFacts:
-    """The facts of a question, of their types."""
-    try:
-        # As JSON, since a dictionary is no dataclass to the strict rules of Python.
-        return TypeAdapter(DataFacts).validate_json(json.dumps(values), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _bad_parameters(
-            "resolve", f"facts.{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
-        ) from None
 
 
 def _device(context: QuestionContext, *, device: str = "auto") -> Json:
@@ -136,7 +68,7 @@ def _device(context: QuestionContext, *, device: str = "auto") -> Json:
 
 def _sample(context: QuestionContext, *, out: str) -> Json:
     """The two folders of the built-in sample, in `out`."""
-    train, test = api.write_sample(_path(out))
+    train, test = api.write_sample(path_from(out))
     return {"train": str(train), "test": str(test)}
 
 
@@ -156,7 +88,7 @@ def _scan(
     config: Json | None = None,
 ) -> Json:
     """Part {"listed": summary} with `out`/listed, then `out`/decoded, as data.saved_index."""
-    place, wanted = _path(out), None
+    place, wanted = path_from(out), None
     # Settings that cannot be are told where they are made.
     with suppress(SitError):
         wanted = None if config is None else build(config)
@@ -166,14 +98,14 @@ def _scan(
 
     try:
         found = api.scan(
-            [str(_path(folder)) for folder in folders],
+            [str(path_from(folder)) for folder in folders],
             labels=labels,
-            labels_file=labels_file and str(_path(labels_file)),
+            labels_file=labels_file and str(path_from(labels_file)),
             columns=_columns(columns),
             layout=layout,
             include=include or (),
             exclude=exclude or (),
-            test=[str(_path(folder)) for folder in test or ()],
+            test=[str(path_from(folder)) for folder in test or ()],
             on_progress=context.progress,
             cancel=context.is_over,
             on_listed=on_listed,
@@ -202,17 +134,17 @@ def _views(
 ) -> Json:
     """What the model would see of the images, view by view, as arrays in `out`."""
     shown = api.show_views(
-        [str(_path(image)) for image in images],
+        [str(path_from(image)) for image in images],
         config,
         seed=seed,
-        facts=None if facts is None else _facts(facts),
+        facts=None if facts is None else facts_from(facts),
         image_size=image_size,
         patch_size=patch_size,
     )
     try:
-        files = shown.save(_path(out))
+        files = shown.save(path_from(out))
     except OSError as error:
-        raise disk_error(error, _path(out)) from None
+        raise disk_error(error, path_from(out)) from None
     return {
         "files": files,
         "views": [view.name for view in shown.views],
@@ -223,7 +155,7 @@ def _views(
 
 def _pairs(context: QuestionContext, *, images: list[str], out: str) -> Json:
     """The images as they are and changed in four ways, as arrays in `out`."""
-    return {"files": api.show_pairs([str(_path(image)) for image in images], _path(out))}
+    return {"files": api.show_pairs([str(path_from(image)) for image in images], path_from(out))}
 
 
 def _dry_run(context: QuestionContext, *, config: Json) -> Json:
@@ -235,7 +167,7 @@ def _resolve(
     context: QuestionContext, *, config: Json, facts: Json, images_per_s: float | None = None
 ) -> Json:
     """Every "auto" of the settings, and why; `images_per_s` turns minutes into epochs."""
-    found = api.resolve(build(config), _facts(facts), images_per_s=images_per_s)
+    found = api.resolve(build(config), facts_from(facts), images_per_s=images_per_s)
     settings = found.config.model_dump(mode="json")
     return {
         "settings": settings,
@@ -261,17 +193,19 @@ def _evaluate(
 ) -> Json:
     """The report of a run on labelled folders, as values, as a table and as a file."""
     report, file = api.evaluate(
-        _path(run),
-        train=None if train is None else _paths(train),
-        test=_paths(test or []),
-        baselines=[_path(weights) for weights in baseline or ()],
-        labels_file=labels_file and str(_path(labels_file)),
-        columns=_columns(columns),
-        layout=layout,
-        step=step,
-        network=network,
-        knn_only=knn_only,
-        without_missing=without_missing,
+        path_from(run),
+        EvaluateRequest(
+            train=None if train is None else paths_from(train),
+            test=paths_from(test or []),
+            baselines=[path_from(weights) for weights in baseline or ()],
+            labels_file=labels_file and str(path_from(labels_file)),
+            columns=_columns(columns),
+            layout=layout,
+            step=step,
+            network=network,
+            knn_only=knn_only,
+            without_missing=without_missing,
+        ),
         on_progress=context.progress,
     )
     return {"report": report.to_json(), "text": report.to_text(), "file": str(file)}
@@ -282,8 +216,8 @@ def _find_folders(
 ) -> Json:
     """Where a run's images were found again: a sentence with its code and what fills it."""
     told = api.find_folders(
-        _path(run),
-        _paths(folders),
+        path_from(run),
+        paths_from(folders),
         without_missing=without_missing,
         on_progress=context.progress,
         cancel=context.is_over,
@@ -309,9 +243,9 @@ def _predict(
             "ask.no_model", "Nothing was named that could answer.", "Name a run or a model."
         )
     done = api.predict(
-        _path(source),
-        _paths(folders),
-        _path(out),
+        path_from(source),
+        paths_from(folders),
+        path_from(out),
         step=step,
         network=network,
         trust=trust,
@@ -332,25 +266,25 @@ def _embed(
 ) -> Json:
     """A folder of embedded images (data.embedded), and what stands in its about.json."""
     about = api.embed(
-        _path(run),
-        _paths(folders),
-        _path(out),
+        path_from(run),
+        paths_from(folders),
+        path_from(out),
         step=step,
         network=network,
         duplicates_above=duplicates_above,
         on_progress=context.progress,
     )
-    return {"folder": str(_path(out)), "about": about}
+    return {"folder": str(path_from(out)), "about": about}
 
 
 def _map(context: QuestionContext, *, embedded: str, kind: MapKind) -> Json:
     """A further map in the folder of embedded images."""
-    return {"file": str(api.add_map(_path(embedded), kind, on_progress=context.progress))}
+    return {"file": str(api.add_map(path_from(embedded), kind, on_progress=context.progress))}
 
 
 def _neighbours(context: QuestionContext, *, embedded: str, image: str, count: Count = 12) -> Json:
     """The embedded images most like one image, the nearest first."""
-    found = api.neighbours(_path(embedded), str(_path(image)), count=count)
+    found = api.neighbours(path_from(embedded), str(path_from(image)), count=count)
     keys = ("row", "path", "cosine")
     return {"neighbours": [dict(zip(keys, near, strict=True)) for near in found]}
 
@@ -367,7 +301,7 @@ def _export(
 ) -> Json:
     """What was written, how it was checked, and lines that load it."""
     done = api.export(
-        _path(run), format=format, out=_path(out), head=head, step=step, network=network
+        path_from(run), format=format, out=path_from(out), head=head, step=step, network=network
     )
     return done.to_json() | {"snippet": snippet(done)}
 
@@ -383,7 +317,7 @@ def _import(
 ) -> Json:
     """The folder of weights that a file of others became, as models.imported.Imported."""
     return api.import_weights(
-        _path(file), _path(out), network=network, heads=heads, image_size=image_size
+        path_from(file), path_from(out), network=network, heads=heads, image_size=image_size
     ).to_json()
 
 
@@ -391,8 +325,8 @@ def _inspect(
     context: QuestionContext, *, run: str, images: list[str], out: str, step: Step | None = None
 ) -> Json:
     """Reconstructions and attention of images (none: the run's own)."""
-    paths = [str(_path(image)) for image in images]
-    written = api.inspect(_path(run), images=paths, out=_path(out), step=step)
+    paths = [str(path_from(image)) for image in images]
+    written = api.inspect(path_from(run), images=paths, out=path_from(out), step=step)
     return {"files": [str(path) for path in written]}
 
 
@@ -406,27 +340,16 @@ def _columns(names: list[str] | None) -> LabelColumns | None:
     return None if names is None or len(names) != 2 else LabelColumns(*names)
 
 
-def _path(name: str) -> Path:
-    try:
-        return Path(name).expanduser().absolute()
-    except RuntimeError:
-        return Path(name).absolute()  # ~nobody: no such user
-
-
-def _paths(names: list[str]) -> list[str]:
-    return [str(_path(name)) for name in names]
-
-
 def _check(context: QuestionContext, *, run: str) -> Json:
     """What is wrong with a run's files: sentences with their codes and what fills them."""
-    found = api.check(_path(run))
+    found = api.check(path_from(run))
     wrong = [*found.problems, *found.damaged.values()]
     return {"problems": [_sentence(told) for told in wrong], "good": found.good}
 
 
 def _repair(context: QuestionContext, *, run: str) -> Json:
     """What was done to a run folder, likewise."""
-    return {"done": [_sentence(told) for told in api.repair(_path(run))]}
+    return {"done": [_sentence(told) for told in api.repair(path_from(run))]}
 
 
 def _sentence(told: SitError | Warned) -> Json:

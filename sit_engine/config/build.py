@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES
 from sit_engine.config.fields import Options
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, load
 from sit_engine.config.presets import presets
@@ -28,10 +29,14 @@ def build(user: Mapping[str, Any]) -> RunConfig:
             value=preset,
             allowed=", ".join(known),
         )
-    values = merge(_without_other_length(_of_method(known[preset].values, user), user), user)
+    base = _of_family(_of_method(known[preset].values, user), user)
+    values = merge(_without_other_length(base, user), user)
     method = values.pop("method", {})
     options = _method(method if isinstance(method, dict) else {"name": method})
-    config = _checked(RunConfig, values | {"method": options}, "", options.name)
+    model = values.pop("model", {})
+    backbone = _backbone(model) if isinstance(model, Mapping) else model
+    whole = values | {"method": options, "model": backbone}
+    config = _checked(RunConfig, whole, "", options.name)
     assert isinstance(config, RunConfig)
     check_together(config)
     return config
@@ -44,6 +49,15 @@ def _of_method(preset: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, 
     if name is None or name == preset.get("method", {}).get("name"):
         return dict(preset)
     return {key: value for key, value in preset.items() if key != "method"}
+
+
+def _of_family(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
+    """The preset, without what it sets of another family of backbones than the user's."""
+    model = user.get("model")
+    family = model.get("family", DEFAULT_FAMILY) if isinstance(model, Mapping) else DEFAULT_FAMILY
+    if family == preset.get("model", {}).get("family", DEFAULT_FAMILY):
+        return preset
+    return {key: value for key, value in preset.items() if key != "model"}
 
 
 def _without_other_length(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,13 +105,33 @@ def _method(values: dict[str, Any]) -> Any:
     return _checked(load(METHODS[name].options), fields, "method.", name)
 
 
-def _checked(model: type[Options], values: dict[str, Any], prefix: str, method: str) -> Options:
+def _backbone(values: Mapping[str, Any]) -> Any:
+    fields = dict(values)
+    family = fields.pop("family", DEFAULT_FAMILY)
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise ConfigError(
+            "config.family",
+            "There is no family of backbones {value}.",
+            "Choose from {allowed}.",
+            value=family,
+            allowed=", ".join(FAMILIES),
+        )
+    return _checked(load(FAMILIES[family].options), fields, "model.", "sit", family)
+
+
+def _checked(
+    model: type[Options],
+    values: dict[str, Any],
+    prefix: str,
+    method: str,
+    family: str = DEFAULT_FAMILY,
+) -> Options:
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
     path = prefix + ".".join(str(part) for part in first["loc"])
-    known = {item.path: item for item in settings(method)}
+    known = {item.path: item for item in settings(method, family)}
     item = next((known[key] for key in known if path == key or path.startswith(f"{key}.")), None)
     group = next((key for key in known if key.startswith(f"{path}.")), None)
     if item is None and group is not None:
@@ -162,8 +196,10 @@ def check_together(config: RunConfig, *, is_resolved: bool = False) -> None:
             method=config.method.name,
         )
     pairs = [
-        ("model.patch_size", model.patch_size, "model.image_size", model.image_size),
-        ("model.heads", model.heads, "model.width", model.width),
+        *(
+            (f"model.{part}", getattr(model, part), f"model.{whole}", getattr(model, whole))
+            for part, whole in model.divisions
+        ),
         ("compute.parts", config.compute.parts, "optim.batch_size", optim.batch_size),
     ]
     for field, value, whole_field, whole in pairs:

@@ -65,3 +65,8 @@ class Course:
             "from_epoch": f"{self.judged_from / max(1, self.steps_per_epoch):.3g}",
             "needed": f"{epochs_needed(self.train_images):,.0f}",
         }
+
+
+def least_rank(width: int) -> float:
+    """The effective rank below which features of that many numbers are all alike (ADR 6)."""
+    return max(5.0, 0.02 * width)

@@ -78,6 +78,8 @@ class StartFacts:
     tokens: int = 1
     """Tokens before the patches: class token, or rotation and contrastive token."""
     stem: Literal["patch", "conv"] = "patch"
+    family: str = "vit"
+    """Of its backbone (config.backbones)."""
 
 
 @dataclass(frozen=True)

@@ -5,58 +5,24 @@ The rules and what they were tuned on: docs/adr/0004-auto-settings.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from sit_engine.config.backbones import BackboneOptions, Wish
 from sit_engine.config.build import check_together
 from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
-from sit_engine.config.fields import Options, no_auto
+from sit_engine.config.fields import no_auto
+from sit_engine.config.filling import Filling
 from sit_engine.config.methods import Scale
-from sit_engine.config.tree import ModelOptions, OptimOptions, RunConfig
+from sit_engine.config.tree import OptimOptions, RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
-NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12)}
 MOST_WATCHED = 1000
 FEWEST_IMAGES = 16
 PEAK_RATE = 1.5e-3
-# On a CPU: of a folder with more images than these, patches are larger, so that each is seen often.
-CPU_PATCH_PX, MANY_IMAGES = 8, 10_000
 # Of the free memory: passing needs, and what was measured on few images, may be more than thought.
 FILLED_SHARE = 0.8
-
-
-@dataclass
-class Filling:
-    """New values of one group of settings, and why."""
-
-    group: str
-    options: Options
-    autos: dict[str, tuple[object, str]] = field(default_factory=dict)
-    """What the method wants for "auto" here, by whole path; it goes before the general rules."""
-    values: dict[str, Any] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for path, (value, why) in self.autos.items():
-            group, _, name = path.rpartition(".")
-            if group == self.group:
-                self.auto(name, value, why)
-
-    def auto(self, name: str, value: object, why: str) -> None:
-        """Set `name` if the user left it to us."""
-        if getattr(self.options, name) == "auto" and name not in self.values:
-            self.values[name] = value
-            self.reasons[f"{self.group}.{name}"] = why
-
-    def get(self, name: str) -> Any:
-        """The new value, or the user's."""
-        return self.values.get(name, getattr(self.options, name))
-
-    def done(self) -> Any:
-        """The group with its new values."""
-        return self.options.model_copy(update=self.values)
 
 
 @dataclass(frozen=True)
@@ -76,29 +42,27 @@ def resolve(
     """
     autos = config.method.autos(facts)
     data = _data(Filling("data", config.data, autos), facts)
-    model = Filling("model", config.model, autos)
-    if start is not None:
-        _as_start(model, start)
-    _model(model, facts, device)
-    _tokens(model, config.method.tokens)
+    filling = Filling("model", config.model, autos)
+    config.model.fill(filling, facts, device, Wish(start, config.method.tokens))
+    model: BackboneOptions = filling.done()
     train_images = facts.images - watch_count(
         data.get("watch_share"), facts, one_a_class=config.method.needs_labels
     )
-    optim = _optim(Filling("optim", config.optim, autos), train_images, model.get("width"), device)
+    optim = _optim(Filling("optim", config.optim, autos), train_images, model.token_width, device)
     batch = optim.get("batch_size")
     compute = _compute(config, device)
     _fit(compute, batch // device.ranks, device.memory)
     scale = Scale(
-        image_size=model.get("image_size"),
-        patch_size=model.get("patch_size"),
-        width=model.get("width"),
+        image_size=no_auto(model.image_size),
+        patch_size=model.stride,
+        width=model.token_width,
         total_steps=total_steps(optim.get("epochs"), train_images, batch),
         preset=config.preset,
-        tokens=model.get("tokens"),
+        tokens=model.token_count,
         has_start=start is not None,
     )
     method, method_reasons = config.method.resolve(scale, facts, device)
-    groups = (data, model, optim, compute)
+    groups = (data, filling, optim, compute)
     update = {item.group: item.done() for item in groups} | {"method": method}
     reasons = {key: why for item in groups for key, why in item.reasons.items()} | method_reasons
     resolved = config.model_copy(update=update)
@@ -121,35 +85,6 @@ def watch_count(share: float, facts: DataFacts, *, one_a_class: bool = False) ->
     return max(fewest, min(MOST_WATCHED, round(share * facts.images)))
 
 
-def _as_start(filling: Filling, start: StartFacts) -> None:
-    """The backbone's sizes are those of its weights; only the view may have another side."""
-    if start.heads is None and filling.get("heads") == "auto":
-        raise ConfigError(
-            "config.weights_heads",
-            "The weights {file} do not say how many attention heads their network has.",
-            "Set model.heads.",
-            file=start.name,
-        )
-    why = "as the weights that it starts from"
-    for name in ("width", "depth", "heads", "patch_size", "tokens", "stem"):
-        theirs = getattr(start, name)
-        if theirs is None:
-            continue
-        filling.auto(name, theirs, why)
-        if filling.get(name) != theirs:
-            raise ConfigError(
-                "config.weights_size",
-                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
-                "Leave model.{name} out, or choose other weights in model.weights.",
-                name=name,
-                value=filling.get(name),
-                file=start.name,
-                theirs=theirs,
-            )
-    filling.auto("backbone", "custom", why)
-    filling.auto("image_size", start.image_size, why)
-
-
 def _data(filling: Filling, facts: DataFacts) -> Filling:
     why = "no folder is named train, beside one to test or validate on"
     if facts.layout != "classes":
@@ -165,100 +100,6 @@ def _data(filling: Filling, facts: DataFacts) -> Filling:
         else "none: k-NN needs two classes and a hundred images",
     )  # fmt: skip
     return filling
-
-
-def _model(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
-    is_cpu = device.kind == "cpu"
-    side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
-    why = Sentence("the images' median shorter side is {px} px", px=facts.median_side_px)
-    if is_cpu and side == 64:
-        why = Sentence("{why}; without a GPU larger views would take days", why=why)
-    if device.largest_view is not None and side > device.largest_view:
-        side = device.largest_view
-        why = Sentence("{why}; larger views would leave too few steps in these minutes", why=why)
-    patch = filling.get("patch_size")
-    if patch != "auto" and side % patch:
-        side = max(patch, side // patch * patch)
-        why = Sentence("{why}; a multiple of the patch size {patch}", why=why, patch=patch)
-    filling.auto("image_size", side, why)
-    image_size = filling.get("image_size")
-    wanted = image_size / 8
-    if is_cpu:
-        wanted = image_size / 4 if facts.images > MANY_IMAGES else max(wanted, CPU_PATCH_PX)
-    patch = _patch(image_size, wanted)
-    why = Sentence("{across} × {across} patches in a view", across=image_size // patch)
-    if is_cpu:
-        why = Sentence("{why}, to see each image often", why=why)
-    filling.auto("patch_size", patch, why)
-    _backbone(filling, facts, is_cpu=is_cpu)
-    is_named = filling.get("backbone") in NAMED
-    filling.auto(
-        "stem", "patch" if is_named else "conv",
-        Sentence("of {name}", name=filling.get("backbone")) if is_named
-        else "small networks learn faster by it",
-    )  # fmt: skip
-    filling.auto("drop_path", 0.1, "the published recipe's")
-
-
-def _tokens(filling: Filling, read: int | None) -> None:
-    """One for each task of the method that reads one; a method without such tasks takes any."""
-    filling.auto("tokens", 1 if read is None else read, "one for each task that reads one")
-    if read not in (None, filling.get("tokens")):
-        raise ConfigError(
-            "config.tokens",
-            "Tokens that the tasks read: {read}; tokens that the network has before its patches: "
-            "{tokens}.",
-            "Switch tasks on or off to fit it, or leave model.tokens and model.weights out.",
-            read=read,
-            tokens=filling.get("tokens"),
-        )
-
-
-def _view_side(median_px: int, most_px: int) -> int:
-    sides = [side for side in (32, 48, 64, 96, 128, 160, 224) if side <= most_px]
-    return max([side for side in sides if side <= median_px * 1.1], default=sides[0])
-
-
-def _patch(image_size: int, wanted: float) -> int:
-    """The divisor of the view size nearest to `wanted`, at most 16."""
-    wanted = min(16.0, wanted)
-    divisors = [n for n in range(1, min(image_size, 32) + 1) if image_size % n == 0]
-    return min(divisors, key=lambda n: (abs(n - wanted), -n))
-
-
-def _backbone(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
-    options = filling.options
-    assert isinstance(options, ModelOptions)
-    own = [name for name in ("width", "depth", "heads") if getattr(options, name) != "auto"]
-    if own or is_cpu:
-        filling.auto(
-            "backbone",
-            "custom",
-            "width, depth or heads are set" if own else "small enough for a CPU",
-        )
-    name = "vit_small" if facts.images >= 20_000 else "vit_tiny"
-    filling.auto("backbone", name, Sentence("for {images} images", images=facts.images))
-    chosen = filling.get("backbone")
-    if chosen in NAMED:
-        for key, value in zip(("width", "depth", "heads"), NAMED[chosen], strict=True):
-            if getattr(options, key) not in ("auto", value):
-                raise ConfigError(
-                    "config.backbone",
-                    "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
-                    "Leave it out, or choose model.backbone = custom.",
-                    key=key,
-                    given=getattr(options, key),
-                    chosen=chosen,
-                )
-            filling.auto(key, value, Sentence("of {name}", name=chosen))
-        return
-    why = "small enough to see each image a hundred times on a CPU"
-    filling.auto("width", 96, why)
-    filling.auto("depth", 4, why)
-    width = filling.get("width")
-    heads = next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)
-    why = Sentence("about 32 numbers of the width {width} each", width=width)
-    filling.auto("heads", heads, why)
 
 
 def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts) -> Filling:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
 
+from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES
 from sit_engine.config.fields import BOUNDS, Options
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, load
 from sit_engine.config.tree import RunConfig
@@ -35,18 +36,20 @@ class Setting:
     high: float | None
 
 
-def settings(method: str = DEFAULT_METHOD) -> list[Setting]:
-    """All settings of a run with that method, in the order in which they are declared."""
-    return list(_walk(RunConfig, "", method))
+def settings(method: str = DEFAULT_METHOD, family: str = DEFAULT_FAMILY) -> list[Setting]:
+    """All settings of a run with that method and backbone, in the order of their declaration."""
+    return list(_walk(RunConfig, "", method, family))
 
 
-def _walk(model: type[Options], prefix: str, method: str) -> Iterator[Setting]:
+def _walk(model: type[Options], prefix: str, method: str, family: str) -> Iterator[Setting]:
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"
         if path == "method":
-            yield from _walk(load(METHODS[method].options), "method.", method)
+            yield from _walk(load(METHODS[method].options), "method.", method, family)
+        elif path == "model":
+            yield from _walk(load(FAMILIES[family].options), "model.", method, family)
         elif isinstance(info.default, Options):
-            yield from _walk(type(info.default), f"{path}.", method)
+            yield from _walk(type(info.default), f"{path}.", method, family)
         else:
             yield _leaf(path, info)
 

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, SerializeAsAny
 
+from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import Layout
 from sit_engine.config.fields import Auto, Options, setting
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, MethodOptions, load
+from sit_engine.config.vit import VitOptions
 
 CACHE_FACTOR = 1.15
 """Side of the decoded squares in view sizes, where nothing sharper is asked for."""
@@ -92,74 +94,6 @@ class DataOptions(Options):
     def frozen_layout(self) -> Layout:
         """Settings that were frozen before there was a choice mean classes."""
         return "classes" if self.layout == "auto" else self.layout
-
-
-class ModelOptions(Options):
-    """The backbone: a vision transformer."""
-
-    image_size: int | Auto = setting(
-        "auto",
-        "View size",
-        "Side of the square views the model is trained on.",
-        unit="px",
-        ge=8,
-        le=1024,
-    )
-    patch_size: int | Auto = setting(
-        "auto",
-        "Patch size",
-        "Side of one patch; must divide the view size.",
-        unit="px",
-        ge=1,
-        le=256,
-    )
-    backbone: Literal["auto", "vit_tiny", "vit_small", "vit_base", "custom"] = setting(
-        "auto",
-        "Backbone",
-        "Size of the vision transformer; custom takes width, depth and heads below.",
-    )
-    width: int | Auto = setting("auto", "Width", "Length of a token's vector.", ge=8, le=4096)
-    depth: int | Auto = setting("auto", "Depth", "Number of transformer blocks.", ge=1, le=64)
-    heads: int | Auto = setting(
-        "auto", "Heads", "Attention heads; must divide the width.", ge=1, le=64
-    )
-    stem: Literal["auto", "patch", "conv"] = setting(
-        "auto",
-        "Stem",
-        "How pixels become tokens: patch, one large step as published, or conv, a few small "
-        "convolutions, which learn faster from few images.",
-    )
-    tokens: int | Auto = setting(
-        "auto",
-        "Tokens",
-        "Tokens before the patches, one for each task that reads one; with none, features are the "
-        "mean of the patches.",
-        ge=0,
-        le=2,
-    )
-    weights: str | None = setting(
-        None,
-        "Start from",
-        "Weights to start from: a run, a safetensors file, or a folder of timm; none starts anew.",
-    )
-    drop_path: float | Auto = setting(
-        "auto",
-        "Drop path",
-        "How often the student skips its last block; less for earlier ones.",
-        unit="probability",
-        ge=0,
-        lt=1,
-    )
-
-    @property
-    def has_conv_stem(self) -> bool:
-        """Settings that were frozen before there was a choice mean patches."""
-        return self.stem == "conv"
-
-    @property
-    def token_count(self) -> int:
-        """Tokens before the patches; settings that were frozen before there was a choice mean one."""
-        return 1 if self.tokens == "auto" else self.tokens
 
 
 LONGEST_EPOCHS = 100_000
@@ -291,6 +225,19 @@ class WatchOptions(Options):
     )
 
 
+def _as_backbone(value: Any) -> Any:
+    """Turn {"family": "vit", …} into that family's options; without a word it is the first one."""
+    if isinstance(value, BackboneOptions):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    fields = dict(value)
+    family = fields.pop("family", DEFAULT_FAMILY)
+    if family not in FAMILIES:
+        raise ValueError(f"there is no family {family!r}; choose from {', '.join(FAMILIES)}")
+    return load(FAMILIES[family].options).model_validate(fields)
+
+
 def _as_method(value: Any) -> Any:
     """Turn {"name": "sit", …} into that method's options: the union, discriminated by the name."""
     if isinstance(value, MethodOptions):
@@ -309,7 +256,7 @@ class RunConfig(Options):
 
     preset: str = setting("standard", "Preset", "Where settings that you leave alone come from.")
     data: DataOptions = DataOptions()
-    model: ModelOptions = ModelOptions()
+    model: SerializeAsAny[Annotated[BackboneOptions, BeforeValidator(_as_backbone)]] = VitOptions()
     method: SerializeAsAny[Annotated[MethodOptions, BeforeValidator(_as_method)]] = setting(
         {"name": DEFAULT_METHOD}, "Method", "How it learns, and the settings of that."
     )

@@ -16,8 +16,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from sit_engine.counted import counted
-from sit_engine.evaluation.metrics import Bin
-from sit_engine.evaluation.report import Row
+from sit_engine.records.report import Bin, Row
 
 MOST_CELLS = 30
 MOST_PAIRS = 20

@@ -16,12 +16,10 @@ from torch import Tensor, nn
 from sit_engine.errors import DataError
 from sit_engine.evaluation.features import centred_units, extract, probabilities, raw_pixels
 from sit_engine.evaluation.kept import NO_ANSWER, KeptFeatures
-from sit_engine.evaluation.metrics import Answers, judge
+from sit_engine.evaluation.metrics import judge
 from sit_engine.evaluation.probes import (
     K_SWEEP,
-    K,
     Probed,
-    Score,
     binomial_score,
     few_shot,
     knn_predict,
@@ -29,8 +27,19 @@ from sit_engine.evaluation.probes import (
     mean_score,
 )
 from sit_engine.evaluation.reading import Images, Reader, Tell, Work, read_through
-from sit_engine.evaluation.report import DRAWS, RAW_PIXELS, Kind, LeftOut, Main, Report, Row
 from sit_engine.models.backbone import Backbone
+from sit_engine.records.report import (
+    DRAWS,
+    RAW_PIXELS,
+    Answers,
+    K,
+    Kind,
+    LeftOut,
+    Main,
+    Report,
+    Row,
+    Score,
+)
 
 SHOTS = (1, 2, 5, 10, 20)
 MOST_FEW = 5000

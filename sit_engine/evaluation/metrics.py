@@ -5,48 +5,10 @@ Shapes: m images, C classes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from sit_engine.evaluation.probes import Score, binomial_score
-
-BINS = 15
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Images answered with a confidence in one fifteenth of 0…1: their means, and how many."""
-
-    confidence: float
-    accuracy: float
-    images: int
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """One class: its test images, and precision, recall and F1 of answering it (0 where 0/0)."""
-
-    name: str
-    images: int
-    precision: float
-    recall: float
-    f1: float
-
-
-@dataclass(frozen=True)
-class Answers:
-    """All that one set of answers says; `confusion` has a row a true class, a column an answer."""
-
-    by: str
-    accuracy: Score
-    balanced_accuracy: float
-    calibration_error: float
-    calibration: tuple[Bin, ...]
-    classes: tuple[ClassScore, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    predictions: str = ""
-    """Name of the file beside the report with the answer for each image."""
+from sit_engine.evaluation.probes import binomial_score
+from sit_engine.records.report import BINS, Answers, Bin, ClassScore
 
 
 def judge(

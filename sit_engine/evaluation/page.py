@@ -16,9 +16,10 @@ from sit_engine.evaluation.drawings import (
     few_shot_plot,
     series_styles,
 )
-from sit_engine.evaluation.metrics import Answers
-from sit_engine.evaluation.report import (
+from sit_engine.paths import display_name
+from sit_engine.records.report import (
     INTERVALS,
+    Answers,
     Report,
     Row,
     few_shot_caution,
@@ -26,7 +27,6 @@ from sit_engine.evaluation.report import (
     scratch_sentence,
     settings,
 )
-from sit_engine.paths import display_name
 
 STYLE = """
 :root { --ground:#F6F7F9; --surface:#FFFFFF; --line:#D5DAE1; --text:#1B2430; --muted:#5A6675;

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,11 +18,11 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional
 
+from sit_engine.records.report import TEMPERATURE, K, Score
+
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
-K = 20
-TEMPERATURE = 0.07
 Z = 1.96
 K_SWEEP = (1, 5, 10, 20, 50, 100)
 C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -31,14 +30,6 @@ MOST_ITERATIONS, TOLERANCE = 100, 1e-3
 # The fits are small: BLAS threads that wait for each other take 12 to 30 times as long on a busy
 # machine, and gain nothing on an idle one.
 one_thread = partial(threadpool_limits, 1, user_api="blas")
-
-
-@dataclass(frozen=True)
-class Score:
-    """Accuracy in 0…1 with the half width of its 95 % interval."""
-
-    accuracy: float
-    interval: float
 
 
 def binomial_score(correct_m: np.ndarray) -> Score:

@@ -17,9 +17,9 @@ from PIL import Image
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.evaluation.measure import Predictions
 from sit_engine.evaluation.page import Wrong, page
-from sit_engine.evaluation.report import Report
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import name_cell
+from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 
 MOST_WRONG = 24

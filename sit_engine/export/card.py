@@ -73,8 +73,7 @@ def _recipe(config: RunConfig) -> str:
     model = config.model
     start = model.weights and display_name(Path(unescape_name(model.weights)).name)
     return (
-        f"ViT of width {model.width}, depth {model.depth}, {counted(model.heads, 'heads')}, "
-        f"patches of {model.patch_size} px, views of {model.image_size} px. "
+        f"{model.described()}, views of {model.image_size} px. "
         f"{counted(float(config.optim.epochs), 'epochs', 'g')}, "
         f"batches of {config.optim.batch_size}, seed {config.compute.seed}, "
         f"{config.compute.precision} on {config.compute.device}; started from "

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from sit_engine.config.tree import RunConfig
+from sit_engine.config.vit import VitOptions
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import NamedProgram, Program
@@ -101,6 +102,7 @@ def export_safetensors(
 
     timm's vision transformer has a place for a linear `head` [C,D] on the class token.
     """
+    assert isinstance(config.model, VitOptions)
     weights = dict(vit.state_dict())
     if head is not None:
         weights |= {"head.weight": head.weight, "head.bias": head.bias}

@@ -109,7 +109,7 @@ def _write(
 
 
 def _check_stem(config: RunConfig) -> None:
-    if config.model.has_conv_stem:
+    if not config.model.has_timm_layout:
         raise ExportError(
             "export.stem",
             "timm has no vision transformer with this run's convolutional stem, so it could not load "

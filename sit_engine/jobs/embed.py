@@ -151,7 +151,7 @@ def _read(
     device = apply_settings(config.compute, or_cpu=True)
     loaded.trained.to(device)
     paths = [index.path(row) for row in range(len(index))]
-    shape = (len(paths), no_auto(config.model.width) * max(1, config.model.token_count))
+    shape = (len(paths), config.model.feature_width)
     features_nD = open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     answers_n = np.full(len(paths), NONE, dtype=np.int32)
     side, reader = no_auto(config.model.image_size), reader_of(run)

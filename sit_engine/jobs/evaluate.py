@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sit_engine.config.fields import no_auto
 from sit_engine.counted import Sentence
-from sit_engine.data.folder.label_file import LabelColumns
-from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.evaluation.measure import Network, evaluate
-from sit_engine.evaluation.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.evaluation.written import write_report
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.jobs.networks import (
@@ -22,27 +18,12 @@ from sit_engine.jobs.networks import (
     scratch_twin,
 )
 from sit_engine.machine.device import apply_settings
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.places import places_of
 from sit_engine.records.progress import OnProgress
+from sit_engine.records.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
-
-
-@dataclass(frozen=True)
-class EvaluateRequest:
-    """What to measure a run on, and beside what."""
-
-    test: Sequence[str]
-    train: Sequence[str] | None = None
-    baselines: Sequence[Path] = ()
-    labels_file: str | None = None
-    layout: LayoutWish = "auto"
-    columns: LabelColumns | None = None
-    step: int | None = None
-    network: str | None = None
-    knn_only: bool = False
-    without_missing: bool = False
-    """Leave images of the run out that are gone."""
 
 
 def evaluate_run(

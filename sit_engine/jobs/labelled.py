@@ -31,11 +31,11 @@ from sit_engine.data.scan.split import (
 from sit_engine.errors import DataError
 from sit_engine.evaluation.measure import Given
 from sit_engine.evaluation.reading import Images, Reader
-from sit_engine.evaluation.report import LeftOut
 from sit_engine.jobs.networks import is_finetuned
 from sit_engine.paths import display_name
 from sit_engine.records.places import places_of
 from sit_engine.records.progress import OnProgress
+from sit_engine.records.report import LeftOut
 from sit_engine.records.run import Run
 
 MOST_NAMED = 5

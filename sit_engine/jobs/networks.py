@@ -70,8 +70,8 @@ def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
         manifest = checkpoint.verify(path)
     method = build_method(config, torch.device("cpu"))
     tensors = checkpoint.load_model(path)
-    if config.model.tokens == "auto":
-        # Frozen when parts of tasks that are off were built too: nothing reads those.
+    if config.model.has_unsaid_tokens:
+        # Nothing reads the parts of tasks that are off.
         own = method.networks.state_dict()
         tensors = {name: value for name, value in tensors.items() if name in own}
     with checkpoint.foreign_errors(path):

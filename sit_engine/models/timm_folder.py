@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
 from sit_engine.views.pixels import MEAN, STD
@@ -65,7 +65,7 @@ def _check_ours(out: Path, mark: str) -> None:
         )
 
 
-def timm_config(model: ModelOptions, classes: int = 0) -> dict[str, Any]:
+def timm_config(model: VitOptions, classes: int = 0) -> dict[str, Any]:
     """The `config.json` from which timm rebuilds our backbone: a named ViT with our sizes."""
     side = no_auto(model.image_size)
     return {

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.models.backbone import Backbone, Maps
 from sit_engine.models.stem import ConvStem, freeze_stem
 
@@ -162,7 +162,7 @@ class Vit(VisionTransformer, Backbone):
         return tokens_BND, last
 
 
-def build_vit(options: ModelOptions, *, drop_path: float, fused_attention: bool) -> Vit:
+def build_vit(options: VitOptions, *, drop_path: float, fused_attention: bool) -> Vit:
     """A ViT with as many tokens before the patches as `options`, resolved, say.
 
     `fused_attention` is measured slower than plain attention on CPU (performance notes), so the

@@ -13,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from sit_engine.config.backbones import FAMILIES, BackboneOptions
 from sit_engine.config.facts import StartFacts
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.methods import load
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
 from sit_engine.models.backbone import Backbone
@@ -114,16 +115,7 @@ def build_from(weights: Weights, *, fused_attention: bool = False) -> Backbone:
             "Set model.heads.",
             file=facts.name,
         )
-    options = ModelOptions(
-        image_size=facts.image_size,
-        patch_size=facts.patch_size,
-        backbone="custom",
-        width=facts.width,
-        depth=facts.depth,
-        heads=facts.heads,
-        tokens=facts.tokens,
-        stem=facts.stem,
-    )
+    options: BackboneOptions = load(FAMILIES[facts.family].options).of_start(facts)
     backbone = build_backbone(options, drop_path=0.0, fused_attention=fused_attention)
     load_weights(backbone, weights)
     return backbone.eval()

@@ -87,15 +87,9 @@ class Run:
         """The settings the run was started with."""
         config = build(self.values())
         model, optim = config.model, config.optim
-        worked_out = (
-            model.image_size,
-            model.patch_size,
-            model.width,
-            optim.batch_size,
-            optim.epochs,
-        )
         # Cut at the end of a line it reads well, and what is gone would be "auto" again.
-        if "auto" in worked_out or not config.data.folders:
+        is_worked_out = model.is_complete and "auto" not in (optim.batch_size, optim.epochs)
+        if not is_worked_out or not config.data.folders:
             raise unusable(self.config_file, "settings are missing in it")
         return config
 

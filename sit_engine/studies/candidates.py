@@ -7,7 +7,6 @@ from typing import Any
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -29,21 +28,9 @@ def _contrast(loss: str, temperature: float) -> Change:
     return {"method": {"contrast_loss": loss, "temperature": temperature}}
 
 
-def _smaller_patches(default: RunConfig) -> Change:
-    return {"model": {"patch_size": no_auto(default.model.patch_size) // 2}}
-
-
-def _wider(default: RunConfig) -> Change:
-    """Heads keep their width."""
-    model = default.model
-    width, heads = 2 * no_auto(model.width), 2 * no_auto(model.heads)
-    return {"model": {"backbone": "custom", "width": width, "heads": heads}}
-
-
-def _deeper(default: RunConfig) -> Change:
-    model = default.model
-    same = {name: getattr(model, name) for name in ("width", "heads")}
-    return {"model": {"backbone": "custom", "depth": 2 * no_auto(model.depth), **same}}
+def _variant(name: str) -> Callable[[RunConfig], Change]:
+    """Another network of the same family, where it has one of that name."""
+    return lambda default: {"model": default.model.variants().get(name, {})}
 
 
 TABLE: tuple[tuple[str, str, Change | Callable[[RunConfig], Change]], ...] = (
@@ -56,12 +43,12 @@ TABLE: tuple[tuple[str, str, Change | Callable[[RunConfig], Change]], ...] = (
     ("blocks", "Hide more of both views", _blocks(
         "gmml", 1.0, views="both", drop_share=0.5, replace_share=0.3)),
     ("loss", "Compare softer", _contrast("nt_xent", 0.2)),
-    ("patch", "Smaller patches", _smaller_patches),
+    ("patch", "Smaller patches", _variant("finer")),
     ("loss", "Compare with a teacher", _contrast("info_nce", 0.2)),
     ("crop", "Smaller crops", _views(crop_scale_min=0.08)),
-    ("network", "Wider network", _wider),
-    ("network", "Deeper network", _deeper),
-    ("network", "Plain patches", {"model": {"stem": "patch"}}),
+    ("network", "Wider network", _variant("wider")),
+    ("network", "Deeper network", _variant("deeper")),
+    ("network", "Plain patches", _variant("published stem")),
 )  # fmt: skip
 
 

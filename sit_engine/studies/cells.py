@@ -1,6 +1,6 @@
 """One network at one seed on frozen features: right or wrong on each test image, kept as arrays.
 
-Called by training.compare. Shapes: n train and m test images, D width.
+Called by studies.compare. Shapes: n train and m test images, D width.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.measure import Given, Network, check_labelled
 from sit_engine.evaluation.probes import few_shot, knn_predict, linear_probe
 from sit_engine.evaluation.reading import Tell, Work, read_through
-from sit_engine.evaluation.report import DRAWS, RAW_PIXELS
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.paths import escape_name
 from sit_engine.records.comparison import MEASURES, Figure, Gap, Measure
+from sit_engine.records.report import DRAWS, RAW_PIXELS
 from sit_engine.studies.paired import interval, lined_up, mean_over_seeds
 
 

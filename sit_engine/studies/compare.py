@@ -19,23 +19,23 @@ from sit_engine.data.scan.own_images import without_options
 from sit_engine.data.scan.split import PARTS
 from sit_engine.errors import NotFiniteError
 from sit_engine.evaluation.measure import Network
-from sit_engine.evaluation.report import RAW_PIXELS, UNTRAINED
 from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
 from sit_engine.paths import escape_name, unescape_name
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
 from sit_engine.records.places import Places, places_of
 from sit_engine.records.progress import OnProgress
+from sit_engine.records.report import RAW_PIXELS, UNTRAINED
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import discard_unstarted, is_run
 from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell, figures, measure
 from sit_engine.studies.plan import (
-    CompareRequest,
     carried,
     changed,
     check_here,

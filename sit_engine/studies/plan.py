@@ -1,15 +1,15 @@
 """What a comparison was asked for: checked before anything is written, then frozen in its folder.
 
-Called by training.compare.
+Called by studies.compare.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.jobs.labelled import numbers_to_ask, only_test
 from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name
+from sit_engine.records.compare_request import ASKED, CompareRequest
 from sit_engine.records.comparison import Budget
 from sit_engine.records.events import warning
 from sit_engine.records.places import Places, file_along, moved_along, save
@@ -40,23 +41,8 @@ from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.training.prepare import list_images, with_start
 from sit_engine.training.start import Emit, check_outside
 
-FORMAT = 1
 SHARE = 0.1
 """Of the images, to ask where no test folder is given and the settings leave it to us."""
-
-
-@dataclass(frozen=True)
-class CompareRequest:
-    """Settings by name, the first to be compared with, and what all of them share."""
-
-    folder: str
-    configs: Mapping[str, RunConfig]
-    budget: Budget
-    seeds: int = 2
-    test: tuple[str, ...] = ()
-    shots: int = 5
-    labels_file: str | None = None
-    first_seed: int = 0
 
 
 class Plan(NamedTuple):
@@ -274,7 +260,7 @@ def held(request: CompareRequest, out: Path, images: str | None) -> Iterator[Run
     try:
         out.mkdir(parents=True, exist_ok=True)
         was = _frozen(out)
-        record = _record(request) | {"images": images or was.get("images")}
+        record = request.to_json() | {"images": images or was.get("images")}
         first_test = was.get("first_test", was.get("test"))
         if first_test not in (None, record["test"]):
             record["first_test"] = first_test
@@ -310,7 +296,7 @@ def _check_frozen(request: CompareRequest, out: Path, then: dict[str, Any]) -> N
             )
         return
     # Comparisons of before have no first seed.
-    then, now = {"first_seed": 0} | then, _record(request)
+    then, now = {"first_seed": 0} | then, request.to_json()
     names = {"configs": "settings", "labels_file": "label file", "first_seed": "first seed"}
     then["test"] = _test_of(then, request)
     others = [names.get(name, name) for name in now if not _is_same(name, then.get(name), now)]
@@ -356,15 +342,9 @@ def _is_same(name: str, then: Any, now: dict[str, Any]) -> bool:
     return has_same_names and all(build(then[key]) == build(now[name][key]) for key in then)
 
 
-def _record(request: CompareRequest) -> dict[str, Any]:
-    configs = {name: config.model_dump(mode="json") for name, config in request.configs.items()}
-    record = asdict(CompareRequest(**vars(request) | {"configs": {}})) | {"configs": configs}
-    return dict(json.loads(json.dumps({"format": FORMAT} | record)))
-
-
 def _frozen(out: Path) -> dict[str, Any]:
     return read_json(_file(out)) if _file(out).exists() else {}
 
 
 def _file(out: Path) -> Path:
-    return out / "compare.json"
+    return out / ASKED

@@ -25,6 +25,7 @@ from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name, unescape_name
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget, Comparison
 from sit_engine.records.places import file_along, save
 from sit_engine.records.progress import OnProgress
@@ -42,7 +43,6 @@ from sit_engine.records.tuning import (
 )
 from sit_engine.studies.candidates import candidates
 from sit_engine.studies.compare import compare
-from sit_engine.studies.plan import CompareRequest
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import Emit, MakeControl, check_outside
 

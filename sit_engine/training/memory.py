@@ -91,7 +91,7 @@ def _view_bytes(config: RunConfig) -> int:
 
 
 def _resident_bytes(device: DeviceFacts, store: PixelStore, rows: np.ndarray, free: int) -> int:
-    """Of the training pixels that stay on a GPU (data.batches)."""
+    """Of the training pixels that stay on a GPU (data.feed.batches)."""
     pixels = len(rows) * store.side**2 * 3
     return pixels if device.kind != "cpu" and pixels <= GPU_SHARE * free else 0
 
@@ -138,7 +138,7 @@ def _measure(
 ) -> _Need | None:
     """From steps of few and of twice as many images; None if not even they fit."""
     found: list[int] = []
-    depth = no_auto(config.model.depth)
+    depth = config.model.blocks_deep
     try:
         for batch in (FEW, MORE):
             stepper = _small(config, store, rows[:batch], labels[:batch], recompute=recompute)

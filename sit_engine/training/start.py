@@ -243,10 +243,8 @@ def scratch_config(run: Run) -> RunConfig:
             "Give a run that `sit-engine finetune` made.",
             path=run.path,
         )
-    names = ("image_size", "patch_size", "backbone", "width", "depth", "heads", "tokens")
     same: dict[str, Any] = {
-        "model": {name: getattr(config.model, name) for name in names}
-        | {"stem": "conv" if config.model.has_conv_stem else "patch"},
+        "model": config.model.same_network(),
         "optim": {"epochs": config.optim.epochs, "batch_size": config.optim.batch_size},
         "data": {"layout": config.data.frozen_layout},
     }

@@ -14,15 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sit_engine.config.course import VERDICTS, Course
+from sit_engine.config.course import VERDICTS, Course, least_rank
 from sit_engine.counted import Sentence
 
 State = Literal["learning", "collapsed", "not learning", "unknown"]
 
 # Not 0.2: healthy runs were measured at 0.17 (docs/adr/0006-collapse.md).
 LEAST_DEVIATION = 0.05
-LEAST_RANK = 5.0
-LEAST_RANK_SHARE = 0.02
 READINGS_FOR_COLLAPSE = 3
 
 
@@ -37,8 +35,8 @@ class Figures:
     @property
     def is_collapsed(self) -> bool:
         """Whether every image looks the same to the model, by this one reading."""
-        least_rank = max(LEAST_RANK, LEAST_RANK_SHARE * self.width)
-        return self.deviation_ratio < LEAST_DEVIATION or self.effective_rank < least_rank
+        is_flat = self.effective_rank < least_rank(self.width)
+        return self.deviation_ratio < LEAST_DEVIATION or is_flat
 
 
 def measure(feature_nD: Tensor) -> Figures:

@@ -6,38 +6,26 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.files import read_chosen, to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.files import disk_error, read_json
-from sit_engine.records.comparison import Budget
+from sit_engine.files import disk_error
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import holder_here, is_running
 from sit_studio.engine.process import Trainer, end_from_outside
-from sit_studio.models.comparison_list import ASKED
 from sit_studio.preferences import Preferences
 
 LOOK_MS = 500
 LAST = "compare/last"
 LONGEST_NAME = 60
-
-
-class Asks(Protocol):
-    """A command of the engine that trains several settings, and those settings by name."""
-
-    @property
-    def configs(self) -> Mapping[str, RunConfig]:
-        """The settings that stand in files."""
-
-    def words(self, files: list[Path], out: Path) -> list[str]:
-        """The command, with the settings in `files`."""
+Words = Callable[[list[Path], Path], list[str]]
 
 
 DATA_NAMES = (
@@ -46,39 +34,13 @@ DATA_NAMES = (
 """Settings that say how a folder's images and labels are found."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """What `sit-engine compare` is asked; the first settings are what the others are compared with."""
-
-    folder: str
-    configs: Mapping[str, RunConfig]
-    budget: Budget
-    seeds: int = 2
-    shots: int = 5
-    test: tuple[str, ...] = ()
-    labels_file: str | None = None
-
-    def words(self, files: list[Path], out: Path) -> list[str]:
-        """The command, with the settings in `files`."""
-        words = ["compare", self.folder, *map(str, files), "--out", str(out)]
-        words += [f"--{self.budget.unit}", repr(self.budget.amount)]
-        words += ["--seeds", str(self.seeds), "--shots", str(self.shots)]
-        words += ["--labels-file", self.labels_file] if self.labels_file else []
-        return words + (["--test", *self.test] if self.test else [])
-
-
-def asked_of(path: Path) -> Order:
-    """What a comparison was asked for; raises KeyError, TypeError, ValueError or ConfigError."""
-    asked = read_json(path / ASKED)
-    return Order(
-        folder=str(asked["folder"]),
-        configs={name: build(values) for name, values in asked["configs"].items()},
-        budget=Budget(**asked["budget"]),
-        seeds=int(asked["seeds"]),
-        shots=int(asked["shots"]),
-        test=tuple(asked["test"]),
-        labels_file=asked["labels_file"],
-    )
+def compare_words(asked: CompareRequest, files: list[Path], out: Path) -> list[str]:
+    """The command that trains what is asked, whose settings stand in `files`."""
+    words = ["compare", asked.folder, *map(str, files), "--out", str(out)]
+    words += [f"--{asked.budget.unit}", repr(asked.budget.amount)]
+    words += ["--seeds", str(asked.seeds), "--shots", str(asked.shots)]
+    words += ["--labels-file", asked.labels_file] if asked.labels_file else []
+    return words + (["--test", *asked.test] if asked.test else [])
 
 
 def settings_of(run: Path, data: Mapping[str, Any] | None = None) -> RunConfig:
@@ -127,16 +89,19 @@ class Comparer(QObject):
         """Whether a comparison of this window trains."""
         return self.path is not None
 
-    def start(self, order: Asks, out: Path) -> None:
-        """Begin, or go on with, what works in the folder `out`; raises DiskError."""
+    def start(self, configs: Mapping[str, RunConfig], words: Words, out: Path) -> None:
+        """Begin, or go on with, what works in the folder `out`; raises DiskError.
+
+        `words` is the command, given the files of those settings and `out`.
+        """
         assert self.path is None
         place = Path(tempfile.mkdtemp(prefix="sit-studio-"))
         try:
             files = []
-            for name, config in order.configs.items():
+            for name, config in configs.items():
                 files.append(place / f"{name}.toml")
                 files[-1].write_text(to_toml(config), "utf-8")
-            self._trainer = Trainer(order.words(files, out), place)
+            self._trainer = Trainer(words(files, out), place)
         except OSError as error:
             raise disk_error(error, place) from None
         self.path, self.is_stopping = out, False

@@ -16,12 +16,13 @@ from pydantic import TypeAdapter
 
 from sit_engine.files import read_json
 from sit_engine.paths import display_name, safe_cell
+from sit_engine.records.compare_request import ASKED
 from sit_engine.records.comparison import MEASURES, Budget, Comparison
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import is_running
 from sit_studio.models.run_list import RunList, RunRow
 
-ASKED, TABLE = "compare.json", "comparison.json"
+TABLE = "comparison.json"
 log = logging.getLogger(__name__)
 
 

@@ -179,7 +179,7 @@ def test_an_error_as_json_is_json_with_a_code(
     assert main(["scan", str(tmp_path / "missing"), "--json"]) == 5
     captured = capfd.readouterr()
     error = json.loads(captured.out)["error"]
-    assert set(error) == {"code", "message", "hint", "values"}
+    assert set(error) == {"code", "message", "hint", "values", "templates"}
     assert error["values"] == {"folder": str(tmp_path / "missing")}
     assert str(tmp_path / "missing") in error["message"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +21,13 @@ from sit_engine.records.events import (
 )
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
-from tests.tiny import engine, start_engine, tiny_flags, wait_for_step
+from tests.tiny import Process, engine, start_engine, tiny_flags, wait_for_step
 
 LONG = ["--optim.epochs", "4000", "--watch.readings", "0", "--watch.previews", "0"]
 
 
 @pytest.fixture
-def live(sample: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def live(sample: tuple[Path, Path], tmp_path: Path) -> Iterator[tuple[Process, Path]]:
     """A trainer in a process of its own that would go on for many minutes, past its first step."""
     out = tmp_path / "run"
     process = start_engine("pretrain", sample[0], "--out", out, *tiny_flags(), *LONG)
@@ -50,7 +49,7 @@ def finished(out: Path) -> list[RunFinished]:
     [("pause", 3, "paused"), ("stop", 3, "stopped"), ("finish", 0, "completed")],
 )
 def test_an_ending_is_obeyed_and_answered(
-    live: tuple[subprocess.Popen[str], Path], verb: str, code: int, outcome: str
+    live: tuple[Process, Path], verb: str, code: int, outcome: str
 ) -> None:
     process, out = live
     asked = engine(verb, out, "--json")
@@ -67,7 +66,7 @@ def test_an_ending_is_obeyed_and_answered(
 
 
 def test_checkpoint_preview_and_extend_are_done_while_it_goes_on(
-    live: tuple[subprocess.Popen[str], Path],
+    live: tuple[Process, Path],
 ) -> None:
     process, out = live
     before = checkpoint.all_steps(open_run(out))
@@ -91,7 +90,7 @@ def test_checkpoint_preview_and_extend_are_done_while_it_goes_on(
 
 
 def test_a_command_for_an_ended_leg_is_refused_and_removed(
-    live: tuple[subprocess.Popen[str], Path],
+    live: tuple[Process, Path],
 ) -> None:
     process, out = live
     late = out / "control" / f"{time.time_ns():020d}-0a0b0c0d.json"
@@ -112,7 +111,7 @@ def test_a_command_for_an_ended_leg_is_refused_and_removed(
 
 
 def test_whatever_lies_in_control_the_training_goes_on(
-    live: tuple[subprocess.Popen[str], Path],
+    live: tuple[Process, Path],
 ) -> None:
     process, out = live
     control = out / "control"

@@ -13,7 +13,7 @@ from sit_engine.files import file_hash
 from sit_engine.records.run_folder import open_run
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.models import foreign_files as files
-from tests.tiny import engine
+from tests.tiny import engine, vit_of
 
 
 @pytest.mark.parametrize(("name", "tokens"), [("sit2022", 1), ("sit2021", 2)])
@@ -31,7 +31,7 @@ def test_a_run_starts_from_what_was_imported(
         "--batch-size", "8", "--device", "cpu", "--threads", "1", "--quiet",
     )  # fmt: skip
     assert code == 0, told
-    model = open_run(tmp_path / "run").config().model
+    model = vit_of(open_run(tmp_path / "run").config())
     assert (model.width, model.heads, model.image_size, model.tokens) == (32, 4, 16, tokens)
 
 

@@ -15,7 +15,8 @@ import torch
 
 from sit_engine import api
 from sit_engine.cli.main import main
-from sit_engine.cli.questions import QuestionContext, ask
+from sit_engine.cli.question import QuestionContext
+from sit_engine.cli.questions import ask
 from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import CancelledError, DataError, SitError
 from sit_engine.evaluation import reading
@@ -24,6 +25,7 @@ from sit_engine.export.program import ProgramInfo
 from sit_engine.jobs import predict as predicting
 from sit_engine.paths import unescape_name
 from sit_engine.records.embedding import Embedded
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.run import Run
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.tiny import engine, tiny_config, tiny_finetune
@@ -333,7 +335,7 @@ def test_the_map_after_an_evaluation_reads_no_image_again(
 ) -> None:
     test = tmp_path / "test"
     shutil.copytree(sample[1], test)
-    api.evaluate(run, train=[str(sample[0])], test=[str(test)], knn_only=True)
+    api.evaluate(run, EvaluateRequest(train=[str(sample[0])], test=[str(test)], knn_only=True))
     read.clear()
     os.utime(test / "cat" / "000.png", ns=(0, 0))
     (test / "cat" / "new.png").write_bytes((test / "cat" / "001.png").read_bytes())
@@ -352,7 +354,7 @@ def test_the_map_after_an_evaluation_reads_no_image_again(
 def test_answers_of_a_classifier_are_known_of_what_was_asked_only(
     finetuned: Path, sample: tuple[Path, Path], tmp_path: Path, read: list[str]
 ) -> None:
-    api.evaluate(finetuned, test=[str(sample[1])], knn_only=True)
+    api.evaluate(finetuned, EvaluateRequest(test=[str(sample[1])], knn_only=True))
     read.clear()
     folders = [str(folder) for folder in sample]
     api.embed(finetuned, folders, tmp_path / "e")
@@ -487,6 +489,7 @@ def test_a_question_that_is_over_breaks_off_and_leaves_nothing(
 
 
 def test_a_fresh_process_does_it_all(finetuned: Path, odd: Path, tmp_path: Path) -> None:
-    done = engine("predict", finetuned, odd, "--csv", tmp_path / "out.csv", "--json", check=True)
+    words: list[str | Path] = ["predict", finetuned, odd, "--csv", tmp_path / "out.csv", "--json"]
+    done = engine(*words, check=True, cold=True)
     assert json.loads(done.stdout)["images"] == 5
     assert done.stderr == ""

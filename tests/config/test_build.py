@@ -12,6 +12,7 @@ from sit_engine.config.files import read, to_toml
 from sit_engine.config.schema import settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
+from tests.tiny import vit_of
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_a_wrong_setting_is_answered_with_field_value_allowed_and_hint(
 def test_the_users_values_win_over_the_presets() -> None:
     config = build({"preset": "paper-2022", "optim": {"epochs": 7}})
     assert config.optim.epochs == 7
-    assert config.model.backbone == "vit_small"
+    assert vit_of(config).backbone == "vit_small"
 
 
 def test_epochs_of_the_user_take_the_presets_minutes_away() -> None:
@@ -68,7 +69,7 @@ def test_epochs_of_the_user_take_the_presets_minutes_away() -> None:
 
 def test_text_from_a_flag_becomes_a_number() -> None:
     config = build(from_dotted({"optim.epochs": "2.5", "model.width": "auto", "compute.seed": "3"}))
-    assert (config.optim.epochs, config.model.width, config.compute.seed) == (2.5, "auto", 3)
+    assert (config.optim.epochs, vit_of(config).width, config.compute.seed) == (2.5, "auto", 3)
 
 
 @pytest.mark.parametrize("preset", ["quick", "standard", "paper-2022"])

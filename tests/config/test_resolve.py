@@ -14,6 +14,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
+from tests.tiny import vit_of
 
 CPU = DeviceFacts(cores=2, why_precision="measured")
 GPU = DeviceFacts(kind="cuda", name="GPU", cores=16, precision="bf16", why_precision="has bf16")
@@ -45,7 +46,7 @@ def test_nothing_stays_auto_and_everything_has_a_reason(
     assert autos(resolved.config.model_dump()) == []
     assert set(resolved.reasons) == set(autos(config.model_dump()))
     assert all(resolved.reasons.values())
-    model, optim = resolved.config.model, resolved.config.optim
+    model, optim = vit_of(resolved.config), resolved.config.optim
     assert isinstance(model.image_size, int)
     assert isinstance(model.patch_size, int)
     assert isinstance(model.width, int)
@@ -60,14 +61,35 @@ def test_nothing_stays_auto_and_everything_has_a_reason(
 def test_the_paper_preset_is_the_published_recipe() -> None:
     config = resolve(build({"preset": "paper-2022"}), DataFacts(1_281_167, 1000, 400), GPU).config
     method = config.method.model_dump()
-    assert (config.model.width, config.model.depth, config.model.heads) == (384, 12, 6)
-    assert (config.model.image_size, config.model.patch_size) == (224, 16)
+    assert (vit_of(config).width, vit_of(config).depth, vit_of(config).heads) == (384, 12, 6)
+    assert (config.model.image_size, vit_of(config).patch_size) == (224, 16)
     assert (method["head_width"], method["head_out"], method["temperature"]) == (4096, 256, 0.2)
     assert (method["momentum"], method["reconstruction_weight"]) == (0.996, 1.0)
     assert method["corruption"]["align"] == 1
     assert (method["views"]["blur_first"], method["views"]["blur_second"]) == (1.0, 0.1)
     assert config.optim.learning_rate == 5e-4
     assert (config.optim.weight_decay, config.optim.weight_decay_end) == (0.04, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("width", "batch", "rate"),
+    [(96, 256, 1.5e-3), (128, 256, 1.5e-3), (96, 64, 6e-3), (384, 256, 5e-4), (384, 128, 1e-3)],
+)
+def test_the_learning_rate_is_what_was_tuned_for_this_width_and_batch(
+    width: int, batch: int, rate: float
+) -> None:
+    """docs/adr/0004-auto-settings.md."""
+    chosen = {"model": {"width": width, "heads": 2}, "optim": {"batch_size": batch}}
+    resolved = resolve(build(chosen), DataFacts(5000, 0, 64), CPU)
+    assert resolved.config.optim.learning_rate == pytest.approx(rate)
+    assert f"{min(1.5e-3, 1.5e-3 * 128 / width):.2g}" in resolved.reasons["optim.learning_rate"]
+
+
+@pytest.mark.parametrize(("epochs", "warmup"), [(5, 0.5), (40, 4), (100, 10), (800, 10)])
+def test_a_tenth_of_the_run_warms_up_and_at_most_ten_epochs(epochs: int, warmup: float) -> None:
+    chosen = {"optim": {"epochs": epochs}}
+    optim = resolve(build(chosen), DataFacts(5000, 0, 64), CPU).config.optim
+    assert optim.warmup_epochs == pytest.approx(warmup)
 
 
 def test_minutes_become_epochs_by_the_measured_speed() -> None:
@@ -92,7 +114,7 @@ def test_sizes_that_do_not_fit_a_named_backbone_are_a_sentence() -> None:
 
 def test_own_sizes_are_kept() -> None:
     config = build({"model": {"image_size": 128, "width": 96, "depth": 4, "heads": 3}})
-    model = resolve(config, DataFacts(1000, 0, 300), CPU).config.model
+    model = vit_of(resolve(config, DataFacts(1000, 0, 300), CPU).config)
     assert (model.image_size, model.patch_size) == (128, 16)
     assert (model.backbone, model.width, model.depth, model.heads) == ("custom", 96, 4, 3)
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from sit_engine.data.pixel_cache.cache import PixelCache
+from tests import preloaded
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 Snapshot = Callable[[Path], str]
@@ -24,10 +24,10 @@ Snapshot = Callable[[Path], str]
 @pytest.fixture(autouse=True)
 def _no_child_left() -> object:
     """Every test must leave as many child processes as it found."""
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = preloaded.children()
     yield
     until_s = time.monotonic() + 5
-    while left := {child.pid for child in psutil.Process().children(recursive=True)} - before:
+    while left := preloaded.children() - before:
         assert time.monotonic() < until_s, left
         # A store that streams lives until the last exception that names it is forgotten.
         gc.collect()

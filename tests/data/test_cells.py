@@ -18,7 +18,7 @@ from sit_engine.records.comparison import Budget, Comparison, Figure, Line
 from sit_engine.records.embedding import Columns, Embedded, save
 from sit_studio.models.comparison_list import to_csv
 from sit_studio.models.curve import Curve
-from sit_studio.models.evaluation import read_predictions
+from sit_studio.models.predictions import read_predictions
 from sit_studio.widgets.plot.export import save_csv
 
 NAMES = [

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sit_engine import api
-from sit_engine.evaluation.report import Report
+from sit_engine.records.evaluate_request import EvaluateRequest
+from sit_engine.records.report import Report
 from tests.tiny import tiny_config, tiny_finetune
 
 CLASSES = ("brick", "cat", "grass", "moon")
@@ -46,4 +47,4 @@ def finetuned(run: Path, few: tuple[Path, Path], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def evaluated(run: Path, few: tuple[Path, Path]) -> tuple[Report, Path]:
     """The report of the run on them, and its file."""
-    return api.evaluate(run, train=[str(few[0])], test=[str(few[1])])
+    return api.evaluate(run, EvaluateRequest(train=[str(few[0])], test=[str(few[1])]))

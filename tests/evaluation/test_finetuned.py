@@ -15,8 +15,9 @@ from sit_engine.config.build import build, merge
 from sit_engine.data.decode.preprocess import Preprocess, load_views
 from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import DataError
-from sit_engine.evaluation.report import Report
 from sit_engine.jobs.networks import load_backbones, load_method
+from sit_engine.records.evaluate_request import EvaluateRequest
+from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 from sit_engine.records.starts import scratch_of
 
@@ -24,7 +25,7 @@ from sit_engine.records.starts import scratch_of
 @pytest.fixture(scope="module")
 def report(finetuned: Path, few: tuple[Path, Path]) -> Report:
     """Without a training folder and without a twin."""
-    return api.evaluate(finetuned, test=[str(few[1])], knn_only=True)[0]
+    return api.evaluate(finetuned, EvaluateRequest(test=[str(few[1])], knn_only=True))[0]
 
 
 def said_of(run: Path, paths: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +87,7 @@ def test_with_a_twin_scratch_is_a_column_and_gains_are_paired(
     twin = api.scratch_twin(main)[0]
     short = build(merge(twin.model_dump(mode="json"), {"optim": {"epochs": 1}}))
     api.pretrain(short, scratch_of(main), emit=lambda _: None)
-    report = api.evaluate(main, test=[str(few[1])], knn_only=True)[0]
+    report = api.evaluate(main, EvaluateRequest(test=[str(few[1])], knn_only=True))[0]
     assert report.columns == ("raw pixels", "untrained", "scratch", "finetuned")
     assert report.scratch is not None
     assert (report.scratch.run, report.scratch.hint) == (str(scratch_of(main)), "")
@@ -103,12 +104,12 @@ def test_with_a_twin_scratch_is_a_column_and_gains_are_paired(
     events = scratch_of(main) / "events.jsonl"
     *before, _ = events.read_text().splitlines()
     events.write_text("\n".join(before) + "\n")
-    report = api.evaluate(main, test=[str(few[1])], knn_only=True)[0]
+    report = api.evaluate(main, EvaluateRequest(test=[str(few[1])], knn_only=True))[0]
     assert report.scratch is not None
     assert f"sit-engine resume {scratch_of(main)}" in report.to_text()
     # A twin that is broken gives no column.
     shutil.rmtree(scratch_of(main) / "checkpoints")
-    report = api.evaluate(main, test=[str(few[1])], knn_only=True)[0]
+    report = api.evaluate(main, EvaluateRequest(test=[str(few[1])], knn_only=True))[0]
     assert "scratch" not in report.columns
 
 
@@ -120,7 +121,10 @@ def test_classes_are_its_own_by_name_whatever_the_folders_hold(
         shutil.copytree(given, tmp_path / part)
         shutil.rmtree(tmp_path / part / "brick")
     found = api.evaluate(
-        finetuned, train=[str(tmp_path / "train")], test=[str(tmp_path / "test")], knn_only=True
+        finetuned,
+        EvaluateRequest(
+            train=[str(tmp_path / "train")], test=[str(tmp_path / "test")], knn_only=True
+        ),
     )[0]
     assert found.classes == report.classes
     assert found.answers is not None
@@ -140,7 +144,10 @@ def test_images_that_it_learnt_from_are_left_out_of_any_test_folder(
     for path in (tmp_path / "other").rglob("*.png"):
         path.write_bytes(path.read_bytes() + b"not the same file")
     found = api.evaluate(
-        finetuned, train=[str(tmp_path / "other")], test=[str(tmp_path / "test")], knn_only=True
+        finetuned,
+        EvaluateRequest(
+            train=[str(tmp_path / "other")], test=[str(tmp_path / "test")], knn_only=True
+        ),
     )[0]
     assert found.left_out.in_train == 1
 
@@ -154,6 +161,8 @@ def test_a_class_that_it_never_learnt_is_a_sentence(
     shutil.copytree(given[part] / "cat", tmp_path / part / "zebra")
     given[part] = tmp_path / part
     with pytest.raises(DataError) as caught:
-        api.evaluate(finetuned, train=[str(given["train"])], test=[str(given["test"])])
+        api.evaluate(
+            finetuned, EvaluateRequest(train=[str(given["train"])], test=[str(given["test"])])
+        )
     assert caught.value.code == {"train": "data.other_class", "test": "data.test_only_class"}[part]
     assert "zebra" in caught.value.message

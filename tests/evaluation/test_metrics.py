@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sit_engine.evaluation.metrics import BINS, calibration, calibration_error, judge
+from sit_engine.evaluation.metrics import calibration, calibration_error, judge
 from sit_engine.evaluation.probes import binomial_score
+from sit_engine.records.report import BINS
 
 CLASSES = ("a", "b", "c", "d", "never asked")
 

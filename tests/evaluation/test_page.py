@@ -15,8 +15,7 @@ from PIL import Image
 
 from sit_engine.evaluation.metrics import judge
 from sit_engine.evaluation.page import Wrong, page
-from sit_engine.evaluation.probes import Score
-from sit_engine.evaluation.report import LeftOut, Report, Row, Scratch
+from sit_engine.records.report import LeftOut, Report, Row, Score, Scratch
 
 VOID = {"meta", "img", "br"}
 SVG_ENDED = {"path", "circle", "polyline", "rect", "line"}

@@ -15,13 +15,13 @@ from torch import Tensor
 from sit_engine.evaluation.features import centred_units, raw_pixels
 from sit_engine.evaluation.probes import (
     C_GRID,
-    Score,
     binomial_score,
     few_shot,
     knn_predict,
     linear_probe,
     mean_score,
 )
+from sit_engine.records.report import Score
 
 
 def clusters(

@@ -14,14 +14,15 @@ import torch
 from safetensors.torch import save_file
 
 from sit_engine import api
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DataError
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import knn_predict
-from sit_engine.evaluation.report import Report
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.models.families import build_backbone
 from sit_engine.paths import unescape_name
+from sit_engine.records.evaluate_request import EvaluateRequest
+from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 
 COLUMNS = ("raw pixels", "untrained", "pretrained")
@@ -29,7 +30,9 @@ COLUMNS = ("raw pixels", "untrained", "pretrained")
 
 def measured(run: Path, train: Path, test: Path, **more: Any) -> Report:
     """Through the door."""
-    return api.evaluate(run, train=[str(train)], test=[str(test)], **more)[0]
+    tell = more.pop("on_progress", None)
+    asked = EvaluateRequest(train=[str(train)], test=[str(test)], **more)
+    return api.evaluate(run, asked, on_progress=tell)[0]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +133,9 @@ def test_the_text_is_a_table_whose_columns_stand_under_each_other(report: Report
 def test_the_report_is_json_of_format_2_and_is_kept_in_the_run(
     run: Path, few: tuple[Path, Path]
 ) -> None:
-    report, file = api.evaluate(run, train=[str(few[0])], test=[str(few[1])], knn_only=True)
+    report, file = api.evaluate(
+        run, EvaluateRequest(train=[str(few[0])], test=[str(few[1])], knn_only=True)
+    )
     record = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert json.loads(file.read_text()) == record
     assert set(record) == {
@@ -167,9 +172,7 @@ def test_weights_on_disk_are_a_column_of_their_own(
 def test_weights_for_larger_views_are_shown_larger_views(
     run: Path, few: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    options = ModelOptions(
-        image_size=24, patch_size=4, backbone="custom", width=32, depth=1, heads=2
-    )
+    options = VitOptions(image_size=24, patch_size=4, backbone="custom", width=32, depth=1, heads=2)
     vit = build_backbone(options, drop_path=0, fused_attention=False)
     save_file(vit.state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"model_args": {"num_heads": 2}}')
@@ -239,7 +242,7 @@ def test_what_cannot_be_measured_is_a_sentence(
         case _:
             train, code = None, "data.no_train"
     with pytest.raises(DataError) as caught:
-        api.evaluate(run, train=train, test=[str(test)])
+        api.evaluate(run, EvaluateRequest(train=train, test=[str(test)]))
     assert caught.value.code == code
     assert caught.value.hint
     assert which != "a class that train lacks" or "zebra" in caught.value.message

@@ -32,7 +32,7 @@ from sit_engine.jobs.networks import load_backbones
 from sit_engine.models.backbone import Backbone
 from sit_engine.records.exported import is_ours
 from sit_engine.records.run_folder import open_run
-from tests.tiny import engine, tiny_config
+from tests.tiny import engine, tiny_config, vit_of
 
 CPU = torch.device("cpu")
 SIZES = [(1, 16, 16), (3, 100, 37), (2, 9, 300), (5, 16, 64), (1, 4, 4)]
@@ -124,7 +124,7 @@ def test_the_model_card_tells_data_recipe_and_preprocessing(run: Path, program: 
     config = open_run(run).config()
     for part in (
         run.name,
-        f"patches of {config.model.patch_size} px",
+        f"patches of {vit_of(config).patch_size} px",
         f"{len(open_run(run).split()['train'])} training",
         "Not measured yet",
         "Licence: (fill in)",

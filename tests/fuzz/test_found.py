@@ -16,11 +16,11 @@ from sit_engine.errors import CheckpointError, DataError, FileError
 from sit_engine.records.embedding import Embedded
 from sit_engine.records.events import ConfigChanged
 from sit_engine.records.lines import load_array
+from sit_engine.records.report import report_of
 from sit_engine.records.run_folder import create_run, write_settings
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training import checkpoint
 from sit_studio.models.comparison_list import read_comparison
-from sit_studio.models.evaluation import parse
 from sit_studio.models.history import History
 from tests.fuzz import goods
 from tests.fuzz.test_readers import manifest
@@ -154,8 +154,8 @@ def test_features_that_are_huge_or_not_finite_have_neighbours_all_the_same(
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), "x", None, []])
 def test_numbers_of_reports_and_comparisons_are_numbers(tmp_path: Path, value: object) -> None:
-    assert parse(goods.REPORTS[0], tmp_path) is not None
-    assert parse(goods.REPORTS[0] | {"step": value}, tmp_path) is None
+    assert report_of(goods.REPORTS[0]) is not None
+    assert report_of(goods.REPORTS[0] | {"step": value}) is None
     for name in ("seeds", "first_seed", "budget"):
         asked = json.dumps(goods.COMPARED[0] | {name: value})
         (tmp_path / "compare.json").write_text(asked)

@@ -43,6 +43,7 @@ from sit_engine.records.embedding import Embedded
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import read_line
 from sit_engine.records.places import places_of
+from sit_engine.records.report import read_report
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run, write_settings
 from sit_engine.records.run_lock import RunLock, holder_here, is_running
@@ -50,7 +51,6 @@ from sit_engine.records.starts import describe_start, find_start
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from sit_studio.models.comparison_list import read_comparison
-from sit_studio.models.evaluation import read_report
 from sit_studio.models.history import History
 from sit_studio.models.run_list import RunReader
 from tests.fuzz import goods

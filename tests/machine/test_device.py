@@ -22,6 +22,12 @@ from tests.tiny import tiny_config
 
 
 @pytest.fixture(autouse=True)
+def _nothing_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what other tests measured on this machine."""
+    monkeypatch.setenv("SIT_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
 def _matmul_is_put_back() -> Iterator[None]:
     before = torch.get_float32_matmul_precision()
     yield

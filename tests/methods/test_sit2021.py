@@ -26,7 +26,7 @@ from sit_engine.methods.sit.method import Sit
 from sit_engine.methods.sit.options2021 import Sit2021Options
 from sit_engine.training.optim import Optimiser
 from tests.models.reading import all_tokens
-from tests.tiny import tiny_config
+from tests.tiny import tiny_config, vit_of
 
 TASKS = ("contrast", "rotation", "reconstruction")
 
@@ -247,7 +247,7 @@ def test_the_presets_are_the_recipe_and_one_sized_for_the_images() -> None:
     assert paper.optim.clip_norm == 0
     # 1e-3 · 288/512, in units of 256 images
     assert no_auto(paper.optim.learning_rate) * 288 / 256 == pytest.approx(5.63e-4, rel=1e-3)
-    assert no_auto(small.model.width) < no_auto(paper.model.width) == 768
+    assert no_auto(vit_of(small).width) < no_auto(vit_of(paper).width) == 768
     shifted = resolve(
         build({"preset": "paper-2021", "model": {"image_size": 32, "patch_size": 4}}),
         facts, DeviceFacts(),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sit_engine import api
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.errors import ExportError
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.models.families import build_backbone
@@ -90,7 +90,7 @@ def test_a_run_with_a_stem_is_measured_started_from_and_exported(
 def test_only_the_stem_differs() -> None:
     plain, conv = (
         build_backbone(
-            ModelOptions(
+            VitOptions(
                 image_size=16, patch_size=4, backbone="custom", width=32, depth=1, heads=2,
                 tokens=1, stem=stem,
             ),

@@ -9,15 +9,15 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.models.heads import ContrastHead, ReconstructionHead
 from sit_engine.models.vit import build_vit
 from tests.models.reading import all_tokens
 
-SMALL = ModelOptions(
+SMALL = VitOptions(
     image_size=224, patch_size=16, backbone="vit_small", width=384, depth=12, heads=6
 )
-TINY = ModelOptions(image_size=24, patch_size=6, backbone="custom", width=32, depth=3, heads=4)
+TINY = VitOptions(image_size=24, patch_size=6, backbone="custom", width=32, depth=3, heads=4)
 
 
 def count(module: nn.Module) -> int:

@@ -28,8 +28,9 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks")
 HOLD = """
 import sys, time
 from pathlib import Path
-from sit_engine import runs
-with runs.Lock(runs.Run(Path(sys.argv[1]))):
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import RunLock
+with RunLock(Run(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -38,24 +39,26 @@ with runs.Lock(runs.Run(Path(sys.argv[1]))):
 CONTEND = """
 import os, sys
 from pathlib import Path
-from sit_engine import runs
-run = runs.Run(Path(sys.argv[1]))
+from sit_engine.errors import RunError
+from sit_engine.records.run import Run
+from sit_engine.records.run_lock import RunLock
+run = Run(Path(sys.argv[1]))
 won = 0
 for round in range(40):
     child = os.fork()
     if child == 0:
         try:
-            runs.Lock(run).__enter__()
+            RunLock(run).__enter__()
         except BaseException:
             pass
         os._exit(0)
     os.waitpid(child, 0)
     try:
-        with runs.Lock(run):
+        with RunLock(run):
             (run.path / "inside").mkdir()
             won += 1
             (run.path / "inside").rmdir()
-    except runs.RunError:
+    except RunError:
         pass
 print(won)
 """

@@ -18,12 +18,14 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import SitError
 from sit_engine.jobs.labelled import load_held_out
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import MEASURES, Budget, Comparison, Line
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.studies.cells import Cell
-from sit_engine.studies.plan import CompareRequest, plan
+from sit_engine.studies.plan import plan
 from tests.tiny import tiny_config, tiny_finetune
 
 SEEDS = (0, 1)
@@ -72,10 +74,13 @@ def compare(
     """The table, the names of the runs that trained, and the events."""
     names: list[str] = []
     events: list[Event] = []
+    more["test"] = tuple(more.get("test", ()))
     found = api.compare(
-        str(folder), configs, out, budget=budget,
-        emit=events.append, on_run=lambda name, number, total: names.append(name), **more,
-    )  # fmt: skip
+        CompareRequest(str(folder), configs, budget=budget, **more),
+        out,
+        emit=events.append,
+        on_run=lambda name, number, total: names.append(name),
+    )
     return found, names, events
 
 
@@ -180,7 +185,8 @@ def test_the_same_settings_twice_differ_by_nothing(done: Done) -> None:
 
 def test_figures_are_those_of_evaluate(done: Done) -> None:
     report, _ = api.evaluate(
-        done.out / "runs" / "all-seed1", train=[str(done.folder)], test=[str(done.test)]
+        done.out / "runs" / "all-seed1",
+        EvaluateRequest(train=[str(done.folder)], test=[str(done.test)]),
     )
     assert (done.found.train_images, done.found.test_images) == (report.train_images, 8)
     assert done.found.left_out == str(report.left_out) != ""
@@ -325,11 +331,9 @@ def test_a_moved_comparison_ends_with_a_sentence_and_goes_on_where_it_is(
         if isinstance(event, StepReported) and old.exists():
             old.rename(new)
 
-    asked: dict[str, Any] = {"test": [str(done.test)], "shots": 2, "budget": BUDGET}
+    asked: dict[str, Any] = {"test": (str(done.test),), "shots": 2, "budget": BUDGET}
     with pytest.raises(SitError, match="was moved to") as caught:
-        api.compare(
-            str(done.folder), CONFIGS, old, emit=move, on_run=lambda *_: None, **asked
-        )  # fmt: skip
+        api.compare(CompareRequest(str(done.folder), CONFIGS, **asked), old, emit=move)
     assert caught.value.code == "compare.moved"
     assert not old.exists()
     assert len(list((new / "runs").iterdir())) == 1

@@ -25,8 +25,11 @@ from shiboken6 import isValid
 
 from sit_studio.app import open_window
 from sit_studio.engine import process as trainer
+from sit_studio.engine import questions
+from sit_studio.engine.standby import Standby
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.look import theme
+from tests import preloaded
 from tests.tiny import engine, tiny_flags
 
 WAIT_MS = 90_000
@@ -79,8 +82,7 @@ def _delete_later() -> None:
 
 
 def _children() -> set[psutil.Process]:
-    found = psutil.Process().children(recursive=True)
-    return {child for child in found if _runs(child)}
+    return {child for child in preloaded.children() if _runs(child)}
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -130,6 +132,26 @@ def _nothing_left(
     assert not more, "threads were left"
     assert not set(qapp.topLevelWidgets()) - widgets, "windows were left"
     assert not list((places / "tmp").glob("sit-studio-*")), "temporary files were left"
+
+
+@pytest.fixture(autouse=True)
+def _loaded_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainers and the children that answer questions are forks of a process that loaded torch.
+
+    Of tests marked as cold, and of the journey, they start from nothing.
+    """
+    if sys.platform != "linux" or request.node.get_closest_marker("cold"):
+        return
+    monkeypatch.setattr(questions, "engine_python", preloaded.stand_in)
+    take = Standby.take
+
+    def fork(self: Standby, words: list[str], log: Path) -> object:
+        if self._process is not None:
+            return take(self, words, log)
+        with log.open("ab") as file:
+            return preloaded.Forked(words, file.fileno(), file.fileno())
+
+    monkeypatch.setattr(Standby, "take", fork)
 
 
 @pytest.fixture(autouse=True)

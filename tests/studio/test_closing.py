@@ -18,6 +18,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 from sit_studio.frame.dialogs import CloseQuestion
 from sit_studio.frame.main_window import MainWindow
+from tests import preloaded
 from tests.studio.conftest import OpenWindow, end, ready, wait
 from tests.studio.test_buttons import fill_form
 
@@ -167,7 +168,7 @@ def test_what_only_the_window_waits_for_ends_with_it(
         page = window.evaluate if job == "evaluate" else window.export
         page.start()
         assert page.job.is_busy
-    children = psutil.Process().children(recursive=True)
+    children = preloaded.children()
     assert children or job == "nothing"
     window.close()
     assert not window.isVisible()

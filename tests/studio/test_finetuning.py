@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -19,7 +20,7 @@ from sit_studio.pages.evaluate import page as evaluate
 from sit_studio.pages.watch.health import verdict
 from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import ready, wait
-from tests.tiny import engine
+from tests.tiny import engine, vit_of
 
 SHORT = {
     "optim.epochs": "2", "compute.device": "cpu", "compute.threads": "1", "watch.readings": "2",
@@ -135,7 +136,8 @@ def test_a_finetuned_run_is_measured_on_its_own_training_images(
     assert page.open_page.isVisibleTo(page)
     page.results.setCurrentIndex(4)
     wait(qtbot, lambda: page.results.predictions is not None)
-    wrong = report.answers.confusion_CC.sum() - report.answers.confusion_CC.trace()
+    counts = np.array(report.answers.confusion)
+    wrong = counts.sum() - counts.trace()
     assert len(page.results.wrong) == wrong
     # Predicting writes a line for each image, and shows where.
     shown: list[Path] = []
@@ -224,7 +226,7 @@ def test_the_form_follows_the_weights_that_it_starts_from(
     wait(qtbot, lambda: page.checked.resolved is not None)
     resolved = page.checked.resolved
     assert resolved is not None
-    assert (resolved.config.model.width, resolved.config.model.patch_size) == (32, 4)
+    assert (vit_of(resolved.config).width, vit_of(resolved.config).patch_size) == (32, 4)
     (width,) = page.fields.fields["model.width"]
     assert "as the weights" in width.below.text()
     page.start_card.scratch.setChecked(True)

@@ -16,6 +16,8 @@ from sit_studio.engine.questions import SPARE, Answer, Asker, Question, ask_once
 from sit_studio.models.failure import Failure
 from tests.studio.conftest import wait
 
+pytestmark = pytest.mark.cold
+
 
 class Ears:
     """Everything that was answered."""

@@ -16,9 +16,10 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_engine.paths import escape_name
+from sit_engine.records.report import Report, read_report, report_of
 from sit_studio.look import theme
 from sit_studio.look.words import THIN
-from sit_studio.models.evaluation import Report, parse, read_predictions, read_report
+from sit_studio.models.predictions import read_predictions
 from sit_studio.pages.evaluate.confusion import ConfusionMatrix
 from sit_studio.pages.evaluate.report_view import ReportView
 from sit_studio.pages.evaluate.scores import MeasureCard, answers_sentence, gain_sentence
@@ -77,13 +78,13 @@ def report(raw: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path) -> Re
         rows.writerow(("path", "label", "predicted", "probability"))
         for place, (path, names) in enumerate(zip(paths, answered, strict=True)):
             rows.writerow((escape_name(str(path)), *names, f"{0.5 + place / 20:.6f}"))
-    found = parse(raw, tmp_path)
+    found = report_of(raw)
     assert found is not None
     return found
 
 
 def test_what_is_not_as_it_must_be_is_no_report(raw: dict[str, Any], tmp_path: Path) -> None:
-    assert parse(raw, tmp_path) is not None
+    assert report_of(raw) is not None
     strange: list[dict[str, Any]] = [{}, {"format": 1}, raw | {"format": 1}]
     for path, value in (
         (("columns",), []), (("main",), "pretrained"), (("rows",), []), (("rows",), None),
@@ -99,7 +100,7 @@ def test_what_is_not_as_it_must_be_is_no_report(raw: dict[str, Any], tmp_path: P
         here[path[-1]] = value
         strange.append(changed)
     for changed in strange:
-        assert parse(changed, tmp_path) is None, changed
+        assert report_of(changed) is None, changed
     (tmp_path / "broken.json").write_text("{")
     assert read_report(tmp_path / "broken.json") is None
     (tmp_path / "list.json").write_text(json.dumps([1]))
@@ -109,10 +110,10 @@ def test_what_is_not_as_it_must_be_is_no_report(raw: dict[str, Any], tmp_path: P
 def test_a_report_names_no_file_outside_its_folder(raw: dict[str, Any], tmp_path: Path) -> None:
     raw["page"] = "../../../etc/passwd"
     raw["answers"]["predictions"] = str(tmp_path.parent / "x.csv")
-    found = parse(raw, tmp_path)
+    found = report_of(raw)
     assert found is not None
     assert found.answers is not None
-    assert (found.page, found.answers.predictions) == (None, None)
+    assert (found.page, found.answers.predictions) == ("", "")
 
 
 def test_odd_answers_are_none(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_odd_answers_are_none(tmp_path: Path) -> None:
 
 
 def test_every_column_has_a_bar_and_the_lead_is_said(report: Report, qtbot: QtBot) -> None:
-    card = MeasureCard(report.measures[0], report.columns)
+    card = MeasureCard(report.rows[0], report.columns)
     qtbot.addWidget(card)
     names = [bar.name for bar in card.bars.bars]
     assert names == ["Raw pixels", "Untrained", "model.safetensors", "Finetuned"]
@@ -204,12 +205,12 @@ def test_a_matrix_of_200_classes_scrolls_and_paints_what_is_in_sight(qtbot: QtBo
 
 
 @pytest.fixture
-def view(qtbot: QtBot, report: Report) -> ReportView:
+def view(qtbot: QtBot, report: Report, tmp_path: Path) -> ReportView:
     made = ReportView(QWidget())
     qtbot.addWidget(made, before_close_func=ReportView.shut_down)
     made.resize(1000, 600)
     made.show()
-    made.show_report(report)
+    made.show_report(report, tmp_path)
     return made
 
 
@@ -255,7 +256,7 @@ def test_a_report_without_answers_shows_no_tab_for_them(
 ) -> None:
     raw["answers"] = None
     raw["rows"] = raw["rows"][:1]
-    view.show_report(parse(raw, tmp_path))
+    view.show_report(report_of(raw))
     assert [view.isTabVisible(number) for number in range(5)] == [True, False, False, False, False]
     view.show_report(None)
     assert view.figures.currentWidget() is view.empty
@@ -265,6 +266,6 @@ def test_lost_answers_are_told(
     view: ReportView, qtbot: QtBot, raw: dict[str, Any], tmp_path: Path
 ) -> None:
     raw["answers"]["predictions"] = "gone.csv"
-    view.show_report(parse(raw, tmp_path))
+    view.show_report(report_of(raw))
     view.setCurrentIndex(4)
     qtbot.waitUntil(lambda: "cannot be read any more" in view.wrong_words.text())

@@ -20,7 +20,7 @@ from sit_studio.engine.search import asked_of, read_search
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.search_dialog import SearchDialog
 from tests.studio.conftest import ready, wait
-from tests.tiny import tiny_config
+from tests.tiny import tiny_config, vit_of
 
 
 def dialog_of(window: MainWindow) -> SearchDialog:
@@ -53,7 +53,7 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
 ) -> None:
     page, comparer = window.train, window.session.comparer
     assert page.checked.config is not None
-    assert page.checked.config.model.width == tiny.model.width
+    assert vit_of(page.checked.config).width == vit_of(tiny).width
     page.search.begin.click()
     dialog = dialog_of(window)
     dialog.minutes.setText("never")

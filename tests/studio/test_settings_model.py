@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from sit_engine.cli.main import parser
 from sit_engine.cli.settings import config_from
+from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.errors import ConfigError
 from sit_studio.models.settings_model import SettingsModel, flat_texts
@@ -69,7 +71,14 @@ def test_any_text_gives_settings_or_a_sentence(texts: dict[str, str]) -> None:
     for path, text in texts.items():
         model.set(path, text)
     checked = model.check(FACTS, DEVICE)
-    assert checked.failure is not None or checked.config is not None
+    if checked.config is None:
+        assert checked.failure is not None
+        assert checked.failure.code.startswith("config.")
+        # The sentence stands beside a field that has a word of the user's.
+        assert checked.field in {*model.texts, ""}
+    else:
+        # What was understood is what a file would say.
+        assert build(tomllib.loads(model.to_toml(checked.config))) == checked.config
 
 
 def test_settings_survive_a_file(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from tests.studio.conftest import ready as take_folder
 from tests.studio.conftest import wait
 from tests.tiny import tiny_flags
 
+pytestmark = pytest.mark.cold
+
 
 @pytest.fixture
 def ready() -> Iterator[psutil.Process]:

@@ -1,7 +1,7 @@
 """A run whose memory is cut short once it trains: what test_relief starts.
 
 `python -m tests.training.memory_worker FOLDER OUT MEGABYTES`: from the first step on, the process may
-take so much more than it has; prints the losses, and what the run changed. 0: no limit.
+take so much more than it has; prints the losses, and what the run changed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -19,17 +20,16 @@ from sit_engine.records.events import ConfigChanged, Event, PhaseChanged, StepRe
 from tests.tiny import tiny_config
 
 
-def main(folder: str, out: str, megabytes: str) -> None:
-    """Train two steps."""
-    torch.set_num_threads(1)
-    if int(megabytes):
-        # A limit that is far away for now: the heap of a run without any is kept (training.heap).
+def train(folder: str, out: str, megabytes: int) -> dict[str, Any]:
+    """Two steps, with so much more memory from the first on; 0: no limit."""
+    if megabytes:
+        # A limit that is far away for now: the heap of a run without any is kept (machine.malloc).
         resource.setrlimit(resource.RLIMIT_AS, (1 << 46, resource.RLIM_INFINITY))
     losses, changes = [], []
 
     def hear(event: Event) -> None:
-        if isinstance(event, PhaseChanged) and event.phase == "training" and int(megabytes):
-            limit = psutil.Process().memory_info().vms + int(megabytes) * 10**6
+        if isinstance(event, PhaseChanged) and event.phase == "training" and megabytes:
+            limit = psutil.Process().memory_info().vms + megabytes * 10**6
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         if isinstance(event, StepReported):
             losses.append(event.loss)
@@ -43,7 +43,13 @@ def main(folder: str, out: str, megabytes: str) -> None:
         watch={"readings": 0, "previews": 0},
     )
     api.pretrain(config, Path(out), emit=hear)
-    sys.stdout.write(json.dumps({"losses": losses, "changes": changes}) + "\n")
+    return {"losses": losses, "changes": changes}
+
+
+def main(folder: str, out: str, megabytes: str) -> None:
+    """Train, and tell."""
+    torch.set_num_threads(1)
+    sys.stdout.write(json.dumps(train(folder, out, int(megabytes))) + "\n")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from sit_engine.records.starts import find_start
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from tests.conftest import FEW_CLASSES as CLASSES
-from tests.tiny import tiny_config, tiny_finetune
+from tests.tiny import tiny_config, tiny_finetune, vit_of
 from tests.training.test_resume import assert_identical, stop_at
 
 
@@ -172,7 +172,7 @@ def test_the_twin_from_scratch_has_the_same_images_network_and_length(
     assert ours.split()["train"] == twin.split()["train"]
     one, other = ours.config(), twin.config()
     assert other.model.weights is None
-    assert (one.model.width, one.optim.epochs) == (other.model.width, other.optim.epochs)
+    assert (vit_of(one).width, one.optim.epochs) == (vit_of(other).width, other.optim.epochs)
     assert other.method.layer_decay == 1.0  # type: ignore[attr-defined]
     assert summarise(twin).status == "completed"
 
@@ -215,7 +215,7 @@ def test_weights_set_the_sizes_and_other_views_resize_the_positions(
     from sit_engine.config.build import build
 
     api.pretrain(build(values), tmp_path / "run", emit=lambda _: None)
-    found = open_run(tmp_path / "run").config().model
+    found = vit_of(open_run(tmp_path / "run").config())
     assert (found.width, found.depth, found.heads, found.patch_size) == (48, 2, 4, 8)
     assert found.image_size == 48
     tensors = checkpoint.load_model(checkpoint.folder(Run(tmp_path / "run"), 0))

@@ -24,7 +24,7 @@ from sit_engine.records.run_folder import create_run, open_run
 from sit_engine.records.run_lock import is_running
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import engine, start_engine, tiny_config, tiny_flags
+from tests.tiny import engine, start_engine, tiny_config, tiny_flags, vit_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="real kill signals")
 
@@ -47,7 +47,7 @@ def test_it_is_there_from_the_first_mkdir_and_resumes_with_its_wishes(
     run = killed_run(sample[0], tmp_path / "runs" / "run")
     assert run.chosen_file.is_file()
     assert not run.config_file.exists()
-    assert run.wanted().model.width == 32
+    assert vit_of(run.wanted()).width == 32
     # It is listed as what it is, and no verb calls it nothing.
     assert main(["runs", str(tmp_path / "runs"), "--json"]) == 0
     assert [row["status"] for row in json.loads(capfd.readouterr().out)] == ["interrupted"]
@@ -124,10 +124,10 @@ def test_a_run_that_fails_leaves_nothing_but_keeps_what_it_did_not_make(tmp_path
 DIE_IN_CREATE = """
 import os, signal, sys
 from pathlib import Path
-from sit_engine import runs
 from sit_engine.config.build import build
+from sit_engine.records.run_folder import create_run
 Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-runs.create(Path(sys.argv[1]), build({}))
+create_run(Path(sys.argv[1]), build({}))
 """
 
 

@@ -12,6 +12,7 @@ from sit_engine import api
 from sit_engine.config.files import read_values
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import DataError
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run_folder import open_run
 from tests.tiny import engine, tiny_config, tiny_finetune
@@ -57,7 +58,9 @@ def test_pretraining_sees_no_test_image_watches_the_validation_ones_and_resumes(
     assert result.outcome == "completed"
     assert run.split() == record
     # What it was given tells it what to ask.
-    report, _ = api.evaluate(tmp_path / "run", train=[str(halves)], test=[], knn_only=True)
+    report, _ = api.evaluate(
+        tmp_path / "run", EvaluateRequest(train=[str(halves)], test=[], knn_only=True)
+    )
     assert report.test_images == sum(1 for _ in (halves / "test").rglob("*.png"))
 
 
@@ -119,4 +122,6 @@ def test_without_test_images_evaluate_asks_for_some(halves: Path, tmp_path: Path
     config = tiny_config(halves / "train", optim={"epochs": 1})
     api.pretrain(config, tmp_path / "run", emit=lambda _: None)
     with pytest.raises(DataError, match="No folder of test images"):
-        api.evaluate(tmp_path / "run", train=[str(halves / "train")], test=[], knn_only=True)
+        api.evaluate(
+            tmp_path / "run", EvaluateRequest(train=[str(halves / "train")], test=[], knn_only=True)
+        )

@@ -19,6 +19,7 @@ from sit_engine.jobs.check import check
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.repair import repair
 from sit_engine.records.embedding import Embedded
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run
@@ -260,7 +261,9 @@ def test_every_verb_that_reads_the_runs_own_images_finds_them(few: Path, tmp_pat
     (new / Run(out).split()["train"][0].partition(":")[2]).unlink()
     with pytest.raises(DataError, match="now: 1 image of the run;"):
         load_labelled(Run(out), None, [str(test)], None)
-    report, _ = api.evaluate(out, test=[str(test)], knn_only=True, without_missing=True)
+    report, _ = api.evaluate(
+        out, EvaluateRequest(test=[str(test)], knn_only=True, without_missing=True)
+    )
     assert report.train == (str(new),)
     assert "1 image of the run now gone" in str(report.left_out)
 

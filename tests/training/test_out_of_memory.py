@@ -29,12 +29,12 @@ from sit_engine.training import checkpoint
 from sit_engine.training.out_of_memory import apply_change
 from sit_engine.training.stepper import Stepper
 from tests.tiny import engine, tiny_config, tiny_flags
-from tests.training import rank_worker
+from tests.training import memory_worker, rank_worker
 from tests.training.test_resume import stop_at
 
 
 def with_limit(folder: Path, out: Path, megabytes: int) -> subprocess.CompletedProcess[str]:
-    """A run in a process of its own that may take so much more once it trains; 0: no limit."""
+    """A run in a process of its own that may take so much more once it trains."""
     words = ["tests.training.memory_worker", str(folder), str(out), str(megabytes)]
     return subprocess.run(
         [sys.executable, "-m", *words], capture_output=True, text=True, check=False, timeout=200
@@ -51,7 +51,7 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_a_run_that_meets_the_end_of_memory_goes_on_with_the_same_loss(
     sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    free = told(with_limit(sample[0], tmp_path / "free", 0))
+    free = memory_worker.train(str(sample[0]), str(tmp_path / "free"), 0)
     short = told(with_limit(sample[0], tmp_path / "short", 40))
     assert free["changes"] == []
     assert short["changes"][0] == [0, "compute.recompute", "off", "on"]
@@ -133,7 +133,7 @@ def test_without_a_working_compiler_the_run_goes_on_without_one(
     monkeypatch.setitem(os.environ, "CXX", "/nonexistent/c++")
     monkeypatch.setitem(os.environ, "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
     more = ["--optim.epochs", "0.2", "--compute.compile", "on", "--watch.readings", "0"]
-    done = engine("pretrain", sample[0], "--out", tmp_path / "run", *tiny_flags(), *more)
+    done = engine("pretrain", sample[0], "--out", tmp_path / "run", *tiny_flags(), *more, cold=True)
     assert done.returncode == 0, done.stderr
     changes = [
         (event.field, event.old, event.new)

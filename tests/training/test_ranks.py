@@ -28,6 +28,7 @@ from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from sit_engine.training.bundle import read
 from sit_engine.training.start import check_shared
+from tests.preloaded import Telling
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step
 from tests.training import rank_worker
 from tests.training.test_resume import StopAt
@@ -51,34 +52,29 @@ CASES = {
 }
 
 
-def in_ranks(count: int, *words: str) -> list[subprocess.Popen[str]]:
+def in_ranks(count: int, module: str, *words: str) -> list[Telling]:
     """A Python module in so many ranks, as torchrun would start them."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", *words],
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=os.environ
-            | address
-            | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            | {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)},
-        )
-        for rank in range(count)
-    ]
+    shape = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+    started = []
+    with pytest.MonkeyPatch.context() as patch:
+        for rank in range(count):
+            told = address | shape | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            for name, value in told.items():
+                patch.setenv(name, value)
+            started.append(Telling(words, module=module))
+    return started
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where two ranks left all cases."""
     folder = tmp_path_factory.mktemp("ranks")
-    started = in_ranks(2, "tests.training.rank_worker", str(folder), *CASES)
-    for process in started:
-        said, _ = process.communicate(timeout=120)
+    for process in in_ranks(2, "tests.training.rank_worker", str(folder), *CASES):
+        said = "".join(process.communicate(timeout=120))
         assert process.returncode == 0, said
     return folder
 

@@ -21,10 +21,10 @@ KILL = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from sit_engine import runs
+from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 
-run, count, left = runs.Run(Path(sys.argv[1])), 0, -1
+run, count, left = Run(Path(sys.argv[1])), 0, -1
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 
 def hook(event, arguments):

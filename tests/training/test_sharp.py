@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from sit_engine import api
-from sit_engine.config.tree import ModelOptions, RunConfig
+from sit_engine.config.tree import RunConfig
+from sit_engine.config.vit import VitOptions
 from sit_engine.jobs.labelled import Decoding, find_usable, load_held_out
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run import Run
@@ -70,7 +71,7 @@ def test_where_they_have_no_room_a_scan_still_finds_copies(tmp_path: Path, cache
         Image.effect_noise((400, 400), 50 + number).save(tmp_path / f"{number}.png")
     (tmp_path / "copy.png").write_bytes((tmp_path / "0.png").read_bytes())
     config = config_of(tmp_path).model_copy(
-        update={"model": ModelOptions(image_size=224, patch_size=16)}
+        update={"model": VitOptions(image_size=224, patch_size=16)}
     )
     found = api.scan([str(tmp_path)], config=config, cache_gb=4 * 399 * 399 * 3 / 1e9)
     assert found.index.duplicates == (("0.png", "copy.png"),)

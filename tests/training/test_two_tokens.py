@@ -12,17 +12,18 @@ import timm
 import torch
 
 from sit_engine import api
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.errors import ConfigError, ExportError
 from sit_engine.export.formats import can_torchscript
 from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.models.families import build_backbone
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, StepReported
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
 from tests.models.reading import all_tokens
-from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags
+from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags, vit_of
 from tests.training.test_resume import stop_at
 
 METHOD = {"name": "sit2021", "reconstruction_weight": 1.0}
@@ -85,7 +86,7 @@ def test_pictures_and_evaluation_read_both_tokens(
 ) -> None:
     names = {path.name for path in api.inspect(run, images=[], out=tmp_path / "seen")}
     assert {"reconstructions.png", "attention.png"} <= names
-    report, _ = api.evaluate(run, train=[str(sample[0])], test=[str(sample[1])])
+    report, _ = api.evaluate(run, EvaluateRequest(train=[str(sample[0])], test=[str(sample[1])]))
     assert report.columns[-1] == "pretrained"
     assert {row.kind for row in report.rows} >= {"knn", "linear"}
     backbone = load_backbones(open_run(run)).trained
@@ -102,7 +103,7 @@ def test_embedding_and_neighbours_have_both_tokens(few: Path, run: Path, tmp_pat
 
 def test_finetuning_keeps_the_tokens_and_averages_two_heads(run: Path, finetuned: Path) -> None:
     config = open_run(finetuned).config()
-    assert (config.model.tokens, open_run(run).config().model.tokens) == (2, 2)
+    assert (vit_of(config).tokens, vit_of(open_run(run).config()).tokens) == (2, 2)
     method, _ = load_method(open_run(finetuned))
     classifier: Any = method.classifier("teacher")
     views = torch.randn(3, 3, 16, 16)
@@ -130,7 +131,7 @@ def test_timm_has_no_place_for_two_heads(finetuned: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("tokens", [0, 1, 2])
 def test_timm_rebuilds_a_backbone_of_any_tokens(tokens: int, tmp_path: Path) -> None:
-    options = ModelOptions(
+    options = VitOptions(
         image_size=16, patch_size=4, backbone="custom", width=32, depth=2, heads=2, tokens=tokens
     )
     ours = build_backbone(options, drop_path=0.0, fused_attention=False).eval()
@@ -169,7 +170,11 @@ def test_the_command_line_takes_the_recipe_from_the_preset_or_by_name(
     done = engine("pretrain", few, "--out", tmp_path / "run", *tiny_flags(), *more)
     assert done.returncode == 0, done.stderr
     config = open_run(tmp_path / "run").config()
-    assert (config.preset, config.method.name, config.model.tokens) == ("small-2021", "sit2021", 1)
+    assert (config.preset, config.method.name, vit_of(config).tokens) == (
+        "small-2021",
+        "sit2021",
+        1,
+    )
     assert config.method.learned_weights == ()  # type: ignore[attr-defined]
     printed = engine("config", "--method", "sit2021", "--json")
     assert json.loads(printed.stdout)["method"]["rotation_weight"] == 1.0

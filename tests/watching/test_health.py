@@ -11,12 +11,11 @@ import torch
 
 from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.config.course import STEPS_TO_LEARN, Course
+from sit_engine.config.course import STEPS_TO_LEARN, Course, least_rank
 from sit_engine.data.sample import write_sample
 from sit_engine.records.events import HealthMeasured
 from sit_engine.watching.health import (
     LEAST_DEVIATION,
-    LEAST_RANK,
     READINGS_FOR_COLLAPSE,
     Figures,
     KnnReading,
@@ -55,7 +54,7 @@ def test_equal_rows_have_no_deviation_and_no_rank() -> None:
     assert found.is_collapsed
     nearly = measure(gaussian(1, 32) + 0.01 * gaussian(100, 32))
     assert nearly.deviation_ratio < LEAST_DEVIATION
-    assert nearly.effective_rank > LEAST_RANK
+    assert nearly.effective_rank > least_rank(32)
     assert nearly.is_collapsed
 
 
@@ -69,9 +68,9 @@ def test_the_length_of_features_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("deviation", "rank", "width", "is_collapsed"),
     [
-        (LEAST_DEVIATION, LEAST_RANK, 32, False),
+        (LEAST_DEVIATION, least_rank(32), 32, False),
         (LEAST_DEVIATION - 1e-6, 30.0, 32, True),
-        (1.0, LEAST_RANK - 1e-6, 32, True),
+        (1.0, least_rank(32) - 1e-6, 32, True),
         (1.0, 7.6, 384, True),  # 2 % of 384 is 7.68.
         (1.0, 7.7, 384, False),
     ],

@@ -16,6 +16,7 @@ from sit_engine.config.presets import presets
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.paths import display_name
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget
 
 
@@ -82,14 +83,16 @@ def run(chosen: argparse.Namespace) -> int:
     out = chosen.out.expanduser().absolute()
     try:
         found = api.compare(
-            absolute(chosen.folder),
-            named([Path(word).expanduser() for word in chosen.configs], chosen.threads),
+            CompareRequest(
+                absolute(chosen.folder),
+                named([Path(word).expanduser() for word in chosen.configs], chosen.threads),
+                budget=_budget(chosen),
+                seeds=chosen.seeds,
+                test=tuple(absolute(folder) for folder in chosen.test),
+                shots=chosen.shots,
+                labels_file=chosen.labels_file and absolute(chosen.labels_file),
+            ),
             out,
-            budget=_budget(chosen),
-            seeds=chosen.seeds,
-            test=[absolute(folder) for folder in chosen.test],
-            shots=chosen.shots,
-            labels_file=chosen.labels_file and absolute(chosen.labels_file),
             emit=signals.on_event,
             make_control=signals.make_control,
             on_run=on_run,

@@ -16,12 +16,13 @@ from sit_engine.config.build import build
 from sit_engine.counted import counted
 from sit_engine.errors import ExportError, RunError
 from sit_engine.files import disk_error
+from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import is_running
 
 if TYPE_CHECKING:
-    from sit_engine.evaluation.report import Report
     from sit_engine.records.exported import Exported
+    from sit_engine.records.report import Report
 
 MINUTES = 2.0
 MARK = ".sit-demo"
@@ -67,7 +68,9 @@ def run(chosen: argparse.Namespace) -> int:
         screen.say(f"Continue with: sit-engine resume {run}")
         return signals.exit_code
     screen.say("4. Measuring before and after")
-    report, _ = api.evaluate(run, train=[train], test=[test], on_progress=screen.progress)
+    report, _ = api.evaluate(
+        run, EvaluateRequest(train=[train], test=[test]), on_progress=screen.progress
+    )
     screen.say("5. Pictures and the model to take home")
     pictures = api.inspect(run, images=[], out=out / "pictures")
     pictures.append(api.draw_curves(run, out / "pictures" / "curves.png"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of
 from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
+from sit_engine.records.evaluate_request import EvaluateRequest
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -74,16 +75,18 @@ def run(chosen: argparse.Namespace) -> int:
     find(chosen, path, screen)
     report, file = api.evaluate(
         path,
-        train=None if train is None else [absolute(folder) for folder in train],
-        test=[absolute(folder) for folder in chosen.test],
-        baselines=[path.expanduser().absolute() for path in chosen.baseline],
-        labels_file=chosen.labels_file and absolute(chosen.labels_file),
-        columns=columns_of(chosen),
-        layout=chosen.layout,
-        step=chosen.step,
-        network=chosen.network,
-        knn_only=chosen.knn_only,
-        without_missing=chosen.without_missing,
+        EvaluateRequest(
+            train=None if train is None else [absolute(folder) for folder in train],
+            test=[absolute(folder) for folder in chosen.test],
+            baselines=[path.expanduser().absolute() for path in chosen.baseline],
+            labels_file=chosen.labels_file and absolute(chosen.labels_file),
+            columns=columns_of(chosen),
+            layout=chosen.layout,
+            step=chosen.step,
+            network=chosen.network,
+            knn_only=chosen.knn_only,
+            without_missing=chosen.without_missing,
+        ),
         on_progress=screen.progress,
     )
     screen.clear()

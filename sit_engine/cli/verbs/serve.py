@@ -24,7 +24,8 @@ from typing import IO, Any, TypeAlias
 import psutil
 
 from sit_engine.cli.faults import fault, record_of
-from sit_engine.cli.questions import QuestionContext, ask
+from sit_engine.cli.question import QuestionContext
+from sit_engine.cli.questions import ask
 from sit_engine.cli.standby import load
 from sit_engine.errors import TERMINATED_EXIT_CODE, SitError
 from sit_engine.own_files import parse_json

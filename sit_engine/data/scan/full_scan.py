@@ -13,6 +13,7 @@ from sit_engine.config.facts import CueFacts, DeviceFacts
 from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
+from sit_engine.counted import packed
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
 from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
@@ -44,7 +45,7 @@ class ScanResult:
         """What `scan --json` prints."""
         leaks = [[escape_name(name) for name in leak] for leak in self.leaks]
         cues = None if self.cues is None else asdict(self.cues)
-        told = [asdict(remark) for remark in remarks(self.index)]
+        told = [packed(asdict(remark)) for remark in remarks(self.index)]
         return self.index.to_json() | {"leaks": leaks, "cues": cues, "remarks": told}
 
 

@@ -42,7 +42,7 @@ TOKEN_NAMES = ("cls_token", "reg_token", "pos_embed")
 class SitViews:
     """Two views of B images, stacked: [2B,C,Y,X]; masks are True where a view was corrupted.
 
-    `turns` [2B] are the rotations' labels (views.turn), all 0 without that task. The images are one
+    `turns` [2B] are the rotations' labels (views.rotate), all 0 without that task. The images are one
     of `parts` equal parts of a whole batch, in which `hidden` pixels are corrupted.
     """
 

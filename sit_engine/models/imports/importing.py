@@ -18,7 +18,7 @@ from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor
 
 from sit_engine.config.facts import StartFacts
-from sit_engine.config.tree import ModelOptions
+from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError, DiskError
 from sit_engine.files import file_hash, read_json
@@ -165,7 +165,7 @@ def _check_parts(
             raise unusable(file, why)
 
 
-def _options(facts: StartFacts) -> ModelOptions:
+def _options(facts: StartFacts) -> VitOptions:
     """The network's settings, within the bounds of ours."""
     width, heads, patch = facts.width, facts.heads, facts.patch_size
     if heads is None:
@@ -194,15 +194,7 @@ def _options(facts: StartFacts) -> ModelOptions:
             patch=patch,
         )
     try:
-        return ModelOptions(
-            image_size=facts.image_size,
-            patch_size=patch,
-            backbone="custom",
-            width=width,
-            depth=facts.depth,
-            heads=heads,
-            tokens=facts.tokens,
-        )
+        return VitOptions.of_start(facts)
     except ValidationError as error:
         wrong = error.errors()[0]
         raise ConfigError(
@@ -227,7 +219,7 @@ def _plain_tensor(tensor: Tensor, name: str, file: Path) -> Tensor:
     return copied
 
 
-def _write(done: Imported, tensors: Mapping[str, Tensor], options: ModelOptions) -> None:
+def _write(done: Imported, tensors: Mapping[str, Tensor], options: VitOptions) -> None:
     there = read_json(done.path / "config.json").get(MARK, {})
     if there and there.get("sha256") != done.sha256:
         raise DiskError(

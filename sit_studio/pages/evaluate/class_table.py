@@ -18,9 +18,9 @@ from PySide6.QtCore import (
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from sit_engine.paths import display_name
+from sit_engine.records.report import ClassScore
 from sit_studio.look import theme
 from sit_studio.look.words import count
-from sit_studio.models.evaluation import ClassScore
 from sit_studio.widgets.sort_head import SortHead
 from sit_studio.widgets.table_keys import SelectByKey
 

@@ -13,12 +13,12 @@ from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
+from sit_engine.records.report import Report, read_report, report_of
 from sit_engine.records.run import Run
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
 from sit_studio.files import show_in_file_manager
 from sit_studio.look.words import count
-from sit_studio.models.evaluation import Report, parse, read_report
 from sit_studio.models.failure import Failure
 from sit_studio.pages.evaluate.map_tab import MapInputs, MapTab
 from sit_studio.pages.evaluate.measure_form import MeasureForm
@@ -103,7 +103,7 @@ class EvaluatePage(Page):
     @Slot()
     def _on_run_opened(self) -> None:
         self.notice.clear()
-        self.results.show_report(self._newest_report())
+        self.results.show_report(self._newest_report(), self._reports())
         self.map.forget()
         self._show()
 
@@ -146,7 +146,7 @@ class EvaluatePage(Page):
         for part in (self.cancel, self.progress, self.phase):
             part.setVisible(is_busy)
         report = self.results.report
-        self.open_page.setVisible(report is not None and report.page is not None)
+        self.open_page.setVisible(report is not None and bool(report.page))
         self.empty.title.setText(self.tr("No figures yet"))
         text = self.tr(
             "k-NN, a linear probe, accuracy with few labels and the answers for each image will "
@@ -264,16 +264,19 @@ class EvaluatePage(Page):
 
     def _hear(self, run: Run, answer: Answer) -> None:
         if self.session.run is not None and self.session.run.path == run.path:
-            self.results.show_report(parse(answer["report"], run.path / "evaluations"))
+            self.results.show_report(report_of(answer["report"]), self._reports())
             self.results.setCurrentIndex(0)
+
+    def _reports(self) -> Path:
+        """The folder of the open run's reports."""
+        return Path() if self.session.run is None else self.session.run.path / "evaluations"
 
     def _newest_report(self) -> Report | None:
         """Of this version: one that another wrote may hold other figures."""
         if self.session.run is None:
             return None
-        folder = self.session.run.path / "evaluations"
         try:
-            paths = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+            paths = sorted(self._reports().glob("*.json"), key=lambda path: path.stat().st_mtime)
         except OSError:
             return None
         reports = (read_report(path) for path in reversed(paths))
@@ -281,8 +284,9 @@ class EvaluatePage(Page):
 
     def _open_page(self) -> None:
         report = self.results.report
-        if report is not None and report.page is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(report.page)))
+        if report is not None and report.page:
+            page = self._reports() / report.page
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
 
     # Predicting
 

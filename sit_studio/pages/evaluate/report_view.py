@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,11 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine.paths import display_name
+from sit_engine.records.report import Report
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import THIN, count
-from sit_studio.models.evaluation import FEW_SHOT, Predictions, Report, read_predictions
+from sit_studio.models.predictions import Predictions, read_predictions
 from sit_studio.pages.evaluate.class_table import ClassTable
 from sit_studio.pages.evaluate.confusion import ConfusionMatrix
 from sit_studio.pages.evaluate.scores import (
@@ -124,9 +126,9 @@ class ReportView(QTabWidget):
 
     # A report
 
-    def show_report(self, report: Report | None) -> None:
-        """Other figures; the images behind them are read when their tab is opened."""
-        self.report, self.predictions = report, None
+    def show_report(self, report: Report | None, folder: Path | None = None) -> None:
+        """Other figures, of `folder`; the images behind them are read when their tab is opened."""
+        self.report, self.folder, self.predictions = report, folder or Path(), None
         clear_layout(self.grid)
         answers = report.answers if report is not None else None
         series = series_of(report) if report is not None else []
@@ -144,7 +146,7 @@ class ReportView(QTabWidget):
         self.shots.show_series(series)
         if answers is not None:
             names = [row.name for row in answers.classes]
-            self.confusion.show_counts(names, answers.confusion_CC)
+            self.confusion.show_counts(names, np.array(answers.confusion, dtype=np.int64))
             self.classes.show_classes(answers.classes)
         self._fetch()
 
@@ -152,21 +154,21 @@ class ReportView(QTabWidget):
         self.facts.setText(facts_sentence(report))
         self.answers.setText(answers_sentence(report.answers) if report.answers else "")
         self.answers.setVisible(report.answers is not None)
-        shown = [measure for measure in report.measures if measure.kind != FEW_SHOT]
-        shown = shown or list(report.measures)
+        shown = [measure for measure in report.rows if measure.kind != "few-shot"]
+        shown = shown or list(report.rows)
         for number, measure in enumerate(shown):
             self.grid.addWidget(MeasureCard(measure, report.columns), number // 2, number % 2)
         notes = [left_out_words(report)]
-        if report.main == "finetuned" and len(shown) < len(report.measures):
+        if report.main == "finetuned" and len(shown) < len(report.rows):
             notes.append(
                 self.tr(
                     "The finetuned network has seen every training label: its curve over few labels "
                     "does not say how few are enough."
                 )
             )
-        if report.scratch_hint:
+        if report.scratch is not None and report.scratch.run is None:
             text = self.tr("Is starting from weights worth it? {hint}")
-            notes.append(text.format(hint=say_text(report.scratch_hint)))
+            notes.append(text.format(hint=say_text(report.scratch.hint)))
         self.notes.setText(" ".join(note for note in notes if note))
 
     # The images behind it
@@ -178,12 +180,11 @@ class ReportView(QTabWidget):
         looks = self.currentIndex() in (2, 4)
         if not looks or report is None or report.answers is None or self.predictions is not None:
             return
-        if report.answers.predictions is None:
+        if not report.answers.predictions:
             self._hear(report, None)
         else:
-            in_thread(
-                partial(read_predictions, report.answers.predictions), partial(self._hear, report)
-            )
+            file = self.folder / report.answers.predictions
+            in_thread(partial(read_predictions, file), partial(self._hear, report))
 
     def _hear(self, report: Report, found: Predictions | None) -> None:
         if report is not self.report:

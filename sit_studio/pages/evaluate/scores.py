@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
+from sit_engine.records.report import Answers, Report, Row
 from sit_studio.look import theme
 from sit_studio.look.marks import QT_TRANSLATE_NOOP
 from sit_studio.look.words import THIN, count
-from sit_studio.models.evaluation import Answers, Measure, Report
 from sit_studio.widgets.basics import Card, follow_theme, label, set_role
 from sit_studio.widgets.elision import full_px, short
 
@@ -109,9 +109,7 @@ def _figures(bar: Bar) -> str:
 class MeasureCard(Card):
     """One row of a report: its bars, and in words how far the run leads."""
 
-    def __init__(
-        self, measure: Measure, columns: Sequence[str], parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, measure: Row, columns: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(measure_word(measure), parent)
         ours = columns[-1]
         shown = [name for name in columns if name in measure.scores]
@@ -138,7 +136,7 @@ class MeasureCard(Card):
         self.body.addStretch(1)
 
 
-def measure_word(measure: Measure) -> str:
+def measure_word(measure: Row) -> str:
     """What was measured, for people."""
     texts = {
         "knn": QCoreApplication.translate("scores", "k-NN"),
@@ -210,8 +208,9 @@ def answers_sentence(answers: Answers) -> str:
 def left_out_words(report: Report) -> str:
     """Which images were not measured with; empty when all were."""
     parts = []
+    left_out = asdict(report.left_out)
     for key, text in LEFT_OUT:
-        if number := report.left_out.get(key):
+        if number := left_out[key]:
             parts.append(QCoreApplication.translate("scores", text).format(n=count(number)))
     if not parts:
         return ""

@@ -19,9 +19,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from sit_engine.counted import filled
+from sit_engine.records.report import Report, Score
 from sit_studio.look import theme
 from sit_studio.look.words import THIN
-from sit_studio.models.evaluation import FEW_SHOT, Report, Score
 from sit_studio.models.map_picture import Shape
 from sit_studio.pages.evaluate.scores import column_word
 from sit_studio.widgets.basics import follow_theme
@@ -47,7 +47,7 @@ class Series:
 
 def series_of(report: Report) -> list[Series]:
     """The run's own first, so that it has the first colour."""
-    rows = [row for row in report.measures if row.kind == FEW_SHOT and row.shots]
+    rows = [row for row in report.rows if row.kind == "few-shot" and row.shots]
     found = []
     for column in reversed(report.columns):
         points = [(row.shots or 0, row.scores[column]) for row in rows if column in row.scores]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Signal, Slot
@@ -21,7 +22,8 @@ from PySide6.QtWidgets import (
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name
-from sit_studio.engine.comparer import Comparer, asked_of
+from sit_engine.records.compare_request import CompareRequest
+from sit_studio.engine.comparer import Comparer, compare_words
 from sit_studio.files import is_folder, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow, to_csv
 from sit_studio.models.failure import Failure, failure_of
@@ -201,12 +203,13 @@ class ComparisonView(QWidget):
         """Train what is missing; the images are in `folder` now, if one is named."""
         assert self.row is not None
         try:
-            order = asked_of(self.row.path)
+            order = CompareRequest.of_folder(self.row.path)
             order = replace(order, folder=folder) if folder else order
             if not is_folder(order.folder):
                 self.failed.emit(folder_gone(order.folder))
                 return
-            self.comparer.start(order, self.row.path)
+            words = partial(compare_words, order)
+            self.comparer.start(order.configs, words, self.row.path)
         except SitError as error:
             self.failed.emit(failure_of(error))
         except (KeyError, TypeError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from PySide6.QtWidgets import (
 from sit_engine.counted import filled
 from sit_engine.errors import SitError
 from sit_engine.paths import unescape_name
+from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget
 from sit_engine.records.run import Run
-from sit_studio.engine.comparer import DATA_NAMES, Order, plain_name, settings_of
+from sit_studio.engine.comparer import DATA_NAMES, compare_words, plain_name, settings_of
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import RunRow, differing, distinct_titles
 from sit_studio.session import Session
@@ -234,9 +236,9 @@ class SideBySideDialog(Dialog):
         try:
             data = self._data(self.rows[first].path)
             configs = {names[at]: settings_of(self.rows[at].path, data) for at in order}
-            asked = Order(self.folder.path, configs, budget, self.seed_count)
+            asked = CompareRequest(self.folder.path, configs, budget, self.seed_count)
             out = Path(self.out.path)
-            self.session.comparer.start(asked, out)
+            self.session.comparer.start(configs, partial(compare_words, asked), out)
         except SitError as error:
             self.notice.tell(failure_of(error))
             return

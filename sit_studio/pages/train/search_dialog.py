@@ -155,7 +155,7 @@ class SearchDialog(Dialog):
     def _begin(self, search: Search, out: Path) -> None:
         self.notice.clear()
         try:
-            self.session.comparer.start(search, out)
+            self.session.comparer.start(search.configs, search.words, out)
         except SitError as error:
             self.notice.tell(failure_of(error))
             return

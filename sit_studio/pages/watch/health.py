@@ -7,7 +7,7 @@ import math
 from PySide6.QtCore import QCoreApplication, QRect, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from sit_engine.config.course import VERDICTS
+from sit_engine.config.course import VERDICTS, least_rank
 from sit_engine.counted import filled
 from sit_engine.records.events import HealthMeasured
 from sit_studio.look import theme
@@ -241,7 +241,7 @@ class HealthPanel(FigureGrid):
             self.deviation.show_figure(figure(health.deviation_ratio), about)
             about = self.tr("Directions the features use, of {width}. Under {least}: collapsed.")
             # As inspection.health has it, which would bring torch into the window.
-            least = f"{max(5.0, 0.02 * health.width):.3g}"
+            least = f"{least_rank(health.width):.3g}"
             about = about.format(width=health.width, least=least)
             self.rank.show_figure(figure(health.effective_rank), about)
             self._show_own(health)

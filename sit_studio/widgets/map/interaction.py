@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, Slot
@@ -22,9 +20,7 @@ from PySide6.QtGui import (
 from sit_studio.files import is_file
 from sit_studio.look import theme
 from sit_studio.widgets.drops import accept_as_copy
-
-if TYPE_CHECKING:
-    from sit_studio.widgets.map.view import MapView
+from sit_studio.widgets.map.surface import MapSurface
 
 CLICK_PX = 4  # a hand that means to click moves less
 STEP_PX = 3  # between two corners of the lasso
@@ -36,7 +32,7 @@ WHEEL_FACTOR = 1.25  # a notch
 class MapInteraction(QObject):
     """Watches the map's events; a drag moves, or lassos while `is_lasso` or with Shift."""
 
-    def __init__(self, owner: MapView) -> None:
+    def __init__(self, owner: MapSurface) -> None:
         super().__init__(owner)
         self.owner = owner
         self.is_lasso = False

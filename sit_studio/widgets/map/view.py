@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, QTimer, Slot
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -44,6 +44,7 @@ from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.card import MapCard
 from sit_studio.widgets.map.interaction import WHEEL_FACTOR, MapInteraction
 from sit_studio.widgets.map.style import style_of
+from sit_studio.widgets.map.surface import MapSurface
 
 TURN_S = 0.003  # of drawing in one turn of the event loop
 REACH_PX = 12.0  # how near the pointer must be to a point
@@ -52,15 +53,11 @@ MOST_RINGS = 500
 KEY_PX = 64
 
 
-class MapView(QWidget):
+class MapView(MapSurface):
     """Drag moves, the wheel zooms at the pointer, Shift and drag lassos, a click chooses a point.
 
     Keys: arrows, + and −, 0 for everything; Enter chooses the point nearest to the middle.
     """
-
-    chosen = Signal(object)  # rows inside the lasso
-    clicked = Signal(int)
-    image_dropped = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -147,12 +144,10 @@ class MapView(QWidget):
         self._wake()
 
     def move_by(self, dx: float, dy: float) -> None:
-        """So many device pixels right and down."""
         self._fitted = ""
         self.set_view(self.view.moved(dx, dy))
 
     def zoom_by(self, factor: float, px: float, py: float) -> None:
-        """About a place in device pixels."""
         self._fitted = ""
         self.set_view(self.view.zoomed(factor, px, py, self.whole()))
 
@@ -232,7 +227,6 @@ class MapView(QWidget):
     # Pointing
 
     def point_at(self, place: QPointF) -> int:
-        """The row under a place in our pixels; -1 if there is none."""
         ratio = self.devicePixelRatioF()
         x, y = self.view.to_map(place.x() * ratio, place.y() * ratio)
         return self.cells.nearest(x, y, REACH_PX * ratio / self.view.scale, self.allowed)
@@ -244,7 +238,6 @@ class MapView(QWidget):
         return QPointF(float(left[0]) / ratio, float(top[0]) / ratio)
 
     def hover(self, row: int) -> None:
-        """Show the card of a point; -1 takes it away."""
         if row < 0 or self.embedding is None:
             self._leave_point()
             return
@@ -355,7 +348,6 @@ class MapView(QWidget):
         self.card.shut_down()
 
     def inside(self, mask: NDArray[np.bool_], low: QPoint, high: QPoint) -> Rows:
-        """The rows whose points lie on the mask, which is of our device pixels; between two corners."""
         x0, y0 = self.view.to_map(low.x(), high.y())
         x1, y1 = self.view.to_map(high.x(), low.y())
         rows = np.sort(self.cells.rows(x0, y0, x1, y1))

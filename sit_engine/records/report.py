@@ -1,17 +1,23 @@
-"""What an evaluation found, as plain values, as a table for a terminal and as JSON (format 2)."""
+"""What an evaluation found: plain values, JSON (format 2) out and in, and a table for a terminal.
+
+Reports lie in the run's folder, where anyone can write: what is not as it must be is no report.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
-from sit_engine.counted import counted, packed
-from sit_engine.evaluation.metrics import BINS, Answers
-from sit_engine.evaluation.probes import TEMPERATURE, K, Score
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
+
+from sit_engine.counted import counted, packed, unpacked
+from sit_engine.files import read_json
 from sit_engine.paths import display_name
 
 FORMAT = 2
 DRAWS = 20
+K, TEMPERATURE, BINS = 20, 0.07, 15
 RAW_PIXELS, UNTRAINED, SCRATCH = "raw pixels", "untrained", "scratch"
 Main = Literal["pretrained", "finetuned"]
 Kind = Literal["knn", "linear", "few-shot", "classifier"]
@@ -20,6 +26,49 @@ INTERVALS = (
     "over test images for k-NN, linear and classifier, over the draws of labelled images for "
     "few-shot"
 )
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy in 0…1 with the half width of its 95 % interval."""
+
+    accuracy: FiniteFloat
+    interval: FiniteFloat
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Images answered with a confidence in one fifteenth of 0…1: their means, and how many."""
+
+    confidence: float
+    accuracy: float
+    images: int
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class: its test images, and precision, recall and F1 of answering it (0 where 0/0)."""
+
+    name: str
+    images: int
+    precision: FiniteFloat
+    recall: FiniteFloat
+    f1: FiniteFloat
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that one set of answers says; `confusion` has a row a true class, a column an answer."""
+
+    by: str
+    accuracy: Score
+    balanced_accuracy: FiniteFloat
+    calibration_error: FiniteFloat
+    calibration: tuple[Bin, ...]
+    classes: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    predictions: str = ""
+    """Name of the file beside the report with the answer for each image."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +108,8 @@ class Row:
 class Scratch:
     """The twin of a finetuned run that began without weights, or how to make it."""
 
-    run: str | None
-    hint: str
+    run: str | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,14 +119,14 @@ class Report:
     main: Main
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    k_sweep: dict[str, dict[int, float]]
     train_images: int
     test_images: int
     classes: tuple[str, ...]
     network: str
     step: int
-    linear_c: dict[str, float]
-    left_out: LeftOut
+    left_out: LeftOut = LeftOut()
+    k_sweep: dict[str, dict[int, float]] = field(default_factory=dict)
+    linear_c: dict[str, float] = field(default_factory=dict)
     answers: Answers | None = None
     scratch: Scratch | None = None
     page: str = ""
@@ -92,6 +141,34 @@ class Report:
     def to_text(self) -> str:
         """The table for a terminal; accuracies in percent."""
         return "\n".join([*_table(self), *_notes(self)])
+
+
+def read_report(path: Path) -> Report | None:
+    """A report's file; None for one of another version, or that makes no sense."""
+    return report_of(read_json(path))
+
+
+def report_of(raw: dict[str, Any]) -> Report | None:
+    """What `Report.to_json` wrote; a file that it names must lie beside it."""
+    if raw.get("format") != FORMAT:
+        return None
+    try:
+        scratch = unpacked(raw["scratch"]) if raw.get("scratch") else None
+        found = TypeAdapter(Report).validate_python(raw | {"scratch": scratch})
+    except (ValidationError, TypeError, ValueError, AttributeError, KeyError):
+        return None
+    answers = found.answers
+    if not found.rows or found.columns[-1:] != (found.main,):
+        return None
+    if answers is not None:
+        if [len(row) for row in answers.confusion] != [len(answers.classes)] * len(answers.classes):
+            return None
+        answers = replace(answers, predictions=_beside(answers.predictions))
+    return replace(found, page=_beside(found.page), answers=answers)
+
+
+def _beside(name: str) -> str:
+    return name if Path(name).name == name else ""
 
 
 def settings() -> dict[str, Any]:

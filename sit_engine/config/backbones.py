@@ -1,0 +1,142 @@
+"""The table of backbone families: a name to its options (no torch) and its networks.
+
+A new family is a file of settings here, one of networks under `sit_engine/models`, and one line in the
+table. The entries are strings, as those of methods are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.fields import Auto, Options, setting
+from sit_engine.config.filling import Filling
+
+
+class FamilyEntry(NamedTuple):
+    """Two "package:attribute" strings: the options, and a function that builds the network of them."""
+
+    options: str
+    build: str
+
+
+FAMILIES: dict[str, FamilyEntry] = {
+    "vit": FamilyEntry("sit_engine.config.vit:VitOptions", "sit_engine.models.vit:build_vit"),
+}
+DEFAULT_FAMILY = "vit"
+"""What settings mean that name none, such as those of runs from before there was a choice."""
+
+# The settings that every family has.
+IMAGE_SIZE = setting(
+    "auto",
+    "View size",
+    "Side of the square views the model is trained on.",
+    unit="px",
+    ge=8,
+    le=1024,
+)
+WEIGHTS = setting(
+    None,
+    "Start from",
+    "Weights to start from: a run, a safetensors file, or a folder of timm; none starts anew.",
+)
+DROP_PATH = setting(
+    "auto",
+    "Drop path",
+    "How often the student skips its last block; less for earlier ones.",
+    unit="probability",
+    ge=0,
+    lt=1,
+)
+
+
+class Wish(NamedTuple):
+    """What a network must fit: the weights it starts from, and how many tokens tasks read (None: any)."""
+
+    start: StartFacts | None
+    tokens: int | None
+
+
+class BackboneOptions(Options):
+    """Base of every family's options; what is asked of resolved ones has no "auto" left."""
+
+    family: ClassVar[str]
+
+    if TYPE_CHECKING:  # Each family declares them where they stand among its own.
+        image_size: int | Auto
+        weights: str | None
+        drop_path: float | Auto
+
+    @property
+    def stride(self) -> int:
+        """Pixels of a view across one place of the last map."""
+        raise NotImplementedError
+
+    @property
+    def token_width(self) -> int:
+        """Numbers in the vector of a place or token."""
+        raise NotImplementedError
+
+    @property
+    def token_count(self) -> int:
+        """Tokens before the places."""
+        return 0
+
+    @property
+    def feature_width(self) -> int:
+        """Numbers in a feature."""
+        return self.token_width * max(1, self.token_count)
+
+    @property
+    def blocks_deep(self) -> int:
+        """Blocks from a view to the last map."""
+        raise NotImplementedError
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what a frozen run must say is said: cut at the end of a line a file reads well."""
+        return self.image_size != "auto"
+
+    @property
+    def has_unsaid_tokens(self) -> bool:
+        """Frozen before tokens were counted, when parts of tasks that are off were built too."""
+        return False
+
+    @property
+    def has_timm_layout(self) -> bool:
+        """Whether timm can load the network."""
+        return False
+
+    @property
+    def divisions(self) -> tuple[tuple[str, str], ...]:
+        """Settings, and those that they must divide."""
+        return ()
+
+    def described(self) -> str:
+        """The network in words, for a card."""
+        raise NotImplementedError
+
+    def same_network(self) -> dict[str, Any]:
+        """The settings that another run takes to train the same network."""
+        raise NotImplementedError
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Other networks of the family that a search may try, by name, as settings."""
+        return {}
+
+    @classmethod
+    def of_start(cls, start: StartFacts) -> Self:
+        """The settings of the network whose weights these are."""
+        raise NotImplementedError
+
+    def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Wish) -> None:
+        """Every "auto" of `filling` filled, with its reason."""
+        raise NotImplementedError
+
+    @model_serializer(mode="wrap")
+    def _with_family(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        named = {} if self.family == DEFAULT_FAMILY else {"family": self.family}
+        values: dict[str, Any] = dump(self)
+        return named | values

@@ -1,0 +1,282 @@
+"""Settings of the family `vit`, plain vision transformers, and how their "auto" are worked out.
+
+What the rules were tuned on: docs/adr/0004-auto-settings.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from sit_engine.config.backbones import (
+    DROP_PATH,
+    IMAGE_SIZE,
+    WEIGHTS,
+    BackboneOptions,
+    Wish,
+)
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.fields import Auto, no_auto, setting
+from sit_engine.config.filling import Filling
+from sit_engine.counted import Sentence, counted
+from sit_engine.errors import ConfigError
+
+NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12)}
+# On a CPU: of a folder with more images than these, patches are larger, so that each is seen often.
+CPU_PATCH_PX, MANY_IMAGES = 8, 10_000
+
+
+class VitOptions(BackboneOptions):
+    """A plain vision transformer, as timm has it."""
+
+    family: ClassVar[str] = "vit"
+
+    image_size: int | Auto = IMAGE_SIZE
+    patch_size: int | Auto = setting(
+        "auto",
+        "Patch size",
+        "Side of one patch; must divide the view size.",
+        unit="px",
+        ge=1,
+        le=256,
+    )
+    backbone: Literal["auto", "vit_tiny", "vit_small", "vit_base", "custom"] = setting(
+        "auto",
+        "Backbone",
+        "Size of the vision transformer; custom takes width, depth and heads below.",
+    )
+    width: int | Auto = setting("auto", "Width", "Length of a token's vector.", ge=8, le=4096)
+    depth: int | Auto = setting("auto", "Depth", "Number of transformer blocks.", ge=1, le=64)
+    heads: int | Auto = setting(
+        "auto", "Heads", "Attention heads; must divide the width.", ge=1, le=64
+    )
+    stem: Literal["auto", "patch", "conv"] = setting(
+        "auto",
+        "Stem",
+        "How pixels become tokens: patch, one large step as published, or conv, a few small "
+        "convolutions, which learn faster from few images.",
+    )
+    tokens: int | Auto = setting(
+        "auto",
+        "Tokens",
+        "Tokens before the patches, one for each task that reads one; with none, features are the "
+        "mean of the patches.",
+        ge=0,
+        le=2,
+    )
+    weights: str | None = WEIGHTS
+    drop_path: float | Auto = DROP_PATH
+
+    @property
+    def has_conv_stem(self) -> bool:
+        """Settings that were frozen before there was a choice mean patches."""
+        return self.stem == "conv"
+
+    @property
+    def token_count(self) -> int:
+        """Tokens before the patches; settings that were frozen before there was a choice mean one."""
+        return 1 if self.tokens == "auto" else self.tokens
+
+    @property
+    def stride(self) -> int:
+        """A patch."""
+        return no_auto(self.patch_size)
+
+    @property
+    def token_width(self) -> int:
+        """The width."""
+        return no_auto(self.width)
+
+    @property
+    def blocks_deep(self) -> int:
+        """The depth."""
+        return no_auto(self.depth)
+
+    @property
+    def is_complete(self) -> bool:
+        """View, patch and width; the rest may be from before there was a choice."""
+        return "auto" not in (self.image_size, self.patch_size, self.width)
+
+    @property
+    def has_unsaid_tokens(self) -> bool:
+        """Then they are one."""
+        return self.tokens == "auto"
+
+    @property
+    def has_timm_layout(self) -> bool:
+        """timm knows no convolutional stem."""
+        return not self.has_conv_stem
+
+    @property
+    def divisions(self) -> tuple[tuple[str, str], ...]:
+        """Patches divide the view, heads the width."""
+        return (("patch_size", "image_size"), ("heads", "width"))
+
+    def described(self) -> str:
+        """For a card."""
+        return (
+            f"ViT of width {self.width}, depth {self.depth}, {counted(no_auto(self.heads), 'heads')}, "
+            f"patches of {self.patch_size} px"
+        )
+
+    def same_network(self) -> dict[str, Any]:
+        """Settings that were frozen before there was a choice of stems mean patches."""
+        names = ("image_size", "patch_size", "backbone", "width", "depth", "heads", "tokens")
+        stem = "conv" if self.has_conv_stem else "patch"
+        return {name: getattr(self, name) for name in names} | {"stem": stem}
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Finer, wider and deeper (heads keep their width), and with the published stem."""
+        width, heads, depth = no_auto(self.width), no_auto(self.heads), no_auto(self.depth)
+        wider = {"width": 2 * width, "heads": 2 * heads}
+        deeper = {"width": width, "heads": heads, "depth": 2 * depth}
+        return {
+            "finer": {"patch_size": self.stride // 2},
+            "wider": {"backbone": "custom", **wider},
+            "deeper": {"backbone": "custom", **deeper},
+            "published stem": {"stem": "patch"},
+        }
+
+    @classmethod
+    def of_start(cls, start: StartFacts) -> VitOptions:
+        """The network of those weights."""
+        assert start.heads is not None
+        return cls(
+            image_size=start.image_size,
+            patch_size=start.patch_size,
+            backbone="custom",
+            width=start.width,
+            depth=start.depth,
+            heads=start.heads,
+            tokens=start.tokens,
+            stem=start.stem,
+        )
+
+    def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Wish) -> None:
+        """From the weights that it starts from, the images and the device."""
+        if wish.start is not None:
+            _as_start(filling, wish.start)
+        _sizes(filling, facts, device)
+        _tokens(filling, wish.tokens)
+
+
+def _as_start(filling: Filling, start: StartFacts) -> None:
+    """The backbone's sizes are those of its weights; only the view may have another side."""
+    if start.heads is None and filling.get("heads") == "auto":
+        raise ConfigError(
+            "config.weights_heads",
+            "The weights {file} do not say how many attention heads their network has.",
+            "Set model.heads.",
+            file=start.name,
+        )
+    why = "as the weights that it starts from"
+    for name in ("width", "depth", "heads", "patch_size", "tokens", "stem"):
+        theirs = getattr(start, name)
+        if theirs is None:
+            continue
+        filling.auto(name, theirs, why)
+        if filling.get(name) != theirs:
+            raise ConfigError(
+                "config.weights_size",
+                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
+                "Leave model.{name} out, or choose other weights in model.weights.",
+                name=name,
+                value=filling.get(name),
+                file=start.name,
+                theirs=theirs,
+            )
+    filling.auto("backbone", "custom", why)
+    filling.auto("image_size", start.image_size, why)
+
+
+def _sizes(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
+    is_cpu = device.kind == "cpu"
+    side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
+    why = Sentence("the images' median shorter side is {px} px", px=facts.median_side_px)
+    if is_cpu and side == 64:
+        why = Sentence("{why}; without a GPU larger views would take days", why=why)
+    if device.largest_view is not None and side > device.largest_view:
+        side = device.largest_view
+        why = Sentence("{why}; larger views would leave too few steps in these minutes", why=why)
+    patch = filling.get("patch_size")
+    if patch != "auto" and side % patch:
+        side = max(patch, side // patch * patch)
+        why = Sentence("{why}; a multiple of the patch size {patch}", why=why, patch=patch)
+    filling.auto("image_size", side, why)
+    image_size = filling.get("image_size")
+    wanted = image_size / 8
+    if is_cpu:
+        wanted = image_size / 4 if facts.images > MANY_IMAGES else max(wanted, CPU_PATCH_PX)
+    patch = _patch(image_size, wanted)
+    why = Sentence("{across} × {across} patches in a view", across=image_size // patch)
+    if is_cpu:
+        why = Sentence("{why}, to see each image often", why=why)
+    filling.auto("patch_size", patch, why)
+    _network(filling, facts, is_cpu=is_cpu)
+    is_named = filling.get("backbone") in NAMED
+    filling.auto(
+        "stem", "patch" if is_named else "conv",
+        Sentence("of {name}", name=filling.get("backbone")) if is_named
+        else "small networks learn faster by it",
+    )  # fmt: skip
+    filling.auto("drop_path", 0.1, "the published recipe's")
+
+
+def _tokens(filling: Filling, read: int | None) -> None:
+    """One for each task of the method that reads one; a method without such tasks takes any."""
+    filling.auto("tokens", 1 if read is None else read, "one for each task that reads one")
+    if read not in (None, filling.get("tokens")):
+        raise ConfigError(
+            "config.tokens",
+            "Tokens that the tasks read: {read}; tokens that the network has before its patches: "
+            "{tokens}.",
+            "Switch tasks on or off to fit it, or leave model.tokens and model.weights out.",
+            read=read,
+            tokens=filling.get("tokens"),
+        )
+
+
+def _view_side(median_px: int, most_px: int) -> int:
+    sides = [side for side in (32, 48, 64, 96, 128, 160, 224) if side <= most_px]
+    return max([side for side in sides if side <= median_px * 1.1], default=sides[0])
+
+
+def _patch(image_size: int, wanted: float) -> int:
+    """The divisor of the view size nearest to `wanted`, at most 16."""
+    wanted = min(16.0, wanted)
+    divisors = [n for n in range(1, min(image_size, 32) + 1) if image_size % n == 0]
+    return min(divisors, key=lambda n: (abs(n - wanted), -n))
+
+
+def _network(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
+    options = filling.options
+    assert isinstance(options, VitOptions)
+    own = [name for name in ("width", "depth", "heads") if getattr(options, name) != "auto"]
+    if own or is_cpu:
+        filling.auto(
+            "backbone",
+            "custom",
+            "width, depth or heads are set" if own else "small enough for a CPU",
+        )
+    name = "vit_small" if facts.images >= 20_000 else "vit_tiny"
+    filling.auto("backbone", name, Sentence("for {images} images", images=facts.images))
+    chosen = filling.get("backbone")
+    if chosen in NAMED:
+        for key, value in zip(("width", "depth", "heads"), NAMED[chosen], strict=True):
+            if getattr(options, key) not in ("auto", value):
+                raise ConfigError(
+                    "config.backbone",
+                    "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
+                    "Leave it out, or choose model.backbone = custom.",
+                    key=key,
+                    given=getattr(options, key),
+                    chosen=chosen,
+                )
+            filling.auto(key, value, Sentence("of {name}", name=chosen))
+        return
+    why = "small enough to see each image a hundred times on a CPU"
+    filling.auto("width", 96, why)
+    filling.auto("depth", 4, why)
+    width = filling.get("width")
+    heads = next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)
+    why = Sentence("about 32 numbers of the width {width} each", width=width)
+    filling.auto("heads", heads, why)

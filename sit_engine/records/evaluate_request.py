@@ -1,0 +1,33 @@
+"""What an evaluation is asked for; loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sit_engine.data.folder.label_file import LabelColumns
+from sit_engine.data.folder.layout import LayoutWish
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """What to measure a run on, and beside what.
+
+    A finetuned run may leave `train` out: its own training images; a run on a folder with test images
+    of its own `test`. Of folders with parts the training side has those to train and validate on, the
+    test side those to test on.
+    """
+
+    test: Sequence[str] = ()
+    train: Sequence[str] | None = None
+    baselines: Sequence[Path] = ()
+    labels_file: str | None = None
+    layout: LayoutWish = "auto"
+    columns: LabelColumns | None = None
+    step: int | None = None
+    network: str | None = None
+    knn_only: bool = False
+    """Leave the linear probe and few-shot out, which take longer."""
+    without_missing: bool = False
+    """Leave images of the run out that are gone."""

@@ -1,0 +1,98 @@
+"""Folders that an older version wrote still open, with the same answers.
+
+`before.tar.xz` was made by the version of 2026-11-29, before the rooms of the engine were rearranged:
+runs of both recipes and a finetuned one, all of a network of width 16 on three classes of the built-in
+sample, a comparison, two exports, and what the networks answered to two views drawn with seed 0.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pytestqt.qtbot import QtBot
+
+from sit_engine.jobs.networks import load_backbones
+from sit_engine.records.event_log import read_events
+from sit_engine.records.events import HealthMeasured
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
+from sit_studio.frame.main_window import MainWindow
+from tests.studio.conftest import *  # noqa: F403 - the window's fixtures
+from tests.studio.conftest import wait
+from tests.tiny import engine
+
+RUNS = ("finetuned", "sit", "sit2021")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """The folder of runs of then."""
+    with tarfile.open(Path(__file__).with_name("before.tar.xz")) as file:
+        file.extractall(tmp_path, filter="data")
+    return tmp_path / "runs"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_networks_answer_as_they_did(name: str, kept: Path) -> None:
+    before = np.load(kept.parent / "features.npz")
+    views = np.random.default_rng(0).standard_normal((2, 3, 16, 16)).astype("float32")
+    loaded = load_backbones(open_run(kept / name))
+    with torch.no_grad():
+        found = loaded.trained.feature(torch.from_numpy(views)).numpy()
+        assert np.allclose(found, before[name], atol=1e-5)
+        if loaded.classifier is not None:
+            logits = loaded.classifier(torch.from_numpy(views)).numpy()
+            assert np.allclose(logits, before[f"{name}_logits"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_events_and_readings_are_read(name: str, kept: Path) -> None:
+    run = Run(kept / name)
+    found = summarise(run)
+    assert (found.status, found.unfit) == ("completed", 0)
+    assert found.step == found.total_steps
+    events = [event for event, _ in read_events(run)]
+    if name != "finetuned":
+        assert [event for event in events if isinstance(event, HealthMeasured)]
+
+
+def test_the_command_line_opens_them(kept: Path, tmp_path: Path) -> None:
+    listed = json.loads(engine("runs", kept, "--json", check=True).stdout)
+    assert [(Path(row["path"]).name, row["problem"]) for row in listed] == [
+        (name, "") for name in RUNS
+    ]
+    for name in RUNS:
+        done = engine("doctor", kept / name)
+        assert done.returncode == 0, done.stdout + done.stderr
+    engine("export", kept / "sit", "--out", tmp_path / "new.pt", check=True)
+    views = torch.zeros(1, 3, 20, 20, dtype=torch.uint8)
+    with pytest.warns(FutureWarning, match="deprecated"):
+        old, new = (
+            torch.jit.load(path)  # type: ignore[no-untyped-call]
+            for path in (kept / "exported.pt", tmp_path / "new.pt")
+        )
+    torch.testing.assert_close(old(views), new(views))
+
+
+def test_the_window_opens_them(kept: Path, window: MainWindow, qtbot: QtBot) -> None:
+    window.session.preferences.set("runs/folder", str(kept))
+    window.show_page("runs")
+    page = window.runs
+    wait(qtbot, lambda: len(page.table_model.rows) == len(RUNS))
+    assert {row.status for row in page.table_model.rows} == {"completed"}
+    wait(qtbot, lambda: len(page.comparisons.rows) == 1)
+    page.tabs.setCurrentWidget(page.comparisons)
+    page.comparisons.table.selectRow(0)
+    page.comparisons.open.click()
+    wait(qtbot, lambda: page.view.table.figures.rowCount() == 5)
+    for name in RUNS:
+        assert window.session.open_run(kept / name)
+        window.show_page("watch")
+        wait(qtbot, lambda: window.session.history.state == "completed")
+        assert window.session.history.has_curve("loss")

@@ -1,0 +1,267 @@
+"""Processes of the engine that are forks of one which has loaded it: torch is imported once.
+
+A fork is a process like any other: its own id, session, files, environment and folder, real
+signals, and it ends as `sit-engine` ends. What it does not show is that a cold start works, and that
+nothing depends on the order of Python's hashes; for those there are `engine(…, cold=True)` of
+tests.tiny, and the journey.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import runpy
+import secrets
+import select
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+MOST_BYTES = 1 << 20
+STAND_IN = Path(__file__).with_name("stand_in.py")
+
+
+class Forked:
+    """A running fork; what the tests and the window use of `subprocess.Popen`."""
+
+    def __init__(
+        self, words: Sequence[str], out: int, err: int, *, module: str = "sit_engine"
+    ) -> None:
+        told, tells = os.pipe()
+        self.args = [module, *words]
+        self.returncode: int | None = None
+        self.stdin = None
+        self._told = told
+        order = {"words": self.args, "environment": dict(os.environ), "folder": str(Path.cwd())}
+        socket.send_fds(_server().connection, [json.dumps(order).encode()], [out, err, tells])
+        os.close(tells)
+        self.pid = int.from_bytes(os.read(told, 8), "little", signed=True)
+        assert self.pid, "the server of forks is gone"
+
+    def poll(self) -> int | None:
+        """How it ended, as subprocess tells it; None while it runs."""
+        if self.returncode is None and select.select([self._told], [], [], 0)[0]:
+            self.returncode = int.from_bytes(os.read(self._told, 8), "little", signed=True)
+            os.close(self._told)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Until it ended."""
+        if self.returncode is None and not select.select([self._told], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Unless it ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+
+class Telling(Forked):
+    """A fork of which we want to know what it says."""
+
+    def __init__(self, words: Sequence[str], *, module: str = "sit_engine") -> None:
+        # Not pipes: nobody has to read while it runs.
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            super().__init__(words, out.fileno(), err.fileno(), module=module)
+            self._said = os.dup(out.fileno()), os.dup(err.fileno())
+        self._texts: list[str] = []
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it said until it ended, on standard output and error."""
+        self.wait(timeout)
+        if not self._texts:
+            for number in self._said:
+                with os.fdopen(number, "rb") as file:
+                    file.seek(0)
+                    self._texts.append(file.read().decode("utf-8"))
+        return self._texts[0], self._texts[1]
+
+
+class _Server(NamedTuple):
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    address: str
+    """Where others reach it (tests.stand_in): a name of the system's, without a file."""
+
+
+_STARTED: list[_Server] = []
+
+
+def children() -> set[psutil.Process]:
+    """All processes that this one and its children started, but for the one that forks."""
+    server = _STARTED[0].process.pid if _STARTED else None
+    return {child for child in psutil.Process().children(recursive=True) if child.pid != server}
+
+
+def stand_in(module: str, *words: str) -> list[str]:
+    """A command for who starts processes by himself: a small one that has a fork in its place."""
+    return [sys.executable, "-I", "-S", str(STAND_IN), _server().address, module, *words]
+
+
+def _server() -> _Server:
+    """The one of this process, which is started when it is first wanted."""
+    if not _STARTED:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_BYTES)
+        address = f"sit-tests-{os.getpid()}-{secrets.token_hex(4)}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.bind("\0" + address)
+            listening.listen()
+            files = [theirs.fileno(), listening.fileno()]
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.preloaded", *map(str, files)],
+                pass_fds=files, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                start_new_session=True, cwd=Path(__file__).parents[1],
+            )  # fmt: skip
+        theirs.close()
+        _STARTED.append(_Server(process, ours, address))
+    return _STARTED[0]
+
+
+def stop() -> None:
+    """End the one that forks."""
+    while _STARTED:
+        server = _STARTED.pop()
+        server.connection.close()
+        server.process.wait()
+
+
+def serve(connection: socket.socket, listening: socket.socket) -> dict[str, Any] | None:
+    """Fork for every order, and tell how each fork ended; in a fork: what it is to do."""
+    running: dict[int, int] = {}
+    wakes, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(woken)
+    selector = selectors.DefaultSelector()
+    for waited in (connection, listening, wakes):
+        selector.register(waited, selectors.EVENT_READ)
+    while True:
+        ready = [key.fileobj for key, _ in selector.select()]
+        with suppress(BlockingIOError):
+            os.read(wakes, 4096)
+        _reap(running)
+        for known in ready:
+            if not isinstance(known, socket.socket):
+                continue
+            text, files = _order(known, is_new=known is listening)
+            if not text and known is connection:
+                return None
+            if len(files) < 3:
+                continue  # Whoever asked was ended meanwhile.
+            tells = files.pop(2)
+            child = os.fork()
+            if child == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                selector.close()
+                connection.close()
+                listening.close()
+                for file in (wakes, woken, tells, *running.values()):
+                    os.close(file)
+                return dict(json.loads(text)) | {"files": files}
+            running[child] = tells
+            with suppress(BrokenPipeError):
+                os.write(tells, child.to_bytes(8, "little", signed=True))
+            for file in files:
+                os.close(file)
+
+
+def _order(connection: socket.socket, *, is_new: bool) -> tuple[bytes, list[int]]:
+    """What is asked for, over this connection or the next one to it, and with which files."""
+    asked = connection.accept()[0] if is_new else connection
+    text, files, *_ = socket.recv_fds(asked, MOST_BYTES, 5)
+    if is_new:
+        asked.close()
+    return text, list(files)
+
+
+def _reap(running: dict[int, int]) -> None:
+    while running:
+        child, status = os.waitpid(-1, os.WNOHANG)
+        if not child:
+            return
+        file = running.pop(child)
+        code = os.waitstatus_to_exitcode(status)
+        with suppress(BrokenPipeError):  # Nobody wants to know any more.
+            os.write(file, code.to_bytes(8, "little", signed=True))
+        os.close(file)
+
+
+def be(order: dict[str, Any]) -> None:
+    """The module that the order names, with its words, as if `python -m` had just started it."""
+    os.setsid()
+    for file, number in zip(order["files"], (1, 2, 0), strict=False):
+        os.dup2(file, number)
+        os.close(file)
+    # Python looks at a file once, when it makes the stream: whether it can be sought in.
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
+    for life in order["files"][3:]:
+        threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    sys.argv = order["words"]
+    code = 0
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - told as Python would
+        code = 1
+        traceback.print_exc()
+    finally:
+        # As Python ends, pools and threads first; but for taking all that was loaded apart again,
+        # object by object, which takes seconds.
+        threading._shutdown()  # type: ignore[attr-defined]
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+
+
+def _end_with(life: int) -> None:
+    """As with a parent: when the one in whose place it stands is gone, it is told to end."""
+    os.read(life, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    """The server; each fork leaves it as the command that it was told to be."""
+    from tests.drill.forks import load
+
+    load()
+    gc.collect()
+    gc.freeze()  # A fork that looked for garbage in it would have to copy it all.
+    order = serve(*(socket.socket(fileno=int(word)) for word in sys.argv[1:]))
+    if order is not None:
+        be(order)
+
+
+if __name__ == "__main__":
+    main()
