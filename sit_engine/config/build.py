@@ -116,7 +116,7 @@ def _backbone(values: Mapping[str, Any]) -> Any:
             value=family,
             allowed=", ".join(FAMILIES),
         )
-    return _checked(load(FAMILIES[family].options), fields, "model.", "sit", family)
+    return _checked(load(FAMILIES[family].options), fields, "model.", DEFAULT_METHOD, family)
 
 
 def _checked(
