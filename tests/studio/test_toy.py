@@ -18,6 +18,8 @@ from tests.methods.test_toy import ENTRY
 from tests.studio.conftest import OpenWindow, ready, wait
 from tests.studio.test_buttons import fill_form
 
+# The forks of other tests do not know the method.
+pytestmark = pytest.mark.cold
 # What the window starts is told of the method too, before it does what it was started for.
 TELL = """
 import runpy, sys
