@@ -26,6 +26,7 @@ from benchmarks.slow_reference import (
 )
 from benchmarks.table import Row, Wish, against, main, row
 from sit_engine.config.tree import CACHE_FACTOR
+from sit_engine.config.view_kinds import pair_of
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import draw_views
@@ -101,7 +102,7 @@ def _time_view(data: Data, repeats: int, what: str, jitter: float, grey: float, 
     out_BCYX = torch.empty(data.batch, 3, *size)
 
     def ours(repeat: int) -> None:
-        params, _ = draw_views(options, aspect_B, size=size, seed=0, step=repeat)
+        params, _ = draw_views(pair_of(options, data.size_px), aspect_B, seed=0, step=repeat)
         apply_views(data.cache_BYXC, params, size, out=out_BCYX)
 
     def reference(_: int) -> None:
@@ -123,7 +124,7 @@ def time_whole_path(data: Data, repeats: int) -> list[Row]:
     transforms = view_transforms(data.size_px)
 
     def ours(repeat: int) -> None:
-        params = draw_views(options, aspect_B, size=size, seed=0, step=repeat)
+        params = draw_views(pair_of(options, data.size_px), aspect_B, seed=0, step=repeat)
         for view in range(2):
             view_BCYX = apply_views(data.cache_BYXC, params[view], size, out=clean[view])
             drawn = draw_gmml(

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sit_engine.config.tree import CACHE_FACTOR
+from sit_engine.config.view_kinds import ViewKind
 from sit_engine.config.views import ViewOptions
 from sit_engine.data.decode.opening import opened
 from sit_engine.data.decode.pixels import decode_rgb, squash
 from sit_engine.data.pixel_cache.cache import squares_side
 from sit_engine.views.apply import apply_views
-from sit_engine.views.draw import draw_view, neutral_params
+from sit_engine.views.draw import draw_views, neutral_params
 from sit_engine.views.pixels import MEAN, STD
 
 Pixels = NDArray[np.float32]
@@ -58,7 +59,7 @@ def ratio(
     options: ViewOptions[Never] = ViewOptions(crop_scale_min=scale_min, blur_first=0, **still)
     ours, theirs = [], []
     for step in range(4):
-        boxes = draw_view(options, aspect_B, seed=0, step=step, rank=0).box_B4
+        boxes = draw_views([ViewKind(size, options)], aspect_B, seed=0, step=step)[0].box_B4
         params = replace(neutral_params(len(files)), box_B4=boxes)
         views = apply_views(torch.from_numpy(np.stack(stored)), params, (size, size))
         ours.append(grey_of(views))

@@ -308,7 +308,7 @@ def a_day(per_s: float) -> list[Heard]:
             letters.append(Heard(KnnMeasured(number, 0.4, 0.3, 0.02, 0.2, "student"), now))
             letters.append(
                 Heard(
-                    HealthMeasured(number, 256, 0.3, 40.0, 128, 0.5, 0.4, "learning", "It learns."),
+                    HealthMeasured(number, 256, 0.3, 40.0, 128, "learning", "It learns."),
                     now,
                 )
             )

@@ -35,7 +35,7 @@ from sit_engine.records.tuning import Tuning
 if TYPE_CHECKING:
     from sit_engine.config.resolve import Resolved
     from sit_engine.data.scan.full_scan import ScanResult
-    from sit_engine.inspection.corruption import Shown
+    from sit_engine.inspection.views import Shown
     from sit_engine.jobs.check import Checked
     from sit_engine.jobs.dry_run import DryRun
     from sit_engine.jobs.predict import Predicted
@@ -372,7 +372,7 @@ def import_weights(
     return read(file, out, network=network, heads=heads, image_size=image_size)
 
 
-def show_corruption(
+def show_views(
     images: Sequence[str],
     settings: Mapping[str, Any],
     *,
@@ -382,7 +382,7 @@ def show_corruption(
     patch_size: int | None = None,
 ) -> Shown:
     """What the model would see of `images` with a user's settings; no network is built."""
-    from sit_engine.inspection.corruption import show
+    from sit_engine.inspection.views import show
 
     return show(
         images, settings, seed=seed, facts=facts, image_size=image_size, patch_size=patch_size
@@ -391,8 +391,8 @@ def show_corruption(
 
 def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:
     """Write the images, and each in other colours, mirrored, turned and halved, as arrays into `out`."""
-    from sit_engine.inspection.corruption import save_arrays
     from sit_engine.inspection.pairs import show_pairs as show
+    from sit_engine.inspection.views import save_arrays
 
     arrays = show(images)
     try:

@@ -121,7 +121,7 @@ def _scan(
     return {"folder": str(folder), "summary": summary}
 
 
-def _corruption(
+def _views(
     context: QuestionContext,
     *,
     images: list[str],
@@ -132,8 +132,8 @@ def _corruption(
     image_size: Side | None = None,
     patch_size: Side | None = None,
 ) -> Json:
-    """What the model would see of the images, as arrays in `out`."""
-    shown = api.show_corruption(
+    """What the model would see of the images, view by view, as arrays in `out`."""
+    shown = api.show_views(
         [str(path_from(image)) for image in images],
         config,
         seed=seed,
@@ -145,8 +145,12 @@ def _corruption(
         files = shown.save(path_from(out))
     except OSError as error:
         raise disk_error(error, path_from(out)) from None
-    share, side = float(shown.mask.mean()), shown.mask.shape[1]
-    return {"files": files, "mask_share": share, "image_size": side}
+    return {
+        "files": files,
+        "views": [view.name for view in shown.views],
+        "mask_share": shown.mask_share,
+        "image_size": shown.original.shape[1],
+    }
 
 
 def _pairs(context: QuestionContext, *, images: list[str], out: str) -> Json:
@@ -356,7 +360,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "device": _device,
     "sample": _sample,
     "scan": _scan,
-    "corruption": _corruption,
+    "views": _views,
     "pairs": _pairs,
     "dry_run": _dry_run,
     "resolve": _resolve,

@@ -130,7 +130,7 @@ def _work(path: Path, start: Start, *, as_json: bool, quiet: bool) -> int:
     path = result.run  # It may have been moved meanwhile.
     if result.outcome == "completed":
         screen.say(f"The run is in {path}")
-        is_finetuned = Run(path).config().method.name == "finetune"
+        is_finetuned = Run(path).config().method.needs_labels
         train = "" if is_finetuned else " --train FOLDER"
         screen.say(f"Next: sit-engine evaluate {path}{train} --test FOLDER")
         return 0

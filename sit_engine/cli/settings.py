@@ -9,8 +9,8 @@ from typing import Any
 
 from sit_engine.config.build import build, from_dotted, merge
 from sit_engine.config.files import read_values
-from sit_engine.config.methods import pretraining_methods
-from sit_engine.config.presets import PRESETS
+from sit_engine.config.methods import needs_labels
+from sit_engine.config.presets import presets
 from sit_engine.config.schema import Setting, settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -18,38 +18,41 @@ from sit_engine.errors import ConfigError
 SKIPPED = ("preset", "data.folders", "method.classes")
 
 
-def add_settings(parser: argparse.ArgumentParser, method: str) -> None:
-    """--preset, --config and one flag for each setting of the method."""
-    has_paper = method in pretraining_methods()
+def add_settings(parser: argparse.ArgumentParser, *methods: str) -> None:
+    """--preset, --config and one flag for each setting of these methods, the first one's first."""
+    known = presets(needs_labels=needs_labels(methods[0]))
+    told = ", ".join(f"{name} ({preset.about})" for name, preset in known.items())
     parser.add_argument(
         "--preset",
-        choices=[name for name in PRESETS if has_paper or name in ("quick", "standard")],
-        help="where settings that you leave alone come from: quick (a look in minutes)"
-        + (", standard " if has_paper else " or standard ")
-        + "(scaled to your images and device; the default)"
-        + (
-            ", small-2021 (the same with the tasks of 2021), paper-2022 or paper-2021 (the published "
-            "recipes)"
-            if has_paper
-            else ""
-        ),
+        choices=list(known),
+        help=f"where settings that you leave alone come from: {told}",
     )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, help="a TOML file of settings; flags win over it"
     )
-    groups: dict[str, Any] = {}
-    leaves = Counter(item.path.rpartition(".")[2] for item in settings(method))
-    for item in settings(method):
-        if item.path in SKIPPED:
-            continue
-        section = item.path.rpartition(".")[0]
-        if section not in groups:
-            groups[section] = parser.add_argument_group(f"settings: {section}")
-        leaf = item.path.rpartition(".")[2]
-        names = [f"--{item.path.replace('_', '-')}"]
-        if leaves[leaf] == 1:
-            names.insert(0, f"--{leaf.replace('_', '-')}")
-        groups[section].add_argument(*names, dest=item.path, metavar="X", help=_help(item))
+    added: set[str] = set()
+    short: set[str] = set()
+    for method in methods:
+        # Settings of the run alone have no method's name in their heading.
+        of_method = f" of {method}" if added else ""
+        new = [item for item in settings(method) if item.path not in {*SKIPPED, *added}]
+        leaves = Counter(_leaf(item) for item in settings(method))
+        unique = {leaf for leaf, count in leaves.items() if count == 1} - short
+        groups: dict[str, Any] = {}
+        for item in new:
+            section = item.path.rpartition(".")[0]
+            if section not in groups:
+                groups[section] = parser.add_argument_group(f"settings: {section}{of_method}")
+            names = [f"--{item.path.replace('_', '-')}"]
+            if _leaf(item) in unique:
+                names.insert(0, f"--{_leaf(item).replace('_', '-')}")
+            groups[section].add_argument(*names, dest=item.path, metavar="X", help=_help(item))
+        added |= {item.path for item in new}
+        short |= set(leaves)
+
+
+def _leaf(item: Setting) -> str:
+    return item.path.rpartition(".")[2]
 
 
 def _help(item: Setting) -> str:

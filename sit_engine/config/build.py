@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES
 from sit_engine.config.fields import Options
-from sit_engine.config.methods import METHODS, load
-from sit_engine.config.presets import PRESETS
+from sit_engine.config.methods import DEFAULT_METHOD, METHODS, load
+from sit_engine.config.presets import presets
 from sit_engine.config.schema import settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -20,15 +20,16 @@ from sit_engine.errors import ConfigError
 def build(user: Mapping[str, Any]) -> RunConfig:
     """The preset's values, the user's over them, checked; nothing is resolved yet."""
     preset = user.get("preset", RunConfig.model_fields["preset"].default)
-    if not isinstance(preset, str) or preset not in PRESETS:
+    known = presets()
+    if not isinstance(preset, str) or preset not in known:
         raise ConfigError(
             "config.preset",
             "There is no preset {value}.",
             "Choose from {allowed}.",
             value=preset,
-            allowed=", ".join(PRESETS),
+            allowed=", ".join(known),
         )
-    base = _of_family(_of_method(PRESETS[preset], user), user)
+    base = _of_family(_of_method(known[preset].values, user), user)
     values = merge(_without_other_length(base, user), user)
     method = values.pop("method", {})
     options = _method(method if isinstance(method, dict) else {"name": method})
@@ -41,12 +42,12 @@ def build(user: Mapping[str, Any]) -> RunConfig:
     return config
 
 
-def _of_method(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
+def _of_method(preset: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
     """The preset, without what it sets of another method than the user's."""
     method = user.get("method")
     name = method.get("name") if isinstance(method, Mapping) else method
     if name is None or name == preset.get("method", {}).get("name"):
-        return preset
+        return dict(preset)
     return {key: value for key, value in preset.items() if key != "method"}
 
 
@@ -92,7 +93,7 @@ def from_dotted(pairs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _method(values: dict[str, Any]) -> Any:
     fields = dict(values)
-    name = fields.pop("name", "sit")
+    name = fields.pop("name", DEFAULT_METHOD)
     if not isinstance(name, str) or name not in METHODS:
         raise ConfigError(
             "config.method",
@@ -115,7 +116,7 @@ def _backbone(values: Mapping[str, Any]) -> Any:
             value=family,
             allowed=", ".join(FAMILIES),
         )
-    return _checked(load(FAMILIES[family].options), fields, "model.", "sit", family)
+    return _checked(load(FAMILIES[family].options), fields, "model.", DEFAULT_METHOD, family)
 
 
 def _checked(

@@ -7,12 +7,16 @@ that this floor imports nothing from the floors above (docs/adr/0002-method-tabl
 from __future__ import annotations
 
 import importlib
-from typing import Any, ClassVar, Literal, NamedTuple, Never
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple, Never, Self, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import AutoT, OpenOptions
+from sit_engine.config.fields import AutoT, OpenOptions, setting
+from sit_engine.config.traits import CurveInfo, Panel, Picture, Preset, Size, Watch
+from sit_engine.config.view_kinds import ViewKind
 
 
 class MethodEntry(NamedTuple):
@@ -53,10 +57,44 @@ class Scale(NamedTuple):
 
 
 class MethodOptions(OpenOptions[AutoT]):
-    """Base of every method's options; `name` picks the method in a config."""
+    """Base of every method's options; `name` picks the method in a config.
+
+    What it says of itself suits a plain method without labels, until a method says otherwise.
+    """
 
     name: ClassVar[str]
-    features: Literal["teacher", "student"] = "student"
+    title: ClassVar[str] = ""
+    """How it is called where one is chosen; its name when empty."""
+    short: ClassVar[str] = ""
+    """The same among recipes of one method."""
+    about: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    watch: ClassVar[Watch] = "pretraining"
+    curves: ClassVar[tuple[CurveInfo, ...]] = ()
+    pictures: ClassVar[tuple[Picture, ...]] = ("attention",)
+    panel: ClassVar[Panel | None] = None
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({})
+    """Those that only this method has."""
+    sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
+        {"quick": "quick", "standard": "standard"}
+    )
+    """Which preset is meant by each size of a run."""
+
+    features: Literal["teacher", "student"] = setting(
+        "student",
+        "Features from",
+        "Which network gives the features that are measured and exported.",
+    )
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it learns from labels."""
+        return needs_labels(self.name)
+
+    @property
+    def patience_readings(self: MethodOptions[Never]) -> int:
+        """A run ends after so many readings without a better validation; 0: it never does."""
+        return 0
 
     @property
     def tokens(self) -> int | None:
@@ -66,12 +104,20 @@ class MethodOptions(OpenOptions[AutoT]):
     @property
     def has_teacher(self) -> bool:
         """Whether a slow average of the student takes part."""
-        return True
+        return False
 
     @property
     def reads_cues(self) -> bool:
         """Whether one of its "auto" settings depends on what the labels live on."""
         return False
+
+    def view_kinds(self: MethodOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
+        """What a step makes of each image."""
+        return (ViewKind(image_size),)
+
+    def for_preview(self) -> Self:
+        """With the same views, and without what else could fail to resolve."""
+        return self
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The method's own values for "auto" settings outside it, and why, by the settings' paths."""
@@ -82,16 +128,35 @@ class MethodOptions(OpenOptions[AutoT]):
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
     ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """The options with every "auto" filled, and the reason for each by field path."""
-        raise NotImplementedError
+        del scale, facts, device
+        return cast("MethodOptions[Never]", self), {}
 
     @model_serializer(mode="wrap")
     def _with_name(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {"name": self.name, **dump(self)}
 
 
+DEFAULT_METHOD = next(iter(METHODS))
+LABELLED_METHOD = next(name for name, entry in METHODS.items() if entry.needs_labels)
+"""What `sit-engine finetune` and the window's finetuning train with."""
+
+
 def pretraining_methods() -> list[str]:
     """The methods that need no labels."""
     return [name for name, entry in METHODS.items() if not entry.needs_labels]
+
+
+def needs_labels(method: str) -> bool:
+    """Whether the method of that name learns from labels; one that is not known does not."""
+    return method in METHODS and METHODS[method].needs_labels
+
+
+def traits(method: str) -> type[MethodOptions]:
+    """What the method of that name says of itself; of one that is not known what suits most."""
+    if method not in METHODS:
+        return MethodOptions
+    found: type[MethodOptions] = load(METHODS[method].options)
+    return found
 
 
 def load(target: str) -> Any:

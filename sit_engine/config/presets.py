@@ -1,49 +1,23 @@
-"""The presets: what they set beyond the defaults of the tree."""
+"""The presets: what they set beyond the defaults of the tree. A method may bring its own."""
 
 from __future__ import annotations
 
-from typing import Any
+from sit_engine.config.methods import METHODS, traits
+from sit_engine.config.traits import Preset
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "optim": {"minutes": 2.5},
-        "watch": {"readings": 10, "previews": 5},
-    },
-    "standard": {},
-    "small-2021": {"method": {"name": "sit2021"}},
-    "paper-2022": {
-        "method": {
-            "name": "sit",
-            "contrast_loss": "info_nce",
-            "temperature": 0.2,
-            "views": {"crop_scale_min": 0.2},
-            "corruption": {"drop_share": 0.5, "replace_share": 0.3},
-        },
-        "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_small", "stem": "patch"},
-        # As sharp as the published views: benchmarks/sharpness.py.
-        "data": {"cache_factor": 2.5},
-        "optim": {
-            "optimiser": "adamw",
-            "epochs": 800,
-            "batch_size": 256,
-            "learning_rate": 5e-4,
-            "warmup_epochs": 10,
-        },
-    },
-    # 4 GPUs of 72 images in the original; its rate of 1e-3 is for 512 images. Crops as small as 8 % are
-    # for large photographs.
-    "paper-2021": {
-        "method": {"name": "sit2021", "views": {"crop_scale_min": 0.08}},
-        "model": {"image_size": 224, "patch_size": 16, "backbone": "vit_base", "stem": "patch"},
-        "data": {"cache_factor": 3.0},
-        "optim": {
-            "optimiser": "adamw",
-            "epochs": 501,
-            "batch_size": 288,
-            "learning_rate": 5e-4,
-            "learning_rate_end": 5e-6,
-            "warmup_epochs": 5,
-            "clip_norm": 0,
-        },
-    },
+GENERAL = {
+    "quick": Preset(
+        "a look in minutes",
+        {"optim": {"minutes": 2.5}, "watch": {"readings": 10, "previews": 5}},
+    ),
+    "standard": Preset("scaled to your images and device; the default"),
 }
+
+
+def presets(*, needs_labels: bool | None = None) -> dict[str, Preset]:
+    """All by name, or those for methods that need labels or none."""
+    found = dict(GENERAL)
+    for name, entry in METHODS.items():
+        if needs_labels in (None, entry.needs_labels):
+            found.update(traits(name).presets)
+    return found

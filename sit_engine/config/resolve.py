@@ -13,7 +13,7 @@ from sit_engine.config.build import check_together
 from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
 from sit_engine.config.filling import Filling
-from sit_engine.config.methods import METHODS, Scale
+from sit_engine.config.methods import Scale
 from sit_engine.config.resolved import as_resolved
 from sit_engine.config.tree import OptimOptions, ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence
@@ -46,9 +46,8 @@ def resolve(
     filling = Filling("model", config.model, autos)
     config.model.fill(filling, facts, device, Wish(start, config.method.tokens))
     model: BackboneOptions[Never] = filling.done()
-    needs_labels = METHODS[config.method.name].needs_labels
     train_images = facts.images - watch_count(
-        data.get("watch_share"), facts, one_a_class=needs_labels
+        data.get("watch_share"), facts, one_a_class=config.method.needs_labels
     )
     optim = _optim(Filling("optim", config.optim, autos), train_images, model.token_width, device)
     batch = optim.get("batch_size")

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES
 from sit_engine.config.fields import BOUNDS, Options
-from sit_engine.config.methods import METHODS, load
+from sit_engine.config.methods import DEFAULT_METHOD, METHODS, load
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import Sentence, joined
 
@@ -36,7 +36,7 @@ class Setting:
     high: float | None
 
 
-def settings(method: str = "sit", family: str = DEFAULT_FAMILY) -> list[Setting]:
+def settings(method: str = DEFAULT_METHOD, family: str = DEFAULT_FAMILY) -> list[Setting]:
     """All settings of a run with that method and backbone, in the order of their declaration."""
     return list(_walk(RunConfig, "", method, family))
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import Layout
 from sit_engine.config.fields import AutoT, FileName, OpenOptions, Options, setting
-from sit_engine.config.methods import METHODS, MethodOptions, load
+from sit_engine.config.methods import DEFAULT_METHOD, METHODS, MethodOptions, load
 from sit_engine.config.vit import VitOptions
 
 CACHE_FACTOR = 1.15
@@ -240,7 +240,7 @@ def _as_method(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("must be a table with a name")
     fields = dict(value)
-    name = fields.pop("name", "sit")
+    name = fields.pop("name", DEFAULT_METHOD)
     if name not in METHODS:
         raise ValueError(f"there is no method {name!r}; choose from {', '.join(METHODS)}")
     return load(METHODS[name].options).model_validate(fields)
@@ -249,15 +249,13 @@ def _as_method(value: Any) -> Any:
 class RunConfig(OpenOptions[AutoT]):
     """Everything a run needs to be repeated."""
 
-    preset: Literal["quick", "standard", "small-2021", "paper-2022", "paper-2021"] = setting(
-        "standard", "Preset", "Where settings that you leave alone come from."
-    )
+    preset: str = setting("standard", "Preset", "Where settings that you leave alone come from.")
     data: DataOptions[AutoT] = DataOptions()
     model: SerializeAsAny[Annotated[BackboneOptions[AutoT], BeforeValidator(_as_backbone)]] = (
         VitOptions()
     )
     method: SerializeAsAny[Annotated[MethodOptions[AutoT], BeforeValidator(_as_method)]] = setting(
-        {"name": "sit"}, "Method", "How it learns, and the settings of that."
+        {"name": DEFAULT_METHOD}, "Method", "How it learns, and the settings of that."
     )
     optim: OptimOptions[AutoT] = OptimOptions()
     compute: ComputeOptions[AutoT] = ComputeOptions()

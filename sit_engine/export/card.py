@@ -28,7 +28,7 @@ def write_card(run: Run, about: dict[str, Any], out: Path) -> Path:
 def card(run: Run, about: dict[str, Any]) -> str:
     """Markdown: data, split, recipe, figures, preprocessing, licence."""
     config, split = run.config(), run.split()
-    is_finetuned = config.method.name == "finetune"
+    is_finetuned = config.method.needs_labels
     how = "finetuned with labels" if is_finetuned else "pretrained without labels"
     output = about["features"] if about["output"] == "features" else "the probability of each class"
     parts = [

@@ -26,7 +26,7 @@ from sit_engine.machine.device import find_device, memory_errors, probe_once
 from sit_engine.records.progress import OnProgress
 from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, course_of, minutes_needed, note_speed
-from sit_engine.training.prepare import list_images, needs_labels, with_cues, with_start
+from sit_engine.training.prepare import list_images, with_cues, with_start
 from sit_engine.training.stepper import measure_images_per_s
 
 MOST_IMAGES = 1000
@@ -84,7 +84,7 @@ def dry_run(
         found, rate = at_speed(config, facts, device, start, measure)
     course = course_of(found.config, facts)
     batch_size = found.config.optim.batch_size
-    is_too_short = course.is_too_short and not needs_labels(config)
+    is_too_short = course.is_too_short and not config.method.needs_labels
     return DryRun(
         images_per_s=rate,
         seconds_left=course.total_steps * batch_size / rate,
@@ -130,7 +130,7 @@ def _decode(
         budget_bytes=int(config.data.cache_gb * 1e9),
         streaming="allowed",
     )
-    require_images(index, 1 if needs_labels(config) else FEWEST_IMAGES)
+    require_images(index, 1 if config.method.needs_labels else FEWEST_IMAGES)
     return index, store
 
 

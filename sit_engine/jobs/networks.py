@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sit_engine.config.methods import METHODS
 from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.scan.split import check_none_gone, frozen_range
@@ -54,7 +53,7 @@ def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
     if step is None:
         path, manifest, _ = checkpoint.newest_verified(run)
         best = checkpoint.folder(run, manifest.get("best_step", -1))
-        if METHODS[config.method.name].needs_labels and best.is_dir():
+        if config.method.needs_labels and best.is_dir():
             path, manifest = best, checkpoint.verify(best)
     else:
         path = checkpoint.folder(run, step)
@@ -116,7 +115,7 @@ def load_baseline(path: Path, name: str) -> Network:
 
 def is_finetuned(run: Run) -> bool:
     """Whether the run learnt classes."""
-    return run.config().method.name == "finetune"
+    return run.config().method.needs_labels
 
 
 def scratch_twin(run: Run) -> Run | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import NoneType
@@ -88,12 +88,12 @@ class HealthMeasured(Event):
     deviation_ratio: float
     effective_rank: float
     width: int
-    agreement: float
-    mask_share: float
     state: Literal["learning", "collapsed", "not learning", "unknown"]
     sentence: str
     code: str = ""
     values: dict[str, str] = field(default_factory=dict)
+    curves: dict[str, float] = field(default_factory=dict)
+    """By name those of the method's own that it reads with health (config.traits)."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +269,8 @@ def read_line(line: str) -> tuple[Event, float] | Unread:
     kind = KINDS.get(record["event"])
     if kind is None:
         return "unknown"
+    if kind is HealthMeasured and "curves" not in record:
+        record["curves"] = by_name(record)
     try:
         values = {
             name: check(record[name])
@@ -281,6 +283,17 @@ def read_line(line: str) -> tuple[Event, float] | Unread:
         return kind(**with_templates(values, record.get("templates"))), time
     except (ValueError, TypeError, KeyError):
         return "unfit"
+
+
+BEFORE = ("agreement", "mask_share")
+"""Curves that had fields of their own, in events and checkpoints, while SiT was the only method."""
+
+
+def by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that such fields hold; null and NaN are none."""
+    return {
+        name: value for name in BEFORE if (value := fields.get(name)) is not None and value == value
+    }
 
 
 # Types: anyone can write into a run folder, and every reader counts on what the classes say.

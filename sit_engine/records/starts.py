@@ -69,7 +69,7 @@ def find_start(path: Path) -> Path:
     best = read_json(manifests[-1]).get("best_step", -1)
     # A damaged manifest is told when its checkpoint is verified.
     chosen = run.checkpoints / f"step-{best if type(best) is int else -1:08d}"
-    is_finetuned = run.config().method.name == "finetune"
+    is_finetuned = run.config().method.needs_labels
     return chosen if is_finetuned and chosen.is_dir() else manifests[-1].parent
 
 

@@ -37,7 +37,7 @@ from sit_engine.records.places import Places, file_along, moved_along, save
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import RunLock, is_running
-from sit_engine.training.prepare import list_images, needs_labels, with_start
+from sit_engine.training.prepare import list_images, with_start
 from sit_engine.training.start import Emit, check_outside
 
 SHARE = 0.1
@@ -142,7 +142,7 @@ def _check(request: CompareRequest) -> None:
             count=len(request.configs),
         )
     for name, config in request.configs.items():
-        if needs_labels(config):
+        if config.method.needs_labels:
             raise ConfigError(
                 "compare.method",
                 "The settings {name} are for {method}, which learns from labels; compare is for "

@@ -16,8 +16,7 @@ from sit_engine.records.run import Run
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.progress import Progress
 from sit_engine.training.stepper import Stepper
-from sit_engine.watching.pretraining import Monitor
-from sit_engine.watching.validation import Validator
+from sit_engine.watching.watcher import Watcher
 
 
 class CheckpointManager:
@@ -28,7 +27,7 @@ class CheckpointManager:
         run: Run,
         config: ResolvedConfig,
         stepper: Stepper,
-        monitor: Monitor | Validator,
+        monitor: Watcher,
         emit: Callable[[Event], None],
     ) -> None:
         self.run, self.config, self.stepper = run, config, stepper

@@ -17,7 +17,6 @@ from sit_engine.files import disk_error
 from sit_engine.machine.device import memory_errors, peak_memory_bytes
 from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.machine.spinning import courteous
-from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.records.commands import Command, answer_to, refusal
@@ -45,8 +44,7 @@ from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_ba
 from sit_engine.training.schedules import cosine, falls_on
 from sit_engine.training.steadiness import take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
-from sit_engine.watching.pretraining import Monitor
-from sit_engine.watching.validation import Validator
+from sit_engine.watching.watcher import make_watcher
 
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
 STEPS_BEFORE_ESTIMATE = 30
@@ -121,12 +119,7 @@ class Leg:
         self.batch_size = self.batches.batch_size
         epochs = config.optim.epochs
         self.progress = Progress(max(1, round(epochs * self.batches.steps_per_epoch)))
-        looked_at = (run, self.method, data.watched, self.device)
-        self.monitor: Monitor | Validator = (
-            Validator(*looked_at, config.method)
-            if isinstance(config.method, FinetuneOptions)
-            else Monitor(*looked_at, config.method.features)
-        )
+        self.monitor = make_watcher(run, self.method, data.watched, self.device, config.method)
         self.checkpoint_manager = CheckpointManager(run, config, self.stepper, self.monitor, emit)
         self.window = MetricsWindow(self.device)
         self.leg_started_s = time.perf_counter()
@@ -321,8 +314,8 @@ class Leg:
         means = window.read()
         terms, curves = means.terms, means.curves
         take(progress, means.losses, means.is_finite)
-        progress.agreement = curves.get("agreement", float("nan"))
-        progress.mask_share = curves.get("mask_share", float("nan"))
+        read = (curve.name for curve in self.config.method.curves if curve.health is not None)
+        progress.curves = {name: curves[name] for name in read if name in curves}
         busy_s = window.busy_s()
         loss, norm = terms.pop("loss"), terms.pop("norm")
         done = progress.step - self.first_step
@@ -394,8 +387,7 @@ class Leg:
             events, is_best = self.monitor.read(
                 progress.step,
                 Course(progress.total_steps, self.batches.steps_per_epoch, len(self.batches.rows)),
-                agreement=progress.agreement,
-                mask_share=progress.mask_share,
+                progress.curves,
             )
             for event in events:
                 self.emit(event)

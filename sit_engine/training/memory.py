@@ -84,12 +84,9 @@ class _Need:
 
 
 def _view_bytes(config: ResolvedConfig) -> int:
-    """Of the views of an image, which are there in all parts of a batch, and once more when it is cut.
-
-    Two views, clean and corrupted in single precision, and a mask.
-    """
-    colours, copies = 3, 2
-    return copies * 2 * config.model.image_size**2 * (2 * colours * 4 + 1)
+    """Of the views of an image, which are there in all parts of a batch, and once more when it is cut."""
+    kinds = config.method.view_kinds(config.model.image_size)
+    return 2 * sum(kind.view_bytes() for kind in kinds)
 
 
 def _resident_bytes(device: DeviceFacts, store: PixelStore, rows: np.ndarray, free: int) -> int:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from sit_engine.config.course import STEPS_TO_LEARN, Course
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import Resolved, resolve, total_steps, watch_count
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.pixel_cache.store import PixelStore
@@ -68,7 +67,7 @@ def _speed(config: ResolvedConfig, store: PixelStore) -> str:
 
 def course_of(config: ResolvedConfig, facts: DataFacts) -> Course:
     """Of resolved settings on such images."""
-    has_labels = METHODS[config.method.name].needs_labels
+    has_labels = config.method.needs_labels
     share = config.data.watch_share
     images = facts.images - watch_count(share, facts, one_a_class=has_labels)
     return _course(config, images)
@@ -89,7 +88,7 @@ def warn_if_short(
 ) -> None:
     """Say before the first step that a pretraining run will not have learnt when it ends."""
     course = _course(config, train_images)
-    if course.is_too_short and not METHODS[config.method.name].needs_labels:
+    if course.is_too_short and not config.method.needs_labels:
         emit(
             warning(
                 "run.too_short",

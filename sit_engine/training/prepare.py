@@ -12,7 +12,6 @@ import numpy as np
 
 from sit_engine import ranks
 from sit_engine.config.facts import DataFacts, StartFacts
-from sit_engine.config.methods import METHODS
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence, counted
@@ -70,7 +69,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[ResolvedConfig
     index, store = _decode(listed, first, config.data.value_range, emit)
     facts = with_cues(facts_of(index), config, index, store, teller(emit))
     resolved = resolve(config, facts, device, start)
-    share, has_labels = resolved.config.data.watch_share, needs_labels(config)
+    share, has_labels = resolved.config.data.watch_share, config.method.needs_labels
     count = watch_count(share, facts, one_a_class=has_labels)
     if facts.validation:
         split = Split(index.part_rows("train"), index.part_rows("val"))
@@ -119,11 +118,6 @@ def share_of(config: ResolvedConfig, count: int) -> ResolvedConfig:
     return config.model_copy(
         update={"optim": config.optim.model_copy(update={"batch_size": batch})}
     )
-
-
-def needs_labels(config: RunConfig) -> bool:
-    """Whether the method learns from labels."""
-    return METHODS[config.method.name].needs_labels
 
 
 def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
@@ -253,7 +247,7 @@ def list_images(
                 count=unmatched,
             )
         )
-    if not needs_labels(config):
+    if not config.method.needs_labels:
         require_images(index, FEWEST_IMAGES)
         return index
     labelled = np.flatnonzero(index.labels >= 0)
@@ -314,7 +308,7 @@ def _decode(
         budget_bytes=int(config.data.cache_gb * 1e9),
         streaming=streaming,
     )
-    if needs_labels(config):
+    if config.method.needs_labels:
         check_classes(index)
     else:
         require_images(index, FEWEST_IMAGES)
@@ -369,7 +363,7 @@ def _training_data(
     side = config.model.image_size
     most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
     generator = np.random.default_rng([config.compute.seed, 2])
-    if needs_labels(config):
+    if config.method.needs_labels:
         train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch
     else:
         is_labelled = len(split.watch) > 0

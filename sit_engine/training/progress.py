@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sit_engine.records.events import BEFORE, by_name
+
 
 @dataclass
 class Progress:
@@ -28,13 +30,15 @@ class Progress:
     draws: int = 0
     """Which draws the steps take: another number, another order of images and other views."""
     best_step: int = -1
-    agreement: float = float("nan")
-    mask_share: float = float("nan")
+    curves: dict[str, float] = field(default_factory=dict)
+    """As last reported, those that are read with health."""
     changes: list[dict[str, str]] = field(default_factory=list)
     """Settings that differ from config.toml, as ConfigChanged events tell them."""
 
     @classmethod
     def read(cls, state: dict[str, Any]) -> Progress:
         """From a checkpoint's values."""
-        # A version before this one counted them by themselves.
-        return cls(**{name: value for name, value in state.items() if name != "skipped_in_a_row"})
+        values = {"curves": by_name(state)} | state
+        # Of versions before this one.
+        gone = ("skipped_in_a_row", *BEFORE)
+        return cls(**{name: value for name, value in values.items() if name not in gone})

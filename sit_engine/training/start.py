@@ -235,7 +235,7 @@ def scratch_config(run: Run) -> RunConfig:
     What the user left "auto" is worked out anew, so that the twin gets the recipe of a fresh start.
     """
     config = run.config()
-    if config.method.name != "finetune":
+    if not config.method.needs_labels:
         raise RunError(
             "run.not_finetuned",
             "The run {path} was not finetuned: there is nothing to compare a scratch run with.",

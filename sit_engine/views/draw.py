@@ -1,4 +1,4 @@
-"""Draws what two views of each image look like: boxes, flips, colours, blur; no pixel is touched.
+"""Draws what views of each image look like: boxes, flips, colours, blur; no pixel is touched.
 
 Shapes: B samples; a box is (top, left, height, width) as shares of the image, in [0, 1].
 """
@@ -6,6 +6,7 @@ Shapes: B samples; a box is (top, left, height, width) as shares of the image, i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Never
 
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sit_engine.config.view_kinds import ViewKind, numbered, view_name
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.seeds import numpy_stream
 
@@ -76,41 +78,28 @@ def _centre_boxes(aspect_B: Tensor) -> Tensor:
     return torch.stack([(1 - height_B) / 2, (1 - width_B) / 2, height_B, width_B], dim=1).float()
 
 
-def draw_view(
-    options: ViewOptions[Never], aspect_B: Tensor, *, seed: int, step: int, rank: int
-) -> ViewParams:
-    """The first of the two views that `draw_views` draws, for methods that see one."""
-    aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
-    stream = numpy_stream(seed, step, rank, "view 0")
-    return _draw_view(options, aspect_array_B, stream, options.blur_first, 0.0)
-
-
 def draw_views(
-    options: ViewOptions[Never],
-    aspect_B: Tensor,
-    *,
-    size: tuple[int, int],
-    seed: int,
-    step: int,
-) -> tuple[ViewParams, ViewParams]:
-    """Both views of B images of the given aspects (width / height of the originals).
+    kinds: Sequence[ViewKind], aspect_B: Tensor, *, seed: int, step: int, rank: int = 0
+) -> list[ViewParams]:
+    """The views of each of B images of the given aspects (width / height of the originals).
 
-    A pure function of its arguments. Draw for the whole batch, then `take`. The law of the
-    December 2022 recipe: only the first view's blur and the second's blur and solarise differ.
+    A pure function of its arguments. Draw for the whole batch, then `take`, or for a `rank` alone.
     """
-    del size  # the crop's ratio is the original's, whatever the view is then resized to
+    return [
+        draw_kind(kind, aspect_B, number, seed=seed, step=step, rank=rank)
+        for number, kind in numbered(kinds)
+    ]
+
+
+def draw_kind(
+    kind: ViewKind, aspect_B: Tensor, number: int, *, seed: int, step: int, rank: int = 0
+) -> ViewParams:
+    """Of the view of that number. A crop's ratio is the original's, whatever its size then is."""
+    if kind.law is None:
+        return centre_params(aspect_B)
     aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)
-    chances = (
-        (options.blur_first, 0.0),
-        (options.blur_second, options.solarise),
-    )
-    first, second = (
-        _draw_view(
-            options, aspect_array_B, numpy_stream(seed, step, 0, f"view {view}"), blur, solarise
-        )
-        for view, (blur, solarise) in enumerate(chances)
-    )
-    return first, second
+    stream = numpy_stream(seed, step, rank, view_name(number))
+    return _draw_view(kind.law, aspect_array_B, stream, kind.blur, kind.solarise)
 
 
 def _draw_view(

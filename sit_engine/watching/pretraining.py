@@ -5,6 +5,7 @@ Draws from generators of its own, so that a run with and without it has the same
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sit_engine.config.course import Course
+from sit_engine.config.methods import MethodOptions
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import binomial_score, knn_predict
 from sit_engine.inspection.pictures import (
@@ -58,7 +60,7 @@ class Monitor:
     method: Method
     watched: Watched
     device: torch.device
-    network: str
+    options: MethodOptions
     figures: list[Figures] = field(default_factory=list)
     """Of the readings since the run can be judged."""
     untrained: float = float("nan")
@@ -84,8 +86,13 @@ class Monitor:
         self.figures = [Figures(d, r, int(w)) for d, r, w in state["readings"]]
         self.untrained, self.raw, self.best = state["untrained"], state["raw"], state["best"]
 
+    @property
+    def network(self) -> str:
+        """Whose features are measured."""
+        return self.options.features
+
     def read(
-        self, step: int, course: Course, *, agreement: float, mask_share: float
+        self, step: int, course: Course, curves: Mapping[str, float]
     ) -> tuple[list[Event], bool]:
         """Health and k-NN at `step`; the events, and whether k-NN is the best so far."""
         train_nD = extract(
@@ -109,12 +116,11 @@ class Monitor:
                 deviation_ratio=figures.deviation_ratio,
                 effective_rank=figures.effective_rank,
                 width=figures.width,
-                agreement=agreement,
-                mask_share=mask_share,
                 state=verdict.state,
                 sentence=verdict.sentence,
                 code=verdict.code,
                 values=verdict.values,
+                curves=dict(curves),
             )
         )
         return events, is_best

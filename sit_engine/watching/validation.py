@@ -5,6 +5,7 @@ Draws nothing, so that a run with and without it has the same weights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Never
 
@@ -13,9 +14,9 @@ import torch
 from torch.nn import functional
 
 from sit_engine.config.course import Course
+from sit_engine.config.methods import MethodOptions
 from sit_engine.evaluation.features import probabilities
 from sit_engine.evaluation.probes import binomial_score
-from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Method
 from sit_engine.records.events import Event, PreviewWritten, ValidationMeasured, warning
 from sit_engine.records.run import Run
@@ -30,7 +31,7 @@ class Validator:
     method: Method
     watched: Watched
     device: torch.device
-    options: FinetuneOptions[Never]
+    options: MethodOptions[Never]
     best: tuple[float, float] = field(default=(-1.0, 0.0))
     """Accuracy and minus the loss: of equally many right answers the surer are better."""
     since: int = 0
@@ -40,8 +41,7 @@ class Validator:
     @property
     def is_over(self) -> bool:
         """Whether so many readings brought nothing better that the run may end."""
-        patience = self.options.patience
-        return 0 < patience <= self.since
+        return 0 < self.options.patience_readings <= self.since
 
     def state(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
@@ -55,10 +55,10 @@ class Validator:
             self.since = 0
 
     def read(
-        self, step: int, course: Course, *, agreement: float, mask_share: float
+        self, step: int, course: Course, curves: Mapping[str, float]
     ) -> tuple[list[Event], bool]:
         """Accuracy and loss on the held-out images; the events, and whether it is the best so far."""
-        del course, agreement, mask_share
+        del course, curves
         labels = self.watched.watch_labels
         if not len(labels):
             return [], False

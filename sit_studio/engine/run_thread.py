@@ -28,7 +28,6 @@ from sit_engine.records.run_lock import holder_here, is_running
 from sit_studio.engine.messages import Heard, MessageQueue, Refused, Seen
 from sit_studio.engine.process import Trainer, end_from_outside, write_config
 from sit_studio.models.failure import Failure, failure_of
-from sit_studio.models.settings_model import FINETUNE
 
 Way = Literal["own process", "this process"]
 ENDINGS: tuple[commands.CommandName, ...] = ("stop", "pause", "finish")
@@ -236,7 +235,7 @@ class EngineThread(QThread):
             self._trainer = Trainer(["resume", path, *leg.flags()])
         else:
             settings = write_config(leg.config)
-            verb = "finetune" if leg.config.method.name == FINETUNE else "pretrain"
+            verb = "finetune" if leg.config.method.needs_labels else "pretrain"
             twin = ["--with-scratch"] if leg.with_scratch else []
             self._trainer = Trainer(
                 [verb, "--config", str(settings), "--out", path, *twin], settings

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sit_engine.config.methods import MethodOptions, needs_labels, traits
 from sit_engine.counted import Sentence
 from sit_engine.records.events import (
     CheckpointWritten,
@@ -39,9 +40,6 @@ State = Literal[
 ]  # fmt: skip
 LIVE: tuple[State, ...] = ("preparing", "training", "lost")
 ENDINGS = ("stop", "pause", "finish")
-FINETUNE = "finetune"
-# Curves that are told as shares and shown as percent.
-SHARES = ("train_accuracy", "rotation_accuracy")
 MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
 MOST_CURVES = 200
@@ -117,9 +115,18 @@ class History:
         return self.is_live and self._has_ended
 
     @property
-    def is_finetuning(self) -> bool:
-        """Whether it learns from labels: with validation readings, without k-NN, health or pictures."""
-        return (self.started.method if self.started else self.method) == FINETUNE
+    def needs_labels(self) -> bool:
+        """Whether it learns from labels."""
+        return needs_labels(self._method)
+
+    @property
+    def traits(self) -> type[MethodOptions]:
+        """What its method says of itself."""
+        return traits(self._method)
+
+    @property
+    def _method(self) -> str:
+        return self.started.method if self.started else self.method
 
     @property
     def share(self) -> float:
@@ -285,6 +292,7 @@ class History:
             if name not in self.terms:
                 self.terms.append(name)
             self.curve(name).append(event.step, value)
+        shares = {curve.name for curve in self.traits.curves if curve.is_share}
         for name, value in (
             ("loss", event.loss),
             ("learning_rate", event.learning_rate),
@@ -294,7 +302,7 @@ class History:
             ("memory_gb", event.memory_bytes / 1e9),
             *((name, value) for name, value in event.curves.items() if self._has_room_for(name)),
         ):
-            shown = math.nan if value is None else 100 * value if name in SHARES else value
+            shown = math.nan if value is None else 100 * value if name in shares else value
             self.curve(name).append(event.step, shown)
 
     def _note(self, event: Event) -> None:

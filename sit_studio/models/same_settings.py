@@ -19,6 +19,13 @@ LARGER_CROPS = "0.6"
 PUBLISHED_CROPS = "0.2"
 
 
+def asked_changes(model: SettingsModel) -> tuple[Change, ...]:
+    """Those that a setting of the model's method decides."""
+    known = {item.path for item in model.settings()}
+    paths: dict[Change, str] = {"colours": COLOURS, "mirrored": FLIP, "turned": TURN, "half": CROP}
+    return tuple(change for change in CHANGES if paths[change] in known)
+
+
 def answered(model: SettingsModel, change: Change, *, same: bool) -> dict[str, str]:
     """The settings' new texts by path; an empty one leaves a setting to preset and method."""
     if change == "colours":

@@ -14,8 +14,10 @@ from typing import Any, Final, Literal
 from sit_engine.config.build import build, from_dotted, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.files import read_chosen, read_values, to_toml
+from sit_engine.config.methods import DEFAULT_METHOD, METHODS, needs_labels, traits
 from sit_engine.config.resolve import Resolved, resolve
 from sit_engine.config.schema import Setting, settings
+from sit_engine.config.traits import Size
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutWish
@@ -33,17 +35,6 @@ WEIGHTS = "model.weights"
 Kind = Literal["pretrain", "finetune"]
 PRETRAIN: Final = "pretrain"
 FINETUNE: Final = "finetune"
-RECIPES = ("sit", "sit2021")
-# How much is trained, by recipe: (size, method) is said as a preset.
-PRESETS = {
-    ("quick", "sit"): "quick",
-    ("quick", "sit2021"): "quick",
-    ("standard", "sit"): "standard",
-    ("standard", "sit2021"): "small-2021",
-    ("paper", "sit"): "paper-2022",
-    ("paper", "sit2021"): "paper-2021",
-}
-SIZES = {preset: size for (size, _), preset in PRESETS.items()}
 # What a recipe consists of: another one brings its own.
 TASK_PATHS = (
     "method.reconstruction_weight", "method.rotation_weight", "method.contrast_weight",
@@ -72,24 +63,34 @@ class SettingsModel:
 
     preset: str = "standard"
     texts: dict[str, str] = field(default_factory=dict)
-    method: str = RECIPES[0]
+    method: str = DEFAULT_METHOD
+    aside: dict[str, str] = field(default_factory=dict)
+    """Texts of settings that the method chosen now does not have."""
 
     @property
-    def size(self) -> str:
-        """How much is trained: quick, standard or paper."""
-        return SIZES[self.preset]
+    def size(self) -> Size:
+        """How much is trained."""
+        for method in (self.method, *METHODS):
+            for size, preset in traits(method).sizes.items():
+                if preset == self.preset:
+                    return size
+        return "standard"
 
-    def choose(self, *, size: str | None = None, recipe: str | None = None) -> None:
+    def choose(self, *, size: Size | None = None, recipe: str | None = None) -> None:
         """Another size or recipe; what the user said of the tasks goes with their recipe."""
+        size = size or self.size
         if recipe is not None and recipe != self.method:
             self.method = recipe
-            for path in TASK_PATHS:
-                self.texts.pop(path, None)
-        self.preset = PRESETS[size or self.size, self.method]
+            known = {item.path for item in settings(recipe)}
+            texts = {p: text for p, text in self.texts.items() if p not in TASK_PATHS} | self.aside
+            self.texts = {path: text for path, text in texts.items() if path in known}
+            self.aside = {path: text for path, text in texts.items() if path not in known}
+        sizes = traits(self.method).sizes
+        self.preset = sizes.get(size, sizes["standard"])
 
     def settings(self) -> list[Setting]:
-        """Every setting that the form shows; which they are does not depend on the recipe."""
-        hidden = (*ELSEWHERE, WEIGHTS) if self.method == FINETUNE else ELSEWHERE
+        """Every setting that the form shows."""
+        hidden = (*ELSEWHERE, WEIGHTS) if needs_labels(self.method) else ELSEWHERE
         return [item for item in settings(self.method) if item.path not in hidden]
 
     def set(self, path: str, text: str) -> None:
@@ -140,9 +141,9 @@ class SettingsModel:
         """Take over a file of settings; of a run, without what was "auto" then."""
         values = read_chosen(path) if of_run else read_values(path)
         method = build(values).method.name
-        assert (method == FINETUNE) == (self.method == FINETUNE)
+        assert needs_labels(method) == needs_labels(self.method)
         preset = str(values.pop("preset", "standard"))
-        known = {item.path for item in self.settings()} | {WEIGHTS}
+        known = {item.path for item in settings(method)} - {*ELSEWHERE}
         flat = {name: text for name, text in flat_texts(values).items() if name in known}
         defaults = _defaults(preset, method)
         self.preset, self.method = preset, method
@@ -166,7 +167,7 @@ class SettingsModel:
     ) -> str:
         """The same run as a command for a terminal; `cache_gb` is the budget of this window."""
         texts = dict(self.texts)
-        if self.method == FINETUNE:
+        if needs_labels(self.method):
             start = unescape_name(texts.pop(WEIGHTS, "")) or "scratch"
             words = ["sit-engine", "finetune", start, *folders]
             words += ["--with-scratch"] if with_scratch else []
@@ -214,7 +215,7 @@ def flat_texts(tree: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 def kind_of(path: Path) -> Kind:
     """Which form a file of settings belongs to."""
-    return FINETUNE if build(read_values(path)).method.name == FINETUNE else PRETRAIN
+    return FINETUNE if build(read_values(path)).method.needs_labels else PRETRAIN
 
 
 @lru_cache(maxsize=16)

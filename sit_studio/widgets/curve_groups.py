@@ -1,18 +1,26 @@
-"""Which curves stand in which plot, and what they are called; used by Watch and Compare."""
+"""Which curves stand in which plot, and what they are called; used by Watch and Compare.
+
+Those that a method has of its own are declared by it (config.traits).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QCoreApplication
 
+from sit_engine.config.methods import METHODS, traits
+from sit_engine.config.traits import LOSSES, CurveInfo
 from sit_studio.look.marks import QT_TRANSLATE_NOOP
+from sit_studio.look.sentences import say_text
+from sit_studio.models.history import History
 
 
 @dataclass(frozen=True)
 class Group:
-    """A plot: its tab, unit and curves, those of them that a run has; no names: the loss terms.
+    """A plot: its tab, unit and curves that any method may have, before its own and behind them.
 
     Readings are few and each is measured with care: smoothing would only hide them.
     """
@@ -21,25 +29,23 @@ class Group:
     unit: str
     names: tuple[str, ...] = ()
     is_smoothed: bool = True
-    only: Literal["", "pretraining", "finetuning"] = ""
-    """The kind of run that has these curves; all have when empty."""
+    only: Literal["", "pretraining", "validation"] = ""
+    """How runs are watched that have these curves; all have when empty."""
     is_optional: bool = False
     """Only some runs have a curve of it: there is no plot before its first point."""
+    last: tuple[str, ...] = ()
 
 
-GROUPS = (
+KNOWN = (
     Group(QT_TRANSLATE_NOOP("curves", "Losses"), ""),
-    Group(QT_TRANSLATE_NOOP("curves", "Accuracy"), "%",
-          ("train_accuracy", "validation_accuracy", "rotation_accuracy"), is_optional=True),
+    Group(QT_TRANSLATE_NOOP("curves", "Accuracy"), "%", is_optional=True,
+          last=("validation_accuracy",)),
     Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False, "pretraining"),
-    Group(QT_TRANSLATE_NOOP("curves", "Task weights"), "",
-          ("weight_reconstruction", "weight_rotation", "weight_contrast"), is_optional=True),
+    Group(QT_TRANSLATE_NOOP("curves", "Task weights"), "", is_optional=True),
     Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Agreement"), "", ("agreement", "teacher_momentum"),
-          is_optional=True),
+    Group(QT_TRANSLATE_NOOP("curves", "Agreement"), "", is_optional=True),
     Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation", "mask_share"), False,
-          "pretraining"),
+    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation",), False, "pretraining"),
     Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False, "pretraining"),
     Group(QT_TRANSLATE_NOOP("curves", "Speed"), "images/s", ("images_per_s",)),
     Group(QT_TRANSLATE_NOOP("curves", "Memory"), "GB", ("memory_gb",)),
@@ -48,30 +54,64 @@ GROUPS = (
 READINGS = frozenset({"validation_accuracy", "validation_loss"})
 WORDS = {
     "loss": QT_TRANSLATE_NOOP("curves", "total"),
-    "contrast": QT_TRANSLATE_NOOP("curves", "contrast"),
-    "reconstruction": QT_TRANSLATE_NOOP("curves", "reconstruction"),
-    "rotation": QT_TRANSLATE_NOOP("curves", "rotation"),
-    "rotation_accuracy": QT_TRANSLATE_NOOP("curves", "turns told right"),
-    "weight_contrast": QT_TRANSLATE_NOOP("curves", "weight of contrast"),
-    "weight_reconstruction": QT_TRANSLATE_NOOP("curves", "weight of reconstruction"),
-    "weight_rotation": QT_TRANSLATE_NOOP("curves", "weight of rotation"),
-    "classification": QT_TRANSLATE_NOOP("curves", "training loss"),
-    "train_accuracy": QT_TRANSLATE_NOOP("curves", "training accuracy"),
     "validation_accuracy": QT_TRANSLATE_NOOP("curves", "validation accuracy"),
     "validation_loss": QT_TRANSLATE_NOOP("curves", "validation loss"),
     "knn": QT_TRANSLATE_NOOP("curves", "k-NN accuracy"),
     "learning_rate": QT_TRANSLATE_NOOP("curves", "learning rate"),
-    "teacher_momentum": QT_TRANSLATE_NOOP("curves", "teacher momentum"),
-    "agreement": QT_TRANSLATE_NOOP("curves", "agreement of two views"),
     "gradient_norm": QT_TRANSLATE_NOOP("curves", "gradient norm"),
     "deviation": QT_TRANSLATE_NOOP("curves", "spread of the features"),
-    "mask_share": QT_TRANSLATE_NOOP("curves", "corrupted area"),
     "rank": QT_TRANSLATE_NOOP("curves", "effective rank"),
     "images_per_s": QT_TRANSLATE_NOOP("curves", "images a second"),
     "memory_gb": QT_TRANSLATE_NOOP("curves", "memory"),
 }
 
 
+def groups() -> tuple[Group, ...]:
+    """The plots that runs of any method have, and those that a method has of its own."""
+    found = {group.title: group for group in KNOWN}
+    for curve in _declared():
+        found.setdefault(curve.group, Group(curve.group, curve.unit, is_optional=True))
+    return tuple(found.values())
+
+
+def names_of(group: Group, history: History) -> tuple[str, ...]:
+    """The curves of a plot that a run of that method may have."""
+    if group.title == LOSSES:
+        return _loss_names(history)
+    own = (curve.name for curve in history.traits.curves if curve.group == group.title)
+    return (*group.names, *own, *group.last)
+
+
+def _loss_names(history: History) -> tuple[str, ...]:
+    terms = tuple(history.terms)
+    if history.traits.watch == "validation":
+        return (*terms, "validation_loss")
+    return terms if len(terms) == 1 else (*terms, "loss")
+
+
+def compared_names() -> list[str]:
+    """The curves by which runs of all methods can be put side by side."""
+    names = ["loss"]
+    for needs in (False, True):
+        curves = [
+            curve
+            for method, entry in METHODS.items()
+            if entry.needs_labels == needs
+            for curve in traits(method).curves
+        ]
+        names += [] if needs else [curve.name for curve in curves if curve.group == LOSSES]
+        names += ["validation_accuracy", "validation_loss"] if needs else ["knn"]
+        names += [curve.name for curve in curves if curve.is_share]
+    return [*dict.fromkeys(names), "learning_rate"]
+
+
+def _declared() -> Iterator[CurveInfo]:
+    for method in METHODS:
+        yield from traits(method).curves
+
+
 def curve_word(name: str) -> str:
     """A curve's name for people."""
-    return QCoreApplication.translate("curves", WORDS.get(name, name))
+    if name in WORDS:
+        return QCoreApplication.translate("curves", WORDS[name])
+    return say_text(next((curve.title for curve in _declared() if curve.name == name), name))

@@ -8,7 +8,7 @@ import pytest
 import sklearn.datasets
 
 from benchmarks.sharpness import ratio
-from sit_engine.config.presets import PRESETS
+from sit_engine.config.presets import presets
 
 PHOTOGRAPHS = sorted((Path(sklearn.datasets.__file__).parent / "images").glob("*.jpg"))
 
@@ -17,7 +17,7 @@ PHOTOGRAPHS = sorted((Path(sklearn.datasets.__file__).parent / "images").glob("*
 @pytest.mark.parametrize("size", [32, 96, 128, 224])
 def test_views_of_the_papers_presets_are_as_sharp_as_published(preset: str, size: int) -> None:
     assert len(PHOTOGRAPHS) == 2
-    chosen = PRESETS[preset]
+    chosen = presets()[preset].values
     smallest = chosen["method"]["views"]["crop_scale_min"]
     # Many crops of each.
     found, _, _ = ratio(PHOTOGRAPHS * 8, size, chosen["data"]["cache_factor"], smallest)

@@ -170,7 +170,7 @@ def test_a_scan_is_saved_twice(child: Child, sample: tuple[Path, Path], tmp_path
     )
 
 
-def test_settings_are_resolved_and_corruption_is_shown(
+def test_settings_are_resolved_and_views_are_shown(
     child: Child, sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     facts = {"images": 192, "classes": 16, "median_side_px": 32}
@@ -181,21 +181,25 @@ def test_settings_are_resolved_and_corruption_is_shown(
     assert "px" in found["templates"]["model.image_size"]["template"]
     images = [str(path) for path in sorted(sample[0].rglob("000.png"))[:4]]
     shown = child.answer(
-        "corruption", images=images, config=found["settings"], seed=1, out=str(tmp_path)
+        "views", images=images, config=found["settings"], seed=1, out=str(tmp_path)
     )
     assert shown["image_size"] == 32
     arrays = {name: np.load(path) for name, path in shown["files"].items()}
     assert {name: (array.shape, str(array.dtype)) for name, array in arrays.items()} == {
         "original": ((4, 32, 32, 3), "uint8"),
-        "view": ((4, 32, 32, 3), "uint8"),
-        "corrupted": ((4, 32, 32, 3), "uint8"),
-        "mask": ((4, 32, 32), "bool"),
-        "other": ((4, 32, 32, 3), "uint8"),
-        "other_corrupted": ((4, 32, 32, 3), "uint8"),
-        "turned": ((8, 32, 32, 3), "uint8"),
-        "turns": ((8,), "int64"),
+    } | {
+        f"{view} {part}": shape
+        for view in shown["views"]
+        for part, shape in {
+            "clean": ((4, 32, 32, 3), "uint8"),
+            "turned": ((4, 32, 32, 3), "uint8"),
+            "turns": ((4,), "int64"),
+            "corrupted": ((4, 32, 32, 3), "uint8"),
+            "mask": ((4, 32, 32), "bool"),
+        }.items()
     }
-    assert arrays["mask"].mean() == pytest.approx(shown["mask_share"])
+    assert shown["views"] == ["view 0", "view 1"]
+    assert arrays["view 0 mask"].mean() == pytest.approx(shown["mask_share"])
 
 
 def test_the_device_is_described(child: Child) -> None:

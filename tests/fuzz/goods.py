@@ -62,7 +62,7 @@ EVENTS: list[Event] = [
     StepReported(10, 1.0, 2.0, {"contrast": 1.0}, {"rate": 1}, 1e-3, 0.1, 1.0, 9.0, 0.5, 1, 9, 3.0),
     StepReported(20, 2.0, 1.0, {}, {"train_accuracy": 0.5}, 1e-3, 0.1, 1.0, 9.0, 0.5, 0, 9, None),
     HealthMeasured(
-        10, 64, 1.0, 5.0, 32, 0.5, 0.3, "learning", "It learns.", "health.x", {"a": "b"}
+        10, 64, 1.0, 5.0, 32, "learning", "It learns.", "health.x", {"a": "b"}, {"agreement": 0.5}
     ),
     KnnMeasured(10, 0.5, 0.1, 0.05, 0.2, "student"),
     ValidationMeasured(20, 0.5, 0.1, 1.0, 0.5, 0.1, 20),

@@ -25,7 +25,7 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import RunFinished, RunResumed
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.look import theme
-from sit_studio.widgets.curve_groups import GROUPS
+from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import wait
 from tests.studio.test_drops import drop
 
@@ -176,7 +176,7 @@ def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     for number, name in enumerate(("reconstructions", "attention", "health", "system", "log")):
         watch.tabs.setCurrentIndex(number)
         camera.shoot(f"watch-{name}")
-    (knn,) = (number for number, group in enumerate(GROUPS) if group.title == "k-NN")
+    (knn,) = (number for number, group in enumerate(groups()) if group.title == "k-NN")
     watch.curves.tabs.setCurrentIndex(knn)
     camera.shoot("watch-knn")
     watch.curves.tabs.setCurrentIndex(0)

@@ -18,7 +18,7 @@ from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
 from sit_studio.pages.evaluate import page as evaluate
 from sit_studio.pages.watch.health import verdict
-from sit_studio.widgets.curve_groups import GROUPS
+from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import ready, wait
 from tests.tiny import engine, vit_of
 
@@ -53,7 +53,7 @@ def test_validation_is_told_beside_the_most_frequent_class(finetuned_run: Path) 
     for event, when in read_events(Run(finetuned_run)):
         history.add(event, when)
     found = history.validation
-    assert history.is_finetuning
+    assert history.needs_labels
     assert found is not None
     state, sentence = verdict(history)
     assert sentence.startswith(f"Right on {100 * found.accuracy:.1f} ± ")
@@ -77,7 +77,7 @@ def test_watch_shows_what_a_finetuning_run_has_and_hides_what_it_lacks(
     right = [page.tabs.tabText(n) for n in range(page.tabs.count()) if page.tabs.isTabVisible(n)]
     assert right == ["System", "Log"]
     curves = page.curves
-    shown = [group for n, group in enumerate(GROUPS) if curves.tabs.isTabVisible(n)]
+    shown = [group for n, group in enumerate(groups()) if curves.tabs.isTabVisible(n)]
     assert [group.title for group in shown][:2] == ["Losses", "Accuracy"]
     assert not {"k-NN", "Rank", "Health", "Teacher"} & {group.title for group in shown}
     wait(qtbot, lambda: list(curves.plot._lines.own()) == ["training loss", "validation loss"])
@@ -96,7 +96,7 @@ def test_watch_shows_what_a_finetuning_run_has_and_hides_what_it_lacks(
     assert window.session.open_run(run)
     # Its kind is known before its events are read: nothing of another kind is shown meanwhile.
     assert window.session.history.started is None
-    assert window.session.history.is_finetuning
+    assert window.session.history.needs_labels
     page._draw(force=True)
     assert page.tabs.tabText(page.tabs.currentIndex()) == "System"
     assert page.system.device.figure.text() == "–"

@@ -167,7 +167,7 @@ def test_an_extended_run_has_more_steps() -> None:
 
 def test_a_reading_tells_how_far_it_is_where_no_report_did() -> None:
     history = training()
-    history.add(HealthMeasured(6, 100, 0.5, 9.0, 32, 0.5, 0.1, "unknown", ""), 2000.0)
+    history.add(HealthMeasured(6, 100, 0.5, 9.0, 32, "unknown", ""), 2000.0)
     assert history.step == 6
 
 

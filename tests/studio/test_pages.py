@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.run_list import About, RunRow, write_about
 from sit_studio.widgets.ask import Ask
-from sit_studio.widgets.curve_groups import GROUPS
+from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import wait
 
 
@@ -127,7 +127,7 @@ def test_the_smoothing_slider_tells_what_the_plot_in_front_does(
     wait(qtbot, lambda: window.watch.is_built)
     curves = window.watch.curves
     curves.smoothing.setValue(90)
-    for number, group in enumerate(GROUPS):
+    for number, group in enumerate(groups()):
         curves.tabs.setCurrentIndex(number)
         weight = curves.plot._weight
         assert weight == (0.9 if curves.smoothing.isEnabled() else 0.0), group.title

@@ -21,7 +21,7 @@ from sit_studio.widgets.basics import Card, FigureCard, scrolled
 from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.states import word
 
-READING = HealthMeasured(10, 64, 0.5, 20.0, 384, 0.9, 0.5, "unknown", "Early.")
+READING = HealthMeasured(10, 64, 0.5, 20.0, 384, "unknown", "Early.")
 
 
 @pytest.mark.parametrize("width", [400, 560, 300])

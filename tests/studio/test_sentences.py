@@ -19,7 +19,7 @@ from sit_engine.config.build import build
 from sit_engine.config.course import VERDICTS, Course
 from sit_engine.config.facts import CueFacts, DataFacts, DeviceFacts, MemoryFacts
 from sit_engine.config.methods import METHODS
-from sit_engine.config.presets import PRESETS
+from sit_engine.config.presets import presets
 from sit_engine.config.resolve import resolve
 from sit_engine.counted import Sentence, templates_of, with_templates
 from sit_engine.errors import DataError, SitError
@@ -117,7 +117,7 @@ def unreadable(folder: str) -> DataError:
 def early() -> HealthMeasured:
     words = Course(1000, 10, 640).words()
     said = Sentence(VERDICTS["health.early"], **words)
-    return HealthMeasured(1, 64, 0.5, 20.0, 384, 0.9, 0.5, "unknown", said, "health.early", words)
+    return HealthMeasured(1, 64, 0.5, 20.0, 384, "unknown", said, "health.early", words)
 
 
 def failed() -> RunFinished:
@@ -263,7 +263,7 @@ def test_the_reasons_of_auto_settings_are_templates_and_literals(method: str) ->
     known = set[str]().union(*(_literals(path.read_text("utf-8")) for path in ENGINE))
     cues = CueFacts(500, 0.4, 0.2, 0.05, 0.4, 0.1, 0.05)
     memory = MemoryFacts(10**9, 10**8, 10**8, 10**7)
-    for images, preset, kind in product((500, 30_000), PRESETS, ("cpu", "cuda")):
+    for images, preset, kind in product((500, 30_000), presets(), ("cpu", "cuda")):
         facts = DataFacts(images, 2, 40, 10, 40, images, cues=cues)
         device = DeviceFacts(kind=kind, images_per_s=100.0, memory=memory, ranks=2)
         values = {"preset": preset, "method": {"name": method}}

@@ -19,8 +19,9 @@ from sit_engine.config.build import build
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.task_settings import Task
 from sit_studio.pages.train.page import TrainPage
+from sit_studio.pages.train.segments import Segments
 from sit_studio.pages.train.task_cards import TaskCards
-from sit_studio.widgets.curve_groups import GROUPS
+from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import ready, wait
 from tests.studio.test_buttons import fill_form
 
@@ -37,6 +38,11 @@ def tasks(page: TrainPage) -> TaskCards:
     found = page.form.tasks
     assert found is not None
     return found
+
+
+def recipe(page: TrainPage) -> Segments:
+    assert page.form.panel is not None
+    return page.form.panel.recipe
 
 
 def shown(page: TrainPage, task: Task) -> list[QImage]:
@@ -77,7 +83,7 @@ def test_a_recipe_shows_its_own_defaults(page: TrainPage) -> None:
     cards = tasks(page).cards
     assert [card.switch.isChecked() for card in cards.values()] == [True, False, True]
     assert not cards["contrast"].learned.isChecked()
-    tasks(page).recipe.buttons["sit2021"].click()
+    recipe(page).buttons["sit2021"].click()
     assert all(card.switch.isChecked() and card.learned.isChecked() for card in cards.values())
     choice = cards["reconstruction"].choice
     assert choice is not None
@@ -116,25 +122,28 @@ def test_pictures_follow_the_corruption_and_the_tasks(page: TrainPage, qtbot: Qt
     for kind in ("local", "none", "gmml"):
         kinds[kind].click()
         arrays = answered()
-        seen[kind] = arrays["corrupted"]
-        share = f"{100 * arrays['mask'].mean():.0f}"
+        seen[kind] = arrays["view 0 corrupted"]
+        share = f"{100 * arrays['view 0 mask'].mean():.0f}"
         assert page.preview.share.text().startswith(share)
         shown_sliders = {name for name, s in page.preview.sliders.items() if s.isVisibleTo(page)}
         assert shown_sliders == {kind} - {"none"}
     assert not np.array_equal(seen["local"], seen["gmml"])
-    assert np.array_equal(seen["none"], arrays["view"])
+    assert np.array_equal(seen["none"], arrays["view 0 clean"])
     # The card of a task that is off shows what it would do.
     turned = shown(page, "rotation")
     assert len(turned) == 6
     pairs = shown(page, "contrast")
     found.cards["rotation"].switch.click()
     arrays = answered()
-    assert np.array_equal([*arrays["view"], *arrays["other"]], arrays["turned"])
+    for view in ("view 0", "view 1"):
+        assert np.array_equal(arrays[f"{view} clean"], arrays[f"{view} turned"])
     assert shown(page, "rotation") == turned
     assert shown(page, "contrast") != pairs
     words = [tile.word for group in found.cards["rotation"].pictures.groups for tile in group]
     names = ["0°", "90° clockwise", "180°", "90° anticlockwise"]
-    assert words == [names[turns] for turns in arrays["turns"]]
+    assert words == [
+        names[turns] for view in ("view 0", "view 1") for turns in arrays[f"{view} turns"]
+    ]
     # What is judged shows at once, without another answer.
     repairs = shown(page, "reconstruction")
     choice = found.cards["reconstruction"].choice
@@ -147,7 +156,7 @@ def test_pictures_follow_the_corruption_and_the_tasks(page: TrainPage, qtbot: Qt
     kinds["none"].click()
     assert "nothing to reconstruct" in found.problem.text()
     assert not page.start_button.isEnabled()
-    assert not answered()["mask"].any()
+    assert not answered()["view 0 mask"].any()
     choice.buttons["all"].click()
     assert page.start_button.isEnabled()
     page.model.set("model.tokens", "0")
@@ -160,7 +169,7 @@ def test_a_run_of_2021_without_reconstruction_is_watched_and_repeated(
     window: MainWindow, page: TrainPage, qtbot: QtBot
 ) -> None:
     window.session.preferences.set("engine/way", "this")
-    tasks(page).recipe.buttons["sit2021"].click()
+    recipe(page).buttons["sit2021"].click()
     fill_form(window, optim__epochs="4", watch__previews="1", watch__readings="1")
     tasks(page).cards["reconstruction"].switch.click()
     wanted = build(page.model.values()).method
@@ -172,9 +181,9 @@ def test_a_run_of_2021_without_reconstruction_is_watched_and_repeated(
     empty = watch.pictures.reconstructions_tab
     wait(qtbot, lambda: "switched off" in empty._sentence.text())
     bar = watch.curves.tabs
-    titles = {group.title for n, group in enumerate(GROUPS) if bar.isTabVisible(n)}
+    titles = {group.title for n, group in enumerate(groups()) if bar.isTabVisible(n)}
     assert {"Accuracy", "Task weights", "Agreement"} < titles
-    (place,) = (n for n, group in enumerate(GROUPS) if group.title == "Task weights")
+    (place,) = (n for n, group in enumerate(groups()) if group.title == "Task weights")
     bar.setCurrentIndex(place)
     assert list(watch.curves.plot._lines.own()) == ["weight of rotation", "weight of contrast"]
     accuracy = window.session.history.curve("rotation_accuracy").values

@@ -12,6 +12,7 @@ from sit_engine.cli.settings import config_from
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.files import to_toml
+from sit_engine.config.traits import Size
 from sit_engine.config.tree import RunConfig
 from sit_engine.methods.sit.options import SitOptions
 from sit_studio.models.settings_model import SettingsModel
@@ -30,7 +31,7 @@ FACTS = DataFacts(images=500, classes=4, median_side_px=64)
 DEVICE = DeviceFacts(kind="cpu", name="CPU", cores=2, memory_bytes=2**33, why_precision="?")
 
 
-def of_recipe(recipe: str, size: str = "standard") -> SettingsModel:
+def of_recipe(recipe: str, size: Size = "standard") -> SettingsModel:
     model = SettingsModel()
     model.choose(size=size, recipe=recipe)
     return model
@@ -65,7 +66,9 @@ def command(model: SettingsModel) -> RunConfig:
         ("paper", "sit2021", "paper-2021"),
     ],
 )  # fmt: skip
-def test_a_size_and_a_recipe_are_a_preset_and_a_method(size: str, recipe: str, preset: str) -> None:
+def test_a_size_and_a_recipe_are_a_preset_and_a_method(
+    size: Size, recipe: str, preset: str
+) -> None:
     model = of_recipe(recipe, size)
     config = build(model.values())
     assert (config.preset, config.method.name, model.size) == (preset, recipe, size)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import functional as theirs
 
+from sit_engine.config.view_kinds import pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.apply import apply_views
 from sit_engine.views.apply_batch import apply_batch, blur_each, blur_weights
@@ -55,7 +56,7 @@ def test_neutral_parameters_give_pillows_resize(apply: Applier, size: tuple[int,
 @pytest.mark.parametrize("apply", APPLIERS)
 def test_crop_and_flip_are_pillows(apply: Applier) -> None:
     images = smooth_pictures(8, 74)
-    drawn = draw_views(_blurring(), torch.ones(8), size=(40, 40), seed=3, step=0)[0]
+    drawn = draw_views(pair_of(_blurring(), 40), torch.ones(8), seed=3, step=0)[0]
     params = replace(neutral_params(8), box_B4=drawn.box_B4, flip_B=drawn.flip_B)
     view = apply(images, params, (40, 40))
     for i, box in enumerate(pixel_boxes(params, 74, 74).tolist()):
@@ -70,7 +71,7 @@ def test_crop_and_flip_are_pillows(apply: Applier) -> None:
 def test_the_appliers_agree(size: tuple[int, int], which: int) -> None:
     images = smooth_pictures(12, 110)
     for step in range(2):
-        params = draw_views(_blurring(), torch.ones(12), size=size, seed=0, step=step)[which]
+        params = draw_views(pair_of(_blurring(), size[0]), torch.ones(12), seed=0, step=step)[which]
         gap = (apply_each(images, params, size) - apply_batch(images, params, size)).abs()
         assert gap.max() < 6 * LEVEL  # contrast and brightness stretch a level to two
         assert gap.mean() < 0.4 * LEVEL
@@ -78,7 +79,7 @@ def test_the_appliers_agree(size: tuple[int, int], which: int) -> None:
 
 def test_the_appliers_agree_where_hue_turns_far() -> None:
     options = _blurring().model_copy(update={"hue": 0.5, "jitter": 1.0})
-    params = draw_views(options, torch.ones(12), size=(40, 40), seed=0, step=0)[1]
+    params = draw_views(pair_of(options, 40), torch.ones(12), seed=0, step=0)[1]
     images = smooth_pictures(12, 50)
     gap = apply_each(images, params, (40, 40)) - apply_batch(images, params, (40, 40))
     assert gap.abs().mean() < 0.5 * LEVEL
@@ -88,7 +89,7 @@ def test_the_appliers_agree_where_hue_turns_far() -> None:
 def test_apply_views_is_one_of_the_two(size_px: int) -> None:
     images = smooth_pictures(4, 110)
     size = (size_px, size_px)
-    params = draw_views(_blurring(), torch.ones(4), size=size, seed=0, step=0)[0]
+    params = draw_views(pair_of(_blurring(), size[0]), torch.ones(4), seed=0, step=0)[0]
     expected = apply_batch if size_px == 32 else apply_each
     out = torch.empty(4, 3, *size)
     view = apply_views(images, params, size, out=out)
@@ -100,7 +101,7 @@ def test_apply_views_is_one_of_the_two(size_px: int) -> None:
 @pytest.mark.parametrize("apply", APPLIERS)
 def test_a_slice_of_the_batch_gives_the_same_views(apply: Applier) -> None:
     images = smooth_pictures(9, 60)
-    params = draw_views(_blurring(), torch.ones(9), size=(48, 48), seed=0, step=4)[0]
+    params = draw_views(pair_of(_blurring(), 48), torch.ones(9), seed=0, step=4)[0]
     whole = apply(images, params, (48, 48))
     part = apply(images[3:7], params.take(np.arange(3, 7)), (48, 48))
     torch.testing.assert_close(part, whole[3:7], atol=1e-4, rtol=0)
@@ -155,7 +156,7 @@ def test_the_number_of_threads_is_restored(size_px: int) -> None:
 def test_images_are_left_as_they_were() -> None:
     images = smooth_pictures(6, 40)
     before = images.clone()
-    params = draw_views(_blurring(), torch.ones(6), size=(32, 32), seed=0, step=0)[1]
+    params = draw_views(pair_of(_blurring(), 32), torch.ones(6), seed=0, step=0)[1]
     for apply in APPLIERS:
         apply(images, params, (32, 32))
     assert torch.equal(images, before)

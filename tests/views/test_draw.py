@@ -10,19 +10,21 @@ import pytest
 import torch
 from torchvision.transforms import RandomResizedCrop
 
+from sit_engine.config.view_kinds import pair_of
 from sit_engine.config.views import ViewOptions
-from sit_engine.views.draw import ViewParams, draw_view, draw_views
+from sit_engine.views.draw import ViewParams, draw_views
 from tests.views.pictures import largest_gap
 
 OPTIONS: ViewOptions[Never] = ViewOptions(
     **ViewOptions.PUBLISHED, flip=0.5, crop_scale_min=0.2, blur_first=1.0, blur_second=0.1
 )
+KINDS = pair_of(OPTIONS, 64)
 SAMPLES = 20_000
 
 
 def draw(batch: int, *, step: int = 0, seed: int = 1, aspect: float = 1.0) -> list[ViewParams]:
     aspect_B = torch.full((batch,), aspect)
-    return list(draw_views(OPTIONS, aspect_B, size=(64, 64), seed=seed, step=step))
+    return draw_views(KINDS, aspect_B, seed=seed, step=step)
 
 
 def is_same(first: ViewParams, second: ViewParams) -> bool:
@@ -44,7 +46,7 @@ def test_another_place_of_a_run_draws_other_views(other: dict[str, int]) -> None
 
 def test_each_rank_draws_for_itself_and_the_first_as_if_alone() -> None:
     aspect_B = torch.ones(16)
-    alone, other = (draw_view(OPTIONS, aspect_B, seed=1, step=0, rank=rank) for rank in range(2))
+    alone, other = (draw_views(KINDS, aspect_B, seed=1, step=0, rank=rank)[0] for rank in range(2))
     assert is_same(alone, draw(16)[0])
     assert not is_same(alone, other)
 

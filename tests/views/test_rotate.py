@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as theirs
 
+from sit_engine.config.view_kinds import pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.apply import apply_views
 from sit_engine.views.apply_batch import apply_batch
@@ -66,7 +67,7 @@ def test_views_of_the_2021_recipe_at_32_px_are_shifted_whole_images() -> None:
         shift=4, flip=0, jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
         blur_first=0, blur_second=0, solarise=0,
     )  # fmt: skip
-    params, _ = draw_views(options, torch.ones(200), size=(32, 32), seed=0, step=0)
+    params, _ = draw_views(pair_of(options, 32), torch.ones(200), seed=0, step=0)
     assert sorted(set(params.shift_B2.flatten().tolist())) == list(range(-4, 5))
     plain = apply_views(pictures, centre_params(torch.ones(200)), (32, 32))
     black = apply_views(torch.zeros_like(pictures), centre_params(torch.ones(200)), (32, 32))

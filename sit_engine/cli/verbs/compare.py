@@ -12,7 +12,7 @@ from sit_engine.cli.session import Signals, add_quiet_flag
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.config.build import build, merge
 from sit_engine.config.files import read
-from sit_engine.config.presets import PRESETS
+from sit_engine.config.presets import presets
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.paths import display_name
@@ -124,14 +124,14 @@ def named(files: list[Path], threads: int | None) -> dict[str, RunConfig]:
     stems = Counter(file.stem for file in files)
     found: dict[str, RunConfig] = {}
     for file in files:
-        is_preset = str(file) in PRESETS and not file.exists()
+        is_preset = str(file) in presets() and not file.exists()
         if not is_preset and not file.exists():
             raise ConfigError(
                 "compare.settings",
                 "There is no file and no preset {name}.",
                 "Presets are {presets}.",
                 name=display_name(str(file)),
-                presets=", ".join(PRESETS),
+                presets=", ".join(presets()),
             )
         config = build({"preset": str(file)}) if is_preset else read(file)
         if threads is not None:

@@ -12,10 +12,10 @@ from sit_engine.config.schema import settings
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """--method, and every setting of pretraining."""
+    """--method, and every setting of every method."""
     parser.usage = "%(prog)s [--method M] [--preset P] [--SETTING X ...]"
     parser.add_argument("--method", choices=list(METHODS), help="whose settings")
-    add_settings(parser, "sit")
+    add_settings(parser, *METHODS)
 
 
 def run(chosen: argparse.Namespace) -> int:

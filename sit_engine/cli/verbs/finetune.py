@@ -8,6 +8,7 @@ from pathlib import Path
 from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
 from sit_engine.cli.settings import add_settings, config_from
 from sit_engine.cli.verbs.pretrain import escaped_folders, place_for
+from sit_engine.config.methods import LABELLED_METHOD
 from sit_engine.errors import RunError
 from sit_engine.paths import escape_name
 
@@ -48,7 +49,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     )
     add_quiet_flag(parser)
     add_gpus_flag(parser)
-    add_settings(parser, "finetune")
+    add_settings(parser, LABELLED_METHOD)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -62,7 +63,7 @@ def run(chosen: argparse.Namespace) -> int:
         folders = escaped_folders(chosen)
         if chosen.start is not None and chosen.start != SCRATCH:
             setattr(chosen, "model.weights", escape_name(str(_path(chosen.start))))
-        config = config_from(chosen, folders, "finetune")
+        config = config_from(chosen, folders, LABELLED_METHOD)
         out = place_for(chosen.out, config)
     return work(
         out,

@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         help=f"the self-supervised recipe (default: that of the preset, else {methods[0]}); defaults "
         f"below are those of {methods[0]}, `sit-engine config --method` prints those of others",
     )
-    add_settings(parser, methods[0])
+    add_settings(parser, *methods)
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
 from sit_engine.config.build import build
-from sit_engine.config.presets import PRESETS
+from sit_engine.config.presets import presets
 from sit_engine.counted import counted
 from sit_engine.data.folder.index import NOT_IN_FULL
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
@@ -52,7 +52,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     )
     parser.add_argument(
         "--preset",
-        choices=list(PRESETS),
+        choices=list(presets()),
         default="standard",
         help="decode images as a run with this preset wants them, so that it finds them decoded",
     )

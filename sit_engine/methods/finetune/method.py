@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from sit_engine import ranks
 from sit_engine.config.tree import ResolvedConfig
-from sit_engine.config.views import ViewOptions
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
@@ -27,7 +26,7 @@ from sit_engine.models.families import build_backbone
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
 from sit_engine.to_device import to_device
 from sit_engine.views.apply import apply_views
-from sit_engine.views.draw import centre_params, draw_view
+from sit_engine.views.draw import centre_params, draw_views
 
 FEATURE_BATCH = 128
 
@@ -114,11 +113,7 @@ class Finetune(Method):
         side = config.model.image_size
         self.size = (side, side)
         self.classes = self.options.classes
-        self.view_options: ViewOptions[Never] = ViewOptions(
-            crop_scale_min=self.options.crop_scale_min, flip=self.options.flip,
-            jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
-            blur_first=0, blur_second=0, solarise=0,
-        )  # fmt: skip
+        self.kinds = self.options.view_kinds(side)
         self.networks = Networks(config, self.options, fused=fused_attention)
         self._freeze()
         self.compile(on=False)
@@ -200,8 +195,8 @@ class Finetune(Method):
             kept = self.kept_features[to_device(batch.positions_B[own].numpy(), device)]
             return FinetuneViews(kept, targets, labels)
         images = rand_augment(batch.images_BSSC, options.randaugment, step_info)
-        params = draw_view(
-            self.view_options, batch.aspect_B[own],
+        (params,) = draw_views(
+            self.kinds, batch.aspect_B[own],
             seed=step_info.seed, step=step_info.step, rank=ranks.number(),
         )  # fmt: skip
         views = apply_views(images, params, self.size)

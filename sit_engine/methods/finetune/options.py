@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Literal, Never
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
 from sit_engine.config.methods import MethodOptions, Scale
+from sit_engine.config.traits import TEACHER_MOMENTUM, CurveInfo, Panel, Picture, Watch
+from sit_engine.config.view_kinds import ViewKind
+from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
@@ -22,6 +25,15 @@ class FinetuneOptions(MethodOptions[AutoT]):
     """Finetuning: class token and mean patch token to classes (arXiv 2104.03602 v3 and DeiT)."""
 
     name: ClassVar[str] = "finetune"
+    paper: ClassVar[str] = "DeiT, arXiv 2012.12877"
+    watch: ClassVar[Watch] = "validation"
+    curves: ClassVar[tuple[CurveInfo, ...]] = (
+        CurveInfo("classification", "training loss"),
+        CurveInfo("train_accuracy", "training accuracy", "Accuracy", "%", is_share=True),
+        TEACHER_MOMENTUM,
+    )
+    pictures: ClassVar[tuple[Picture, ...]] = ()
+    panel: ClassVar[Panel | None] = "labels"
 
     classes: int | AutoT = setting(
         "auto", "Classes", "How many classes there are; counted from the labels.", ge=2, le=100_000
@@ -108,6 +120,25 @@ class FinetuneOptions(MethodOptions[AutoT]):
         "Answers from",
         "Which network answers: the trained weights (student) or their slow average (teacher).",
     )
+
+    @property
+    def has_teacher(self) -> bool:
+        """The slow average of the weights."""
+        return True
+
+    @property
+    def patience_readings(self: FinetuneOptions[Never]) -> int:
+        """As its setting says."""
+        return self.patience
+
+    def view_kinds(self: FinetuneOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
+        """One, cropped and mirrored; what else changes it stands in finetune.augment."""
+        law: ViewOptions[Never] = ViewOptions(
+            crop_scale_min=self.crop_scale_min, flip=self.flip,
+            jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
+            blur_first=0, blur_second=0, solarise=0,
+        )  # fmt: skip
+        return (ViewKind(image_size, law),)
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """Length, rates and the validation split; tuned as docs/adr/0010-finetuning.md tells."""

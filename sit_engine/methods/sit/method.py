@@ -28,10 +28,10 @@ from sit_engine.models.backbone import Backbone, compiled, maps, pooled
 from sit_engine.models.families import build_backbone
 from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
 from sit_engine.views.apply import apply_views
-from sit_engine.views.corrupt import corrupt, plan
-from sit_engine.views.draw import ViewParams, draw_views
-from sit_engine.views.rotate import ROTATIONS, draw_rotations, rotate_
+from sit_engine.views.corrupt import corrupt
+from sit_engine.views.rotate import ROTATIONS, rotate_
 from sit_engine.views.rows import Rows
+from sit_engine.views.step_views import DrawnView, draw_step
 
 RECONSTRUCTION_LAYERS = 3
 TOKEN_NAMES = ("cls_token", "reg_token", "pos_embed")
@@ -164,44 +164,40 @@ class Sit(Method):
         count = len(batch.aspect_B)
         start, stop, _ = batch.own.indices(count)
         own, mine = slice(start, stop), stop - start
-        place = {"seed": step_info.seed, "step": step_info.step}
-        pair = draw_views(self.options.views, batch.aspect_B, size=self.size, **place)
-        clean, corrupted = self._buffers(2 * mine, batch.images_BSSC.device)
-        turns = torch.zeros(2, count, dtype=torch.int64)
+        kinds = self.options.view_kinds(self.size[0])
+        drawn = draw_step(kinds, batch.aspect_B, seed=step_info.seed, step=step_info.step)
+        clean, corrupted = self._buffers(len(drawn) * mine, batch.images_BSSC.device)
         masks, bounds = [], []
-        for view, params in enumerate(pair):
-            part = slice(view * mine, (view + 1) * mine)
-            corruption = self.options.corruption.of_view(view)
-            planned = plan(corruption, count, self.size, view=view, **place)
+        for view in drawn:
+            part = slice(view.number * mine, (view.number + 1) * mine)
+            planned = view.plan
+            assert planned is not None
             rows = Rows.all(count) if mine == count else Rows.of(own, planned.partner_B)
-            if self.options.rotation_weight > 0:
-                turns[view] = draw_rotations(count, view=view, **place)
-            view_BCYX = self._clean(batch, rows, params, turns[view], out=clean[part])
+            view_BCYX = self._clean(batch, rows, view, out=clean[part])
             hidden = planned.carry_out(view_BCYX, rows, out=corrupted[part])
             masks.append(hidden.mask)
             bounds.append(hidden.bound_reached)
         mask = torch.cat(masks)
+        turns = torch.cat([view.rotations_B[own] for view in drawn])
         return SitViews(
             clean, corrupted, mask,
-            turns=turns[:, own].flatten().to(mask.device, non_blocking=True),
+            turns=turns.to(mask.device, non_blocking=True),
             # Means over ranks are reported, and this is a count.
             bound_reached=torch.stack(bounds).sum() * ranks.count(),
             hidden=ranks.total(mask.sum()),
             parts=ranks.count(),
         )  # fmt: skip
 
-    def _clean(
-        self, batch: Batch, rows: Rows, params: ViewParams, rotations_N: Tensor, *, out: Tensor
-    ) -> Tensor:
+    def _clean(self, batch: Batch, rows: Rows, view: DrawnView, *, out: Tensor) -> Tensor:
         """One view, turned, of all of `rows`; of the own ones in `out` too."""
         images, numbers = batch.images_BSSC, rows.numbers
         if rows.is_all:
-            view_BCYX = apply_views(images, params, self.size, out=out)
-            rotate_(view_BCYX, rotations_N)
+            view_BCYX = apply_views(images, view.params, self.size, out=out)
+            rotate_(view_BCYX, view.rotations_B)
             return view_BCYX
         images = torch.cat([images, batch.more(rows.others)])
-        view_BCYX = apply_views(images, params.take(numbers), self.size)
-        rotate_(view_BCYX, rotations_N[numbers])
+        view_BCYX = apply_views(images, view.params.take(numbers), self.size)
+        rotate_(view_BCYX, view.rotations_B[numbers])
         out.copy_(view_BCYX[: len(out)])
         return view_BCYX
 

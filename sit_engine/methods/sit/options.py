@@ -5,18 +5,62 @@ Reconstruction of what was corrupted, recognising a rotation, and contrast (meth
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Never
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Never, Self
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
 from sit_engine.config.methods import MethodOptions, Scale
+from sit_engine.config.traits import (
+    TEACHER_MOMENTUM,
+    CurveInfo,
+    HealthCard,
+    Panel,
+    Picture,
+    Preset,
+    Size,
+)
+from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
+from sit_engine.methods.sit.presets import PAPER_2022
 from sit_engine.methods.sit.view_autos import view_autos
 
 SHIFTED_UP_TO_PX = 32
-
+WEIGHTS = "Task weights"
+CURVES = (
+    CurveInfo("contrast", "contrast"),
+    CurveInfo("rotation", "rotation"),
+    CurveInfo("reconstruction", "reconstruction"),
+    CurveInfo(
+        "rotation_accuracy", "turns told right", "Accuracy", "%", is_share=True, by_chance=0.25
+    ),
+    CurveInfo("weight_reconstruction", "weight of reconstruction", WEIGHTS),
+    CurveInfo("weight_rotation", "weight of rotation", WEIGHTS),
+    CurveInfo("weight_contrast", "weight of contrast", WEIGHTS),
+    CurveInfo(
+        "agreement",
+        "agreement of two views",
+        "Agreement",
+        health=HealthCard(
+            "Two views agree",
+            "Mean cosine of the two views of an image, from −1 to 1.",
+            "Measured where contrast is a task.",
+        ),
+    ),
+    TEACHER_MOMENTUM,
+    CurveInfo(
+        "mask_share",
+        "corrupted area",
+        "Health",
+        health=HealthCard(
+            "Corrupted area", "Share of the pixels that were really corrupted.", is_percent=True
+        ),
+    ),
+)
 
 Task = Literal["rotation", "contrast", "reconstruction"]
 
@@ -25,6 +69,19 @@ class SitOptions(MethodOptions[AutoT]):
     """SiT, recipe of December 2022 (arXiv 2104.03602 v3)."""
 
     name: ClassVar[str] = "sit"
+    title: ClassVar[str] = "SiT 2022"
+    short: ClassVar[str] = "2022"
+    paper: ClassVar[str] = "SiT, arXiv 2104.03602"
+    about: ClassVar[str] = (
+        "sit: hidden blocks are reconstructed, a teacher is agreed with (arXiv 2104.03602 v3)"
+    )
+    curves: ClassVar[tuple[CurveInfo, ...]] = CURVES
+    pictures: ClassVar[tuple[Picture, ...]] = ("reconstructions", "attention")
+    panel: ClassVar[Panel | None] = "tasks"
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"paper-2022": PAPER_2022})
+    sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
+        {"quick": "quick", "standard": "standard", "paper": "paper-2022"}
+    )
     tokens_decay: ClassVar[bool] = True
     """Whether weight decay also pulls at tokens and positions."""
 
@@ -80,11 +137,6 @@ class SitOptions(MethodOptions[AutoT]):
     head_out: int = setting(
         256, "Head output", "Length of the vector that is contrasted.", ge=2, le=65_536
     )
-    features: Literal["teacher", "student"] = setting(
-        "student",
-        "Features from",
-        "Which network gives the features that are measured and exported.",
-    )
 
     def weight_of(self: SitOptions[Never], task: str) -> float:
         """The fixed weight of a task."""
@@ -109,6 +161,23 @@ class SitOptions(MethodOptions[AutoT]):
     def reads_cues(self) -> bool:
         """Where colour changes or mirroring are left to us."""
         return "auto" in (self.views.colours, self.views.flip)
+
+    def view_kinds(self: SitOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
+        """Two, which share all but blur, solarisation and corruption."""
+        first, second = (
+            replace(
+                kind,
+                is_rotated=self.rotation_weight > 0,
+                corruption=self.corruption.of_view(number),
+                for_teacher=self.has_teacher,
+            )
+            for number, kind in enumerate(pair_of(self.views, image_size))
+        )
+        return first, second
+
+    def for_preview(self) -> Self:
+        """What a task is judged on changes no view."""
+        return self.model_copy(update={"reconstruct": "all", "features": "student"})
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts

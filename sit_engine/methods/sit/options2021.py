@@ -8,8 +8,10 @@ from typing import ClassVar, Literal
 
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.fields import AutoT, again
+from sit_engine.config.traits import Preset, Size
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.methods.sit.options import SitOptions, Task
+from sit_engine.methods.sit.presets import PAPER_2021, SMALL_2021
 
 
 class Views2021(ViewOptions[AutoT]):
@@ -48,6 +50,17 @@ class Sit2021Options(SitOptions[AutoT]):
     """SiT, recipe of 2021 (arXiv 2104.03602 v1): rotation, contrast of views, all pixels."""
 
     name: ClassVar[str] = "sit2021"
+    title: ClassVar[str] = "SiT 2021"
+    short: ClassVar[str] = "2021"
+    about: ClassVar[str] = (
+        "sit2021: all three tasks at once, their weights learned (arXiv 2104.03602 v1)"
+    )
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
+        {"small-2021": SMALL_2021, "paper-2021": PAPER_2021}
+    )
+    sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
+        {"quick": "quick", "standard": "small-2021", "paper": "paper-2021"}
+    )
     tokens_decay: ClassVar[bool] = False
 
     views: Views2021[AutoT] = Views2021()

@@ -124,7 +124,7 @@ class EvaluatePage(Page):
     @Slot()
     def _show(self) -> None:
         run, is_busy = self.session.run, self.job.is_busy
-        is_finetuned = self.session.history.is_finetuning
+        is_finetuned = self.session.history.needs_labels
         self.form.show_run(run, is_finetuned=is_finetuned)
         why = self._why_not()
         lacks_folder = not self.test.path or not (self.train.path or is_finetuned)

@@ -172,7 +172,7 @@ class ExportPage(Page):
         """A finetuned run answers with classes; any run with features."""
         features = (self.tr("Features: one vector for each image"), "features")
         classes = (self.tr("Probability of each class, names inside"), "classifier")
-        words = [classes, features] if self.session.history.is_finetuning else [features]
+        words = [classes, features] if self.session.history.needs_labels else [features]
         if [self.head.itemText(row) for row in range(self.head.count())] != [w for w, _ in words]:
             self.head.clear()
             for word, key in words:
@@ -186,7 +186,7 @@ class ExportPage(Page):
         self.past.show_run(self.session.run)
         if not any(box.isChecked() for box in self.boxes.values()):
             self.boxes["torchscript"].setChecked(True)
-        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.is_finetuning)
+        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.needs_labels)
         self._propose()
         self._show()
 
@@ -198,7 +198,7 @@ class ExportPage(Page):
     @Slot()
     def _on_run_changed(self) -> None:
         """There may be newer checkpoints and exports: the proposal follows, the user's word stays."""
-        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.is_finetuning)
+        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.needs_labels)
         self._show_heads()
         if self.target == self._proposed:
             self._propose()
@@ -219,7 +219,7 @@ class ExportPage(Page):
         run = self.session.run
         if run is not None:
             # Of a finetuned run the engine takes the checkpoint that validated best.
-            is_best = self.session.history.is_finetuning and self.checkpoint.step is None
+            is_best = self.session.history.needs_labels and self.checkpoint.step is None
             steps = [] if is_best else steps_of(run)
             step = (
                 self.checkpoint.step

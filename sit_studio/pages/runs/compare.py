@@ -28,7 +28,7 @@ from sit_studio.models.history import History
 from sit_studio.models.run_list import differing, distinct_titles, read_about
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.curve_groups import curve_word
+from sit_studio.widgets.curve_groups import compared_names, curve_word
 
 
 class CompareDialog(QDialog):
@@ -52,11 +52,7 @@ class CompareDialog(QDialog):
         head.addStretch(1)
         self.curve = Choice()
         self.curve.setAccessibleName(self.tr("Curve"))
-        for name in (
-            "loss", "contrast", "rotation", "reconstruction", "knn", "rotation_accuracy",
-            "validation_accuracy",
-            "validation_loss", "train_accuracy", "learning_rate",
-        ):  # fmt: skip
+        for name in compared_names():
             self.curve.addItem(curve_word(name), name)
         self.curve.currentIndexChanged.connect(lambda _: self._draw())
         head.addWidget(self.curve)

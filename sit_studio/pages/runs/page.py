@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.config.methods import needs_labels
 from sit_engine.errors import SitError
 from sit_engine.paths import display_name
 from sit_engine.records.run import Run
@@ -29,7 +30,6 @@ from sit_studio.files import move_to_trash, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import UNUSABLE, RunRow, read_about, write_about
-from sit_studio.models.settings_model import FINETUNE
 from sit_studio.pages.runs.check_dialog import CheckDialog
 from sit_studio.pages.runs.comparison_view import ComparisonView
 from sit_studio.pages.runs.comparisons import ComparisonTable
@@ -155,7 +155,7 @@ class RunsPage(Page):
             self.tr("The curves of these runs in one plot") if is_some else several
         )
         why = self._why_not() if is_some else several
-        if is_some and any(row.method == FINETUNE for row in chosen):
+        if is_some and any(needs_labels(row.method) for row in chosen):
             why = self.tr("Finetuned runs learn from labels; select runs that pretrain.")
         if is_some and any(row.status in UNUSABLE for row in chosen):
             why = self.tr("One of these runs cannot be read.")

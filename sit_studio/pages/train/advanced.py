@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
+from sit_engine.config.methods import traits
 from sit_studio.models.settings_model import SettingsModel
 from sit_studio.pages.train.form import SettingField, SettingFields
 from sit_studio.widgets.basics import Card, button, label
@@ -21,6 +22,7 @@ class AdvancedForm(Card):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(QCoreApplication.translate("AdvancedForm", "Advanced"), parent)
+        self.paper = traits(model.method).paper
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Find a setting"))
         self.search.setAccessibleName(self.tr("Find a setting"))
@@ -53,6 +55,8 @@ class AdvancedForm(Card):
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(12)
         title, tip = self._words(group)
+        if group == "method" and self.paper:
+            tip = f"method: {self.paper}"
         head = label(title, "muted")
         head.setToolTip(tip)
         grid.addWidget(head, 0, 0, 1, 2)
@@ -68,7 +72,7 @@ class AdvancedForm(Card):
         return {
             "data": (self.tr("Images"), "data"),
             "model": (self.tr("Model"), "model: vision transformer (ViT)"),
-            "method": (self.tr("What it learns from"), "method: SiT, arXiv 2104.03602"),
+            "method": (self.tr("What it learns from"), "method"),
             "method.views": (self.tr("Views: crops and colours"), "method.views: augmentation"),
             "method.corruption": (
                 self.tr("Hide blocks of the image"),

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sit_studio.models.settings_model import PRESETS, WEIGHTS, Kind, SettingsModel
+from sit_engine.config.methods import METHODS, needs_labels, traits
+from sit_studio.models.settings_model import WEIGHTS, Kind, SettingsModel
 
 
 def written(kind: Kind, models: Mapping[Kind, SettingsModel]) -> str:
@@ -31,8 +32,10 @@ def recall(text: str, models: Mapping[Kind, SettingsModel]) -> Kind | None:
 
 
 def _fill(model: SettingsModel, kept: Mapping[str, Any]) -> None:
-    if (kept["preset"], kept["method"]) in {(name, of) for (_, of), name in PRESETS.items()}:
-        model.preset, model.method = kept["preset"], kept["method"]
+    preset, method = kept["preset"], kept["method"]
+    is_known = method in METHODS and needs_labels(method) == needs_labels(model.method)
+    if is_known and preset in traits(method).sizes.values():
+        model.preset, model.method = preset, method
     # Weights to start from are proposed anew: those of then may be gone.
     known = {item.path for item in model.settings()} - {WEIGHTS}
     texts = dict(kept["texts"])

@@ -5,19 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, traits
 from sit_studio.models.failure import Failure
-from sit_studio.models.settings_model import (
-    FINETUNE,
-    PRETRAIN,
-    RECIPES,
-    Checked,
-    Kind,
-    SettingsModel,
-)
-from sit_studio.models.task_settings import FAILURES
+from sit_studio.models.settings_model import FINETUNE, PRETRAIN, Checked, Kind, SettingsModel
 from sit_studio.pages.train.advanced import AdvancedForm
 from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.form import SettingField, SettingFields
+from sit_studio.pages.train.method_panel import MethodPanel, panel_of
 from sit_studio.pages.train.start_card import StartCard
 from sit_studio.pages.train.task_cards import TaskCards
 from sit_studio.widgets.basics import Card
@@ -38,31 +32,61 @@ class MethodForm(QWidget):
 
     def __init__(self, kind: Kind, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.model = SettingsModel(method=FINETUNE if kind == FINETUNE else RECIPES[0])
+        self.kind: Kind = kind
+        is_labelled = kind == FINETUNE
+        self.model = SettingsModel(method=LABELLED_METHOD if is_labelled else DEFAULT_METHOD)
         self.fields = SettingFields(self.model)
+        self._heard: set[SettingField] = set()
+        self._advanced: dict[str, AdvancedForm] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
         self.sizes: ChoiceCards | None = None
-        self.tasks: TaskCards | None = None
+        self.panel: MethodPanel | None = None
         self.start: StartCard | None = None
-        if kind == FINETUNE:
+        if is_labelled:
             self.start = StartCard()
             column.addWidget(self.start)
         else:
             self.sizes = self._size_cards()
-            self.tasks = TaskCards(self.model, self.fields)
-            self.tasks.edited.connect(self.edited)
-            self.tasks.recipe_chosen.connect(self.recipe_chosen)
+            self.panel = MethodPanel(self.model, self.fields)
+            self.panel.edited.connect(self.edited)
+            self.panel.recipe_chosen.connect(self.recipe_chosen)
             column.addWidget(self.sizes)
-            column.addWidget(self.tasks)
+            column.addWidget(self.panel)
         column.addWidget(self._main_card(MAIN[kind]))
-        self.advanced = AdvancedForm(self.model, self.fields, skip=MAIN[kind])
-        column.addWidget(self.advanced)
+        self.folds = QVBoxLayout()
+        column.addLayout(self.folds)
         column.addStretch(1)
-        for fields in self.fields.fields.values():
-            for field in fields:
-                field.edited.connect(self.edited)
+        self._make_parts()
+
+    @property
+    def tasks(self) -> TaskCards | None:
+        """The cards of methods that learn from several tasks."""
+        return self.panel.tasks if self.panel is not None else None
+
+    @property
+    def advanced(self) -> AdvancedForm:
+        """All other settings of the method that is chosen."""
+        return self._advanced[panel_of(self.model.method)]
+
+    def _make_parts(self) -> None:
+        """What belongs to the method that is chosen, unless it is there."""
+        if self.panel is not None:
+            self.panel.make()
+        key = panel_of(self.model.method)
+        if key not in self._advanced:
+            own = self.panel.own.get(key) if self.panel is not None else None
+            shown = own.paths if own is not None else ()
+            self._advanced[key] = AdvancedForm(
+                self.model, self.fields, skip=(*MAIN[self.kind], *shown)
+            )
+            self.folds.addWidget(self._advanced[key])
+        for name, made in self._advanced.items():
+            made.setVisible(name == key)
+        for field in {f for fields in self.fields.fields.values() for f in fields} - self._heard:
+            self._heard.add(field)
+            field.edited.connect(self.edited)
 
     def _size_cards(self) -> ChoiceCards:
         cards = ChoiceCards(
@@ -80,18 +104,22 @@ class MethodForm(QWidget):
 
     def show_checked(self, checked: Checked) -> None:
         """The settings as they are, and what is wrong with them."""
+        self._make_parts()
         self.fields.show(checked)
         if self.sizes is not None:
+            known = traits(self.model.method).sizes
+            for size, card in self.sizes.buttons.items():
+                card.setVisible(size in known)
             self.sizes.select(self.model.size)
-        if self.tasks is not None:
-            self.tasks.show_settings(checked.failure)
+        if self.panel is not None:
+            self.panel.show_settings(checked.failure)
 
     def tells(self, failure: Failure | None) -> bool:
         """Whether the form says it beside what it is about."""
         if failure is None:
             return True
-        is_of_tasks = self.tasks is not None and failure.code in FAILURES
-        return is_of_tasks or failure.values.get("field", "") in self.fields.fields
+        is_of_panel = self.panel is not None and self.panel.tells(failure)
+        return is_of_panel or failure.values.get("field", "") in self.fields.fields
 
     def _main_card(self, paths: tuple[str, ...]) -> Card:
         card = Card(self.tr("Model and length"))
@@ -99,7 +127,7 @@ class MethodForm(QWidget):
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(12)
-        for number, path in enumerate(paths):
+        for number, path in enumerate(path for path in paths if path in known):
             field = self.fields.add(SettingField(known[path]))
             if number == 0:
                 grid.addWidget(field, 0, 0, 1, 2)
@@ -114,7 +142,10 @@ class MethodForm(QWidget):
     def sliders(self, paths: tuple[str, ...]) -> list[SettingField]:
         """Some settings once more, with sliders, for another place of the page."""
         known = {item.path: item for item in self.model.settings()}
-        made = [self.fields.add(SettingField(known[path], slider=True)) for path in paths]
-        for field in made:
-            field.edited.connect(self.edited)
+        made = [
+            self.fields.add(SettingField(known[path], slider=True))
+            for path in paths
+            if path in known
+        ]
+        self._make_parts()
         return made

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from sit_engine.config.build import build, merge
 from sit_engine.config.resolve import Resolved
 from sit_engine.config.resolved import as_resolved
+from sit_engine.config.traits import Size
 from sit_engine.counted import with_templates
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
@@ -21,6 +22,7 @@ from sit_engine.paths import escape_name
 from sit_studio.engine.questions import Answer, Question
 from sit_studio.look.sentences import say
 from sit_studio.models.failure import Failure, failure_of
+from sit_studio.models.same_settings import asked_changes
 from sit_studio.models.settings_model import (
     FINETUNE,
     PRETRAIN,
@@ -145,9 +147,9 @@ class TrainPage(Page):
         sights.setContentsMargins(0, 0, 0, 0)
         sights.setSpacing(16)
         pretrain = self.forms[PRETRAIN]
-        assert pretrain.tasks is not None
+        assert pretrain.panel is not None
         self.preview = PreviewCard(self.session, pretrain)
-        self.preview.heard.connect(pretrain.tasks.show_arrays)
+        self.preview.heard.connect(pretrain.panel.show_arrays)
         self.same = SameCard(self.session, pretrain.model)
         self.same.edited.connect(pretrain.edited)
         self.cost = CostCard()
@@ -176,7 +178,7 @@ class TrainPage(Page):
         for name, form in self.forms.items():
             form.setVisible(name == kind)
         self.preview.setVisible(not is_finetuning)
-        self.same.setVisible(not is_finetuning)
+        self.same.setVisible(not is_finetuning and bool(asked_changes(self.model)))
         self.labels.setVisible(is_finetuning)
         self.search.setVisible(not is_finetuning)
         self.lead.setText(
@@ -210,6 +212,7 @@ class TrainPage(Page):
         best = self.checked.resolved.config if self.checked.resolved else self.checked.config
         if self.kind == PRETRAIN:
             self.preview.show_config(best)
+            self.same.setVisible(bool(asked_changes(self.model)))
             self.same.show_checked(self.checked, self.session.dataset.facts)
 
     def _ask_what_follows(self) -> None:
@@ -300,7 +303,7 @@ class TrainPage(Page):
         self.refresh()
 
     @Slot(str)
-    def _on_size_chosen(self, size: str) -> None:
+    def _on_size_chosen(self, size: Size) -> None:
         self.cost.forget()
         self.model.choose(size=size)
         self.refresh()

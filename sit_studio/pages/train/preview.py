@@ -29,8 +29,9 @@ class ViewsPreview(QWidget):
         self.setSizePolicy(policy)
         follow_theme(self, self.update)
 
-    def show_columns(self, columns: list[NDArray[np.uint8]]) -> None:
-        """Arrays [n,Y,X,3] side by side."""
+    def show_columns(self, titles: list[str], columns: list[NDArray[np.uint8]]) -> None:
+        """Arrays [n,Y,X,3] side by side, each with its title."""
+        self.titles = titles
         count = min(len(column) for column in columns)
         self.rows = [[_image(column[row]) for column in columns] for row in range(count)]
         self.empty = ""

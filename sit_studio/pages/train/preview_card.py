@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -25,6 +26,7 @@ from sit_studio.session import Session
 from sit_studio.widgets.basics import Card, button, follow_theme, label
 
 IMAGES = 3
+MOST_VIEWS = 6
 ASK_AFTER_MS = 60
 # The settings that belong to a kind of corruption.
 SLIDERS = {
@@ -60,8 +62,7 @@ class PreviewCard(Card):
         self.body.addWidget(self.kind)
         self.about = label("", "muted", wrap=True)
         self.body.addWidget(self.about)
-        titles = [self.tr("Image"), self.tr("View"), self.tr("Corrupted"), self.tr("Mask")]
-        self.pictures = ViewsPreview(titles)
+        self.pictures = ViewsPreview([])
         self.pictures.setAccessibleName(self.tr("What the model sees"))
         self.body.addWidget(self.pictures)
         self.share = label("", "caption")
@@ -76,11 +77,15 @@ class PreviewCard(Card):
         self._timer.setInterval(ASK_AFTER_MS)
         self._timer.timeout.connect(self._ask)
         self.arrays: dict[str, Any] = {}
+        self.views: list[str] = []
+        """Their names, in the order of training's list."""
         follow_theme(self, self._show_pictures)
 
     def show_config(self, config: RunConfig | None) -> None:
         """Other settings or other images; the last ones stay where there are none that can be used."""
         kind = self.form.model.text(CORRUPTION)
+        for part in (self.kind, self.about):
+            part.setVisible(bool(kind))
         self.kind.select(kind)
         self.about.setText(
             {
@@ -130,25 +135,40 @@ class PreviewCard(Card):
             "out": self.session.place("preview"),
         }
         self.session.asker.ask(
-            Question("corruption", params, self._hear, self._hear_failure, slot="preview")
+            Question("views", params, self._hear, self._hear_failure, slot="preview")
         )
 
     def _hear(self, answer: Answer) -> None:
         try:
             self.arrays = {name: np.load(path) for name, path in answer["files"].items()}
+            self.views = list(answer["views"])
         except (OSError, ValueError):
             return
         self._show_pictures()
-        share = percent(float(answer["mask_share"]), 0)
-        self.share.setText(self.tr("{share} of these pixels are corrupted.").format(share=share))
+        share = answer["mask_share"]
+        said = self.tr("{share} of these pixels are corrupted.")
+        self.share.setText(said.format(share=percent(share, 0)) if share is not None else "")
+        self.share.setVisible(share is not None)
         self.heard.emit(self.arrays)
 
     def _show_pictures(self) -> None:
         if self.arrays:
+            titles, columns = zip(*self._columns(), strict=True)
+            self.pictures.show_columns(list(titles), list(columns))
+
+    def _columns(self) -> Iterator[tuple[str, Any]]:
+        """The image, and its first view with what is corrupted; else every view."""
+        yield self.tr("Image"), self.arrays["original"]
+        first = f"{self.views[0]} "
+        if f"{first}mask" in self.arrays:
             colours = theme.tokens()
-            mask = mask_pictures(self.arrays["mask"], colours.accent, colours.sunken)
-            columns = [self.arrays[name] for name in ("original", "view", "corrupted")]
-            self.pictures.show_columns([*columns, mask])
+            yield self.tr("View"), self.arrays[f"{first}clean"]
+            yield self.tr("Corrupted"), self.arrays[f"{first}corrupted"]
+            mask = self.arrays[f"{first}mask"]
+            yield self.tr("Mask"), mask_pictures(mask, colours.accent, colours.sunken)
+            return
+        for number, view in enumerate(self.views[:MOST_VIEWS], start=1):
+            yield self.tr("View {number}").format(number=number), self.arrays[f"{view} clean"]
 
     def _hear_failure(self, failure: Failure) -> None:
         self.pictures.show_empty(say(failure)[0])

@@ -20,6 +20,7 @@ from sit_studio.models.same_settings import (
     TURN,
     Change,
     answered,
+    asked_changes,
     chosen,
 )
 from sit_studio.models.settings_model import Checked, SettingsModel
@@ -124,7 +125,7 @@ class SameCard(Card):
 
     def open_dialog(self) -> SameDialog:
         """Begin to ask; the pictures come from the engine."""
-        dialog = SameDialog(self)
+        dialog = SameDialog(asked_changes(self.model), self)
         dialog.answered.connect(self._on_answered)
         dialog.open()
         index = self.session.dataset.index

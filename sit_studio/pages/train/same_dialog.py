@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -22,9 +23,10 @@ class SameDialog(Dialog):
 
     answered = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, changes: Sequence[Change] = CHANGES, parent: QWidget | None = None) -> None:
         title = QApplication.translate("SameDialog", "Are these two the same thing to you?")
         super().__init__(title, parent)
+        self.changes = changes
         self.arrays: Arrays = {}
         self.place = 0
         self.answers: dict[Change, bool] = {}
@@ -57,7 +59,7 @@ class SameDialog(Dialog):
     @property
     def change(self) -> Change:
         """What the question in front is about."""
-        return CHANGES[self.place]
+        return self.changes[self.place]
 
     def show_arrays(self, arrays: Arrays) -> None:
         """The pictures, as the engine's question "pairs" gives them."""
@@ -73,7 +75,7 @@ class SameDialog(Dialog):
         about, yes, no = self._words()
         self.about.setText(about)
         self.then.setText(self.tr("Yes: {yes} No: {no}").format(yes=yes, no=no))
-        numbers = {"number": self.place + 1, "count": len(CHANGES)}
+        numbers = {"number": self.place + 1, "count": len(self.changes)}
         self.counted.setText(self.tr("{number} of {count}").format(**numbers))
         self.back.setEnabled(self.place > 0)
         for made, text in ((self.yes, yes), (self.no, no)):
@@ -113,7 +115,7 @@ class SameDialog(Dialog):
             self.answers.pop(self.change, None)
         else:
             self.answers[self.change] = same
-        if self.place + 1 < len(CHANGES):
+        if self.place + 1 < len(self.changes):
             self.place += 1
             self._show()
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QWidget
 
+from sit_engine.config.methods import needs_labels
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_studio.models.run_list import UNUSABLE, RunRow, distinct_titles
 from sit_studio.widgets.basics import Card, button, label
@@ -68,7 +69,7 @@ class StartCard(Card):
         titles = distinct_titles({row.path: row.title for row in usable})
         found = tuple((escape_name(str(row.path)), titles[row.path]) for row in usable)
         if not self.is_chosen:
-            pretrained = [row.path for row in usable if row.method != "finetune"]
+            pretrained = [row.path for row in usable if not needs_labels(row.method)]
             best = current if current in pretrained else next(iter(pretrained), None)
             self._set(escape_name(str(best)) if best is not None else "")
         if found != self._rows:

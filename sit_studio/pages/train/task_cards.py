@@ -41,7 +41,6 @@ class TaskCards(QWidget):
     """Shows what the settings say, and says what they shall be; the weights are `fields` of the form."""
 
     edited = Signal(str, str)
-    recipe_chosen = Signal(str)
 
     def __init__(
         self, model: SettingsModel, fields: SettingFields, parent: QWidget | None = None
@@ -52,25 +51,6 @@ class TaskCards(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        head = QHBoxLayout()
-        head.setSpacing(8)
-        head.addWidget(label(self.tr("Tasks"), "cardTitle"))
-        head.addStretch(1)
-        head.addWidget(label(self.tr("Recipe"), "muted"))
-        self.recipe = Segments(
-            self.tr("Recipe"),
-            [
-                ("sit", self.tr("2022"),
-                 self.tr("sit: hidden blocks are reconstructed, a teacher is agreed with "
-                         "(arXiv 2104.03602 v3)")),
-                ("sit2021", self.tr("2021"),
-                 self.tr("sit2021: all three tasks at once, their weights learned "
-                         "(arXiv 2104.03602 v1)")),
-            ],
-        )  # fmt: skip
-        self.recipe.chosen.connect(self.recipe_chosen)
-        head.addWidget(self.recipe)
-        column.addLayout(head)
         about = self.tr("What the model learns from. Combine them freely.")
         column.addWidget(label(about, "caption", wrap=True))
         self.problem = label("", "error", wrap=True, selectable=True)
@@ -88,7 +68,6 @@ class TaskCards(QWidget):
 
     def show_settings(self, failure: Failure | None) -> None:
         """The switches as the settings have them, and what keeps the tasks from going together."""
-        self.recipe.select(self.model.method)
         for card in self.cards.values():
             card.show_settings()
         is_ours = failure is not None and failure.code in FAILURES
@@ -98,7 +77,7 @@ class TaskCards(QWidget):
 
     @Slot(object)
     def show_arrays(self, arrays: Arrays) -> None:
-        """What api.show_corruption drew of the user's images; empty when there is nothing."""
+        """What api.show_views drew of the user's images; empty when there is nothing."""
         self.arrays = arrays
         self._show_pictures()
 
@@ -117,10 +96,12 @@ class TaskCards(QWidget):
     def _repairs(self) -> Groups:
         if not self.arrays:
             return ()
-        view, mask = self.arrays["view"], self.arrays["mask"]
+        view, mask = self.arrays["view 0 clean"], self.arrays["view 0 mask"]
         if self.model.text(RECONSTRUCT) != "all":
             view = faded(view, mask, theme.tokens().sunken)
-        return self._groups((self.arrays["corrupted"], self.tr("sees")), (view, self.tr("paints")))
+        return self._groups(
+            (self.arrays["view 0 corrupted"], self.tr("sees")), (view, self.tr("paints"))
+        )
 
     def _turns(self) -> Groups:
         words = [
@@ -131,20 +112,25 @@ class TaskCards(QWidget):
         ]
         if not self.arrays:
             return ()
-        turned = zip(self.arrays["turned"], self.arrays["turns"], strict=True)
-        return [[Tile(to_image(pixels), *words[int(turns)])] for pixels, turns in turned]
+        return [
+            [Tile(to_image(pixels), *words[int(turns)])]
+            for view in ("view 0", "view 1")
+            for pixels, turns in zip(
+                self.arrays[f"{view} turned"], self.arrays[f"{view} turns"], strict=True
+            )
+        ]
 
     def _pairs(self) -> Groups:
         if not self.arrays:
             return ()
         has_teacher = self.model.text(CONTRAST_LOSS) == "info_nce"
         other, word = (
-            (self.arrays["other"], self.tr("teacher"))
+            (self.arrays["view 1 clean"], self.tr("teacher"))
             if has_teacher
-            else (self.arrays["other_corrupted"], self.tr("view 2"))
+            else (self.arrays["view 1 corrupted"], self.tr("view 2"))
         )
         first = self.tr("model") if has_teacher else self.tr("view 1")
-        return self._groups((self.arrays["corrupted"], first), (other, word))
+        return self._groups((self.arrays["view 0 corrupted"], first), (other, word))
 
 
 class TaskCard(Card):

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.config.traits import LOSSES
 from sit_engine.files import disk_error
 from sit_engine.paths import display_name
 from sit_studio.engine.run_lister import load_history
@@ -32,12 +33,11 @@ from sit_studio.models.history import MOST_POINTS, History
 from sit_studio.models.run_list import RunRow, distinct_titles
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.curve_groups import GROUPS, READINGS, curve_word
+from sit_studio.widgets.curve_groups import READINGS, Group, curve_word, groups, names_of
 from sit_studio.widgets.plot.markers import Marker
 from sit_studio.widgets.plot.plot import CurvePlot
 
 SMOOTHING = 0.6
-GUESSING = 25.0  # percent of the turns that are right by chance
 
 
 class CurvesPanel(QWidget):
@@ -54,7 +54,8 @@ class CurvesPanel(QWidget):
         self._drawn: tuple[int, int] = (-1, -1)
         self._kind = ""
         self._front: dict[str, int] = defaultdict(int)
-        """The tab that was chosen, by the kind of run."""
+        """The tab that was chosen, by how runs are watched."""
+        self.groups = groups()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -64,15 +65,16 @@ class CurvesPanel(QWidget):
         self.tabs.setAccessibleName(self.tr("Curves"))
         self.stack = QStackedWidget()
         self.plots: list[CurvePlot] = []
-        for group in GROUPS:
-            title = QCoreApplication.translate("curves", group.title)
+        for group in self.groups:
+            title = say_text(QCoreApplication.translate("curves", group.title))
             unit = QCoreApplication.translate("curves", group.unit) if group.unit else ""
             plot = CurvePlot(title, unit)
             plot.empty_text = self.tr("The first point appears after the first report.")
             self.tabs.addTab(title)
             self.stack.addWidget(plot)
             self.plots.append(plot)
-        self.plots[_place("knn")].empty_text = self.tr(
+        knn = next(n for n, group in enumerate(self.groups) if "knn" in group.names)
+        self.plots[knn].empty_text = self.tr(
             "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
         )
         self.tabs.currentChanged.connect(self._on_tab)
@@ -133,13 +135,13 @@ class CurvesPanel(QWidget):
 
     def _show_tabs(self) -> None:
         """Those that runs of this kind have curves for; each kind keeps the one chosen for it."""
-        kinds = ("finetuning", "pretraining")
-        kind, other = kinds if self.history.is_finetuning else kinds[::-1]
+        kind = self.history.traits.watch
         # Qt chooses another when the one in front is hidden; that is nobody's choice.
         self._kind = ""
-        for number, group in enumerate(GROUPS):
-            has_some = not group.is_optional or any(map(self.history.has_curve, group.names))
-            is_shown = group.only != other and has_some
+        for number, group in enumerate(self.groups):
+            names = names_of(group, self.history)
+            has_some = not group.is_optional or any(map(self.history.has_curve, names))
+            is_shown = group.only in ("", kind) and has_some
             if self.tabs.isTabVisible(number) != is_shown:
                 self.tabs.setTabVisible(number, is_shown)
         if self.tabs.isTabVisible(self._front[kind]):
@@ -151,7 +153,7 @@ class CurvesPanel(QWidget):
         if self._kind:
             self._front[self._kind] = number
         self.stack.setCurrentIndex(number)
-        self.smoothing.setEnabled(GROUPS[number].is_smoothed)
+        self.smoothing.setEnabled(self.groups[number].is_smoothed)
         self._drawn = (-1, -1)
         self._draw()
 
@@ -160,8 +162,8 @@ class CurvesPanel(QWidget):
         if (id(history), history.version) == self._drawn:
             return
         self._drawn = (id(history), history.version)
-        group, plot = GROUPS[number], self.plots[number]
-        names = group.names or self._loss_names()
+        group, plot = self.groups[number], self.plots[number]
+        names = names_of(group, history)
         if group.is_optional:
             names = tuple(filter(history.has_curve, names))
         plot.set_curves(
@@ -185,8 +187,8 @@ class CurvesPanel(QWidget):
         elif history.validation is not None and "validation_accuracy" in names:
             frequent = self.tr("the most frequent class")
             plot.set_baselines({frequent: 100 * history.validation.majority})
-        elif "rotation_accuracy" in names:
-            plot.set_baselines({self.tr("guessing"): GUESSING})
+        elif (chance := self._chance(names)) is not None:
+            plot.set_baselines({self.tr("guessing"): 100 * chance})
         elif group.unit == "%":
             plot.set_baselines({})
         plot.set_markers(
@@ -197,11 +199,10 @@ class CurvesPanel(QWidget):
         )
         plot.refresh()
 
-    def _loss_names(self) -> tuple[str, ...]:
-        terms = tuple(self.history.terms)
-        if self.history.is_finetuning:
-            return (*terms, "validation_loss")
-        return terms if len(terms) == 1 else (*terms, "loss")
+    def _chance(self, names: tuple[str, ...]) -> float | None:
+        """The share that guessing gives, of the first of these curves that is judged by it."""
+        curves = (curve for curve in self.history.traits.curves if curve.name in names)
+        return next((c.by_chance for c in curves if c.by_chance is not None), None)
 
     def _mark(self, kind: str, text: str) -> str:
         words = {
@@ -217,7 +218,7 @@ class CurvesPanel(QWidget):
     @Slot()
     def _on_smoothing(self) -> None:
         """One weight for all plots: the slider tells the truth on every tab."""
-        for group, plot in zip(GROUPS, self.plots, strict=True):
+        for group, plot in zip(self.groups, self.plots, strict=True):
             plot.set_smoothing(self.smoothing.value() / 100 if group.is_smoothed else 0.0)
         self.plot.refresh()
 
@@ -296,8 +297,8 @@ class CurvesPanel(QWidget):
 
     def _add(self, path: Path, name: str, history: History) -> None:
         self.others[path] = name, history
-        for group, plot in zip(GROUPS, self.plots, strict=True):
-            for curve in group.names or history.terms:
+        for group, plot in zip(self.groups, self.plots, strict=True):
+            for curve in _compared(group, history):
                 label_ = f"{name}: {curve_word(curve)}"
                 if history.has_curve(curve):
                     plot.set_overlay(label_, history.curve(curve), exact=curve in READINGS)
@@ -307,12 +308,12 @@ class CurvesPanel(QWidget):
         if path not in self.others:
             return
         name, history = self.others.pop(path)
-        for group, plot in zip(GROUPS, self.plots, strict=True):
-            for curve in group.names or history.terms:
+        for group, plot in zip(self.groups, self.plots, strict=True):
+            for curve in _compared(group, history):
                 plot.remove_overlay(f"{name}: {curve_word(curve)}")
         self.plot.refresh()
 
 
-def _place(curve: str) -> int:
-    """The number of the plot with that curve."""
-    return next(number for number, group in enumerate(GROUPS) if curve in group.names)
+def _compared(group: Group, history: History) -> tuple[str, ...]:
+    """Of another run's plot of that name; of its losses the terms alone."""
+    return tuple(history.terms) if group.title == LOSSES else names_of(group, history)

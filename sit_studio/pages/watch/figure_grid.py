@@ -25,11 +25,15 @@ class FigureGrid(QWidget):
         self._columns = 0
 
     def set_cards(self, *cards: FigureCard) -> None:
-        """The cards in reading order."""
+        """The cards in reading order, in the place of those before."""
+        for card in set(self._cards) - set(cards):
+            self._grid.removeWidget(card)
+            card.deleteLater()
         self._cards = cards
         for card in cards:
             card.caption.setWordWrap(True)
-        self._arrange(2)
+        columns, self._columns = self._columns or 2, 0
+        self._arrange(columns)
 
     def minimumSizeHint(self) -> QSize:
         """Narrow enough to be given less room than two columns take."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QCoreApplication, QRect, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from sit_engine.config.course import VERDICTS, least_rank
 from sit_engine.counted import filled
+from sit_engine.records.events import HealthMeasured
 from sit_studio.look import theme
 from sit_studio.look.sentences import say_text, titled
 from sit_studio.look.words import THIN, count, figure, percent
@@ -29,7 +32,7 @@ GAP_PX, MOST_PX = 2, 10_000
 
 def verdict(history: History) -> tuple[str, str]:
     """The health state and its sentence; before the first reading, what the run does now."""
-    if history.is_finetuning:
+    if history.traits.watch == "validation":
         return _validated(history)
     health = history.health
     # A reading before the first step says nothing about training.
@@ -143,7 +146,7 @@ class WorkingCard(Card):
         self.waiting.setVisible(bool(waiting))
         knn = history.knn
         for small in (self.knn, self.untrained, self.raw):
-            small.setVisible(not history.is_finetuning)
+            small.setVisible(history.traits.watch == "pretraining")
         interval = f" ± {100 * knn.interval:.1f}" if knn is not None else ""
         self.knn.show_text(f"{percent(knn.accuracy if knn is not None else None)}{interval}")
         self.untrained.show_text(percent(knn.untrained if knn is not None else None))
@@ -200,17 +203,38 @@ class HealthPanel(FigureGrid):
         super().__init__(parent)
         self.deviation = FigureCard(self.tr("Spread of the features"))
         self.rank = FigureCard(self.tr("Effective rank"))
-        self.agreement = FigureCard(self.tr("Two views agree"))
-        self.area = FigureCard(self.tr("Corrupted area"))
         self.knn = FigureCard(self.tr("k-NN over untrained"))
         self.skipped = FigureCard(self.tr("Skipped steps"))
-        self.set_cards(self.deviation, self.rank, self.knn, self.agreement, self.area, self.skipped)
+        self.own: dict[str, FigureCard] = {}
+        """By the names of the curves that the run's method reads with health."""
+        self._show_cards(History())
+
+    def _show_cards(self, history: History) -> None:
+        self._traits = history.traits
+        self.own = {
+            curve.name: FigureCard(say_text(curve.health.title))
+            for curve in self._traits.curves
+            if curve.health is not None
+        }
+        self.set_cards(self.deviation, self.rank, self.knn, *self.own.values(), self.skipped)
+
+    def _show_own(self, health: HealthMeasured) -> None:
+        for curve in self._traits.curves:
+            card = curve.health
+            if card is None:
+                continue
+            value = health.curves.get(curve.name, math.nan)
+            said = percent(value, 0) if card.is_percent else figure(value)
+            about = card.missing if math.isnan(value) else card.about
+            self.own[curve.name].show_figure(said, say_text(about))
 
     def show_history(self, history: History) -> None:
         """The newest reading."""
+        if history.traits is not self._traits:
+            self._show_cards(history)
         health, knn = history.health, history.knn
         if health is None:
-            for card in (self.deviation, self.rank, self.agreement, self.area):
+            for card in (self.deviation, self.rank, *self.own.values()):
                 card.show_figure("–", self.tr("Comes with the first reading."))
         else:
             about = self.tr("Share of its best value 1/√d. Near 0: every image looks the same.")
@@ -220,15 +244,7 @@ class HealthPanel(FigureGrid):
             least = f"{least_rank(health.width):.3g}"
             about = about.format(width=health.width, least=least)
             self.rank.show_figure(figure(health.effective_rank), about)
-            agreement = figure(health.agreement)
-            about = (
-                self.tr("Mean cosine of the two views of an image, from −1 to 1.")
-                if agreement != "–"
-                else self.tr("Measured where contrast is a task.")
-            )
-            self.agreement.show_figure(agreement, about)
-            about = self.tr("Share of the pixels that were really corrupted.")
-            self.area.show_figure(percent(health.mask_share, 0), about)
+            self._show_own(health)
         if knn is not None:
             gain = 100 * (knn.accuracy - knn.untrained)
             about = self.tr("Points, ± {interval}. Above its interval: it has learned.")

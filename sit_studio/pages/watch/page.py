@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 REDRAW_MS = 120
 MOST_EPOCHS = 100_000
-FIRST_OF_ALL = 3
-"""The number of the first tab that finetuning has too."""
+TABS = ("reconstructions", "attention", "health", "system", "log")
 
 
 class WatchPage(Page):
@@ -59,8 +58,9 @@ class WatchPage(Page):
         )
         self.body.addWidget(self.empty, 1)
         self.is_built = False
-        self._other_tab = FIRST_OF_ALL
-        """That of the kind of run that is not shown."""
+        self._front: dict[frozenset[str], str] = {}
+        """The tab in front, by the tabs that a kind of run has."""
+        self._kind = frozenset[str]()
         self._timer = QTimer(self)
         self._timer.setInterval(REDRAW_MS)
         self._timer.timeout.connect(self._on_timer)
@@ -125,6 +125,7 @@ class WatchPage(Page):
         for panel, word in ((self.health, self.tr("Health")), (self.system, self.tr("System"))):
             self.tabs.addTab(scrolled(panel), word)
         self.tabs.addTab(self.log, self.tr("Log"))
+        self._kind = frozenset(TABS)
         self.tabs.currentChanged.connect(lambda _: self._draw(force=True))
         right = Card()
         right.body.setContentsMargins(8, 8, 8, 8)
@@ -182,22 +183,26 @@ class WatchPage(Page):
         self.extend.setVisible(history.state in ("training", "completed"))
         self.extend.setEnabled(is_free and not history.is_ending)
         is_done = history.state == "completed"
-        self.finetune.setVisible(is_done and not history.is_finetuning)
+        self.finetune.setVisible(is_done and not history.needs_labels)
         for part in (self.export, self.evaluate):
             part.setVisible(is_done)
         self._tell_end()
         self._draw(force=True)
 
     def _show_tabs(self) -> None:
-        """Pictures and health belong to pretraining; each kind of run keeps the tab chosen for it."""
-        has_pictures = not self.session.history.is_finetuning
-        self.preview.setVisible(has_pictures and not self.preview.isHidden())
-        if not self.is_built or self.tabs.isTabVisible(0) == has_pictures:
+        """Pictures and health as the run's method has them; each kind of run keeps its tab."""
+        traits = self.session.history.traits
+        self.preview.setVisible(bool(traits.pictures) and not self.preview.isHidden())
+        health = ["health"] if traits.watch == "pretraining" else []
+        kind = frozenset([*traits.pictures, *health, "system", "log"])
+        if not self.is_built or kind == self._kind:
             return
-        chosen, self._other_tab = self._other_tab, self.tabs.currentIndex()
-        for number in range(FIRST_OF_ALL):
-            self.tabs.setTabVisible(number, has_pictures)
-        self.tabs.setCurrentIndex(chosen)
+        self._front[self._kind] = TABS[self.tabs.currentIndex()]
+        self._kind = kind
+        for number, name in enumerate(TABS):
+            self.tabs.setTabVisible(number, name in kind)
+        first = next(name for name in TABS if name in kind)
+        self.tabs.setCurrentIndex(TABS.index(self._front.get(kind, first)))
 
     def _tell_end(self) -> None:
         """What happened, when it did not end as asked."""
@@ -330,14 +335,14 @@ class WatchPage(Page):
         self._version = stamp
         self._show_tabs()
         self.curves.show_history(history)
-        has_slider = self.tabs.currentIndex() < 2
+        front = TABS[self.tabs.currentIndex()]
+        has_slider = front in ("reconstructions", "attention")
         self.pictures.slider.setVisible(has_slider and bool(history.previews))
-        front = self.tabs.currentIndex()
         if has_slider:
             self.pictures.show_history(history, Path(self.session.run.path))
-        elif front == 2:
+        elif front == "health":
             self.health.show_history(history)
-        elif front == 3:
+        elif front == "system":
             self.system.show_history(history)
         else:
             self.log.show_history(history)

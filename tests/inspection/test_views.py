@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from sit_engine.config.build import build, merge
@@ -16,7 +17,7 @@ from sit_engine.config.resolve import resolve
 from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError, DataError
-from sit_engine.inspection.corruption import Shown, show
+from sit_engine.inspection.views import Shown, show
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit
 from sit_engine.views.pixels import MEAN, STD
@@ -29,10 +30,35 @@ def images(sample: tuple[Path, Path]) -> list[str]:
     return [str(path) for path in sorted(sample[0].rglob("000.png"))[:6]]
 
 
-def shown(images: list[str], seed: int = 0, image_size: int = 32, **method: Any) -> Shown:
+class Pair(NamedTuple):
+    """The two views of SiT, side by side."""
+
+    original: NDArray[np.uint8]
+    view: NDArray[np.uint8]
+    corrupted: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    other: NDArray[np.uint8]
+    other_corrupted: NDArray[np.uint8]
+    turned: NDArray[np.uint8]
+    turns: NDArray[np.int64]
+
+
+def pair(shown: Shown) -> Pair:
+    """Both are corrupted, the other with nothing where it stays whole."""
+    first, second = shown.views
+    assert first.corrupted is not None
+    assert first.mask is not None
+    assert second.corrupted is not None
+    return Pair(
+        shown.original, first.clean, first.corrupted, first.mask, second.clean, second.corrupted,
+        np.concatenate([first.turned, second.turned]), np.concatenate([first.turns, second.turns]),
+    )  # fmt: skip
+
+
+def shown(images: list[str], seed: int = 0, image_size: int = 32, **method: Any) -> Pair:
     """Of the quick preset with these settings of the method."""
     settings = {"preset": "quick", "method": method, "optim": {"batch_size": 4096}}
-    return show(images, settings, seed=seed, image_size=image_size, patch_size=8)
+    return pair(show(images, settings, seed=seed, image_size=image_size, patch_size=8))
 
 
 def test_only_masked_pixels_differ_and_one_seed_gives_one_picture(images: list[str]) -> None:
@@ -57,9 +83,11 @@ def test_the_views_are_those_of_training(
 ) -> None:
     more: dict[str, Any] = {"views": {"blur_first": 1.0}, "rotation_weight": 0.5}
     data = {"cache_factor": factor}
-    found = show(
-        images, {"preset": "quick", "method": {"name": name} | more, "data": data},
-        seed=seed, image_size=side, patch_size=8,
+    found = pair(
+        show(
+            images, {"preset": "quick", "method": {"name": name} | more, "data": data},
+            seed=seed, image_size=side, patch_size=8,
+        )
     )  # fmt: skip
     settings = merge(
         TINY, {"method": {"name": name} | more, "model": {"image_size": side, "patch_size": 8}}
@@ -72,12 +100,12 @@ def test_the_views_are_those_of_training(
     batch = Batch(squares, torch.ones(len(images)), torch.full_like(count, -1), count)
     views = Sit(config).make_views(batch, StepInfo(step=0, total_steps=10, seed=seed))
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-    for pair, tensor in (
+    for both, tensor in (
         ((found.view, found.other), views.clean),
         ((found.corrupted, found.other_corrupted), views.corrupted),
     ):
         pixels = ((tensor * std + mean) * 255).round().clamp(0, 255).permute(0, 2, 3, 1)
-        assert np.array_equal(np.concatenate(pair), pixels)
+        assert np.array_equal(np.concatenate(both), pixels)
     assert np.array_equal(found.mask, views.mask[: len(images)])
     assert np.array_equal(found.turns, views.turns)
     assert np.array_equal(found.turned, np.concatenate([found.view, found.other]))
@@ -137,7 +165,15 @@ def test_another_image_is_never_the_image_itself(
 
 def test_auto_sizes_follow_the_facts(images: list[str]) -> None:
     facts = DataFacts(images=5, classes=0, median_side_px=50)
-    assert show(images[:1], {"preset": "quick"}, seed=0, facts=facts).view.shape[1] == 48
+    found = show(images[:1], {"preset": "quick"}, seed=0, facts=facts)
+    assert found.views[0].clean.shape[1] == 48
+
+
+def test_a_method_without_corruption_shows_its_views(images: list[str]) -> None:
+    found = show(images, {"method": {"name": "finetune"}}, seed=0, image_size=32, patch_size=8)
+    assert list(found.arrays()) == ["original", "view 0 clean", "view 0 turned", "view 0 turns"]
+    assert found.mask_share is None
+    assert not np.array_equal(found.original, found.views[0].clean)
 
 
 def test_a_slider_decodes_no_image_again(

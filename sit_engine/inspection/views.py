@@ -1,6 +1,6 @@
-"""What the model would see of some images: two views, corrupted, turned; no network is built.
+"""What the model would see of some images: a step's views, corrupted, turned; no network is built.
 
-Asked again and again while the window's settings change (api.show_corruption), so the decoded images
+Asked again and again while the window's settings change (api.show_views), so the decoded images
 are kept. Shapes: B images, S stored side, Y X = V V pixels of a view, C channels.
 """
 
@@ -10,10 +10,10 @@ import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Never
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,18 +25,17 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import CACHE_FACTOR, ResolvedConfig
+from sit_engine.config.view_kinds import ViewKind, view_name
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.data.pixel_cache.cache import squares_side
-from sit_engine.errors import ConfigError, DataError
-from sit_engine.methods.sit.options import SitOptions
+from sit_engine.errors import DataError
 from sit_engine.paths import display_name
 from sit_engine.views.apply import apply_views
-from sit_engine.views.corrupt import plan
-from sit_engine.views.draw import draw_views
 from sit_engine.views.pixels import MEAN, STD
 from sit_engine.views.rotate import draw_rotations, rotate_
 from sit_engine.views.rows import Rows
+from sit_engine.views.step_views import DrawnView, draw_step
 
 Stamp = tuple[str, int, int]
 """Path, size and time of a file: the same stamp, the same pixels."""
@@ -44,27 +43,46 @@ KEPT_BATCHES = 4
 
 
 @dataclass(frozen=True)
-class Shown:
-    """uint8 [B,V,V,3]; `mask` is bool [B,V,V].
+class ShownView:
+    """uint8 [B,V,V,3]; `mask` is bool [B,V,V] and tells where `corrupted` was.
 
-    `original` is the centre square; `view` and `other` are the two views as training has them,
-    each with its corrupted copy; `mask` tells where `corrupted` was. `turned` [2B,V,V,3] are the
-    first views, then the others, by their quarter `turns` (int64 [2B], as views.rotate has them):
-    the views themselves where rotation is a task.
+    `turned` is the view by a quarter turn of `turns` (int64 [B], as views.rotate has them): what is
+    seen itself where it is rotated.
     """
 
-    original: NDArray[np.uint8]
-    view: NDArray[np.uint8]
-    corrupted: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
-    other: NDArray[np.uint8]
-    other_corrupted: NDArray[np.uint8]
+    name: str
+    clean: NDArray[np.uint8]
     turned: NDArray[np.uint8]
     turns: NDArray[np.int64]
+    corrupted: NDArray[np.uint8] | None = None
+    mask: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The centre squares, uint8 [B,V,V,3], and each view of them in the order of training's list."""
+
+    original: NDArray[np.uint8]
+    views: tuple[ShownView, ...]
+
+    @property
+    def mask_share(self) -> float | None:
+        """Share of the pixels of the first corrupted view that were corrupted; None: there is none."""
+        masks = (view.mask for view in self.views if view.mask is not None)
+        return next((float(mask.mean()) for mask in masks), None)
 
     def save(self, folder: Path) -> dict[str, str]:
-        """One .npy file each, replaced whole; gives their paths by name."""
-        return save_arrays(folder, {part.name: getattr(self, part.name) for part in fields(self)})
+        """One .npy file for each of `arrays`; gives their paths by name."""
+        return save_arrays(folder, self.arrays())
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """By name: "original", and "clean" or another part behind each view's name."""
+        return {"original": self.original} | {
+            f"{view.name} {part}": array
+            for view in self.views
+            for part in ("clean", "turned", "turns", "corrupted", "mask")
+            if (array := getattr(view, part)) is not None
+        }
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
@@ -79,29 +97,16 @@ def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, s
     return files
 
 
-def settled(
-    values: Mapping[str, Any], facts: DataFacts
-) -> tuple[ResolvedConfig, SitOptions[Never]]:
-    """The settings with every "auto" filled, on a plain CPU where it matters; and their method's.
+def settled(values: Mapping[str, Any], facts: DataFacts) -> ResolvedConfig:
+    """The settings with every "auto" filled, on a plain CPU where it matters.
 
-    What is asked of `optim`, of the network's tokens, and of what a task is judged on changes no
-    view, and must not fail here. Raises ConfigError for a method without corruption.
+    What is asked of `optim` and of the network's tokens changes no view, and must not fail here.
     """
     config = build({group: value for group, value in values.items() if group != "optim"})
-    if not isinstance(config.method, SitOptions):
-        raise ConfigError(
-            "config.no_corruption",
-            "The method {method} hides nothing of its images.",
-            "Choose another method.",
-            method=config.method.name,
-        )
-    method = config.method.model_copy(update={"reconstruct": "all", "features": "student"})
     model = config.model.model_copy(update={"tokens": "auto"})
     enough = replace(facts, images=max(facts.images, FEWEST_IMAGES))
-    config = config.model_copy(update={"method": method, "model": model})
-    found = resolve(config, enough, DeviceFacts()).config
-    assert isinstance(found.method, SitOptions)
-    return found, found.method
+    config = config.model_copy(update={"method": config.method.for_preview(), "model": model})
+    return resolve(config, enough, DeviceFacts()).config
 
 
 def show(
@@ -113,7 +118,7 @@ def show(
     image_size: int | None = None,
     patch_size: int | None = None,
 ) -> Shown:
-    """The two views of each image as training would draw them for this seed.
+    """The views of each image as training would draw them for this seed.
 
     Batch mates are the other images here, and never the image itself, which in training is rare.
     `values` are a user's settings, the two sizes win over theirs. Raises DataError for an image that
@@ -122,9 +127,10 @@ def show(
     sizes = {"image_size": image_size, "patch_size": patch_size}
     wanted = {name: size for name, size in sizes.items() if size is not None}
     known = facts or DataFacts(len(paths), 0, 10**4)
-    config, method = settled(merge(values, {"model": wanted}), known)
+    config = settled(merge(values, {"model": wanted}), known)
     side = config.model.image_size
-    return _draw(read_source(paths, side, config.data.cache_factor), method, seed)
+    kinds = config.method.view_kinds(side)
+    return _draw(read_source(paths, side, config.data.cache_factor), kinds, seed)
 
 
 @dataclass(frozen=True)
@@ -136,29 +142,26 @@ class Source:
     original: NDArray[np.uint8]
 
 
-def _draw(source: Source, method: SitOptions[Never], seed: int) -> Shown:
-    """The views as methods.sit.method makes them, without its networks."""
-    count, side = source.original.shape[:2]
-    size = (side, side)
-    pair = draw_views(method.views, source.aspect_B, size=size, seed=seed, step=0)
-    made, turned, turns = [], [], []
-    for number, params in enumerate(pair):
-        view_BCYX = apply_views(source.squashed_BSSC, params, size)
-        rotations_B = draw_rotations(count, seed=seed, step=0, view=number)
-        turned_BCYX = view_BCYX.clone()
-        rotate_(turned_BCYX, rotations_B)
-        seen_BCYX = turned_BCYX if method.rotation_weight > 0 else view_BCYX
-        corruption = method.corruption.of_view(number)
-        drawn = plan(corruption, count, size, seed=seed, step=0, view=number).among_others()
-        hidden = drawn.carry_out(seen_BCYX, Rows.all(count))
-        made.append((to_uint8(seen_BCYX), to_uint8(hidden.view), hidden.mask.numpy()))
-        turned.append(to_uint8(turned_BCYX))
-        turns.append(rotations_B.numpy())
-    (view, corrupted, mask), (other, other_corrupted, _) = made
-    return Shown(
-        source.original, view, corrupted, mask, other, other_corrupted,
-        np.concatenate(turned), np.concatenate(turns),
-    )  # fmt: skip
+def _draw(source: Source, kinds: Sequence[ViewKind], seed: int) -> Shown:
+    """The views as a method makes them, without its networks."""
+    drawn = draw_step(kinds, source.aspect_B, seed=seed, step=0)
+    return Shown(source.original, tuple(_shown(source, view, seed) for view in drawn))
+
+
+def _shown(source: Source, drawn: DrawnView, seed: int) -> ShownView:
+    count = len(source.original)
+    view_BCYX = apply_views(source.squashed_BSSC, drawn.params, drawn.size)
+    rotations_B = draw_rotations(count, seed=seed, step=0, view=drawn.number)
+    turned_BCYX = view_BCYX.clone()
+    rotate_(turned_BCYX, rotations_B)
+    seen_BCYX = turned_BCYX if drawn.kind.is_rotated else view_BCYX
+    shown = ShownView(
+        view_name(drawn.number), to_uint8(seen_BCYX), to_uint8(turned_BCYX), rotations_B.numpy()
+    )
+    if drawn.plan is None:
+        return shown
+    hidden = drawn.plan.among_others().carry_out(seen_BCYX, Rows.all(count))
+    return replace(shown, corrupted=to_uint8(hidden.view), mask=hidden.mask.numpy())
 
 
 def to_uint8(view_BCYX: Tensor) -> NDArray[np.uint8]:

@@ -1,0 +1,55 @@
+"""What a method says of itself, so that nobody asks for its name: curves, cards, presets.
+
+Texts are templates in English; the window translates them (docs/adr/0024-sentences.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Watch = Literal["pretraining", "validation"]
+"""Who looks at a run while it trains: health and k-NN, or the accuracy on held-out images."""
+Picture = Literal["reconstructions", "attention"]
+Panel = Literal["tasks", "labels"]
+"""What the Train page shows of a method beside the form of its settings."""
+Size = Literal["quick", "standard", "paper"]
+LOSSES = "Losses"
+
+
+@dataclass(frozen=True)
+class HealthCard:
+    """A curve among the figures of health: its title, what it means, and why there is none."""
+
+    title: str
+    about: str
+    missing: str = "Comes with the first reading."
+    is_percent: bool = False
+
+
+@dataclass(frozen=True)
+class CurveInfo:
+    """A loss term or curve of a method: what it is called, and the plot and unit it is drawn in."""
+
+    name: str
+    title: str
+    group: str = LOSSES
+    unit: str = ""
+    is_share: bool = False
+    """Told as a share and shown in percent."""
+    by_chance: float | None = None
+    """The share that guessing gives."""
+    health: HealthCard | None = None
+    """Where it is read with health."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Values that settings start from, and for whom they are."""
+
+    about: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+TEACHER_MOMENTUM = CurveInfo("teacher_momentum", "teacher momentum", "Agreement")

@@ -1,0 +1,56 @@
+"""Outside a method's folder and the one table nobody names a method or asks for its class."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from sit_engine.config.methods import METHODS, load, needs_labels, traits
+from sit_engine.config.presets import GENERAL, presets
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "sit_engine/config/methods.py"
+FOLDERS = {ROOT / "sit_engine/methods" / name for name in ("sit", "finetune")}
+SOURCES = [
+    path
+    for package in ("sit_engine", "sit_studio")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if path != TABLE and not FOLDERS & set(path.parents)
+]
+# The word of the command line, and of the window's two kinds of run.
+VERB = "finetune"
+VERB_IN = {
+    "sit_engine/cli/main.py", "sit_studio/engine/run_thread.py",
+    "sit_studio/models/settings_model.py",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_method_is_named(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    allowed = {VERB} if str(path.relative_to(ROOT)) in VERB_IN else set()
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert not (texts & set(METHODS)) - allowed
+    classes = [load(target) for entry in METHODS.values() for target in entry[:2]]
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not names & {found.__name__ for found in classes}
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not [
+        name for name in modules if name.startswith(tuple(found.__module__ for found in classes))
+    ]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_method_says_of_itself_fits_together(method: str) -> None:
+    said = traits(method)
+    assert said.name == method
+    names = [curve.name for curve in said.curves]
+    assert len(names) == len(set(names))
+    assert set(said.sizes.values()) <= {*GENERAL, *said.presets}
+    assert set(said.presets) <= set(presets(needs_labels=needs_labels(method)))
+    assert all(
+        preset.values.get("method", {}).get("name", method) == method
+        for preset in said.presets.values()
+    )
