@@ -48,7 +48,6 @@ def of_folder(folder: str) -> Row:
     listed = scan([folder])
     facts = facts_of(listed)
     side = resolve(RunConfig(), facts, DeviceFacts()).config.model.image_size
-    assert side != "auto"
     index, store = PixelCache().fill(listed, side=cache_side(side, listed))
     started_s = time.perf_counter()
     rows = sample(index.labels)

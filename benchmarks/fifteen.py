@@ -34,7 +34,6 @@ def rate(train: Path) -> float:
     import numpy as np
 
     from sit_engine.config.build import build
-    from sit_engine.config.fields import no_auto
     from sit_engine.config.resolve import resolve
     from sit_engine.data.folder.facts import facts_of
     from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
@@ -46,9 +45,7 @@ def rate(train: Path) -> float:
     asked = build({"data": {"folders": [str(train)]}, "compute": {"parts": 1, "recompute": "off"}})
     index = scan([str(train)])
     config = resolve(asked, facts_of(index), probe(asked.compute)).config
-    index, store = PixelCache().fill(
-        index, side=cache_side(no_auto(config.model.image_size), index)
-    )
+    index, store = PixelCache().fill(index, side=cache_side(config.model.image_size, index))
     stepper = Stepper(config, store, np.arange(len(index)), index.labels)
     seconds: list[float] = []
     while sum(seconds) < TIMED_S:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Never
 
 import numpy as np
 import torch
@@ -90,7 +91,9 @@ def _works(views_BCYX: Tensor) -> dict[str, tuple[Work, Work]]:
 
 
 def _ours(views_BCYX: Tensor, kind: str, align: int, out: Tensor) -> Callable[[int], object]:
-    options = CorruptionOptions.model_validate({"kind": kind, "align": align})
+    options: CorruptionOptions[Never] = CorruptionOptions.model_validate(
+        {"kind": kind, "align": align}
+    )
     return lambda step: corrupt(options, views_BCYX, seed=0, step=step, view=0, out=out)
 
 

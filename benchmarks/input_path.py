@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Never
 
 import torch
 from PIL import Image
@@ -94,7 +95,7 @@ def time_operations(data: Data, repeats: int) -> list[Row]:
 
 def _time_view(data: Data, repeats: int, what: str, jitter: float, grey: float, blur: float) -> Row:
     chances = {"jitter": jitter, "grey": grey, "blur_first": blur, "blur_second": 0.0}
-    options = ViewOptions(**{**ViewOptions.PUBLISHED, **chances}, flip=0.5)
+    options: ViewOptions[Never] = ViewOptions(**{**ViewOptions.PUBLISHED, **chances}, flip=0.5)
     transform = view_transform(data.size_px, jitter=jitter, grey=grey, blur=blur)
     size = (data.size_px, data.size_px)
     aspect_B = torch.full((data.batch,), 4 / 3)
@@ -114,7 +115,9 @@ def time_whole_path(data: Data, repeats: int) -> list[Row]:
     """Two views, their masks and corrupted copies, as one training step needs them."""
     align = ALIGN[data.size_px]
     size = (data.size_px, data.size_px)
-    options = ViewOptions(**ViewOptions.PUBLISHED, flip=0.5, blur_first=1.0, blur_second=0.1)
+    options: ViewOptions[Never] = ViewOptions(
+        **ViewOptions.PUBLISHED, flip=0.5, blur_first=1.0, blur_second=0.1
+    )
     corruption_options = CorruptionOptions()
     aspect_B = torch.full((data.batch,), 4 / 3)
     clean, corrupted = ([torch.empty(data.batch, 3, *size) for _ in range(2)] for _ in range(2))

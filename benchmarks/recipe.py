@@ -16,7 +16,7 @@ from benchmarks.table import Row, row
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import CACHE_FACTOR, RunConfig
+from sit_engine.config.tree import CACHE_FACTOR, ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast
 from sit_engine.methods.protocol import StepInfo
@@ -49,7 +49,7 @@ class Case:
         return row(network=self.label, size_px=self.size_px, batch=self.batch)
 
 
-def config_of(case: Case, form: Format, device: torch.device, **compute: Any) -> RunConfig:
+def config_of(case: Case, form: Format, device: torch.device, **compute: Any) -> ResolvedConfig:
     """The settings of a run, complete; `compute` goes before what is said here."""
     precision, matmul = form
     threads = torch.get_num_threads()

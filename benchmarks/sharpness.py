@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Never
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def ratio(
     decode_ms = 1000 * (time.perf_counter() - start) / len(files)
     aspect_B = torch.tensor([pixels.shape[1] / pixels.shape[0] for pixels in originals])
     still = {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0, "flip": 0, "grey": 0}
-    options = ViewOptions(crop_scale_min=scale_min, blur_first=0, **still)
+    options: ViewOptions[Never] = ViewOptions(crop_scale_min=scale_min, blur_first=0, **still)
     ours, theirs = [], []
     for step in range(4):
         boxes = draw_views([ViewKind(size, options)], aspect_B, seed=0, step=step)[0].box_B4

@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.slow_reference import reference_batch, view_transforms
-from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.methods.contrast import info_nce
 from sit_engine.methods.sit.method import Network, Networks
 from sit_engine.methods.sit.options import SitOptions
@@ -22,15 +21,15 @@ from sit_engine.methods.sit.options import SitOptions
 class SlowStep:
     """Its networks and optimiser."""
 
-    def __init__(self, config: RunConfig, device: torch.device) -> None:
+    def __init__(self, config: ResolvedConfig, device: torch.device) -> None:
         assert isinstance(config.method, SitOptions)
         torch.manual_seed(0)
-        self.device, self.align = device, no_auto(config.method.corruption.align)
+        self.device, self.align = device, config.method.corruption.align
         self.networks = Networks(config, config.method, fused_attention=device.type == "cuda")
         self.networks.to(device)
         trained = [p for p in self.networks.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(trained, lr=1e-4, foreach=False, fused=False)
-        self.views = view_transforms(no_auto(config.model.image_size))
+        self.views = view_transforms(config.model.image_size)
 
     def step(self, pictures: list[Image.Image]) -> None:
         """One batch from decoded pictures to new weights."""

@@ -31,9 +31,8 @@ from torch import Tensor
 from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import resolve, total_steps
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.evaluation.features import probabilities
@@ -138,7 +137,7 @@ def draw(train: Part, labels: int, number: int) -> np.ndarray:
 
 def config_for(
     chosen: argparse.Namespace, seed: int, rows: int, labels: int, start: Path | None
-) -> RunConfig:
+) -> ResolvedConfig:
     """What "auto" gives for so few images, without a validation split: every label trains."""
     weights = {} if start is None else {"weights": str(start)}
     config = build({
@@ -152,7 +151,9 @@ def config_for(
     return resolve(config, facts, probe_once(config.compute), sizes).config
 
 
-def finetune(config: RunConfig, train: Part, rows: np.ndarray, test: Part) -> tuple[float, int]:
+def finetune(
+    config: ResolvedConfig, train: Part, rows: np.ndarray, test: Part
+) -> tuple[float, int]:
     """Accuracy on the test images after all steps, and how many there were."""
     pixels = train.views[torch.from_numpy(rows)].permute(0, 2, 3, 1).contiguous().numpy()
     everyone = np.arange(len(rows))
@@ -165,15 +166,15 @@ def finetune(config: RunConfig, train: Part, rows: np.ndarray, test: Part) -> tu
             load_weights(stepper.method.backbone(which), weights)
     stepper.method.prepare(stepper.batches)
     optim, epoch = config.optim, stepper.batches.steps_per_epoch
-    steps = total_steps(no_auto(optim.epochs), len(rows), stepper.batches.batch_size)
-    peak = no_auto(optim.learning_rate) * stepper.batches.batch_size / 256
-    warmup = round(no_auto(optim.warmup_epochs) * epoch)
+    steps = total_steps(optim.epochs, len(rows), stepper.batches.batch_size)
+    peak = optim.learning_rate * stepper.batches.batch_size / 256
+    warmup = round(optim.warmup_epochs * epoch)
     for step in range(steps):
         rate = cosine(peak, optim.learning_rate_end, step, steps, warmup)
         stepper.step(
             StepInfo(stepper.seed, step, steps),
             learning_rate=rate,
-            weight_decay=no_auto(optim.weight_decay),
+            weight_decay=optim.weight_decay,
         )
     classifier = stepper.method.classifier(config.method.features)
     assert classifier is not None

@@ -39,6 +39,17 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(code) if code < 0x80 else chr(0xDC00 + code)
 
 
+def image_name(root: int, path: str) -> str:
+    """What a split calls an image: the number of its folder, and its escaped path in there."""
+    return f"{root}:{escape_name(path)}"
+
+
+def root_and_path(name: str) -> tuple[int, str]:
+    """What `image_name` was given."""
+    root, _, path = name.partition(":")
+    return int(root), unescape_name(path)
+
+
 def display_name(name: str) -> str:
     """The name as people see it: what cannot be shown, or would move a cursor, becomes `\ufffd`."""
     return _UNSHOWABLE.sub("\ufffd", name)

@@ -149,11 +149,11 @@ class Images(QObject):
     def look_at_last(self) -> None:
         """The folder of the last time, unless it is gone or so large that reading it takes minutes."""
         preferences = self.preferences
-        folders = [unescape_name(folder) for folder in preferences.texts("data/last")]
+        folders = preferences.names("data/last")
         count = preferences.number("data/last_count", math.inf)
         if not folders or count > MOST_REOPENED or not all(map(is_folder, folders)):
             return
-        tests = [unescape_name(test) for test in preferences.texts("data/test")]
+        tests = preferences.names("data/test")
         labels_file = unescape_name(preferences.text("data/labels_file"))
         labels: LabelSource = "none" if preferences.text("data/labels") == "none" else "folders"
         if is_file(labels_file):
@@ -234,7 +234,7 @@ class Images(QObject):
         self.preferences.set("data/exclude", list(dataset.patterns.exclude))
         self.preferences.set("data/labels_file", escape_name(dataset.labels_file or ""))
         self.preferences.set("data/columns", list(astuple(dataset.columns)))
-        self.preferences.set("data/test", [escape_name(test) for test in dataset.test])
+        self.preferences.set_names("data/test", dataset.test)
 
     def _hear_scan_failure(self, failure: Failure) -> None:
         self._scan = None

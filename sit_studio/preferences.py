@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
@@ -33,6 +34,14 @@ class Preferences:
         if isinstance(found, str):
             return [found] if found else []
         return [str(item) for item in found] if isinstance(found, list) else []
+
+    def names(self, name: str) -> list[str]:
+        """A remembered list of paths, escaped there: an ini file holds none that is not UTF-8."""
+        return [unescape_name(text) for text in self.texts(name)]
+
+    def set_names(self, name: str, names: Sequence[str]) -> None:
+        """Remember it."""
+        self.set(name, [escape_name(path) for path in names])
 
     def number(self, name: str, default: float) -> float:
         """A remembered number."""
@@ -89,14 +98,12 @@ class Preferences:
 
     def remember_folders(self, folders: list[str]) -> None:
         """The newest first in the list of recent ones; several folders are one entry."""
-        # Escaped: an ini file cannot hold a name that is not UTF-8.
-        names = [escape_name(folder) for folder in folders]
-        self.set("data/last", names)
-        if len(names) == 1:
-            recent = [names[0], *(name for name in self.texts("data/recent") if name != names[0])]
-            self.set("data/recent", recent[:MOST_RECENT])
+        self.set_names("data/last", folders)
+        if len(folders) == 1:
+            recent = dict.fromkeys([*folders, *self.recent_folders])
+            self.set_names("data/recent", list(recent)[:MOST_RECENT])
 
     @property
     def recent_folders(self) -> list[str]:
         """Folders of images that were open, the newest first."""
-        return [unescape_name(name) for name in self.texts("data/recent")]
+        return self.names("data/recent")

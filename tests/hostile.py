@@ -9,19 +9,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sit_engine.config.build import build
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.resolve import resolve
 from sit_engine.records.events import RunFinished, RunResumed, RunStarted, StepReported, to_line
 from sit_engine.records.run_folder import create_run, write_settings
 
 STARTED = RunStarted("r", "sit", "cpu", 100, 50, 10, 10, 1)
 STEP = StepReported(10, 1.0, 2.0, {"a": 1.0}, {}, 0, 0, 0, 0, 0, 0, 0, None)
 # As a run's settings are when they were worked out.
-RESOLVED = build(
+CHOSEN = build(
     {
         "data": {"folders": ["/images"]},
         "model": {"image_size": 16, "patch_size": 4, "width": 32},
         "optim": {"batch_size": 32, "epochs": 4},
     }
 )
+RESOLVED = resolve(CHOSEN, DataFacts(100, 0, 300), DeviceFacts()).config
 FINISHED = RunFinished("completed", 50, 0)
 Harm = Callable[[Path], object]
 

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sit_engine.paths import display_name, escape_name, file_word, unescape_name
+from sit_engine.paths import (
+    display_name,
+    escape_name,
+    file_word,
+    image_name,
+    root_and_path,
+    unescape_name,
+)
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -36,6 +43,17 @@ def test_names_of_any_bytes_come_back(raw: bytes) -> None:
 def test_escapes_look_as_documented(name: str, stored: str) -> None:
     assert escape_name(name) == stored
     assert unescape_name(stored) == name
+
+
+@given(st.integers(0, 9), st.text(st.characters(exclude_categories=())))
+def test_a_split_names_an_image_by_folder_and_path(root: int, path: str) -> None:
+    name = image_name(root, path)
+    name.encode("utf-8")
+    assert root_and_path(name) == (root, path)
+
+
+def test_a_split_names_images_as_documented() -> None:
+    assert image_name(2, "caf\udce9/a:b.jpg") == r"2:caf\xe9/a:b.jpg"
 
 
 def test_what_cannot_be_shown_becomes_the_replacement_character() -> None:

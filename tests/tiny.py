@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
 
 from sit_engine.config.build import build, merge
+from sit_engine.config.fields import AutoT
 from sit_engine.config.tree import RunConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import StepReported
+from sit_engine.records.places import Places
 from sit_engine.records.run import Run
 from sit_engine.training.optim import Optimiser
 from tests.preloaded import Telling
@@ -146,7 +149,13 @@ def learn(
     return optimiser.step(value, learning_rate=learning_rate, weight_decay=weight_decay)
 
 
-def vit_of(config: RunConfig) -> VitOptions:
+def paths_of(folders: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Absolute paths of images by their names in the split."""
+    places = Places(tuple(folders))
+    return [places.path(name) for name in names]
+
+
+def vit_of(config: RunConfig[AutoT]) -> VitOptions[AutoT]:
     """The settings of its backbone, which is a plain vision transformer."""
     assert isinstance(config.model, VitOptions)
     return config.model

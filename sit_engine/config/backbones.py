@@ -6,12 +6,12 @@ table. The entries are strings, as those of methods are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Never
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.fields import Auto, Options, setting
+from sit_engine.config.fields import AutoT, FileName, OpenOptions, setting
 from sit_engine.config.filling import Filling
 
 
@@ -59,45 +59,40 @@ class Wish(NamedTuple):
     tokens: int | None
 
 
-class BackboneOptions(Options):
-    """Base of every family's options; what is asked of resolved ones has no "auto" left."""
+class BackboneOptions(OpenOptions[AutoT]):
+    """Base of every family's options; the network's sizes are asked of resolved ones."""
 
     family: ClassVar[str]
 
     if TYPE_CHECKING:  # Each family declares them where they stand among its own.
-        image_size: int | Auto
-        weights: str | None
-        drop_path: float | Auto
+        image_size: int | AutoT
+        weights: FileName | None
+        drop_path: float | AutoT
 
     @property
-    def stride(self) -> int:
+    def stride(self: BackboneOptions[Never]) -> int:
         """Pixels of a view across one place of the last map."""
         raise NotImplementedError
 
     @property
-    def token_width(self) -> int:
+    def token_width(self: BackboneOptions[Never]) -> int:
         """Numbers in the vector of a place or token."""
         raise NotImplementedError
 
     @property
-    def token_count(self) -> int:
+    def token_count(self: BackboneOptions[Never]) -> int:
         """Tokens before the places."""
         return 0
 
     @property
-    def feature_width(self) -> int:
+    def feature_width(self: BackboneOptions[Never]) -> int:
         """Numbers in a feature."""
         return self.token_width * max(1, self.token_count)
 
     @property
-    def blocks_deep(self) -> int:
+    def blocks_deep(self: BackboneOptions[Never]) -> int:
         """Blocks from a view to the last map."""
         raise NotImplementedError
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether what a frozen run must say is said: cut at the end of a line a file reads well."""
-        return self.image_size != "auto"
 
     @property
     def has_unsaid_tokens(self) -> bool:
@@ -114,20 +109,20 @@ class BackboneOptions(Options):
         """Settings, and those that they must divide."""
         return ()
 
-    def described(self) -> str:
+    def described(self: BackboneOptions[Never]) -> str:
         """The network in words, for a card."""
         raise NotImplementedError
 
-    def same_network(self) -> dict[str, Any]:
+    def same_network(self: BackboneOptions[Never]) -> dict[str, Any]:
         """The settings that another run takes to train the same network."""
         raise NotImplementedError
 
-    def variants(self) -> dict[str, dict[str, Any]]:
+    def variants(self: BackboneOptions[Never]) -> dict[str, dict[str, Any]]:
         """Other networks of the family that a search may try, by name, as settings."""
         return {}
 
     @classmethod
-    def of_start(cls, start: StartFacts) -> Self:
+    def of_start(cls, start: StartFacts) -> BackboneOptions[Never]:
         """The settings of the network whose weights these are."""
         raise NotImplementedError
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import operator
 from copy import copy
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+)
+
+from sit_engine.paths import escape_name, unescape_name
 
 Auto = Literal["auto"]
-Value = TypeVar("Value")
+
+
+def _real_name(text: object) -> str:
+    if not isinstance(text, str):
+        raise ValueError("must be text")
+    return unescape_name(text)
+
+
+FileName: TypeAlias = Annotated[str, PlainValidator(_real_name), PlainSerializer(escape_name)]
+"""A path as the file system has it, which need not be UTF-8; escaped where a config is text."""
 
 # Name of a bound: the words for it, and what must hold.
 BOUNDS = {
@@ -49,6 +68,24 @@ class Options(BaseModel):
         return value
 
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    AutoT = TypeVar("AutoT", bound=Auto, default=Auto, covariant=True)
+
+    class OpenOptions(Options, Generic[AutoT]):
+        """A group of settings that may be "auto"; `[Never]` is one in which none is any more.
+
+        That is for who reads the types alone: at run time `VitOptions[Never]` is `VitOptions`.
+        """
+else:
+    AutoT = Auto
+
+    class OpenOptions(Options):
+        def __class_getitem__(cls, _: Any) -> Any:
+            return cls
+
+
 def setting(
     default: Any,
     title: str,
@@ -57,10 +94,19 @@ def setting(
     unit: str = "",
     pattern: str | None = None,
     not_empty: bool = False,
+    before: Any = None,
     **bounds: float,
 ) -> Any:
-    """A field with the words for its form and flag; `bounds` are ge, gt, le and lt."""
-    extra: dict[str, Any] = {"unit": unit, "bounds": dict(bounds), "not_empty": not_empty}
+    """A field with the words for its form and flag; `bounds` are ge, gt, le and lt.
+
+    `before` is what a run means that was frozen before there was such a setting.
+    """
+    extra: dict[str, Any] = {
+        "unit": unit,
+        "bounds": dict(bounds),
+        "not_empty": not_empty,
+        "before": before,
+    }
     return Field(
         default,
         title=title,
@@ -76,10 +122,3 @@ def again(group: type[Options], name: str, default: Any) -> Any:
     info = copy(group.model_fields[name])
     info.default = default
     return info
-
-
-def no_auto(value: Value | Auto) -> Value:
-    """The value of a resolved setting; an "auto" left over is our own mistake."""
-    if isinstance(value, str) and value == "auto":
-        raise AssertionError("an 'auto' setting was read before it was resolved")
-    return value

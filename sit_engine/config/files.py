@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,11 @@ from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError, FileError, SitError
+
+CONFIG, CHOSEN = "config.toml", "chosen.toml"
+"""In a run folder: the settings as they were worked out; what was asked for."""
+# A whole value and then a comment: a text may hold two spaces and a hash too.
+_REASONED = re.compile(r"""([\w-]+) = (?:"(?:[^"\\]|\\.)*+"|'[^']*+'|[^"'#]+?)  # """)
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -52,21 +60,41 @@ def why_unread(error: SitError) -> str:
 
 
 def read_chosen(path: Path) -> dict[str, Any]:
-    """What the user of a run chose: its settings without those that were "auto" then.
+    """What the user of a run chose, every "auto" still open; `path` is either file of its settings.
 
-    A resolved "auto" is known by the reason behind it, which `to_toml` writes.
+    A run folder says so itself. Of other settings, and of runs of before, what was "auto" is known by
+    the reason behind it, which `to_toml` writes, and left out.
     """
     values = read_values(path)
+    if path.name == CHOSEN:
+        return values
+    if path.name == CONFIG:
+        with suppress(ConfigError):
+            chosen = read_values(path.with_name(CHOSEN))
+            # One that is cut at the end of a line reads well.
+            if _names(chosen) >= _names(values):
+                return chosen
+    return _without_worked_out(values, own_files.read_text(path))
+
+
+def _names(tree: Mapping[str, Any], prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, value in tree.items():
+        path = f"{prefix}{name}"
+        found |= _names(value, f"{path}.") if isinstance(value, Mapping) else {path}
+    return found
+
+
+def _without_worked_out(values: dict[str, Any], text: str) -> dict[str, Any]:
     group: list[str] = []
-    for line in own_files.read_text(path).splitlines():
+    for line in text.splitlines():
         if line.startswith("["):
             group = line.strip("[]").split(".")
-        name, is_setting, rest = line.partition(" = ")
-        if is_setting and "  # " in rest and name not in ("folders", "labels_file"):
+        if reasoned := _REASONED.match(line):
             here: Any = values
             for part in group:
                 here = here[part]
-            here.pop(name, None)
+            here.pop(reasoned[1], None)
     return values
 
 
@@ -77,7 +105,7 @@ def read(path: Path) -> RunConfig:
 
 def to_toml(config: RunConfig, reasons: dict[str, str] | None = None) -> str:
     """The config as text; the reason of each resolved "auto" stands as a comment on its line."""
-    text = tomli_w.dumps(_without_none(config.model_dump()))
+    text = text_of(config.model_dump())
     lines, group = [], ""
     for line in text.splitlines():
         if line.startswith("["):
@@ -86,6 +114,11 @@ def to_toml(config: RunConfig, reasons: dict[str, str] | None = None) -> str:
         why = (reasons or {}).get(field)
         lines.append(f"{line}  # {why}" if why else line)
     return "\n".join(lines) + "\n"
+
+
+def text_of(values: dict[str, Any]) -> str:
+    """Settings as text, without a check."""
+    return tomli_w.dumps(_without_none(values))
 
 
 def _without_none(tree: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Never, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Options, setting
+from sit_engine.config.fields import AutoT, OpenOptions, setting
 from sit_engine.config.traits import CurveInfo, Panel, Picture, Preset, Size, Watch
 from sit_engine.config.view_kinds import ViewKind
 
@@ -56,7 +56,7 @@ class Scale(NamedTuple):
     """Whether it starts from weights."""
 
 
-class MethodOptions(Options):
+class MethodOptions(OpenOptions[AutoT]):
     """Base of every method's options; `name` picks the method in a config.
 
     What it says of itself suits a plain method without labels, until a method says otherwise.
@@ -92,7 +92,7 @@ class MethodOptions(Options):
         return needs_labels(self.name)
 
     @property
-    def patience_readings(self) -> int:
+    def patience_readings(self: MethodOptions[Never]) -> int:
         """A run ends after so many readings without a better validation; 0: it never does."""
         return 0
 
@@ -111,11 +111,11 @@ class MethodOptions(Options):
         """Whether one of its "auto" settings depends on what the labels live on."""
         return False
 
-    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
+    def view_kinds(self: MethodOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
         """What a step makes of each image, of resolved options."""
         return (ViewKind(image_size),)
 
-    def for_preview(self) -> MethodOptions:
+    def for_preview(self) -> MethodOptions[AutoT]:
         """With the same views, and without what else could fail to resolve."""
         return self
 
@@ -126,10 +126,10 @@ class MethodOptions(Options):
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
-    ) -> tuple[MethodOptions, dict[str, str]]:
+    ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """The options with every "auto" filled, and the reason for each by field path."""
         del scale, facts, device
-        return self, {}
+        return cast("MethodOptions[Never]", self), {}
 
     @model_serializer(mode="wrap")
     def _with_name(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

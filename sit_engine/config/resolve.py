@@ -6,15 +6,16 @@ The rules and what they were tuned on: docs/adr/0004-auto-settings.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Never
 
 from sit_engine.config.backbones import BackboneOptions, Wish
 from sit_engine.config.build import check_together
 from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.filling import Filling
 from sit_engine.config.methods import Scale
-from sit_engine.config.tree import OptimOptions, RunConfig
+from sit_engine.config.resolved import as_resolved
+from sit_engine.config.tree import OptimOptions, ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
@@ -29,7 +30,7 @@ FILLED_SHARE = 0.8
 class Resolved:
     """A config without "auto", and the reason for each value that was."""
 
-    config: RunConfig
+    config: ResolvedConfig
     reasons: dict[str, str]
 
 
@@ -44,7 +45,7 @@ def resolve(
     data = _data(Filling("data", config.data, autos), facts)
     filling = Filling("model", config.model, autos)
     config.model.fill(filling, facts, device, Wish(start, config.method.tokens))
-    model: BackboneOptions = filling.done()
+    model: BackboneOptions[Never] = filling.done()
     train_images = facts.images - watch_count(
         data.get("watch_share"), facts, one_a_class=config.method.needs_labels
     )
@@ -53,7 +54,7 @@ def resolve(
     compute = _compute(config, device)
     _fit(compute, batch // device.ranks, device.memory)
     scale = Scale(
-        image_size=no_auto(model.image_size),
+        image_size=model.image_size,
         patch_size=model.stride,
         width=model.token_width,
         total_steps=total_steps(optim.get("epochs"), train_images, batch),
@@ -67,7 +68,7 @@ def resolve(
     reasons = {key: why for item in groups for key, why in item.reasons.items()} | method_reasons
     resolved = config.model_copy(update=update)
     check_together(resolved, is_resolved=True)
-    return Resolved(resolved, reasons)
+    return Resolved(as_resolved(resolved), reasons)
 
 
 def total_steps(epochs: float, train_images: int, batch_size: int) -> int:
@@ -129,7 +130,7 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
             images=train_images,
         )
     _length(filling, options, train_images, batch, device)
-    epochs = no_auto(filling.get("epochs"))
+    epochs = filling.get("epochs")
     peak = min(PEAK_RATE, PEAK_RATE * 128 / width)
     filling.auto(
         "learning_rate",

@@ -6,7 +6,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic.fields import FieldInfo
 
@@ -94,6 +94,8 @@ def _allowed(info: FieldInfo) -> str:
 
 def _kinds(annotation: Any) -> tuple[set[str], list[str]]:
     origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        return _kinds(typing.get_args(annotation)[0])
     if origin is Literal:
         return set(), [str(value) for value in typing.get_args(annotation)]
     if origin in (types.UnionType, typing.Union, tuple):

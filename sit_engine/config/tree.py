@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Never, TypeAlias
 
 from pydantic import BeforeValidator, SerializeAsAny
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import Layout
-from sit_engine.config.fields import Auto, Options, setting
+from sit_engine.config.fields import AutoT, FileName, OpenOptions, Options, setting
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, MethodOptions, load
 from sit_engine.config.vit import VitOptions
 
@@ -16,10 +16,10 @@ CACHE_FACTOR = 1.15
 """Side of the decoded squares in view sizes, where nothing sharper is asked for."""
 
 
-class DataOptions(Options):
+class DataOptions(OpenOptions[AutoT]):
     """Which images, and how their pixels are read."""
 
-    folders: tuple[str, ...] = setting(
+    folders: tuple[FileName, ...] = setting(
         (), "Folders", "Folders of images, searched with all sub-folders."
     )
     labels: Literal["folders", "csv", "none"] = setting(
@@ -28,7 +28,7 @@ class DataOptions(Options):
         "Where labels come from: the first level of sub-folders, a CSV file, or none. "
         "Pretraining never learns from them; they only let k-NN say whether it works.",
     )
-    labels_file: str | None = setting(
+    labels_file: FileName | None = setting(
         None,
         "Label file",
         "CSV file with the columns path and label; paths are whole, or relative to the file's "
@@ -40,12 +40,13 @@ class DataOptions(Options):
     label_column: str = setting(
         "label", "Column of labels", "How the label file calls the column with their labels."
     )
-    layout: Literal["auto"] | Layout = setting(
+    layout: AutoT | Layout = setting(
         "auto",
         "Layout",
         "How the folders are understood: classes (CLASS/), split (train/CLASS/, test/CLASS/), "
         "folder-split (FOLDER/train/CLASS/), class-split (CLASS/train/), roots (each folder given is "
         "a class), split-roots (the folders given are train, test). Test images never train.",
+        before="classes",
     )
     include: tuple[str, ...] = setting(
         (),
@@ -58,7 +59,7 @@ class DataOptions(Options):
         "Patterns, such as masks or *_mask.png: files that match one, or lie in a folder that does, "
         "are not looked at.",
     )
-    watch_share: float | Auto = setting(
+    watch_share: float | AutoT = setting(
         "auto",
         "Watch images",
         "Share of labelled images kept out of training: k-NN is watched on them, and finetuning "
@@ -90,19 +91,14 @@ class DataOptions(Options):
         """Whether images are decoded as sharp as the papers' code has them."""
         return self.cache_factor > CACHE_FACTOR
 
-    @property
-    def frozen_layout(self) -> Layout:
-        """Settings that were frozen before there was a choice mean classes."""
-        return "classes" if self.layout == "auto" else self.layout
-
 
 LONGEST_EPOCHS = 100_000
 
 
-class OptimOptions(Options):
+class OptimOptions(OpenOptions[AutoT]):
     """How long and how fast it learns."""
 
-    epochs: float | Auto = setting(
+    epochs: float | AutoT = setting(
         "auto", "Epochs", "How often every training image is seen.", gt=0, le=LONGEST_EPOCHS
     )
     minutes: float | None = setting(
@@ -113,14 +109,14 @@ class OptimOptions(Options):
         unit="min",
         gt=0,
     )
-    batch_size: int | Auto = setting(
+    batch_size: int | AutoT = setting(
         "auto",
         "Batch size",
         "Images in one step; each is also the others' contrast.",
         ge=2,
         le=65_536,
     )
-    learning_rate: float | Auto = setting(
+    learning_rate: float | AutoT = setting(
         "auto",
         "Learning rate",
         "Highest learning rate for 256 images a step; scaled by the batch size.",
@@ -130,19 +126,20 @@ class OptimOptions(Options):
     learning_rate_end: float = setting(
         1e-6, "Last learning rate", "Learning rate at the end.", ge=0
     )
-    warmup_epochs: float | Auto = setting(
+    warmup_epochs: float | AutoT = setting(
         "auto", "Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0
     )
-    optimiser: Literal["auto", "adamw", "muon"] = setting(
+    optimiser: AutoT | Literal["adamw", "muon"] = setting(
         "auto",
         "Optimiser",
         "adamw, or muon: the matrices of the network's blocks and heads move by orthogonal steps, which "
         "learns more from each image and takes somewhat longer; all else moves by adamw.",
+        before="adamw",
     )
-    weight_decay: float | Auto = setting(
+    weight_decay: float | AutoT = setting(
         "auto", "Weight decay, start", "Pull of the weights to 0.", ge=0, le=1
     )
-    weight_decay_end: float | Auto = setting(
+    weight_decay_end: float | AutoT = setting(
         "auto", "Weight decay, end", "The same at the end.", ge=0, le=1
     )
     clip_norm: float = setting(
@@ -152,50 +149,48 @@ class OptimOptions(Options):
         ge=0,
     )
 
-    @property
-    def optimiser_kind(self) -> Literal["adamw", "muon"]:
-        """Settings that were frozen before there was a choice mean AdamW."""
-        return "adamw" if self.optimiser == "auto" else self.optimiser
 
-
-class ComputeOptions(Options):
+class ComputeOptions(OpenOptions[AutoT]):
     """Where and in which number format it runs."""
 
     device: str = setting(
         "auto", "Device", "auto, cpu, cuda, or cuda:N.", pattern=r"^(auto|cpu|cuda(:\d+)?)$"
     )
-    precision: Literal["auto", "fp32", "bf16"] = setting(
+    precision: AutoT | Literal["fp32", "bf16"] = setting(
         "auto",
         "Precision",
         "Number format of the matrix products; auto measures which is faster here.",
     )
-    matmul: Literal["auto", "highest", "medium"] = setting(
+    matmul: AutoT | Literal["highest", "medium"] = setting(
         "auto",
         "Matrix products",
         "How exact fp32 matrix products are; auto measures speed and error.",
     )
-    compile: Literal["auto", "on", "off"] = setting(
+    compile: AutoT | Literal["on", "off"] = setting(
         "auto",
         "Compile",
         "Compile the networks' passes: steps are faster after a minute of compiling; auto compiles "
         "on a GPU where a compiler is installed.",
+        before="off",
     )
-    recompute: Literal["auto", "on", "off"] = setting(
+    recompute: AutoT | Literal["on", "off"] = setting(
         "auto",
         "Save memory",
         "Gradient checkpointing: keep little of each pass and work it out again, for about the "
         "time of one more forward pass. Auto measures whether a step fits without.",
+        before="off",
     )
-    parts: int | Auto = setting(
+    parts: int | AutoT = setting(
         "auto",
         "Parts of a batch",
         "Passes that a step is cut into to need less memory; the loss stays that of the whole "
         "batch. Must divide the batch size; of several processes as far as it divides their share. "
         "Auto measures what fits.",
+        before=1,
         ge=1,
         le=1024,
     )
-    threads: int | Auto = setting("auto", "Threads", "CPU threads of the trainer.", ge=1, le=1024)
+    threads: int | AutoT = setting("auto", "Threads", "CPU threads of the trainer.", ge=1, le=1024)
     seed: int = setting(
         0, "Seed", "Same seed, same settings, same machine: same weights.", ge=0, lt=2**31
     )
@@ -251,15 +246,21 @@ def _as_method(value: Any) -> Any:
     return load(METHODS[name].options).model_validate(fields)
 
 
-class RunConfig(Options):
+class RunConfig(OpenOptions[AutoT]):
     """Everything a run needs to be repeated."""
 
     preset: str = setting("standard", "Preset", "Where settings that you leave alone come from.")
-    data: DataOptions = DataOptions()
-    model: SerializeAsAny[Annotated[BackboneOptions, BeforeValidator(_as_backbone)]] = VitOptions()
-    method: SerializeAsAny[Annotated[MethodOptions, BeforeValidator(_as_method)]] = setting(
+    data: DataOptions[AutoT] = DataOptions()
+    model: SerializeAsAny[Annotated[BackboneOptions[AutoT], BeforeValidator(_as_backbone)]] = (
+        VitOptions()
+    )
+    method: SerializeAsAny[Annotated[MethodOptions[AutoT], BeforeValidator(_as_method)]] = setting(
         {"name": DEFAULT_METHOD}, "Method", "How it learns, and the settings of that."
     )
-    optim: OptimOptions = OptimOptions()
-    compute: ComputeOptions = ComputeOptions()
+    optim: OptimOptions[AutoT] = OptimOptions()
+    compute: ComputeOptions[AutoT] = ComputeOptions()
     watch: WatchOptions = WatchOptions()
+
+
+ResolvedConfig: TypeAlias = RunConfig[Never]
+"""One without any "auto" (config.resolved)."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Never
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 
 
@@ -18,7 +18,7 @@ class ViewKind:
     """
 
     size: int
-    law: ViewOptions | None = None
+    law: ViewOptions[Never] | None = None
     """Of crop, flip and colours; None: the largest centred square as it is."""
     blur: float = 0.0
     """How often a view is blurred."""
@@ -27,7 +27,7 @@ class ViewKind:
     count: int = 1
     is_rotated: bool = False
     """Turned by a quarter turn that is drawn."""
-    corruption: CorruptionOptions | None = None
+    corruption: CorruptionOptions[Never] | None = None
     """Of the copy that the student sees; None: there is no copy."""
     for_student: bool = True
     for_teacher: bool = True
@@ -41,10 +41,10 @@ class ViewKind:
         return self.count * self.size**2 * (colours * single + copy)
 
 
-def pair_of(law: ViewOptions, size: int) -> tuple[ViewKind, ViewKind]:
+def pair_of(law: ViewOptions[Never], size: int) -> tuple[ViewKind, ViewKind]:
     """Two views that differ in how often they are blurred, and the second's solarisation alone."""
-    first = ViewKind(size, law, blur=no_auto(law.blur_first))
-    return first, replace(first, blur=no_auto(law.blur_second), solarise=no_auto(law.solarise))
+    first = ViewKind(size, law, blur=law.blur_first)
+    return first, replace(first, blur=law.blur_second, solarise=law.solarise)
 
 
 def numbered(kinds: Sequence[ViewKind]) -> Iterator[tuple[int, ViewKind]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from sit_engine.config.fields import Auto, Options, setting
+from sit_engine.config.fields import AutoT, OpenOptions, Options, setting
 
 
-class ViewOptions(Options):
+class ViewOptions(OpenOptions[AutoT]):
     """Random crop, flip, colour, blur and solarise; both views share all but blur and solarise."""
 
     PUBLISHED: ClassVar[Mapping[str, float]] = MappingProxyType(
@@ -30,7 +30,7 @@ class ViewOptions(Options):
     crop_scale_max: float = setting(
         1.0, "Largest crop", "Largest share of the image's area that a crop may keep.", gt=0, le=1
     )
-    shift: int | Auto = setting(
+    shift: int | AutoT = setting(
         0,
         "Shift",
         "Instead of a crop the whole image is moved by up to this, black filling up; 0 crops.",
@@ -38,7 +38,7 @@ class ViewOptions(Options):
         ge=0,
         le=64,
     )
-    flip: float | Auto = setting(
+    flip: float | AutoT = setting(
         "auto",
         "Mirror",
         "How often a view is mirrored left to right.",
@@ -46,11 +46,12 @@ class ViewOptions(Options):
         ge=0,
         le=1,
     )
-    colours: Literal["auto", "published", "weak"] = setting(
+    colours: AutoT | Literal["published", "weak"] = setting(
         "auto",
         "Colour changes",
         "How much colours change where their settings are auto. published: strongly, for images whose "
         "shapes tell them apart; weak: for images whose colour is what tells them apart.",
+        before="published",
     )
     jitter: float = setting(
         0.8,
@@ -60,22 +61,22 @@ class ViewOptions(Options):
         ge=0,
         le=1,
     )
-    brightness: float | Auto = setting(
+    brightness: float | AutoT = setting(
         "auto", "Brightness", "Brightness is multiplied by up to 1 ± this.", ge=0, le=1
     )
-    contrast: float | Auto = setting(
+    contrast: float | AutoT = setting(
         "auto", "Contrast", "Contrast is multiplied by up to 1 ± this.", ge=0, le=1
     )
-    saturation: float | Auto = setting(
+    saturation: float | AutoT = setting(
         "auto", "Saturation", "Saturation is multiplied by up to 1 ± this.", ge=0, le=1
     )
-    hue: float | Auto = setting(
+    hue: float | AutoT = setting(
         "auto", "Hue", "Hue is turned by up to ± this share of the circle.", ge=0, le=0.5
     )
-    grey: float | Auto = setting(
+    grey: float | AutoT = setting(
         "auto", "Grey", "How often a view loses its colours.", unit="probability", ge=0, le=1
     )
-    blur_first: float | Auto = setting(
+    blur_first: float | AutoT = setting(
         "auto",
         "Blur, first view",
         "How often the first view is blurred.",
@@ -83,7 +84,7 @@ class ViewOptions(Options):
         ge=0,
         le=1,
     )
-    blur_second: float | Auto = setting(
+    blur_second: float | AutoT = setting(
         "auto",
         "Blur, second view",
         "How often the second view is blurred.",
@@ -97,7 +98,7 @@ class ViewOptions(Options):
     blur_radius_max: float = setting(
         2.0, "Largest blur", "Largest standard deviation of the blur.", unit="px", gt=0
     )
-    solarise: float | Auto = setting(
+    solarise: float | AutoT = setting(
         "auto",
         "Solarise, second view",
         "How often bright pixels of the second view are inverted.",
@@ -151,14 +152,11 @@ class LocalOptions(Options):
         return not (self.grey_block or self.blur_block or self.noise_share or self.alien_share)
 
 
-class CorruptionOptions(Options):
+class CorruptionOptions(OpenOptions[AutoT]):
     """What the student does not get to see: blocks hidden or replaced (GMML), or local changes."""
 
-    def of_view(self, number: int) -> CorruptionOptions:
-        """What is done to the view 0 or 1 of an image.
-
-        Settings that were frozen before there was a choice mean both.
-        """
+    def of_view(self, number: int) -> Self:
+        """What is done to the view 0 or 1 of an image."""
         is_left = self.views == "first" and number > 0
         return self.model_copy(update={"kind": "none"}) if is_left else self
 
@@ -168,11 +166,12 @@ class CorruptionOptions(Options):
         "gmml hides blocks or replaces them with another image's; local greys, blurs, adds noise and "
         "another image's blocks; none leaves views as they are.",
     )
-    views: Literal["auto", "both", "first"] = setting(
+    views: AutoT | Literal["both", "first"] = setting(
         "auto",
         "Corrupted views",
         "Whether both views of an image are corrupted, or the first alone, which is then compared "
         "with one that is whole.",
+        before="both",
     )
     local: LocalOptions = LocalOptions()
     drop_share: float = setting(
@@ -207,7 +206,7 @@ class CorruptionOptions(Options):
         "one is drawn for each image.",
         not_empty=True,
     )
-    align: int | Auto = setting(
+    align: int | AutoT = setting(
         "auto",
         "Block grid",
         "Corners and sides of blocks are multiples of this.",

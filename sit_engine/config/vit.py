@@ -5,7 +5,7 @@ What the rules were tuned on: docs/adr/0004-auto-settings.md.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Never
 
 from sit_engine.config.backbones import (
     DROP_PATH,
@@ -15,7 +15,7 @@ from sit_engine.config.backbones import (
     Wish,
 )
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.fields import Auto, no_auto, setting
+from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
 from sit_engine.counted import Sentence, counted
 from sit_engine.errors import ConfigError
@@ -25,13 +25,13 @@ NAMED = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 
 CPU_PATCH_PX, MANY_IMAGES = 8, 10_000
 
 
-class VitOptions(BackboneOptions):
+class VitOptions(BackboneOptions[AutoT]):
     """A plain vision transformer, as timm has it."""
 
     family: ClassVar[str] = "vit"
 
-    image_size: int | Auto = IMAGE_SIZE
-    patch_size: int | Auto = setting(
+    image_size: int | AutoT = IMAGE_SIZE
+    patch_size: int | AutoT = setting(
         "auto",
         "Patch size",
         "Side of one patch; must divide the view size.",
@@ -39,66 +39,63 @@ class VitOptions(BackboneOptions):
         ge=1,
         le=256,
     )
-    backbone: Literal["auto", "vit_tiny", "vit_small", "vit_base", "custom"] = setting(
+    backbone: AutoT | Literal["vit_tiny", "vit_small", "vit_base", "custom"] = setting(
         "auto",
         "Backbone",
         "Size of the vision transformer; custom takes width, depth and heads below.",
     )
-    width: int | Auto = setting("auto", "Width", "Length of a token's vector.", ge=8, le=4096)
-    depth: int | Auto = setting("auto", "Depth", "Number of transformer blocks.", ge=1, le=64)
-    heads: int | Auto = setting(
+    width: int | AutoT = setting("auto", "Width", "Length of a token's vector.", ge=8, le=4096)
+    depth: int | AutoT = setting("auto", "Depth", "Number of transformer blocks.", ge=1, le=64)
+    heads: int | AutoT = setting(
         "auto", "Heads", "Attention heads; must divide the width.", ge=1, le=64
     )
-    stem: Literal["auto", "patch", "conv"] = setting(
+    stem: AutoT | Literal["patch", "conv"] = setting(
         "auto",
         "Stem",
         "How pixels become tokens: patch, one large step as published, or conv, a few small "
         "convolutions, which learn faster from few images.",
+        before="patch",
     )
-    tokens: int | Auto = setting(
+    tokens: int | AutoT = setting(
         "auto",
         "Tokens",
         "Tokens before the patches, one for each task that reads one; with none, features are the "
         "mean of the patches.",
+        before=1,
         ge=0,
         le=2,
     )
-    weights: str | None = WEIGHTS
-    drop_path: float | Auto = DROP_PATH
+    weights: FileName | None = WEIGHTS
+    drop_path: float | AutoT = DROP_PATH
 
     @property
     def has_conv_stem(self) -> bool:
-        """Settings that were frozen before there was a choice mean patches."""
+        """Whether pixels pass convolutions first."""
         return self.stem == "conv"
 
     @property
-    def token_count(self) -> int:
-        """Tokens before the patches; settings that were frozen before there was a choice mean one."""
-        return 1 if self.tokens == "auto" else self.tokens
+    def token_count(self: VitOptions[Never]) -> int:
+        """Tokens before the patches."""
+        return self.tokens
 
     @property
-    def stride(self) -> int:
+    def stride(self: VitOptions[Never]) -> int:
         """A patch."""
-        return no_auto(self.patch_size)
+        return self.patch_size
 
     @property
-    def token_width(self) -> int:
+    def token_width(self: VitOptions[Never]) -> int:
         """The width."""
-        return no_auto(self.width)
+        return self.width
 
     @property
-    def blocks_deep(self) -> int:
+    def blocks_deep(self: VitOptions[Never]) -> int:
         """The depth."""
-        return no_auto(self.depth)
-
-    @property
-    def is_complete(self) -> bool:
-        """View, patch and width; the rest may be from before there was a choice."""
-        return "auto" not in (self.image_size, self.patch_size, self.width)
+        return self.depth
 
     @property
     def has_unsaid_tokens(self) -> bool:
-        """Then they are one."""
+        """As they are read, not yet resolved."""
         return self.tokens == "auto"
 
     @property
@@ -111,22 +108,30 @@ class VitOptions(BackboneOptions):
         """Patches divide the view, heads the width."""
         return (("patch_size", "image_size"), ("heads", "width"))
 
-    def described(self) -> str:
+    def described(self: VitOptions[Never]) -> str:
         """For a card."""
         return (
-            f"ViT of width {self.width}, depth {self.depth}, {counted(no_auto(self.heads), 'heads')}, "
+            f"ViT of width {self.width}, depth {self.depth}, {counted(self.heads, 'heads')}, "
             f"patches of {self.patch_size} px"
         )
 
-    def same_network(self) -> dict[str, Any]:
-        """Settings that were frozen before there was a choice of stems mean patches."""
-        names = ("image_size", "patch_size", "backbone", "width", "depth", "heads", "tokens")
-        stem = "conv" if self.has_conv_stem else "patch"
-        return {name: getattr(self, name) for name in names} | {"stem": stem}
+    def same_network(self: VitOptions[Never]) -> dict[str, Any]:
+        """All sizes, and the stem."""
+        names = (
+            "image_size",
+            "patch_size",
+            "backbone",
+            "width",
+            "depth",
+            "heads",
+            "tokens",
+            "stem",
+        )
+        return {name: getattr(self, name) for name in names}
 
-    def variants(self) -> dict[str, dict[str, Any]]:
+    def variants(self: VitOptions[Never]) -> dict[str, dict[str, Any]]:
         """Finer, wider and deeper (heads keep their width), and with the published stem."""
-        width, heads, depth = no_auto(self.width), no_auto(self.heads), no_auto(self.depth)
+        width, heads, depth = self.width, self.heads, self.depth
         wider = {"width": 2 * width, "heads": 2 * heads}
         deeper = {"width": width, "heads": heads, "depth": 2 * depth}
         return {
@@ -137,10 +142,10 @@ class VitOptions(BackboneOptions):
         }
 
     @classmethod
-    def of_start(cls, start: StartFacts) -> VitOptions:
+    def of_start(cls, start: StartFacts) -> VitOptions[Never]:
         """The network of those weights."""
         assert start.heads is not None
-        return cls(
+        made: VitOptions[Never] = VitOptions(
             image_size=start.image_size,
             patch_size=start.patch_size,
             backbone="custom",
@@ -149,7 +154,9 @@ class VitOptions(BackboneOptions):
             heads=start.heads,
             tokens=start.tokens,
             stem=start.stem,
+            drop_path=0.0,
         )
+        return made
 
     def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Wish) -> None:
         """From the weights that it starts from, the images and the device."""

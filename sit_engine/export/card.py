@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.counted import counted
 from sit_engine.files import disk_error, read_json, write_aside
-from sit_engine.paths import display_name, unescape_name
+from sit_engine.paths import display_name
 from sit_engine.records.run import Run
 
 
@@ -54,9 +54,8 @@ def card(run: Run, about: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _data(config: RunConfig, split: dict[str, Any], *, is_finetuned: bool) -> str:
-    folders = [unescape_name(folder) for folder in config.data.folders]
-    names = ", ".join(display_name(Path(folder).name) for folder in folders)
+def _data(config: ResolvedConfig, split: dict[str, Any], *, is_finetuned: bool) -> str:
+    names = ", ".join(display_name(Path(folder).name) for folder in config.data.folders)
     classes, held_out = split["classes"], "validation" if is_finetuned else "watched"
     said = f"{len(split['train'])} training and {len(split['watch'])} {held_out} images of the "
     said += f"folders {names}."
@@ -69,9 +68,9 @@ def _data(config: RunConfig, split: dict[str, Any], *, is_finetuned: bool) -> st
     return f"{said} No labels."
 
 
-def _recipe(config: RunConfig) -> str:
+def _recipe(config: ResolvedConfig) -> str:
     model = config.model
-    start = model.weights and display_name(Path(unescape_name(model.weights)).name)
+    start = model.weights and display_name(Path(model.weights).name)
     return (
         f"{model.described()}, views of {model.image_size} px. "
         f"{counted(float(config.optim.epochs), 'epochs', 'g')}, "

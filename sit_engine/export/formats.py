@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
@@ -96,7 +96,7 @@ def _check_program(out: Path) -> None:
 
 
 def export_safetensors(
-    vit: nn.Module, head: nn.Linear | None, config: RunConfig, about: dict[str, Any], out: Path
+    vit: nn.Module, head: nn.Linear | None, config: ResolvedConfig, about: dict[str, Any], out: Path
 ) -> None:
     """Write a folder `out` that `timm.create_model('local-dir:…')` loads without arguments.
 

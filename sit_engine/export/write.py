@@ -10,9 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.files import to_toml
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.errors import ExportError
 from sit_engine.export.card import write_card
 from sit_engine.export.formats import export_safetensors, export_torchscript
@@ -57,7 +56,7 @@ def write(run: Run, model: Model, *, format: str, out: Path) -> Exported:
         "head": model.head,
         "output": "features" if model.classifier is None else "probabilities",
         "features": READ[config.model.token_count],
-        "image_size": no_auto(config.model.image_size),
+        "image_size": config.model.image_size,
         "value_range": split["value_range"],
     }
     checked = _write(model, run, about, format, out)
@@ -108,7 +107,7 @@ def _write(
     return verify(out, eager, side, format=format)
 
 
-def _check_stem(config: RunConfig) -> None:
+def _check_stem(config: ResolvedConfig) -> None:
     if not config.model.has_timm_layout:
         raise ExportError(
             "export.stem",

@@ -23,9 +23,8 @@ from torch import Tensor
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
-from sit_engine.config.tree import CACHE_FACTOR, RunConfig
+from sit_engine.config.tree import CACHE_FACTOR, ResolvedConfig
 from sit_engine.config.view_kinds import ViewKind, view_name
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
@@ -98,7 +97,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, s
     return files
 
 
-def settled(values: Mapping[str, Any], facts: DataFacts) -> RunConfig:
+def settled(values: Mapping[str, Any], facts: DataFacts) -> ResolvedConfig:
     """The settings with every "auto" filled, on a plain CPU where it matters.
 
     What is asked of `optim` and of the network's tokens changes no view, and must not fail here.
@@ -129,7 +128,7 @@ def show(
     wanted = {name: size for name, size in sizes.items() if size is not None}
     known = facts or DataFacts(len(paths), 0, 10**4)
     config = settled(merge(values, {"model": wanted}), known)
-    side = no_auto(config.model.image_size)
+    side = config.model.image_size
     kinds = config.method.view_kinds(side)
     return _draw(read_source(paths, side, config.data.cache_factor), kinds, seed)
 

@@ -13,9 +13,8 @@ import numpy as np
 import psutil
 import torch
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, Resolved, resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.decode.decode_pool import shared_decoders
 from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
@@ -64,9 +63,7 @@ def dry_run(
     on_progress("probing the device", 0, 0)
     device = probe_once(config.compute)
     first = resolve(config, facts, device, start)
-    side = cache_side(
-        no_auto(first.config.model.image_size), listed, first.config.data.cache_factor
-    )
+    side = cache_side(first.config.model.image_size, listed, first.config.data.cache_factor)
     decode = partial(
         _decode, config=first.config, side=side, on_progress=on_progress, cancel=cancel
     )
@@ -79,14 +76,14 @@ def dry_run(
     with memory_errors(first.config):
         device = with_memory(device, config.compute, first.config, store, rows, labels)
 
-    def measure(settled: RunConfig) -> float:
+    def measure(settled: ResolvedConfig) -> float:
         with memory_errors(settled):
             return note_speed(settled, store, measure_images_per_s(settled, store, rows, labels))
 
     with _peak_memory(first.config) as peak:
         found, rate = at_speed(config, facts, device, start, measure)
     course = course_of(found.config, facts)
-    batch_size = no_auto(found.config.optim.batch_size)
+    batch_size = found.config.optim.batch_size
     is_too_short = course.is_too_short and not config.method.needs_labels
     return DryRun(
         images_per_s=rate,
@@ -96,7 +93,7 @@ def dry_run(
         minutes_needed=minutes_needed(found.config, rate) if is_too_short else None,
         batch_size=batch_size,
         memory_bytes=peak[0],
-        device=no_auto(found.config.compute.device),
+        device=found.config.compute.device,
         **_plain(found),
         cache_bytes=side * side * 3 * len(listed),
         disk_free_bytes=PixelCache().free_bytes(),
@@ -107,16 +104,16 @@ def _plain(found: Resolved) -> dict[str, Any]:
     return {"settings": found.config.model_dump(mode="json"), "reasons": found.reasons}
 
 
-def _some(listed: ImageIndex, config: RunConfig) -> np.ndarray:
+def _some(listed: ImageIndex, config: ResolvedConfig) -> np.ndarray:
     """Enough images for two batches at least."""
-    most = max(MOST_IMAGES, 2 * no_auto(config.optim.batch_size))
+    most = max(MOST_IMAGES, 2 * config.optim.batch_size)
     return np.sort(np.random.default_rng([config.compute.seed, 3]).permutation(len(listed))[:most])
 
 
 def _decode(
     some: ImageIndex,
     *,
-    config: RunConfig,
+    config: ResolvedConfig,
     side: int,
     on_progress: OnProgress,
     cancel: Callable[[], bool] | None,
@@ -138,10 +135,10 @@ def _decode(
 
 
 @contextmanager
-def _peak_memory(config: RunConfig) -> Iterator[list[int]]:
+def _peak_memory(config: ResolvedConfig) -> Iterator[list[int]]:
     """Fills in the most memory in use within the block: the GPU's, else this process's."""
     peak = [0]
-    device = find_device(no_auto(config.compute.device))
+    device = find_device(config.compute.device)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         yield peak

@@ -15,7 +15,6 @@ import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from sit_engine.config.fields import no_auto
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.labels import number_classes
 from sit_engine.data.folder.layout import Placing
@@ -30,7 +29,6 @@ from sit_engine.evaluation.reading import Tell
 from sit_engine.jobs.labelled import Decoding, find_usable, reader_of
 from sit_engine.jobs.networks import Backbones, load_backbones, readable
 from sit_engine.machine.device import apply_settings
-from sit_engine.paths import unescape_name
 from sit_engine.records.embedding import (
     DUPLICATES_ABOVE,
     FEATURES,
@@ -127,9 +125,9 @@ def _find(run: Run, folders: Sequence[str], on_progress: OnProgress | None) -> I
     """Usable images; labels by folder, or from the run's own label file for its own folders."""
     data = run.config().data
     places = places_of(run)
-    own = {*places.folders, *(unescape_name(folder) for folder in data.folders)}
+    own = {*places.folders, *data.folders}
     is_csv = data.labels == "csv" and data.labels_file is not None and set(folders) <= own
-    reading = how_read(data, is_frozen=True)
+    reading = how_read(data)
     reading["layout"] = "auto"
     if not is_csv:
         reading["labels"], reading["labels_file"] = "folders", None
@@ -154,7 +152,7 @@ def _read(
     shape = (len(paths), config.model.feature_width)
     features_nD = open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     answers_n = np.full(len(paths), NONE, dtype=np.int32)
-    side, reader = no_auto(config.model.image_size), reader_of(run)
+    side, reader = config.model.image_size, reader_of(run)
     kept = KeptFeatures(loaded.trained, loaded.classifier, side, reader)
     has_answers = loaded.classifier is not None
     unknown = kept.fill(paths, features_nD, answers_n, has_answers=has_answers)
@@ -210,6 +208,6 @@ def feature_of(embedded: Embedded, image: str) -> NDArray[np.float32]:
     (path,) = readable([image])
     loaded = load_backbones(run, step=embedded.about["step"], network=embedded.about["network"])
     device = apply_settings(config.compute, or_cpu=True)
-    views = reader_of(run).views([path], no_auto(config.model.image_size))
+    views = reader_of(run).views([path], config.model.image_size)
     found = extract(loaded.trained.to(device), views, device=torch.device(device))
     return np.asarray(found[0].numpy(), dtype=np.float32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sit_engine.config.fields import no_auto
 from sit_engine.counted import Sentence
 from sit_engine.evaluation.measure import Network, evaluate
 from sit_engine.evaluation.written import write_report
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.jobs.networks import (
     Backbones,
@@ -18,7 +18,6 @@ from sit_engine.jobs.networks import (
     scratch_twin,
 )
 from sit_engine.machine.device import apply_settings
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.places import places_of
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.report import SCRATCH, UNTRAINED, Report, Scratch
@@ -64,7 +63,7 @@ def _networks(
 ) -> tuple[list[Network], Scratch | None]:  # fmt: skip
     """The columns after raw pixels, the run's own last; and what to say of its scratch twin."""
     config = run.config()
-    side = no_auto(config.model.image_size)
+    side = config.model.image_size
     networks = [Network(UNTRAINED, loaded.untrained, side)]
     for path in request.baselines:
         name = path.name
@@ -91,5 +90,5 @@ def _about_twin(run: Run, twin: Run | None) -> Scratch:
 
 
 def _column(name: str, run: Run, loaded: Backbones) -> Network:
-    side = no_auto(run.config().model.image_size)
+    side = run.config().model.image_size
     return Network(name, loaded.trained, side, loaded.classifier)

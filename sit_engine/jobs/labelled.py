@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import Unpack
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.counted import Sentence
 from sit_engine.data.decode.decode_pool import shared_decoders
@@ -57,7 +56,7 @@ class Decoding:
         config = run.config()
         wish = frozen_range(run.split()) or config.data.value_range
         budget_bytes = int(config.data.cache_gb * 1e9)
-        side, factor = no_auto(config.model.image_size), config.data.cache_factor
+        side, factor = config.model.image_size, config.data.cache_factor
         return cls(side, wish, budget_bytes, factor)
 
 
@@ -97,7 +96,7 @@ class Found:
 
 def reader_of(run: Run) -> Reader:
     """How the run reads pixels."""
-    return Reader(frozen_range(run.split()), int(no_auto(run.config().compute.threads)))
+    return Reader(frozen_range(run.split()), int(run.config().compute.threads))
 
 
 @shared_decoders()
@@ -239,7 +238,7 @@ def _sides(
     without_missing: bool,
 ) -> tuple[Found, Found, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
-    reading = how_read(run.config().data, is_frozen=True)
+    reading = how_read(run.config().data)
     reading["labels"] = "csv" if labels_file else "folders"
     reading["labels_file"] = labels_file
     if columns is not None:
@@ -270,7 +269,7 @@ def _sides(
 
 def _own_test(run: Run, on_progress: OnProgress | None) -> Found:
     """The test images that lie in the run's own folders, if their layout has some."""
-    if not has_parts(run.config().data.frozen_layout):
+    if not has_parts(run.config().data.layout):
         raise DataError(
             "data.no_test",
             "No folder of test images was given.",
@@ -278,7 +277,7 @@ def _own_test(run: Run, on_progress: OnProgress | None) -> Found:
         )
     places = places_of(run)
     places.check_there(run)
-    reading = how_read(run.config().data, is_frozen=True)
+    reading = how_read(run.config().data)
     reading["labels_file"] = places.labels_file
     found = find_usable(places.folders, Decoding.of(run), on_progress, choose=only_test, **reading)
     require_images(found.index, 1)

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sit_engine.config.fields import no_auto
 from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.scan.split import check_none_gone, frozen_range
@@ -70,7 +69,7 @@ def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
         manifest = checkpoint.verify(path)
     method = build_method(config, torch.device("cpu"))
     tensors = checkpoint.load_model(path)
-    if config.model.has_unsaid_tokens:
+    if run.wanted().model.has_unsaid_tokens:
         # Nothing reads the parts of tasks that are off.
         own = method.networks.state_dict()
         tensors = {name: value for name, value in tensors.items() if name in own}
@@ -140,7 +139,7 @@ def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -
     every = max(1, len(record["train"]) // INSPECTED_IMAGES)
     chosen = record["train"][::every][:INSPECTED_IMAGES]
     paths = readable(images) if images else _own_paths(run, chosen)
-    views = load_views(paths, no_auto(config.model.image_size), frozen_range(record))
+    views = load_views(paths, config.model.image_size, frozen_range(record))
     device = torch.device("cpu")
     found = reconstruct(method, views, device, seed=config.compute.seed)
     written = write_reconstructions(found, out) if found is not None else []

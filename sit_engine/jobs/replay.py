@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from sit_engine.config.build import build
 from sit_engine.config.files import read_values
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.resolved import as_frozen, as_resolved
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import apply_settings
 from sit_engine.methods.protocol import Losses
@@ -85,9 +86,9 @@ def _stepper(found: bundle.Bundle) -> Stepper:
     return stepper
 
 
-def _config(found: bundle.Bundle) -> RunConfig:
+def _config(found: bundle.Bundle) -> ResolvedConfig:
     """The run's, on this machine's device where it has none such."""
-    config = build(read_values(found.path / CONFIG))
+    config = as_resolved(as_frozen(build(read_values(found.path / CONFIG))))
     device = apply_settings(config.compute, or_cpu=True)
     changes = {"device": device.type, "compile": "off"}
     return config.model_copy(update={"compute": config.compute.model_copy(update=changes)})

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
+from typing import Never
 
 import psutil
 import torch
@@ -18,8 +19,7 @@ from torch.nn import functional
 
 from sit_engine import ranks
 from sit_engine.config.facts import DeviceFacts
-from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import ComputeOptions, RunConfig
+from sit_engine.config.tree import ComputeOptions, ResolvedConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import DeviceError, OutOfMemoryError
 from sit_engine.machine.remembered import recall, remember
@@ -238,16 +238,15 @@ def _medium_error(forward: Callable[[], Tensor]) -> float:
     return float((forward() - exact).abs().max() / exact.abs().max())
 
 
-def apply_settings(compute: ComputeOptions, *, or_cpu: bool = False) -> torch.device:
+def apply_settings(compute: ComputeOptions[Never], *, or_cpu: bool = False) -> torch.device:
     """Set threads and matmul precision as resolved; gives the device.
 
     `or_cpu` takes the CPU where the run's GPU is not there: good enough to measure and export.
     """
     if or_cpu and not torch.cuda.is_available():
         compute = compute.model_copy(update={"device": "cpu"})
-    assert compute.threads != "auto"
     torch.set_num_threads(compute.threads)
-    torch.set_float32_matmul_precision("highest" if compute.matmul == "auto" else compute.matmul)
+    torch.set_float32_matmul_precision(compute.matmul)
     return find_device(compute.device)
 
 
@@ -268,14 +267,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_errors(config: RunConfig) -> Iterator[None]:
+def memory_errors(config: ResolvedConfig) -> Iterator[None]:
     """Out of memory, in whatever words, becomes our sentence."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        batch = no_auto(config.optim.batch_size)
+        batch = config.optim.batch_size
         raise OutOfMemoryError(
             "memory.device",
             "There was not enough memory for {batch} images a step.",

@@ -15,7 +15,7 @@ from pathlib import Path
 import platformdirs
 import torch
 
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.files import read_json, write_aside
 
 FILE = "measured.json"
@@ -29,7 +29,7 @@ def machine() -> str:
     return " ".join(parts)
 
 
-def a_step_of(config: RunConfig) -> str:
+def a_step_of(config: ResolvedConfig) -> str:
     """What a step's time and memory hang on, as a name: network, method, batch and device."""
     compute = config.compute.model_dump(mode="json", exclude={"seed"})
     optim = {"batch_size": config.optim.batch_size, "optimiser": config.optim.optimiser}

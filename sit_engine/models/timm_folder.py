@@ -9,13 +9,12 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
@@ -65,9 +64,9 @@ def _check_ours(out: Path, mark: str) -> None:
         )
 
 
-def timm_config(model: VitOptions, classes: int = 0) -> dict[str, Any]:
+def timm_config(model: VitOptions[Never], classes: int = 0) -> dict[str, Any]:
     """The `config.json` from which timm rebuilds our backbone: a named ViT with our sizes."""
-    side = no_auto(model.image_size)
+    side = model.image_size
     return {
         "architecture": "vit_tiny_patch16_224",
         "num_classes": classes,

@@ -6,7 +6,7 @@ channels, Y X pixels.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Never
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.vit import VitOptions
 from sit_engine.models.backbone import Backbone, Maps
 from sit_engine.models.stem import ConvStem, freeze_stem
@@ -162,7 +161,7 @@ class Vit(VisionTransformer, Backbone):
         return tokens_BND, last
 
 
-def build_vit(options: VitOptions, *, drop_path: float, fused_attention: bool) -> Vit:
+def build_vit(options: VitOptions[Never], *, drop_path: float, fused_attention: bool) -> Vit:
     """A ViT with as many tokens before the patches as `options`, resolved, say.
 
     `fused_attention` is measured slower than plain attention on CPU (performance notes), so the
@@ -170,11 +169,11 @@ def build_vit(options: VitOptions, *, drop_path: float, fused_attention: bool) -
     """
     tokens = options.token_count
     vit = Vit(
-        img_size=no_auto(options.image_size),
-        patch_size=no_auto(options.patch_size),
-        embed_dim=no_auto(options.width),
-        depth=no_auto(options.depth),
-        num_heads=no_auto(options.heads),
+        img_size=options.image_size,
+        patch_size=options.patch_size,
+        embed_dim=options.width,
+        depth=options.depth,
+        num_heads=options.heads,
         class_token=tokens > 0,
         reg_tokens=max(0, tokens - 1),
         global_pool="token" if tokens else "avg",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Never
 
 import torch
 from safetensors import SafetensorError
@@ -115,7 +116,7 @@ def build_from(weights: Weights, *, fused_attention: bool = False) -> Backbone:
             "Set model.heads.",
             file=facts.name,
         )
-    options: BackboneOptions = load(FAMILIES[facts.family].options).of_start(facts)
+    options: BackboneOptions[Never] = load(FAMILIES[facts.family].options).of_start(facts)
     backbone = build_backbone(options, drop_path=0.0, fused_attention=fused_attention)
     load_weights(backbone, weights)
     return backbone.eval()

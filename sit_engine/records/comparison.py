@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from sit_engine.config.fields import FileName
 from sit_engine.counted import counted
-from sit_engine.paths import display_name
+from sit_engine.paths import display_name, escape_name
 
 FORMAT = 1
 Unit = Literal["epochs", "images", "minutes"]
@@ -88,8 +89,8 @@ class Cost:
 class Comparison:
     """Settings side by side on one folder; the first line is what the others are compared with."""
 
-    folder: str
-    test: tuple[str, ...]
+    folder: FileName
+    test: tuple[FileName, ...]
     """None: the images that the runs of a seed held out."""
     budget: Budget
     seeds: int
@@ -106,7 +107,8 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {"format": FORMAT} | asdict(self)
+        names = {"folder": escape_name(self.folder), "test": tuple(map(escape_name, self.test))}
+        return {"format": FORMAT} | asdict(self) | names
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Comparison:

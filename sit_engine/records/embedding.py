@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from sit_engine.errors import DataError, FileError, RunError, SitError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json
 from sit_engine.own_files import read_text
-from sit_engine.paths import cell_name, name_cell, unescape_name
+from sit_engine.paths import cell_name, name_cell
 from sit_engine.records.lines import Lines, load_array, write_lines
 from sit_engine.records.places import places_of
 from sit_engine.records.run import Run
@@ -175,10 +175,7 @@ def _lines(path: Path, about: dict[str, Any]) -> Lines:
     moved: list[tuple[str, str]] = []
     with suppress(SitError, OSError):
         if run.moved_file.is_file():
-            before, now = (
-                (unescape_name(f) for f in run.config().data.folders),
-                places_of(run).folders,
-            )
+            before, now = run.config().data.folders, places_of(run).folders
             # Where the old folder is still there, what was embedded in it is too.
             moved = [
                 (f"{old}/", f"{new}/")

@@ -15,7 +15,7 @@ from sit_engine import own_files
 from sit_engine.config.files import why_unread
 from sit_engine.errors import DataError, FileError
 from sit_engine.files import disk_error, write_aside
-from sit_engine.paths import display_name, escape_name, unescape_name
+from sit_engine.paths import display_name, escape_name, root_and_path, unescape_name
 from sit_engine.records.run import MOST_SPLIT_BYTES, Run
 
 
@@ -54,12 +54,12 @@ class Places:
 
     def has_folder_of(self, name: str) -> bool:
         """Whether `path` knows where the image would be."""
-        return int(self.renamed.get(name, name).partition(":")[0]) < len(self.folders)
+        return root_and_path(self.renamed.get(name, name))[0] < len(self.folders)
 
     def path(self, name: str) -> str:
         """Absolute path of an image by its name in the split."""
-        root, _, path = self.renamed.get(name, name).partition(":")
-        return f"{self.folders[int(root)]}/{unescape_name(path)}"
+        root, path = root_and_path(self.renamed.get(name, name))
+        return f"{self.folders[root]}/{path}"
 
 
 def moved_along(file: str, before: str, now: str) -> str:
@@ -90,10 +90,8 @@ def file_along(file: str | None, before: Sequence[str], now: Sequence[str]) -> s
 def places_of(run: Run) -> Places:
     """Where the images of a run are; FileError where `moved.json` cannot be used."""
     data = run.config().data
-    folders = tuple(unescape_name(folder) for folder in data.folders)
-    labels_file = None if data.labels_file is None else unescape_name(data.labels_file)
     if not run.moved_file.exists():
-        return Places(folders, labels_file)
+        return Places(data.folders, data.labels_file)
     found = read(run.moved_file)
     return Places(
         tuple(unescape_name(folder) for folder in found["folders"]),

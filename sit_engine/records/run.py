@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from sit_engine import own_files
 from sit_engine.config.build import build
-from sit_engine.config.files import read_values, why_unread
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.files import CHOSEN, CONFIG, read_values, why_unread
+from sit_engine.config.resolved import as_frozen, as_resolved, open_settings
+from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import DiskError, FileError, SitError
 from sit_engine.records.home import Home
@@ -30,12 +31,12 @@ class Run:
     @property
     def config_file(self) -> Path:
         """The resolved settings."""
-        return self.path / "config.toml"
+        return self.path / CONFIG
 
     @property
     def chosen_file(self) -> Path:
         """What was asked for, before any "auto" was worked out."""
-        return self.path / "chosen.toml"
+        return self.path / CHOSEN
 
     @property
     def wanted_file(self) -> Path:
@@ -83,15 +84,13 @@ class Run:
         made.mkdir(exist_ok=True)
         return made
 
-    def config(self) -> RunConfig:
+    def config(self) -> ResolvedConfig:
         """The settings the run was started with."""
-        config = build(self.values())
-        model, optim = config.model, config.optim
+        config = as_frozen(build(self.values()))
         # Cut at the end of a line it reads well, and what is gone would be "auto" again.
-        is_worked_out = model.is_complete and "auto" not in (optim.batch_size, optim.epochs)
-        if not is_worked_out or not config.data.folders:
+        if any(open_settings(config)) or not config.data.folders:
             raise unusable(self.config_file, "settings are missing in it")
-        return config
+        return as_resolved(config)
 
     def values(self) -> dict[str, Any]:
         """What `config.toml` says, not yet checked."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from sit_engine import own_files
 from sit_engine.config.files import to_toml
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.errors import FileError, RunError
 from sit_engine.files import disk_error, in_place_of, write_aside
 from sit_engine.records.run import Run
@@ -53,12 +53,20 @@ def _exists(path: Path) -> RunError:
 
 
 def write_settings(
-    run: Run, config: RunConfig, reasons: dict[str, str], split: Mapping[str, Any]
+    run: Run, config: ResolvedConfig, reasons: dict[str, str], split: Mapping[str, Any]
 ) -> None:
     """Freeze settings and split, once: from here on the run can be resumed."""
     try:
         write_aside(run.split_file, json.dumps(dict(split), ensure_ascii=True))
         write_aside(run.config_file, to_toml(config, reasons))
+    except OSError as error:
+        raise disk_error(error, run.path) from None
+
+
+def write_chosen(run: Run, chosen: RunConfig) -> None:
+    """What is asked for by now of a run whose settings are not worked out yet."""
+    try:
+        write_aside(run.chosen_file, to_toml(chosen))
     except OSError as error:
         raise disk_error(error, run.path) from None
 

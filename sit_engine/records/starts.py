@@ -15,7 +15,6 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from sit_engine.config.facts import StartFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import DataError
@@ -123,7 +122,7 @@ def _of_checkpoint(path: Path) -> Start:
     prefix = f"{config.method.features}.backbone."
     if not isinstance(config.model, VitOptions):
         raise _unusable(path, "its backbone is no plain vision transformer")
-    heads, patch = no_auto(config.model.heads), no_auto(config.model.patch_size)
+    heads, patch = config.model.heads, config.model.patch_size
     return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, heads, patch))
 
 

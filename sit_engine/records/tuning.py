@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sit_engine.counted import counted
+from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.comparison import Comparison, Gap, Line, table
 
 FORMAT = 1
@@ -99,7 +100,7 @@ class Tuning:
         """Plain values, with the choice and its sentence."""
         return {
             "format": FORMAT,
-            "folder": self.folder,
+            "folder": escape_name(self.folder),
             "minutes": self.minutes,
             "candidates": [vars(candidate) for candidate in self.candidates],
             "rungs": [rung.to_json() for rung in self.rungs],
@@ -113,7 +114,7 @@ class Tuning:
     def from_json(cls, record: Mapping[str, Any]) -> Tuning:
         """What `to_json` gave; raises KeyError, TypeError or ValueError for anything else."""
         return cls(
-            folder=record["folder"],
+            folder=unescape_name(record["folder"]),
             minutes=float(record["minutes"]),
             candidates=tuple(Candidate(**found) for found in record["candidates"]),
             rungs=tuple(Comparison.from_json(rung) for rung in record["rungs"]),

@@ -8,7 +8,7 @@ from typing import Any
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.records.tuning import Candidate
 from sit_engine.training.prepare import with_start
@@ -28,12 +28,12 @@ def _contrast(loss: str, temperature: float) -> Change:
     return {"method": {"contrast_loss": loss, "temperature": temperature}}
 
 
-def _variant(name: str) -> Callable[[RunConfig], Change]:
+def _variant(name: str) -> Callable[[ResolvedConfig], Change]:
     """Another network of the same family, where it has one of that name."""
     return lambda default: {"model": default.model.variants().get(name, {})}
 
 
-TABLE: tuple[tuple[str, str, Change | Callable[[RunConfig], Change]], ...] = (
+TABLE: tuple[tuple[str, str, Change | Callable[[ResolvedConfig], Change]], ...] = (
     # Factor, name for people, and values or a function of the default's. What tends to matter most
     # comes first: where time is short the last ones are left out.
     ("colours", "Keep the colours", _views(colours="weak")),
@@ -73,7 +73,7 @@ def candidates(base: RunConfig, facts: DataFacts, device: DeviceFacts) -> tuple[
     return tuple(found)
 
 
-def _learnt(config: RunConfig) -> dict[str, Any]:
+def _learnt(config: ResolvedConfig) -> dict[str, Any]:
     """What decides how a network learns, of resolved settings.
 
     Sizes of blocks count for nothing where none are hidden.

@@ -19,7 +19,7 @@ from sit_engine.evaluation.measure import Given, Network, check_labelled
 from sit_engine.evaluation.probes import few_shot, knn_predict, linear_probe
 from sit_engine.evaluation.reading import Tell, Work, read_through
 from sit_engine.files import disk_error, in_place_of
-from sit_engine.paths import escape_name
+from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.comparison import MEASURES, Figure, Gap, Measure
 from sit_engine.records.report import DRAWS, RAW_PIXELS
 from sit_engine.studies.paired import interval, lined_up, mean_over_seeds
@@ -30,7 +30,7 @@ class Cell:
     """What a network of `step` answered; a few-shot accuracy for each draw of labelled images."""
 
     images: np.ndarray
-    """Escaped paths [m]."""
+    """Paths [m]; escaped in the file."""
     knn: np.ndarray
     """Whether right [m]."""
     linear: np.ndarray
@@ -46,7 +46,8 @@ class Cell:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with in_place_of(path) as aside:
-                np.savez(aside, **asdict(self))
+                images = np.array([escape_name(path) for path in self.images.tolist()])
+                np.savez(aside, **asdict(self) | {"images": images})
         except OSError as error:
             raise disk_error(error, path) from None
 
@@ -54,7 +55,9 @@ class Cell:
     def read(cls, path: Path) -> Cell:
         """What `save` wrote."""
         with np.load(path) as found:
-            return cls(**{field.name: found[field.name] for field in fields(cls)})
+            values = {field.name: found[field.name] for field in fields(cls)}
+        values["images"] = np.array([unescape_name(path) for path in values["images"].tolist()])
+        return cls(**values)
 
     def values(self, measure: Measure, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Names and values of one measure; a seed's draws are its own, its images need not be."""
@@ -112,7 +115,7 @@ def _cell(
     if shots <= counts[counts > 0].min():
         few = few_shot(train_nD, train, test_mD, test, shots=shots, draws=DRAWS, seed=seed)
     return Cell(
-        images=np.array([escape_name(path) for path in given.test.paths]),
+        images=np.array(given.test.paths),
         knn=knn_predict(train_nD, train, test_mD, classes=classes) == test,
         linear=probed.answers == test,
         few_shot=np.array(few),

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.scan.own_images import without_options
 from sit_engine.data.scan.split import PARTS
@@ -23,7 +22,6 @@ from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
-from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
 from sit_engine.records.event_log import read_events
@@ -140,7 +138,7 @@ def _train(
         if is_run(run.path):
             # One that never began may have been asked to on a folder that has moved since.
             folders = () if run.config_file.is_file() else config.data.folders
-            how = GoingOn(folders=tuple(map(unescape_name, folders)))
+            how = GoingOn(folders=folders)
             return resume(run.path, emit=emit, make_control=make_control, how=how).outcome
         # Of a version that did not write first what was asked for, and killed before its settings.
         discard_unstarted(run)
@@ -155,7 +153,7 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
     """The cells of a run, of its network untrained, and of raw pixels where they are not there."""
     config = place.run.config()
     device = apply_settings(config.compute, or_cpu=True)
-    loaded, side = load_backbones(place.run), no_auto(config.model.image_size)
+    loaded, side = load_backbones(place.run), config.model.image_size
     if request.test:
         given = load_labelled(
             place.run,
@@ -164,7 +162,7 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
             tell,
             labels_file=places_of(place.run).labels_file,
             layout=layout_of_test(request),
-            train_layout=config.data.frozen_layout,
+            train_layout=config.data.layout,
         )
     else:
         given = load_held_out(place.run, tell)
@@ -190,18 +188,14 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
 def _as_begun(place: Place, request: CompareRequest, cell: Cell) -> Cell:
     """A cell whose images are called as the seed's first run began with them, wherever they are now."""
     first = Place(place.out, next(iter(request.configs)), place.seed).run
-    now, then = places_of(place.run), Places(_folders(first))
+    now, then = places_of(place.run), Places(first.config().data.folders)
     images = names_of_before(request, place.out, cell.images.tolist())
     if now.folders != then.folders:
         record = place.run.split()
         names = [name for part in PARTS for name in record[part]]
-        called = {escape_name(now.path(name)): escape_name(then.path(name)) for name in names}
+        called = {now.path(name): then.path(name) for name in names}
         images = [called.get(path, path) for path in images]
     return replace(cell, images=np.array(images))
-
-
-def _folders(run: Run) -> tuple[str, ...]:
-    return tuple(map(unescape_name, run.config().data.folders))
 
 
 # The table
@@ -217,8 +211,8 @@ def _table(request: CompareRequest, places: Sequence[Place]) -> Comparison:
     one = next(iter(first.values()), None)
     compared = tuple(_about(place) for place in measured)
     return Comparison(
-        folder=escape_name(request.folder),
-        test=tuple(escape_name(folder) for folder in request.test),
+        folder=request.folder,
+        test=tuple(request.test),
         budget=request.budget,
         seeds=request.seeds,
         shots=request.shots,
@@ -247,7 +241,7 @@ def _rows(
             rows.append((before + config, of, cells))
     by_side: dict[int, dict[int, Cell]] = {}
     for place in measured:
-        side = no_auto(place.run.config().model.image_size)
+        side = place.run.config().model.image_size
         by_side.setdefault(side, {})[place.seed] = Cell.read(place.cell(RAW_PIXELS, side))
     for side, cells in by_side.items():
         name = RAW_PIXELS if len(by_side) == 1 else f"{RAW_PIXELS} {side} px"
@@ -264,7 +258,7 @@ def _about(place: Place) -> ComparedRun:
         status=found.status,
         step=found.step,
         total_steps=found.total_steps,
-        images=found.step * no_auto(place.run.config().optim.batch_size),
+        images=found.step * place.run.config().optim.batch_size,
         minutes=_training_s(place.run) / 60,
     )
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.facts import facts_of
@@ -69,7 +68,7 @@ def plan(
     if not with_budget:
         _save(places)
         return Plan(configs, None)
-    check_outside(out, [escape_name(request.folder), *map(escape_name, request.test)])
+    check_outside(out, [request.folder, *request.test])
     first = next(iter(configs.values()))
     listed = list_images(first, tell)
     facts = facts_of(listed)
@@ -115,11 +114,8 @@ def carried(request: CompareRequest, out: Path) -> CompareRequest:
 
 
 def names_of_before(request: CompareRequest, out: Path, names: Sequence[str]) -> list[str]:
-    """Test images as they were called when the comparison began; escaped, as `names` are."""
-    moves = [
-        (escape_name(now), escape_name(then))
-        for now, then in zip(request.test, _frozen(out).get("first_test", ()), strict=False)
-    ]
+    """Test images as they were called when the comparison began."""
+    moves = list(zip(request.test, _frozen(out).get("first_test", ()), strict=False))
     return [_of_before(name, moves) for name in names]
 
 
@@ -171,9 +167,9 @@ def _check(request: CompareRequest) -> None:
 def _on_one_folder(request: CompareRequest, emit: Emit) -> dict[str, RunConfig]:
     """Every config with the folder, and with the data settings of the first: the same split."""
     first = next(iter(request.configs.values())).data
-    update: dict[str, Any] = {"folders": (escape_name(request.folder),)}
+    update: dict[str, Any] = {"folders": (request.folder,)}
     if request.labels_file is not None:
-        update |= {"labels": "csv", "labels_file": escape_name(request.labels_file)}
+        update |= {"labels": "csv", "labels_file": request.labels_file}
     elif first.labels == "none":
         update["labels"] = "folders"
     if not request.test and first.watch_share == "auto":
@@ -208,15 +204,16 @@ def _check_labels(
     train = listed.labels[listed.labels >= 0]
     if not request.test:
         share = config.data.watch_share
+        assert share != "auto"  # _on_one_folder
         check_labelled(train, train)
-        if not watch_count(no_auto(share), facts):
+        if not watch_count(share, facts):
             raise DataError(
                 "compare.no_test",
                 "There are no images to test on: nothing is held out of training.",
                 "Give --test FOLDER, or set data.watch_share above 0 in the first settings.",
             )
         return listed.subset(np.empty(0, dtype=np.int64))
-    reading = how_read(config.data, is_frozen=False)
+    reading = how_read(config.data)
     reading["layout"] = layout_of_test(request)
     found = only_test(scan(request.test, **reading, on_progress=tell))
     numbers = numbers_to_ask(found, listed.classes)
@@ -238,8 +235,8 @@ def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConf
     if budget.unit == "images":
         config, start = with_start(config)
         resolved = resolve(config, facts, probe_once(config.compute), start).config
-        train = facts.images - watch_count(no_auto(resolved.data.watch_share), facts)
-        batch = no_auto(resolved.optim.batch_size)
+        train = facts.images - watch_count(resolved.data.watch_share, facts)
+        batch = resolved.optim.batch_size
         length["epochs"] = budget.amount / (train // batch * batch)
     return build(merge(config.model_dump(), {"optim": length}))
 

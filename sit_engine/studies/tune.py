@@ -123,7 +123,7 @@ class _Book:
     def found(self, rungs: list[Comparison], *, is_complete: bool = False) -> Tuning:
         """What the rungs say so far."""
         return Tuning(
-            folder=escape_name(self.request.folder),
+            folder=self.request.folder,
             minutes=self.request.minutes,
             candidates=self.tried,
             rungs=tuple(rungs),
@@ -259,7 +259,7 @@ def _tried(
     """The candidates and the share of images to ask, worked out once; without labels a sentence."""
     if frozen := _frozen(out):
         return tuple(Candidate(**one) for one in frozen["candidates"]), frozen["watch_share"]
-    check_outside(out, [escape_name(request.folder)])
+    check_outside(out, [request.folder])
     data = request.base.data.model_copy(update=_data_of(request))
     base = request.base.model_copy(update={"data": data})
     listed = list_images(base, tell)
@@ -279,9 +279,9 @@ def _tried(
 
 
 def _data_of(request: TuneRequest) -> dict[str, Any]:
-    update: dict[str, Any] = {"folders": (escape_name(request.folder),)}
+    update: dict[str, Any] = {"folders": (request.folder,)}
     if request.labels_file is not None:
-        update |= {"labels": "csv", "labels_file": escape_name(request.labels_file)}
+        update |= {"labels": "csv", "labels_file": request.labels_file}
     elif request.base.data.labels == "none":
         update["labels"] = "folders"
     return update

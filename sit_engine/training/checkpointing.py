@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from sit_engine import ranks
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.records.events import CheckpointWritten, Event
 from sit_engine.records.run import Run
 from sit_engine.training import checkpoint, frozen
@@ -25,7 +25,7 @@ class CheckpointManager:
     def __init__(
         self,
         run: Run,
-        config: RunConfig,
+        config: ResolvedConfig,
         stepper: Stepper,
         monitor: Watcher,
         emit: Callable[[Event], None],

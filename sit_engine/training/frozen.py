@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from sit_engine import own_files
-from sit_engine.config.files import read_values
+from sit_engine.config.build import from_dotted, merge
+from sit_engine.config.files import read_values, text_of
 from sit_engine.counted import Sentence, counted, joined
 from sit_engine.errors import ConfigError, FileError, RunError, SitError
-from sit_engine.files import disk_error, put_aside, read_json, write_bytes_aside
+from sit_engine.files import disk_error, put_aside, read_json, write_aside, write_bytes_aside
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten, Event, SettingsAccepted, Warned, warning
 from sit_engine.records.run import MOST_SPLIT_BYTES, Run, unusable
@@ -284,6 +285,30 @@ def _split_differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[s
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def ask_for(run: Run, changes: Iterable[Change]) -> None:
+    """What was changed by hand and accepted is asked for from now on, in `chosen.toml` too."""
+    fields = [change.field for change in changes]
+    now = run.values()
+    values = {field: _value(now, field) for field in fields if not field.startswith("split.")}
+    if "optim.epochs" in values:
+        values["optim.minutes"] = None
+    try:
+        chosen = merge(read_values(run.chosen_file), from_dotted(values))
+        write_aside(run.chosen_file, text_of(chosen))
+    except ConfigError:
+        return  # None in runs of before, and a damaged one is not read.
+    except OSError as error:
+        raise disk_error(error, run.path) from None
+
+
+def _value(tree: Mapping[str, Any], field: str) -> Any:
+    for part in field.split("."):
+        if part not in tree:
+            return None
+        tree = tree[part]
+    return tree
 
 
 # What the product changes itself

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from sit_engine import ranks
 from sit_engine.config.course import Course
-from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import LONGEST_EPOCHS, RunConfig
+from sit_engine.config.tree import LONGEST_EPOCHS, ResolvedConfig
 from sit_engine.data.folder.index import problems_warning
 from sit_engine.errors import ConfigError, SitError
 from sit_engine.files import disk_error
@@ -20,7 +19,6 @@ from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.machine.spinning import courteous
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
-from sit_engine.paths import unescape_name
 from sit_engine.records.commands import Command, answer_to, refusal
 from sit_engine.records.events import (
     CommandAnswered,
@@ -61,7 +59,7 @@ Emit = Callable[[Event], None]
 
 def train(
     run: Run,
-    config: RunConfig,
+    config: ResolvedConfig,
     data: TrainingData,
     *,
     emit: Emit,
@@ -111,7 +109,7 @@ class Leg:
     """The state of a leg and its steps; made, begun and worked by `train`."""
 
     def __init__(
-        self, run: Run, config: RunConfig, data: TrainingData, *, emit: Emit, control: Control
+        self, run: Run, config: ResolvedConfig, data: TrainingData, *, emit: Emit, control: Control
     ) -> None:
         self.run, self.config, self.emit, self.control = run, config, emit, control
         self.seed = config.compute.seed
@@ -119,7 +117,7 @@ class Leg:
         self.device, self.method = self.stepper.device, self.stepper.method
         self.batches, self.optimiser = self.stepper.batches, self.stepper.optimiser
         self.batch_size = self.batches.batch_size
-        epochs = no_auto(config.optim.epochs)
+        epochs = config.optim.epochs
         self.progress = Progress(max(1, round(epochs * self.batches.steps_per_epoch)))
         self.monitor = make_watcher(run, self.method, data.watched, self.device, config.method)
         self.checkpoint_manager = CheckpointManager(run, config, self.stepper, self.monitor, emit)
@@ -163,7 +161,7 @@ class Leg:
             progress.rate_share, progress.rollbacks = 1.0, 0
         self.batches.draw(progress.draws)
         is_other_length = any(change.field in LENGTHS for change in changes)
-        epochs = no_auto(self.config.optim.epochs) if is_other_length else None
+        epochs = self.config.optim.epochs if is_other_length else None
         if start.epochs is not None:
             epochs = start.epochs
         # A leg that was killed may have been asked for the same length already.
@@ -192,7 +190,7 @@ class Leg:
     def _start_from_weights(self) -> None:
         if self.config.model.weights is None:
             return
-        weights = read_weights(Path(unescape_name(self.config.model.weights)))
+        weights = read_weights(Path(self.config.model.weights))
         for which in ("student", "teacher"):
             load_weights(self.method.backbone(which), weights)
 
@@ -246,7 +244,7 @@ class Leg:
         progress, optim = self.progress, self.config.optim
         seed = draw_seed(self.seed, progress.draws)
         step_info = StepInfo(seed, progress.step, progress.total_steps)
-        first, last = no_auto(optim.weight_decay), no_auto(optim.weight_decay_end)
+        first, last = optim.weight_decay, optim.weight_decay_end
         decay = cosine(first, last, progress.step, progress.total_steps)
         learned: Learned | None = None
         while learned is None:
@@ -277,8 +275,8 @@ class Leg:
     def learning_rate(self) -> float:
         """At the present step; the setting is for 256 images, so it is scaled by the batch."""
         optim, progress = self.config.optim, self.progress
-        warmup = round(no_auto(optim.warmup_epochs) * self.batches.steps_per_epoch)
-        peak = no_auto(optim.learning_rate) * self.batch_size / 256
+        warmup = round(optim.warmup_epochs * self.batches.steps_per_epoch)
+        peak = optim.learning_rate * self.batch_size / 256
         return progress.rate_share * cosine(
             peak, optim.learning_rate_end, progress.step, progress.total_steps, warmup
         )
@@ -350,7 +348,7 @@ class Leg:
 
     def _go_back(self, why: str) -> None:
         """To an earlier checkpoint, and on from there differently; after too many times the run ends."""
-        before, rate = self.progress, no_auto(self.config.optim.learning_rate)
+        before, rate = self.progress, self.config.optim.learning_rate
         is_last = before.rollbacks >= MOST_ROLLBACKS
         kept = self._bundle(why) if is_last and ranks.is_first() else None
         self.progress, told = go_back(self.checkpoint_manager, before, rate=rate, why=why)

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from sit_engine import ranks
 from sit_engine.config.facts import DeviceFacts, MemoryFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FILLED_SHARE
-from sit_engine.config.tree import ComputeOptions, RunConfig
+from sit_engine.config.tree import ComputeOptions, ResolvedConfig
 from sit_engine.data.feed.batches import GPU_SHARE
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast, is_out_of_memory
@@ -41,7 +40,7 @@ PASSING = 1.25
 def with_memory(
     device: DeviceFacts,
     wish: ComputeOptions,
-    config: RunConfig,
+    config: ResolvedConfig,
     store: PixelStore,
     rows: np.ndarray,
     labels: np.ndarray,
@@ -52,8 +51,8 @@ def with_memory(
     """
     if wish.recompute != "auto" and wish.parts != "auto":
         return device
-    free = _free_bytes(no_auto(config.compute.device))
-    batch = no_auto(config.optim.batch_size) // device.ranks
+    free = _free_bytes(config.compute.device)
+    batch = config.optim.batch_size // device.ranks
     kept = batch * _view_bytes(config) + _resident_bytes(device, store, rows, free)
     plain: _Need | None = _Need()
     small: _Need | None = None
@@ -84,9 +83,9 @@ class _Need:
     image: int = 0
 
 
-def _view_bytes(config: RunConfig) -> int:
+def _view_bytes(config: ResolvedConfig) -> int:
     """Of the views of an image, which are there in all parts of a batch, and once more when it is cut."""
-    kinds = config.method.view_kinds(no_auto(config.model.image_size))
+    kinds = config.method.view_kinds(config.model.image_size)
     return 2 * sum(kind.view_bytes() for kind in kinds)
 
 
@@ -110,7 +109,7 @@ def _free_bytes(device: str) -> int:
 
 
 def _known(
-    config: RunConfig,
+    config: ResolvedConfig,
     store: PixelStore,
     rows: np.ndarray,
     labels: np.ndarray,
@@ -129,7 +128,7 @@ def _known(
 
 
 def _measure(
-    config: RunConfig,
+    config: ResolvedConfig,
     store: PixelStore,
     rows: np.ndarray,
     labels: np.ndarray,
@@ -156,7 +155,12 @@ def _measure(
 
 
 def _small(
-    config: RunConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray, *, recompute: bool
+    config: ResolvedConfig,
+    store: PixelStore,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    *,
+    recompute: bool,
 ) -> Stepper:
     """The run's step for these images, never compiled: that takes longer than the answer is worth."""
     update = {"compile": "off", "parts": 1, "recompute": "on" if recompute else "off"}

@@ -9,9 +9,8 @@ from dataclasses import replace
 
 from sit_engine.config.course import STEPS_TO_LEARN, Course
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import Resolved, resolve, total_steps, watch_count
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.remembered import a_step_of, recall, remember
 from sit_engine.records.events import Event, warning
@@ -26,7 +25,7 @@ def at_speed(
     facts: DataFacts,
     device: DeviceFacts,
     start: StartFacts | None,
-    measure: Callable[[RunConfig], float],
+    measure: Callable[[ResolvedConfig], float],
 ) -> tuple[Resolved, float]:
     """The settings at the speed, in images/s, that `measure` finds for them, and that speed.
 
@@ -35,7 +34,7 @@ def at_speed(
     first = resolve(config, facts, device, start)
     rate = measure(first.config)
     found = resolve(config, facts, replace(device, images_per_s=rate), start)
-    is_large = no_auto(found.config.model.image_size) > QUICK_VIEW_PX
+    is_large = found.config.model.image_size > QUICK_VIEW_PX
     if not (config.preset == "quick" and is_large and course_of(found.config, facts).is_too_short):
         return found, rate
     device = replace(device, largest_view=QUICK_VIEW_PX)
@@ -46,7 +45,7 @@ def at_speed(
     return resolve(config, facts, replace(device, images_per_s=rate), start), rate
 
 
-def known_speed(config: RunConfig, store: PixelStore) -> float | None:
+def known_speed(config: ResolvedConfig, store: PixelStore) -> float | None:
     """Images/s of such steps on such squares, if they were measured lately."""
     found = recall(_speed(config, store))
     if found is None or len(found) != 2:
@@ -55,37 +54,37 @@ def known_speed(config: RunConfig, store: PixelStore) -> float | None:
     return rate if 0 <= time.time() - told_s < SPEED_HOLDS_S else None
 
 
-def note_speed(config: RunConfig, store: PixelStore, rate: float) -> float:
+def note_speed(config: ResolvedConfig, store: PixelStore, rate: float) -> float:
     """Remember it, so that a run that was measured before its start begins at once."""
     remember(_speed(config, store), [time.time(), rate])
     return rate
 
 
-def _speed(config: RunConfig, store: PixelStore) -> str:
+def _speed(config: ResolvedConfig, store: PixelStore) -> str:
     kind = "cached" if store.files is None else "streamed"
     return f"images/s {a_step_of(config)} {kind} {store.side}"
 
 
-def course_of(config: RunConfig, facts: DataFacts) -> Course:
+def course_of(config: ResolvedConfig, facts: DataFacts) -> Course:
     """Of resolved settings on such images."""
     has_labels = config.method.needs_labels
-    share = no_auto(config.data.watch_share)
+    share = config.data.watch_share
     images = facts.images - watch_count(share, facts, one_a_class=has_labels)
     return _course(config, images)
 
 
-def _course(config: RunConfig, train_images: int) -> Course:
-    batch, epochs = no_auto(config.optim.batch_size), no_auto(config.optim.epochs)
+def _course(config: ResolvedConfig, train_images: int) -> Course:
+    batch, epochs = config.optim.batch_size, config.optim.epochs
     return Course(total_steps(epochs, train_images, batch), train_images // batch, train_images)
 
 
-def minutes_needed(config: RunConfig, rate: float) -> float:
+def minutes_needed(config: ResolvedConfig, rate: float) -> float:
     """At `rate` images/s, until a run can be judged."""
-    return math.ceil(STEPS_TO_LEARN * no_auto(config.optim.batch_size) / rate / 6) / 10
+    return math.ceil(STEPS_TO_LEARN * config.optim.batch_size / rate / 6) / 10
 
 
 def warn_if_short(
-    config: RunConfig, train_images: int, rate: float, emit: Callable[[Event], None]
+    config: ResolvedConfig, train_images: int, rate: float, emit: Callable[[Event], None]
 ) -> None:
     """Say before the first step that a pretraining run will not have learnt when it ends."""
     course = _course(config, train_images)

@@ -12,9 +12,8 @@ import numpy as np
 
 from sit_engine import ranks
 from sit_engine.config.facts import DataFacts, StartFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence, counted
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
 from sit_engine.data.decode.preprocess import load_views
@@ -39,7 +38,7 @@ from sit_engine.data.scan.split import (
 from sit_engine.errors import DataError
 from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.machine.device import memory_errors, probe
-from sit_engine.paths import escape_name, unescape_name
+from sit_engine.paths import root_and_path
 from sit_engine.records.events import Event, PhaseChanged, warning
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
@@ -60,7 +59,7 @@ Emit = Callable[[Event], None]
 
 
 @shared_decoders()
-def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, TrainingData]:
+def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[ResolvedConfig, TrainingData]:
     """Scan, decode, resolve and freeze the settings of a run that was just created."""
     config, start = with_start(config)
     listed = list_images(config, teller(emit), emit=emit)
@@ -70,7 +69,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     index, store = _decode(listed, first, config.data.value_range, emit)
     facts = with_cues(facts_of(index), config, index, store, teller(emit))
     resolved = resolve(config, facts, device, start)
-    share, has_labels = no_auto(resolved.config.data.watch_share), config.method.needs_labels
+    share, has_labels = resolved.config.data.watch_share, config.method.needs_labels
     count = watch_count(share, facts, one_a_class=has_labels)
     if facts.validation:
         split = Split(index.part_rows("train"), index.part_rows("val"))
@@ -84,7 +83,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[RunConfig, Tra
     if config.optim.minutes is not None and config.optim.epochs == "auto":
         emit(PhaseChanged("measuring the speed"))
 
-        def measure(settled: RunConfig) -> float:
+        def measure(settled: ResolvedConfig) -> float:
             shared = share_of(settled, device.ranks)
             rate = known_speed(shared, store)
             if rate is None:
@@ -113,9 +112,9 @@ def with_cues(
     return dataclasses.replace(facts, cues=find_cues(index, store))
 
 
-def share_of(config: RunConfig, count: int) -> RunConfig:
+def share_of(config: ResolvedConfig, count: int) -> ResolvedConfig:
     """The settings with what one of `count` ranks has of a batch."""
-    batch = no_auto(config.optim.batch_size) // count
+    batch = config.optim.batch_size // count
     return config.model_copy(
         update={"optim": config.optim.model_copy(update={"batch_size": batch})}
     )
@@ -125,14 +124,14 @@ def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
     """The config with the very checkpoint or file that the run starts from, and its sizes."""
     if config.model.weights is None:
         return config, None
-    path = find_start(Path(unescape_name(config.model.weights)))
-    model = config.model.model_copy(update={"weights": escape_name(str(path))})
+    path = find_start(Path(config.model.weights))
+    model = config.model.model_copy(update={"weights": str(path)})
     return config.model_copy(update={"model": model}), describe_start(path).facts
 
 
 @shared_decoders()
 def prepare_resumed(
-    run: Run, config: RunConfig, emit: Emit, *, without_missing: bool = False
+    run: Run, config: ResolvedConfig, emit: Emit, *, without_missing: bool = False
 ) -> tuple[TrainingData, list[Change]]:
     """The same data as when the run was started, found again by its frozen split.
 
@@ -175,12 +174,12 @@ def _without(
     gone: list[str],
     index: ImageIndex,
     store: PixelStore,
-    config: RunConfig,
+    config: ResolvedConfig,
     emit: Emit,
 ) -> tuple[TrainingData, list[Change]]:
     """The data that is left, after it became the run's split; what was trained on it is kept."""
     record, left = own.record, without(own.record, gone)
-    fewest = max(FEWEST_IMAGES, no_auto(config.optim.batch_size))
+    fewest = max(FEWEST_IMAGES, config.optim.batch_size)
     if len(left["train"]) < fewest:
         raise DataError(
             "data.gone_too_many",
@@ -230,8 +229,8 @@ def list_images(
     Test images are never among them; the folder's validation images are if they will be watched.
     """
     whole = scan(
-        [unescape_name(folder) for folder in config.data.folders],
-        **how_read(config.data, is_frozen=False),
+        config.data.folders,
+        **how_read(config.data),
         on_progress=on_progress,
         cancel=cancel,
     )
@@ -289,7 +288,7 @@ def check_classes(index: ImageIndex) -> None:
 
 def _decode(
     listed: ImageIndex,
-    config: RunConfig,
+    config: ResolvedConfig,
     value_range: RangeWish,
     emit: Emit,
     *,
@@ -302,7 +301,7 @@ def _decode(
     """
     index, store = PixelCache().fill(
         listed,
-        side=side or cache_side(no_auto(config.model.image_size), listed, config.data.cache_factor),
+        side=side or cache_side(config.model.image_size, listed, config.data.cache_factor),
         sharp=config.data.is_sharp,
         value_range=value_range,
         on_progress=teller(emit),
@@ -350,8 +349,7 @@ def digest(store: PixelStore, rows: np.ndarray, names: Sequence[str]) -> str:
     if store.files is not None:
         index = store.files.index
         for row, name in zip(rows.tolist(), names, strict=True):
-            root, _, path = name.partition(":")
-            stamp = (int(root), unescape_name(path), int(index.bytes[row]))
+            stamp = (*root_and_path(name), int(index.bytes[row]))
             found.update(ascii((*stamp, *index.sizes[row].tolist())).encode("ascii"))
         return _OF_FILES + found.hexdigest()
     for part in np.array_split(rows, max(1, len(rows) // 1024)):
@@ -360,9 +358,9 @@ def digest(store: PixelStore, rows: np.ndarray, names: Sequence[str]) -> str:
 
 
 def _training_data(
-    index: ImageIndex, store: PixelStore, split: Split, config: RunConfig, emit: Emit
+    index: ImageIndex, store: PixelStore, split: Split, config: ResolvedConfig, emit: Emit
 ) -> TrainingData:
-    side = no_auto(config.model.image_size)
+    side = config.model.image_size
     most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
     generator = np.random.default_rng([config.compute.seed, 2])
     if config.method.needs_labels:
@@ -383,7 +381,7 @@ def _training_data(
         side,
         store.value_range,
         on_progress=lambda done, total: emit(PhaseChanged("reading watched images", done, total)),
-        threads=int(no_auto(config.compute.threads)),
+        threads=config.compute.threads,
     )
     watched = Watched(
         train=views[: len(train)],

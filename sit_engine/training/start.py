@@ -16,13 +16,12 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.layout import has_parts
 from sit_engine.data.scan.own_images import move
 from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
-from sit_engine.paths import escape_name, unescape_name
 from sit_engine.records.commands import check_epochs
 from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.events import CheckpointWritten, Event, Warned, warning
 from sit_engine.records.places import Places, file_along, places_of
 from sit_engine.records.run import OpenedRun, Run
-from sit_engine.records.run_folder import create_run, discard_unstarted, open_run
+from sit_engine.records.run_folder import create_run, discard_unstarted, open_run, write_chosen
 from sit_engine.records.run_lock import RunLock
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
@@ -146,7 +145,8 @@ def resume(
             tell(restored)
         if not run.config_file.is_file():
             config = _as_asked(run.wanted(), how)
-            Places(tuple(map(unescape_name, config.data.folders))).check_there(run)
+            Places(config.data.folders).check_there(run)
+            write_chosen(run, config)
             return _first_leg(run, config, tell, make_control)
         last = summarise(run, holder_is_me=True)
         if last.status == "completed" and how.epochs is None:
@@ -157,6 +157,8 @@ def resume(
                 path=path,
             )
         changes, accepted = frozen.check_unchanged(run, accept=how.accept_changes)
+        if accepted is not None:
+            frozen.ask_for(run, changes)
         config = run.config()
         check_shared(config)
         if how.folders:
@@ -218,16 +220,13 @@ def _newest(run: Run, tell: Emit) -> Path | None:
 
 def _as_asked(config: RunConfig, how: GoingOn) -> RunConfig:
     """Of a run that never began: nothing is frozen that other folders would have to agree with."""
-    update: dict[str, Any] = {}
+    optim, data = config.optim, config.data
     if how.epochs is not None:
-        update["optim"] = {"epochs": how.epochs}
+        optim = optim.model_copy(update={"epochs": float(how.epochs), "minutes": None})
     if how.folders:
-        update["data"] = {"folders": [escape_name(folder) for folder in how.folders]}
-        if config.data.labels_file is not None:
-            old = [unescape_name(folder) for folder in config.data.folders]
-            file = file_along(unescape_name(config.data.labels_file), old, how.folders) or ""
-            update["data"]["labels_file"] = escape_name(file)
-    return build(merge(config.model_dump(), update)) if update else config
+        file = file_along(data.labels_file, data.folders, how.folders)
+        data = data.model_copy(update={"folders": how.folders, "labels_file": file})
+    return config.model_copy(update={"optim": optim, "data": data})
 
 
 def scratch_config(run: Run) -> RunConfig:
@@ -245,20 +244,23 @@ def scratch_config(run: Run) -> RunConfig:
         )
     same: dict[str, Any] = {
         "model": config.model.same_network(),
-        "optim": {"epochs": config.optim.epochs, "batch_size": config.optim.batch_size},
-        "data": {"layout": config.data.frozen_layout},
+        "optim": {
+            "epochs": config.optim.epochs,
+            "minutes": None,
+            "batch_size": config.optim.batch_size,
+        },
+        "data": {"layout": config.data.layout},
     }
     # A share would be drawn from the images to train on, where the folder has its own to validate on.
-    if not has_parts(config.data.frozen_layout):
+    if not has_parts(config.data.layout):
         same["data"]["watch_share"] = config.data.watch_share
     places = places_of(run)
     places.check_there(run)
-    same["data"]["folders"] = [escape_name(folder) for folder in places.folders]
-    if places.labels_file is not None:
-        same["data"]["labels_file"] = escape_name(places.labels_file)
     chosen = merge(read_chosen(run.config_file), same)
     chosen["model"].pop("weights", None)
-    return build(chosen)
+    twin = build(chosen)
+    lie = {"folders": places.folders, "labels_file": places.labels_file}
+    return twin.model_copy(update={"data": twin.data.model_copy(update=lie)})
 
 
 @contextmanager
@@ -300,13 +302,13 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
 
 
 def _absolute(name: str) -> str:
-    return escape_name(str(Path(unescape_name(name)).expanduser().absolute()))
+    return str(Path(name).expanduser().absolute())
 
 
 def check_outside(out: Path, folders: Sequence[str]) -> None:
     """A run inside its images would be scanned as images, and the user's folder be changed."""
     for folder in folders:
-        if out.resolve().is_relative_to(Path(unescape_name(folder)).resolve()):
+        if out.resolve().is_relative_to(Path(folder).resolve()):
             raise RunError(
                 "run.inside",
                 "The run folder {out} would lie inside the folder of images {folder}.",

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from sit_engine import ranks
-from sit_engine.config.fields import no_auto
 from sit_engine.config.methods import METHODS, load
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import ConfigError
@@ -29,7 +28,7 @@ from sit_engine.views.seeds import stream_seed
 DRY_RUN_S = 3.0
 
 
-def build_method(config: RunConfig, device: torch.device) -> Method:
+def build_method(config: ResolvedConfig, device: torch.device) -> Method:
     """The method's networks on the device, started from the config's seed alone."""
     torch.manual_seed(stream_seed(config.compute.seed, 0, 0, "weights"))
     made: Method = load(METHODS[config.method.name].method)(
@@ -76,12 +75,12 @@ class Stepper:
 
     def __init__(
         self,
-        config: RunConfig,
+        config: ResolvedConfig,
         store: PixelStore,
         rows: np.ndarray,
         labels: np.ndarray | None = None,
     ) -> None:
-        _check_batch(no_auto(config.optim.batch_size), len(rows))
+        _check_batch(config.optim.batch_size, len(rows))
         self.seed = config.compute.seed
         self.precision = config.compute.precision
         self.device = apply_settings(config.compute)
@@ -89,7 +88,7 @@ class Stepper:
         self.batches = Batches(
             store,
             rows,
-            batch_size=no_auto(config.optim.batch_size),
+            batch_size=config.optim.batch_size,
             seed=self.seed,
             device=self.device,
             labels=labels,
@@ -99,10 +98,10 @@ class Stepper:
         self.optimiser = Optimiser(
             self.method.trained_parameters(),
             clip_norm=config.optim.clip_norm,
-            kind=config.optim.optimiser_kind,
+            kind=config.optim.optimiser,
             dtype=torch.bfloat16 if self.precision == "bf16" else None,
         )
-        self.cut(1 if config.compute.parts == "auto" else config.compute.parts)
+        self.cut(config.compute.parts)
         self.recompute(on=config.compute.recompute == "on")
         self.is_compiled = config.compute.compile == "on"
         if self.is_compiled:
@@ -212,7 +211,7 @@ def _check_batch(batch: int, images: int) -> None:
 
 
 def measure_images_per_s(
-    config: RunConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray | None = None
+    config: ResolvedConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray | None = None
 ) -> float:
     """A dry run of about three seconds on networks of its own; median over its steps."""
     stepper = Stepper(config, store, rows, labels)

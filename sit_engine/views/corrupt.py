@@ -6,13 +6,12 @@ Callers: the methods, previews. Shapes: B views, C colours, Y X pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.views import CorruptionOptions
 from sit_engine.views.gmml import DrawnGmml, corrupt_gmml, draw_gmml
 from sit_engine.views.local import DrawnLocal, corrupt_local, draw_blocks_of
@@ -82,7 +81,7 @@ class Plan:
 
 
 def plan(
-    options: CorruptionOptions,
+    options: CorruptionOptions[Never],
     count: int,
     size: tuple[int, int],
     *,
@@ -95,13 +94,13 @@ def plan(
     if options.kind == "local":
         drawn = draw_blocks_of(options.local, count, size, seed=seed, step=step, view=view)
     elif options.kind != "none":
-        align = no_auto(options.align)
+        align = options.align
         drawn = draw_gmml(options, count, size, seed=seed, step=step, view=view, align=align)
     return Plan(drawn, count, seed, step, view)
 
 
 def corrupt(
-    options: CorruptionOptions,
+    options: CorruptionOptions[Never],
     view_BCYX: Tensor,
     *,
     seed: int,

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Never
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sit_engine.config.fields import no_auto
 from sit_engine.config.view_kinds import ViewKind, numbered, view_name
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.seeds import numpy_stream
@@ -103,7 +103,7 @@ def draw_kind(
 
 
 def _draw_view(
-    options: ViewOptions,
+    options: ViewOptions[Never],
     aspect_B: Array,
     rng: np.random.Generator,
     blur: float,
@@ -121,20 +121,20 @@ def _draw_view(
 
     brightness, contrast, saturation = (
         jitter(max(0.0, 1 - reach), 1 + reach, 1.0)
-        for reach in map(no_auto, (options.brightness, options.contrast, options.saturation))
+        for reach in (options.brightness, options.contrast, options.saturation)
     )
-    hue = no_auto(options.hue)
+    hue = options.hue
     hue_B = jitter(-hue, hue, 0.0)
     sigma_B = rng.uniform(options.blur_radius_min, options.blur_radius_max, batch)
     first, second, third, fourth = rng.permutation(4).tolist()
     return ViewParams(
         box_B4=box_B4,
-        flip_B=torch.from_numpy(coin(no_auto(options.flip))),
+        flip_B=torch.from_numpy(coin(options.flip)),
         brightness_B=brightness,
         contrast_B=contrast,
         saturation_B=saturation,
         hue_B=hue_B,
-        grey_B=torch.from_numpy(coin(no_auto(options.grey))),
+        grey_B=torch.from_numpy(coin(options.grey)),
         blur_B=_float(np.where(coin(blur), sigma_B, 0.0)),
         solarise_B=torch.from_numpy(coin(solarise)),
         shift_B2=shift_B2,
@@ -143,13 +143,13 @@ def _draw_view(
 
 
 def _draw_place(
-    options: ViewOptions, aspect_B: Array, rng: np.random.Generator
+    options: ViewOptions[Never], aspect_B: Array, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Boxes and shifts: a crop in its place, or the centre square moved by up to `shift` px.
 
     The latter is the recipe of 2021 for views up to 32 px: torchvision's RandomCrop with padding.
     """
-    batch, most = len(aspect_B), no_auto(options.shift)
+    batch, most = len(aspect_B), options.shift
     if most == 0:
         scale = (options.crop_scale_min, options.crop_scale_max)
         return _draw_boxes(aspect_B, scale, rng), torch.zeros(batch, 2, dtype=torch.int64)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class Validator:
     method: Method
     watched: Watched
     device: torch.device
-    options: MethodOptions
+    options: MethodOptions[Never]
     best: tuple[float, float] = field(default=(-1.0, 0.0))
     """Accuracy and minus the loss: of equally many right answers the surer are better."""
     since: int = 0

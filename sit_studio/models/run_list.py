@@ -18,7 +18,7 @@ from typing import Any
 from sit_engine import own_files
 from sit_engine.errors import FileError, SitError
 from sit_engine.files import disk_error, write_aside
-from sit_engine.paths import display_name, unescape_name
+from sit_engine.paths import display_name
 from sit_engine.records import damage
 from sit_engine.records.events import (
     Event,
@@ -207,7 +207,7 @@ class RunReader:
     def _data(self) -> str:
         with suppress(OSError, ValueError, SitError):
             folders = self.run.wanted().data.folders
-            return ", ".join(display_name(Path(unescape_name(text)).name) for text in folders)
+            return ", ".join(display_name(Path(folder).name) for folder in folders)
         return ""
 
 

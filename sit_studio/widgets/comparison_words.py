@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from sit_engine.counted import filled
-from sit_engine.paths import display_name, unescape_name
+from sit_engine.paths import display_name
 from sit_engine.records.comparison import Budget, Comparison
 from sit_studio.look.words import count
 from sit_studio.models.comparison_list import ComparisonRow
@@ -63,7 +63,7 @@ def facts_sentence(row: ComparisonRow) -> str:
     found = row.found
     if found is None or row.budget is None:
         return ""
-    folder = display_name(unescape_name(found.folder))
+    folder = display_name(found.folder)
     asked = (
         QCoreApplication.translate("comparison", "test images of folders of their own")
         if found.test

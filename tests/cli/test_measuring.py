@@ -17,18 +17,17 @@ from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.cli.question import QuestionContext
 from sit_engine.cli.questions import ask
-from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import CancelledError, DataError, SitError
 from sit_engine.evaluation import reading
 from sit_engine.evaluation.kept import MOST_FILES, KeptFeatures
 from sit_engine.export.program import ProgramInfo
 from sit_engine.jobs import predict as predicting
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.paths import unescape_name
 from sit_engine.records.embedding import Embedded
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.run import Run
 from tests.cli.test_bad_input import assert_sentence, tell
-from tests.tiny import engine, tiny_config, tiny_finetune
+from tests.tiny import engine, paths_of, tiny_config, tiny_finetune
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import pytest
@@ -18,10 +18,10 @@ from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DataError
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import knn_predict
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.models.families import build_backbone
 from sit_engine.paths import unescape_name
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 
@@ -172,7 +172,9 @@ def test_weights_on_disk_are_a_column_of_their_own(
 def test_weights_for_larger_views_are_shown_larger_views(
     run: Path, few: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    options = VitOptions(image_size=24, patch_size=4, backbone="custom", width=32, depth=1, heads=2)
+    options: VitOptions[Never] = VitOptions(
+        image_size=24, patch_size=4, backbone="custom", width=32, depth=1, heads=2, tokens=1
+    )
     vit = build_backbone(options, drop_path=0, fused_attention=False)
     save_file(vit.state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"model_args": {"num_heads": 2}}')

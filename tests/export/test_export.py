@@ -18,7 +18,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sit_engine import api
-from sit_engine.config.fields import no_auto
 from sit_engine.data.decode.pixels import decode_rgb
 from sit_engine.data.decode.preprocess import Preprocess, load_views
 from sit_engine.data.sample import PHOTOGRAPHS, _photograph
@@ -240,7 +239,7 @@ def test_scripted_preprocessing_is_the_eager_one_bit_for_bit() -> None:
 def test_evaluation_and_the_program_see_the_same_file_alike(
     run: Path, program: Path, vit: Backbone
 ) -> None:
-    side = no_auto(open_run(run).config().model.image_size)
+    side = open_run(run).config().model.image_size
     exported = Program(Preprocess(side), Features(vit)).eval()
     for path in photographs()[:3]:
         ours = extract(vit, load_views([path], side), device=CPU)

@@ -17,7 +17,7 @@ from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.files import to_toml
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.pixel_cache.journal import sealed
 from sit_engine.data.pixel_cache.rows import RowBook
@@ -248,7 +248,7 @@ def configs() -> list[str]:
     return [*texts, 'preset = "quick"\n[model]\nimage_size = 32\n[data]\nfolders = ["x"]\n']
 
 
-def config() -> RunConfig:
+def config() -> ResolvedConfig:
     """Of a tiny run, worked out."""
     chosen = build(TINY | {"data": {"folders": ["/x"]}})
     return resolve(chosen, DataFacts(100, 0, 300), DeviceFacts()).config

@@ -32,7 +32,6 @@ from sit_engine.data.scan.split import (
     hashes_of,
     labels_of,
     only_of,
-    paths_of,
 )
 from sit_engine.errors import SitError
 from sit_engine.export.program import open_program
@@ -56,6 +55,7 @@ from sit_studio.models.run_list import RunReader
 from tests.fuzz import goods
 from tests.fuzz.counts import MOST, tried
 from tests.fuzz.damage import odd_bytes, odd_json, odd_lines, odd_table
+from tests.tiny import paths_of
 
 # The profile of `make fuzz` is the default then; other tests keep hypothesis' own.
 BOUNDS = settings() if settings().max_examples >= MOST else settings(settings.get_profile("slice"))

@@ -16,12 +16,16 @@ import pytest
 import torch
 from pytestqt.qtbot import QtBot
 
+from sit_engine.config.build import build
+from sit_engine.config.files import read_chosen, read_values, to_toml
 from sit_engine.jobs.networks import load_backbones
+from sit_engine.records.comparison import Comparison
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import HealthMeasured
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
+from sit_engine.studies.cells import Cell
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import *  # noqa: F403 - the window's fixtures
 from tests.studio.conftest import wait
@@ -60,6 +64,27 @@ def test_events_and_readings_are_read(name: str, kept: Path) -> None:
     events = [event for event, _ in read_events(run)]
     if name != "finetuned":
         assert [event for event in events if isinstance(event, HealthMeasured)]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_settings_would_be_written_as_they_were(name: str, kept: Path) -> None:
+    chosen, frozen = kept / name / "chosen.toml", kept / name / "config.toml"
+    assert to_toml(build(read_values(chosen))) == chosen.read_text("utf-8")
+    values = [line.split("  # ")[0] for line in frozen.read_text("utf-8").splitlines()]
+    assert to_toml(open_run(kept / name).config()).splitlines() == values
+    assert build(read_chosen(frozen)) == build(read_values(chosen))
+
+
+def test_a_comparison_would_be_written_as_it_was(kept: Path) -> None:
+    text = (kept / "comparison" / "comparison.json").read_text("utf-8")
+    found = Comparison.from_json(json.loads(text))
+    assert json.loads(json.dumps(found.to_json())) == json.loads(text)
+    (cell, *_) = (kept / "comparison" / "cells").rglob("*.npz")
+    Cell.read(cell).save(kept / "again.npz")
+    with np.load(cell) as before, np.load(kept / "again.npz") as now:
+        assert {name: before[name].tolist() for name in before} == {
+            name: now[name].tolist() for name in now
+        }
 
 
 def test_the_command_line_opens_them(kept: Path, tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_small_and_large_sets_get_their_recipes_with_reasons() -> None:
     assert few.config.method.balance == "none"  # type: ignore[attr-defined]
     assert "48 images" in few.reasons["method.randaugment"]
     assert "auto" not in few.config.model_dump_json().replace('"data"', "")
-    assert math.isfinite(few.config.optim.epochs)  # type: ignore[arg-type]
+    assert math.isfinite(few.config.optim.epochs)
 
 
 @pytest.mark.parametrize("head", ["linear", "mlp"])

@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError
 from sit_engine.methods.contrast import nt_xent
@@ -31,7 +30,7 @@ from tests.tiny import tiny_config, vit_of
 TASKS = ("contrast", "rotation", "reconstruction")
 
 
-def settled(**more: Any) -> RunConfig:
+def settled(**more: Any) -> ResolvedConfig:
     """The tiny config with this recipe, resolved."""
     method = {"name": "sit2021", "reconstruction_weight": 1.0} | more.pop("method", {})
     config = tiny_config(Path("photos"), method=method, **more)
@@ -246,8 +245,8 @@ def test_the_presets_are_the_recipe_and_one_sized_for_the_images() -> None:
         assert (config.optim.weight_decay, config.optim.weight_decay_end) == (0.05, 0.05)
     assert paper.optim.clip_norm == 0
     # 1e-3 · 288/512, in units of 256 images
-    assert no_auto(paper.optim.learning_rate) * 288 / 256 == pytest.approx(5.63e-4, rel=1e-3)
-    assert no_auto(vit_of(small).width) < no_auto(vit_of(paper).width) == 768
+    assert paper.optim.learning_rate * 288 / 256 == pytest.approx(5.63e-4, rel=1e-3)
+    assert vit_of(small).width < vit_of(paper).width == 768
     shifted = resolve(
         build({"preset": "paper-2021", "model": {"image_size": 32, "patch_size": 4}}),
         facts, DeviceFacts(),

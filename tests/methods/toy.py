@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import torch
 from torch.nn import functional
 
-from sit_engine.config.fields import no_auto, setting
+from sit_engine.config.fields import setting
 from sit_engine.config.methods import MethodOptions
 from sit_engine.config.traits import CurveInfo
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.config.view_kinds import ViewKind
 from sit_engine.config.views import ViewOptions
 from sit_engine.data.feed.batches import Batch
@@ -20,23 +20,23 @@ from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import build_backbone
 
 
-class ToyOptions(MethodOptions):
+class ToyOptions(MethodOptions[Never]):
     name: ClassVar[str] = "toy"
     title: ClassVar[str] = "Toy"
     curves: ClassVar[tuple[CurveInfo, ...]] = (CurveInfo("likeness", "likeness", "Likeness"),)
     pull: float = setting(0.5, "Pull of toys", "How much likeness counts.", ge=0, le=1)
 
-    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
-        law = ViewOptions(**ViewOptions.PUBLISHED, flip=0.5)
+    def view_kinds(self: MethodOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
+        law: ViewOptions[Never] = ViewOptions(**ViewOptions.PUBLISHED, flip=0.5)
         return ViewKind(image_size, law, count=2), ViewKind(image_size // 2, law, count=2)
 
 
 class Toy(Method):
     networks: Backbone
 
-    def __init__(self, config: RunConfig, *, fused_attention: bool = False) -> None:
+    def __init__(self, config: ResolvedConfig, *, fused_attention: bool = False) -> None:
         assert isinstance(config.method, ToyOptions)
-        self.options, side = config.method, no_auto(config.model.image_size)
+        self.options, side = config.method, config.model.image_size
         self.networks = build_backbone(config.model, drop_path=0, fused_attention=fused_attention)
         self.kinds = self.options.view_kinds(side)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Never
 
 import pytest
 import torch
@@ -14,10 +14,12 @@ from sit_engine.models.heads import ContrastHead, ReconstructionHead
 from sit_engine.models.vit import build_vit
 from tests.models.reading import all_tokens
 
-SMALL = VitOptions(
-    image_size=224, patch_size=16, backbone="vit_small", width=384, depth=12, heads=6
+SMALL: VitOptions[Never] = VitOptions(
+    image_size=224, patch_size=16, backbone="vit_small", width=384, depth=12, heads=6, tokens=1
 )
-TINY = VitOptions(image_size=24, patch_size=6, backbone="custom", width=32, depth=3, heads=4)
+TINY: VitOptions[Never] = VitOptions(
+    image_size=24, patch_size=6, backbone="custom", width=32, depth=3, heads=4, tokens=1
+)
 
 
 def count(module: nn.Module) -> int:
@@ -89,12 +91,6 @@ def test_features_are_all_tokens_before_the_patches_or_their_mean(tokens: int) -
     all_tokens(vit, images)
     asked = seen[0][:, :, :2] if tokens else seen[0]
     torch.testing.assert_close(vit.attention(images).flatten(2), asked.mean(2)[:, :, tokens:])
-
-
-def test_settings_that_do_not_say_how_many_tokens_mean_one() -> None:
-    vit = build_vit(TINY, drop_path=0.0, fused_attention=False)
-    assert TINY.tokens == "auto"
-    assert vit.num_prefix_tokens == 1
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 2])

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sit_engine.config.backbones import DROP_PATH, IMAGE_SIZE, WEIGHTS, BackboneOptions, Wish
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Auto, setting
+from sit_engine.config.fields import Auto, FileName, setting
 from sit_engine.config.filling import Filling
 from sit_engine.models.backbone import Backbone, Maps
 
@@ -20,7 +20,7 @@ class ToyOptions(BackboneOptions):
     family: ClassVar[str] = "toy"
     image_size: int | Auto = IMAGE_SIZE
     channels: int = setting(24, "Channels", "Of the last map.", ge=8, le=64)
-    weights: str | None = WEIGHTS
+    weights: FileName | None = WEIGHTS
     drop_path: float | Auto = DROP_PATH
 
     @property

@@ -15,18 +15,17 @@ import pytest
 from sit_engine import api
 from sit_engine.config.build import merge
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.scan.split import paths_of
 from sit_engine.errors import SitError
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_held_out
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import MEASURES, Budget, Comparison, Line
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.studies.cells import Cell
 from sit_engine.studies.plan import plan
-from tests.tiny import tiny_config, tiny_finetune
+from tests.tiny import paths_of, tiny_config, tiny_finetune
 
 SEEDS = (0, 1)
 BUDGET = Budget("images", 64)

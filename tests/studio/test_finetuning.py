@@ -262,9 +262,9 @@ def test_a_started_finetuning_ends_while_its_twin_goes_on(
     twin = Run(session.run.path.with_name(f"{session.run.path.name}-scratch"))
     wait(qtbot, lambda: twin.config_file.is_file() and not is_running(twin))
     assert twin.config().model.weights is None
-    # The duplicate of such a run is a finetuning again, from the same weights.
+    # The duplicate of such a run is a finetuning again, from what was chosen for this one.
     page.show_kind("pretrain")
     page.load_run(session.run.config_file)
     assert page.kind == "finetune"
-    assert page.start_card.weights == session.run.config().model.weights
+    assert page.start_card.weights == str(finished_run)
     assert page.model.texts["optim.epochs"] == "2"

@@ -20,7 +20,7 @@ from sit_engine import ranks
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.methods.protocol import StepInfo
@@ -43,7 +43,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def config_of(method: str, parts: int, recompute: str) -> RunConfig:
+def config_of(method: str, parts: int, recompute: str) -> ResolvedConfig:
     """Resolved, without drop path: that is drawn by each rank for itself."""
     chosen = {
         "preset": "quick",

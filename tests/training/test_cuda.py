@@ -15,7 +15,7 @@ from sit_engine import api
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.machine.device import probe
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.events import ConfigChanged, Event, StepReported
@@ -32,7 +32,7 @@ pytestmark = [
 ON_GPU = {"device": "cuda", "precision": "auto", "matmul": "medium", "compile": "off"}
 
 
-def config_of(method: dict[str, Any], compute: dict[str, Any]) -> RunConfig:
+def config_of(method: dict[str, Any], compute: dict[str, Any]) -> ResolvedConfig:
     """The tiny network on the GPU."""
     tree = merge(merge(TINY, {"compute": ON_GPU | compute}), {"method": method})
     tree["optim"]["batch_size"] = 8

@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from sit_engine import api
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.resolve import resolve
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.models.weights import build_from, read_weights
@@ -25,10 +27,11 @@ from sit_engine.records.events import (
     Warned,
 )
 from sit_engine.records.run import Run
-from sit_engine.records.run_folder import open_run
+from sit_engine.records.run_folder import create_run, open_run, write_settings
 from sit_engine.records.starts import find_start
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
+from sit_engine.training.start import scratch_config
 from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune, vit_of
 from tests.training.test_resume import assert_identical, stop_at
@@ -175,6 +178,18 @@ def test_the_twin_from_scratch_has_the_same_images_network_and_length(
     assert (vit_of(one).width, one.optim.epochs) == (vit_of(other).width, other.optim.epochs)
     assert other.method.layer_decay == 1.0  # type: ignore[attr-defined]
     assert summarise(twin).status == "completed"
+
+
+def test_the_twin_of_a_run_that_was_given_minutes_has_its_epochs(few: Path, tmp_path: Path) -> None:
+    chosen = tiny_finetune(few, optim={"epochs": "auto", "minutes": 5})
+    run = create_run(tmp_path / "run", chosen)
+    facts = DataFacts(images=48, classes=4, median_side_px=32, labelled=48)
+    resolved = resolve(chosen, facts, DeviceFacts(images_per_s=10.0))
+    split: dict[str, Any] = {"classes": [], "train": [], "watch": []}
+    write_settings(run, resolved.config, resolved.reasons, split)
+    twin = scratch_config(run)
+    assert (twin.optim.epochs, twin.optim.minutes) == (resolved.config.optim.epochs, None)
+    assert twin.optim.weight_decay == "auto"
 
 
 def public(place: Path, **config: Any) -> tuple[Path, torch.nn.Module]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine import api
+from sit_engine.config.files import read_chosen
 from sit_engine.errors import FileError, RunError, SitError
 from sit_engine.files import file_hash
 from sit_engine.jobs.repair import repair
@@ -237,6 +238,7 @@ def test_a_change_that_is_accepted_counts_from_then_on(stopped: Path) -> None:
 
 def test_a_change_is_accepted_though_the_leg_wrote_no_checkpoint(stopped: Path) -> None:
     edit(stopped, "learning_rate = 0.002", "learning_rate = 0.003")
+    edit(stopped, "drop_path = 0.1", "drop_path = 0.2")
     before = checkpoint.newest_verified(Run(stopped))[0]
     kept = shutil.copytree(before, stopped.parent / "kept")
     resume(stopped, accept_changes=True, make_control=stop_at(0))
@@ -244,6 +246,10 @@ def test_a_change_is_accepted_though_the_leg_wrote_no_checkpoint(stopped: Path) 
     shutil.rmtree(before)
     kept.rename(before)
     assert resume(stopped)[-1]
+    # It was asked for, though it had been "auto"; what was worked out otherwise was not.
+    chosen = read_chosen(stopped / "config.toml")
+    assert (chosen["optim"]["learning_rate"], chosen["model"]["drop_path"]) == (0.003, 0.2)
+    assert chosen["optim"]["weight_decay"] == "auto"
 
 
 def test_more_epochs_by_hand_lengthen_the_run(stopped: Path) -> None:

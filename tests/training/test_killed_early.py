@@ -16,6 +16,7 @@ import pytest
 from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
+from sit_engine.config.files import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import DataError, RunError
 from sit_engine.records.events import Event, RunStarted
@@ -85,9 +86,11 @@ def test_killed_again_and_again_while_it_prepares_it_still_resumes(
 
 
 def test_longer_is_heard_before_it_began(sample: tuple[Path, Path], tmp_path: Path) -> None:
-    run = create_run(tmp_path / "run", tiny_config(sample[0]))
+    config = tiny_config(sample[0], optim={"epochs": "auto", "minutes": 1})
+    run = create_run(tmp_path / "run", config)
     api.resume(run.path, emit=lambda _: None, epochs=2)
     assert summarise(run).total_steps == 10
+    assert read_chosen(run.config_file)["optim"]["epochs"] == 2
 
 
 def test_its_images_and_label_file_are_found_where_they_moved_to(

@@ -10,14 +10,14 @@ import pytest
 from torch.profiler import ProfilerActivity, profile
 
 from sit_engine.config.facts import DeviceFacts
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.memory import with_memory
 from sit_engine.training.stepper import Stepper
 from tests.training import rank_worker
 
 
-def peak(config: RunConfig, images: int, trace: Path) -> int:
+def peak(config: ResolvedConfig, images: int, trace: Path) -> int:
     """Most bytes that a step on so many images had allocated at once, over what was there before."""
     stepper = Stepper(
         config.model_copy(update={"optim": config.optim.model_copy(update={"batch_size": images})}),

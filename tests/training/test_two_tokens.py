@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import pytest
@@ -15,10 +15,10 @@ from sit_engine import api
 from sit_engine.config.vit import VitOptions
 from sit_engine.errors import ConfigError, ExportError
 from sit_engine.export.formats import can_torchscript
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.models.families import build_backbone
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, StepReported
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
@@ -131,7 +131,7 @@ def test_timm_has_no_place_for_two_heads(finetuned: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("tokens", [0, 1, 2])
 def test_timm_rebuilds_a_backbone_of_any_tokens(tokens: int, tmp_path: Path) -> None:
-    options = VitOptions(
+    options: VitOptions[Never] = VitOptions(
         image_size=16, patch_size=4, backbone="custom", width=32, depth=2, heads=2, tokens=tokens
     )
     ours = build_backbone(options, drop_path=0.0, fused_attention=False).eval()

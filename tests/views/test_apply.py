@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Never
 
 import numpy as np
 import pytest
@@ -161,5 +162,5 @@ def test_images_are_left_as_they_were() -> None:
     assert torch.equal(images, before)
 
 
-def _blurring() -> ViewOptions:
+def _blurring() -> ViewOptions[Never]:
     return ViewOptions(**ViewOptions.PUBLISHED, flip=0.5, blur_first=1.0, blur_second=0.1)

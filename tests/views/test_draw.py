@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Never
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from sit_engine.config.views import ViewOptions
 from sit_engine.views.draw import ViewParams, draw_views
 from tests.views.pictures import largest_gap
 
-OPTIONS = ViewOptions(
+OPTIONS: ViewOptions[Never] = ViewOptions(
     **ViewOptions.PUBLISHED, flip=0.5, crop_scale_min=0.2, blur_first=1.0, blur_second=0.1
 )
 KINDS = pair_of(OPTIONS, 64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 import numpy as np
 import pytest
 import torch
@@ -200,7 +202,7 @@ def test_on_a_gpu_the_same_pixels_change() -> None:
 @pytest.mark.parametrize("kind", ["gmml", "local", "none"])
 def test_hide_changes_what_its_mask_says_and_nothing_else(kind: str) -> None:
     clean = views(16)
-    options = CorruptionOptions.model_validate({"kind": kind, "align": 1})
+    options: CorruptionOptions[Never] = CorruptionOptions.model_validate({"kind": kind, "align": 1})
     found = corrupt(options, clean, seed=3, step=0, view=0)
     assert torch.equal(found.view, found.view.where(found.mask[:, None], clean))
     assert bool(found.mask.any()) is (kind != "none")

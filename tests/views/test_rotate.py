@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 import numpy as np
 import pytest
 import torch
@@ -61,7 +63,7 @@ def test_a_shift_is_a_padded_crop() -> None:
 
 def test_views_of_the_2021_recipe_at_32_px_are_shifted_whole_images() -> None:
     pictures = smooth_pictures(200, 32)
-    options = ViewOptions(
+    options: ViewOptions[Never] = ViewOptions(
         shift=4, flip=0, jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
         blur_first=0, blur_second=0, solarise=0,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from sit_engine.config.views import CorruptionOptions
 from sit_engine.views.corrupt import plan
 from sit_engine.views.rows import Rows
 
-KINDS = {
+KINDS: dict[str, CorruptionOptions[Never]] = {
     "gmml": CorruptionOptions(align=4, fills=("zeros", "noise", "elsewhere")),
     "local": CorruptionOptions(kind="local"),
     "none": CorruptionOptions(kind="none"),

@@ -20,7 +20,7 @@ from sit_engine.data.scan.listing import list_files
 from sit_engine.data.scan.split import HASH_BYTES, PARTS, hashes_of
 from sit_engine.errors import CancelledError, DataError, FileError
 from sit_engine.files import file_hash
-from sit_engine.paths import display_name, escape_name, unescape_name
+from sit_engine.paths import display_name, escape_name, image_name, root_and_path
 from sit_engine.records.events import Warned, warning
 from sit_engine.records.places import Places, file_along, places_of
 from sit_engine.records.progress import OnProgress, ProgressReporter
@@ -81,7 +81,7 @@ def find_moved(
     """
     record, data = run.split(), run.config().data
     names = [name for part in PARTS for name in record[part]]
-    old = [unescape_name(folder) for folder in data.folders]
+    old = data.folders
     known = hashes_of(record) or _of_cache(old, names, record.get("cache_side"), data)
     search = _Search(folders, known, on_progress, cancel)
     search.digest_of = {} if hashed is None else hashed
@@ -99,8 +99,7 @@ def find_moved(
             count=len(names),
             folders=", ".join(map(display_name, folders)),
         )
-    labels_file = None if data.labels_file is None else unescape_name(data.labels_file)
-    labels_file = file_along(labels_file, old, found.places.folders)
+    labels_file = file_along(data.labels_file, old, found.places.folders)
     return replace(found, places=replace(found.places, labels_file=labels_file))
 
 
@@ -178,9 +177,9 @@ class _Search:
         """Where folders were moved as they are, this is all."""
         wanted = {}
         for name in names:
-            root, _, path = name.partition(":")
-            if int(root) < len(self.tops):
-                place = f"{self.tops[int(root)]}/{unescape_name(path)}"
+            root, path = root_and_path(name)
+            if root < len(self.tops):
+                place = f"{self.tops[root]}/{path}"
                 if place in self.files:
                     wanted[name] = place
         self._believe(wanted)
@@ -288,7 +287,7 @@ def _digest(file: str) -> str | None:
 
 
 def _relative(name: str) -> str:
-    return unescape_name(name.partition(":")[2])
+    return root_and_path(name)[1]
 
 
 def _is_in(path: str, folder: str) -> bool:
@@ -304,7 +303,7 @@ def _named(search: _Search, names: Sequence[str], roots: Sequence[str], data: Da
         )
         roots = listing.roots
         for i in range(len(listing)):
-            called[listing.path(i)] = f"{listing.root_of[i]}:{escape_name(listing.paths[i])}"
+            called[listing.path(i)] = image_name(int(listing.root_of[i]), listing.paths[i])
     now = {
         name: called[search.path_of[name]] for name in names if search.path_of.get(name) in called
     }

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sit_engine.config.facts import CueFacts, DeviceFacts
-from sit_engine.config.fields import no_auto
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import packed
@@ -133,7 +132,7 @@ def _squares(listed: ImageIndex, config: RunConfig) -> tuple[int, bool]:
         # Of settings that fit no such images it is told when they are to train.
         found = resolve(RunConfig(), facts, DeviceFacts()).config
     factor = found.data.cache_factor
-    return cache_side(no_auto(found.model.image_size), listed, factor), found.data.is_sharp
+    return cache_side(found.model.image_size, listed, factor), found.data.is_sharp
 
 
 def _leaks(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from typing_extensions import TypedDict
 
@@ -33,7 +33,7 @@ from sit_engine.data.scan.split import (
     without,
 )
 from sit_engine.errors import DataError
-from sit_engine.paths import escape_name, unescape_name
+from sit_engine.paths import root_and_path
 from sit_engine.records.events import Event
 from sit_engine.records.places import Places, moved_along, places_of, save
 from sit_engine.records.progress import OnProgress
@@ -50,13 +50,13 @@ class Reading(TypedDict, total=False):
     patterns: Patterns
 
 
-def how_read(data: DataOptions, *, is_frozen: bool) -> Reading:
-    """By these settings; those of a run that began (`is_frozen`) have no layout left to find."""
+def how_read(data: DataOptions) -> Reading:
+    """By these settings; those of a run that began have no layout left to find."""
     return Reading(
         labels=data.labels,
-        labels_file=None if data.labels_file is None else unescape_name(data.labels_file),
+        labels_file=data.labels_file,
         columns=LabelColumns(data.path_column, data.label_column),
-        layout=data.frozen_layout if is_frozen else data.layout,
+        layout=data.layout,
         patterns=Patterns(data.include, data.exclude),
     )
 
@@ -120,7 +120,7 @@ def along(config: RunConfig, before: str, now: str) -> RunConfig:
     """Settings whose label file moved along with a folder of images."""
     if config.data.labels_file is None:
         return config
-    file = escape_name(moved_along(unescape_name(config.data.labels_file), before, now))
+    file = moved_along(config.data.labels_file, before, now)
     data = config.data.model_copy(update={"labels_file": file})
     return config.model_copy(update={"data": data})
 
@@ -168,7 +168,7 @@ def list_own(
 def _list(run: Run, record: dict[str, Any], places: Places, on_progress: OnProgress | None) -> Own:
     places.check_there(run)
     data, labels = run.config().data, labels_of(record)
-    reading = how_read(data, is_frozen=True)
+    reading = how_read(data)
     reading["labels_file"] = places.labels_file
     if labels or data.labels != "csv":
         labels = _by_folder(data, record) | labels
@@ -177,16 +177,15 @@ def _list(run: Run, record: dict[str, Any], places: Places, on_progress: OnProgr
     return Own(only_of(index, record, places.renamed, labels), record, places)
 
 
-def _by_folder(data: DataOptions, record: dict[str, Any]) -> dict[str, int]:
+def _by_folder(data: DataOptions[Never], record: dict[str, Any]) -> dict[str, int]:
     """Class numbers by the names that the images had, whatever their folders are called now."""
     if data.labels != "folders":
         return {}
-    placing = Placing(data.frozen_layout, [unescape_name(folder) for folder in data.folders])
+    placing = Placing(data.layout, data.folders)
     number_of = {name: number for number, name in enumerate(record["classes"])}
     found = {}
     for part in PARTS:
         for name in record[part]:
-            root, _, path = name.partition(":")
-            label = placing.class_of(int(root), unescape_name(path))
+            label = placing.class_of(*root_and_path(name))
             found[name] = UNLABELLED if label is None else number_of.get(label, UNLABELLED)
     return found

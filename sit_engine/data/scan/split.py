@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sit_engine.data.folder.index import ImageIndex, ValueRange
 from sit_engine.errors import DataError
-from sit_engine.paths import display_name, escape_name, unescape_name
+from sit_engine.paths import display_name, image_name
 
 PARTS = ("train", "watch")
 MOST_TOLD = 3
@@ -109,12 +109,6 @@ def frozen_range(record: dict[str, Any]) -> ValueRange | None:
     return (float(found[0]), float(found[1])) if found else None
 
 
-def paths_of(folders: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Absolute paths of names of a split record."""
-    parts = [name.partition(":") for name in names]
-    return [f"{unescape_name(folders[int(root)])}/{unescape_name(path)}" for root, _, path in parts]
-
-
 def from_record(
     index: ImageIndex, record: dict[str, Any], renamed: Mapping[str, str] = SAME_NAMES
 ) -> Split:
@@ -194,6 +188,6 @@ def only_of(
 
 def _names(index: ImageIndex) -> list[str]:
     return [
-        f"{root}:{escape_name(path)}"
+        image_name(root, path)
         for root, path in zip(index.root_of.tolist(), index.paths, strict=True)
     ]

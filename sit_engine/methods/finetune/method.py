@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Never
 
 import numpy as np
 import torch
@@ -14,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sit_engine import ranks
-from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
@@ -85,14 +85,14 @@ def make_head(kind: str, tokens: int, width: int, classes: int) -> nn.Module:
 class Networks(nn.Module):
     """The student and its slow average: all that a checkpoint of finetuning holds."""
 
-    def __init__(self, config: RunConfig, options: FinetuneOptions, *, fused: bool) -> None:
+    def __init__(
+        self, config: ResolvedConfig, options: FinetuneOptions[Never], *, fused: bool
+    ) -> None:
         super().__init__()
         backbone = build_backbone(
-            config.model, drop_path=no_auto(config.model.drop_path), fused_attention=fused
+            config.model, drop_path=config.model.drop_path, fused_attention=fused
         )
-        head = make_head(
-            options.head, backbone.tokens_before, backbone.width, no_auto(options.classes)
-        )
+        head = make_head(options.head, backbone.tokens_before, backbone.width, options.classes)
         self.student = Classifier(backbone, head)
         self.teacher = Classifier(
             build_backbone(config.model, drop_path=0.0, fused_attention=fused),
@@ -107,12 +107,12 @@ class Finetune(Method):
 
     networks: Networks
 
-    def __init__(self, config: RunConfig, *, fused_attention: bool = False) -> None:
+    def __init__(self, config: ResolvedConfig, *, fused_attention: bool = False) -> None:
         assert isinstance(config.method, FinetuneOptions)
-        self.options = config.method
-        side = no_auto(config.model.image_size)
+        self.options: FinetuneOptions[Never] = config.method
+        side = config.model.image_size
         self.size = (side, side)
-        self.classes = no_auto(self.options.classes)
+        self.classes = self.options.classes
         self.kinds = self.options.view_kinds(side)
         self.networks = Networks(config, self.options, fused=fused_attention)
         self._freeze()
@@ -147,7 +147,7 @@ class Finetune(Method):
     def _rate(self, name: str) -> float:
         if not name.startswith("backbone."):
             return 1.0
-        backbone, decay = self.networks.student.backbone, no_auto(self.options.layer_decay)
+        backbone, decay = self.networks.student.backbone, self.options.layer_decay
         return decay ** (backbone.blocks_deep + 1 - backbone.level(name.removeprefix("backbone.")))
 
     def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
@@ -189,19 +189,19 @@ class Finetune(Method):
         device = batch.images_BSSC.device
         labels = to_device(batch.labels_B[own].numpy(), device)
         targets = functional.one_hot(labels, self.classes).float()
-        smoothing = no_auto(options.label_smoothing)
+        smoothing = options.label_smoothing
         targets = targets * (1 - smoothing) + smoothing / self.classes
         if self.kept_features is not None:
             kept = self.kept_features[to_device(batch.positions_B[own].numpy(), device)]
             return FinetuneViews(kept, targets, labels)
-        images = rand_augment(batch.images_BSSC, int(no_auto(options.randaugment)), step_info)
+        images = rand_augment(batch.images_BSSC, int(options.randaugment), step_info)
         (params,) = draw_views(
             self.kinds, batch.aspect_B[own],
             seed=step_info.seed, step=step_info.step, rank=ranks.number(),
         )  # fmt: skip
         views = apply_views(images, params, self.size)
-        erase_(views, no_auto(options.random_erasing), step_info)
-        mixup, cutmix = no_auto(options.mixup), no_auto(options.cutmix)
+        erase_(views, options.random_erasing, step_info)
+        mixup, cutmix = options.mixup, options.cutmix
         targets = mix_(views, targets, mixup=mixup, cutmix=cutmix, step_info=step_info)
         return FinetuneViews(views, targets, labels)
 
@@ -233,7 +233,7 @@ class Finetune(Method):
         Early on m is at most (1+t)/(10+t), so that the average forgets the start.
         """
         early = (1 + step_info.step) / (10 + step_info.step)
-        momentum = min(no_auto(self.options.momentum), early)
+        momentum = min(self.options.momentum, early)
         teacher, student = self.networks.teacher, self.networks.student
         pairs = zip(teacher.parameters(), student.parameters(), strict=True)
         # What is frozen is the same in both; a stem's averages move with its weights.

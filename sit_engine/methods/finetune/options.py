@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Auto, no_auto, setting
+from sit_engine.config.fields import AutoT, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.traits import TEACHER_MOMENTUM, CurveInfo, Panel, Picture, Watch
 from sit_engine.config.view_kinds import ViewKind
@@ -21,7 +21,7 @@ FEW = 500
 PIXEL_CHANGES = ("mixup", "cutmix", "randaugment", "random_erasing")
 
 
-class FinetuneOptions(MethodOptions):
+class FinetuneOptions(MethodOptions[AutoT]):
     """Finetuning: class token and mean patch token to classes (arXiv 2104.03602 v3 and DeiT)."""
 
     name: ClassVar[str] = "finetune"
@@ -35,16 +35,16 @@ class FinetuneOptions(MethodOptions):
     pictures: ClassVar[tuple[Picture, ...]] = ()
     panel: ClassVar[Panel | None] = "labels"
 
-    classes: int | Auto = setting(
+    classes: int | AutoT = setting(
         "auto", "Classes", "How many classes there are; counted from the labels.", ge=2, le=100_000
     )
-    head: Literal["auto", "mlp", "linear"] = setting(
+    head: AutoT | Literal["mlp", "linear"] = setting(
         "auto",
         "Classifier",
         "mlp reads the class token and the mean of the patch tokens through two layers; linear "
         "reads the class token through one. A network with two tokens has one for each.",
     )
-    trained: Literal["auto", "all", "blocks", "head"] = setting(
+    trained: AutoT | Literal["all", "blocks", "head"] = setting(
         "auto",
         "What is trained",
         "all of the network, its last blocks, or the classifier alone on features that are computed "
@@ -53,33 +53,33 @@ class FinetuneOptions(MethodOptions):
     trained_blocks: int = setting(
         2, "Trained blocks", "How many of the last blocks train with “blocks”.", ge=1, le=64
     )
-    layer_decay: float | Auto = setting(
+    layer_decay: float | AutoT = setting(
         "auto",
         "Layer-wise rate",
         "Each earlier block learns at this share of the next one's rate; 1 is the same for all.",
         gt=0,
         le=1,
     )
-    balance: Literal["auto", "sampling", "loss", "none"] = setting(
+    balance: AutoT | Literal["sampling", "loss", "none"] = setting(
         "auto",
         "Unbalanced classes",
         "sampling shows rare classes more often, loss weighs their mistakes more.",
     )
-    crop_scale_min: float | Auto = setting(
+    crop_scale_min: float | AutoT = setting(
         "auto", "Smallest crop", "Smallest share of the image's area that a crop may keep.",
         gt=0, le=1,
     )  # fmt: skip
     flip: float = setting(
         0.5, "Mirror", "How often a view is mirrored left to right.", unit="probability", ge=0, le=1
     )
-    randaugment: int | Auto = setting(
+    randaugment: int | AutoT = setting(
         "auto",
         "RandAugment",
         "Strength of two random changes of each image, up to 10; 0 switches them off.",
         ge=0,
         le=10,
     )
-    random_erasing: float | Auto = setting(
+    random_erasing: float | AutoT = setting(
         "auto",
         "Random erasing",
         "How often a block of a view becomes noise.",
@@ -87,28 +87,28 @@ class FinetuneOptions(MethodOptions):
         ge=0,
         le=1,
     )
-    mixup: float | Auto = setting(
+    mixup: float | AutoT = setting(
         "auto",
         "Mixup",
         "Parameter of the share in which two images are blended; 0: off.",
         ge=0,
         le=8,
     )
-    cutmix: float | Auto = setting(
+    cutmix: float | AutoT = setting(
         "auto", "CutMix", "Parameter of the share that is pasted from another image; 0: off.",
         ge=0, le=8,
     )  # fmt: skip
-    label_smoothing: float | Auto = setting(
+    label_smoothing: float | AutoT = setting(
         "auto", "Label smoothing", "Share of the answer given to all classes alike.", ge=0, lt=1
     )
-    momentum: float | Auto = setting(
+    momentum: float | AutoT = setting(
         "auto",
         "Weight average",
         "Share of the slow average of the weights kept at each step.",
         ge=0,
         lt=1,
     )
-    patience: int | Auto = setting(
+    patience: int | AutoT = setting(
         "auto",
         "Early stop",
         "End after this many readings without a better validation; 0 never does.",
@@ -127,14 +127,14 @@ class FinetuneOptions(MethodOptions):
         return True
 
     @property
-    def patience_readings(self) -> int:
+    def patience_readings(self: FinetuneOptions[Never]) -> int:
         """As its setting says."""
-        return int(no_auto(self.patience))
+        return self.patience
 
-    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
+    def view_kinds(self: FinetuneOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
         """One, cropped and mirrored; what else changes it stands in finetune.augment."""
-        law = ViewOptions(
-            crop_scale_min=no_auto(self.crop_scale_min), flip=self.flip,
+        law: ViewOptions[Never] = ViewOptions(
+            crop_scale_min=self.crop_scale_min, flip=self.flip,
             jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,
             blur_first=0, blur_second=0, solarise=0,
         )  # fmt: skip
@@ -163,7 +163,7 @@ class FinetuneOptions(MethodOptions):
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
-    ) -> tuple[MethodOptions, dict[str, str]]:
+    ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto"; on small sets the recipe's strong mixing makes way."""
         del device
         values: dict[str, object] = {}
@@ -211,7 +211,8 @@ class FinetuneOptions(MethodOptions):
             if is_few
             else "of the run's readings",
         )
-        return self.model_copy(update=values), reasons
+        done: Any = self.model_copy(update=values)
+        return done, reasons
 
     def _fill_changes(
         self, fill: Callable[[str, object, str], None], facts: DataFacts, *, is_once: bool

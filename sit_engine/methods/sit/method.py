@@ -9,15 +9,14 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Never
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sit_engine import ranks
-from sit_engine.config.fields import no_auto
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.methods.contrast import at_least_single, info_nce, nt_xent
 from sit_engine.methods.ema import average_
@@ -91,22 +90,22 @@ class Network(nn.Module):
 class Networks(nn.Module):
     """The student, the parts that its tasks need, and a teacher for info_nce: what is saved."""
 
-    def __init__(self, config: RunConfig, options: SitOptions, *, fused_attention: bool) -> None:
+    def __init__(
+        self, config: ResolvedConfig, options: SitOptions[Never], *, fused_attention: bool
+    ) -> None:
         super().__init__()
         model, is_linear = config.model, options.head_kind == "linear"
-        backbone = build_backbone(
-            model, drop_path=no_auto(model.drop_path), fused_attention=fused_attention
-        )
+        backbone = build_backbone(model, drop_path=model.drop_path, fused_attention=fused_attention)
         width = backbone.width
         contrast_head: nn.Module | None = None
         if options.contrast_weight > 0 and is_linear:
             contrast_head = LinearHead(width, options.head_out)
         elif options.contrast_weight > 0:
-            contrast_head = ContrastHead(width, no_auto(options.head_width), options.head_out)
+            contrast_head = ContrastHead(width, options.head_width, options.head_out)
         self.student = Network(backbone, contrast_head)
         self.rotation_head = LinearHead(width, ROTATIONS) if options.rotation_weight > 0 else None
         self.reconstruction_head: nn.Module | None = None
-        if no_auto(options.reconstruction_weight) > 0:
+        if options.reconstruction_weight > 0:
             layers = 0 if is_linear else RECONSTRUCTION_LAYERS
             self.reconstruction_head = ReconstructionHead(width, backbone.stride, layers=layers)
         self.learned_weights = LearnedWeights(
@@ -128,14 +127,14 @@ class Sit(Method):
 
     networks: Networks
 
-    def __init__(self, config: RunConfig, *, fused_attention: bool = False) -> None:
+    def __init__(self, config: ResolvedConfig, *, fused_attention: bool = False) -> None:
         assert isinstance(config.method, SitOptions)
-        self.options = config.method
-        side = no_auto(config.model.image_size)
+        self.options: SitOptions[Never] = config.method
+        side = config.model.image_size
         self.size = (side, side)
         self.networks = Networks(config, self.options, fused_attention=fused_attention)
         self.kept: tuple[Tensor, Tensor] | None = None
-        self.momentum = no_auto(self.options.momentum)
+        self.momentum = self.options.momentum
         self.compile(on=False)
 
     def compile(self, *, on: bool) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.fields import Auto, no_auto, setting
+from sit_engine.config.fields import AutoT, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.traits import (
     TEACHER_MOMENTUM,
@@ -65,7 +65,7 @@ CURVES = (
 Task = Literal["rotation", "contrast", "reconstruction"]
 
 
-class SitOptions(MethodOptions):
+class SitOptions(MethodOptions[AutoT]):
     """SiT, recipe of December 2022 (arXiv 2104.03602 v3)."""
 
     name: ClassVar[str] = "sit"
@@ -85,9 +85,9 @@ class SitOptions(MethodOptions):
     tokens_decay: ClassVar[bool] = True
     """Whether weight decay also pulls at tokens and positions."""
 
-    views: ViewOptions = ViewOptions()
-    corruption: CorruptionOptions = CorruptionOptions()
-    reconstruction_weight: float | Auto = setting(
+    views: ViewOptions[AutoT] = ViewOptions()
+    corruption: CorruptionOptions[AutoT] = CorruptionOptions()
+    reconstruction_weight: float | AutoT = setting(
         "auto",
         "Weight of reconstruction",
         "Weight λ of the reconstruction loss; 0 switches it off.",
@@ -124,26 +124,26 @@ class SitOptions(MethodOptions):
     temperature: float = setting(
         0.1, "Temperature", "Softness τ of the contrast: lower compares harder.", gt=0, le=10
     )
-    momentum: float | Auto = setting(
+    momentum: float | AutoT = setting(
         "auto",
         "Teacher momentum, start",
         "Share of the teacher kept at each step; rises to 1.",
         ge=0,
         le=1,
     )
-    head_width: int | Auto = setting(
+    head_width: int | AutoT = setting(
         "auto", "Head width", "Hidden width of the contrastive head.", ge=8, le=65_536
     )
     head_out: int = setting(
         256, "Head output", "Length of the vector that is contrasted.", ge=2, le=65_536
     )
 
-    def weight_of(self, task: str) -> float:
-        """The fixed weight of a task, of resolved options."""
+    def weight_of(self: SitOptions[Never], task: str) -> float:
+        """The fixed weight of a task."""
         weights = {
             "rotation": self.rotation_weight,
             "contrast": self.contrast_weight,
-            "reconstruction": no_auto(self.reconstruction_weight),
+            "reconstruction": self.reconstruction_weight,
         }
         return weights[task]
 
@@ -162,7 +162,7 @@ class SitOptions(MethodOptions):
         """Where colour changes or mirroring are left to us."""
         return "auto" in (self.views.colours, self.views.flip)
 
-    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
+    def view_kinds(self: SitOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
         """Two, which share all but blur, solarisation and corruption."""
         first, second = (
             replace(
@@ -175,13 +175,13 @@ class SitOptions(MethodOptions):
         )
         return first, second
 
-    def for_preview(self) -> MethodOptions:
+    def for_preview(self) -> MethodOptions[AutoT]:
         """What a task is judged on changes no view."""
         return self.model_copy(update={"reconstruct": "all", "features": "student"})
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
-    ) -> tuple[MethodOptions, dict[str, str]]:
+    ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto" of its own; see docs/adr/0004-auto-settings.md."""
         del device
         self._check()
@@ -195,7 +195,8 @@ class SitOptions(MethodOptions):
                 reasons[f"method.{path}"] = why
         own = values.pop("")
         groups = {name: getattr(self, name).model_copy(update=v) for name, v in values.items()}
-        return self.model_copy(update=own | groups), reasons
+        done: Any = self.model_copy(update=own | groups)
+        return done, reasons
 
     def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""

@@ -7,14 +7,14 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from sit_engine.config.facts import DataFacts
-from sit_engine.config.fields import Auto, again
+from sit_engine.config.fields import AutoT, again
 from sit_engine.config.traits import Preset, Size
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.methods.sit.options import SitOptions, Task
 from sit_engine.methods.sit.presets import PAPER_2021, SMALL_2021
 
 
-class Views2021(ViewOptions):
+class Views2021(ViewOptions[AutoT]):
     """Both views alike: crop, flip, brightness, contrast and saturation."""
 
     PUBLISHED: ClassVar[Mapping[str, float]] = MappingProxyType(
@@ -29,24 +29,24 @@ class Views2021(ViewOptions):
     )
 
     crop_scale_min: float = again(ViewOptions, "crop_scale_min", 0.2)
-    shift: int | Auto = again(ViewOptions, "shift", "auto")
-    flip: float | Auto = again(ViewOptions, "flip", 0.5)
-    colours: Literal["auto", "published", "weak"] = again(ViewOptions, "colours", "published")
+    shift: int | AutoT = again(ViewOptions, "shift", "auto")
+    flip: float | AutoT = again(ViewOptions, "flip", 0.5)
+    colours: AutoT | Literal["published", "weak"] = again(ViewOptions, "colours", "published")
     jitter: float = again(ViewOptions, "jitter", 1.0)
-    blur_first: float | Auto = again(ViewOptions, "blur_first", 0.0)
-    blur_second: float | Auto = again(ViewOptions, "blur_second", 0.0)
+    blur_first: float | AutoT = again(ViewOptions, "blur_first", 0.0)
+    blur_second: float | AutoT = again(ViewOptions, "blur_second", 0.0)
 
 
-class Corruption2021(CorruptionOptions):
+class Corruption2021(CorruptionOptions[AutoT]):
     """The four local corruptions."""
 
     kind: Literal["gmml", "local", "none"] = again(CorruptionOptions, "kind", "local")
-    views: Literal["auto", "both", "first"] = again(CorruptionOptions, "views", "both")
+    views: AutoT | Literal["both", "first"] = again(CorruptionOptions, "views", "both")
     drop_share: float = again(CorruptionOptions, "drop_share", 0.5)
     replace_share: float = again(CorruptionOptions, "replace_share", 0.3)
 
 
-class Sit2021Options(SitOptions):
+class Sit2021Options(SitOptions[AutoT]):
     """SiT, recipe of 2021 (arXiv 2104.03602 v1): rotation, contrast of views, all pixels."""
 
     name: ClassVar[str] = "sit2021"
@@ -63,9 +63,9 @@ class Sit2021Options(SitOptions):
     )
     tokens_decay: ClassVar[bool] = False
 
-    views: Views2021 = Views2021()
-    corruption: Corruption2021 = Corruption2021()
-    reconstruction_weight: float | Auto = again(SitOptions, "reconstruction_weight", 1.0)
+    views: Views2021[AutoT] = Views2021()
+    corruption: Corruption2021[AutoT] = Corruption2021()
+    reconstruction_weight: float | AutoT = again(SitOptions, "reconstruction_weight", 1.0)
     rotation_weight: float = again(SitOptions, "rotation_weight", 1.0)
     learned_weights: tuple[Task, ...] = again(
         SitOptions, "learned_weights", ("rotation", "contrast", "reconstruction")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Never
 
 import torch
 from pydantic import ValidationError
@@ -165,7 +166,7 @@ def _check_parts(
             raise unusable(file, why)
 
 
-def _options(facts: StartFacts) -> VitOptions:
+def _options(facts: StartFacts) -> VitOptions[Never]:
     """The network's settings, within the bounds of ours."""
     width, heads, patch = facts.width, facts.heads, facts.patch_size
     if heads is None:
@@ -219,7 +220,7 @@ def _plain_tensor(tensor: Tensor, name: str, file: Path) -> Tensor:
     return copied
 
 
-def _write(done: Imported, tensors: Mapping[str, Tensor], options: VitOptions) -> None:
+def _write(done: Imported, tensors: Mapping[str, Tensor], options: VitOptions[Never]) -> None:
     there = read_json(done.path / "config.json").get(MARK, {})
     if there and there.get("sha256") != done.sha256:
         raise DiskError(

@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
 
 from sit_engine.counted import filled
 from sit_engine.errors import SitError
-from sit_engine.paths import unescape_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget
 from sit_engine.records.run import Run
@@ -130,7 +129,7 @@ class SideBySideDialog(Dialog):
         if len(dataset.folders) == 1:
             self.folder.set_path(dataset.folders[0])
         elif folders := self._folders_of_first():
-            self.folder.set_path(unescape_name(folders[0]))
+            self.folder.set_path(folders[0])
         self._line(self.tr("Images, one sub-folder a class"), self.folder)
         self.amount = QLineEdit("10")
         self.amount.setMaximumWidth(96)

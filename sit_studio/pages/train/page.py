@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.resolve import Resolved
+from sit_engine.config.resolved import as_resolved
 from sit_engine.config.traits import Size
 from sit_engine.counted import with_templates
 from sit_engine.errors import SitError
@@ -232,7 +233,7 @@ class TrainPage(Page):
         if checked is self.checked:
             try:
                 reasons = with_templates(answer["reasons"], answer.get("templates"))
-                resolved = Resolved(build(answer["settings"]), reasons)
+                resolved = Resolved(as_resolved(build(answer["settings"])), reasons)
             except SitError as error:
                 self._hear_refusal(checked, failure_of(error))
                 return
