@@ -19,10 +19,10 @@ from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.errors import RunError
 from sit_engine.files import disk_error
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Comparison
 from sit_engine.records.embedding import DUPLICATES_ABOVE, Embedded, MapKind
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.exported import Exported

@@ -36,8 +36,8 @@ from sit_engine.data.folder.layout import LayoutWish
 from sit_engine.data.folder.saved_index import save_index
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.records.embedding import DUPLICATES_ABOVE, MapKind
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Warned
 
 

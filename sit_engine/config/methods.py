@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, Never, Self, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Never, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -112,10 +112,10 @@ class MethodOptions(OpenOptions[AutoT]):
         return False
 
     def view_kinds(self: MethodOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
-        """What a step makes of each image."""
+        """What a step makes of each image, of resolved options."""
         return (ViewKind(image_size),)
 
-    def for_preview(self) -> Self:
+    def for_preview(self) -> MethodOptions[AutoT]:
         """With the same views, and without what else could fail to resolve."""
         return self
 

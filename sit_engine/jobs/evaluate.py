@@ -8,6 +8,7 @@ from pathlib import Path
 from sit_engine.counted import Sentence
 from sit_engine.evaluation.measure import Network, evaluate
 from sit_engine.evaluation.written import write_report
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.jobs.networks import (
     Backbones,
@@ -17,7 +18,6 @@ from sit_engine.jobs.networks import (
     scratch_twin,
 )
 from sit_engine.machine.device import apply_settings
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.places import places_of
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.report import SCRATCH, UNTRAINED, Report, Scratch

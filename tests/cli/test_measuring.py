@@ -22,9 +22,9 @@ from sit_engine.evaluation import reading
 from sit_engine.evaluation.kept import MOST_FILES, KeptFeatures
 from sit_engine.export.program import ProgramInfo
 from sit_engine.jobs import predict as predicting
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.paths import unescape_name
 from sit_engine.records.embedding import Embedded
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.run import Run
 from tests.cli.test_bad_input import assert_sentence, tell
 from tests.tiny import engine, paths_of, tiny_config, tiny_finetune

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine import api
-from sit_engine.records.evaluate_request import EvaluateRequest
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.records.report import Report
 from tests.tiny import tiny_config, tiny_finetune
 

@@ -14,8 +14,8 @@ from sit_engine import api
 from sit_engine.config.build import build, merge
 from sit_engine.data.decode.preprocess import Preprocess, load_views
 from sit_engine.errors import DataError
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.networks import load_backbones, load_method
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 from sit_engine.records.starts import scratch_of

@@ -18,10 +18,10 @@ from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DataError
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import knn_predict
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_labelled
 from sit_engine.models.families import build_backbone
 from sit_engine.paths import unescape_name
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 

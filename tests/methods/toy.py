@@ -20,13 +20,13 @@ from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import build_backbone
 
 
-class ToyOptions(MethodOptions):
+class ToyOptions(MethodOptions[Never]):
     name: ClassVar[str] = "toy"
     title: ClassVar[str] = "Toy"
     curves: ClassVar[tuple[CurveInfo, ...]] = (CurveInfo("likeness", "likeness", "Likeness"),)
     pull: float = setting(0.5, "Pull of toys", "How much likeness counts.", ge=0, le=1)
 
-    def view_kinds(self, image_size: int) -> tuple[ViewKind, ...]:
+    def view_kinds(self: MethodOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
         law: ViewOptions[Never] = ViewOptions(**ViewOptions.PUBLISHED, flip=0.5)
         return ViewKind(image_size, law, count=2), ViewKind(image_size // 2, law, count=2)
 

@@ -16,10 +16,10 @@ from sit_engine import api
 from sit_engine.config.build import merge
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import SitError
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_held_out
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import MEASURES, Budget, Comparison, Line
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run

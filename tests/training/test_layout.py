@@ -12,7 +12,7 @@ from sit_engine import api
 from sit_engine.config.files import read_values
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import DataError
-from sit_engine.records.evaluate_request import EvaluateRequest
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run_folder import open_run
 from tests.tiny import engine, tiny_config, tiny_finetune

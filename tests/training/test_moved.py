@@ -16,10 +16,10 @@ from sit_engine.data.scan.finding import find_moved
 from sit_engine.errors import DataError, FileError, SitError
 from sit_engine.files import file_hash
 from sit_engine.jobs.check import check
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.repair import repair
 from sit_engine.records.embedding import Embedded
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run

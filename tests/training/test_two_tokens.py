@@ -15,10 +15,10 @@ from sit_engine import api
 from sit_engine.config.vit import VitOptions
 from sit_engine.errors import ConfigError, ExportError
 from sit_engine.export.formats import can_torchscript
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.models.families import build_backbone
 from sit_engine.models.timm_folder import timm_config, write_timm_folder
-from sit_engine.records.evaluate_request import EvaluateRequest
 from sit_engine.records.events import Event, StepReported
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint

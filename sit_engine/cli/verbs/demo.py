@@ -16,7 +16,7 @@ from sit_engine.config.build import build
 from sit_engine.counted import counted
 from sit_engine.errors import ExportError, RunError
 from sit_engine.files import disk_error
-from sit_engine.records.evaluate_request import EvaluateRequest
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import is_running
 

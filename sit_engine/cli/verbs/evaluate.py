@@ -9,7 +9,7 @@ from pathlib import Path
 from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of
 from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
-from sit_engine.records.evaluate_request import EvaluateRequest
+from sit_engine.jobs.evaluate_request import EvaluateRequest
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:

@@ -194,7 +194,7 @@ class Finetune(Method):
         if self.kept_features is not None:
             kept = self.kept_features[to_device(batch.positions_B[own].numpy(), device)]
             return FinetuneViews(kept, targets, labels)
-        images = rand_augment(batch.images_BSSC, options.randaugment, step_info)
+        images = rand_augment(batch.images_BSSC, int(options.randaugment), step_info)
         (params,) = draw_views(
             self.kinds, batch.aspect_B[own],
             seed=step_info.seed, step=step_info.step, rank=ranks.number(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Never, Self
+from typing import Any, ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
@@ -175,7 +175,7 @@ class SitOptions(MethodOptions[AutoT]):
         )
         return first, second
 
-    def for_preview(self) -> Self:
+    def for_preview(self) -> MethodOptions[AutoT]:
         """What a task is judged on changes no view."""
         return self.model_copy(update={"reconstruct": "all", "features": "student"})
 
