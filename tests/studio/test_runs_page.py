@@ -29,10 +29,11 @@ def page(window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path) -
     folder = tmp_path / "kept runs"
     for name in ("first", "second"):
         shutil.copytree(finished_run, folder / name)
-    config = folder / "second" / "config.toml"
-    text = config.read_text("utf-8")
-    assert "learning_rate = 0.002" in text
-    config.write_text(text.replace("learning_rate = 0.002", "learning_rate = 0.004"), "utf-8")
+    for config in ("chosen.toml", "config.toml"):
+        file = folder / "second" / config
+        text = file.read_text("utf-8")
+        assert "learning_rate = 0.002" in text
+        file.write_text(text.replace("learning_rate = 0.002", "learning_rate = 0.004"), "utf-8")
     window.session.preferences.set("runs/folder", str(folder))
     window.show_page("runs")
     wait(qtbot, lambda: len(window.runs.table_model.rows) == 2)
