@@ -143,7 +143,7 @@ class PreviewCard(Card):
     def _hear(self, answer: Answer) -> None:
         try:
             self.arrays = {name: np.load(path) for name, path in answer["files"].items()}
-            self.views = list(answer["views"])
+            self.views = [str(view["name"]) for view in answer["views"]]
         except (OSError, ValueError):
             return
         self._show_pictures()
