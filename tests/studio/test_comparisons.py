@@ -14,7 +14,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.files import to_toml
+from sit_engine.config.resolve import resolve
 from sit_engine.records.comparison import (
     Budget,
     ComparedRun,
@@ -161,7 +163,9 @@ def two_settings(few: Path, finished_run: Path, tmp_path: Path) -> Path:
             optim={"batch_size": 8},
             watch={"readings": 0, "previews": 0},
         )
-        (folder / name / "config.toml").write_text(to_toml(config), "utf-8")
+        found = resolve(config, DataFacts(48, 4, 32, labelled=48), DeviceFacts())
+        (folder / name / "chosen.toml").write_text(to_toml(config), "utf-8")
+        (folder / name / "config.toml").write_text(to_toml(found.config, found.reasons), "utf-8")
     return folder
 
 

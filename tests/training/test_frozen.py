@@ -148,6 +148,14 @@ def test_damage_to_what_was_chosen_hurts_no_run_that_has_its_settings(
     assert_identical(whole, stopped)
 
 
+def test_a_line_that_someone_took_out_is_damage(whole: Path, stopped: Path) -> None:
+    edit(stopped, "depth = 2\n", "")
+    with pytest.raises(FileError, match="settings are missing in it"):
+        Run(stopped).config()
+    assert "run.restored" in codes(resume(stopped))
+    assert_identical(whole, stopped)
+
+
 def test_repair_brings_them_back_too(stopped: Path) -> None:
     good = {name: (stopped / name).read_bytes() for name in ("config.toml", "split.json")}
     (stopped / "config.toml").unlink()
