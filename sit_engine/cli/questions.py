@@ -147,7 +147,15 @@ def _views(
         raise disk_error(error, path_from(out)) from None
     return {
         "files": files,
-        "views": [view.name for view in shown.views],
+        "views": [
+            {
+                "name": view.name,
+                "size": view.kind.size,
+                "for_student": view.kind.for_student,
+                "for_teacher": view.kind.for_teacher,
+            }
+            for view in shown.views
+        ],
         "mask_share": shown.mask_share,
         "image_size": shown.original.shape[1],
     }

@@ -107,6 +107,11 @@ class MethodOptions(OpenOptions[AutoT]):
         return False
 
     @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks that a run can take home, by name; a start may name one of them."""
+        return ("student", "teacher") if self.has_teacher else ("student",)
+
+    @property
     def reads_cues(self) -> bool:
         """Whether one of its "auto" settings depends on what the labels live on."""
         return False

@@ -51,6 +51,7 @@ class ShownView:
     """
 
     name: str
+    kind: ViewKind
     clean: NDArray[np.uint8]
     turned: NDArray[np.uint8]
     turns: NDArray[np.int64]
@@ -156,8 +157,9 @@ def _shown(source: Source, drawn: DrawnView, seed: int) -> ShownView:
     rotate_(turned_BCYX, rotations_B)
     seen_BCYX = turned_BCYX if drawn.kind.is_rotated else view_BCYX
     shown = ShownView(
-        view_name(drawn.number), to_uint8(seen_BCYX), to_uint8(turned_BCYX), rotations_B.numpy()
-    )
+        view_name(drawn.number), drawn.kind,
+        to_uint8(seen_BCYX), to_uint8(turned_BCYX), rotations_B.numpy(),
+    )  # fmt: skip
     if drawn.plan is None:
         return shown
     hidden = drawn.plan.among_others().carry_out(seen_BCYX, Rows.all(count))

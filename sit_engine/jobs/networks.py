@@ -83,19 +83,14 @@ def load_backbones(run: Run, *, step: int | None = None, network: str | None = N
     """Trained and untrained backbone; `network` overrides the method's choice."""
     config = run.config()
     chosen = network or config.method.features
-    if chosen not in ("student", "teacher"):
+    if chosen not in config.method.networks:
         raise ConfigError(
             "config.network",
-            "There is no network {network}.",
-            "Choose student or teacher.",
-            network=chosen,
-        )
-    if chosen == "teacher" and not config.method.has_teacher:
-        raise ConfigError(
-            "config.run_has_no_teacher",
-            "The run {path} has no teacher.",
-            "Choose student, or leave it out.",
+            "The run {path} has no network {network}.",
+            "Choose {known}, or leave it out.",
             path=run.path,
+            network=chosen,
+            known=" or ".join(config.method.networks),
         )
     method, found = load_method(run, step=step)
     # What it started from is training too: untrained is before any weights.

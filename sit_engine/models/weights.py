@@ -58,7 +58,7 @@ def read_weights(path: Path) -> Weights:
 def _verify(path: Path, start: Start) -> None:
     """A checkpoint of ours agrees with its manifest."""
     if start.prefix:
-        files = read_json(path / "manifest.json").get("files", {})
+        files = read_json(start.file.with_name("manifest.json")).get("files", {})
         if files.get(start.file.name, {}).get("sha256") != file_hash(start.file):
             raise _damaged(path, "it differs from its manifest")
 

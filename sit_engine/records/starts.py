@@ -55,10 +55,24 @@ class Start:
     std: Colours = IMAGENET[1]
 
 
+def named(path: Path) -> tuple[Path, str | None]:
+    """`RUN#teacher` names one of the networks of a run or checkpoint; else it is the method's choice."""
+    place, mark, network = path.name.rpartition("#")
+    if not mark or path.exists():
+        return path, None
+    return path.with_name(place), network
+
+
 def find_start(path: Path) -> Path:
     """What a user named, as it stands in the config: of a finetuned run the best checkpoint, else the
-    newest.
+    newest; with the network that was named.
     """
+    path, network = named(path)
+    found = _checkpoint_of(path)
+    return found if network is None else found.with_name(f"{found.name}#{network}")
+
+
+def _checkpoint_of(path: Path) -> Path:
     # A checkpoint has its run's settings in it too.
     if not (path / "config.toml").is_file() or (path / "manifest.json").is_file():
         return path
@@ -80,8 +94,9 @@ def scratch_of(run: Path) -> Path:
 
 def describe_start(path: Path) -> Start:
     """Read the sizes of a start; a file that cannot be one is a sentence."""
-    if (path / "manifest.json").is_file():
-        return _of_checkpoint(path)
+    place, network = named(path)
+    if (place / "manifest.json").is_file():
+        return _of_checkpoint(place, network)
     file, config = path, dict[str, Any]()
     if path.is_dir():
         file, config = path / FILE, read_json(path / "config.json")
@@ -116,10 +131,15 @@ def _count(path: Path, arguments: dict[str, Any], name: str) -> int | None:
     raise _unusable(path, Sentence("its config.json has a {name} that no network has", name=name))
 
 
-def _of_checkpoint(path: Path) -> Start:
+def _of_checkpoint(path: Path, network: str | None) -> Start:
     run = Run(path.parent.parent)
     config = open_run(run.path).config()
-    prefix = f"{config.method.features}.backbone."
+    chosen = network or config.method.features
+    if chosen not in config.method.networks:
+        known = " or ".join(config.method.networks)
+        why = Sentence("its run has no network {network}, but {known}", network=chosen, known=known)
+        raise _unusable(path, why)
+    prefix = f"{chosen}.backbone."
     if not isinstance(config.model, VitOptions):
         raise _unusable(path, "its backbone is no plain vision transformer")
     heads, patch = config.model.heads, config.model.patch_size

@@ -188,7 +188,7 @@ def test_settings_are_resolved_and_views_are_shown(
     assert {name: (array.shape, str(array.dtype)) for name, array in arrays.items()} == {
         "original": ((4, 32, 32, 3), "uint8"),
     } | {
-        f"{view} {part}": shape
+        f"{view['name']} {part}": shape
         for view in shown["views"]
         for part, shape in {
             "clean": ((4, 32, 32, 3), "uint8"),
@@ -198,7 +198,10 @@ def test_settings_are_resolved_and_views_are_shown(
             "mask": ((4, 32, 32), "bool"),
         }.items()
     }
-    assert shown["views"] == ["view 0", "view 1"]
+    assert shown["views"] == [
+        {"name": name, "size": 32, "for_student": True, "for_teacher": False}
+        for name in ("view 0", "view 1")
+    ]
     assert arrays["view 0 mask"].mean() == pytest.approx(shown["mask_share"])
 
 

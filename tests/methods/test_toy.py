@@ -141,6 +141,25 @@ def test_small_views_are_drawn_applied_and_seen_in_their_own_size(run: Path) -> 
     assert all(p.grad is not None for p in made.networks.parameters() if p.requires_grad)
 
 
+def test_a_share_of_a_batch_has_the_views_of_the_whole(run: Path) -> None:
+    method = build_method(Run(run).config(), torch.device("cpu"))
+    images = torch.arange(4 * 24 * 24 * 3).reshape(4, 24, 24, 3).to(torch.uint8)
+    rest = (torch.ones(4), torch.full((4,), -1), torch.arange(4))
+    place = StepInfo(0, 3, 10)
+    whole_batch = method.make_views(Batch(images, *rest), place)
+    share = method.make_views(Batch(images[2:], *rest, own=slice(2, 4)), place)
+    assert isinstance(whole_batch, PlainViews)
+    assert isinstance(share, PlainViews)
+    for mine, all_of_them in zip(share.each, whole_batch.each, strict=True):
+        assert torch.equal(mine, all_of_them[2:])
+
+
+def test_a_dry_run_measures_it(sample: tuple[Path, Path]) -> None:
+    found = api.dry_run(tiny_toy(sample[0]), on_progress=lambda *_: None)
+    assert found.images_per_s > 0
+    assert found.settings["method"]["name"] == "toy"
+
+
 def test_memory_counts_every_view_once_in_its_size(run: Path) -> None:
     colours, single = 3, 4
     assert _view_bytes(Run(run).config()) == 2 * colours * single * 2 * (16**2 + 8**2)

@@ -42,7 +42,9 @@ def tasks(page: TrainPage) -> TaskCards:
 
 def recipe(page: TrainPage) -> Segments:
     assert page.form.panel is not None
-    return page.form.panel.recipe
+    found = page.form.panel.recipe
+    assert isinstance(found, Segments)
+    return found
 
 
 def shown(page: TrainPage, task: Task) -> list[QImage]:

@@ -6,14 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.methods import METHODS
 from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.settings_model import SettingsModel
+from sit_studio.pages.train.form import SettingFields
 from sit_studio.pages.train.method_panel import MethodPanel
 from sit_studio.pages.train.page import TrainPage
+from sit_studio.pages.train.segments import LongChoice, Segments
 from tests.methods.test_toy import ENTRY
 from tests.studio.conftest import OpenWindow, ready, wait
 from tests.studio.test_buttons import fill_form
@@ -47,10 +51,12 @@ def toyland(open_new: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch)
     return made
 
 
-def panel(page: TrainPage) -> MethodPanel:
-    found = page.form.panel
-    assert found is not None
-    return found
+def choose(page: TrainPage, method: str) -> None:
+    """As a person does."""
+    assert page.form.panel is not None
+    recipe = page.form.panel.recipe
+    assert isinstance(recipe, Segments)
+    recipe.buttons[method].click()
 
 
 def test_it_is_chosen_set_previewed_trained_and_watched(
@@ -62,7 +68,7 @@ def test_it_is_chosen_set_previewed_trained_and_watched(
     fill_form(window)
     tasks = page.form.tasks
     assert tasks is not None
-    panel(page).recipe.buttons["toy"].click()
+    choose(page, "toy")
     # What others have is not there, and its own settings are.
     assert page.model.method == "toy"
     assert not tasks.isVisibleTo(page)
@@ -119,16 +125,33 @@ def test_another_method_keeps_what_was_written(
     toyland.show_page("train")
     page.form.edited.emit("method.corruption.drop_share", "0.5")
     page.form.edited.emit("model.width", "48")
-    panel(page).recipe.buttons["toy"].click()
+    choose(page, "toy")
     assert page.model.texts == {"model.width": "48"}
     page.form.edited.emit("method.pull", "0.25")
-    panel(page).recipe.buttons["sit"].click()
+    choose(page, "sit")
     assert page.model.texts == {"model.width": "48", "method.corruption.drop_share": "0.5"}
     tasks = page.form.tasks
     assert tasks is not None
     assert tasks.isVisibleTo(page)
     assert page.preview.kind.isVisibleTo(page)
     assert page.same.isVisibleTo(page)
-    panel(page).recipe.buttons["toy"].click()
+    choose(page, "toy")
     assert page.model.texts["method.pull"] == "0.25"
     assert page.checked.failure is None
+
+
+def test_many_methods_are_a_list(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("toy", "toy two"):
+        monkeypatch.setitem(METHODS, name, ENTRY)
+    model = SettingsModel()
+    made = MethodPanel(model, SettingFields(model))
+    qtbot.addWidget(made)
+    recipe, chosen = made.recipe, list[str]()
+    assert isinstance(recipe, LongChoice)
+    assert [recipe.itemText(n) for n in range(2)] == ["SiT 2022", "SiT 2021"]
+    made.recipe_chosen.connect(chosen.append)
+    recipe.setFocus()
+    QTest.keyClick(recipe, Qt.Key.Key_Down)
+    assert chosen == ["sit2021"]
+    made.show_settings(None)
+    assert recipe.currentData() == "sit"

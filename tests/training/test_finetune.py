@@ -167,6 +167,18 @@ def test_it_starts_from_the_backbone_of_a_run(few: Path, pretrained: Path, tmp_p
     assert found.method.layer_decay == 0.75  # type: ignore[attr-defined]
 
 
+def test_a_start_may_name_one_of_a_runs_networks(few: Path, pretrained: Path) -> None:
+    kept = checkpoint.load_model(find_start(pretrained))
+    for network in ("student", "teacher"):
+        named = find_start(Path(f"{pretrained}#{network}"))
+        tensors = read_weights(named).tensors
+        assert torch.equal(tensors["cls_token"], kept[f"{network}.backbone.cls_token"])
+    assert not torch.equal(kept["student.backbone.cls_token"], kept["teacher.backbone.cls_token"])
+    config = tiny_finetune(few, model={"weights": f"{pretrained}#third"})
+    with pytest.raises(DataError, match="no network third, but student or teacher"):
+        api.finetune(config, pretrained.with_name("third"), emit=lambda _: None)
+
+
 def test_the_twin_from_scratch_has_the_same_images_network_and_length(
     few: Path, pretrained: Path, tmp_path: Path
 ) -> None:

@@ -78,7 +78,7 @@ def test_a_stopped_run_resumes_bit_identically(few: Path, run: Path, tmp_path: P
 def test_its_teacher_that_is_not_there_is_a_sentence(run: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_backbones(open_run(run), network="teacher")
-    assert caught.value.code == "config.run_has_no_teacher"
+    assert caught.value.code == "config.network"
 
 
 def test_pictures_and_evaluation_read_both_tokens(

@@ -61,8 +61,8 @@ def add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--network",
-        choices=["student", "teacher"],
-        help="whose features (default: the method's choice)",
+        metavar="NAME",
+        help="whose features, such as student or teacher (default: the method's choice)",
     )
 
 

@@ -11,11 +11,13 @@ from sit_studio.models.failure import Failure
 from sit_studio.models.settings_model import SettingsModel
 from sit_studio.models.task_settings import FAILURES
 from sit_studio.pages.train.form import SettingField, SettingFields
-from sit_studio.pages.train.segments import Segments
+from sit_studio.pages.train.segments import LongChoice, Segments
 from sit_studio.pages.train.task_cards import Arrays, TaskCards
 from sit_studio.widgets.basics import Card, label
 
 OWN = "method."
+SIDE_BY_SIDE = 3
+"""Methods that have room beside each other."""
 
 
 def panel_of(method: str) -> str:
@@ -49,10 +51,11 @@ class MethodPanel(QWidget):
         methods = {name: traits(name) for name in pretraining_methods()}
         is_one = len({panel_of(name) for name in methods}) == 1
         words = {name: (is_one and of.short) or of.title or name for name, of in methods.items()}
-        self.recipe = Segments(
-            self.tr("Recipe"),
-            [(name, say_text(words[name]), say_text(of.about)) for name, of in methods.items()],
-        )
+        choices = [
+            (name, say_text(words[name]), say_text(of.about)) for name, of in methods.items()
+        ]
+        kind = Segments if len(choices) <= SIDE_BY_SIDE else LongChoice
+        self.recipe: Segments | LongChoice = kind(self.tr("Recipe"), choices)
         self.recipe.chosen.connect(self.recipe_chosen)
         head.addWidget(self.recipe)
         column.addLayout(head)

@@ -124,6 +124,8 @@ class PreviewCard(Card):
             return
         if self.config is None or not self.isVisible():
             return
+        if not self.arrays:
+            self.pictures.show_empty(self.tr("Your images are being drawn as the model sees them…"))
         every = max(1, len(index) // IMAGES)
         rows = [(number * every + every // 2) % len(index) for number in range(IMAGES)]
         facts = index.facts()
@@ -141,7 +143,7 @@ class PreviewCard(Card):
     def _hear(self, answer: Answer) -> None:
         try:
             self.arrays = {name: np.load(path) for name, path in answer["files"].items()}
-            self.views = list(answer["views"])
+            self.views = [str(view["name"]) for view in answer["views"]]
         except (OSError, ValueError):
             return
         self._show_pictures()

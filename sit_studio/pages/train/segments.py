@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+
+from sit_studio.widgets.choice import Choice
 
 
 class Segments(QWidget):
@@ -39,3 +41,23 @@ class Segments(QWidget):
         """Show which one holds."""
         if key in self.buttons:
             self.buttons[key].setChecked(True)
+
+
+class LongChoice(Choice):
+    """The same as a list, where there are too many to stand side by side."""
+
+    chosen = Signal(str)
+
+    def __init__(
+        self, name: str, choices: Sequence[tuple[str, str, str]], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        for key, word, tip in choices:
+            self.addItem(word, key)
+            self.setItemData(self.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.activated.connect(lambda _: self.chosen.emit(str(self.currentData())))
+
+    def select(self, key: str) -> None:
+        """Show which one holds."""
+        self.setCurrentIndex(self.findData(key))
