@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 DATA ?= ../shared/data/cifar10-mini.tar
 TABLES ?= build/tables
 DRILL ?= build/drill
-# The versions that are installed; `make setup CONSTRAINTS=` takes whatever pyproject.toml allows.
+# The versions that are installed; `make -B setup CONSTRAINTS=` takes whatever pyproject.toml allows.
 CONSTRAINTS ?= constraints.txt
 TESTS := QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -n 2 --dist worksteal
 

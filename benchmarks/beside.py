@@ -1,7 +1,7 @@
 """How training with two threads fares beside other work, and what an idle team of OpenMP changes.
 
 Run from the repository root: `python -m benchmarks.beside [--quick] [--json FILE]`. Windows of some
-seconds take turns: two threads as they are, two with the idle team that training.spinning keeps while
+seconds take turns: two threads as they are, two with the idle team that machine.spinning keeps while
 others take cores, and one thread. Beside them runs none or one process that takes a core and gives
 nothing back. Ratios are to two threads as they are, in the same round. While it trains, the engine has
 the first of the three without other work and the second beside it.

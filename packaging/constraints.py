@@ -6,6 +6,7 @@ asks for exactly one version of it, and a machine without that GPU has none.
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 
 from packaging.requirements import Requirement
@@ -18,7 +19,7 @@ ABOUT = """\
 # Versions that `make` installs, so that two machines get the same; `make lock` writes this file anew.
 # Made with Python 3.11 on Linux, the oldest that we support: each of these has wheels for 3.11 to 3.13.
 # What only another system or another Python needs is not named here, and pip chooses it; a build of torch
-# for another GPU or for none ("+cpu") has the same version. `make setup CONSTRAINTS=` goes without.
+# for another GPU or for none ("+cpu") has the same version. `make -B setup CONSTRAINTS=` goes without.
 """
 
 
@@ -48,4 +49,8 @@ def closure() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    if sys.version_info[:2] != (3, 11) or sys.platform != "linux":
+        sys.exit(
+            "Make it with Python 3.11 on Linux: newer ones take versions that 3.11 does not have."
+        )
     print(ABOUT + "\n".join(f"{name}=={version}" for name, version in sorted(closure().items())))

@@ -127,7 +127,7 @@ def sentence_of(text: str, parts: object) -> str:
     """
     try:
         made = _made(parts, len(text) + MOST_ADDED)
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return text
     return made if made == text else text
 
@@ -143,6 +143,7 @@ def _made(parts: Any, most: int) -> Sentence:
     }
     for literal, field, form, conversion in Formatter().parse(template):
         most -= len(literal) + len(texts[field] if field is not None else "")
-        if form or conversion or most < 0:
+        is_name = field is None or field.isidentifier()
+        if not is_name or form or conversion or most < 0:
             raise ValueError
     return Sentence(template, **texts)

@@ -53,8 +53,10 @@ class Forked:
     def poll(self) -> int | None:
         """How it ended, as subprocess tells it; None while it runs."""
         if self.returncode is None and select.select([self._told], [], [], 0)[0]:
-            self.returncode = int.from_bytes(os.read(self._told, 8), "little", signed=True)
+            told = os.read(self._told, 8)
             os.close(self._told)
+            assert told, "the server of forks ended before its fork"
+            self.returncode = int.from_bytes(told, "little", signed=True)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -147,6 +149,8 @@ def stop() -> None:
     """End the one that forks."""
     while _STARTED:
         server = _STARTED.pop()
+        # A child that was forked from this process may hold it too.
+        server.connection.shutdown(socket.SHUT_RDWR)
         server.connection.close()
         server.process.wait()
 
@@ -226,6 +230,7 @@ def be(order: dict[str, Any]) -> None:
         threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     os.environ.clear()
     os.environ.update(order["environment"])
+    tempfile.tempdir = None  # Where that is was looked up when the first file was made.
     os.chdir(order["folder"])
     sys.argv = order["words"]
     code = 0

@@ -95,13 +95,19 @@ def _deep(template: str, depth: int) -> dict[str, object]:
         {"template": "{a}", "values": {"a": 3}}, {"template": "{a}", "values": {"a": None}},
         {"template": "{a}", "values": {"a": "another text"}},
         {"template": "{a}" * 600, "values": {"a": "y" * 1000}}, _deep("{a}" * 10, 25),
-        {"template": "text" + "{" * 5000, "values": {}},
+        {"template": "text" + "{" * 5000, "values": {}}, _deep("{a}", 5000),
     ],
 )  # fmt: skip
 def test_what_anyone_may_have_written_beside_a_text_leaves_it(parts: object) -> None:
     """Nothing long is filled, nothing but names is formatted, and the text stays what it is."""
     found = sentence_of("text", parts)
     assert (type(found), found) == (str, "text")
+
+
+def test_a_field_is_a_name_and_reaches_into_nothing() -> None:
+    parts = {"template": "{a.__class__}", "values": {"a.__class__": "", "a": "x"}}
+    found = sentence_of("<class 'str'>", parts)
+    assert type(found) is str
 
 
 def test_no_report_counts_without_agreeing() -> None:

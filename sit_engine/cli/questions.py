@@ -87,7 +87,7 @@ def _scan(
     cache_gb: float | None = None,
     config: Json | None = None,
 ) -> Json:
-    """Part {"listed": summary} with `out`/listed, then `out`/decoded, as data.saved_index."""
+    """Part {"listed": summary} with `out`/listed, then `out`/decoded, as data.folder.saved_index."""
     place, wanted = path_from(out), None
     # Settings that cannot be are told where they are made.
     with suppress(SitError):
@@ -272,7 +272,7 @@ def _embed(
     network: str | None = None,
     duplicates_above: float = DUPLICATES_ABOVE,
 ) -> Json:
-    """A folder of embedded images (data.embedded), and what stands in its about.json."""
+    """A folder of embedded images (records.embedding), and what stands in its about.json."""
     about = api.embed(
         path_from(run),
         paths_from(folders),
@@ -323,7 +323,7 @@ def _import(
     heads: Side | None = None,
     image_size: Side | None = None,
 ) -> Json:
-    """The folder of weights that a file of others became, as models.imported.Imported."""
+    """The folder of weights that a file of others became, as records.imported.Imported."""
     return api.import_weights(
         path_from(file), path_from(out), network=network, heads=heads, image_size=image_size
     ).to_json()

@@ -30,7 +30,7 @@ VERDICTS = {
     "the watched images, {untrained} before training (± {interval}). Sets of this size need about "
     "{needed} epochs; more of them, or more images, may help.",
 }
-"""What a reading may say of a run (inspection.health), by its code."""
+"""What a reading may say of a run (watching.health), by its code."""
 
 
 def epochs_needed(train_images: int) -> float:

@@ -11,7 +11,7 @@ FEWEST_FOR_CUES = 100
 Layout: TypeAlias = Literal[
     "classes", "split", "folder-split", "class-split", "roots", "split-roots"
 ]
-"""Which level of folders names the class, and which says train, validation or test (data.layout)."""
+"""Which level of folders names the class, and which says train, validation or test (folder.layout)."""
 MEASURED_LATER = "measured at the start of the run"
 """The reason of an "auto" that waits for facts which only a run has."""
 
@@ -48,7 +48,7 @@ class DataFacts:
     validation: int = 0
     """How many of the images are the folder's own to validate on."""
     layout: Layout = "classes"
-    """How the folders were understood (data.layout)."""
+    """How the folders were understood (data.folder.layout)."""
     cues: CueFacts | None = None
     """None: not measured yet, or not to be measured."""
 
@@ -98,7 +98,7 @@ class MemoryFacts:
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What training.device found: no torch objects, so that resolving needs no torch."""
+    """What machine.device found: no torch objects, so that resolving needs no torch."""
 
     kind: str = "cpu"
     name: str = "CPU"

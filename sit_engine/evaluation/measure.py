@@ -1,6 +1,6 @@
 """An honest evaluation: every figure of a run beside raw pixels, the same network untrained, and others.
 
-Called by training.evaluate_run. Shapes: n train and m test images, D width, C classes.
+Called by jobs.evaluate. Shapes: n train and m test images, D width, C classes.
 """
 
 from __future__ import annotations

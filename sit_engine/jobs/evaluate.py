@@ -85,7 +85,8 @@ def _about_twin(run: Run, twin: Run | None) -> Scratch:
         how = Sentence("Make it with: sit-engine finetune scratch --like {run}", run=run.path)
         return Scratch(None, how)
     is_done = summarise(twin).status == "completed"
-    hint = "" if is_done else f"It has not finished: sit-engine resume {twin.path}"
+    resume = Sentence("It has not finished: sit-engine resume {run}", run=twin.path)
+    hint = "" if is_done else resume
     return Scratch(str(twin.path), hint)
 
 

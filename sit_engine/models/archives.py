@@ -1,7 +1,7 @@
 """Looks at a zip archive that others made before anything in it is opened: what it says of its sizes.
 
 A file of weights or a program is a zip of numbers, which hardly get smaller; 1.5 MB that say they are
-3.4 GB are none. Used by models.foreign and export.graphs.
+3.4 GB are none. Used by models.imports.foreign and export.graphs.
 """
 
 from __future__ import annotations

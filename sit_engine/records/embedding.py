@@ -1,6 +1,6 @@
 """An embedded folder: images as features, maps and near-duplicates that open in milliseconds; no torch.
 
-Written by training.embed, read by the window and by neighbours. Shapes: n images, D width.
+Written by jobs.embed, read by the window and by neighbours. Shapes: n images, D width.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class StepReported(Event):
 
 @dataclass(frozen=True)
 class HealthMeasured(Event):
-    """Is it working? Figures of the features of `images` fixed images (inspection.health)."""
+    """Is it working? Figures of the features of `images` fixed images (watching.health)."""
 
     step: int
     images: int

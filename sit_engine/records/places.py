@@ -1,4 +1,4 @@
-"""Where a run's images are now: in its folders, or where they were found again (data.finding).
+"""Where a run's images are now: in its folders, or where they were found again (data.scan.finding).
 
 `moved.json` says so beside the settings, which stay as they were frozen (ADR 23).
 """

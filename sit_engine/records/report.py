@@ -155,6 +155,8 @@ def report_of(raw: dict[str, Any]) -> Report | None:
     try:
         scratch = unpacked(raw["scratch"]) if raw.get("scratch") else None
         found = TypeAdapter(Report).validate_python(raw | {"scratch": scratch})
+        if scratch is not None:  # Checked, and with what its hint was made of.
+            found = replace(found, scratch=Scratch(**scratch))
     except (ValidationError, TypeError, ValueError, AttributeError, KeyError):
         return None
     answers = found.answers

@@ -50,7 +50,7 @@ class Run:
 
     @property
     def moved_file(self) -> Path:
-        """Where the images are now, if they moved (data.places)."""
+        """Where the images are now, if they moved (records.places)."""
         return self.path / "moved.json"
 
     @property

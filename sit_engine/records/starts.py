@@ -60,7 +60,7 @@ def named(path: Path) -> tuple[Path, str | None]:
     place, mark, network = path.name.rpartition("#")
     if not mark or path.exists():
         return path, None
-    return path.with_name(place), network
+    return path.with_name(place) if place else path.parent, network
 
 
 def find_start(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What `tune` tries: the table of named differences to the default settings. Called by training.tune."""
+"""What `tune` tries: the table of named differences to the default settings. Called by studies.tune."""
 
 from __future__ import annotations
 

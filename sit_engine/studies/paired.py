@@ -1,6 +1,6 @@
 """Differences between two networks on the same images or draws, over several seeds; plain arrays.
 
-Used by evaluation.cells and benchmarks.tables. Shapes: S seeds, M images or draws over all seeds,
+Used by studies.cells and benchmarks.tables. Shapes: S seeds, M images or draws over all seeds,
 R resamples.
 """
 

@@ -1,7 +1,7 @@
 """What a run that ends since its steps are not finite leaves of one of them, to be looked at anywhere.
 
 A folder `bundles/step-00000042` with the settings, the pixels of the batch, weights and optimiser before
-the step, and `bundle.json` with everything else, sizes and hashes; read by training.replay.
+the step, and `bundle.json` with everything else, sizes and hashes; read by jobs.replay.
 """
 
 from __future__ import annotations

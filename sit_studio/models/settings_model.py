@@ -82,7 +82,7 @@ class SettingsModel:
         if recipe is not None and recipe != self.method:
             self.method = recipe
             known = {item.path for item in settings(recipe)}
-            texts = {p: text for p, text in self.texts.items() if p not in TASK_PATHS} | self.aside
+            texts = self.aside | {p: t for p, t in self.texts.items() if p not in TASK_PATHS}
             self.texts = {path: text for path, text in texts.items() if path in known}
             self.aside = {path: text for path, text in texts.items() if path not in known}
         sizes = traits(self.method).sizes
@@ -146,7 +146,7 @@ class SettingsModel:
         known = {item.path for item in settings(method)} - {*ELSEWHERE}
         flat = {name: text for name, text in flat_texts(values).items() if name in known}
         defaults = _defaults(preset, method)
-        self.preset, self.method = preset, method
+        self.preset, self.method, self.aside = preset, method, {}
         self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
 
     def to_toml(self, config: RunConfig) -> str:

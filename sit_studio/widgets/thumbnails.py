@@ -34,7 +34,7 @@ FETCH_MS = 50
 
 
 class Images(Protocol):
-    """What the grid shows: so much of data.saved_index.SavedIndex."""
+    """What the grid shows: so much of data.folder.saved_index.SavedIndex."""
 
     def __len__(self) -> int: ...
     def path(self, i: int) -> str: ...

@@ -143,7 +143,7 @@ def test_votes_are_those_of_the_evaluation() -> None:
 
 
 def test_the_margin_is_the_interval_of_paired_answers() -> None:
-    """Half the bootstrap of evaluation.paired, over the images asked."""
+    """Half the bootstrap of studies.paired, over the images asked."""
     generator = np.random.default_rng(0)
     one = generator.random(600) < 0.7
     other = np.where(generator.random(600) < 0.3, ~one, one)

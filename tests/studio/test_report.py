@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
+from sit_engine.counted import Sentence, packed
 from sit_engine.paths import escape_name
 from sit_engine.records.report import Report, read_report, report_of
 from sit_studio.look import theme
@@ -105,6 +106,16 @@ def test_what_is_not_as_it_must_be_is_no_report(raw: dict[str, Any], tmp_path: P
     assert read_report(tmp_path / "broken.json") is None
     (tmp_path / "list.json").write_text(json.dumps([1]))
     assert read_report(tmp_path / "list.json") is None
+
+
+def test_the_hint_of_a_report_can_be_translated(raw: dict[str, Any]) -> None:
+    hint = Sentence("Make it with: {run}", run="x")
+    raw["scratch"] = packed({"run": None, "hint": hint})
+    found = report_of(json.loads(json.dumps(raw)))
+    assert found is not None
+    assert found.scratch is not None
+    assert isinstance(found.scratch.hint, Sentence)
+    assert found.scratch.hint.template == hint.template
 
 
 def test_a_report_names_no_file_outside_its_folder(raw: dict[str, Any], tmp_path: Path) -> None:

@@ -188,3 +188,13 @@ def test_no_digit_of_a_setting_is_lost() -> None:
     assert flat_texts({"a": {"rate": 0.00123456789, "epochs": 4.0}, "b": (0.3, 1), "c": None}) == {
         "a.rate": "0.00123456789", "a.epochs": "4", "b": "0.3,1",
     }  # fmt: skip
+
+
+def test_a_file_that_is_loaded_leaves_nothing_of_another_method_aside(tmp_path: Path) -> None:
+    model = SettingsModel()
+    model.aside = {"method.head_out": "111"}
+    file = tmp_path / "mine.toml"
+    file.write_text('[method]\nname = "sit"\nhead_out = 222\n')
+    model.load(file)
+    model.choose(recipe="sit2021")
+    assert model.texts.get("method.head_out") == "222"

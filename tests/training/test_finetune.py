@@ -174,6 +174,7 @@ def test_a_start_may_name_one_of_a_runs_networks(few: Path, pretrained: Path) ->
         tensors = read_weights(named).tensors
         assert torch.equal(tensors["cls_token"], kept[f"{network}.backbone.cls_token"])
     assert not torch.equal(kept["student.backbone.cls_token"], kept["teacher.backbone.cls_token"])
+    assert find_start(pretrained / "#teacher") == find_start(Path(f"{pretrained}#teacher"))
     config = tiny_finetune(few, model={"weights": f"{pretrained}#third"})
     with pytest.raises(DataError, match="no network third, but student or teacher"):
         api.finetune(config, pretrained.with_name("third"), emit=lambda _: None)

@@ -79,7 +79,7 @@ class ImageIndex:
     parts: tuple[tuple[str, int], ...] = ()
     """Images in each part of what was scanned, "other" for those outside; none without parts."""
     not_looked_at: tuple[tuple[str, int], ...] = ()
-    """Files and folders that are no images of the user's, by reason (data.wanted)."""
+    """Files and folders that are no images of the user's, by reason (data.folder.wanted)."""
     linked_again: tuple[str, ...] = ()
     """Links to folders that were seen already; named as problems are."""
 

@@ -74,7 +74,7 @@ def list_files(
 ) -> Listing:
     """All files under the folders that may be the user's images; one reached twice counts once.
 
-    What the system or this program put there is only counted (data.wanted), unless it is one of
+    What the system or this program put there is only counted (data.folder.wanted), unless it is one of
     `folders` itself.
     """
     roots = tuple(dict.fromkeys(_root(str(folder)) for folder in folders))

@@ -1,6 +1,6 @@
 """Single files that this program writes, left beside somebody's images: they are counted as ours.
 
-Whole folders of ours are told in data.wanted.
+Whole folders of ours are told in data.folder.wanted.
 """
 
 from __future__ import annotations

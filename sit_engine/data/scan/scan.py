@@ -43,7 +43,7 @@ def scan(
 
     Raises DataError for a folder that is missing, no folder, or unreadable. What is wrong with
     single files stands in `problems`. Nothing in the folders is changed. With the rule "csv" the
-    labels stand in `labels_file` (data.label_file). The index has the images of all parts of the
+    labels stand in `labels_file` (data.folder.label_file). The index has the images of all parts of the
     layout, and says which layout "auto" was taken for.
     """
     check_labels(labels, labels_file)

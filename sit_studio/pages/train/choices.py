@@ -39,6 +39,7 @@ def _fill(model: SettingsModel, kept: Mapping[str, Any]) -> None:
     # Weights to start from are proposed anew: those of then may be gone.
     known = {item.path for item in model.settings()} - {WEIGHTS}
     texts = dict(kept["texts"])
+    model.aside = {}
     model.texts = {
         path: text for path, text in texts.items() if path in known and type(text) is str
     }

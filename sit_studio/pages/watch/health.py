@@ -240,7 +240,6 @@ class HealthPanel(FigureGrid):
             about = self.tr("Share of its best value 1/√d. Near 0: every image looks the same.")
             self.deviation.show_figure(figure(health.deviation_ratio), about)
             about = self.tr("Directions the features use, of {width}. Under {least}: collapsed.")
-            # As inspection.health has it, which would bring torch into the window.
             least = f"{least_rank(health.width):.3g}"
             about = about.format(width=health.width, least=least)
             self.rank.show_figure(figure(health.effective_rank), about)
