@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+
+def rising(start: float, step: int, total_steps: int) -> float:
+    """The momentum at a step: from `start` along half a cosine to 1 at the end of the run."""
+    progress = min(1.0, step / max(1, total_steps))
+    return 1 - (1 - start) * (math.cos(math.pi * progress) + 1) / 2
 
 
 @torch.no_grad()
