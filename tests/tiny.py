@@ -70,6 +70,25 @@ def tiny_config(folder: Path, **more: Any) -> RunConfig:
     return build(merge(merge(merge(TINY, own), {"data": {"folders": [str(folder)]}}), more))
 
 
+def tiny_dino(folder: Path, **more: Any) -> RunConfig:
+    """The same network with DINO: heads small enough for a test, and schedules that move in 20 steps."""
+    own = {
+        "data": {"folders": [str(folder)]},
+        "method": {
+            "name": "dino",
+            "prototypes": 48,
+            "head_width": 32,
+            "bottleneck": 16,
+            "momentum": 0.9,
+            "teacher_warmup_epochs": 2,
+            "frozen_epochs": 1,
+            "local": {"count": 2, "size": 8, "scale_min": 0.2, "scale_max": 0.5, "blur": 0.1},
+            "views": {"colours": "published", "flip": 0.5},
+        },
+    }
+    return build(merge(merge({name: TINY[name] for name in TINY if name != "method"}, own), more))
+
+
 def tiny_finetune(folder: Path, **more: Any) -> RunConfig:
     """The same network learning the labels of `folder`, in a second; no drop path, no mixing."""
     base = {name: TINY[name] for name in ("preset", "compute", "watch", "model")}
