@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 
-def rising(start: float, step: int, total_steps: int) -> float:
-    """The momentum at a step: from `start` along half a cosine to 1 at the end of the run."""
+def rising_momentum(first: float, step: int, total_steps: int) -> float:
+    """From `first` to 1 along a cosine: 1 − ½·(1 + cos(π·step/total))·(1 − first)."""
     progress = min(1.0, step / max(1, total_steps))
-    return 1 - (1 - start) * (math.cos(math.pi * progress) + 1) / 2
+    return 1 - (1 - first) * (math.cos(math.pi * progress) + 1) / 2
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 import torch
 
 from sit_engine import api
-from sit_engine.config.tree import RunConfig
 from sit_engine.errors import NotFiniteError
 from sit_engine.records.commands import Command, CommandName
 from sit_engine.records.event_log import read_events
@@ -20,7 +18,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import engine, tiny_config, tiny_dino, tiny_flags
+from tests.tiny import DINO, engine, tiny_config, tiny_flags
 
 GOLDEN = Path(__file__).parent
 # Another torch or CPU adds in another order: 1e-7 a product, grown by AdamW's first steps (which
@@ -57,25 +55,19 @@ def table(found: list[StepReported]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "method"),
+    ("name", "method"),
     [
-        ("golden_losses.txt", tiny_config, {}),
-        ("golden_losses_2021.txt", tiny_config, {"name": "sit2021", "reconstruction_weight": 1.0}),
-        ("golden_losses_dino.txt", tiny_dino, {}),
-        ("golden_losses_simdino.txt", tiny_dino, {"loss": "simdino"}),
+        ("golden_losses.txt", {}),
+        ("golden_losses_2021.txt", {"name": "sit2021", "reconstruction_weight": 1.0}),
+        ("golden_losses_dino.txt", DINO),
+        ("golden_losses_simdino.txt", DINO | {"loss": "simdino"}),
     ],
 )
 def test_twenty_steps_give_the_golden_losses(
-    name: str,
-    make: Callable[..., RunConfig],
-    method: dict[str, Any],
-    sample: tuple[Path, Path],
-    tmp_path: Path,
+    name: str, method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    events: list[Event] = []
-    config = make(sample[0], watch={"readings": 0, "previews": 0}, method=method)
-    api.pretrain(config, tmp_path / "run", emit=events.append)
-    found = reports(events)
+    watch = {"readings": 0, "previews": 0}
+    found = reports(pretrain(sample[0], tmp_path / "run", watch=watch, method=method))
     text, kept = table(found[:20]), GOLDEN / name
     if not kept.exists():
         kept.write_text(text, "utf-8")

@@ -26,7 +26,7 @@ from sit_engine.methods.dino.losses import (
     taught,
 )
 from sit_engine.methods.dino.options import GLOBAL_VIEWS, DinoOptions
-from sit_engine.methods.ema import average_, rising
+from sit_engine.methods.ema import average_, rising_momentum
 from sit_engine.methods.grad_cache import Embedded, Gathered, gather
 from sit_engine.methods.plain_views import PlainViews, plain_views
 from sit_engine.methods.protocol import Losses, Method, StepInfo
@@ -171,7 +171,7 @@ class Dino(Method):
         Parameters only; m rises to 1 along a cosine. Where `finite` is 0 both stay as they were.
         """
         options, networks, centre_K = self.options, self.networks, self.networks.centre
-        momentum = rising(options.momentum, step_info.step, step_info.total_steps)
+        momentum = rising_momentum(options.momentum, step_info.step, step_info.total_steps)
         average_(
             list(networks.teacher.parameters()),
             list(networks.student.parameters()),

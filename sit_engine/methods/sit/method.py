@@ -18,7 +18,7 @@ from sit_engine import ranks
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.methods.contrast import at_least_single, info_nce, nt_xent
-from sit_engine.methods.ema import average_, rising
+from sit_engine.methods.ema import average_, rising_momentum
 from sit_engine.methods.grad_cache import Embedded, Gathered, gather
 from sit_engine.methods.protocol import Losses, Method, Reconstruction, StepInfo, Trained
 from sit_engine.methods.sit.losses import LearnedWeights, l1, masked_l1
@@ -312,6 +312,6 @@ class Sit(Method):
         teacher, student = self.networks.teacher, self.networks.student
         if teacher is None:
             return {}
-        momentum = rising(self.momentum, step_info.step, step_info.total_steps)
+        momentum = rising_momentum(self.momentum, step_info.step, step_info.total_steps)
         average_(list(teacher.parameters()), list(student.parameters()), momentum, finite)
         return {"teacher_momentum": momentum}
