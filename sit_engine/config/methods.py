@@ -34,6 +34,9 @@ METHODS: dict[str, MethodEntry] = {
     "sit2021": MethodEntry(
         "sit_engine.methods.sit.options2021:Sit2021Options", "sit_engine.methods.sit.method:Sit"
     ),
+    "dino": MethodEntry(
+        "sit_engine.methods.dino.options:DinoOptions", "sit_engine.methods.dino.method:Dino"
+    ),
     "finetune": MethodEntry(
         "sit_engine.methods.finetune.options:FinetuneOptions",
         "sit_engine.methods.finetune.method:Finetune",
@@ -54,6 +57,8 @@ class Scale(NamedTuple):
     """Before the patches."""
     has_start: bool = False
     """Whether it starts from weights."""
+    batch_size: int = 256
+    epochs: float = 100.0
 
 
 class MethodOptions(OpenOptions[AutoT]):

@@ -61,6 +61,8 @@ def resolve(
         preset=config.preset,
         tokens=model.token_count,
         has_start=start is not None,
+        batch_size=batch,
+        epochs=optim.get("epochs"),
     )
     method, method_reasons = config.method.resolve(scale, facts, device)
     groups = (data, filling, optim, compute)

@@ -6,7 +6,8 @@ Shapes: B images, C colours, V side of a view, which may differ from view to vie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from torch import Tensor
@@ -25,10 +26,10 @@ class PlainViews:
 
     each: Sequence[Tensor]
 
-    def split(self, count: int) -> list[PlainViews]:
+    def split(self, count: int) -> list[Self]:
         """Equal parts of the images, each with all views."""
         parts = zip(*(view_BCVV.chunk(count) for view_BCVV in self.each), strict=True)
-        return [PlainViews(part) for part in parts]
+        return [replace(self, each=part) for part in parts]
 
 
 def plain_views(kinds: Sequence[ViewKind], batch: Batch, step_info: StepInfo) -> PlainViews:

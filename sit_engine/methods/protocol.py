@@ -21,6 +21,12 @@ class StepInfo:
     seed: int
     step: int
     total_steps: int
+    steps_per_epoch: int = 1
+
+    @property
+    def epoch(self) -> int:
+        """Counted from 0."""
+        return self.step // max(1, self.steps_per_epoch)
 
 
 class Views(Protocol):
@@ -108,6 +114,10 @@ class Method(ABC):
     def trained_parameters(self) -> list[Trained]:
         """What the optimiser updates."""
         return [Trained(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]
+
+    def before_update(self, step_info: StepInfo) -> None:
+        """Called between a step's gradients and its update: here a method may drop some of them."""
+        del step_info
 
     def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""

@@ -51,7 +51,11 @@ class Bundle:
     def step_info(self) -> StepInfo:
         """Where in the run it stood, with the seed of its draws."""
         about = self.about
-        return StepInfo(int(about["seed"]), int(about["step"]), int(about["total_steps"]))
+        # Bundles of before had no method that counts epochs.
+        per_epoch = int(about.get("steps_per_epoch", 1))
+        return StepInfo(
+            int(about["seed"]), int(about["step"]), int(about["total_steps"]), per_epoch
+        )
 
 
 def write(
@@ -74,6 +78,7 @@ def write(
         "format": FORMAT,
         "step": step,
         "total_steps": progress.total_steps,
+        "steps_per_epoch": stepper.batches.steps_per_epoch,
         "seed": seed,
         "why": why,
         "is_same": is_same,
@@ -107,7 +112,8 @@ def _step(stepper: Stepper, progress: Progress, seed: int) -> tuple[int, bool]:
     """
     if ranks.count() == 1:
         for step in reversed(progress.skipped_at[-MOST_TRIED:]):
-            losses = stepper.learn(StepInfo(seed, step, progress.total_steps)).losses
+            per_epoch = stepper.batches.steps_per_epoch
+            losses = stepper.learn(StepInfo(seed, step, progress.total_steps, per_epoch)).losses
             if not is_finite(stepper, losses):
                 return step, True
     return progress.skipped_at[-1], False

@@ -243,7 +243,9 @@ class Leg:
     def _step(self) -> None:
         progress, optim = self.progress, self.config.optim
         seed = draw_seed(self.seed, progress.draws)
-        step_info = StepInfo(seed, progress.step, progress.total_steps)
+        step_info = StepInfo(
+            seed, progress.step, progress.total_steps, self.batches.steps_per_epoch
+        )
         first, last = optim.weight_decay, optim.weight_decay_end
         decay = cosine(first, last, progress.step, progress.total_steps)
         learned: Learned | None = None

@@ -161,6 +161,7 @@ class Stepper:
     ) -> Done:
         """Weights by their gradients, and the teacher."""
         losses = learned.losses
+        self.method.before_update(step_info)
         finite, norm = self.optimiser.step(
             ranks.mean(losses.total), learning_rate=learning_rate, weight_decay=weight_decay
         )
@@ -220,7 +221,7 @@ def measure_images_per_s(
     started_s = time.perf_counter()
     while len(seconds) < 5 or time.perf_counter() - started_s < DRY_RUN_S:
         step_s = time.perf_counter()
-        step_info = StepInfo(stepper.seed, len(seconds), total_steps=1000)
+        step_info = StepInfo(stepper.seed, len(seconds), 1000, stepper.batches.steps_per_epoch)
         done = stepper.step(step_info, learning_rate=0.0, weight_decay=0.0)
         float(done.norm)  # Waits for the device.
         seconds.append(time.perf_counter() - step_s)

@@ -23,10 +23,15 @@ from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.methods.plain_views import PlainViews
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.stepper import Stepper
 
 STEPS, BATCH, IMAGES, SIDE = 10, 8, 24, 20
+DINO: dict[str, Any] = {
+    "name": "dino", "prototypes": 48, "head_width": 32, "bottleneck": 16, "frozen_epochs": 2,
+    "local": {"count": 2, "size": 8},
+}  # fmt: skip
 METHODS: dict[str, dict[str, Any]] = {
     "sit": {
         "name": "sit", "head_width": 32, "head_out": 16,
@@ -40,6 +45,7 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     # Batch norm over all ranks; in parts it would be of each part (docs/adr/0019).
     "conv": {"name": "sit", "head_width": 32, "head_out": 16},
+    "dino": DINO, "simdino": DINO | {"loss": "simdino"},
 }  # fmt: skip
 
 
@@ -81,12 +87,15 @@ def train(case: str) -> dict[str, Tensor]:
     def exact_views(batch: Batch, step_info: StepInfo) -> Any:
         """Views are made in single precision; from there on all is as exact as asked."""
         made: Any = make_views(batch, step_info)
+        if isinstance(made, PlainViews):
+            return replace(made, each=[view.to(number) for view in made.each])
         return replace(made, clean=made.clean.to(number), corrupted=made.corrupted.to(number))
 
     stepper.method.make_views = exact_views  # type: ignore[method-assign]
     losses = []
     for step in range(STEPS):
-        done = stepper.step(StepInfo(0, step, 1000), learning_rate=1e-3, weight_decay=0.05)
+        step_info = StepInfo(0, step, 1000, stepper.batches.steps_per_epoch)
+        done = stepper.step(step_info, learning_rate=1e-3, weight_decay=0.05)
         losses.append(ranks.mean(done.losses.total))
     return dict(stepper.method.networks.state_dict()) | {"losses": torch.stack(losses)}
 

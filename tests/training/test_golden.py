@@ -18,7 +18,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import engine, tiny_config, tiny_flags
+from tests.tiny import DINO, engine, tiny_config, tiny_flags
 
 GOLDEN = Path(__file__).parent
 # Another torch or CPU adds in another order: 1e-7 a product, grown by AdamW's first steps (which
@@ -59,6 +59,8 @@ def table(found: list[StepReported]) -> str:
     [
         ("golden_losses.txt", {}),
         ("golden_losses_2021.txt", {"name": "sit2021", "reconstruction_weight": 1.0}),
+        ("golden_losses_dino.txt", DINO),
+        ("golden_losses_simdino.txt", DINO | {"loss": "simdino"}),
     ],
 )
 def test_twenty_steps_give_the_golden_losses(

@@ -27,7 +27,7 @@ from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.methods.sit.presets import PAPER_2022
-from sit_engine.methods.sit.view_autos import view_autos
+from sit_engine.methods.view_autos import view_autos
 
 SHIFTED_UP_TO_PX = 32
 WEIGHTS = "Task weights"

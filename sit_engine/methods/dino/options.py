@@ -1,0 +1,360 @@
+"""Settings of DINO, and of SimDINO, which is the same with another loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Never
+
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.fields import AutoT, OpenOptions, again, setting
+from sit_engine.config.methods import MethodOptions, Scale
+from sit_engine.config.traits import TEACHER_MOMENTUM, CurveInfo, HealthCard, Preset, Size
+from sit_engine.config.view_kinds import ViewKind, pair_of
+from sit_engine.config.views import ViewOptions
+from sit_engine.counted import Sentence
+from sit_engine.errors import ConfigError
+from sit_engine.methods.dino.presets import PAPER_DINO
+from sit_engine.methods.view_autos import view_autos
+
+GLOBAL_VIEWS = 2
+# A local view has this share of the view's side, as published: 96 of 224 px.
+LOCAL_SHARE = (3, 7)
+FEWEST_PROTOTYPES, MOST_PROTOTYPES = 1024, 4096
+LARGE_PX = 128
+"""From this view size on local crops are as small as published."""
+FEW_EPOCHS = 10
+"""In a shorter run the prototypes learn from the start."""
+CURVES = (
+    CurveInfo("dino", "agreement on prototypes"),
+    CurveInfo("compression", "compression"),
+    CurveInfo("expansion", "expansion"),
+    CurveInfo(
+        "doubt",
+        "doubt of the teacher",
+        "Agreement",
+        "%",
+        is_share=True,
+        health=HealthCard(
+            "Doubt of the teacher",
+            "How evenly the teacher spreads an image over the prototypes; near 100 % it tells none "
+            "apart.",
+            "Measured where there are prototypes.",
+            is_percent=True,
+        ),
+    ),
+    CurveInfo(
+        "agreement",
+        "agreement of two views",
+        "Agreement",
+        health=HealthCard(
+            "Two views agree",
+            "Mean cosine of a view and the teacher's of another view of the image, from −1 to 1.",
+            "Measured with the loss simdino.",
+        ),
+    ),
+    CurveInfo("coding_rate", "coding rate", "Coding rate"),
+    TEACHER_MOMENTUM,
+    CurveInfo("teacher_temperature", "teacher temperature", "Teacher temperature"),
+)
+PAPER = "the paper's value"
+UNUSED = "not used: simdino has no prototypes"
+
+
+class GlobalViewOptions(ViewOptions[AutoT]):
+    """The two large views, whose laws of colour and flip the local ones share."""
+
+    crop_scale_min: float = again(ViewOptions, "crop_scale_min", 0.4)
+
+
+class LocalViewOptions(OpenOptions[AutoT]):
+    """Small crops at a lower resolution, which the student alone sees."""
+
+    count: int | AutoT = setting(
+        "auto",
+        "Local crops",
+        "Small crops of each image that the student alone sees; 0: there are none.",
+        ge=0,
+        le=64,
+    )
+    size: int | AutoT = setting(
+        "auto",
+        "Local view size",
+        "Side of a local crop's view; must be a multiple of the patch size.",
+        unit="px",
+        ge=1,
+        le=1024,
+    )
+    scale_min: float | AutoT = setting(
+        "auto",
+        "Smallest local crop",
+        "Smallest share of the image's area that a local crop keeps.",
+        gt=0,
+        le=1,
+    )
+    scale_max: float | AutoT = setting(
+        "auto",
+        "Largest local crop",
+        "Largest share of the image's area that a local crop keeps.",
+        gt=0,
+        le=1,
+    )
+    blur: float | AutoT = setting(
+        "auto", "Blur, local views", "How often a local view is blurred.", unit="probability",
+        ge=0, le=1,
+    )  # fmt: skip
+
+
+class DinoOptions(MethodOptions[AutoT]):
+    """DINO (arXiv 2104.14294), and SimDINO (arXiv 2502.10385)."""
+
+    name: ClassVar[str] = "dino"
+    title: ClassVar[str] = "DINO"
+    paper: ClassVar[str] = "DINO, arXiv 2104.14294"
+    about: ClassVar[str] = (
+        "dino: from small crops of an image the network is to answer as its slow average does from "
+        "large ones (arXiv 2104.14294)"
+    )
+    curves: ClassVar[tuple[CurveInfo, ...]] = CURVES
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"paper-dino": PAPER_DINO})
+    sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
+        {"quick": "quick", "standard": "standard", "paper": "paper-dino"}
+    )
+
+    features: Literal["teacher", "student"] = again(MethodOptions, "features", "teacher")
+    loss: Literal["dino", "simdino"] = setting(
+        "dino",
+        "Loss",
+        "dino: views of an image choose the same prototypes; simdino: their vectors are alike and those "
+        "of all images spread out, without prototypes, centre and temperatures (arXiv 2502.10385).",
+    )
+    views: GlobalViewOptions[AutoT] = GlobalViewOptions()
+    local: LocalViewOptions[AutoT] = LocalViewOptions()
+    prototypes: int | AutoT = setting(
+        "auto", "Prototypes", "Directions that images are sorted by.", ge=2, le=1_000_000
+    )
+    head_width: int | AutoT = setting(
+        "auto", "Head width", "Width of the head's two hidden layers.", ge=8, le=65_536
+    )
+    bottleneck: int = setting(
+        256,
+        "Head output",
+        "Length of the vector that is compared with the prototypes, or by simdino with others.",
+        ge=2,
+        le=65_536,
+    )
+    momentum: float | AutoT = setting(
+        "auto",
+        "Teacher momentum, start",
+        "Share of the teacher kept at each step; rises to 1.",
+        ge=0,
+        le=1,
+    )
+    temperature: float = setting(
+        0.1, "Temperature", "Softness of the student's choice of prototypes.", gt=0, le=10
+    )
+    teacher_temperature: float | AutoT = setting(
+        "auto",
+        "Teacher temperature",
+        "Softness of the teacher's choice, after its warm-up; above 0.07 training becomes unsteady.",
+        gt=0,
+        le=10,
+    )
+    teacher_temperature_start: float = setting(
+        0.04, "Teacher temperature, start", "The same in the first epoch.", gt=0, le=10
+    )
+    teacher_warmup_epochs: int | AutoT = setting(
+        "auto",
+        "Teacher warm-up",
+        "Epochs in which the teacher's temperature goes from the first to the other.",
+        unit="epochs",
+        ge=0,
+    )
+    centre_momentum: float = setting(
+        0.9,
+        "Centre momentum",
+        "Share of the centre kept at each step: the mean of the teacher's answers, which is taken off "
+        "them so that no prototype wins everywhere.",
+        ge=0,
+        le=1,
+    )
+    frozen_epochs: int | AutoT = setting(
+        "auto",
+        "Frozen prototypes",
+        "First epochs in which the prototypes do not learn.",
+        unit="epochs",
+        ge=0,
+    )
+    coding_precision: float = setting(
+        0.05,
+        "Coding precision",
+        "ε of simdino's coding rate: the smaller, the more vectors are spread out.",
+        gt=0,
+        le=100,
+    )
+
+    @property
+    def has_teacher(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def has_prototypes(self) -> bool:
+        """Whether answers are choices among prototypes."""
+        return self.loss == "dino"
+
+    @property
+    def reads_cues(self) -> bool:
+        """Where colour changes or mirroring are left to us."""
+        return "auto" in (self.views.colours, self.views.flip)
+
+    def view_kinds(self: DinoOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
+        """Two global views, and local ones of other crops and size, for the student alone."""
+        pair, local = pair_of(self.views, image_size), self.local
+        if local.count == 0:
+            return pair
+        crops = {"crop_scale_min": local.scale_min, "crop_scale_max": local.scale_max, "shift": 0}
+        law = self.views.model_copy(update=crops)
+        return *pair, ViewKind(
+            local.size, law, blur=local.blur, count=local.count, for_teacher=False
+        )
+
+    def teacher_temperature_at(self: DinoOptions[Never], epoch: int) -> float:
+        """From the first to the last in equal steps over the epochs of the warm-up, then constant."""
+        first, last, epochs = (
+            self.teacher_temperature_start, self.teacher_temperature, self.teacher_warmup_epochs,
+        )  # fmt: skip
+        if epoch >= epochs:
+            return last
+        return first + (last - first) * epoch / max(1, epochs - 1)
+
+    def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
+        """The published optimiser; its rate is that of the general rules."""
+        del facts
+        values = {"optim.optimiser": "adamw", "optim.weight_decay_end": 0.4}
+        return {path: (value, "the published recipe's") for path, value in values.items()}
+
+    def resolve(
+        self, scale: Scale, facts: DataFacts, device: DeviceFacts
+    ) -> tuple[MethodOptions[Never], dict[str, str]]:
+        """Fill every "auto" of its own."""
+        rules = self._rules(scale, facts, device) | view_autos(self.views, facts, scale.preset)
+        values: dict[str, dict[str, object]] = {"views": {}, "local": {}, "": {}}
+        reasons: dict[str, str] = {}
+        for path, (value, why) in rules.items():
+            group, _, name = path.rpartition(".")
+            if getattr(getattr(self, group) if group else self, name) == "auto":
+                values[group][name] = value
+                reasons[f"method.{path}"] = why
+        own = values.pop("")
+        groups = {name: getattr(self, name).model_copy(update=v) for name, v in values.items()}
+        done: Any = self.model_copy(update=own | groups)
+        _check_local(done.local, scale)
+        return done, reasons
+
+    def _rules(
+        self, scale: Scale, facts: DataFacts, device: DeviceFacts
+    ) -> dict[str, tuple[object, str]]:
+        """The value of each "auto", and why."""
+        rules = (_paper() if scale.preset.startswith("paper") else _small(scale, facts, device)) | {
+            "local.size": _local_size(scale),
+            "views.shift": (0, "local crops need crops beside them"),
+        }
+        if self.has_prototypes:
+            return rules
+        unused = {
+            name: (rules[name][0], UNUSED)
+            for name in ("prototypes", "teacher_temperature", "teacher_warmup_epochs", "frozen_epochs")
+        }  # fmt: skip
+        return rules | unused
+
+
+def _paper() -> dict[str, tuple[object, str]]:
+    values = {
+        "views.blur_first": 1.0,
+        "views.blur_second": 0.1,
+        "local.count": 8,
+        "local.scale_min": 0.05,
+        "local.scale_max": 0.4,
+        "local.blur": 0.5,
+        "prototypes": 65_536,
+        "head_width": 2048,
+        "momentum": 0.996,
+        "teacher_temperature": 0.04,
+        "teacher_warmup_epochs": 0,
+        "frozen_epochs": 1,
+    }
+    return {path: (value, PAPER) for path, value in values.items()}
+
+
+def _small(scale: Scale, facts: DataFacts, device: DeviceFacts) -> dict[str, tuple[object, str]]:
+    """For some thousand images; the figures of others that they rest on stand in docs/adr/0027."""
+    no_blur = "off: it takes time, and views of up to 64 px gained nothing by it"
+    is_large = scale.image_size >= LARGE_PX
+    crops = "the paper's value" if is_large else "in small views smaller crops show too little"
+    half = 1 << max(1, (facts.images // 2).bit_length() - 1)
+    prototypes = max(FEWEST_PROTOTYPES, min(MOST_PROTOTYPES, half))
+    is_cpu = device.kind == "cpu"
+    warmup = min(10, round(scale.epochs / 10))
+    is_short = scale.epochs < FEW_EPOCHS
+    return {
+        "views.blur_first": (0.0, no_blur),
+        "views.blur_second": (0.0, no_blur),
+        "local.count": (4, "half of the published 8: views take time on a CPU") if is_cpu
+        else (8, PAPER),
+        "local.scale_min": (0.05 if is_large else 0.2, crops),
+        "local.scale_max": (0.4 if is_large else 0.5, crops),
+        "local.blur": (0.0, no_blur),
+        "prototypes": (
+            prototypes,
+            Sentence(
+                "about half as many as the {images} images, within {fewest} and {most}",
+                images=facts.images, fewest=f"{FEWEST_PROTOTYPES:,}", most=f"{MOST_PROTOTYPES:,}",
+            ),
+        ),
+        "head_width": (512, "a quarter of the published 2,048, enough for some thousand images"),
+        "momentum": _momentum(scale),
+        "teacher_temperature": (0.07, "the highest that the paper found steady"),
+        "teacher_warmup_epochs": (warmup, "a tenth of the run, at most 10 epochs"),
+        "frozen_epochs": (0, "the run is too short for a frozen epoch") if is_short else (1, PAPER),
+    }  # fmt: skip
+
+
+def _momentum(scale: Scale) -> tuple[float, str]:
+    """By the batch as the authors advise, but never so slow that a short run ends before it moves."""
+    by_batch = 0.996 if scale.batch_size >= 512 else 0.9995
+    by_steps = round(max(0.9, 1 - 20 / max(1, scale.total_steps)), 5)
+    if by_steps < by_batch:
+        return by_steps, Sentence(
+            "the teacher averages over a twentieth of the {steps} steps", steps=scale.total_steps
+        )
+    return by_batch, Sentence(
+        "the authors' advice for {images} images a step", images=scale.batch_size
+    )
+
+
+def _local_size(scale: Scale) -> tuple[int, str]:
+    part, whole = LOCAL_SHARE
+    across = -(-scale.image_size // scale.patch_size * part // whole)
+    return max(1, across) * scale.patch_size, Sentence(
+        "96 of 224 px as published, in whole patches of {patch} px", patch=scale.patch_size
+    )
+
+
+def _check_local(local: LocalViewOptions[Never], scale: Scale) -> None:
+    if local.count and local.size % scale.patch_size:
+        raise ConfigError(
+            "config.local_size",
+            "The setting method.local.size = {size} is no multiple of the patch size {patch}.",
+            "Set method.local.size to a multiple of {patch}.",
+            size=local.size,
+            patch=scale.patch_size,
+        )
+    if local.scale_min > local.scale_max:
+        raise ConfigError(
+            "config.order",
+            "The setting method.local.{low} is above method.local.{high}.",
+            "Swap the two or raise the second.",
+            low="scale_min",
+            high="scale_max",
+        )

@@ -1,0 +1,51 @@
+"""Every method of the table that needs no labels has its place on the Train page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from sit_engine.config.methods import pretraining_methods, traits
+from sit_engine.config.schema import settings
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.train.method_panel import panel_of
+from tests.studio.conftest import ready, wait
+
+OWN = [name for name in pretraining_methods() if panel_of(name) == name]
+
+
+@pytest.mark.parametrize("method", OWN)
+def test_its_title_fields_sizes_and_views_are_shown(
+    method: str, window: MainWindow, qtbot: QtBot, few: Path
+) -> None:
+    page, of = window.train, traits(method)
+    ready(window, qtbot, few)
+    window.show_page("train")
+    panel = page.form.panel
+    assert panel is not None
+    button = panel.recipe.buttons[method]
+    assert button.text() == of.title
+    button.click()
+    assert page.model.method == method
+    assert page.checked.failure is None
+    # Every setting of it has a field in the panel; whose features are measured stands further below.
+    own = {
+        item.path
+        for item in settings(method)
+        if item.path.startswith("method.") and item.path != "method.features"
+    }
+    shown = {
+        path
+        for path, fields in page.fields.fields.items()
+        if any(field.isVisibleTo(page) for field in fields)
+    }
+    assert own
+    assert own <= shown
+    assert page.form.sizes is not None
+    visible = {name for name, card in page.form.sizes.buttons.items() if card.isVisibleTo(page)}
+    assert visible == set(of.sizes)
+    # The user's images as all its views.
+    wait(qtbot, lambda: "view 2 clean" in page.preview.arrays)
+    assert "View 3" in page.preview.pictures.titles
