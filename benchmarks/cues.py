@@ -27,7 +27,7 @@ from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
 from sit_engine.data.scan.scan import scan
 from sit_engine.evaluation.cues import Pixels, knn, measure, read, sample
-from sit_engine.methods.sit.view_autos import view_autos
+from sit_engine.methods.view_autos import view_autos
 
 
 def main() -> None:

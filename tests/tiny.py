@@ -13,6 +13,7 @@ import torch
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.fields import AutoT
+from sit_engine.config.methods import DEFAULT_METHOD, traits
 from sit_engine.config.tree import RunConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.records.event_log import read_events
@@ -64,10 +65,15 @@ PUBLISHED: dict[str, Any] = {
 def tiny_config(folder: Path, **more: Any) -> RunConfig:
     """The tiny config on `folder`, changed by tables such as optim={"epochs": 2}.
 
-    Of SiT the recipe is the published one; another method brings its own.
+    Of SiT the recipe is the published one; another method brings its own, and takes of the tiny
+    settings those that it has.
     """
-    own = {} if "name" in more.get("method", {}) else {"method": PUBLISHED}
-    return build(merge(merge(merge(TINY, own), {"data": {"folders": [str(folder)]}}), more))
+    name = more.get("method", {}).get("name")
+    own = PUBLISHED if name is None else {}
+    has = traits(name or DEFAULT_METHOD).model_fields
+    tiny = {key: value for key, value in TINY["method"].items() if key in has}
+    base = TINY | {"method": merge(tiny, own), "data": {"folders": [str(folder)]}}
+    return build(merge(base, more))
 
 
 def tiny_finetune(folder: Path, **more: Any) -> RunConfig:

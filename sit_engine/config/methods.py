@@ -34,6 +34,10 @@ METHODS: dict[str, MethodEntry] = {
     "sit2021": MethodEntry(
         "sit_engine.methods.sit.options2021:Sit2021Options", "sit_engine.methods.sit.method:Sit"
     ),
+    "mocov3": MethodEntry(
+        "sit_engine.methods.mocov3.options:MocoV3Options",
+        "sit_engine.methods.mocov3.method:MocoV3",
+    ),
     "finetune": MethodEntry(
         "sit_engine.methods.finetune.options:FinetuneOptions",
         "sit_engine.methods.finetune.method:Finetune",

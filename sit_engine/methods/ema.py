@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+
+def rising_momentum(first: float, step: int, total_steps: int) -> float:
+    """From `first` to 1 along a cosine: 1 − ½·(1 + cos(π·step/total))·(1 − first)."""
+    progress = min(1.0, step / max(1, total_steps))
+    return 1 - (1 - first) * (math.cos(math.pi * progress) + 1) / 2
 
 
 @torch.no_grad()

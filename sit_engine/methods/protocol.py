@@ -109,6 +109,10 @@ class Method(ABC):
         """What the optimiser updates."""
         return [Trained(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]
 
+    def gradient_curves(self) -> dict[str, Tensor]:
+        """Curves of a step's gradients, before they are clipped: 0-d tensors on the device."""
+        return {}
+
     def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""
         del step_info, finite

@@ -29,7 +29,7 @@ from sit_engine.evaluation.cues import (
 )
 from sit_engine.evaluation.probes import knn_predict
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.methods.sit.view_autos import WEAK
+from sit_engine.methods.view_autos import WEAK
 from sit_engine.records.run_folder import open_run
 from sit_engine.studies.paired import interval
 from tests.evaluation.cue_folders import Labels, Pixels, by_colour, by_direction, by_shape, grey

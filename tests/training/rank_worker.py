@@ -23,6 +23,7 @@ from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.methods.plain_views import PlainViews
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.stepper import Stepper
 
@@ -38,6 +39,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "name": "sit", "head_width": 32, "head_out": 16,
         "corruption": {"fills": ["noise", "elsewhere"], "replace_probability": 0.4},
     },
+    "mocov3": {"name": "mocov3", "head_width": 32, "head_out": 16, "freeze_patches": True},
     # Batch norm over all ranks; in parts it would be of each part (docs/adr/0019).
     "conv": {"name": "sit", "head_width": 32, "head_out": 16},
 }  # fmt: skip
@@ -81,6 +83,8 @@ def train(case: str) -> dict[str, Tensor]:
     def exact_views(batch: Batch, step_info: StepInfo) -> Any:
         """Views are made in single precision; from there on all is as exact as asked."""
         made: Any = make_views(batch, step_info)
+        if isinstance(made, PlainViews):
+            return PlainViews([view.to(number) for view in made.each])
         return replace(made, clean=made.clean.to(number), corrupted=made.corrupted.to(number))
 
     stepper.method.make_views = exact_views  # type: ignore[method-assign]

@@ -47,6 +47,8 @@ CASES = {
     "noise:float64:1:off": 1e-8,
     "conv:float64:1:off": 1e-8,
     "sit2021:float64:2:off": 1e-8,
+    "mocov3:float64:1:off": 1e-8,
+    "mocov3:float64:2:on": 1e-8,
     "sit:float32:1:off": 1e-4,
     "sit2021:float32:1:off": 1e-4,
 }

@@ -7,7 +7,6 @@ Shapes: B images, T tokens before N patches, D width, K head output, C channels,
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import NamedTuple, Never
 
@@ -19,7 +18,7 @@ from sit_engine import ranks
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.methods.contrast import at_least_single, info_nce, nt_xent
-from sit_engine.methods.ema import average_
+from sit_engine.methods.ema import average_, rising_momentum
 from sit_engine.methods.grad_cache import Embedded, Gathered, gather
 from sit_engine.methods.protocol import Losses, Method, Reconstruction, StepInfo, Trained
 from sit_engine.methods.sit.losses import LearnedWeights, l1, masked_l1
@@ -313,7 +312,6 @@ class Sit(Method):
         teacher, student = self.networks.teacher, self.networks.student
         if teacher is None:
             return {}
-        progress = min(1.0, step_info.step / max(1, step_info.total_steps))
-        momentum = 1 - (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2
+        momentum = rising_momentum(self.momentum, step_info.step, step_info.total_steps)
         average_(list(teacher.parameters()), list(student.parameters()), momentum, finite)
         return {"teacher_momentum": momentum}
