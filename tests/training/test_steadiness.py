@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sit_engine.training.progress import Progress
-from sit_engine.training.steadiness import SPIKE_WINDOW, in_a_row, take, why_unsteady
+from sit_engine.training.steadiness import SPIKE_WINDOW, Jump, in_a_row, take, why_unsteady
 
 
 def after(*finite: bool, every: int = 10, losses: list[float] | None = None) -> Progress:
@@ -73,3 +73,17 @@ def test_skipped_steps_leave_no_loss_behind() -> None:
 )
 def test_the_longest_stretch(steps: list[int], wanted: int) -> None:
     assert in_a_row(steps) == wanted
+
+
+def test_a_marked_curve_is_judged_step_by_step_and_its_highest_spike_is_told() -> None:
+    progress, norms = Progress(total_steps=1000), [1.0 + 0.1 * (n % 5) for n in range(110)]
+    norms[103], norms[106] = 40.0, 90.0
+    told = []
+    for start in range(0, 110, 10):
+        progress.step += 10
+        part = norms[start : start + 10]
+        told.append(take(progress, [1.0] * 10, [True] * 10, {"norm": part}))
+    assert told[:-1] == [{}] * 10
+    assert told[-1] == {"norm": Jump(107, 90.0, pytest.approx(1.2, abs=0.1))}
+    assert progress.spikes == 2
+    assert progress.recent_curves == {"norm": norms[-SPIKE_WINDOW:]}
