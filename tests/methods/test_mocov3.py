@@ -244,7 +244,7 @@ def test_the_preset_is_the_published_recipe() -> None:
     assert (model.width, model.depth, model.heads, model.patch_size) == (384, 12, 12, 16)
     assert (model.image_size, model.stem, model.tokens, model.drop_path) == (224, "patch", 1, 0.0)
     assert (model.positions, model.first_weights) == ("sincos", "xavier")
-    assert (method.temperature, method.momentum, method.freeze_patches) == (0.2, 0.99, True)
+    assert (method.temperature, method.momentum, method.first_layer) == (0.2, 0.99, "frozen")
     assert (method.head_width, method.head_out) == (4096, 256)
     views = method.views
     assert (views.crop_scale_min, views.crop_scale_max, views.flip) == (0.08, 1.0, 0.5)
@@ -264,7 +264,7 @@ def test_short_runs_follow_faster(epochs: int, momentum: float) -> None:
     method = found.config.method
     assert isinstance(method, MocoV3Options)
     assert method.momentum == pytest.approx(momentum, abs=1e-4)
-    assert method.freeze_patches is False
+    assert method.first_layer == "learned"
     assert method.head_width == 4 * found.config.model.token_width
     assert "published" in found.reasons["method.momentum"] or momentum < 0.99
 
@@ -276,7 +276,7 @@ def test_short_runs_follow_faster(epochs: int, momentum: float) -> None:
 def run(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete one whose first layer stays as it is."""
     path = tmp_path_factory.mktemp(NAME) / "run"
-    config = tiny_config(sample[0], method={"name": NAME, "freeze_patches": True})
+    config = tiny_config(sample[0], method={"name": NAME, "first_layer": "frozen"})
     api.pretrain(config, path, emit=lambda _: None)
     return path
 
@@ -339,7 +339,7 @@ def test_its_curve_is_taken_before_the_gradient_is_clipped() -> None:
 
 def test_it_resumes_exactly(run: Path, sample: tuple[Path, Path], tmp_path: Path) -> None:
     path = tmp_path / "stopped"
-    config = tiny_config(sample[0], method={"name": NAME, "freeze_patches": True})
+    config = tiny_config(sample[0], method={"name": NAME, "first_layer": "frozen"})
     api.pretrain(config, path, emit=lambda _: None, make_control=stop_at(7))
     api.resume(path, emit=lambda _: None)
     assert_identical(path, run)

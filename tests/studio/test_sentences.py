@@ -266,8 +266,10 @@ def test_the_reasons_of_auto_settings_are_templates_and_literals(method: str) ->
     for images, preset, kind in product((500, 30_000), presets(), ("cpu", "cuda")):
         facts = DataFacts(images, 2, 40, 10, 40, images, cues=cues)
         device = DeviceFacts(kind=kind, images_per_s=100.0, memory=memory, ranks=2)
-        values = {"preset": preset, "method": {"name": method}}
-        reasons = resolve(build(values), facts, device).reasons
+        config = build({"preset": preset, "method": {"name": method}})
+        if config.optim.batch_size != "auto" and config.optim.batch_size > images:
+            continue  # A published batch that these images cannot fill.
+        reasons = resolve(config, facts, device).reasons
         said = with_templates(reasons, json.loads(json.dumps(templates_of(reasons))))
         assert said == reasons
         assert {

@@ -44,7 +44,7 @@ class Networks(nn.Module):
         super().__init__()
         model, hidden, out = config.model, options.head_width, options.head_out
         backbone = build_backbone(model, drop_path=model.drop_path, fused_attention=fused)
-        if options.freeze_patches:
+        if options.first_layer == "frozen":
             for parameter in backbone.first_layer():
                 parameter.requires_grad_(False)
         projector = perceptron(PROJECTOR_LAYERS, backbone.width, hidden, out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Never
+from typing import Any, ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
@@ -40,7 +40,6 @@ class MocoV3Options(MethodOptions[AutoT]):
         {"quick": "quick", "standard": "standard", "paper": "paper-mocov3"}
     )
 
-    views: ViewOptions[AutoT] = ViewOptions()
     temperature: float = setting(
         0.2, "Temperature", "Softness τ of the contrast: lower compares harder.", gt=0, le=10
     )
@@ -57,12 +56,13 @@ class MocoV3Options(MethodOptions[AutoT]):
     head_out: int = setting(
         256, "Head output", "Length of the vector that is contrasted.", ge=2, le=65_536
     )
-    freeze_patches: bool = setting(
-        False,
-        "Freeze patches",
-        "Leave what turns pixels into tokens at its random start: steadier with large batches, but "
-        "small sets learn from it.",
+    first_layer: Literal["learned", "frozen"] = setting(
+        "learned",
+        "First layer",
+        "What turns pixels into tokens is learned, or stays frozen at its random start, which is "
+        "steadier in large batches.",
     )
+    views: ViewOptions[AutoT] = ViewOptions()
 
     @property
     def has_teacher(self) -> bool:

@@ -13,7 +13,7 @@ PAPER = Preset(
             "name": "mocov3",
             "temperature": 0.2,
             "views": {"crop_scale_min": 0.08},
-            "freeze_patches": True,
+            "first_layer": "frozen",
         },
         "model": {
             "image_size": 224,
