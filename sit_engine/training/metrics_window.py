@@ -55,7 +55,7 @@ class MetricsWindow:
         self.sums = row if self.sums is None else self.sums + row
         self.finite.append(finite)
         kept = [0, *(self.names.index(name) for name in self._each())]
-        self.rows.append(row[kept])
+        self.rows.append(torch.stack([row[place] for place in kept]))
         self.steps += 1
 
     def _each(self) -> list[str]:
