@@ -33,7 +33,8 @@ class MocoV3Options(MethodOptions[AutoT]):
         CurveInfo("contrast", "contrast"),
         AGREEMENT,
         TEACHER_MOMENTUM,
-        CurveInfo(FIRST_LAYER, "gradient norm of the first layer", "Gradient", marks_jumps=True),
+        # In a plot of its own: the whole network's is so much larger that nothing would show.
+        CurveInfo(FIRST_LAYER, "gradient norm of the first layer", "First layer", marks_jumps=True),
     )
     presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"paper-mocov3": PAPER})
     sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
