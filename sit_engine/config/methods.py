@@ -37,6 +37,10 @@ METHODS: dict[str, MethodEntry] = {
     "dino": MethodEntry(
         "sit_engine.methods.dino.options:DinoOptions", "sit_engine.methods.dino.method:Dino"
     ),
+    "mocov3": MethodEntry(
+        "sit_engine.methods.mocov3.options:MocoV3Options",
+        "sit_engine.methods.mocov3.method:MocoV3",
+    ),
     "finetune": MethodEntry(
         "sit_engine.methods.finetune.options:FinetuneOptions",
         "sit_engine.methods.finetune.method:Finetune",

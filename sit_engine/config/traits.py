@@ -42,6 +42,8 @@ class CurveInfo:
     """The share that guessing gives."""
     health: HealthCard | None = None
     """Where it is read with health."""
+    marks_jumps: bool = False
+    """Steps at which it jumps far above what it was are told and marked."""
 
 
 @dataclass(frozen=True)
@@ -52,4 +54,14 @@ class Preset:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+AGREEMENT = CurveInfo(
+    "agreement",
+    "agreement of two views",
+    "Agreement",
+    health=HealthCard(
+        "Two views agree",
+        "Mean cosine of the two views of an image, from −1 to 1.",
+        "Measured where contrast is a task.",
+    ),
+)
 TEACHER_MOMENTUM = CurveInfo("teacher_momentum", "teacher momentum", "Agreement")

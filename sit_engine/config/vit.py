@@ -65,6 +65,20 @@ class VitOptions(BackboneOptions[AutoT]):
         ge=0,
         le=2,
     )
+    positions: AutoT | Literal["learned", "sincos"] = setting(
+        "auto",
+        "Positions",
+        "The table that tells places apart: learned, or sincos, sines and cosines of row and column "
+        "that stay as they are. Of weights that a run starts from the table stays theirs.",
+        before="learned",
+    )
+    first_weights: AutoT | Literal["normal", "xavier"] = setting(
+        "auto",
+        "First weights",
+        "How the network's first weights are drawn: normal, all alike, or xavier, within bounds from "
+        "each layer's sizes.",
+        before="normal",
+    )
     weights: FileName | None = WEIGHTS
     drop_path: float | AutoT = DROP_PATH
 
@@ -126,6 +140,8 @@ class VitOptions(BackboneOptions[AutoT]):
             "heads",
             "tokens",
             "stem",
+            "positions",
+            "first_weights",
         )
         return {name: getattr(self, name) for name in names}
 
@@ -154,6 +170,8 @@ class VitOptions(BackboneOptions[AutoT]):
             heads=start.heads,
             tokens=start.tokens,
             stem=start.stem,
+            positions="learned",
+            first_weights="normal",
             drop_path=0.0,
         )
         return made
@@ -164,6 +182,7 @@ class VitOptions(BackboneOptions[AutoT]):
             _as_start(filling, wish.start)
         _sizes(filling, facts, device)
         _tokens(filling, wish.tokens)
+        _beginning(filling)
 
 
 def _as_start(filling: Filling, start: StartFacts) -> None:
@@ -239,6 +258,20 @@ def _tokens(filling: Filling, read: int | None) -> None:
             "Switch tasks on or off to fit it, or leave model.tokens and model.weights out.",
             read=read,
             tokens=filling.get("tokens"),
+        )
+
+
+def _beginning(filling: Filling) -> None:
+    """What the network is before its first step."""
+    filling.auto("positions", "learned", "the published recipe's")
+    filling.auto("first_weights", "normal", "the published recipe's")
+    if filling.get("positions") == "sincos" and filling.get("width") % 4:
+        raise ConfigError(
+            "config.positions",
+            "The setting model.positions = sincos does not fit model.width = {width}: sine and cosine "
+            "of row and column take a quarter of it each.",
+            "Set model.width to a multiple of 4, or model.positions to learned.",
+            width=filling.get("width"),
         )
 
 

@@ -119,6 +119,10 @@ class Method(ABC):
         """Called between a step's gradients and its update: here a method may drop some of them."""
         del step_info
 
+    def gradient_curves(self) -> dict[str, Tensor]:
+        """Curves of a step's gradients, before they are clipped: 0-d tensors on the device."""
+        return {}
+
     def after_step(self, step_info: StepInfo, finite: Tensor) -> dict[str, float]:
         """Update the teacher (not where `finite` is 0); gives the method's schedules as curves."""
         del step_info, finite

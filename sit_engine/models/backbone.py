@@ -71,6 +71,10 @@ class Backbone(nn.Module):
         """How deep a parameter lies: 0 before the blocks, 1 … `blocks_deep`, one more behind them."""
 
     @abstractmethod
+    def first_layer(self) -> list[nn.Parameter]:
+        """What turns pixels into the first vectors of places."""
+
+    @abstractmethod
     def freeze(self, *, but_last: int) -> None:
         """Nothing learns or drops its path but so many last blocks and what follows them; 0: nothing."""
 

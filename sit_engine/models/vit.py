@@ -6,11 +6,13 @@ channels, Y X pixels.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Never
 
 import torch
 from timm.layers.patch_embed import PatchEmbed
 from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.layers.pos_embed_sincos import build_sincos2d_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -83,6 +85,10 @@ class Vit(VisionTransformer, Backbone):
         if name.startswith("blocks."):
             return int(name.split(".")[1]) + 1
         return self.blocks_deep + 1 if name.startswith("norm.") else 0
+
+    def first_layer(self) -> list[nn.Parameter]:
+        """Of the patch projection, or of the stem in its place."""
+        return list(self.patch_embed.parameters())
 
     def freeze(self, *, but_last: int) -> None:
         """With a stem's averages."""
@@ -185,8 +191,50 @@ def build_vit(options: VitOptions[Never], *, drop_path: float, fused_attention: 
         for token in (vit.cls_token, vit.reg_token):
             assert token is not None
             nn.init.trunc_normal_(token, std=0.02)
+    if options.first_weights == "xavier":
+        _xavier(vit)
+    if options.positions == "sincos":
+        _fix_positions(vit)
     vit.set_fused_attention(fused=fused_attention)
     return vit
+
+
+def _xavier(vit: Vit) -> None:
+    """Uniform within √(6 / (in + out)), query, key and value as three layers; biases are 0.
+
+    As MoCo v3 begins (arXiv 2104.02057). A convolutional stem keeps its own start.
+    """
+    for name, module in vit.named_modules():
+        if isinstance(module, nn.Linear):
+            out, into = module.weight.shape
+            _uniform(module, into + (out // 3 if name.endswith("attn.qkv") else out))
+    if isinstance(vit.patch_embed, PatchEmbed):
+        projection = vit.patch_embed.proj
+        assert isinstance(projection, nn.Conv2d)
+        _uniform(projection, projection.weight[0].numel() + vit.width)
+
+
+def _uniform(layer: nn.Linear | nn.Conv2d, sides: int) -> None:
+    bound = math.sqrt(6 / sides)
+    nn.init.uniform_(layer.weight, -bound, bound)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def _fix_positions(vit: Vit) -> None:
+    """Sines and cosines of row and column in the place of a learned table; 0 for the tokens before.
+
+    A place at row y and column x has sin(y·ω), cos(y·ω), sin(x·ω), cos(x·ω) of the D/4 frequencies
+    ω_i = 10000^(−i / (D/4)) (arXiv 2104.02057).
+    """
+    assert vit.pos_embed is not None
+    table_ND = build_sincos2d_pos_embed(
+        list(vit.patch_embed.grid_size), vit.width, interleave_sin_cos=True
+    )
+    vit.pos_embed.zero_()
+    vit.pos_embed[0, vit.tokens_before :] = table_ND
+    vit.pos_embed.requires_grad_(False)
 
 
 def _attend_first(attention: Any, normed_BND: Tensor, first: int) -> Tensor:

@@ -76,7 +76,8 @@ class StepReported(Event):
     memory_bytes: int
     seconds_left: float | None
     spikes: int = 0
-    """Losses so far that were far above the ones before them (training.steadiness)."""
+    """Steps so far with a loss, or a curve that its method marks, far above those before them
+    (training.steadiness)."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ from sit_engine.training.out_of_memory import Change, apply_change, free_memory,
 from sit_engine.training.progress import Progress
 from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_back, not_steady
 from sit_engine.training.schedules import cosine, falls_on
-from sit_engine.training.steadiness import take, why_unsteady
+from sit_engine.training.steadiness import jump_warnings, take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.watching.watcher import make_watcher
 
@@ -121,7 +121,7 @@ class Leg:
         self.progress = Progress(max(1, round(epochs * self.batches.steps_per_epoch)))
         self.monitor = make_watcher(run, self.method, data.watched, self.device, config.method)
         self.checkpoint_manager = CheckpointManager(run, config, self.stepper, self.monitor, emit)
-        self.window = MetricsWindow(self.device)
+        self.window = self._new_window()
         self.leg_started_s = time.perf_counter()
         self.first_step = 0
         self.problems_told = 0
@@ -145,7 +145,7 @@ class Leg:
         progress = self.progress
         self.first_step = progress.step
         self.leg_started_s = time.perf_counter()
-        self.window = MetricsWindow(self.device)
+        self.window = self._new_window()
         self.emit(PhaseChanged("training", progress.step, progress.total_steps))
 
     def _go_on(self, start: From, path: Path) -> None:
@@ -315,8 +315,9 @@ class Leg:
         progress, window = self.progress, self.window
         means = window.read()
         terms, curves = means.terms, means.curves
-        take(progress, means.losses, means.is_finite)
-        read = (curve.name for curve in self.config.method.curves if curve.health is not None)
+        jumps = take(progress, means.losses, means.is_finite, means.each)
+        known = self.config.method.curves
+        read = (curve.name for curve in known if curve.health is not None)
         progress.curves = {name: curves[name] for name in read if name in curves}
         busy_s = window.busy_s()
         loss, norm = terms.pop("loss"), terms.pop("norm")
@@ -342,7 +343,9 @@ class Leg:
                 spikes=progress.spikes,
             )
         )
-        self.window = MetricsWindow(self.device)
+        for event in jump_warnings(jumps, known):
+            self.emit(event)
+        self.window = self._new_window()
         if len(problems := self.batches.problems) > self.problems_told:
             self.problems_told = len(problems)
             self.emit(problems_warning(problems))
@@ -358,9 +361,14 @@ class Leg:
             self.emit(event)
         self.batches.draw(self.progress.draws)
         self.first_step, self.leg_started_s = self.progress.step, time.perf_counter()
-        self.window = MetricsWindow(self.device)
+        self.window = self._new_window()
         if is_last:
             raise not_steady(self.run, before, self.progress, why, kept)
+
+    def _new_window(self) -> MetricsWindow:
+        """What adds up to the next report."""
+        marked = (curve.name for curve in self.config.method.curves if curve.marks_jumps)
+        return MetricsWindow(self.device, tuple(marked))
 
     def _bundle(self, why: str) -> Path | None:
         """One of the steps that were not finite, to be looked at; a full disk is told, and no more."""

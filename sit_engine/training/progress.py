@@ -21,6 +21,8 @@ class Progress:
     """Those among the recent steps (training.steadiness), since the run last went back."""
     spikes: int = 0
     recent_losses: list[float] = field(default_factory=list)
+    recent_curves: dict[str, list[float]] = field(default_factory=dict)
+    """Of those that are marked where they jump."""
     rollbacks: int = 0
     """How often it went back to an earlier checkpoint, at the present setting of the learning rate."""
     back_at: int = -1

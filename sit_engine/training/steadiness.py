@@ -7,10 +7,13 @@ host anyway, so nothing waits. All ranks see the same numbers and judge alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import NamedTuple
 
+from sit_engine.config.traits import CurveInfo
 from sit_engine.counted import Sentence
+from sit_engine.records.events import Warned, warning
 from sit_engine.training.progress import Progress
 
 IN_A_ROW = 5
@@ -24,22 +27,66 @@ absolute deviation, which is the standard deviation of a normal distribution).""
 ROBUST = 1.4826
 
 
-def take(progress: Progress, losses: Sequence[float], finite: Sequence[bool]) -> None:
-    """Count what the last steps before `progress.step` were: skipped, or a spike of the loss.
+class Jump(NamedTuple):
+    """A spike of a curve: after how many steps, its value, and the median of those before."""
+
+    step: int
+    value: float
+    usual: float
+
+
+def take(
+    progress: Progress,
+    losses: Sequence[float],
+    finite: Sequence[bool],
+    curves: Mapping[str, Sequence[float]] | None = None,
+) -> dict[str, Jump]:
+    """Count what the last steps before `progress.step` were: skipped, or a spike of the loss or of
+    one of `curves`; gives of each curve the highest.
 
     A spike is a mark and no more: its step is finite, its gradient is clipped.
     """
     first = progress.step - len(losses)
+    jumps = dict[str, Jump]()
     for number, (loss, is_finite) in enumerate(zip(losses, finite, strict=True)):
         if not is_finite:
             progress.skipped += 1
             progress.skipped_at.append(first + number)
             continue
-        progress.spikes += _is_spike(loss, progress.recent_losses)
-        progress.recent_losses.append(loss)
-        del progress.recent_losses[:-SPIKE_WINDOW]
+        is_marked = _is_spike(loss, progress.recent_losses)
+        _append(progress.recent_losses, loss)
+        for name, values in (curves or {}).items():
+            recent = progress.recent_curves.setdefault(name, [])
+            if _is_spike(values[number], recent):
+                is_marked = True
+                jump = Jump(first + number + 1, values[number], median(recent))
+                jumps[name] = max(jump, jumps.get(name, jump), key=lambda found: found.value)
+            _append(recent, values[number])
+        progress.spikes += is_marked
     oldest = progress.step - RECENT_STEPS
     progress.skipped_at = [step for step in progress.skipped_at if step >= oldest]
+    return jumps
+
+
+def jump_warnings(jumps: Mapping[str, Jump], curves: Sequence[CurveInfo]) -> list[Warned]:
+    """The jumps of these curves in words."""
+    return [
+        warning(
+            "curve.jumped",
+            "At step {step} the {what} jumped to {value}, from about {usual}.",
+            step=jumps[curve.name].step,
+            what=curve.title,
+            value=f"{jumps[curve.name].value:.3g}",
+            usual=f"{jumps[curve.name].usual:.3g}",
+        )
+        for curve in curves
+        if curve.name in jumps
+    ]
+
+
+def _append(recent: list[float], value: float) -> None:
+    recent.append(value)
+    del recent[:-SPIKE_WINDOW]
 
 
 def _is_spike(loss: float, recent: Sequence[float]) -> bool:

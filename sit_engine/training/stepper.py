@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -161,6 +161,7 @@ class Stepper:
     ) -> Done:
         """Weights by their gradients, and the teacher."""
         losses = learned.losses
+        losses = replace(losses, curves=losses.curves | self.method.gradient_curves())
         self.method.before_update(step_info)
         finite, norm = self.optimiser.step(
             ranks.mean(losses.total), learning_rate=learning_rate, weight_decay=weight_decay

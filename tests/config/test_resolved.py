@@ -18,12 +18,14 @@ from sit_engine.records.run_folder import create_run, write_settings
 from tests.tiny import vit_of
 
 FACTS = DataFacts(images=400, classes=4, median_side_px=40, labelled=400)
-METHODS = ("sit", "sit2021", "finetune")
+METHODS = ("sit", "sit2021", "mocov3", "finetune")
 # Settings that came after the first runs, and what those did.
 LATER = {
     "data.layout": "classes",
     "model.stem": "patch",
     "model.tokens": 1,
+    "model.positions": "learned",
+    "model.first_weights": "normal",
     "optim.optimiser": "adamw",
     "compute.compile": "off",
     "compute.recompute": "off",

@@ -12,7 +12,7 @@ from sit_engine.config.presets import GENERAL, presets
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "sit_engine/config/methods.py"
-FOLDERS = {ROOT / "sit_engine/methods" / name for name in ("sit", "dino", "finetune")}
+FOLDERS = {ROOT / "sit_engine/methods" / name for name in ("sit", "dino", "mocov3", "finetune")}
 SOURCES = [
     path
     for package in ("sit_engine", "sit_studio")

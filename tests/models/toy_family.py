@@ -74,6 +74,9 @@ class Toy(Backbone):
     def level(self, name: str) -> int:
         return int(name.split(".")[1]) + 1 if name.startswith("blocks.") else 0
 
+    def first_layer(self) -> list[nn.Parameter]:
+        return list(self.first.parameters())
+
     def freeze(self, *, but_last: int) -> None:
         self.requires_grad_(False)
         for block in self.blocks[2 - but_last :]:

@@ -43,6 +43,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "name": "sit", "head_width": 32, "head_out": 16,
         "corruption": {"fills": ["noise", "elsewhere"], "replace_probability": 0.4},
     },
+    "mocov3": {"name": "mocov3", "head_width": 32, "head_out": 16},
     # Batch norm over all ranks; in parts it would be of each part (docs/adr/0019).
     "conv": {"name": "sit", "head_width": 32, "head_out": 16},
     "dino": DINO, "simdino": DINO | {"loss": "simdino"},

@@ -61,6 +61,7 @@ def table(found: list[StepReported]) -> str:
         ("golden_losses_2021.txt", {"name": "sit2021", "reconstruction_weight": 1.0}),
         ("golden_losses_dino.txt", DINO),
         ("golden_losses_simdino.txt", DINO | {"loss": "simdino"}),
+        ("golden_losses_mocov3.txt", {"name": "mocov3"}),
     ],
 )
 def test_twenty_steps_give_the_golden_losses(

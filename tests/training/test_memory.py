@@ -37,7 +37,7 @@ def peak(config: ResolvedConfig, images: int, trace: Path) -> int:
     return int(np.cumsum(sizes).max())
 
 
-@pytest.mark.parametrize("method", ["sit", "sit2021"])
+@pytest.mark.parametrize("method", ["sit", "sit2021", "mocov3"])
 def test_an_image_takes_what_was_said_or_a_little_less(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_resumed_leg_works_as_the_one_before_had_to(
     [
         {},
         {"name": "sit2021", "reconstruction_weight": 1.0},
+        {"name": "mocov3"},
         {"contrast_weight": 0.0, "reconstruction_weight": 1.0},
     ],
 )

@@ -51,6 +51,8 @@ CASES = {
     "dino:float64:2:on": 1e-8,
     "simdino:float64:1:off": 1e-8,
     "simdino:float64:2:on": 1e-8,
+    "mocov3:float64:1:off": 1e-8,
+    "mocov3:float64:2:on": 1e-8,
     "sit:float32:1:off": 1e-4,
     "sit2021:float32:1:off": 1e-4,
 }

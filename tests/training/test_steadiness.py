@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from sit_engine.config.traits import CurveInfo
+from sit_engine.methods.protocol import Losses
+from sit_engine.training.metrics_window import MetricsWindow
 from sit_engine.training.progress import Progress
-from sit_engine.training.steadiness import SPIKE_WINDOW, in_a_row, take, why_unsteady
+from sit_engine.training.steadiness import (
+    SPIKE_WINDOW,
+    Jump,
+    in_a_row,
+    jump_warnings,
+    take,
+    why_unsteady,
+)
+from sit_engine.training.stepper import Done
 
 
 def after(*finite: bool, every: int = 10, losses: list[float] | None = None) -> Progress:
@@ -73,3 +85,38 @@ def test_skipped_steps_leave_no_loss_behind() -> None:
 )
 def test_the_longest_stretch(steps: list[int], wanted: int) -> None:
     assert in_a_row(steps) == wanted
+
+
+def test_a_marked_curve_is_judged_step_by_step_and_its_highest_spike_is_told() -> None:
+    progress, norms = Progress(total_steps=1000), [1.0 + 0.1 * (n % 5) for n in range(110)]
+    norms[103], norms[106] = 40.0, 90.0
+    told = []
+    for start in range(0, 110, 10):
+        progress.step += 10
+        part = norms[start : start + 10]
+        told.append(take(progress, [1.0] * 10, [True] * 10, {"norm": part}))
+    assert told[:-1] == [{}] * 10
+    (jump,) = told[-1].values()
+    assert jump == Jump(107, 90.0, jump.usual)
+    assert jump.usual == pytest.approx(1.2, abs=0.1)
+    assert progress.spikes == 2
+    assert progress.recent_curves == {"norm": norms[-SPIKE_WINDOW:]}
+
+
+def test_a_window_keeps_each_step_of_what_is_marked_beside_the_means() -> None:
+    window = MetricsWindow(torch.device("cpu"), ("jumpy", "missing"))
+    for step, is_finite in enumerate((1.0, 0.0, 1.0)):
+        loss = torch.tensor(float(step))
+        losses = Losses(loss, {"contrast": loss}, {"calm": loss, "jumpy": 10 * loss})
+        window.add(Done(losses, torch.tensor(is_finite), torch.tensor(1.0), {}, 0.0))
+    means = window.read()
+    assert means.each == {"jumpy": [0.0, 0.0, 20.0]}
+    assert means.losses == [0.0, 0.0, 2.0]
+    assert means.curves == {"calm": 1.0, "jumpy": 10.0}
+
+
+def test_a_jump_is_told_by_the_curves_title() -> None:
+    curves = (CurveInfo("calm", "calm"), CurveInfo("jumpy", "height", marks_jumps=True))
+    (told,) = jump_warnings({"jumpy": Jump(107, 90.0, 1.25)}, curves)
+    assert told.code == "curve.jumped"
+    assert told.message == "At step 107 the height jumped to 90, from about 1.25."

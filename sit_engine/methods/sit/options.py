@@ -14,6 +14,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
 from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.traits import (
+    AGREEMENT,
     TEACHER_MOMENTUM,
     CurveInfo,
     HealthCard,
@@ -41,16 +42,7 @@ CURVES = (
     CurveInfo("weight_reconstruction", "weight of reconstruction", WEIGHTS),
     CurveInfo("weight_rotation", "weight of rotation", WEIGHTS),
     CurveInfo("weight_contrast", "weight of contrast", WEIGHTS),
-    CurveInfo(
-        "agreement",
-        "agreement of two views",
-        "Agreement",
-        health=HealthCard(
-            "Two views agree",
-            "Mean cosine of the two views of an image, from −1 to 1.",
-            "Measured where contrast is a task.",
-        ),
-    ),
+    AGREEMENT,
     TEACHER_MOMENTUM,
     CurveInfo(
         "mask_share",

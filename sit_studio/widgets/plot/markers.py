@@ -91,7 +91,7 @@ def _tip(*, x: float, y: float, data: Marker) -> str:
         "resume": QCoreApplication.translate("Flags", "Resumed"),
         "skipped": QCoreApplication.translate("Flags", "Update skipped"),
         "rollback": QCoreApplication.translate("Flags", "Went back"),
-        "spike": QCoreApplication.translate("Flags", "Spike of the loss"),
+        "spike": QCoreApplication.translate("Flags", "Spike"),
         "checkpoint": QCoreApplication.translate("Flags", "Checkpoint"),
         "change": QCoreApplication.translate("Flags", "Setting changed"),
         "preview": QCoreApplication.translate("Flags", "Preview"),
