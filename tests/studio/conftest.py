@@ -29,6 +29,7 @@ from sit_studio.engine import questions
 from sit_studio.engine.standby import Standby
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.look import theme
+from sit_studio.pages.train.segments import LongChoice, Segments
 from tests import preloaded
 from tests.tiny import engine, tiny_flags
 
@@ -45,6 +46,15 @@ def ready(window: MainWindow, qtbot: QtBot, *folders: Path) -> None:
     """Drop folders and wait for the scan's end."""
     window.take_paths([str(folder) for folder in folders])
     wait(qtbot, lambda: window.session.dataset.state != "scanning")
+
+
+def choose_recipe(recipe: Segments | LongChoice, method: str) -> None:
+    """As a user does, whether the methods stand side by side or in a list."""
+    if isinstance(recipe, LongChoice):
+        recipe.select(method)
+        recipe.activated.emit(recipe.currentIndex())
+    else:
+        recipe.buttons[method].click()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,9 @@ from sit_engine.config.methods import pretraining_methods, traits
 from sit_engine.config.schema import settings
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.method_panel import panel_of
-from tests.studio.conftest import ready, wait
+from sit_studio.pages.train.preview_card import MOST_VIEWS
+from sit_studio.pages.train.segments import LongChoice
+from tests.studio.conftest import choose_recipe, ready, wait
 
 OWN = [name for name in pretraining_methods() if panel_of(name) == name]
 
@@ -25,9 +27,9 @@ def test_its_title_fields_sizes_and_views_are_shown(
     window.show_page("train")
     panel = page.form.panel
     assert panel is not None
-    button = panel.recipe.buttons[method]
-    assert button.text() == of.title
-    button.click()
+    choose_recipe(panel.recipe, method)
+    assert isinstance(panel.recipe, LongChoice)
+    assert panel.recipe.currentText() == of.title
     assert page.model.method == method
     assert page.checked.failure is None
     # Every setting of it has a field in the panel; whose features are measured stands further below.
@@ -47,5 +49,9 @@ def test_its_title_fields_sizes_and_views_are_shown(
     visible = {name for name, card in page.form.sizes.buttons.items() if card.isVisibleTo(page)}
     assert visible == set(of.sizes)
     # The user's images as all its views.
-    wait(qtbot, lambda: "view 2 clean" in page.preview.arrays)
-    assert "View 3" in page.preview.pictures.titles
+    wait(qtbot, lambda: page.checked.resolved is not None)
+    assert page.checked.resolved is not None
+    config = page.checked.resolved.config
+    count = sum(kind.count for kind in config.method.view_kinds(config.model.image_size))
+    wait(qtbot, lambda: f"view {min(count, MOST_VIEWS) - 1} clean" in page.preview.arrays)
+    assert f"View {min(count, MOST_VIEWS)}" in page.preview.pictures.titles

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.widgets.curve_groups import names_of
-from tests.studio.conftest import ready, wait
+from tests.studio.conftest import choose_recipe, ready, wait
 from tests.studio.test_buttons import fill_form
 
 NAME = "mocov3"
@@ -20,7 +20,7 @@ def test_it_is_chosen_trained_and_watched(window: MainWindow, qtbot: QtBot, few:
     window.show_page("train")
     fill_form(window)
     assert page.form.panel is not None
-    page.form.panel.recipe.buttons[NAME].click()
+    choose_recipe(page.form.panel.recipe, NAME)
     assert page.form.sizes is not None
     assert page.form.sizes.buttons["paper"].isVisibleTo(page)
     (field,) = page.fields.fields["method.first_layer"]

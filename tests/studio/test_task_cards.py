@@ -19,10 +19,9 @@ from sit_engine.config.build import build
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.task_settings import Task
 from sit_studio.pages.train.page import TrainPage
-from sit_studio.pages.train.segments import Segments
 from sit_studio.pages.train.task_cards import TaskCards
 from sit_studio.widgets.curve_groups import groups
-from tests.studio.conftest import ready, wait
+from tests.studio.conftest import choose_recipe, ready, wait
 from tests.studio.test_buttons import fill_form
 
 
@@ -40,11 +39,9 @@ def tasks(page: TrainPage) -> TaskCards:
     return found
 
 
-def recipe(page: TrainPage) -> Segments:
+def choose(page: TrainPage, method: str) -> None:
     assert page.form.panel is not None
-    found = page.form.panel.recipe
-    assert isinstance(found, Segments)
-    return found
+    choose_recipe(page.form.panel.recipe, method)
 
 
 def shown(page: TrainPage, task: Task) -> list[QImage]:
@@ -85,7 +82,7 @@ def test_a_recipe_shows_its_own_defaults(page: TrainPage) -> None:
     cards = tasks(page).cards
     assert [card.switch.isChecked() for card in cards.values()] == [True, False, True]
     assert not cards["contrast"].learned.isChecked()
-    recipe(page).buttons["sit2021"].click()
+    choose(page, "sit2021")
     assert all(card.switch.isChecked() and card.learned.isChecked() for card in cards.values())
     choice = cards["reconstruction"].choice
     assert choice is not None
@@ -171,7 +168,7 @@ def test_a_run_of_2021_without_reconstruction_is_watched_and_repeated(
     window: MainWindow, page: TrainPage, qtbot: QtBot
 ) -> None:
     window.session.preferences.set("engine/way", "this")
-    recipe(page).buttons["sit2021"].click()
+    choose(page, "sit2021")
     fill_form(window, optim__epochs="4", watch__previews="1", watch__readings="1")
     tasks(page).cards["reconstruction"].switch.click()
     wanted = build(page.model.values()).method

@@ -17,9 +17,9 @@ from sit_studio.models.settings_model import SettingsModel
 from sit_studio.pages.train.form import SettingFields
 from sit_studio.pages.train.method_panel import MethodPanel
 from sit_studio.pages.train.page import TrainPage
-from sit_studio.pages.train.segments import LongChoice, Segments
+from sit_studio.pages.train.segments import LongChoice
 from tests.methods.test_toy import ENTRY
-from tests.studio.conftest import OpenWindow, ready, wait
+from tests.studio.conftest import OpenWindow, choose_recipe, ready, wait
 from tests.studio.test_buttons import fill_form
 
 # The forks of other tests do not know the method.
@@ -54,9 +54,7 @@ def toyland(open_new: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch)
 def choose(page: TrainPage, method: str) -> None:
     """As a person does."""
     assert page.form.panel is not None
-    recipe = page.form.panel.recipe
-    assert isinstance(recipe, Segments)
-    recipe.buttons[method].click()
+    choose_recipe(page.form.panel.recipe, method)
 
 
 def test_it_is_chosen_set_previewed_trained_and_watched(
