@@ -314,16 +314,21 @@ def test_what_is_frozen_has_the_same_bits_after_a_run(run: Path) -> None:
     assert FIRST_LAYER not in reports(run)[-1].curves
 
 
-def test_the_first_layers_gradient_is_a_curve_where_it_learns(
+def test_the_first_layers_gradient_is_a_curve_that_a_resumed_run_remembers(
     sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     watch = {"readings": 0, "previews": 0}
     api.pretrain(
         tiny_config(sample[0], method={"name": NAME}, watch=watch, optim={"epochs": 1}), out,
-        emit=lambda _: None,
+        emit=lambda _: None, make_control=stop_at(3),
     )  # fmt: skip
+    api.resume(out, emit=lambda _: None)
     found = reports(out)
+    newest = checkpoint.load_state(checkpoint.newest_verified(Run(out))[0])["progress"]
+    kept = newest["recent_curves"][FIRST_LAYER]
+    assert kept == [report.curves[FIRST_LAYER] for report in found]
+    assert len(kept) == 5
     assert all(0 < r.curves[FIRST_LAYER] < r.gradient_norm for r in found)
     assert {"agreement", "teacher_momentum"} < found[0].curves.keys()
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from sit_engine import api
-from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import ResolvedConfig
@@ -21,7 +20,7 @@ from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.events import ConfigChanged, Event, StepReported
 from sit_engine.training.stepper import Stepper
 from tests.gpu import nothing_waits
-from tests.tiny import TINY, tiny_config
+from tests.tiny import tiny_config
 from tests.training.rank_worker import IMAGES, SIDE, store
 
 pytestmark = [
@@ -34,13 +33,15 @@ ON_GPU = {"device": "cuda", "precision": "auto", "matmul": "medium", "compile": 
 
 def config_of(method: dict[str, Any], compute: dict[str, Any]) -> ResolvedConfig:
     """The tiny network on the GPU."""
-    tree = merge(merge(TINY, {"compute": ON_GPU | compute}), {"method": method})
-    tree["optim"]["batch_size"] = 8
-    config = build(tree)
+    on_gpu = ON_GPU | compute
+    config = tiny_config(Path("photos"), method=method, compute=on_gpu, optim={"batch_size": 8})
     return resolve(config, DataFacts(IMAGES, 0, SIDE), probe(config.compute)).config
 
 
-@pytest.mark.parametrize("method", [{}, {"name": "sit2021", "reconstruction_weight": 1.0}])
+@pytest.mark.parametrize(
+    "method",
+    [{"name": "sit"}, {"name": "sit2021", "reconstruction_weight": 1.0}, {"name": "mocov3"}],
+)
 @pytest.mark.parametrize("compute", [{}, {"parts": 2}, {"recompute": "on"}, {"compile": "on"}])
 def test_no_step_waits_for_the_gpu(method: dict[str, Any], compute: dict[str, Any]) -> None:
     stepper = Stepper(config_of(method, compute), store(), np.arange(IMAGES))
