@@ -179,7 +179,7 @@ def test_local_crops_never_reach_the_teacher_and_each_size_passes_once() -> None
     method = made()
     seen: dict[str, list[tuple[int, ...]]] = {"student": [], "teacher": []}
     for which, shapes in seen.items():
-        method.backbone(which).patch_embed.register_forward_hook(  # type: ignore[operator,union-attr]
+        method.backbone(which).patch_embed.register_forward_hook(  # type: ignore[union-attr]
             lambda _, inputs, __, shapes=shapes: shapes.append(tuple(inputs[0].shape))
         )
     method.loss(method.make_views(images(), NOW))
@@ -283,7 +283,7 @@ def test_parts_of_a_batch_drop_the_same_paths_in_both_passes() -> None:
     method = made(method={"loss": "simdino"}, model={"drop_path": 0.5})
     views = method.make_views(images(), NOW).split(2)[0]
     seen: list[Tensor] = []
-    method.backbone("student").norm.register_forward_hook(  # type: ignore[operator,union-attr]
+    method.backbone("student").norm.register_forward_hook(  # type: ignore[union-attr]
         lambda _, __, output: seen.append(output.detach())
     )
     found = []
