@@ -130,7 +130,6 @@ class DinoOptions(MethodOptions[AutoT]):
         "dino: views of an image choose the same prototypes; simdino: their vectors are alike and those "
         "of all images spread out, without prototypes, centre and temperatures (arXiv 2502.10385).",
     )
-    views: GlobalViewOptions[AutoT] = GlobalViewOptions()
     local: LocalViewOptions[AutoT] = LocalViewOptions()
     prototypes: int | AutoT = setting(
         "auto", "Prototypes", "Directions that images are sorted by.", ge=2, le=1_000_000
@@ -194,6 +193,8 @@ class DinoOptions(MethodOptions[AutoT]):
         gt=0,
         le=100,
     )
+    # The longest group last: a form shows settings in this order.
+    views: GlobalViewOptions[AutoT] = GlobalViewOptions()
 
     @property
     def has_teacher(self) -> bool:
