@@ -65,6 +65,7 @@ DINO: dict[str, Any] = {
     "name": "dino",
     "prototypes": 48,
     "bottleneck": 16,
+    "teacher_temperature": 0.07,
     "teacher_warmup_epochs": 2,
     "frozen_epochs": 1,
     "local": {"count": 2, "size": 8, "scale_min": 0.2, "scale_max": 0.5, "blur": 0.1},

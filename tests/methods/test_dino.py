@@ -278,6 +278,26 @@ def test_simdino_is_agreement_of_all_pairs_and_the_rate_of_the_global_views() ->
     assert set(method.after_step(NOW, torch.ones(()))) == {"teacher_momentum"}
 
 
+def test_parts_of_a_batch_drop_the_same_paths_in_both_passes() -> None:
+    """Else the cached gradient would be that of other features."""
+    method = made(method={"loss": "simdino"}, model={"drop_path": 0.5})
+    views = method.make_views(images(), NOW).split(2)[0]
+    seen: list[Tensor] = []
+    method.backbone("student").norm.register_forward_hook(  # type: ignore[union-attr]
+        lambda _, __, output: seen.append(output.detach())
+    )
+    found = []
+    for work in (method.embed, method.loss):
+        seen.clear()
+        torch.manual_seed(5)
+        work(views)
+        found.append(seen[0])
+    assert torch.equal(*found)
+    torch.manual_seed(6)
+    method.embed(views)
+    assert not torch.equal(seen[-1], found[0])
+
+
 # Schedules
 
 
@@ -359,6 +379,22 @@ def test_momentum_follows_the_batch_and_the_length(
     options = resolved(optim={"batch_size": batch, "epochs": epochs}).config.method
     assert isinstance(options, DinoOptions)
     assert options.momentum == momentum
+
+
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "last", "frozen"), [(5, 0, 0.04, 0), (50, 0, 0.04, 1), (200, 10, 0.07, 1)]
+)
+def test_the_teacher_warms_up_and_prototypes_freeze_in_runs_that_are_long_enough(
+    epochs: float, warmup: int, last: float, frozen: int
+) -> None:
+    """At 0.07 from the start a short run gave every image the same answer (docs/adr/0027)."""
+    config = resolved(optim={"epochs": epochs}).config
+    options = config.method
+    assert isinstance(options, DinoOptions)
+    assert (options.teacher_warmup_epochs, options.frozen_epochs) == (warmup, frozen)
+    assert options.teacher_temperature_at(0) == 0.04
+    assert options.teacher_temperature_at(20) == last
+    assert (config.optim.optimiser, config.optim.learning_rate) == ("adamw", 5e-4)
 
 
 @pytest.mark.parametrize(
