@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import tomllib
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sit_engine import own_files
@@ -55,14 +57,18 @@ def test_what_we_write_is_read_back(record: dict[str, object]) -> None:
 
 
 @given(st.text(alphabet='[]{}"\\:,1a ', max_size=200) | st.text())
+@example("1" + "0" * 24)
 def test_any_text_is_read_as_json_reads_it_or_refused(text: str) -> None:
+    # Longer whole numbers than any of ours are refused, which `json` would read.
+    is_too_long = re.search(rf"\d{{{own_files.MOST_DIGITS},}}", text)
     try:
         wanted = json.loads(text)
     except ValueError:
         with pytest.raises(ValueError, match=r".+"):
             own_files.parse_json(text)
     else:
-        assert own_files.parse_json(text) == wanted
+        with suppress(ValueError) if is_too_long else nullcontext():
+            assert own_files.parse_json(text) == wanted
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
