@@ -6,7 +6,7 @@ table. The entries are strings, as those of methods are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Never
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Never, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -124,7 +124,7 @@ class BackboneOptions(OpenOptions[AutoT]):
     @classmethod
     def of_start(cls, start: StartFacts) -> BackboneOptions[Never]:
         """The settings of the network whose weights these are."""
-        raise NotImplementedError
+        return cast("BackboneOptions[Never]", cls(**start.network, drop_path=0.0))
 
     def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Wish) -> None:
         """Every "auto" of `filling` filled, with its reason."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 FEWEST_FOR_CUES = 100
@@ -80,6 +80,8 @@ class StartFacts:
     stem: Literal["patch", "conv"] = "patch"
     family: str = "vit"
     """Of its backbone (config.backbones)."""
+    network: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """The settings of its network, of a family that has not those above, which are 0 then."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ def resolve(
     autos = config.method.autos(facts)
     data = _data(Filling("data", config.data, autos), facts)
     filling = Filling("model", config.model, autos)
+    if start is not None:
+        _as_start(filling, config.model.family, start)
     config.model.fill(filling, facts, device, Wish(start, config.method.tokens))
     model: BackboneOptions[Never] = filling.done()
     train_images = facts.images - watch_count(
@@ -71,6 +73,34 @@ def resolve(
     resolved = config.model_copy(update=update)
     check_together(resolved, is_resolved=True)
     return Resolved(as_resolved(resolved), reasons)
+
+
+def _as_start(filling: Filling, family: str, start: StartFacts) -> None:
+    """The family of its weights, and where that describes itself so their network."""
+    if family != start.family:
+        raise ConfigError(
+            "config.weights_family",
+            "The weights {file} are of a backbone of the family {theirs}, and the run's is {family}.",
+            "Set model.family = {theirs}, or choose other weights in model.weights.",
+            file=start.name,
+            theirs=start.family,
+            family=family,
+        )
+    for name, theirs in start.network.items():
+        filling.auto(name, theirs, "as the weights that it starts from")
+        own = filling.get(name)
+        if name != "image_size" and own != theirs and name in filling.options.model_fields_set:
+            raise ConfigError(
+                "config.weights_size",
+                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
+                "Leave model.{name} out, or choose other weights in model.weights.",
+                name=name,
+                value=own,
+                file=start.name,
+                theirs=theirs,
+            )
+        if name != "image_size":
+            filling.values[name] = theirs
 
 
 def total_steps(epochs: float, train_images: int, batch_size: int) -> int:

@@ -49,7 +49,8 @@ def read_weights(path: Path) -> Weights:
     named = {
         name.removeprefix(start.prefix): value.float()
         for name, value in tensors.items()
-        if name.startswith(start.prefix) and KNOWN.fullmatch(name.removeprefix(start.prefix))
+        if name.startswith(start.prefix)
+        and (start.facts.network or KNOWN.fullmatch(name.removeprefix(start.prefix)))
     }
     _fold_normalisation(named, start)
     return Weights(start.facts, named)
@@ -109,7 +110,7 @@ def load_weights(backbone: Backbone, weights: Weights) -> None:
 def build_from(weights: Weights, *, fused_attention: bool = False) -> Backbone:
     """The backbone of these weights, in its own view size and in evaluation mode."""
     facts = weights.facts
-    if facts.heads is None:
+    if facts.heads is None and not facts.network:
         raise ConfigError(
             "config.weights_heads",
             "The weights {file} do not say how many attention heads their network has.",

@@ -141,7 +141,11 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
         raise _unusable(path, why)
     prefix = f"{chosen}.backbone."
     if not isinstance(config.model, VitOptions):
-        raise _unusable(path, "its backbone is no plain vision transformer")
+        facts = StartFacts(
+            display_name(str(path)), 0, 0, None, 0, config.model.image_size,
+            family=config.model.family, network=config.model.same_network(),
+        )  # fmt: skip
+        return Start(path / FILE, prefix, facts)
     heads, patch = config.model.heads, config.model.patch_size
     return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, heads, patch))
 

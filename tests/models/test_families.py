@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from sit_engine.config import backbones
 from sit_engine.config.backbones import FamilyEntry
 from sit_engine.config.build import build
 from sit_engine.config.schema import settings
+from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError, ExportError
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
-from sit_engine.records.starts import describe_start, find_start
+from sit_engine.records.starts import find_start
 from sit_engine.records.summary import summarise
+from sit_engine.training import checkpoint
 from tests.tiny import TINY, tiny_config, tiny_finetune, vit_of
 
 
@@ -53,8 +56,29 @@ def test_another_family_pretrains_is_measured_resumed_and_exported(
     assert done.difference < 1e-4
     with pytest.raises(ExportError, match="timm"):
         api.export(run.path, format="safetensors", out=tmp_path / "toy")
-    with pytest.raises(Exception, match="no plain vision transformer"):
-        describe_start(find_start(run.path))
+    weights = {"family": "toy", "weights": str(run.path)}
+    api.pretrain(build(config.model_dump() | {"model": weights}), tmp_path / "on", emit=_ignore)
+    begun = checkpoint.load_model(checkpoint.folder(Run(tmp_path / "on"), 0))
+    kept = checkpoint.load_model(find_start(run.path))
+    features = config.method.features
+    names = [name for name in kept if name.startswith(f"{features}.backbone.")]
+    assert names
+    for name in names:
+        mine = f"student.backbone.{name.removeprefix(f'{features}.backbone.')}"
+        assert torch.equal(begun[mine], kept[name]), name
+    assert open_run(tmp_path / "on").config().model.token_width == 16
+    with pytest.raises(ConfigError, match=r"model\.channels = 24 does not fit the weights"):
+        _begin(config, weights | {"channels": 24}, tmp_path)
+    with pytest.raises(ConfigError, match="of the family toy, and the run's is vit"):
+        _begin(config, {"weights": str(run.path)}, tmp_path)
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def _begin(config: RunConfig, model: dict[str, Any], place: Path) -> None:
+    api.pretrain(build(config.model_dump() | {"model": model}), place / "not", emit=_ignore)
 
 
 def test_another_family_finetunes_some_of_its_blocks(few: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,9 @@ class ToyOptions(BackboneOptions):
     @property
     def blocks_deep(self) -> int:
         return 2
+
+    def same_network(self) -> dict[str, Any]:
+        return {"image_size": self.image_size, "channels": self.channels}
 
     def described(self) -> str:
         return f"toy of {self.channels} channels"
