@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sit_engine.config.facts import StartFacts
 from sit_engine.config.fields import Options
+from sit_engine.errors import ConfigError
+
+AS_START = "as the weights that it starts from"
 
 
 @dataclass
@@ -33,6 +37,22 @@ class Filling:
         if getattr(self.options, name) == "auto" and name not in self.values:
             self.values[name] = value
             self.reasons[f"{self.group}.{name}"] = why
+
+    def take(self, name: str, theirs: object, start: StartFacts) -> None:
+        """Set `name` to what the weights that a run starts from have; another word is refused."""
+        self.auto(name, theirs, AS_START)
+        is_said = name in self.values or name in self.options.model_fields_set
+        if is_said and self.get(name) != theirs:
+            raise ConfigError(
+                "config.weights_size",
+                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
+                "Leave model.{name} out, or choose other weights in model.weights.",
+                name=name,
+                value=self.get(name),
+                file=start.name,
+                theirs=theirs,
+            )
+        self.values[name] = theirs
 
     def get(self, name: str) -> Any:
         """The new value, or the user's."""

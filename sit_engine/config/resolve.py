@@ -12,7 +12,7 @@ from sit_engine.config.backbones import BackboneOptions, Wish
 from sit_engine.config.build import check_together
 from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
-from sit_engine.config.filling import Filling
+from sit_engine.config.filling import AS_START, Filling
 from sit_engine.config.methods import Scale
 from sit_engine.config.resolved import as_resolved
 from sit_engine.config.tree import OptimOptions, ResolvedConfig, RunConfig
@@ -87,20 +87,11 @@ def _as_start(filling: Filling, family: str, start: StartFacts) -> None:
             family=family,
         )
     for name, theirs in start.network.items():
-        filling.auto(name, theirs, "as the weights that it starts from")
-        own = filling.get(name)
-        if name != "image_size" and own != theirs and name in filling.options.model_fields_set:
-            raise ConfigError(
-                "config.weights_size",
-                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
-                "Leave model.{name} out, or choose other weights in model.weights.",
-                name=name,
-                value=own,
-                file=start.name,
-                theirs=theirs,
-            )
-        if name != "image_size":
-            filling.values[name] = theirs
+        # A view may have another side than those of before.
+        if name == "image_size":
+            filling.auto(name, theirs, AS_START)
+        else:
+            filling.take(name, theirs, start)
 
 
 def total_steps(epochs: float, train_images: int, batch_size: int) -> int:

@@ -16,7 +16,7 @@ from sit_engine.config.backbones import (
 )
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.fields import AutoT, FileName, setting
-from sit_engine.config.filling import Filling
+from sit_engine.config.filling import AS_START, Filling
 from sit_engine.counted import Sentence, counted
 from sit_engine.errors import ConfigError
 
@@ -194,24 +194,12 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
             "Set model.heads.",
             file=start.name,
         )
-    why = "as the weights that it starts from"
     for name in ("width", "depth", "heads", "patch_size", "tokens", "stem"):
         theirs = getattr(start, name)
-        if theirs is None:
-            continue
-        filling.auto(name, theirs, why)
-        if filling.get(name) != theirs:
-            raise ConfigError(
-                "config.weights_size",
-                "The setting model.{name} = {value} does not fit the weights {file}: theirs is {theirs}.",
-                "Leave model.{name} out, or choose other weights in model.weights.",
-                name=name,
-                value=filling.get(name),
-                file=start.name,
-                theirs=theirs,
-            )
-    filling.auto("backbone", "custom", why)
-    filling.auto("image_size", start.image_size, why)
+        if theirs is not None:
+            filling.take(name, theirs, start)
+    filling.auto("backbone", "custom", AS_START)
+    filling.auto("image_size", start.image_size, AS_START)
 
 
 def _sizes(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:

@@ -91,9 +91,6 @@ class Backbone(nn.Module):
         """Weights of the same sizes for another view size, resized where that is needed."""
 
 
-Pass = Callable[[Backbone, Tensor], Maps]
-
-
 def maps(backbone: Backbone, image_BCYX: Tensor) -> Maps:
     """`Backbone.maps` as a function, for `compiled`."""
     return backbone.maps(image_BCYX)

@@ -249,12 +249,6 @@ def to_line(event: Event, *, time: float) -> str:
     return json.dumps(packed(record), ensure_ascii=True, allow_nan=False)
 
 
-def from_line(line: str) -> tuple[Event, float] | None:
-    """The event and its time; None for a torn line or one that does not fit its kind."""
-    found = read_line(line)
-    return None if isinstance(found, str) else found
-
-
 def read_line(line: str) -> tuple[Event, float] | Unread:
     """The event and its time, or why there is none.
 

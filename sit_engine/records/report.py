@@ -6,6 +6,7 @@ Reports lie in the run's folder, where anyone can write: what is not as it must 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,7 +155,7 @@ def report_of(raw: dict[str, Any]) -> Report | None:
         return None
     try:
         scratch = unpacked(raw["scratch"]) if raw.get("scratch") else None
-        found = TypeAdapter(Report).validate_python(raw | {"scratch": scratch})
+        found = _adapter().validate_python(raw | {"scratch": scratch})
         if scratch is not None:  # Checked, and with what its hint was made of.
             found = replace(found, scratch=Scratch(**scratch))
     except (ValidationError, TypeError, ValueError, AttributeError, KeyError):
@@ -167,6 +168,12 @@ def report_of(raw: dict[str, Any]) -> Report | None:
             return None
         answers = replace(answers, predictions=_beside(answers.predictions))
     return replace(found, page=_beside(found.page), answers=answers)
+
+
+@lru_cache
+def _adapter() -> TypeAdapter[Report]:
+    """Made when the first report is read: that takes longer than the reading."""
+    return TypeAdapter(Report)
 
 
 def _beside(name: str) -> str:

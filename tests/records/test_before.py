@@ -15,7 +15,7 @@ import pytest
 from sit_engine import api
 from sit_engine.jobs.networks import load_method
 from sit_engine.records.event_log import read_events
-from sit_engine.records.events import HealthMeasured, StepReported, from_line, read_line, to_line
+from sit_engine.records.events import HealthMeasured, StepReported, read_line, to_line
 from sit_engine.records.run import Run
 from tests.records.photos import write_photos
 
@@ -37,14 +37,14 @@ def test_curves_of_old_readings_are_found_by_name(method: str) -> None:
     old = [json.loads(line) for line in lines if '"HealthMeasured"' in line]
     assert old
     for record in old:
-        found = from_line(json.dumps(record))
-        assert found is not None
+        found = read_line(json.dumps(record))
+        assert not isinstance(found, str)
         event, time = found
         assert isinstance(event, HealthMeasured)
         names = ("agreement", "mask_share")
         told = {name: record[name] for name in names if record[name] is not None}
         assert event.curves == told
-        assert from_line(to_line(event, time=time)) == found
+        assert read_line(to_line(event, time=time)) == found
     assert any(record["agreement"] is not None for record in old)
 
 

@@ -20,7 +20,6 @@ from sit_engine.records.events import (
     RunFinished,
     RunResumed,
     StepReported,
-    from_line,
     read_line,
     to_line,
 )
@@ -65,7 +64,7 @@ def test_every_event_survives_its_line(kind: type[Event]) -> None:
     def check(event: Event) -> None:
         line = to_line(event, time=12.5)
         assert "\n" not in line
-        assert from_line(line) == (event, 12.5)
+        assert read_line(line) == (event, 12.5)
 
     check()
 
@@ -75,8 +74,8 @@ def test_not_a_number_is_written_as_null_and_read_back() -> None:
     line = to_line(event, time=0)
     assert "NaN" not in line
     assert "Infinity" not in line
-    read = from_line(line)
-    assert read is not None
+    read = read_line(line)
+    assert not isinstance(read, str)
     assert isinstance(read[0], StepReported)
     assert math.isnan(read[0].loss)
     assert math.isnan(read[0].terms["a"])
@@ -87,21 +86,21 @@ def test_not_a_number_is_written_as_null_and_read_back() -> None:
     ["", "{", "[]", "3", '{"event": "Unknown", "time": 1}', '{"event": "RunFinished", "time": 1}'],
 )
 def test_a_torn_or_foreign_line_is_passed_over(line: str) -> None:
-    assert from_line(line) is None
+    assert isinstance(read_line(line), str)
 
 
 def test_a_field_from_a_later_version_is_passed_over() -> None:
     line = to_line(RunFinished("completed", 3, 0), time=1).replace("{", '{"more": 1, ', 1)
-    assert from_line(line) == (RunFinished("completed", 3, 0), 1)
+    assert read_line(line) == (RunFinished("completed", 3, 0), 1)
 
 
 def test_a_line_of_an_earlier_version_still_reads() -> None:
     line = '{"event": "CommandAnswered", "time": 1, "command": "stop", "answer": "done"}'
-    assert from_line(line) == (CommandAnswered("stop", "done", "", {}), 1)
+    assert read_line(line) == (CommandAnswered("stop", "done", "", {}), 1)
     line = (
         '{"event": "RunFinished", "time": 1, "outcome": "failed", "step": 3, "leg": 0, "code": "x"}'
     )
-    assert from_line(line) == (RunFinished("failed", 3, 0, "x"), 1)
+    assert read_line(line) == (RunFinished("failed", 3, 0, "x"), 1)
 
 
 STEP = StepReported(1, 0.1, 2.0, {"a": 1.0}, {}, 0, 0, 0, 0, 0, 0, 0, None)
@@ -136,9 +135,9 @@ STEP = StepReported(1, 0.1, 2.0, {"a": 1.0}, {}, 0, 0, 0, 0, 0, 0, 0, None)
 )
 def test_a_value_of_another_type_or_size_makes_the_line_unfit(name: str, value: object) -> None:
     good = json.loads(to_line(STEP, time=1))
-    assert from_line(json.dumps(good)) == (STEP, 1)
+    assert read_line(json.dumps(good)) == (STEP, 1)
     line = json.dumps(good | {name: value})
-    assert from_line(line) is None
+    assert isinstance(read_line(line), str)
     # A number of 400 digits is no number to our reader of JSON.
     assert read_line(line) == ("torn" if "9" * 400 in line else "unfit")
 

@@ -31,7 +31,7 @@ from sit_engine.records.events import (
     RolledBack,
     RunFinished,
     Warned,
-    from_line,
+    read_line,
     to_line,
     warning,
 )
@@ -173,8 +173,8 @@ EVENTS: dict[str, tuple[Event, str]] = {
 @pytest.mark.parametrize("name", EVENTS)
 def test_an_event_comes_with_its_template_and_values(name: str) -> None:
     event, words = EVENTS[name]
-    found = from_line(to_line(event, time=1.0))
-    assert found is not None
+    found = read_line(to_line(event, time=1.0))
+    assert not isinstance(found, str)
     assert found[0] == event
     assert log_words(found[0]) == words
 
@@ -194,16 +194,16 @@ def test_the_flags_of_the_curves_are_translated_too() -> None:
 @pytest.mark.parametrize("line", BEFORE)
 def test_a_line_of_before_is_shown_as_it_stands(line: str) -> None:
     """As it was written when sentences did not carry their templates."""
-    record, found = json.loads(line), from_line(line)
-    assert found is not None
+    record, found = json.loads(line), read_line(line)
+    assert not isinstance(found, str)
     (said,) = (record[name] for name in ("message", "answer", "sentence", "why") if name in record)
     assert said in log_words(found[0])
 
 
 def test_numbers_agree_in_the_window_too() -> None:
     for count, words in ((1, "1 image."), (2, "2 images.")):
-        found = from_line(to_line(warning("data.unlabelled", UNLABELLED, count=count), time=1.0))
-        assert found is not None
+        found = read_line(to_line(warning("data.unlabelled", UNLABELLED, count=count), time=1.0))
+        assert not isinstance(found, str)
         assert isinstance(found[0], Warned)
         assert say_text(found[0].message).endswith(words)
 

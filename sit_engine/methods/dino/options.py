@@ -15,6 +15,7 @@ from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.methods.dino.presets import PAPER_DINO
+from sit_engine.methods.settings import MOMENTUM
 from sit_engine.methods.view_autos import view_autos
 
 GLOBAL_VIEWS = 2
@@ -144,13 +145,7 @@ class DinoOptions(MethodOptions[AutoT]):
         ge=2,
         le=65_536,
     )
-    momentum: float | AutoT = setting(
-        "auto",
-        "Teacher momentum, start",
-        "Share of the teacher kept at each step; rises to 1.",
-        ge=0,
-        le=1,
-    )
+    momentum: float | AutoT = MOMENTUM
     temperature: float = setting(
         0.1, "Temperature", "Softness of the student's choice of prototypes.", gt=0, le=10
     )

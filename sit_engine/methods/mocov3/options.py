@@ -14,6 +14,7 @@ from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.methods.mocov3.presets import PAPER
+from sit_engine.methods.settings import HEAD_OUT, MOMENTUM
 from sit_engine.methods.view_autos import view_autos
 
 PUBLISHED_MOMENTUM, MOST_HEAD_WIDTH = 0.99, 4096
@@ -44,19 +45,11 @@ class MocoV3Options(MethodOptions[AutoT]):
     temperature: float = setting(
         0.2, "Temperature", "Softness τ of the contrast: lower compares harder.", gt=0, le=10
     )
-    momentum: float | AutoT = setting(
-        "auto",
-        "Teacher momentum, start",
-        "Share of the teacher kept at each step; rises to 1.",
-        ge=0,
-        le=1,
-    )
+    momentum: float | AutoT = MOMENTUM
     head_width: int | AutoT = setting(
         "auto", "Head width", "Hidden width of projector and predictor.", ge=8, le=65_536
     )
-    head_out: int = setting(
-        256, "Head output", "Length of the vector that is contrasted.", ge=2, le=65_536
-    )
+    head_out: int = HEAD_OUT
     first_layer: Literal["learned", "frozen"] = setting(
         "learned",
         "First layer",

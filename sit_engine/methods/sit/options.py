@@ -27,6 +27,7 @@ from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
+from sit_engine.methods.settings import HEAD_OUT, MOMENTUM
 from sit_engine.methods.sit.presets import PAPER_2022
 from sit_engine.methods.view_autos import view_autos
 
@@ -116,19 +117,11 @@ class SitOptions(MethodOptions[AutoT]):
     temperature: float = setting(
         0.1, "Temperature", "Softness τ of the contrast: lower compares harder.", gt=0, le=10
     )
-    momentum: float | AutoT = setting(
-        "auto",
-        "Teacher momentum, start",
-        "Share of the teacher kept at each step; rises to 1.",
-        ge=0,
-        le=1,
-    )
+    momentum: float | AutoT = MOMENTUM
     head_width: int | AutoT = setting(
         "auto", "Head width", "Hidden width of the contrastive head.", ge=8, le=65_536
     )
-    head_out: int = setting(
-        256, "Head output", "Length of the vector that is contrasted.", ge=2, le=65_536
-    )
+    head_out: int = HEAD_OUT
 
     def weight_of(self: SitOptions[Never], task: str) -> float:
         """The fixed weight of a task."""
