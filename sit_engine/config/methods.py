@@ -88,6 +88,8 @@ class MethodOptions(OpenOptions[AutoT]):
         {"quick": "quick", "standard": "standard"}
     )
     """Which preset is meant by each size of a run."""
+    variants: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType({})
+    """Settings of its own under which it enters a race by another name, beside its usual ones."""
 
     features: Literal["teacher", "student"] = setting(
         "student",
@@ -158,6 +160,15 @@ LABELLED_METHOD = next(name for name, entry in METHODS.items() if entry.needs_la
 def pretraining_methods() -> list[str]:
     """The methods that need no labels."""
     return [name for name, entry in METHODS.items() if not entry.needs_labels]
+
+
+def entrants() -> dict[str, dict[str, object]]:
+    """Whoever can enter a race of methods, by name: every method that needs no labels, and variants."""
+    found: dict[str, dict[str, object]] = {}
+    for name in pretraining_methods():
+        found[name] = {"name": name}
+        found |= {variant: {"name": name, **own} for variant, own in traits(name).variants.items()}
+    return found
 
 
 def needs_labels(method: str) -> bool:

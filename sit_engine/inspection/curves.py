@@ -65,6 +65,11 @@ def _plot(axis: Axes, title: str, points: Sequence[tuple[int, float]], colour: s
     if not points:
         axis.text(0.5, 0.5, "No point yet.", transform=axis.transAxes, ha="center", color=MUTED)
     axis.set_xlabel("Step", fontsize=8, color=MUTED)
+    plain(axis)
+
+
+def plain(axis: Axes) -> None:
+    """Thin grid lines and one border."""
     axis.tick_params(labelsize=8, colors=MUTED)
     axis.grid(axis="y", color=LINE, linewidth=0.8)
     for side in ("top", "right", "left"):

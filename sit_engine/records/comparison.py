@@ -1,16 +1,15 @@
-"""What a comparison of settings found: plain values, a table for a terminal, JSON; loads no torch."""
+"""What a comparison of settings found: plain values and JSON; loads no torch."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from sit_engine.config.fields import FileName
-from sit_engine.counted import counted
-from sit_engine.paths import display_name, escape_name
+from sit_engine.paths import escape_name
 
 FORMAT = 1
 Unit = Literal["epochs", "images", "minutes"]
@@ -86,6 +85,42 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How fast settings train here, measured before the first run, turn about with the others."""
+
+    images_per_s: float
+    memory_bytes: int
+    """That a step takes; 0: it was not measured."""
+    image_size: int
+    """Side of the views, px."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """k-NN on watched images over the time trained: mean, least and most over the seeds, in 0…1.
+
+    The first point is the network untrained. All of one length.
+    """
+
+    name: str
+    minutes: tuple[float, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Best:
+    """The settings that most test images are answered rightly with, by nearest neighbours."""
+
+    name: str
+    accuracy: float
+    gaps: dict[str, Gap]
+    """How far they are ahead of each other line of the table."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Settings side by side on one folder; the first line is what the others are compared with."""
 
@@ -104,6 +139,10 @@ class Comparison:
     left_out: str
     is_complete: bool
     """Whether every run has been trained and measured."""
+    paces: dict[str, Pace] = field(default_factory=dict)
+    """By settings; none where the budget is no time."""
+    curves: tuple[Curve, ...] = ()
+    best: Best | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -126,73 +165,3 @@ class Comparison:
             images=sum(run.images for run in runs) / len(runs),
             is_whole=all(run.is_whole for run in runs),
         )
-
-    def to_text(self) -> str:
-        """The table for a terminal; accuracies in percent."""
-        if not self.lines:
-            return "Nothing has been measured yet."
-        return "\n".join([*table(self), *_notes(self)])
-
-
-def table(found: Comparison) -> list[str]:
-    """Lines for a terminal, without notes; accuracies in percent."""
-    heads = ["Accuracy, %"]
-    for title in ("k-NN", "linear", f"{found.shots} label{'s' * (found.shots > 1)}"):
-        heads += [title, "over first"]
-    rows = [[*heads, "minutes", "images"]]
-    for line in found.lines:
-        cells = [display_name(line.name)]
-        for key in MEASURES:
-            figure = line.figures.get(key)
-            cells += [f"{100 * figure.accuracy:.1f}" if figure else "–", _gap(figure)]
-        rows.append(cells + _cost(found.cost(line)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        row[0].ljust(widths[0])
-        + "".join(f"  {cell:>{wide}}" for cell, wide in zip(row[1:], widths[1:], strict=True))
-        for row in rows
-    ]
-    return [lines[0], "─" * len(lines[0]), *lines[1:]]
-
-
-def _gap(figure: Figure | None) -> str:
-    """For example "+2.1 [+0.4, +3.8]"; a dash for the first line itself."""
-    if figure is None or figure.gap is None:
-        return "–"
-    gap = figure.gap
-    return f"{100 * gap.mean:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
-
-
-def _cost(cost: Cost | None) -> list[str]:
-    """Mean minutes and images of the line's runs; an asterisk where one is incomplete."""
-    if cost is None:
-        return ["–", "–"]
-    star = "" if cost.is_whole else "*"
-    return [f"{cost.minutes:.1f}{star}", f"{cost.images:,.0f}{star}"]
-
-
-def _notes(found: Comparison) -> list[str]:
-    where = "given with --test" if found.test else "held out of training"
-    budget = f"{found.budget.amount:,.10g} {found.budget.unit}"
-    over = (
-        f"Over first: the paired difference to {display_name(found.lines[0].name)} in points, "
-        "with its 95 % interval, a bootstrap over seeds and test images (few labels: seeds and draws)."
-    )
-    over_seeds = "seeds" if found.is_complete else "the seeds measured so far"
-    notes = [
-        f"{found.train_images} train and {counted(found.test_images, 'test images')} ({where}), "
-        f"{budget} a run, {found.seeds} seed{'s' * (found.seeds > 1)}; means over {over_seeds}. "
-        f"{found.left_out}".strip(),
-        over,
-    ]
-    if found.seeds < 5:
-        notes.append(
-            "So few seeds say little about how seeds vary: the intervals tell mostly of images."
-        )
-    notes += [
-        f"* {display_name(run.config)}, seed {run.seed} is incomplete: {run.status} at step "
-        f"{run.step} of {run.total_steps}."
-        for run in found.runs
-        if not run.is_whole
-    ]
-    return notes

@@ -133,11 +133,12 @@ def figures(mine: Mapping[int, Cell], first: Mapping[int, Cell]) -> dict[Measure
         values = {seed: pair for seed, pair in values.items() if len(pair[1])}
         if values:
             mean = mean_over_seeds(lined_up(values))
-            found[key] = Figure(mean, len(values), _gap(mine, first, key))
+            found[key] = Figure(mean, len(values), gap(mine, first, key))
     return found
 
 
-def _gap(mine: Mapping[int, Cell], first: Mapping[int, Cell], key: Measure) -> Gap | None:
+def gap(mine: Mapping[int, Cell], first: Mapping[int, Cell], key: Measure) -> Gap | None:
+    """How much more is right than of `first`, over the seeds that both have."""
     differences = {}
     for seed in sorted(mine.keys() & first.keys()) if mine is not first else ():
         names, ours = mine[seed].values(key, seed)

@@ -1,7 +1,8 @@
 """Which settings suit these images: each trained and measured with each seed, side by side.
 
 The folder of a comparison holds `compare.json` (what was asked, frozen), `runs/` (run folders like
-any other), `cells/` (right or wrong on each test image) and `comparison.json` (the table so far).
+any other), `cells/` (right or wrong on each test image), `comparison.json` (the table so far) and
+`accuracy.png` (k-NN over minutes).
 """
 
 from __future__ import annotations
@@ -23,16 +24,17 @@ from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
 from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import ComparedRun, Comparison, Kind, Line
-from sit_engine.records.event_log import read_events
-from sit_engine.records.events import Outcome, PhaseChanged, RunFinished
+from sit_engine.records.comparison import Best, ComparedRun, Comparison, Kind, Line, Pace
+from sit_engine.records.events import Outcome
 from sit_engine.records.places import Places, places_of
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.report import RAW_PIXELS, UNTRAINED
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import discard_unstarted, is_run
 from sit_engine.records.summary import summarise
-from sit_engine.studies.cells import Cell, figures, measure
+from sit_engine.studies.cells import Cell, figures, gap, measure
+from sit_engine.studies.curves import curve_of, training_s
+from sit_engine.studies.figure import write_figure
 from sit_engine.studies.plan import (
     carried,
     changed,
@@ -41,6 +43,7 @@ from sit_engine.studies.plan import (
     layout_of_test,
     names_of_before,
     plan,
+    read_paces,
 )
 from sit_engine.training.start import Emit, GoingOn, MakeControl, resume, start
 
@@ -90,8 +93,9 @@ def compare(
     seeds = range(request.first_seed, request.first_seed + request.seeds)
     places = [Place(out, name, seed) for seed in seeds for name in request.configs]
     is_new = any(not place.run.config_file.is_file() for place in places)
-    configs, images = plan(request, out, emit, tell, with_budget=is_new)
-    with held(request, out, images) as folder:
+    configs, frozen = plan(request, out, emit, tell, is_new=is_new)
+    paces = read_paces(frozen)
+    with held(request, out, frozen) as folder:
         for number, place in enumerate(places, 1):
             check_here(folder, out)
             status = summarise(place.run).status
@@ -104,9 +108,10 @@ def compare(
             if not place.is_measured():
                 _measure(place, request, tell)
                 _check_images(place, request)
-                _write(_table(request, places), out)
-        found = _table(request, places)
+                _write(_table(request, places, paces), out)
+        found = _table(request, places, paces)
         _write(found, out)
+        write_figure(found, out)
     return found
 
 
@@ -201,7 +206,7 @@ def _as_begun(place: Place, request: CompareRequest, cell: Cell) -> Cell:
 # The table
 
 
-def _table(request: CompareRequest, places: Sequence[Place]) -> Comparison:
+def _table(request: CompareRequest, places: Sequence[Place], paces: dict[str, Pace]) -> Comparison:
     """What is trained and measured so far."""
     begun = [place for place in places if place.run.config_file.is_file()]
     measured = [place for place in begun if place.cell(TRAINED).is_file()]
@@ -223,7 +228,36 @@ def _table(request: CompareRequest, places: Sequence[Place]) -> Comparison:
         left_out=str(one.left_out) if one else "",
         is_complete=len(measured) == len(places)
         and all(run.status in ("completed", "failed") for run in compared),
+        paces=paces,
+        curves=tuple(
+            curve
+            for name in request.configs
+            if (
+                curve := curve_of(
+                    [p.run for p in measured if p.config == name], name, paces.get(name)
+                )
+            )
+        ),
+        best=_best(rows),
     )
+
+
+def _best(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
+    """Of the settings that every seed so far measured, the one that answers most by neighbours."""
+    seeds = set(rows[0][2])
+    whole = {name: cells for name, kind, cells in rows if kind == "config" and set(cells) == seeds}
+    if not seeds or len(whole) < 2:
+        return None
+    right = {
+        name: np.mean([cell.knn.mean() for cell in cells.values()]) for name, cells in whole.items()
+    }
+    name = max(right, key=lambda one: right[one])
+    gaps = {
+        other: found
+        for other, _, cells in rows
+        if other != name and (found := gap(whole[name], cells, "knn")) is not None
+    }
+    return Best(name, float(right[name]), gaps)
 
 
 def _rows(
@@ -259,17 +293,5 @@ def _about(place: Place) -> ComparedRun:
         step=found.step,
         total_steps=found.total_steps,
         images=found.step * place.run.config().optim.batch_size,
-        minutes=_training_s(place.run) / 60,
+        minutes=training_s(place.run) / 60,
     )
-
-
-def _training_s(run: Run) -> float:
-    """Seconds from each leg's first step to what it told last of the steps that were kept."""
-    seconds, last_s = 0.0, None
-    for event, when_s in read_events(run):
-        if isinstance(event, PhaseChanged):
-            last_s = when_s if event.phase == "training" else None
-        elif last_s is not None:
-            seconds += when_s - last_s
-            last_s = None if isinstance(event, RunFinished) else when_s
-    return seconds

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from sit_engine.config.build import build, merge
+from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts
-from sit_engine.config.resolve import resolve, watch_count
+from sit_engine.config.resolve import watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
@@ -28,35 +29,38 @@ from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.measure import check_labelled
 from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.jobs.labelled import numbers_to_ask, only_test
-from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name
 from sit_engine.records.compare_request import ASKED, CompareRequest
-from sit_engine.records.comparison import Budget
+from sit_engine.records.comparison import Pace
 from sit_engine.records.events import warning
 from sit_engine.records.places import Places, file_along, moved_along, save
 from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import RunLock, is_running
-from sit_engine.training.prepare import list_images, with_start
+from sit_engine.studies.budget import with_budget
+from sit_engine.studies.paces import measure_paces
+from sit_engine.training.prepare import list_images
 from sit_engine.training.start import Emit, check_outside
 
 SHARE = 0.1
 """Of the images, to ask where no test folder is given and the settings leave it to us."""
 
 
+FROZEN = ("images", "paces")
+
+
 class Plan(NamedTuple):
-    """The settings as they train, but for the seed, and a fingerprint of the images' names."""
+    """The settings as they train, but for the seed, and what is frozen beside the request."""
 
     configs: dict[str, RunConfig]
-    images: str | None
+    frozen: dict[str, Any]
+    """A fingerprint of the images' names, and of minutes the paces that were measured."""
 
 
-def plan(
-    request: CompareRequest, out: Path, emit: Emit, tell: OnProgress, *, with_budget: bool
-) -> Plan:
+def plan(request: CompareRequest, out: Path, emit: Emit, tell: OnProgress, *, is_new: bool) -> Plan:
     """Raises before hours are spent.
 
-    Without `with_budget` nothing new is to start, and the folder of images is not looked into.
+    Unless a run `is_new` nothing is to start, and the folder of images is not looked into.
     """
     _check(request)
     then = _frozen(out)
@@ -65,9 +69,9 @@ def plan(
     _check_frozen(request, out, _moved(then, request) if is_moved else then)
     places = look_for_all(begun, request.folder, tell) if is_moved else []
     configs = _on_one_folder(request, emit)
-    if not with_budget:
+    if not is_new:
         _save(places)
-        return Plan(configs, None)
+        return Plan(configs, {name: then[name] for name in FROZEN if name in then})
     check_outside(out, [request.folder, *request.test])
     first = next(iter(configs.values()))
     listed = list_images(first, tell)
@@ -82,8 +86,26 @@ def plan(
     if then.get("images") not in (None, _fingerprint(names)):
         raise changed(request)
     _save(places)
-    ready = {name: _with_budget(config, request.budget, facts) for name, config in configs.items()}
-    return Plan(ready, images)
+    frozen: dict[str, Any] = {"images": images}
+    paces: dict[str, Pace] = {}
+    if request.budget.unit == "minutes":
+        paces = read_paces(then)
+        if paces.keys() != configs.keys():
+            paces = measure_paces(configs, request.budget.amount, tell)
+        frozen["paces"] = {name: asdict(pace) for name, pace in paces.items()}
+    ready = {
+        name: with_budget(config, request.budget, paces.get(name), facts)
+        for name, config in configs.items()
+    }
+    return Plan(ready, frozen)
+
+
+def read_paces(record: Mapping[str, Any]) -> dict[str, Pace]:
+    """By the names of settings; none where a budget is no time, of before, or changed by hand."""
+    try:
+        return TypeAdapter(dict[str, Pace]).validate_python(record.get("paces", {}))
+    except ValueError:
+        return {}
 
 
 def _save(places: Sequence[tuple[Run, Places]]) -> None:
@@ -138,7 +160,7 @@ def _check(request: CompareRequest) -> None:
         raise ConfigError(
             "compare.one",
             "There is nothing to compare: {count} settings were given.",
-            "Give two or more files of settings.",
+            "Give two or more files of settings, or of methods.",
             count=len(request.configs),
         )
     for name, config in request.configs.items():
@@ -227,25 +249,11 @@ def layout_of_test(request: CompareRequest) -> LayoutWish:
     return wish if wish == "classes" else "auto"
 
 
-def _with_budget(config: RunConfig, budget: Budget, facts: DataFacts) -> RunConfig:
-    """Epochs or minutes as asked; images become epochs, exact to a step."""
-    length: dict[str, Any] = {"minutes": None, "epochs": budget.amount}
-    if budget.unit == "minutes":
-        length = {"minutes": budget.amount, "epochs": "auto"}
-    if budget.unit == "images":
-        config, start = with_start(config)
-        resolved = resolve(config, facts, probe_once(config.compute), start).config
-        train = facts.images - watch_count(resolved.data.watch_share, facts)
-        batch = resolved.optim.batch_size
-        length["epochs"] = budget.amount / (train // batch * batch)
-    return build(merge(config.model_dump(), {"optim": length}))
-
-
 # What was asked, in the folder
 
 
 @contextmanager
-def held(request: CompareRequest, out: Path, images: str | None) -> Iterator[Run]:
+def held(request: CompareRequest, out: Path, frozen: dict[str, Any]) -> Iterator[Run]:
     """The folder of the comparison, written by this process alone until the end."""
     if is_running(Run(out)):
         raise RunError(
@@ -257,7 +265,7 @@ def held(request: CompareRequest, out: Path, images: str | None) -> Iterator[Run
     try:
         out.mkdir(parents=True, exist_ok=True)
         was = _frozen(out)
-        record = request.to_json() | {"images": images or was.get("images")}
+        record = request.to_json() | {"images": was.get("images")} | frozen
         first_test = was.get("first_test", was.get("test"))
         if first_test not in (None, record["test"]):
             record["first_test"] = first_test

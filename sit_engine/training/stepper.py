@@ -213,20 +213,25 @@ def _check_batch(batch: int, images: int) -> None:
 
 
 def measure_images_per_s(
-    config: ResolvedConfig, store: PixelStore, rows: np.ndarray, labels: np.ndarray | None = None
+    config: ResolvedConfig,
+    store: PixelStore,
+    rows: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    seconds: float = DRY_RUN_S,
 ) -> float:
-    """A dry run of about three seconds on networks of its own; median over its steps."""
+    """A dry run of so many seconds on networks of its own; median over its steps."""
     stepper = Stepper(config, store, rows, labels)
     stepper.method.prepare(stepper.batches)
-    seconds: list[float] = []
+    took_s: list[float] = []
     started_s = time.perf_counter()
-    while len(seconds) < 5 or time.perf_counter() - started_s < DRY_RUN_S:
+    while len(took_s) < 5 or time.perf_counter() - started_s < seconds:
         step_s = time.perf_counter()
-        step_info = StepInfo(stepper.seed, len(seconds), 1000, stepper.batches.steps_per_epoch)
+        step_info = StepInfo(stepper.seed, len(took_s), 1000, stepper.batches.steps_per_epoch)
         done = stepper.step(step_info, learning_rate=0.0, weight_decay=0.0)
         float(done.norm)  # Waits for the device.
-        seconds.append(time.perf_counter() - step_s)
-    rate = stepper.batches.batch_size / statistics.median(seconds[2:])
+        took_s.append(time.perf_counter() - step_s)
+    rate = stepper.batches.batch_size / statistics.median(took_s[2:])
     if stepper.device.type == "cuda":
         del stepper, done
         torch.cuda.empty_cache()

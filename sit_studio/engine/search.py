@@ -12,6 +12,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.files import read_json
 from sit_engine.paths import unescape_name
 from sit_engine.records.comparison import Comparison
+from sit_engine.records.comparison_text import to_text
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import is_running
 from sit_engine.records.tuning import RUNGS, Tuning
@@ -81,7 +82,7 @@ def read_search(path: Path) -> Standing:
         tables = _tables(path, len(asked["rungs"]))
         for table in tables:
             # Anyone can write into the folder: what cannot be printed here could not be drawn.
-            table.to_text()
+            to_text(table)
         is_done = found is not None and found.is_complete
         state = "completed" if is_done else "running" if is_trained else "interrupted"
         return Standing(

@@ -18,6 +18,7 @@ from sit_engine.files import read_json
 from sit_engine.paths import display_name, safe_cell
 from sit_engine.records.compare_request import ASKED
 from sit_engine.records.comparison import MEASURES, Budget, Comparison
+from sit_engine.records.comparison_text import to_text
 from sit_engine.records.run import Run
 from sit_engine.records.run_lock import is_running
 from sit_studio.models.run_list import RunList, RunRow
@@ -90,7 +91,7 @@ def read_comparison(path: Path) -> ComparisonRow:
         found = Comparison.from_json(table) if table else None
         if found is not None:
             # Anyone can write into the folder: what cannot be printed here could not be drawn.
-            found.to_text()
+            to_text(found)
         return ComparisonRow(
             path,
             "completed" if found is not None and found.is_complete else "interrupted",

@@ -13,6 +13,7 @@ from sit_engine.cli.main import main
 from sit_engine.cli.verbs.compare import named
 from sit_engine.config.files import to_toml
 from sit_engine.records.comparison import Comparison
+from sit_engine.records.comparison_text import to_text
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 from tests.cli.test_bad_input import tell
@@ -67,7 +68,7 @@ def test_a_comparison_outlives_a_signal_and_a_kill(
     assert [run.config for run in found.runs] == list(methods)
     assert [(run.step, run.is_whole) for run in found.runs[:2]] == [(80, True), (80, True)]
     assert (found.runs[2].status, found.runs[2].is_whole) == ("failed", False)
-    assert "never finite, seed 0 is incomplete: failed" in found.to_text()
+    assert "never finite, seed 0 is incomplete: failed" in to_text(found)
     weights = [run.config().method.model_dump()["reconstruction_weight"] for run in (one, two)]
     assert weights == [5, 0]
     assert summarise(one).leg == 1

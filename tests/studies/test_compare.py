@@ -19,12 +19,14 @@ from sit_engine.errors import SitError
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_held_out
 from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import MEASURES, Budget, Comparison, Line
+from sit_engine.records.comparison import MEASURES, Budget, Comparison, Line, Pace
+from sit_engine.records.comparison_text import to_text
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
+from sit_engine.studies import paces
 from sit_engine.studies.cells import Cell
-from sit_engine.studies.plan import plan
+from sit_engine.studies.plan import Plan, held, plan, read_paces
 from tests.tiny import paths_of, tiny_config, tiny_finetune
 
 SEEDS = (0, 1)
@@ -155,7 +157,7 @@ def test_the_table_is_whole_and_reads_back(done: Done) -> None:
         assert all((f.gap is None) == (row.name == "all") for f in row.figures.values())
     record = json.loads((done.out / "comparison.json").read_text("utf-8"))
     assert Comparison.from_json(record) == done.found
-    text = done.found.to_text()
+    text = to_text(done.found)
     assert all(row.name in text for row in done.found.lines)
     assert "incomplete" not in text
 
@@ -274,18 +276,52 @@ def test_another_question_to_the_same_folder_is_refused(
     assert times(done.out) == before
 
 
-def test_a_budget_is_the_same_for_every_batch_size(done: Done, tmp_path: Path) -> None:
+def test_a_budget_is_the_same_for_every_batch_size(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paces, "ROUND_S", 0.0)
     configs = {"a": settings(), "b": settings(optim={"batch_size": 10})}
     lengths = {}
     for budget in (BUDGET, Budget("minutes", 3), Budget("epochs", 7)):
         asked = CompareRequest(str(done.folder), configs, budget)
         where = tmp_path / "out"
-        ready = plan(asked, where, lambda _: None, lambda *_: None, with_budget=True).configs
-        lengths[budget.unit] = [(c.optim.epochs, c.optim.minutes) for c in ready.values()]
+        made = plan(asked, where, lambda _: None, lambda *_: None, is_new=True)
+        lengths[budget.unit] = [(c.optim.epochs, c.optim.minutes) for c in made.configs.values()]
+        if budget.unit == "minutes":
+            in_minutes = made
     # 27 images train: 24 in whole batches of 8, 20 in whole batches of 10.
     assert lengths["images"] == [(64 / 24, None), (64 / 20, None)]
-    assert lengths["minutes"] == [("auto", 3), ("auto", 3)]
     assert lengths["epochs"] == [(7, None), (7, None)]
+    measured = read_paces(in_minutes.frozen)
+    assert list(measured) == ["a", "b"]
+    for (epochs, minutes), whole, pace in zip(
+        lengths["minutes"], (24, 20), measured.values(), strict=True
+    ):
+        assert epochs == pytest.approx(180 * pace.images_per_s / whole)
+        assert minutes is None
+    assert {pace.image_size for pace in measured.values()} == {16}
+
+
+def test_minutes_are_those_of_the_speeds_that_were_measured_first(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on, under whatever load, trains as long as was planned."""
+    asked = CompareRequest(str(done.folder), CONFIGS, Budget("minutes", 3))
+    out = tmp_path / "out"
+    rates = dict(zip(CONFIGS, (200.0, 100.0), strict=True))
+    measured = {name: Pace(rate, 1, 16) for name, rate in rates.items()}
+    monkeypatch.setattr("sit_engine.studies.plan.measure_paces", lambda *_: measured)
+
+    def planned() -> Plan:
+        return plan(asked, out, lambda _: None, lambda *_: None, is_new=True)
+
+    first = planned()
+    with held(asked, out, first.frozen):
+        monkeypatch.setattr("sit_engine.studies.plan.measure_paces", None)
+        again = planned()
+    assert again.configs == first.configs
+    assert [config.optim.epochs for config in again.configs.values()] == [1500, 750]
+    assert [config.model.image_size for config in again.configs.values()] == [16, 16]
 
 
 def test_what_cannot_be_compared_is_a_sentence_and_nothing_is_written(

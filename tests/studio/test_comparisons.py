@@ -26,6 +26,7 @@ from sit_engine.records.comparison import (
     Kind,
     Line,
 )
+from sit_engine.records.comparison_text import to_text
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 from sit_studio.frame.main_window import MainWindow
@@ -138,7 +139,7 @@ def test_a_comparison_is_shown_with_its_very_figures_and_follows_its_file(
     assert drawn.reach == pytest.approx(0.038)
 
     page.view.copy.click()
-    assert QGuiApplication.clipboard().text() == found.to_text()
+    assert QGuiApplication.clipboard().text() == to_text(found)
     page.view.save_to(tmp_path / "table.csv")
     with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

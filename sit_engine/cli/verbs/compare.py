@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from sit_engine.cli.screen import Screen
@@ -12,23 +13,33 @@ from sit_engine.cli.session import Signals, add_quiet_flag
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.config.build import build, merge
 from sit_engine.config.files import read
+from sit_engine.config.methods import entrants
 from sit_engine.config.presets import presets
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.paths import display_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget
+from sit_engine.records.comparison_text import to_text
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """FOLDER, CONFIG…, --out, the budget, --seeds, --test, --labels-file, --shots, --threads."""
+    """Folder, settings, methods, where it is kept, the budget, seeds, test images."""
     parser.add_argument("folder", metavar="FOLDER", help="images, one sub-folder a class")
     parser.add_argument(
         "configs",
-        nargs="+",
+        nargs="*",
         metavar="CONFIG",
         help="TOML files of settings as `pretrain --config` takes them, or names of presets; the "
         "first is what the others are compared with",
+    )
+    parser.add_argument(
+        "--methods",
+        type=_listed,
+        default=[],
+        metavar="A,B,…",
+        help="methods beside them, or alone, each with the settings that suit the images: "
+        + ", ".join(entrants()),
     )
     parser.add_argument(
         "--out",
@@ -41,7 +52,10 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     budget.add_argument("--epochs", type=float, metavar="E", help="train every run so long")
     budget.add_argument("--images", type=float, metavar="N", help="or until it has seen so many")
     budget.add_argument(
-        "--minutes", type=float, metavar="M", help="or about so long, by its speed at the start"
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="or as many images as it sees in so long, by speeds that are measured turn about",
     )
     parser.add_argument(
         "--seeds", type=int, default=2, metavar="K", help="runs of each settings (default 2)"
@@ -85,7 +99,7 @@ def run(chosen: argparse.Namespace) -> int:
         found = api.compare(
             CompareRequest(
                 absolute(chosen.folder),
-                named([Path(word).expanduser() for word in chosen.configs], chosen.threads),
+                _all(chosen),
                 budget=_budget(chosen),
                 seeds=chosen.seeds,
                 test=tuple(absolute(folder) for folder in chosen.test),
@@ -103,12 +117,20 @@ def run(chosen: argparse.Namespace) -> int:
         return signals.exit_code
     finally:
         screen.clear()
-    print(json.dumps(found.to_json()) if chosen.json else found.to_text())
+    print(json.dumps(found.to_json()) if chosen.json else to_text(found))
     if not found.is_complete:
         screen.say("Not complete: the same command goes on.")
         return signals.exit_code
     screen.say(f"The comparison is in {out}")
     return 0
+
+
+def _all(chosen: argparse.Namespace) -> dict[str, RunConfig]:
+    """Files and presets, then methods."""
+    found = named([Path(word).expanduser() for word in chosen.configs], chosen.threads)
+    for name, config in racing(chosen.methods, chosen.threads).items():
+        found[_free(name, found)] = config
+    return found
 
 
 def _budget(chosen: argparse.Namespace) -> Budget:
@@ -134,13 +156,41 @@ def named(files: list[Path], threads: int | None) -> dict[str, RunConfig]:
                 presets=", ".join(presets()),
             )
         config = build({"preset": str(file)}) if is_preset else read(file)
-        if threads is not None:
-            config = build(merge(config.model_dump(), {"compute": {"threads": threads}}))
+        config = _on_threads(config, threads)
         stem = file.stem
         if stems[stem] > 1 and not is_preset:
             stem = f"{file.absolute().parent.name}-{stem}"
-        name, number = stem, 2
-        while name in found:
-            name, number = f"{stem}-{number}", number + 1
-        found[name] = config
+        found[_free(stem, found)] = config
     return found
+
+
+def _free(stem: str, found: Mapping[str, RunConfig]) -> str:
+    name, number = stem, 2
+    while name in found:
+        name, number = f"{stem}-{number}", number + 1
+    return name
+
+
+def racing(names: list[str], threads: int | None) -> dict[str, RunConfig]:
+    """Methods and their variants by name, with what "auto" finds for the images."""
+    known = entrants()
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                "compare.unknown_method",
+                "There is no method {name} to compare.",
+                "Methods are {methods}.",
+                name=display_name(name),
+                methods=", ".join(known),
+            )
+    return {name: _on_threads(build({"method": known[name]}), threads) for name in names}
+
+
+def _on_threads(config: RunConfig, threads: int | None) -> RunConfig:
+    if threads is None:
+        return config
+    return build(merge(config.model_dump(), {"compute": {"threads": threads}}))
+
+
+def _listed(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

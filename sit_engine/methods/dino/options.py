@@ -123,6 +123,9 @@ class DinoOptions(MethodOptions[AutoT]):
     sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
         {"quick": "quick", "standard": "standard", "paper": "paper-dino"}
     )
+    variants: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+        {"simdino": MappingProxyType({"loss": "simdino"})}
+    )
 
     features: Literal["teacher", "student"] = again(MethodOptions, "features", "teacher")
     loss: Literal["dino", "simdino"] = setting(

@@ -23,6 +23,7 @@ from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name
 from sit_engine.records.compare_request import CompareRequest
+from sit_engine.records.comparison_text import to_text
 from sit_studio.engine.comparer import Comparer, compare_words
 from sit_studio.files import is_folder, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow, to_csv
@@ -223,7 +224,7 @@ class ComparisonView(QWidget):
 
     def _copy(self) -> None:
         if self.row is not None and self.row.found is not None:
-            QGuiApplication.clipboard().setText(self.row.found.to_text())
+            QGuiApplication.clipboard().setText(to_text(self.row.found))
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
