@@ -15,7 +15,7 @@ from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.counted import templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
-from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.layout import LayoutChoice
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.errors import RunError
 from sit_engine.files import disk_error
@@ -27,7 +27,7 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.exported import Exported
 from sit_engine.records.imported import Imported
-from sit_engine.records.progress import OnProgress
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.tuning import Tuning
@@ -35,8 +35,8 @@ from sit_engine.records.tuning import Tuning
 if TYPE_CHECKING:
     from sit_engine.config.resolve import Resolved
     from sit_engine.data.scan.full_scan import ScanResult
-    from sit_engine.inspection.views import Shown
-    from sit_engine.jobs.check import Checked
+    from sit_engine.inspection.shown_views import Shown
+    from sit_engine.jobs.check import CheckedRun
     from sit_engine.jobs.dry_run import DryRun
     from sit_engine.jobs.predict import Predicted
     from sit_engine.records.report import Report
@@ -53,7 +53,7 @@ def scan(
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
     columns: LabelColumns | None = None,
-    layout: LayoutWish = "auto",
+    layout: LayoutChoice = "auto",
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     test: Sequence[str] = (),
@@ -69,7 +69,7 @@ def scan(
     without them the folders' own test images, if their `layout` has some. Decoded as a run with
     `config` would have it.
     """
-    from sit_engine.data.folder.facts import facts_of
+    from sit_engine.data.folder.folder_facts import facts_of
     from sit_engine.data.scan.full_scan import full_scan
     from sit_engine.evaluation.cues import PHASE, find_cues
 
@@ -170,7 +170,7 @@ def find_folders(
     ).told()
 
 
-def check(path: Path) -> Checked:
+def check(path: Path) -> CheckedRun:
     """All that is wrong with a run's files; nothing is changed."""
     from sit_engine.jobs.check import check
 
@@ -382,7 +382,7 @@ def show_views(
     patch_size: int | None = None,
 ) -> Shown:
     """What the model would see of `images` with a user's settings; no network is built."""
-    from sit_engine.inspection.views import show
+    from sit_engine.inspection.shown_views import show
 
     return show(
         images, settings, seed=seed, facts=facts, image_size=image_size, patch_size=patch_size
@@ -392,7 +392,7 @@ def show_views(
 def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:
     """Write the images, and each in other colours, mirrored, turned and halved, as arrays into `out`."""
     from sit_engine.inspection.pairs import show_pairs as show
-    from sit_engine.inspection.views import save_arrays
+    from sit_engine.inspection.shown_views import save_arrays
 
     arrays = show(images)
     try:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.config.build import build
-from sit_engine.config.files import read_values
 from sit_engine.config.resolved import as_frozen, as_resolved
+from sit_engine.config.toml_file import read_values
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import apply_settings

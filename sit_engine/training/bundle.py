@@ -84,7 +84,7 @@ def write(
         "is_same": is_same,
         "learning_rate": rates[0],
         "weight_decay": rates[1],
-        "parts": stepper.parts,
+        "parts": stepper.micro_batches,
         "recompute": stepper.is_recomputing,
         "processes": ranks.count(),
         "positions": positions.tolist(),

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sit_engine import own_files
 from sit_engine.config.build import from_dotted, merge
-from sit_engine.config.files import read_values, text_of
+from sit_engine.config.toml_file import read_values, text_of
 from sit_engine.counted import Sentence, counted, joined
 from sit_engine.errors import ConfigError, FileError, RunError, SitError
 from sit_engine.files import disk_error, put_aside, read_json, write_aside, write_bytes_aside

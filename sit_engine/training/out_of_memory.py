@@ -51,7 +51,9 @@ def recover(stepper: Stepper, error: Exception) -> Change | None:
     if not stepper.is_recomputing:
         change = Change("compute.recompute", "off", "on", why)
     elif stepper.can_halve:
-        change = Change("compute.parts", str(stepper.parts), str(2 * stepper.parts), why)
+        change = Change(
+            "compute.parts", str(stepper.micro_batches), str(2 * stepper.micro_batches), why
+        )
     else:
         return None
     apply_change(stepper, change.field, change.new)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sit_engine import ranks
 from sit_engine.config.build import build, merge
-from sit_engine.config.files import read_chosen
+from sit_engine.config.toml_file import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.layout import has_parts
 from sit_engine.data.scan.own_images import move

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFocusEvent, QImage, QKeyEvent, QMouseEvent, Q
 from PySide6.QtWidgets import QWidget
 
 from sit_studio.look import theme
-from sit_studio.widgets.pixels import scaled
+from sit_studio.widgets.array_images import scaled
 
 CAPTION_PX = 24
 MARGIN_PX = 24

@@ -11,10 +11,10 @@ from PySide6.QtGui import QHideEvent, QImage, QMouseEvent, QPainter
 from PySide6.QtWidgets import QMenu, QWidget
 
 from sit_engine.paths import display_name
-from sit_studio.engine.thumbnails import ThumbnailSource
-from sit_studio.files import show_in_file_manager
+from sit_studio.engine.thumbnail_thread import ThumbnailSource
+from sit_studio.file_manager import show_in_file_manager
 from sit_studio.widgets.enlarged import Enlarged
-from sit_studio.widgets.thumbnails import ThumbnailGrid
+from sit_studio.widgets.thumbnail_grid import ThumbnailGrid
 
 LARGE_PX = 1024
 FETCH_MS = 40

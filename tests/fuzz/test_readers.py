@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from sit_engine.cli.verbs.serve import Serving
 from sit_engine.config.build import build
-from sit_engine.config.files import read_chosen, read_values
+from sit_engine.config.toml_file import read_chosen, read_values
 from sit_engine.data.folder.index import Problem
 from sit_engine.data.folder.label_file import labels_from
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
-from sit_engine.data.pixel_cache.rows import DEEP_TREATMENT, RowBook
+from sit_engine.data.pixel_cache.cache_rows import DEEP_TREATMENT, RowBook
 from sit_engine.data.pixel_cache.value_range import folder_range
 from sit_engine.data.scan.split import (
     from_record,

@@ -17,7 +17,7 @@ import torch
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.build import build
-from sit_engine.config.files import read_chosen, read_values, to_toml
+from sit_engine.config.toml_file import read_chosen, read_values, to_toml
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.records.comparison import Comparison
 from sit_engine.records.event_log import read_events

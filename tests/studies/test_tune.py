@@ -13,7 +13,7 @@ import pytest
 from sit_engine import api
 from sit_engine.config.build import build, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.files import read
+from sit_engine.config.toml_file import read
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import SitError
 from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.files import to_toml
 from sit_engine.config.resolve import resolve
+from sit_engine.config.toml_file import to_toml
 from sit_engine.records.comparison import (
     Budget,
     ComparedRun,

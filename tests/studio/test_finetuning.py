@@ -17,7 +17,7 @@ from sit_engine.records.run_lock import is_running
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
 from sit_studio.pages.evaluate import page as evaluate
-from sit_studio.pages.watch.health import verdict
+from sit_studio.pages.watch.health_card import verdict
 from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import ready, wait
 from tests.tiny import engine, vit_of

@@ -11,8 +11,8 @@ from sit_studio.models.map_picture import (
     CHUNK,
     FULL,
     SHAPES,
+    MapStyle,
     Pixels,
-    Style,
     draw,
     layers_of,
     point_px,
@@ -23,7 +23,7 @@ from sit_studio.models.map_points import (
     Array,
     Cells,
     Embedding,
-    View,
+    MapWindow,
     core,
     group,
     whole_view,
@@ -144,7 +144,7 @@ def test_a_class_keeps_its_colour_whether_labels_or_predictions_are_shown() -> N
 
 def picture(all_points: Array, codes: list[int], px: float, *, lit: int | None = None) -> Pixels:
     """As the map draws it, 200 × 100 pixels around the origin, 10 pixels a unit."""
-    style = Style(
+    style = MapStyle(
         ((255, 0, 0), (0, 0, 255)),
         tuple(1.0 if lit in (None, code) else 0.1 for code in range(2)),
         ("disc", "square"),
@@ -152,7 +152,7 @@ def picture(all_points: Array, codes: list[int], px: float, *, lit: int | None =
     of_point = np.array(codes, dtype=np.uint8)
     behind = np.array([lit is not None and code != lit for code in range(2)])
     layers = layers_of(of_point, behind, np.arange(len(codes)))
-    turns = [*draw(all_points, of_point, layers, View(0, 0, 10, 200, 100), style, px)]
+    turns = [*draw(all_points, of_point, layers, MapWindow(0, 0, 10, 200, 100), style, px)]
     assert all(turn is None for turn in turns[:-1])
     assert turns[-1] is not None
     return turns[-1]
@@ -208,8 +208,8 @@ def test_fewer_points_in_view_are_larger() -> None:
 def test_many_points_are_drawn_in_turns_so_that_no_hand_waits() -> None:
     count = 5 * CHUNK + 1
     codes = np.zeros(count, dtype=np.uint8)
-    style = Style(((255, 0, 0),), (1.0,), ("disc",))
-    view = View(0, 0, 10, 200, 100)
+    style = MapStyle(((255, 0, 0),), (1.0,), ("disc",))
+    view = MapWindow(0, 0, 10, 200, 100)
     turns = [*draw(points(count), codes, [np.arange(count)], view, style, 2)]
     assert len(turns) >= 7
     assert [turn is None for turn in turns] == [True] * (len(turns) - 1) + [False]

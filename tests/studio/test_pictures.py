@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_studio.look import theme
-from sit_studio.pages.watch.pictures import AttentionView, Reconstructions
+from sit_studio.pages.watch.model_pictures import AttentionView, ReconstructionView
+from sit_studio.widgets.array_images import Pixels, error_colours, heat_colours, scaled, to_image
 from sit_studio.widgets.enlarged import Enlarged
-from sit_studio.widgets.pixels import Pixels, error_colours, heat_colours, scaled, to_image
 
 
 def photos(number: int, side: int) -> Pixels:
@@ -37,8 +37,8 @@ def enlarged_of(window: QWidget) -> Enlarged:
 
 
 @pytest.fixture
-def rows(qtbot: QtBot) -> Iterator[Reconstructions]:
-    view = Reconstructions()
+def rows(qtbot: QtBot) -> Iterator[ReconstructionView]:
+    view = ReconstructionView()
     window = shown_in_window(view, qtbot)
     pixels = photos(8, 224)
     view.show_arrays(pixels, 255 - pixels, pixels, np.zeros(pixels.shape, np.int16))
@@ -91,12 +91,14 @@ def test_small_pictures_keep_hard_pixels() -> None:
     assert len({smooth.pixelColor(x, 20).red() for x in range(333)}) > 2
 
 
-def test_only_tiles_in_view_are_converted(rows: Reconstructions, qtbot: QtBot) -> None:
+def test_only_tiles_in_view_are_converted(rows: ReconstructionView, qtbot: QtBot) -> None:
     rows.grab()
     assert 0 < len(rows.grid._kept) < 8 * 4
 
 
-def test_the_keyboard_reaches_and_enlarges_every_tile(rows: Reconstructions, qtbot: QtBot) -> None:
+def test_the_keyboard_reaches_and_enlarges_every_tile(
+    rows: ReconstructionView, qtbot: QtBot
+) -> None:
     grid = rows.grid
     QTest.keyClick(grid, Qt.Key.Key_End)
     assert grid.current == (7, 3)
@@ -112,13 +114,13 @@ def test_the_keyboard_reaches_and_enlarges_every_tile(rows: Reconstructions, qtb
     assert grid.current == (7, 2)
 
 
-def test_a_click_enlarges(rows: Reconstructions, qtbot: QtBot) -> None:
+def test_a_click_enlarges(rows: ReconstructionView, qtbot: QtBot) -> None:
     place = rows.grid.tile_rect(0, 1).center()
     QTest.mouseClick(rows.grid.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert "Corrupted" in enlarged_of(rows.window()).accessibleName()
 
 
-def test_new_arrays_keep_the_place(rows: Reconstructions, qtbot: QtBot) -> None:
+def test_new_arrays_keep_the_place(rows: ReconstructionView, qtbot: QtBot) -> None:
     rows.grid.go_to(6, 1)
     before = rows.grid.verticalScrollBar().value()
     pixels = photos(8, 224)
@@ -127,7 +129,7 @@ def test_new_arrays_keep_the_place(rows: Reconstructions, qtbot: QtBot) -> None:
     assert rows.grid.verticalScrollBar().value() == before > 0
 
 
-def test_empty_says_why(rows: Reconstructions) -> None:
+def test_empty_says_why(rows: ReconstructionView) -> None:
     rows.show_empty("Nothing <b>yet</b>.")
     assert "Nothing <b>yet</b>." in [each.text() for each in rows.findChildren(QLabel)]
     assert not rows.grid.isVisible()

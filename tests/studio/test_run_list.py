@@ -130,7 +130,7 @@ def test_a_folder_that_may_not_be_read_ends_no_list() -> None:
     program = (
         "import os, sys, pathlib\n"
         "from sit_studio.models.run_list import RunList\n"
-        "from sit_studio.files import is_file, is_folder, is_run, is_there\n"
+        "from sit_studio.file_manager import is_file, is_folder, is_run, is_there\n"
         "os.setuid(65534)\n"
         "path = pathlib.Path(sys.argv[1])\n"
         "print(RunList().look([path, path / 'inside']), is_file(path / 'x'), is_run(path),\n"

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from sit_engine.records.run_folder import create_run
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.run_list import About, RunRow, read_about, write_about
-from sit_studio.pages.runs.compare import CompareDialog
+from sit_studio.pages.runs.curves_compared import CompareDialog
 from sit_studio.pages.runs.page import RunsPage
 from sit_studio.pages.runs.run_table import COLUMNS, RunTableModel
 from sit_studio.widgets.ask import Ask

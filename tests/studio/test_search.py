@@ -10,7 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.build import build
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.run import Run

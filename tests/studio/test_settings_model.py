@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sit_engine.cli.main import parser
-from sit_engine.cli.settings import config_from
+from sit_engine.cli.setting_flags import config_from
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.errors import ConfigError

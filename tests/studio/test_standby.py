@@ -11,9 +11,9 @@ from pytestqt.qtbot import QtBot
 
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
-from sit_studio.engine import standby
+from sit_studio.engine import standby_trainer
 from sit_studio.engine.process import Trainer
-from sit_studio.engine.standby import STANDBY
+from sit_studio.engine.standby_trainer import STANDBY
 from sit_studio.frame.ahead import Ahead
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import ready as take_folder
@@ -82,7 +82,7 @@ def test_it_ends_with_the_window_and_needs_memory(
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait() == 0
-    monkeypatch.setattr(standby, "LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(standby_trainer, "LEAST_FREE_BYTES", 1 << 60)
     STANDBY.make_ready()
     assert not STANDBY.is_there
 

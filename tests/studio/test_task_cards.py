@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from sit_engine.cli.main import parser
-from sit_engine.cli.settings import config_from
+from sit_engine.cli.setting_flags import config_from
 from sit_engine.config.build import build
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.task_settings import Task

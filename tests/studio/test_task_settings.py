@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sit_engine.cli.main import parser
-from sit_engine.cli.settings import config_from
+from sit_engine.cli.setting_flags import config_from
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.config.traits import Size
 from sit_engine.config.tree import RunConfig
 from sit_engine.methods.sit.options import SitOptions

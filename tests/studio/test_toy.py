@@ -36,7 +36,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def telling_python(module: str, *words: str) -> list[str]:
-    """As sit_studio.engine.standby.engine_python, with another line in the table."""
+    """As sit_studio.engine.standby_trainer.engine_python, with another line in the table."""
     return [sys.executable, "-c", TELL, module, *words]
 
 

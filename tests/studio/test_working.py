@@ -15,7 +15,7 @@ from sit_engine.records.events import RunFinished, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
-from sit_studio.pages.watch.health import SIGNS
+from sit_studio.pages.watch.health_card import SIGNS
 from tests.studio.conftest import wait
 from tests.tiny import engine, flags, start_engine, tiny_flags
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from sit_engine import api
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
-from sit_engine.inspection.views import show
+from sit_engine.inspection.shown_views import show
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.models.weights import read_weights
 from sit_engine.records.event_log import read_events

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine import api
-from sit_engine.config.files import read_chosen
+from sit_engine.config.toml_file import read_chosen
 from sit_engine.errors import FileError, RunError, SitError
 from sit_engine.files import file_hash
 from sit_engine.jobs.repair import repair

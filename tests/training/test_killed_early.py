@@ -16,7 +16,7 @@ import pytest
 from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
-from sit_engine.config.files import read_chosen
+from sit_engine.config.toml_file import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import DataError, RunError
 from sit_engine.records.events import Event, RunStarted

@@ -223,7 +223,7 @@ def test_a_run_cut_on_one_gpu_goes_on_with_what_fits_on_more() -> None:
         rank_worker.config_of("sit", 1, "off"), rank_worker.store(), np.arange(rank_worker.IMAGES)
     )
     apply_change(stepper, "compute.parts", "32")
-    assert stepper.parts == rank_worker.BATCH
+    assert stepper.micro_batches == rank_worker.BATCH
 
 
 def test_what_was_updated_is_not_tried_again(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sit_engine.cli.screen import Screen, duration
-from sit_engine.cli.session import Signals
+from sit_engine.cli.terminal_leg import Signals
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
 from sit_engine.counted import counted

@@ -24,7 +24,7 @@ from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_studio.engine.comparer import Comparer, compare_words
-from sit_studio.files import is_folder, show_in_file_manager
+from sit_studio.file_manager import is_folder, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow, to_csv
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import RunRow
@@ -40,7 +40,7 @@ from sit_studio.widgets.comparison_words import (
     state_word,
 )
 from sit_studio.widgets.gap_table import GapTable
-from sit_studio.widgets.moved import folder_gone
+from sit_studio.widgets.moved_notice import folder_gone
 
 PARTS = 1000
 

@@ -27,14 +27,14 @@ from sit_studio.models.settings_model import (
     FINETUNE,
     PRETRAIN,
     WEIGHTS,
-    Checked,
+    CheckedSettings,
     Kind,
     SettingsModel,
     kind_of,
 )
 from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.choices import recall, written
-from sit_studio.pages.train.columns import Follower
+from sit_studio.pages.train.columns import FollowingColumn
 from sit_studio.pages.train.cost_card import CostCard
 from sit_studio.pages.train.form import SettingFields
 from sit_studio.pages.train.labels_card import LabelsCard, has_labels, labels_wanted
@@ -63,7 +63,7 @@ class TrainPage(Page):
         session.run_settings = self._values
         self.title.setText(self.tr("Train"))
         self.kind: Kind = PRETRAIN
-        self.checked = Checked()
+        self.checked = CheckedSettings()
         self._rows: list[Any] = []
         self._add_actions()
         self._add_columns()
@@ -137,7 +137,7 @@ class TrainPage(Page):
         self.start_card.changed.connect(self._on_start_changed)
         forms.addStretch(1)
         columns.addWidget(left, 5)
-        right = Follower(self._sights())
+        right = FollowingColumn(self._sights())
         columns.addWidget(right, 6)
         right.follow(self.area)
 
@@ -229,7 +229,7 @@ class TrainPage(Page):
             )
         )  # fmt: skip
 
-    def _hear_settings(self, checked: Checked, answer: Answer) -> None:
+    def _hear_settings(self, checked: CheckedSettings, answer: Answer) -> None:
         if checked is self.checked:
             try:
                 reasons = with_templates(answer["reasons"], answer.get("templates"))
@@ -237,12 +237,12 @@ class TrainPage(Page):
             except SitError as error:
                 self._hear_refusal(checked, failure_of(error))
                 return
-            self.checked = Checked(checked.config, resolved)
+            self.checked = CheckedSettings(checked.config, resolved)
             self._show_checked()
 
-    def _hear_refusal(self, checked: Checked, failure: Failure) -> None:
+    def _hear_refusal(self, checked: CheckedSettings, failure: Failure) -> None:
         if checked is self.checked:
-            self.checked = Checked(checked.config, failure=failure)
+            self.checked = CheckedSettings(checked.config, failure=failure)
             self._show_checked()
 
     def _show_start(self) -> None:

@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sit_studio.look import theme
+from sit_studio.widgets.array_images import to_image
 from sit_studio.widgets.basics import follow_theme
-from sit_studio.widgets.pixels import to_image
 
 LEAST_PX, USUAL_PX, MOST_PX = 72, 160, 224
 GAP_PX, APART_PX, ROW_PX = 2, 32, 16

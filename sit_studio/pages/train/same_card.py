@@ -23,7 +23,7 @@ from sit_studio.models.same_settings import (
     asked_changes,
     chosen,
 )
-from sit_studio.models.settings_model import Checked, SettingsModel
+from sit_studio.models.settings_model import CheckedSettings, SettingsModel
 from sit_studio.pages.train.same_dialog import SameDialog
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Card, button, label
@@ -60,7 +60,7 @@ class SameCard(Card):
         self.ask = button(self.tr("Ask me in pictures…"), self.open_dialog)
         self.body.addWidget(self.ask, 0, Qt.AlignmentFlag.AlignLeft)
 
-    def show_checked(self, checked: Checked, facts: DataFacts | None) -> None:
+    def show_checked(self, checked: CheckedSettings, facts: DataFacts | None) -> None:
         """How things stand with these settings on these images."""
         self.ask.setEnabled(facts is not None and facts.images > 0)
         self.about.setText(self._about(facts))

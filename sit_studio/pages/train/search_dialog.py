@@ -17,11 +17,11 @@ from sit_engine.errors import SitError
 from sit_engine.records.tuning import DEFAULT
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.engine.search import TUNED, Search, Standing, asked_of, read_search
-from sit_studio.files import is_folder
+from sit_studio.file_manager import is_folder
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.pages.train.search_view import SearchView
 from sit_studio.session import Session
-from sit_studio.widgets import moved
+from sit_studio.widgets import moved_notice
 from sit_studio.widgets.basics import Notice, button, label
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.dialog import Dialog
@@ -217,8 +217,8 @@ class SearchDialog(Dialog):
             search = asked_of(self.path)
             search = replace(search, folder=folder) if folder else search
             if not is_folder(search.folder):
-                failure = moved.folder_gone(search.folder)
-                offers = moved.offers(self, failure, self._go_on_in, lambda: None)
+                failure = moved_notice.folder_gone(search.folder)
+                offers = moved_notice.offers(self, failure, self._go_on_in, lambda: None)
                 self.notice.tell(failure, offers=offers)
                 return
             self._begin(search, self.path)
@@ -235,8 +235,8 @@ class SearchDialog(Dialog):
     @Slot(object)
     def _on_failed(self, failure: Failure) -> None:
         """Why it ended; where nothing was begun, the form is there again."""
-        offers = moved.offers(self, failure, self._go_on_in, lambda: None)
-        self.notice.tell(moved.worded(failure), offers=offers)
+        offers = moved_notice.offers(self, failure, self._go_on_in, lambda: None)
+        self.notice.tell(moved_notice.worded(failure), offers=offers)
         if self.path is not None and not self.path.exists():
             self.path, self.now = None, None
             self._timer.stop()

@@ -20,7 +20,7 @@ from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.gallery import Gallery
 from sit_studio.widgets.map.legend import ROW_PX, MapLegend
 from sit_studio.widgets.map.view import MapView
-from sit_studio.widgets.thumbnails import TILE
+from sit_studio.widgets.thumbnail_grid import TILE
 
 SIDE_PX = 300
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from sit_studio.engine.thumbnails import ThumbnailSource
+from sit_studio.engine.thumbnail_thread import ThumbnailSource
 from sit_studio.look import theme
 from sit_studio.look.sentences import say_text
 from sit_studio.widgets.elision import full_px, short

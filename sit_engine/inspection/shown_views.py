@@ -32,7 +32,7 @@ from sit_engine.data.pixel_cache.cache import squares_side
 from sit_engine.errors import DataError
 from sit_engine.paths import display_name
 from sit_engine.views.apply import apply_views
-from sit_engine.views.pixels import MEAN, STD
+from sit_engine.views.apply_common import MEAN, STD
 from sit_engine.views.rotate import draw_rotations, rotate_
 from sit_engine.views.rows import Rows
 from sit_engine.views.step_views import DrawnView, draw_step

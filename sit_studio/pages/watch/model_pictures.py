@@ -20,9 +20,7 @@ from PySide6.QtWidgets import (
 
 from sit_studio.look import theme
 from sit_studio.pages.watch.tiles import TileGrid
-from sit_studio.widgets.basics import follow_theme
-from sit_studio.widgets.enlarged import Enlarged
-from sit_studio.widgets.pixels import (
+from sit_studio.widgets.array_images import (
     Pixels,
     error_colours,
     error_table,
@@ -30,6 +28,8 @@ from sit_studio.widgets.pixels import (
     heat_table,
     to_image,
 )
+from sit_studio.widgets.basics import follow_theme
+from sit_studio.widgets.enlarged import Enlarged
 
 DEFAULT_ALPHA = 65  # percent
 HEAD_COLUMNS = 7
@@ -60,7 +60,7 @@ class _Stack(QWidget):
         self._stack.setCurrentWidget(self._content)
 
 
-class Reconstructions(_Stack):
+class ReconstructionView(_Stack):
     """Rows of Input, Corrupted, Output and Difference; a click or Enter enlarges a tile."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -71,7 +71,9 @@ class Reconstructions(_Stack):
         self.grid = TileGrid(least_px=48, most_px=288)
         self.grid.setAccessibleName(self.tr("Reconstructions"))
         self.grid.tile_opened.connect(self._on_opened)
-        legend = Legend(error_table(theme.is_dark()), self.tr("too dark"), self.tr("too bright"))
+        legend = PictureLegend(
+            error_table(theme.is_dark()), self.tr("too dark"), self.tr("too bright")
+        )
         legend.setAccessibleName(self.tr("Difference: blue is too dark, red is too bright."))
         layout = QVBoxLayout(self._content)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -174,7 +176,7 @@ class AttentionView(_Stack):
         self._percent.setFont(theme.tabular_font(12))
         self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._percent.setMinimumWidth(48)
-        legend = Legend(heat_table(), self.tr("least"), self.tr("most"))
+        legend = PictureLegend(heat_table(), self.tr("least"), self.tr("most"))
         legend.setAccessibleName(self.tr("Attention from least to most, in each map."))
         strength = QHBoxLayout()
         strength.setSpacing(8)
@@ -263,7 +265,7 @@ class AttentionView(_Stack):
             self._enlarged.show_picture(layers, self._large_name(), self.alpha.value() / 100)
 
 
-class Legend(QWidget):
+class PictureLegend(QWidget):
     """A strip of colours between two words."""
 
     def __init__(self, table: Pixels, first: str, last: str, parent: QWidget | None = None) -> None:

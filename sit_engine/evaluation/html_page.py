@@ -21,7 +21,7 @@ from sit_engine.records.report import (
     INTERVALS,
     Answers,
     Report,
-    Row,
+    ReportRow,
     few_shot_caution,
     percent,
     scratch_sentence,
@@ -147,13 +147,13 @@ def _figures(report: Report) -> str:
     )
 
 
-def _figure_row(row: Row, columns: Sequence[str]) -> str:
+def _figure_row(row: ReportRow, columns: Sequence[str]) -> str:
     cells = [f"<td>{percent(row.scores.get(column))}</td>" for column in columns]
     cells[-1] = cells[-1].replace("<td>", '<td class="ours">')
     return f"<tr><td>{shown(row.name)}</td>{''.join(cells)}</tr>"
 
 
-def _gains(row: Row) -> str:
+def _gains(row: ReportRow) -> str:
     cells = []
     for column, gain in row.gains.items():
         word, colour = "no sure difference", ""

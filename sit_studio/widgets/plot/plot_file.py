@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QGraphicsView
 from sit_engine.paths import safe_cell
 from sit_studio.look import theme
 from sit_studio.models.curve import Array, Curve
-from sit_studio.widgets.plot.lines import Convert
+from sit_studio.widgets.plot.plot_line import Convert
 
 PNG_SCALE = 2
 TITLE_HEIGHT_PX = 40

@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QWidget
 
 from sit_engine.paths import display_name
-from sit_studio.engine.thumbnails import ThumbnailSource
+from sit_studio.engine.thumbnail_thread import ThumbnailSource
 from sit_studio.look import theme
 from sit_studio.look.sentences import say_text
 from sit_studio.widgets.basics import follow_theme
@@ -33,7 +33,7 @@ MOST_SCROLL = 2**30
 FETCH_MS = 50
 
 
-class Images(Protocol):
+class ImageRows(Protocol):
     """What the grid shows: so much of data.folder.saved_index.SavedIndex."""
 
     def __len__(self) -> int: ...
@@ -51,7 +51,7 @@ class ThumbnailGrid(QAbstractScrollArea):
     ) -> None:
         super().__init__(parent)
         self.caption = caption
-        self.images: Images | None = None
+        self.images: ImageRows | None = None
         self.current = -1
         self.kept: OrderedDict[str, QImage | str] = OrderedDict()
         self.actions_of: Callable[[int, QMenu], None] | None = None
@@ -68,7 +68,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         self.verticalScrollBar().valueChanged.connect(self._look)
         follow_theme(self, self.viewport().update)
 
-    def show_images(self, images: Images | None) -> None:
+    def show_images(self, images: ImageRows | None) -> None:
         """Other images; thumbnails that are known stay."""
         self.images = images
         self.current = min(self.current, len(self) - 1)

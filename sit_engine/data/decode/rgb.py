@@ -40,7 +40,7 @@ _TURNS = {
 
 
 @dataclass(frozen=True)
-class Header:
+class ImageHeader:
     """What an image says of itself; width and height are those of the upright picture."""
 
     width: int
@@ -71,7 +71,7 @@ def decode_rgb(path: str | Path, *, value_range: ValueRange | None) -> NDArray[n
         ) from None
 
 
-def read_header(image: Image.Image) -> Header:
+def read_header(image: Image.Image) -> ImageHeader:
     """What the header alone says; pixels are not read."""
     width, height = image.size
     # A PNG may carry its EXIF after the pixels, and Pillow would decode all of it to look there.
@@ -81,7 +81,7 @@ def read_header(image: Image.Image) -> Header:
     if not is_deep(image) and (";16" in raw_mode(image) or _is_deep_jpeg2000(image)):
         notes.append(DEEP_ALPHA)
     kind, channels = image.format or "", len(image.getbands())
-    return Header(width, height, kind, image.mode, channels, is_deep(image), tuple(notes))
+    return ImageHeader(width, height, kind, image.mode, channels, is_deep(image), tuple(notes))
 
 
 def _pages_note(image: Image.Image) -> str | None:

@@ -32,7 +32,7 @@ from sit_engine.config.build import build
 from sit_engine.counted import packed, templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
-from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.layout import LayoutChoice
 from sit_engine.data.folder.saved_index import save_index
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
@@ -80,7 +80,7 @@ def _scan(
     labels: Literal["folders", "csv", "none"] = "folders",
     labels_file: str | None = None,
     columns: list[str] | None = None,
-    layout: LayoutWish = "auto",
+    layout: LayoutChoice = "auto",
     include: list[str] | None = None,
     exclude: list[str] | None = None,
     test: list[str] | None = None,
@@ -193,7 +193,7 @@ def _evaluate(
     baseline: list[str] | None = None,
     labels_file: str | None = None,
     columns: list[str] | None = None,
-    layout: LayoutWish = "auto",
+    layout: LayoutChoice = "auto",
     step: Step | None = None,
     network: str | None = None,
     knn_only: bool = False,

@@ -31,7 +31,7 @@ _NOTHING: tuple[Array, Array] = (np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)
-class View:
+class PlotWindow:
     """What decides how a line is drawn, beside its data."""
 
     x0: float
@@ -43,7 +43,7 @@ class View:
     pen_scale: float = 1.0  # plot pens are in device pixels
 
 
-class Line:
+class PlotLine:
     """The items of one curve: made once, given new data ever after."""
 
     def __init__(self, plot: pg.PlotItem, curve: Curve, convert: Convert | None) -> None:
@@ -57,7 +57,7 @@ class Line:
         self.is_exact = False  # never smoothed
         self.low = self.high = np.nan
         self._raw = self._main = _NOTHING
-        self._view = View(0.0, 1.0, 1, 1, 0.0, False)
+        self._view = PlotWindow(0.0, 1.0, 1, 1, 0.0, False)
         self._is_waiting = False
         self._plot = plot
         self._pen = QPen()
@@ -117,7 +117,7 @@ class Line:
             self._converted = np.concatenate((self._converted, fresh))
         return self._converted
 
-    def prepare(self, view: View) -> bool:
+    def prepare(self, view: PlotWindow) -> bool:
         """Find what is visible; False when that stands there already."""
         if self.is_exact:
             view = replace(view, weight=0.0)
@@ -167,7 +167,7 @@ class Line:
         return left if x is not None and x - all_x[left] <= all_x[right] - x else right
 
 
-def visible(x: Array, y: Array, view: View, column_px: int) -> tuple[Array, Array]:
+def visible(x: Array, y: Array, view: PlotWindow, column_px: int) -> tuple[Array, Array]:
     """The thinned part in view, in the axis' own measure; what Qt cannot draw is a gap."""
     thin_x, thin_y = thin(x, y, view.x0, view.x1, view.width_px // column_px)
     if view.is_log:

@@ -17,14 +17,14 @@ from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import ImageIndex, Problem, sort_problems
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
 from sit_engine.data.folder.labels import LabelRule, number_classes
-from sit_engine.data.folder.layout import LayoutWish, Placing, has_parts, understand
+from sit_engine.data.folder.layout import LayoutChoice, Placing, has_parts, understand
 from sit_engine.data.folder.wanted import EVERYTHING, Patterns
 from sit_engine.data.scan.headers import Headers, read_headers
 from sit_engine.data.scan.listing import Listing, list_files
 from sit_engine.data.scan.ours import is_our_text
 from sit_engine.errors import DataError
 from sit_engine.paths import display_name
-from sit_engine.records.progress import OnProgress, ProgressReporter
+from sit_engine.records.on_progress import OnProgress, ProgressReporter
 
 
 def scan(
@@ -33,7 +33,7 @@ def scan(
     labels: LabelRule = "folders",
     labels_file: str | Path | None = None,
     columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
-    layout: LayoutWish = "classes",
+    layout: LayoutChoice = "classes",
     patterns: Patterns = EVERYTHING,
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
@@ -60,7 +60,7 @@ def _index(
     rule: LabelRule,
     labels_file: str | Path | None,
     columns: LabelColumns,
-    wish: LayoutWish,
+    asked: LayoutChoice,
 ) -> ImageIndex:
     label_file = Path(labels_file).absolute() if labels_file and rule == "csv" else None
     problems, our_texts = list(listing.problems), 0
@@ -76,7 +76,7 @@ def _index(
     usable[list(headers.problems)] = False
     chosen = np.flatnonzero(usable).tolist()
     places = ((listing.root_of[i], listing.paths[i]) for i in chosen)
-    layout = understand(listing.roots, places) if wish == "auto" else wish
+    layout = understand(listing.roots, places) if asked == "auto" else asked
     placing = Placing(layout, listing.roots)
     names, unmatched = _labels(listing, chosen, rule, label_file, columns, placing)
     headers.notes.update({UNMATCHED_ROWS: unmatched} if unmatched else {})

@@ -1,4 +1,4 @@
-"""What both appliers share: the normalisation, boxes in stored pixels, and the blur's weights."""
+"""What apply_batch and apply_each have in common: normalisation, boxes in stored pixels, blur weights."""
 
 from __future__ import annotations
 

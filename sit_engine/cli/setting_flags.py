@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine.config.build import build, from_dotted, merge
-from sit_engine.config.files import read_values
 from sit_engine.config.methods import needs_labels
 from sit_engine.config.presets import presets
 from sit_engine.config.schema import Setting, settings
+from sit_engine.config.toml_file import read_values
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 
