@@ -47,7 +47,9 @@ class ToyOptions(BackboneOptions):
     def described(self) -> str:
         return f"toy of {self.channels} channels"
 
-    def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Requirements) -> None:
+    def fill(
+        self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Requirements
+    ) -> None:
         filling.auto("image_size", 16, "small")
         filling.auto("drop_path", 0.0, "it has none")
 

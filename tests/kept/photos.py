@@ -1,4 +1,4 @@
-"""The folder that the runs of tests/records/before were trained on; the same bytes everywhere."""
+"""The folder that the run tests/kept/resumable was trained on; the same bytes everywhere."""
 
 from __future__ import annotations
 
