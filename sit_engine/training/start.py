@@ -27,9 +27,9 @@ from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.leg import From, RunResult
-from sit_engine.training.loop import train
 from sit_engine.training.out_of_memory import Change
 from sit_engine.training.prepare import prepare_new, prepare_resumed, teller
+from sit_engine.training.train import train
 
 NO_CHECKPOINT = -1
 
