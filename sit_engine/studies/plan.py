@@ -33,10 +33,10 @@ from sit_engine.paths import display_name, escape_name
 from sit_engine.records.compare_request import ASKED, CompareRequest
 from sit_engine.records.comparison import Budget
 from sit_engine.records.events import warning
+from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import Places, file_along, moved_along, save
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.training.prepare import list_images, with_start
 from sit_engine.training.start import Emit, check_outside
 

@@ -27,10 +27,10 @@ from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget, Comparison
+from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import file_along, save
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.records.tuning import (
     DEFAULT,
     JOIN,

@@ -23,7 +23,7 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten, Event, SettingsAccepted, Warned, warning
 from sit_engine.records.run import MOST_SPLIT_BYTES, Run, unusable
 from sit_engine.training import checkpoint
-from sit_engine.training.out_of_memory import Change
+from sit_engine.training.recovery.out_of_memory import Change
 
 CONFIG, SPLIT = "config.toml", "split.json"
 NAMES = (CONFIG, SPLIT)

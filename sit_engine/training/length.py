@@ -6,8 +6,8 @@ from sit_engine.config.tree import LONGEST_EPOCHS
 from sit_engine.errors import ConfigError
 from sit_engine.records.commands import answer_to, refusal
 from sit_engine.records.events import CommandAnswered
-from sit_engine.training.out_of_memory import Change
 from sit_engine.training.progress import Progress
+from sit_engine.training.recovery.out_of_memory import Change
 
 
 def steps_of(epochs: float, per_epoch: int) -> int:

@@ -30,17 +30,23 @@ from sit_engine.records.events import (
     warning,
 )
 from sit_engine.records.run import Run
-from sit_engine.training import bundle
 from sit_engine.training.checkpointing import CheckpointManager
 from sit_engine.training.control import Control
 from sit_engine.training.leg import From, RunResult, TrainingData
 from sit_engine.training.length import lengthen, not_longer, steps_of
 from sit_engine.training.metrics_window import MetricsWindow
-from sit_engine.training.out_of_memory import Change, apply_change, free_memory, recover
 from sit_engine.training.progress import Progress
-from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_back, not_steady
+from sit_engine.training.recovery import bundle
+from sit_engine.training.recovery.out_of_memory import Change, apply_change, free_memory, recover
+from sit_engine.training.recovery.rollback import (
+    FIELD,
+    MOST_ROLLBACKS,
+    draw_seed,
+    go_back,
+    not_steady,
+)
+from sit_engine.training.recovery.steadiness import jump_warnings, take, why_unsteady
 from sit_engine.training.schedules import cosine, falls_on
-from sit_engine.training.steadiness import jump_warnings, take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.watching.watcher import make_watcher
 

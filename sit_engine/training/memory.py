@@ -21,7 +21,7 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast, is_out_of_memory
 from sit_engine.machine.remembered import a_step_of, recall, remember
 from sit_engine.methods.protocol import StepInfo
-from sit_engine.training.out_of_memory import free_memory
+from sit_engine.training.recovery.out_of_memory import free_memory
 from sit_engine.training.stepper import Stepper
 
 FEW, MORE = 4, 8

@@ -47,8 +47,8 @@ from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training.frozen import replace_split
 from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
-from sit_engine.training.out_of_memory import Change
 from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
+from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.training.stepper import measure_images_per_s
 from sit_engine.watching.pretraining import PREVIEW_IMAGES, Watched
 

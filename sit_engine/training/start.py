@@ -19,16 +19,16 @@ from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.records.commands import check_epochs
 from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.events import CheckpointWritten, Event, Warned, warning
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.places import Places, file_along, places_of
 from sit_engine.records.run import OpenedRun, Run
 from sit_engine.records.run_folder import create_run, discard_unstarted, open_run, write_chosen
-from sit_engine.records.run_lock import RunLock
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.leg import From, RunResult
-from sit_engine.training.out_of_memory import Change
 from sit_engine.training.prepare import prepare_new, prepare_resumed, teller
+from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.training.train import train
 
 NO_CHECKPOINT = -1

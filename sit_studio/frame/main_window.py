@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import is_running
 from sit_studio.engine.questions import Asker
 from sit_studio.file_manager import is_run
 from sit_studio.frame.dialogs import CloseQuestion, KeysDialog, SettingsDialog

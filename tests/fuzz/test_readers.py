@@ -41,11 +41,11 @@ from sit_engine.records.commands import take_commands
 from sit_engine.records.embedding import Embedded
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import read_line
+from sit_engine.records.locking.run_lock import RunLock, holder_here, is_running
 from sit_engine.records.places import places_of
 from sit_engine.records.report import read_report
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run, write_settings
-from sit_engine.records.run_lock import RunLock, holder_here, is_running
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen

@@ -1,6 +1,6 @@
 """A method is a folder and a line: what a toy of 40 lines gets without anyone knowing its name.
 
-On the Train page and on Watch: tests/studio/test_toy.py.
+On the Train page and on Watch: tests/studio/train/test_toy.py.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from sit_engine.files import disk_error
 from sit_engine.paths import display_name
 from sit_studio.models.failure import failure_of
 from sit_studio.widgets.basics import button, label
-from sit_studio.widgets.line_table import LineTable
+from sit_studio.widgets.tables.line_table import LineTable
 
 MOST_IN_MENU = 20
 ENDING = ".csv"

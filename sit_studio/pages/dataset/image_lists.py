@@ -15,7 +15,7 @@ from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.pages.dataset.file_list import FileList, FileRows
 from sit_studio.widgets.basics import Card
-from sit_studio.widgets.thumbnail_grid import ThumbnailGrid
+from sit_studio.widgets.gallery.thumbnail_grid import ThumbnailGrid
 
 
 class ImageLists(Card):

@@ -34,7 +34,7 @@ from sit_studio.pages.evaluate.scores import (
 )
 from sit_studio.pages.evaluate.shots_plot import ShotsPlot, series_of
 from sit_studio.widgets.basics import Card, clear_layout, label, scrolled
-from sit_studio.widgets.gallery import Gallery
+from sit_studio.widgets.gallery.gallery import Gallery
 from sit_studio.widgets.map.panel import Chosen
 
 Rows = NDArray[np.int64]

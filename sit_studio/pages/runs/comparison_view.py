@@ -39,8 +39,8 @@ from sit_studio.widgets.comparison_words import (
     seeds_sentence,
     state_word,
 )
-from sit_studio.widgets.gap_table import GapTable
 from sit_studio.widgets.moved_notice import folder_gone
+from sit_studio.widgets.tables.gap_table import GapTable
 
 PARTS = 1000
 

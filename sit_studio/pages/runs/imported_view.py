@@ -11,7 +11,7 @@ from sit_engine.records.imported import ANOTHER, AS_GIVEN, Imported, ImportRow
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.widgets.basics import label
-from sit_studio.widgets.line_table import LineTable
+from sit_studio.widgets.tables.line_table import LineTable
 
 WIDTHS = (80, 352, 168, 104)
 MOST_PX = {1: 368, 2: 216}

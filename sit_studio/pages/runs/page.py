@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
 from sit_engine.config.methods import needs_labels
 from sit_engine.errors import SitError
 from sit_engine.paths import display_name
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import is_running
 from sit_studio.engine.job import Job
 from sit_studio.file_manager import move_to_trash, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow

@@ -35,9 +35,9 @@ from sit_studio.pages.train.labels_card import LabelsCard, has_labels
 from sit_studio.pages.train.method_form import MethodForm
 from sit_studio.pages.train.obstacles import why_no_search, why_not
 from sit_studio.pages.train.preview_card import PreviewCard
-from sit_studio.pages.train.same_card import SameCard
-from sit_studio.pages.train.search_card import SearchCard
-from sit_studio.pages.train.search_dialog import SearchDialog
+from sit_studio.pages.train.same.same_card import SameCard
+from sit_studio.pages.train.search.search_card import SearchCard
+from sit_studio.pages.train.search.search_dialog import SearchDialog
 from sit_studio.pages.train.what_follows import ask_what_follows
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button

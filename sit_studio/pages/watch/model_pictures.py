@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 
 from sit_studio.look import theme
 from sit_studio.pages.watch.tiles import TileGrid
-from sit_studio.widgets.array_images import (
+from sit_studio.widgets.basics import follow_theme
+from sit_studio.widgets.gallery.array_images import (
     Pixels,
     error_colours,
     error_table,
@@ -28,8 +29,7 @@ from sit_studio.widgets.array_images import (
     heat_table,
     to_image,
 )
-from sit_studio.widgets.basics import follow_theme
-from sit_studio.widgets.enlarged import Enlarged
+from sit_studio.widgets.gallery.enlarged import Enlarged
 
 DEFAULT_ALPHA = 65  # percent
 HEAD_COLUMNS = 7
