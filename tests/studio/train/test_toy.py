@@ -44,7 +44,7 @@ def telling_python(module: str, *words: str) -> list[str]:
 def toyland(open_new: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
     """The real window where the table has the toy's line."""
     monkeypatch.setitem(METHODS, "toy", ENTRY)
-    for place in ("standby", "questions", "process"):
+    for place in ("standby_trainer", "questions", "process"):
         monkeypatch.setattr(f"sit_studio.engine.{place}.engine_python", telling_python)
     made = open_new()
     qtbot.waitExposed(made)
