@@ -19,7 +19,7 @@ from benchmarks.recipe import HALF, Case, pictures, stepper_of, take_step
 from benchmarks.table import Row, Wish, main, row
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 
 CASES = {
     "quick": [Case("vit_tiny", 32, 8)],

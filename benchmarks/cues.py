@@ -23,9 +23,9 @@ from sit_engine.config.facts import DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.config.views import ViewOptions
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.evaluation.cues import Pixels, knn, measure, read, sample
 from sit_engine.methods.view_autos import view_autos
 

@@ -25,7 +25,7 @@ from torch.nn import functional
 from benchmarks.table import Row, Wish, Work, alternate, main, ratio, row
 from sit_engine.data.decode.decoder import answer
 from sit_engine.data.pixel_cache.cache import PixelCache
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 
 WIDTH, HEIGHT, SIDE = 4000, 3000, 258
 PICTURES = 6

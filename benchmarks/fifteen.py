@@ -35,9 +35,9 @@ def rate(train: Path) -> float:
 
     from sit_engine.config.build import build
     from sit_engine.config.resolve import resolve
-    from sit_engine.data.folder.facts import facts_of
+    from sit_engine.data.folder.folder_facts import facts_of
     from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
-    from sit_engine.data.scan.scan import scan
+    from sit_engine.data.scan.quick_scan import scan
     from sit_engine.machine.device import probe
     from sit_engine.methods.protocol import StepInfo
     from sit_engine.training.stepper import Stepper

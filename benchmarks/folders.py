@@ -31,7 +31,7 @@ from PIL import Image
 from sit_engine.data.decode.decode_pool import default_workers
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import StepReported
 from sit_engine.records.run import Run

@@ -26,11 +26,11 @@ from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.config.view_kinds import ViewKind
 from sit_engine.config.views import ViewOptions
 from sit_engine.data.decode.opening import opened
-from sit_engine.data.decode.pixels import decode_rgb, squash
+from sit_engine.data.decode.rgb import decode_rgb, squash
 from sit_engine.data.pixel_cache.cache import squares_side
 from sit_engine.views.apply import apply_views
+from sit_engine.views.apply_common import MEAN, STD
 from sit_engine.views.draw import draw_views, neutral_params
-from sit_engine.views.pixels import MEAN, STD
 
 Pixels = NDArray[np.float32]
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 from torchvision import transforms
 from torchvision.transforms.functional import gaussian_blur
 
-from sit_engine.views.pixels import MEAN, STD
+from sit_engine.views.apply_common import MEAN, STD
 
 Picture = Image.Image
 Transform = Callable[[Picture], Tensor]

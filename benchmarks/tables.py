@@ -39,8 +39,8 @@ from sit_engine.evaluation.features import probabilities
 from sit_engine.machine.device import probe_once
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import is_running
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.records.summary import summarise
 from sit_engine.studies.paired import interval

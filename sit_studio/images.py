@@ -13,14 +13,14 @@ from PySide6.QtCore import QObject, Signal
 
 from sit_engine.config.facts import DataFacts
 from sit_engine.data.folder.label_file import LabelColumns
-from sit_engine.data.folder.layout import LayoutWish, layout_named
+from sit_engine.data.folder.layout import LayoutChoice, layout_named
 from sit_engine.data.folder.saved_index import SavedIndex
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.paths import escape_name, unescape_name
 from sit_studio.engine.questions import Answer, Asker, Question, ask_once
-from sit_studio.files import is_file, is_folder
+from sit_studio.file_manager import is_file, is_folder
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.preferences import Preferences
 
@@ -36,7 +36,7 @@ class Dataset:
     labels: LabelSource = "folders"
     labels_file: str | None = None
     test: tuple[str, ...] = ()
-    layout: LayoutWish = "auto"
+    layout: LayoutChoice = "auto"
     patterns: Patterns = field(default_factory=Patterns)
     columns: LabelColumns = field(default_factory=LabelColumns)
     """Of the label file."""
@@ -110,7 +110,7 @@ class Images(QObject):
         labels: LabelSource = "folders",
         labels_file: str | None = None,
         test: tuple[str, ...] = (),
-        layout: LayoutWish = "auto",
+        layout: LayoutChoice = "auto",
         patterns: Patterns | None = None,
         columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
     ) -> None:

@@ -19,9 +19,9 @@ from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.paths import file_word
 from sit_engine.records.commands import CommandName
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
-from sit_engine.records.run_lock import is_running
 from sit_studio.engine.comparer import Comparer
 from sit_studio.engine.messages import Heard, Message, MessageQueue, Refused, Seen
 from sit_studio.engine.questions import Answer, Asker, Question

@@ -41,7 +41,7 @@ def loaded_after(modules: list[str]) -> set[str]:
 
 
 def test_the_porch_loads_no_torch() -> None:
-    loaded = loaded_after([*PORCH, "sit_engine.cli.questions", "sit_engine.cli.verbs.serve"])
+    loaded = loaded_after([*PORCH, "sit_engine.cli.answers", "sit_engine.cli.verbs.serve"])
     assert "sit_engine" in loaded
     assert loaded.isdisjoint({"torch", "torchvision", "timm", "sklearn", "matplotlib", "PySide6"})
 

@@ -46,7 +46,7 @@ def bad_parameters(name: str, why: object) -> SitError:
     return SitError(
         "ask.parameters",
         "The question {name} cannot be asked so: {why}.",
-        "Its parameters stand in sit_engine/cli/questions.py.",
+        "Its parameters stand in sit_engine/cli/answers.py.",
         name=name,
         why=why,
     )

@@ -52,7 +52,7 @@ DROP_PATH = setting(
 )
 
 
-class Wish(NamedTuple):
+class Requirements(NamedTuple):
     """What a network must fit: the weights it starts from, and how many tokens tasks read (None: any)."""
 
     start: StartFacts | None
@@ -126,7 +126,9 @@ class BackboneOptions(OpenOptions[AutoT]):
         """The settings of the network whose weights these are."""
         return cast("BackboneOptions[Never]", cls(**start.network, drop_path=0.0))
 
-    def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Wish) -> None:
+    def fill(
+        self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
+    ) -> None:
         """Every "auto" of `filling` filled, with its reason."""
         raise NotImplementedError
 

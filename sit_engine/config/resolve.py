@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Never
 
-from sit_engine.config.backbones import BackboneOptions, Wish
+from sit_engine.config.backbones import BackboneOptions, Requirements
 from sit_engine.config.build import check_together
 from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
@@ -46,7 +46,7 @@ def resolve(
     filling = Filling("model", config.model, autos)
     if start is not None:
         _as_start(filling, config.model.family, start)
-    config.model.fill(filling, facts, device, Wish(start, config.method.tokens))
+    config.model.fill(filling, facts, device, Requirements(start, config.method.tokens))
     model: BackboneOptions[Never] = filling.done()
     train_images = facts.images - watch_count(
         data.get("watch_share"), facts, one_a_class=config.method.needs_labels

@@ -12,7 +12,7 @@ from sit_engine.config.backbones import (
     IMAGE_SIZE,
     WEIGHTS,
     BackboneOptions,
-    Wish,
+    Requirements,
 )
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.fields import AutoT, FileName, setting
@@ -176,12 +176,14 @@ class VitOptions(BackboneOptions[AutoT]):
         )
         return made
 
-    def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Wish) -> None:
+    def fill(
+        self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
+    ) -> None:
         """From the weights that it starts from, the images and the device."""
-        if wish.start is not None:
-            _as_start(filling, wish.start)
+        if needs.start is not None:
+            _as_start(filling, needs.start)
         _sizes(filling, facts, device)
-        _tokens(filling, wish.tokens)
+        _tokens(filling, needs.tokens)
         _beginning(filling)
 
 

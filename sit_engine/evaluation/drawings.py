@@ -16,7 +16,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from sit_engine.counted import counted
-from sit_engine.records.report import Bin, Row
+from sit_engine.records.report import Bin, ReportRow
 
 MOST_CELLS = 30
 MOST_PAIRS = 20
@@ -26,7 +26,7 @@ DASHES = ("2 3", "6 3", "10 3 2 3", "1 4", "12 4")
 SAMPLES = ("···", "‒ ‒", "‒ ·", "· ·", "— —")
 
 
-class Style(NamedTuple):
+class LineStyle(NamedTuple):
     """How a column is drawn: its colour, its dash, and a sample of the dash as text."""
 
     colour: str
@@ -34,16 +34,16 @@ class Style(NamedTuple):
     sample: str
 
 
-def series_styles(columns: Sequence[str]) -> dict[str, Style]:
+def series_styles(columns: Sequence[str]) -> dict[str, LineStyle]:
     """The last column is ours, in the accent and drawn through."""
     found = {
-        column: Style(f"var(--s{n % 5})", DASHES[n % 5], SAMPLES[n % 5])
+        column: LineStyle(f"var(--s{n % 5})", DASHES[n % 5], SAMPLES[n % 5])
         for n, column in enumerate(columns[:-1])
     }
-    return found | {columns[-1]: Style("var(--main)", "", "—")}
+    return found | {columns[-1]: LineStyle("var(--main)", "", "—")}
 
 
-def few_shot_plot(rows: Sequence[Row], columns: Sequence[str]) -> str:
+def few_shot_plot(rows: Sequence[ReportRow], columns: Sequence[str]) -> str:
     """Accuracy over labels a class, which stand on a logarithmic scale."""
     shots = [row.shots or 1 for row in rows]
     highest = max(score.accuracy + score.interval for row in rows for score in row.scores.values())

@@ -26,7 +26,7 @@ from sit_engine.evaluation.probes import (
     linear_probe,
     mean_score,
 )
-from sit_engine.evaluation.reading import Images, Reader, Tell, Work, read_through
+from sit_engine.evaluation.reading import ImageSet, Reader, Tell, Work, read_through
 from sit_engine.models.backbone import Backbone
 from sit_engine.records.report import (
     DRAWS,
@@ -37,7 +37,7 @@ from sit_engine.records.report import (
     LeftOut,
     Main,
     Report,
-    Row,
+    ReportRow,
     Score,
 )
 
@@ -47,7 +47,7 @@ MOST_FEW = 5000
 
 
 @dataclass(frozen=True)
-class Network:
+class MeasuredNetwork:
     """One column of the table: a backbone, the side of its views, and its classifier if it has one.
 
     The classifier's classes are those of the evaluation, in the same order.
@@ -68,8 +68,8 @@ class Network:
 class Given:
     """Labelled images to measure with: what networks learn from, and what they are asked."""
 
-    train: Images
-    test: Images
+    train: ImageSet
+    test: ImageSet
     classes: tuple[str, ...]
     reader: Reader
     left_out: LeftOut
@@ -117,7 +117,7 @@ def check_labelled(train: np.ndarray, test: np.ndarray) -> None:
 
 
 def evaluate(
-    networks: Sequence[Network],
+    networks: Sequence[MeasuredNetwork],
     given: Given,
     *,
     network: str,
@@ -171,7 +171,9 @@ def evaluate(
     return report, predictions
 
 
-def _read(networks: Sequence[Network], given: Given, device: torch.device, tell: Tell) -> _Read:
+def _read(
+    networks: Sequence[MeasuredNetwork], given: Given, device: torch.device, tell: Tell
+) -> _Read:
     """One reading of the files for each side of views that is needed."""
     train: dict[str, Tensor] = {}
     test: dict[str, Tensor] = {}
@@ -198,7 +200,7 @@ def _read(networks: Sequence[Network], given: Given, device: torch.device, tell:
     return _Read(features, said, given.train.labels, given.test.labels, given.classes, parts)
 
 
-def _keep(ours: Network, given: Given, read: _Read) -> None:
+def _keep(ours: MeasuredNetwork, given: Given, read: _Read) -> None:
     train_nD, test_mD = (found.numpy() for found in read.features[ours.name])
     unknown_n = np.full(len(train_nD), NO_ANSWER, dtype=np.int32)
     said_m = read.said.get(ours.name)
@@ -219,7 +221,7 @@ def _knn(read: _Read, k: int = K) -> dict[str, np.ndarray]:
     )
 
 
-def _knn_row(read: _Read) -> Row:
+def _knn_row(read: _Read) -> ReportRow:
     return _row(f"k-NN, k = {K}", "knn", _knn(read))
 
 
@@ -242,7 +244,7 @@ def _probe(read: _Read, tell: Tell) -> dict[str, Probed]:
     return found
 
 
-def _row(name: str, kind: Kind, correct: dict[str, np.ndarray]) -> Row:
+def _row(name: str, kind: Kind, correct: dict[str, np.ndarray]) -> ReportRow:
     """Gains are paired over test images: mean difference, interval from its standard error."""
     *others, ours = correct
 
@@ -254,10 +256,10 @@ def _row(name: str, kind: Kind, correct: dict[str, np.ndarray]) -> Row:
         return Score(float(difference.mean()), 1.96 * error)
 
     scores = {column: binomial_score(found) for column, found in correct.items()}
-    return Row(name, kind, None, scores, {column: gain(column) for column in others})
+    return ReportRow(name, kind, None, scores, {column: gain(column) for column in others})
 
 
-def _few_shot_rows(read: _Read, seed: int, tell: Tell) -> list[Row]:
+def _few_shot_rows(read: _Read, seed: int, tell: Tell) -> list[ReportRow]:
     """As many labels a class as every class of the training images can give, within reason."""
     counts = np.bincount(read.train)
     counts = counts[counts > 0]
@@ -280,7 +282,7 @@ def _few_shot_rows(read: _Read, seed: int, tell: Tell) -> list[Row]:
     return rows
 
 
-def _few_shot_row(shots: int, found: dict[str, list[float]]) -> Row:
+def _few_shot_row(shots: int, found: dict[str, list[float]]) -> ReportRow:
     """Gains are paired over draws: each column learnt from the same images."""
     *others, ours = found
 
@@ -290,11 +292,11 @@ def _few_shot_row(shots: int, found: dict[str, list[float]]) -> Row:
 
     label = f"{shots} label{'s' * (shots > 1)} a class, {DRAWS} draws"
     scores = {column: mean_score(values) for column, values in found.items()}
-    return Row(label, "few-shot", shots, scores, {column: gain(column) for column in others})
+    return ReportRow(label, "few-shot", shots, scores, {column: gain(column) for column in others})
 
 
 def _judge(
-    ours: Network, given: Given, read: _Read, probed: dict[str, Probed]
+    ours: MeasuredNetwork, given: Given, read: _Read, probed: dict[str, Probed]
 ) -> tuple[Answers | None, Predictions | None]:
     if ours.name in read.said:
         by, probabilities_mC = "classifier", read.said[ours.name]

@@ -21,7 +21,7 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageSet:
     """Files that were found usable, with their classes (-1: none)."""
 
     paths: tuple[str, ...]

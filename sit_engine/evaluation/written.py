@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
+from sit_engine.evaluation.html_page import Wrong, page
 from sit_engine.evaluation.measure import Predictions
-from sit_engine.evaluation.page import Wrong, page
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import name_cell
 from sit_engine.records.report import Report

@@ -10,12 +10,12 @@ from typing import Any
 
 from torch import nn
 
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.errors import ExportError
-from sit_engine.export.card import write_card
 from sit_engine.export.formats import export_safetensors, export_torchscript
 from sit_engine.export.graphs import export_onnx, export_pt2, extra_files
+from sit_engine.export.model_card import write_card
 from sit_engine.export.program import remember
 from sit_engine.export.programs import Features, Probabilities, ViewProgram
 from sit_engine.export.verify import Verified, verify

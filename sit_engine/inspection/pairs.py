@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sit_engine.inspection.views import read_source, to_uint8
+from sit_engine.inspection.shown_views import read_source, to_uint8
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import ViewParams, centre_params
 from sit_engine.views.rotate import rotate_

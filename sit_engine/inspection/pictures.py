@@ -21,7 +21,7 @@ from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Method
 from sit_engine.models.backbone import Backbone
-from sit_engine.views.pixels import MEAN, STD
+from sit_engine.views.apply_common import MEAN, STD
 
 GAP = 2
 LEAST_TILE = 96

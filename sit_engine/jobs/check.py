@@ -15,7 +15,7 @@ from sit_engine.training import checkpoint, frozen
 
 
 @dataclass
-class Checked:
+class CheckedRun:
     """What was found; nothing is changed."""
 
     path: Path
@@ -34,9 +34,9 @@ class Checked:
         return not self.problems and not self.damaged
 
 
-def check(path: Path) -> Checked:
+def check(path: Path) -> CheckedRun:
     """Look at every file of a run; RunError where there is none, or one of a later version."""
-    run, found = Run(path), Checked(path)
+    run, found = Run(path), CheckedRun(path)
     try:
         open_run(path, prepared=False)
     except RunError as error:

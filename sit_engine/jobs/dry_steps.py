@@ -12,14 +12,14 @@ from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.resolve import FEWEST_IMAGES, Resolved, resolve
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.decode.decode_pool import shared_decoders
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.data.scan.scan import require_images
+from sit_engine.data.scan.quick_scan import require_images
 from sit_engine.evaluation.cues import sample
 from sit_engine.machine.device import memory_errors, probe_once
-from sit_engine.records.progress import OnProgress
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, note_speed
 from sit_engine.training.prepare import list_images, with_cues, with_start

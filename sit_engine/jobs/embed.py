@@ -19,7 +19,7 @@ from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.labels import number_classes
 from sit_engine.data.folder.layout import Placing
 from sit_engine.data.scan.own_images import how_read
-from sit_engine.data.scan.scan import require_images
+from sit_engine.data.scan.quick_scan import require_images
 from sit_engine.errors import ConfigError, RunError
 from sit_engine.evaluation.features import extract, probabilities
 from sit_engine.evaluation.kept import KeptFeatures
@@ -42,8 +42,8 @@ from sit_engine.records.embedding import (
     save_map,
     writing,
 )
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import places_of
-from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 

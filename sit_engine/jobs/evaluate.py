@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sit_engine.counted import Sentence
-from sit_engine.evaluation.measure import Network, evaluate
+from sit_engine.evaluation.measure import MeasuredNetwork, evaluate
 from sit_engine.evaluation.written import write_report
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_labelled
@@ -18,8 +18,8 @@ from sit_engine.jobs.networks import (
     scratch_twin,
 )
 from sit_engine.machine.device import apply_settings
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import places_of
-from sit_engine.records.progress import OnProgress
 from sit_engine.records.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
@@ -60,11 +60,11 @@ def evaluate_run(
 
 def _networks(
     run: Run, request: EvaluateRequest, loaded: Backbones
-) -> tuple[list[Network], Scratch | None]:  # fmt: skip
+) -> tuple[list[MeasuredNetwork], Scratch | None]:  # fmt: skip
     """The columns after raw pixels, the run's own last; and what to say of its scratch twin."""
     config = run.config()
     side = config.model.image_size
-    networks = [Network(UNTRAINED, loaded.untrained, side)]
+    networks = [MeasuredNetwork(UNTRAINED, loaded.untrained, side)]
     for path in request.baselines:
         name = path.name
         while name in (network.name for network in networks):
@@ -90,6 +90,6 @@ def _about_twin(run: Run, twin: Run | None) -> Scratch:
     return Scratch(str(twin.path), hint)
 
 
-def _column(name: str, run: Run, loaded: Backbones) -> Network:
+def _column(name: str, run: Run, loaded: Backbones) -> MeasuredNetwork:
     side = run.config().model.image_size
-    return Network(name, loaded.trained, side, loaded.classifier)
+    return MeasuredNetwork(name, loaded.trained, side, loaded.classifier)

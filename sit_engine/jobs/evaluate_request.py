@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sit_engine.data.folder.label_file import LabelColumns
-from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.layout import LayoutChoice
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class EvaluateRequest:
     train: Sequence[str] | None = None
     baselines: Sequence[Path] = ()
     labels_file: str | None = None
-    layout: LayoutWish = "auto"
+    layout: LayoutChoice = "auto"
     columns: LabelColumns | None = None
     step: int | None = None
     network: str | None = None

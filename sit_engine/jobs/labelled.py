@@ -16,24 +16,24 @@ from sit_engine.data.decode.decode_pool import shared_decoders
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import UNLABELLED
-from sit_engine.data.folder.layout import LayoutWish, has_parts
+from sit_engine.data.folder.layout import LayoutChoice, has_parts
 from sit_engine.data.pixel_cache.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
 from sit_engine.data.scan.own_images import Reading, how_read, list_own
-from sit_engine.data.scan.scan import require_images, scan
+from sit_engine.data.scan.quick_scan import require_images, scan
 from sit_engine.data.scan.split import (
     HASH_BYTES,
-    RangeWish,
+    RangeChoice,
     check_none_gone,
     frozen_range,
     hashes_of,
 )
 from sit_engine.errors import DataError
 from sit_engine.evaluation.measure import Given
-from sit_engine.evaluation.reading import Images, Reader
+from sit_engine.evaluation.reading import ImageSet, Reader
 from sit_engine.jobs.networks import is_finetuned
 from sit_engine.paths import display_name
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import places_of
-from sit_engine.records.progress import OnProgress
 from sit_engine.records.report import LeftOut
 from sit_engine.records.run import Run
 
@@ -45,7 +45,7 @@ class Decoding:
     """Where files are tried out: the pixel cache, in the squares that a network's views need."""
 
     side: int
-    value_range: RangeWish = "percentile"
+    value_range: RangeChoice = "percentile"
     budget_bytes: int = DEFAULT_BUDGET_BYTES
     factor: float = CACHE_FACTOR
     """Side of a square in view sizes: that of the run, so that its own cache serves."""
@@ -54,10 +54,10 @@ class Decoding:
     def of(cls, run: Run) -> Decoding:
         """As the run decodes its own images."""
         config = run.config()
-        wish = frozen_range(run.split()) or config.data.value_range
+        asked = frozen_range(run.split()) or config.data.value_range
         budget_bytes = int(config.data.cache_gb * 1e9)
         side, factor = config.model.image_size, config.data.cache_factor
-        return cls(side, wish, budget_bytes, factor)
+        return cls(side, asked, budget_bytes, factor)
 
 
 def _all(index: ImageIndex) -> ImageIndex:
@@ -76,7 +76,7 @@ def only_test(index: ImageIndex) -> ImageIndex:
 
 
 @dataclass(frozen=True)
-class Found:
+class LabelledImages:
     """Usable images of some folders, and the hash of each file."""
 
     index: ImageIndex
@@ -84,14 +84,16 @@ class Found:
     gone: int = 0
     """Images of a run that are not there any more."""
 
-    def only(self, rows: np.ndarray) -> Found:
+    def only(self, rows: np.ndarray) -> LabelledImages:
         """These images."""
-        return Found(self.index.subset(rows), tuple(self.hashes[row] for row in rows), self.gone)
+        return LabelledImages(
+            self.index.subset(rows), tuple(self.hashes[row] for row in rows), self.gone
+        )
 
-    def images(self, labels: np.ndarray) -> Images:
+    def images(self, labels: np.ndarray) -> ImageSet:
         """Those with a label of at least 0."""
         rows = np.flatnonzero(labels >= 0)
-        return Images(tuple(self.index.path(int(row)) for row in rows), labels[rows])
+        return ImageSet(tuple(self.index.path(int(row)) for row in rows), labels[rows])
 
 
 def reader_of(run: Run) -> Reader:
@@ -107,7 +109,7 @@ def find_usable(
     *,
     choose: Callable[[ImageIndex], ImageIndex] = _all,
     **read: Unpack[Reading],
-) -> Found:
+) -> LabelledImages:
     """Images of folders that decode in a sacrificial process, so that decoding them here is safe.
 
     `choose` leaves some of them out before they are decoded.
@@ -122,10 +124,10 @@ def decode_usable(
     on_progress: OnProgress | None,
     *,
     squares: int | None = None,
-) -> Found:
+) -> LabelledImages:
     """Those of some images that decode in a sacrificial process; `squares`: the side of a run's own."""
     if not len(listed):
-        return Found(listed, ())
+        return LabelledImages(listed, ())
     index, store = PixelCache().fill(
         listed,
         side=squares or cache_side(decoding.side, listed, decoding.factor),
@@ -134,7 +136,7 @@ def decode_usable(
         on_progress=on_progress,
         budget_bytes=decoding.budget_bytes,
     )
-    return Found(index, store.sha256)
+    return LabelledImages(index, store.sha256)
 
 
 def load_labelled(
@@ -144,8 +146,8 @@ def load_labelled(
     on_progress: OnProgress | None,
     *,
     labels_file: str | None = None,
-    layout: LayoutWish = "auto",
-    train_layout: LayoutWish | None = None,
+    layout: LayoutChoice = "auto",
+    train_layout: LayoutChoice | None = None,
     columns: LabelColumns | None = None,
     without_missing: bool = False,
 ) -> Given:
@@ -206,7 +208,7 @@ def numbers_to_ask(index: ImageIndex, classes: tuple[str, ...]) -> np.ndarray:
     return _numbers(index, classes, _test_only_class)
 
 
-def _keys(found: Found) -> set[str]:
+def _keys(found: LabelledImages) -> set[str]:
     """What the content of the images is known by in a split."""
     return {digest[:HASH_BYTES].hex() for digest in found.hashes}
 
@@ -223,7 +225,7 @@ def _learnt(run: Run, on_progress: OnProgress | None) -> set[str]:
     return set()
 
 
-def _is_in(found: Found, known: set[str]) -> np.ndarray:
+def _is_in(found: LabelledImages, known: set[str]) -> np.ndarray:
     return np.array([digest[:HASH_BYTES].hex() in known for digest in found.hashes], dtype=bool)
 
 
@@ -233,10 +235,10 @@ def _sides(
     test: Sequence[str],
     on_progress: OnProgress | None,
     labels_file: str | None,
-    layouts: tuple[LayoutWish, LayoutWish],
+    layouts: tuple[LayoutChoice, LayoutChoice],
     columns: LabelColumns | None,
     without_missing: bool,
-) -> tuple[Found, Found, tuple[str, ...]]:
+) -> tuple[LabelledImages, LabelledImages, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
     reading = how_read(run.config().data)
     reading["labels"] = "csv" if labels_file else "folders"
@@ -245,8 +247,8 @@ def _sides(
         reading["columns"] = columns
 
     def find(
-        folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex], layout: LayoutWish
-    ) -> Found:
+        folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex], layout: LayoutChoice
+    ) -> LabelledImages:
         reading["layout"] = layout
         found = find_usable(folders, Decoding.of(run), on_progress, choose=choose, **reading)
         require_images(found.index, 1)
@@ -267,7 +269,7 @@ def _sides(
     return train_found, test_found, learnt
 
 
-def _own_test(run: Run, on_progress: OnProgress | None) -> Found:
+def _own_test(run: Run, on_progress: OnProgress | None) -> LabelledImages:
     """The test images that lie in the run's own folders, if their layout has some."""
     if not has_parts(run.config().data.layout):
         raise DataError(
@@ -286,7 +288,7 @@ def _own_test(run: Run, on_progress: OnProgress | None) -> Found:
 
 def _own_sides(
     run: Run, on_progress: OnProgress | None, *, without_missing: bool = False
-) -> tuple[Found, Found]:
+) -> tuple[LabelledImages, LabelledImages]:
     """What the run learnt from and what it held out, with the labels it had.
 
     `without_missing`: images that are gone are left out of both, and counted.

@@ -13,7 +13,7 @@ from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.scan.split import check_none_gone, frozen_range
 from sit_engine.errors import CheckpointError, ConfigError, DataError, SitError
-from sit_engine.evaluation.measure import Network
+from sit_engine.evaluation.measure import MeasuredNetwork
 from sit_engine.inspection.pictures import (
     attend,
     reconstruct,
@@ -102,10 +102,10 @@ def load_backbones(run: Run, *, step: int | None = None, network: str | None = N
     )
 
 
-def load_baseline(path: Path, name: str) -> Network:
+def load_baseline(path: Path, name: str) -> MeasuredNetwork:
     """Weights on disk as a column, in views of their own size; a run's are those of its checkpoint."""
     weights = read_weights(find_start(path))
-    return Network(name, build_from(weights), weights.image_size)
+    return MeasuredNetwork(name, build_from(weights), weights.image_size)
 
 
 def is_finetuned(run: Run) -> bool:

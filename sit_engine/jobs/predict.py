@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from sit_engine.counted import counted
-from sit_engine.data.scan.scan import require_images
+from sit_engine.data.scan.quick_scan import require_images
 from sit_engine.errors import DataError, RunError
 from sit_engine.evaluation.features import probabilities
 from sit_engine.evaluation.reading import PIECE, Reader
@@ -30,7 +30,7 @@ from sit_engine.jobs.labelled import Decoding, find_usable, reader_of
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
 from sit_engine.paths import display_name, name_cell, safe_cell
-from sit_engine.records.progress import OnProgress
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 

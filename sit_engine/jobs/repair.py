@@ -13,9 +13,9 @@ from sit_engine.files import disk_error, put_aside, write_aside
 from sit_engine.records import places
 from sit_engine.records.damage import NAMES, looks_like_run
 from sit_engine.records.events import Warned, warning
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import FORMAT, open_run
-from sit_engine.records.run_lock import RunLock
 from sit_engine.training import checkpoint, frozen
 
 

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.config.build import build
-from sit_engine.config.files import read_values
 from sit_engine.config.resolved import as_frozen, as_resolved
+from sit_engine.config.toml_file import read_values
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import apply_settings
 from sit_engine.methods.protocol import Losses
-from sit_engine.training import bundle
 from sit_engine.training.checkpoint import foreign_errors
 from sit_engine.training.frozen import CONFIG
+from sit_engine.training.recovery import bundle
 from sit_engine.training.stepper import Stepper
 
 

@@ -17,16 +17,16 @@ _USUAL = 32 << 20
 
 
 @contextmanager
-def tuned_malloc(wish: ComputeOptions) -> Iterator[None]:
+def tuned_malloc(options: ComputeOptions) -> Iterator[None]:
     """What a step frees stays in the process for the next one, and goes back at the end.
 
     By itself glibc gives every large block back at once, and the system hands it out again page by
     page, each filled with zeros: some 100,000 page faults a step. On a GPU, and where the C library is
     another one, nothing changes; nor with gradient checkpointing or a limit of address space: a heap that
     is kept has gaps, and memory is short then. In a thread beside the main one, as in a window that
-    trains within its own process, glibc keeps less. `wish` is resolved.
+    trains within its own process, glibc keeps less. `options` are resolved.
     """
-    is_wanted = wish.device == "cpu" and wish.recompute != "on"
+    is_wanted = options.device == "cpu" and options.recompute != "on"
     library = glibc() if is_wanted and not _has_limit() else None
     if library is None:
         yield

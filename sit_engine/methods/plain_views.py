@@ -27,9 +27,9 @@ class PlainViews:
     each: Sequence[Tensor]
 
     def split(self, count: int) -> list[Self]:
-        """Equal parts of the images, each with all views."""
-        parts = zip(*(view_BCVV.chunk(count) for view_BCVV in self.each), strict=True)
-        return [replace(self, each=part) for part in parts]
+        """Micro-batches of equally many images, each with all views."""
+        cut = zip(*(view_BCVV.chunk(count) for view_BCVV in self.each), strict=True)
+        return [replace(self, each=each) for each in cut]
 
 
 def plain_views(kinds: Sequence[ViewKind], batch: Batch, step_info: StepInfo) -> PlainViews:

@@ -33,7 +33,7 @@ class Views(Protocol):
     """Views of a batch, as a method likes them."""
 
     def split(self, count: int) -> list[Any]:
-        """Equal parts of the images, in order."""
+        """`count` micro-batches of equally many images, in order."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Losses:
         )
 
     @staticmethod
-    def mean(parts: list[Losses]) -> Losses:
-        """Of equal parts of a batch."""
-        if len(parts) == 1:
-            return parts[0]
+    def mean(each: list[Losses]) -> Losses:
+        """Of equally large micro-batches."""
+        if len(each) == 1:
+            return each[0]
 
         def over(values: list[dict[str, Tensor]]) -> dict[str, Tensor]:
             return {
@@ -63,9 +63,9 @@ class Losses:
             }
 
         return Losses(
-            torch.stack([part.total for part in parts]).mean(),
-            over([part.terms for part in parts]),
-            over([part.curves for part in parts]),
+            torch.stack([one.total for one in each]).mean(),
+            over([one.terms for one in each]),
+            over([one.curves for one in each]),
         )
 
 
@@ -101,11 +101,11 @@ class Method(ABC):
 
     @abstractmethod
     def make_views(self, batch: Batch, step_info: StepInfo) -> Views:
-        """What the loss needs of this rank's share of a batch."""
+        """What the loss needs of the per-rank batch."""
 
     @abstractmethod
     def loss(self, views: Any, gathered: Any = None) -> Losses:
-        """The losses of one batch of views, or of a part of it with its share of `gather`."""
+        """The losses of one batch of views, or of a micro-batch with what `gather` gave for it."""
 
     @abstractmethod
     def backbone(self, which: str) -> Backbone:
@@ -144,13 +144,13 @@ class Method(ABC):
     # Where a loss compares images (methods.grad_cache)
 
     def embed(self, views: Any) -> Any:
-        """What such a loss needs of a part of a batch; None: there is no such loss."""
+        """What such a loss needs of a micro-batch; None: there is no such loss."""
         del views
         return None
 
-    def gather(self, parts: list[Any]) -> list[Any]:
-        """From what was embedded of all parts, for each part what `loss` needs to know of the others."""
-        return [None] * len(parts)
+    def gather(self, embedded: list[Any]) -> list[Any]:
+        """For each micro-batch what `loss` needs to know of the others, from what all embedded."""
+        return [None] * len(embedded)
 
     # For people to look at, and to take home
 

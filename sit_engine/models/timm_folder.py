@@ -18,7 +18,7 @@ from torch import Tensor
 from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
-from sit_engine.views.pixels import MEAN, STD
+from sit_engine.views.apply_common import MEAN, STD
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"

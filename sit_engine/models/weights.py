@@ -22,7 +22,7 @@ from sit_engine.files import file_hash, read_json
 from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import build_backbone
 from sit_engine.records.starts import KNOWN, Start, describe_start
-from sit_engine.views.pixels import MEAN, STD
+from sit_engine.views.apply_common import MEAN, STD
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sit_engine import own_files
-from sit_engine.config.files import why_unread
+from sit_engine.config.toml_file import why_unread
 from sit_engine.errors import FileError, SitError
 from sit_engine.records.run import MOST_SPLIT_BYTES, Run, unusable
 from sit_engine.records.run_folder import has_copies

@@ -77,7 +77,7 @@ class StepReported(Event):
     seconds_left: float | None
     spikes: int = 0
     """Steps so far with a loss, or a curve that its method marks, far above those before them
-    (training.steadiness)."""
+    (training.recovery.steadiness)."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Dropped:
 
 
 @dataclass(frozen=True)
-class Row:
+class ImportRow:
     """A line of the listing: a tensor that was taken or left, or several of one kind."""
 
     theirs: str
@@ -99,7 +99,7 @@ class Imported:
             "dropped": tuple(Dropped(**_shaped(part)) for part in record["dropped"]),
         })  # fmt: skip
 
-    def mapped_rows(self, *, folded: bool) -> list[Row]:
+    def mapped_rows(self, *, folded: bool) -> list[ImportRow]:
         """What was taken; folded, equal parts of all blocks take one row."""
         rows = []
         for is_block, group in groupby(
@@ -114,20 +114,22 @@ class Imported:
                         (parts[0].ours, parts[-1].ours),
                     )
                 )
-                rows.append(Row(theirs, ours, len(parts), None))
+                rows.append(ImportRow(theirs, ours, len(parts), None))
             else:
-                rows += [Row(part.theirs, part.ours, 1, part.shape) for part in parts]
+                rows += [ImportRow(part.theirs, part.ours, 1, part.shape) for part in parts]
         return rows
 
-    def dropped_rows(self, *, folded: bool) -> list[Row]:
+    def dropped_rows(self, *, folded: bool) -> list[ImportRow]:
         """What was left, by reason; folded, the parts of one reason take one row."""
         rows = []
         for why, group in groupby(sorted(self.dropped, key=_why), key=_why):
             parts = list(group)
             if folded and len(parts) > 1:
-                rows.append(Row(_span(parts[0].name, parts[-1].name), "", len(parts), None, why))
+                rows.append(
+                    ImportRow(_span(parts[0].name, parts[-1].name), "", len(parts), None, why)
+                )
             else:
-                rows += [Row(part.name, "", 1, part.shape, why) for part in parts]
+                rows += [ImportRow(part.name, "", 1, part.shape, why) for part in parts]
         return rows
 
     def others(self) -> list[str]:

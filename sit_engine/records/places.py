@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine import own_files
-from sit_engine.config.files import why_unread
+from sit_engine.config.toml_file import why_unread
 from sit_engine.errors import DataError, FileError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name, escape_name, root_and_path, unescape_name

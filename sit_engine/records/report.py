@@ -95,7 +95,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One measurement of each column; gains are main minus that column, paired, with intervals."""
 
     name: str
@@ -119,7 +119,7 @@ class Report:
 
     main: Main
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ReportRow, ...]
     train_images: int
     test_images: int
     classes: tuple[str, ...]

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from sit_engine import own_files
 from sit_engine.config.build import build
-from sit_engine.config.files import CHOSEN, CONFIG, read_values, why_unread
 from sit_engine.config.resolved import as_frozen, as_resolved, open_settings
+from sit_engine.config.toml_file import CHOSEN, CONFIG, read_values, why_unread
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import DiskError, FileError, SitError

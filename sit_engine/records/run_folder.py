@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine import own_files
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.errors import FileError, RunError
 from sit_engine.files import disk_error, in_place_of, write_aside

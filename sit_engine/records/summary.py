@@ -16,8 +16,8 @@ from sit_engine.records.events import (
     StepReported,
     last_outcome,
 )
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import is_running
 
 Status = Literal["running", "completed", "paused", "stopped", "failed", "interrupted"]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sit_engine.evaluation.features import centred_units, extract, raw_pixels
-from sit_engine.evaluation.measure import Given, Network, check_labelled
+from sit_engine.evaluation.measure import Given, MeasuredNetwork, check_labelled
 from sit_engine.evaluation.probes import few_shot, knn_predict, linear_probe
 from sit_engine.evaluation.reading import Tell, Work, read_through
 from sit_engine.files import disk_error, in_place_of
@@ -68,7 +68,7 @@ class Cell:
 
 
 def measure(
-    networks: Sequence[tuple[Network, int]],
+    networks: Sequence[tuple[MeasuredNetwork, int]],
     given: Given,
     *,
     shots: int,

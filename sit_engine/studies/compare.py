@@ -18,7 +18,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.data.scan.own_images import without_options
 from sit_engine.data.scan.split import PARTS
 from sit_engine.errors import NotFiniteError
-from sit_engine.evaluation.measure import Network
+from sit_engine.evaluation.measure import MeasuredNetwork
 from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
@@ -26,8 +26,8 @@ from sit_engine.machine.device import apply_settings
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Best, ComparedRun, Comparison, Kind, Line, Pace
 from sit_engine.records.events import Outcome
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import Places, places_of
-from sit_engine.records.progress import OnProgress
 from sit_engine.records.report import RAW_PIXELS, UNTRAINED
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import discard_unstarted, is_run
@@ -172,8 +172,8 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
     else:
         given = load_held_out(place.run, tell)
     networks = [
-        (Network(UNTRAINED, loaded.untrained, side), 0),
-        (Network(TRAINED, loaded.trained, side), loaded.step),
+        (MeasuredNetwork(UNTRAINED, loaded.untrained, side), 0),
+        (MeasuredNetwork(TRAINED, loaded.trained, side), loaded.step),
     ]
     cells = measure(
         networks,

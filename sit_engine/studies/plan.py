@@ -20,11 +20,11 @@ from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.resolve import watch_count
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
-from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.layout import LayoutChoice
 from sit_engine.data.scan.own_images import along, has_moved, how_read, look_for_all
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.evaluation.measure import check_labelled
 from sit_engine.files import disk_error, is_free, read_json, write_aside
@@ -33,10 +33,10 @@ from sit_engine.paths import display_name, escape_name
 from sit_engine.records.compare_request import ASKED, CompareRequest
 from sit_engine.records.comparison import Pace
 from sit_engine.records.events import warning
+from sit_engine.records.locking.run_lock import RunLock, is_running
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import Places, file_along, moved_along, save
-from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.studies.budget import with_budget
 from sit_engine.studies.paces import measure_paces
 from sit_engine.training.prepare import list_images
@@ -243,7 +243,7 @@ def _check_labels(
     return found
 
 
-def layout_of_test(request: CompareRequest) -> LayoutWish:
+def layout_of_test(request: CompareRequest) -> LayoutChoice:
     """Test folders are laid out in their own way; but where no names mean parts, in none of them."""
     wish = next(iter(request.configs.values())).data.layout
     return wish if wish == "classes" else "auto"

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine.config.build import build, merge
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.scan.own_images import along, has_moved, look_for_all, without_options
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, read_json, write_aside
@@ -27,10 +27,10 @@ from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget, Comparison
+from sit_engine.records.locking.run_lock import RunLock, is_running
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import file_along, save
-from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.records.tuning import (
     DEFAULT,
     JOIN,

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sit_engine import own_files
 from sit_engine.config.build import from_dotted, merge
-from sit_engine.config.files import read_values, text_of
+from sit_engine.config.toml_file import read_values, text_of
 from sit_engine.counted import Sentence, counted, joined
 from sit_engine.errors import ConfigError, FileError, RunError, SitError
 from sit_engine.files import disk_error, put_aside, read_json, write_aside, write_bytes_aside
@@ -23,7 +23,7 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CheckpointWritten, Event, SettingsAccepted, Warned, warning
 from sit_engine.records.run import MOST_SPLIT_BYTES, Run, unusable
 from sit_engine.training import checkpoint
-from sit_engine.training.out_of_memory import Change
+from sit_engine.training.recovery.out_of_memory import Change
 
 CONFIG, SPLIT = "config.toml", "split.json"
 NAMES = (CONFIG, SPLIT)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.records.events import Outcome, SettingsAccepted
-from sit_engine.training.out_of_memory import Change
+from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.watching.pretraining import Watched
 
 

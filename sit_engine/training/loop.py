@@ -1,4 +1,4 @@
-"""One leg of a run: from a fresh start or a checkpoint to its end, a pause, a stop or a failure."""
+"""The steps of one leg of a run and what comes between them: reports, readings, checkpoints, commands."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from pathlib import Path
 
 from sit_engine import ranks
 from sit_engine.config.course import Course
-from sit_engine.config.tree import LONGEST_EPOCHS, ResolvedConfig
+from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.index import problems_warning
-from sit_engine.errors import ConfigError, SitError
-from sit_engine.files import disk_error
-from sit_engine.machine.device import memory_errors, peak_memory_bytes
-from sit_engine.machine.malloc import tuned_malloc
-from sit_engine.machine.spinning import courteous
+from sit_engine.errors import SitError
+from sit_engine.machine.device import peak_memory_bytes
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
-from sit_engine.records.commands import Command, answer_to, refusal
+from sit_engine.records.commands import Command, answer_to
 from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
@@ -33,16 +30,23 @@ from sit_engine.records.events import (
     warning,
 )
 from sit_engine.records.run import Run
-from sit_engine.training import bundle
 from sit_engine.training.checkpointing import CheckpointManager
 from sit_engine.training.control import Control
 from sit_engine.training.leg import From, RunResult, TrainingData
+from sit_engine.training.length import lengthen, not_longer, steps_of
 from sit_engine.training.metrics_window import MetricsWindow
-from sit_engine.training.out_of_memory import Change, apply_change, free_memory, recover
 from sit_engine.training.progress import Progress
-from sit_engine.training.rollback import FIELD, MOST_ROLLBACKS, draw_seed, go_back, not_steady
+from sit_engine.training.recovery import bundle
+from sit_engine.training.recovery.out_of_memory import Change, apply_change, free_memory, recover
+from sit_engine.training.recovery.rollback import (
+    FIELD,
+    MOST_ROLLBACKS,
+    draw_seed,
+    go_back,
+    not_steady,
+)
+from sit_engine.training.recovery.steadiness import jump_warnings, take, why_unsteady
 from sit_engine.training.schedules import cosine, falls_on
-from sit_engine.training.steadiness import jump_warnings, take, why_unsteady
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.watching.watcher import make_watcher
 
@@ -57,56 +61,8 @@ LENGTHS = ("optim.epochs", "optim.batch_size")
 Emit = Callable[[Event], None]
 
 
-def train(
-    run: Run,
-    config: ResolvedConfig,
-    data: TrainingData,
-    *,
-    emit: Emit,
-    control: Control,
-    begin: From | None = None,
-) -> RunResult:
-    """Train one leg. Raises SitError; emits exactly one RunFinished either way."""
-    begin = begin or From()
-    leg = begin.leg
-    trainer: Leg | None = None
-    try:
-        with memory_errors(config), tuned_malloc(config.compute), courteous(config.compute):
-            trainer = Leg(run, config, data, emit=emit, control=control)
-            trainer.begin(begin)
-            return trainer.work()
-    except SitError as error:
-        failure: SitError = error
-    except OSError as error:
-        failure = _disk_failure(error, run)
-    except RuntimeError as error:
-        known = ranks.lost(error)
-        if known is None:
-            _finish_failed(emit, trainer, leg, SitError("internal", "{what}", what=repr(error)))
-            raise
-        failure = known
-    except Exception as error:
-        _finish_failed(emit, trainer, leg, SitError("internal", "{what}", what=repr(error)))
-        raise
-    _finish_failed(emit, trainer, leg, failure)
-    raise failure
-
-
-def _disk_failure(error: OSError, run: Run) -> SitError:
-    """A file that could not be written; the run folder itself may be gone."""
-    try:
-        return disk_error(error, run.path)
-    except SitError as gone:
-        return gone
-
-
-def _finish_failed(emit: Emit, trainer: Leg | None, leg: int, error: SitError) -> None:
-    step = trainer.progress.step if trainer else 0
-    emit(RunFinished("failed", step, leg, error.code, error.message, error.hint, error.values))
-
-
 class Leg:
-    """The state of a leg and its steps; made, begun and worked by `train`."""
+    """The state of a leg and its steps; made, begun and worked by `training.train`."""
 
     def __init__(
         self, run: Run, config: ResolvedConfig, data: TrainingData, *, emit: Emit, control: Control
@@ -117,8 +73,9 @@ class Leg:
         self.device, self.method = self.stepper.device, self.stepper.method
         self.batches, self.optimiser = self.stepper.batches, self.stepper.optimiser
         self.batch_size = self.batches.batch_size
+        self.per_epoch = self.batches.steps_per_epoch
         epochs = config.optim.epochs
-        self.progress = Progress(max(1, round(epochs * self.batches.steps_per_epoch)))
+        self.progress = Progress(max(1, round(epochs * self.per_epoch)))
         self.monitor = make_watcher(run, self.method, data.watched, self.device, config.method)
         self.checkpoint_manager = CheckpointManager(run, config, self.stepper, self.monitor, emit)
         self.window = self._new_window()
@@ -165,17 +122,11 @@ class Leg:
         if start.epochs is not None:
             epochs = start.epochs
         # A leg that was killed may have been asked for the same length already.
-        is_known = epochs is not None and self._steps_of(epochs) == progress.total_steps
+        is_known = epochs is not None and steps_of(epochs, self.per_epoch) == progress.total_steps
         if epochs is not None and (start.was_complete or not is_known):
-            longer = self._longer(epochs)
+            longer = lengthen(progress, epochs, self.per_epoch)
             if isinstance(longer, CommandAnswered):
-                raise ConfigError(
-                    "config.extend",
-                    "The run cannot be trained to {epochs} epochs: {answer}.",
-                    "Give --epochs with a larger number.",
-                    epochs=f"{epochs:g}",
-                    answer=refusal(longer.code, **longer.values),
-                )
+                raise not_longer(epochs, longer)
             changes += [] if start.epochs is None else [longer]
         if changes:
             progress.changes += [change.plain() for change in changes]
@@ -201,7 +152,7 @@ class Leg:
             device=str(self.device),
             images=len(self.batches.rows),
             total_steps=self.progress.total_steps,
-            steps_per_epoch=self.batches.steps_per_epoch,
+            steps_per_epoch=self.per_epoch,
             batch_size=self.batch_size,
             pid=os.getpid(),
             leg=self.progress.leg,
@@ -243,9 +194,7 @@ class Leg:
     def _step(self) -> None:
         progress, optim = self.progress, self.config.optim
         seed = draw_seed(self.seed, progress.draws)
-        step_info = StepInfo(
-            seed, progress.step, progress.total_steps, self.batches.steps_per_epoch
-        )
+        step_info = StepInfo(seed, progress.step, progress.total_steps, self.per_epoch)
         first, last = optim.weight_decay, optim.weight_decay_end
         decay = cosine(first, last, progress.step, progress.total_steps)
         learned: Learned | None = None
@@ -277,7 +226,7 @@ class Leg:
     def learning_rate(self) -> float:
         """At the present step; the setting is for 256 images, so it is scaled by the batch."""
         optim, progress = self.config.optim, self.progress
-        warmup = round(optim.warmup_epochs * self.batches.steps_per_epoch)
+        warmup = round(optim.warmup_epochs * self.per_epoch)
         peak = optim.learning_rate * self.batch_size / 256
         return progress.rate_share * cosine(
             peak, optim.learning_rate_end, progress.step, progress.total_steps, warmup
@@ -328,7 +277,7 @@ class Leg:
         self.emit(
             StepReported(
                 step=progress.step,
-                epoch=progress.step / self.batches.steps_per_epoch,
+                epoch=progress.step / self.per_epoch,
                 loss=loss,
                 terms=terms,
                 curves=self.schedules | curves,
@@ -396,7 +345,7 @@ class Leg:
         if reading:
             events, is_best = self.monitor.read(
                 progress.step,
-                Course(progress.total_steps, self.batches.steps_per_epoch, len(self.batches.rows)),
+                Course(progress.total_steps, self.per_epoch, len(self.batches.rows)),
                 progress.curves,
             )
             for event in events:
@@ -431,30 +380,13 @@ class Leg:
 
     def _extend(self, epochs: float) -> CommandAnswered:
         """Train to `epochs` in all. Gives the answer."""
-        longer = self._longer(epochs)
+        longer = lengthen(self.progress, epochs, self.per_epoch)
         if isinstance(longer, CommandAnswered):
             return longer
         self._change(longer)
         # The change must outlive this process, so it goes into a checkpoint at once.
         self._save(again=True)
         return answer_to("extend")
-
-    def _longer(self, epochs: float) -> Change | CommandAnswered:
-        """The schedules stretch from here on; a length that cannot be is refused, not taken."""
-        progress = self.progress
-        per_epoch = self.batches.steps_per_epoch
-        if epochs > LONGEST_EPOCHS:
-            return answer_to("extend", "command.refused_length", most=str(LONGEST_EPOCHS))
-        total = self._steps_of(epochs)
-        if total <= progress.step:
-            epoch = f"{progress.step / per_epoch:.4g}"
-            return answer_to("extend", "command.refused_epoch", epoch=epoch)
-        old = progress.total_steps / per_epoch
-        progress.total_steps = total
-        return Change("optim.epochs", f"{old:g}", f"{epochs:g}", "asked for")
-
-    def _steps_of(self, epochs: float) -> int:
-        return round(max(0.0, epochs) * self.batches.steps_per_epoch)
 
     def _change(self, change: Change) -> None:
         """Note that a setting differs from here on."""

@@ -21,7 +21,7 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import autocast, is_out_of_memory
 from sit_engine.machine.remembered import a_step_of, recall, remember
 from sit_engine.methods.protocol import StepInfo
-from sit_engine.training.out_of_memory import free_memory
+from sit_engine.training.recovery.out_of_memory import free_memory
 from sit_engine.training.stepper import Stepper
 
 FEW, MORE = 4, 8
@@ -39,7 +39,7 @@ PASSING = 1.25
 
 def with_memory(
     device: DeviceFacts,
-    wish: ComputeOptions,
+    options: ComputeOptions,
     config: ResolvedConfig,
     store: PixelStore,
     rows: np.ndarray,
@@ -47,9 +47,9 @@ def with_memory(
 ) -> DeviceFacts:
     """The device's facts with those of a step of `config`, which is resolved but for its memory.
 
-    Where the user's `wish` says how a batch is worked there is nothing to find out.
+    Where the user's `options` say how a batch is worked there is nothing to find out.
     """
-    if wish.recompute != "auto" and wish.parts != "auto":
+    if options.recompute != "auto" and options.parts != "auto":
         return device
     free = _free_bytes(config.compute.device)
     batch = config.optim.batch_size // device.ranks
@@ -57,12 +57,12 @@ def with_memory(
     plain: _Need | None = _Need()
     small: _Need | None = None
     with ranks.alone():
-        if wish.recompute != "on":
+        if options.recompute != "on":
             plain = _known(config, store, rows, labels)
         is_too_large = plain is None or (
             plain.fixed + kept + plain.image * batch > FILLED_SHARE * free
         )
-        if wish.recompute == "on" or (wish.recompute == "auto" and is_too_large):
+        if options.recompute == "on" or (options.recompute == "auto" and is_too_large):
             small = _known(config, store, rows, labels, recompute=True)
     fixed = max(need.fixed for need in (plain, small, _Need()) if need is not None)
     facts = MemoryFacts(
@@ -84,7 +84,7 @@ class _Need:
 
 
 def _view_bytes(config: ResolvedConfig) -> int:
-    """Of the views of an image, which are there in all parts of a batch, and once more when it is cut."""
+    """Of the views of an image: those of a whole batch, and once more when it is cut."""
     kinds = config.method.view_kinds(config.model.image_size)
     return 2 * sum(kind.view_bytes() for kind in kinds)
 

@@ -17,17 +17,17 @@ from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence, counted
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
 from sit_engine.data.decode.preprocess import load_views
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import ImageIndex, Problem, problems_warning
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.folder.layout import has_parts, told
 from sit_engine.data.pixel_cache.cache import PixelCache, Streaming, cache_side
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.own_images import Own, how_read, list_own
-from sit_engine.data.scan.scan import require_images, scan
+from sit_engine.data.scan.quick_scan import require_images, scan
 from sit_engine.data.scan.split import (
     PARTS,
-    RangeWish,
+    RangeChoice,
     Split,
     check_none_gone,
     frozen_range,
@@ -40,15 +40,15 @@ from sit_engine.evaluation.cues import PHASE, find_cues
 from sit_engine.machine.device import memory_errors, probe
 from sit_engine.paths import root_and_path
 from sit_engine.records.events import Event, PhaseChanged, warning
-from sit_engine.records.progress import OnProgress
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import write_settings
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training.frozen import replace_split
 from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
-from sit_engine.training.out_of_memory import Change
 from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
+from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.training.stepper import measure_images_per_s
 from sit_engine.watching.pretraining import PREVIEW_IMAGES, Watched
 
@@ -142,11 +142,11 @@ def prepare_resumed(
     record = own.record
     if not without_missing:
         check_none_gone(own.missing(own.index))
-    wish = frozen_range(record) or config.data.value_range
+    asked = frozen_range(record) or config.data.value_range
     index, store = _decode(
         own.index,
         config,
-        wish,
+        asked,
         emit,
         side=record["cache_side"],
         streaming="kept" if was_streamed(record) else "refused",
@@ -289,7 +289,7 @@ def check_classes(index: ImageIndex) -> None:
 def _decode(
     listed: ImageIndex,
     config: ResolvedConfig,
-    value_range: RangeWish,
+    value_range: RangeChoice,
     emit: Emit,
     *,
     side: int | None = None,

@@ -18,7 +18,7 @@ class Progress:
     skipped: int = 0
     """Steps that were not finite, in all, also those that the run went back before."""
     skipped_at: list[int] = field(default_factory=list)
-    """Those among the recent steps (training.steadiness), since the run last went back."""
+    """Those among the recent steps (training.recovery.steadiness), since the run last went back."""
     spikes: int = 0
     recent_losses: list[float] = field(default_factory=list)
     recent_curves: dict[str, list[float]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sit_engine import ranks
 from sit_engine.config.build import build, merge
-from sit_engine.config.files import read_chosen
+from sit_engine.config.toml_file import read_chosen
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.layout import has_parts
 from sit_engine.data.scan.own_images import move
@@ -19,17 +19,17 @@ from sit_engine.errors import CheckpointError, ConfigError, DataError, RunError
 from sit_engine.records.commands import check_epochs
 from sit_engine.records.event_log import EventWriter, read_events
 from sit_engine.records.events import CheckpointWritten, Event, Warned, warning
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.places import Places, file_along, places_of
 from sit_engine.records.run import OpenedRun, Run
 from sit_engine.records.run_folder import create_run, discard_unstarted, open_run, write_chosen
-from sit_engine.records.run_lock import RunLock
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.leg import From, RunResult
-from sit_engine.training.loop import train
-from sit_engine.training.out_of_memory import Change
 from sit_engine.training.prepare import prepare_new, prepare_resumed, teller
+from sit_engine.training.recovery.out_of_memory import Change
+from sit_engine.training.train import train
 
 NO_CHECKPOINT = -1
 

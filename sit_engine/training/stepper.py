@@ -93,7 +93,7 @@ class Stepper:
             device=self.device,
             labels=labels,
             weights=None if labels is None else self.method.order_weights(labels),
-            share=(ranks.number(), ranks.count()),
+            rank=(ranks.number(), ranks.count()),
         )
         self.optimiser = Optimiser(
             self.method.trained_parameters(),
@@ -113,12 +113,12 @@ class Stepper:
             self.over_ranks = DistributedDataParallel(learner, gradient_as_bucket_view=True)
         self.learner: nn.Module = self.over_ranks or learner
 
-    def cut(self, parts: int) -> None:
-        """Work a batch in so many passes; fewer where this rank's share cannot be cut like that.
+    def cut(self, count: int) -> None:
+        """Work a batch in `count` micro-batches; fewer where the per-rank batch cannot be cut like that.
 
-        A run may go on with other ranks than those that its parts were chosen for.
+        A run may go on with other ranks than those that the number was chosen for.
         """
-        self.parts = math.gcd(parts, self.batches.batch_size // ranks.count())
+        self.micro_batches = math.gcd(count, self.batches.batch_size // ranks.count())
 
     def recompute(self, *, on: bool) -> None:
         """Whether the student keeps little of its pass and works it out again."""
@@ -133,9 +133,9 @@ class Stepper:
 
     @property
     def can_halve(self) -> bool:
-        """Whether this rank's share of a batch can be worked in twice as many parts."""
+        """Whether the per-rank batch can be cut into twice as many micro-batches."""
         own = self.batches.batch_size // ranks.count()
-        return own % (2 * self.parts) == 0
+        return own % (2 * self.micro_batches) == 0
 
     def step(self, step_info: StepInfo, *, learning_rate: float, weight_decay: float) -> Done:
         """Views, losses, backward, update, teacher."""
@@ -154,7 +154,8 @@ class Stepper:
         """The losses of a batch; the weights have its gradients then."""
         views = self.method.make_views(batch, step_info)
         self.optimiser.clear()
-        return self._learn(step_info, [views] if self.parts == 1 else views.split(self.parts))
+        is_whole = self.micro_batches == 1
+        return self._learn(step_info, [views] if is_whole else views.split(self.micro_batches))
 
     def update(
         self, learned: Learned, step_info: StepInfo, *, learning_rate: float, weight_decay: float
@@ -169,31 +170,31 @@ class Stepper:
         schedules = self.method.after_step(step_info, finite)
         return Done(losses, finite, norm, schedules, learned.waited_s)
 
-    def _learn(self, step_info: StepInfo, parts: list[Any]) -> Losses:
-        """Forward and backward of all parts; the gradients are the mean over parts and ranks."""
+    def _learn(self, step_info: StepInfo, micro_batches: list[Any]) -> Losses:
+        """Forward and backward of all micro-batches; gradients are the mean over them and the ranks."""
         gathered: list[Any] = [None]
-        if len(parts) > 1:
-            embedded = [self._embed(step_info, i, part) for i, part in enumerate(parts)]
+        if len(micro_batches) > 1:
+            embedded = [self._embed(step_info, i, views) for i, views in enumerate(micro_batches)]
             with autocast(self.device, self.precision):
                 gathered = self.method.gather(embedded)
         found = []
-        for number, part in enumerate(parts):
+        for number, views in enumerate(micro_batches):
             self._seed(step_info, number)
-            with self._alone_until(number == len(parts) - 1):
+            with self._alone_until(number == len(micro_batches) - 1):
                 with autocast(self.device, self.precision):
-                    losses: Losses = self.learner(part, gathered[number])
-                (losses.total / len(parts)).backward()  # type: ignore[no-untyped-call]
+                    losses: Losses = self.learner(views, gathered[number])
+                (losses.total / len(micro_batches)).backward()  # type: ignore[no-untyped-call]
             found.append(losses.detached())
         return Losses.mean(found)
 
-    def _embed(self, step_info: StepInfo, number: int, part: Any) -> Any:
+    def _embed(self, step_info: StepInfo, number: int, views: Any) -> Any:
         self._seed(step_info, number)
         with autocast(self.device, self.precision):
-            return self.method.embed(part)
+            return self.method.embed(views)
 
-    def _seed(self, step_info: StepInfo, part: int) -> None:
+    def _seed(self, step_info: StepInfo, number: int) -> None:
         """Drop path draws from the global generator: seeded per pass, it needs no saved state."""
-        place = part * ranks.count() + ranks.number()
+        place = number * ranks.count() + ranks.number()
         torch.manual_seed(stream_seed(step_info.seed, step_info.step, place, "drop path"))
 
     def _alone_until(self, is_last: bool) -> AbstractContextManager[object]:

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from sit_engine.to_device import to_device
 from sit_engine.views import colour
-from sit_engine.views.apply_each import blur
-from sit_engine.views.draw import ViewParams
-from sit_engine.views.pixels import (
+from sit_engine.views.apply_common import (
     SCALE_SHIFT,
     blur_radius,
     pixel_boxes,
     shifted,
     skipped_operations,
 )
+from sit_engine.views.apply_each import blur
+from sit_engine.views.draw import ViewParams
 from sit_engine.views.threads import one_thread
 
 Size = tuple[int, int]

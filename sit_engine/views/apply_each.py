@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from sit_engine.views import colour
+from sit_engine.views.apply_common import SCALE_SHIFT, blur_radius, pixel_boxes, shifted
 from sit_engine.views.draw import ViewParams
-from sit_engine.views.pixels import SCALE_SHIFT, blur_radius, pixel_boxes, shifted
 
 Size = tuple[int, int]
 

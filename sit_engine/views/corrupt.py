@@ -29,7 +29,7 @@ class Corrupted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class CorruptionPlan:
     """What will happen to a batch of views, drawn and not yet done; `drawn` None: nothing."""
 
     drawn: DrawnGmml | DrawnLocal | None
@@ -43,7 +43,7 @@ class Plan:
         """The batch mate whose pixels each sample gets; itself where it needs none."""
         return np.arange(self.count) if self.drawn is None else self.drawn.partner_B
 
-    def among_others(self) -> Plan:
+    def among_others(self) -> CorruptionPlan:
         """The same where nobody is his own batch mate, as long as there are others.
 
         In a large batch that is one in hundreds; of the few images of a preview it is every third.
@@ -88,7 +88,7 @@ def plan(
     seed: int,
     step: int,
     view: int,
-) -> Plan:
+) -> CorruptionPlan:
     """Draw for `count` views; `options` are resolved. A pure function of its arguments."""
     drawn: DrawnGmml | DrawnLocal | None = None
     if options.kind == "local":
@@ -96,7 +96,7 @@ def plan(
     elif options.kind != "none":
         align = options.align
         drawn = draw_gmml(options, count, size, seed=seed, step=step, view=view, align=align)
-    return Plan(drawn, count, seed, step, view)
+    return CorruptionPlan(drawn, count, seed, step, view)
 
 
 def corrupt(

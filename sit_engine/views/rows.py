@@ -1,4 +1,4 @@
-"""Which samples of a batch are worked out here: all of them, or one rank's share and its partners.
+"""Which samples of a batch are worked out here: all, or a per-rank batch and its partners.
 
 Everything is drawn for the whole batch, so that any number of ranks makes the same views of it.
 Shapes: N samples in the whole batch, B of them here, C colours, Y X pixels.

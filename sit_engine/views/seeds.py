@@ -11,7 +11,7 @@ import numpy as np
 def stream_seed(seed: int, step: int, number: int, stream: str) -> int:
     """A seed of 63 bits for the draw called `stream` at this place of the run.
 
-    `number` tells apart those that draw for themselves in one step, as ranks and parts may.
+    `number` tells apart those that draw for themselves in one step, as ranks and micro-batches may.
 
     It is the first eight bytes of BLAKE2b over the three numbers (64 bits each, little-endian)
     and the name, so that neighbouring steps get unrelated streams and a resumed run needs no saved

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sit_engine.config.view_kinds import ViewKind, numbered
-from sit_engine.views.corrupt import Plan, plan
+from sit_engine.views.corrupt import CorruptionPlan, plan
 from sit_engine.views.draw import ViewParams, draw_kind
 from sit_engine.views.rotate import draw_rotations
 
@@ -26,7 +26,7 @@ class DrawnView:
     params: ViewParams
     rotations_B: Tensor
     """int64; all 0 where it is not rotated."""
-    plan: Plan | None
+    plan: CorruptionPlan | None
     """Of its corrupted copy; None: there is none."""
 
     @property
@@ -38,7 +38,7 @@ class DrawnView:
 def draw_step(
     kinds: Sequence[ViewKind], aspect_B: Tensor, *, seed: int, step: int
 ) -> list[DrawnView]:
-    """A pure function of its arguments: draw for the whole batch, then work a share of it."""
+    """A pure function of its arguments: draw for the whole batch, then work the per-rank batch."""
     count, drawn = len(aspect_B), []
     for number, kind in numbered(kinds):
         size, place = (kind.size, kind.size), {"seed": seed, "step": step, "view": number}

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE, DiskError
-from sit_studio.engine.standby import STANDBY, engine_environment, engine_python, step_back
+from sit_studio.engine.standby_trainer import STANDBY, engine_environment, engine_python, step_back
 from sit_studio.models.failure import Failure, failure_from
 
 EXPECTED = (0, STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE)

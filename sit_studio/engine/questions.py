@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, Slot
 
-from sit_studio.engine.standby import (
+from sit_studio.engine.standby_trainer import (
     engine_environment,
     engine_places,
     engine_python,

@@ -22,9 +22,9 @@ from sit_engine.files import disk_error
 from sit_engine.records import commands
 from sit_engine.records.events import Event, PhaseChanged, RunFinished, RunResumed, RunStarted
 from sit_engine.records.follow import Follower
+from sit_engine.records.locking.run_lock import holder_here, is_running
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import is_run
-from sit_engine.records.run_lock import holder_here, is_running
 from sit_studio.engine.messages import Heard, MessageQueue, Refused, Seen
 from sit_studio.engine.process import Trainer, end_from_outside, write_config
 from sit_studio.models.failure import Failure, failure_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from sit_studio.engine.questions import SPARE
-from sit_studio.engine.standby import STANDBY
+from sit_studio.engine.standby_trainer import STANDBY
 from sit_studio.frame.main_window import MainWindow
 
 PATIENCE_MS = 120_000

@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import is_running
 from sit_studio.engine.questions import Asker
-from sit_studio.files import is_run
+from sit_studio.file_manager import is_run
 from sit_studio.frame.dialogs import CloseQuestion, KeysDialog, SettingsDialog
 from sit_studio.frame.focus import FocusKeeper
 from sit_studio.frame.rail import Rail
@@ -41,7 +41,7 @@ from sit_studio.session import Session
 from sit_studio.widgets.drops import accept_as_copy
 from sit_studio.widgets.guards import guard
 from sit_studio.widgets.page import Page
-from sit_studio.widgets.status import Header, StatusBar
+from sit_studio.widgets.status import StatusBar, StatusHeader
 
 NARROW_BELOW = 1200
 FRAME_PX = 48
@@ -102,7 +102,7 @@ class MainWindow(QMainWindow):
         outer.addWidget(self.rail)
         column = QVBoxLayout()
         column.setSpacing(0)
-        self.header = Header(self.session)
+        self.header = StatusHeader(self.session)
         column.addWidget(self.header)
         column.addWidget(self.stack, 1)
         column.addWidget(StatusBar(self.session))

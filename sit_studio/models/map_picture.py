@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sit_studio.models.map_points import Array, Rows, View
+from sit_studio.models.map_points import Array, MapWindow, Rows
 
 Shape = Literal["disc", "square", "diamond", "triangle"]
 SHAPES: tuple[Shape, ...] = ("disc", "square", "diamond", "triangle")
@@ -33,7 +33,7 @@ MARGIN = 32
 
 
 @dataclass(frozen=True)
-class Style:
+class MapStyle:
     """How the codes of a grouping look: colour as RGB, opacity as a share, shape."""
 
     colours: tuple[Colour, ...]
@@ -51,8 +51,8 @@ def draw(
     points_P2: Array,
     codes: NDArray[np.uint8],
     layers: Sequence[Rows],
-    view: View,
-    style: Style,
+    view: MapWindow,
+    style: MapStyle,
     px: float,
 ) -> Iterator[Pixels | None]:
     """Yields None after each turn of work, and the picture at the end: premultiplied ARGB.
@@ -137,7 +137,7 @@ def stamp(shape: Shape, px: float) -> tuple[list[tuple[int, int]], list[int]]:
     ]
 
 
-def _table(style: Style, px: float) -> Pixels:
+def _table(style: MapStyle, px: float) -> Pixels:
     """The colour of each code at each weight; code 0 is empty ground."""
     way = np.clip((px - SMALLEST_PX) / (LARGEST_PX - SMALLEST_PX), 0, 1)
     one = FAINTEST + (STRONGEST - FAINTEST) * way

@@ -104,7 +104,7 @@ def group(embedding: Embedding, key: Key) -> Grouping:
 
 
 @dataclass(frozen=True)
-class View:
+class MapWindow:
     """Which part of the map a picture of `width` × `height` pixels shows; y points up."""
 
     x: float
@@ -130,18 +130,18 @@ class View:
             self.y - (py - self.height / 2) / self.scale,
         )
 
-    def moved(self, dx: float, dy: float) -> View:
+    def moved(self, dx: float, dy: float) -> MapWindow:
         """The points go so many pixels right and down."""
-        return View(
+        return MapWindow(
             self.x - dx / self.scale, self.y + dy / self.scale, self.scale, self.width, self.height
         )
 
-    def zoomed(self, factor: float, px: float, py: float, whole: View) -> View:
+    def zoomed(self, factor: float, px: float, py: float, whole: MapWindow) -> MapWindow:
         """Larger by `factor`; what is under the pixel stays there. Bounded against `whole`."""
         scale = self.scale * factor
         scale = min(max(scale, whole.scale * FARTHEST_ZOOM), whole.scale * NEAREST_ZOOM)
         x, y = self.to_map(px, py)
-        return View(
+        return MapWindow(
             x - (px - self.width / 2) / scale,
             y + (py - self.height / 2) / scale,
             scale,
@@ -149,19 +149,19 @@ class View:
             self.height,
         )
 
-    def resized(self, width: int, height: int) -> View:
+    def resized(self, width: int, height: int) -> MapWindow:
         """The same middle and zoom in a picture of another size."""
-        return View(self.x, self.y, self.scale, width, height)
+        return MapWindow(self.x, self.y, self.scale, width, height)
 
 
-def whole_view(low: Array, high: Array, width: int, height: int) -> View:
+def whole_view(low: Array, high: Array, width: int, height: int) -> MapWindow:
     """All points between two corners in view."""
     least = 1e-6 * max(1.0, float(np.abs([low, high]).max()))
     span = np.maximum(high - low, least)
     room = 1 - 2 * EDGE
     scale = float(min(width * room / span[0], height * room / span[1]))
     x, y = (low + high) / 2
-    return View(float(x), float(y), scale, width, height)
+    return MapWindow(float(x), float(y), scale, width, height)
 
 
 def core(points_P2: Array) -> tuple[Array, Array]:

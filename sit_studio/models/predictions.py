@@ -14,7 +14,7 @@ from sit_engine.paths import cell_name
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PredictionTable:
     """Each test image with its class and the answer, as names; the most confident first."""
 
     paths: tuple[str, ...]
@@ -40,7 +40,7 @@ class Predictions:
         return np.array(found, dtype=np.int64)
 
 
-def read_predictions(path: Path) -> Predictions | None:
+def read_predictions(path: Path) -> PredictionTable | None:
     """The answers of a report; None when they cannot be read."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -57,4 +57,4 @@ def read_predictions(path: Path) -> Predictions | None:
         return None
     rows.sort(key=lambda row: -row[3])
     paths, labels, answers, probabilities = zip(*rows, strict=True) if rows else ((),) * 4
-    return Predictions(paths, labels, answers, np.array(probabilities, dtype=np.float64))
+    return PredictionTable(paths, labels, answers, np.array(probabilities, dtype=np.float64))

@@ -32,9 +32,9 @@ from sit_engine.records.events import (
     last_outcome,
 )
 from sit_engine.records.follow import Follower
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
-from sit_engine.records.run_lock import is_running
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.settings_model import flat_texts
 

@@ -13,14 +13,14 @@ from typing import Any, Final, Literal
 
 from sit_engine.config.build import build, from_dotted, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.files import read_chosen, read_values, to_toml
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, needs_labels, traits
 from sit_engine.config.resolve import Resolved, resolve
 from sit_engine.config.schema import Setting, settings
+from sit_engine.config.toml_file import read_chosen, read_values, to_toml
 from sit_engine.config.traits import Size
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.label_file import LabelColumns
-from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.layout import LayoutChoice
 from sit_engine.data.folder.wanted import EVERYTHING, Patterns
 from sit_engine.errors import ConfigError, SitError
 from sit_engine.paths import unescape_name
@@ -44,7 +44,7 @@ TASK_PATHS = (
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedSettings:
     """The settings as they would be used, or why they cannot be."""
 
     config: RunConfig | None = None
@@ -123,19 +123,19 @@ class SettingsModel:
         chosen = {"preset": self.preset, "method": {"name": self.method}}
         return merge(from_dotted(flat), chosen)
 
-    def check(self, facts: DataFacts | None, device: DeviceFacts | None) -> Checked:
+    def check(self, facts: DataFacts | None, device: DeviceFacts | None) -> CheckedSettings:
         """Build, and resolve when images and device are known."""
         try:
             config = build(self.values())
         except ConfigError as error:
-            return Checked(failure=failure_of(error))
+            return CheckedSettings(failure=failure_of(error))
         if facts is None or device is None or not facts.images or config.model.weights:
             # The sizes that weights bring are read by the engine's child (its question "resolve").
-            return Checked(config)
+            return CheckedSettings(config)
         try:
-            return Checked(config, resolve(config, facts, device))
+            return CheckedSettings(config, resolve(config, facts, device))
         except SitError as error:
-            return Checked(config, failure=failure_of(error))
+            return CheckedSettings(config, failure=failure_of(error))
 
     def load(self, path: Path, *, of_run: bool = False) -> None:
         """Take over a file of settings; of a run, without what was "auto" then."""
@@ -159,7 +159,7 @@ class SettingsModel:
         labels: str,
         labels_file: str | None,
         *,
-        layout: LayoutWish = "auto",
+        layout: LayoutChoice = "auto",
         patterns: Patterns = EVERYTHING,
         columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
         cache_gb: float | None = None,

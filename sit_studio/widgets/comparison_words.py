@@ -9,8 +9,8 @@ from sit_engine.paths import display_name
 from sit_engine.records.comparison import Budget, Comparison
 from sit_studio.look.words import count
 from sit_studio.models.comparison_list import ComparisonRow
-from sit_studio.widgets.gap_table import name_of
 from sit_studio.widgets.states import word
+from sit_studio.widgets.tables.gap_table import name_of
 
 FEW_SEEDS = 5
 # State of a comparison: the role of its colour in style.qss.

@@ -16,7 +16,7 @@ from sit_studio.widgets.basics import label
 from sit_studio.widgets.states import state_word
 
 
-class Header(QWidget):
+class StatusHeader(QWidget):
     """The run that is open and the device that trains."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:

@@ -17,9 +17,9 @@ import pytest
 from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.files import file_hash
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
-from sit_engine.records.run_lock import RunLock
 from sit_engine.training import checkpoint
 from tests.tiny import engine, tiny_config, tiny_flags
 

@@ -11,7 +11,7 @@ import pytest
 
 from sit_engine.cli.main import main
 from sit_engine.cli.verbs.compare import named
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.records.comparison import Comparison
 from sit_engine.records.comparison_text import to_text
 from sit_engine.records.run import Run

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from sit_engine import api
+from sit_engine.cli.answers import ask
 from sit_engine.cli.main import main
 from sit_engine.cli.question import QuestionContext
-from sit_engine.cli.questions import ask
 from sit_engine.errors import CancelledError, DataError, SitError
 from sit_engine.evaluation import reading
 from sit_engine.evaluation.kept import MOST_FILES, KeptFeatures

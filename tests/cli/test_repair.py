@@ -11,9 +11,9 @@ import torch
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
 from sit_engine.jobs.repair import repair
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run, open_run, write_settings
-from sit_engine.records.run_lock import RunLock
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen
 from tests.hostile import RESOLVED

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine.cli.main import main
-from sit_engine.config.files import read, to_toml
+from sit_engine.config.toml_file import read, to_toml
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 from sit_engine.records.tuning import Tuning

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sit_engine.config.build import build, from_dotted
-from sit_engine.config.files import read, to_toml
 from sit_engine.config.schema import settings
+from sit_engine.config.toml_file import read, to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from tests.tiny import vit_of

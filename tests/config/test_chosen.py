@@ -9,8 +9,8 @@ import pytest
 
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.files import read_chosen, to_toml
 from sit_engine.config.resolve import resolve
+from sit_engine.config.toml_file import read_chosen, to_toml
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run, write_settings
 

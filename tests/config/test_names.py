@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sit_engine.config.build import build
-from sit_engine.config.files import read, to_toml
+from sit_engine.config.toml_file import read, to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.paths import escape_name

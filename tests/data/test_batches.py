@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 def batches(
     seed: int = 0,
-    share: tuple[int, int] = (0, 1),
+    rank: tuple[int, int] = (0, 1),
     device: torch.device = CPU,
     **more: np.ndarray,
 ) -> Batches:
@@ -28,7 +28,7 @@ def batches(
     )
     store = PixelStore(4, pixels, np.arange(23), np.linspace(0.5, 2, 23, dtype=np.float32), None)
     rows = np.arange(1, 22)
-    return Batches(store, rows, batch_size=4, seed=seed, device=device, share=share, **more)
+    return Batches(store, rows, batch_size=4, seed=seed, device=device, rank=rank, **more)
 
 
 def numbers(found: Batches, step: int) -> list[int]:
@@ -76,7 +76,7 @@ def test_weights_say_how_often_an_image_is_drawn_and_labels_travel_with_it() -> 
 
 def test_processes_share_the_pixels_of_a_step_and_know_all_the_rest() -> None:
     labels = np.arange(21) % 3
-    one, parts = batches(labels=labels), [batches(share=(n, 2), labels=labels) for n in (0, 1)]
+    one, parts = batches(labels=labels), [batches(rank=(n, 2), labels=labels) for n in (0, 1)]
     for step in (0, 4, 5, 11):
         whole = one.at(step)
         assert whole.own == slice(0, 4)
@@ -121,7 +121,7 @@ def test_a_gpu_gets_the_same_pixels_out_of_its_own_memory_and_uploaded_beside_it
 ) -> None:
     monkeypatch.setattr("sit_engine.data.feed.batches.GPU_SHARE", share)
     device = torch.device("cuda")
-    found, half = batches(device=device), batches(device=device, share=(1, 2))
+    found, half = batches(device=device), batches(device=device, rank=(1, 2))
     assert (found.on_device is None) == (share == 0.0)
     busy = torch.rand(2000, 2000, device=device)
     for step, wanted in ((step, batches().at(step)) for step in (0, 1, 2, 3, 4, 5, 2)):

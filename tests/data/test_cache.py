@@ -17,7 +17,7 @@ from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
 from sit_engine.data.pixel_cache.journal import read_records, sealed
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import CancelledError, DiskError
 from tests.data.conftest import Snapshot, picture
 

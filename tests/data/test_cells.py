@@ -19,7 +19,7 @@ from sit_engine.records.embedding import Columns, Embedded, save
 from sit_studio.models.comparison_list import to_csv
 from sit_studio.models.curve import Curve
 from sit_studio.models.predictions import read_predictions
-from sit_studio.widgets.plot.export import save_csv
+from sit_studio.widgets.plot.plot_file import save_csv
 
 NAMES = [
     "=cmd|' /C calc'!A0",

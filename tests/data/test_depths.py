@@ -17,7 +17,7 @@ from PIL import Image
 
 from sit_engine.cli.main import main
 from sit_engine.data.decode.decoder import answer
-from sit_engine.data.decode.pixels import decode_rgb
+from sit_engine.data.decode.rgb import decode_rgb
 from sit_engine.data.folder.index import CHANNEL_PAGES, SEVERAL_PAGES
 
 HEIGHT, WIDTH = 6, 8

@@ -15,10 +15,10 @@ from PIL import Image
 
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.pixel_cache.cache import PixelCache
+from sit_engine.data.pixel_cache.cache_rows import RowBook
 from sit_engine.data.pixel_cache.journal import read_records, sealed
-from sit_engine.data.pixel_cache.rows import RowBook
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import DataError, SitError
 from tests.data.conftest import picture
 
@@ -260,7 +260,7 @@ def test_lines_follow_their_pixels_to_the_disk(
             lines = list(read_records(book))
             synced.append((where.stat().st_size // ROW, len(lines)))
 
-    monkeypatch.setattr("sit_engine.data.pixel_cache.rows.BETWEEN_SYNCS_S", 0.0)
+    monkeypatch.setattr("sit_engine.data.pixel_cache.cache_rows.BETWEEN_SYNCS_S", 0.0)
     monkeypatch.setattr(os, "fsync", note)
     fill(cache, photos)
     assert len(synced) >= 6

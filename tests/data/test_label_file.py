@@ -10,7 +10,7 @@ from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS, LabelColumns
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.records.run_folder import open_run
 from tests.tiny import engine, tiny_config

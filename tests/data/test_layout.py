@@ -9,7 +9,7 @@ from PIL import Image
 
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.layout import part_named, understand
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from tests.data.conftest import picture
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sit_engine import api
 from sit_engine.data.scan.ours import is_our_text
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from tests.tiny import tiny_finetune
 
 

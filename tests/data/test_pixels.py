@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from sit_engine.data.decode.decoder import answer
-from sit_engine.data.decode.pixels import decode_rgb
+from sit_engine.data.decode.rgb import decode_rgb
 from sit_engine.errors import DataError
 from tests.data.conftest import picture
 

@@ -13,7 +13,7 @@ from PIL import Image
 from sit_engine.data.folder.remarks import remarks
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
 from sit_engine.data.scan.full_scan import ScanResult, full_scan
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 
 
 def picture(path: Path, number: int = 0, size: tuple[int, int] = (9, 8)) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sit_engine.data import sample
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from tests.data.conftest import Snapshot
 
 

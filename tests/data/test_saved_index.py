@@ -12,13 +12,13 @@ import pytest
 import tifffile
 
 from sit_engine.counted import Sentence
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import ImageIndex, Problem
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
 from sit_engine.data.pixel_cache.cache import PixelCache
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import FileError
-from sit_engine.records.lines import Lines, write_lines
+from sit_engine.records.packed_texts import Lines, write_lines
 
 
 def test_lines_survive_whatever_they_hold(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from sit_engine.data.decode.decode_pool import DecodePool, Job
 from sit_engine.data.folder.index import ImageIndex
-from sit_engine.data.scan.scan import require_images, scan
+from sit_engine.data.scan.quick_scan import require_images, scan
 from sit_engine.errors import CancelledError, DataError
 from tests.data.conftest import Snapshot, picture, unpack
 
@@ -102,7 +102,7 @@ def test_unreadable_files_and_folders_are_problems(photos: Path) -> None:
         "    libc = ctypes.CDLL(None)\n"
         "    [libc.prctl(24, capability, 0, 0, 0) for capability in (1, 2)]\n"
         "    os.execv(sys.executable, [sys.executable, '-c', sys.argv[2], sys.argv[1]])\n"
-        "from sit_engine.data.scan.scan import scan\n"
+        "from sit_engine.data.scan.quick_scan import scan\n"
         "index = scan([sys.argv[1]])\n"
         "found = {p.path: p.code for p in index.problems}\n"
         "json.dump([found, len(index), index.files], sys.stdout)\n"
@@ -171,7 +171,7 @@ def test_the_hostile_folder_is_read_calmly_and_not_changed(
 
 def test_scanning_loads_neither_torch_nor_pillow() -> None:
     script = (
-        "import sys, sit_engine.data.scan.scan, sit_engine.data.pixel_cache.cache\n"
+        "import sys, sit_engine.data.scan.quick_scan, sit_engine.data.pixel_cache.cache\n"
         "sys.exit(' '.join({'torch', 'PIL', 'skimage', 'sklearn'} & set(sys.modules)))\n"
     )
     done = subprocess.run(

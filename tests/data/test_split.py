@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.data.scan.split import from_record, frozen_range, make_split, to_record
 from sit_engine.errors import DataError
 from tests.tiny import paths_of

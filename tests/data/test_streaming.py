@@ -16,7 +16,7 @@ from sit_engine.data.folder.saved_index import NOT_DECODED
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.full_scan import full_scan
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import DataError
 from tests.data.conftest import picture
 
@@ -42,12 +42,12 @@ def fill(cache: PixelCache, index: ImageIndex, rows: int) -> tuple[ImageIndex, P
     return cache.fill(index, side=SIDE, budget_bytes=rows * ROW, streaming="allowed")
 
 
-def batches(store: PixelStore, share: tuple[int, int] = (0, 1)) -> Batches:
+def batches(store: PixelStore, rank: tuple[int, int] = (0, 1)) -> Batches:
     """Of all but the first image, four a step."""
     rows = np.arange(1, len(store))
     device = torch.device("cpu")
     labels = rows % 3
-    return Batches(store, rows, batch_size=4, seed=3, device=device, labels=labels, share=share)
+    return Batches(store, rows, batch_size=4, seed=3, device=device, labels=labels, rank=rank)
 
 
 def cut_off(path: Path) -> None:

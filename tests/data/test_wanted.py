@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine.data.folder.wanted import Patterns
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from tests.data.test_layout import fill
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sit_engine.config.files import to_toml
+from sit_engine.config.toml_file import to_toml
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import CheckpointError
 from sit_engine.records.event_log import read_events

@@ -13,11 +13,11 @@ import numpy as np
 
 from sit_engine.config.build import build
 from sit_engine.data.pixel_cache.cache import PixelCache
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import RunError
+from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run
-from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.records.summary import summarise
 from tests.drill import faults
 from tests.drill.bench import Bench, Reference

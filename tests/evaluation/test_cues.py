@@ -17,7 +17,7 @@ from sit_engine.config.build import build
 from sit_engine.config.facts import MEASURED_LATER, CueFacts, DataFacts, DeviceFacts
 from sit_engine.config.resolve import Resolved, resolve
 from sit_engine.data.pixel_cache.cache import PixelCache
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.evaluation.cues import (
     MOST_IMAGES,
     find_cues,

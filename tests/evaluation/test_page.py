@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sit_engine.evaluation.html_page import Wrong, page
 from sit_engine.evaluation.metrics import judge
-from sit_engine.evaluation.page import Wrong, page
-from sit_engine.records.report import LeftOut, Report, Row, Score, Scratch
+from sit_engine.records.report import LeftOut, Report, ReportRow, Score, Scratch
 
 VOID = {"meta", "img", "br"}
 SVG_ENDED = {"path", "circle", "polyline", "rect", "line"}
@@ -75,8 +75,8 @@ def report(classes: int, images: int = 400, *, name: str = "class {}") -> Report
     columns = ("raw pixels", "untrained", name, "finetuned")
     scores = {column: Score(0.1 + 0.2 * n, 0.05) for n, column in enumerate(columns)}
     gains = {column: Score(0.1 * n - 0.1, 0.05) for n, column in enumerate(columns[:-1])}
-    few = (Row(f"{n} labels", "few-shot", n, scores, gains) for n in (1, 2, 5))
-    only = Row("Classifier", "classifier", None, {"finetuned": scores["finetuned"]}, {})
+    few = (ReportRow(f"{n} labels", "few-shot", n, scores, gains) for n in (1, 2, 5))
+    only = ReportRow("Classifier", "classifier", None, {"finetuned": scores["finetuned"]}, {})
     return Report(
         main="finetuned", columns=columns, rows=(*few, only), k_sweep={}, train_images=99,
         test_images=images, classes=names, network="teacher", step=7, linear_c={name: 0.1},

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sit_engine import api
-from sit_engine.data.decode.pixels import decode_rgb
 from sit_engine.data.decode.preprocess import Preprocess, load_views
+from sit_engine.data.decode.rgb import decode_rgb
 from sit_engine.data.sample import PHOTOGRAPHS, _photograph
 from sit_engine.errors import ExportError
 from sit_engine.evaluation.features import extract

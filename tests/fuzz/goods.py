@@ -15,12 +15,12 @@ from safetensors.torch import save
 
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.files import to_toml
 from sit_engine.config.resolve import resolve
+from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.pixel_cache.cache_rows import RowBook
 from sit_engine.data.pixel_cache.journal import sealed
-from sit_engine.data.pixel_cache.rows import RowBook
 from sit_engine.own_files import parse_json
 from sit_engine.records.comparison import (
     Budget,

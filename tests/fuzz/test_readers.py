@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from sit_engine.cli.verbs.serve import Serving
 from sit_engine.config.build import build
-from sit_engine.config.files import read_chosen, read_values
+from sit_engine.config.toml_file import read_chosen, read_values
 from sit_engine.data.folder.index import Problem
 from sit_engine.data.folder.label_file import labels_from
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
-from sit_engine.data.pixel_cache.rows import DEEP_TREATMENT, RowBook
+from sit_engine.data.pixel_cache.cache_rows import DEEP_TREATMENT, RowBook
 from sit_engine.data.pixel_cache.value_range import folder_range
 from sit_engine.data.scan.split import (
     from_record,
@@ -41,11 +41,11 @@ from sit_engine.records.commands import take_commands
 from sit_engine.records.embedding import Embedded
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import read_line
+from sit_engine.records.locking.run_lock import RunLock, holder_here, is_running
 from sit_engine.records.places import places_of
 from sit_engine.records.report import read_report
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run, write_settings
-from sit_engine.records.run_lock import RunLock, holder_here, is_running
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, frozen

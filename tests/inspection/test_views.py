@@ -17,10 +17,10 @@ from sit_engine.config.resolve import resolve
 from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError, DataError
-from sit_engine.inspection.views import Shown, show
+from sit_engine.inspection.shown_views import Shown, show
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit
-from sit_engine.views.pixels import MEAN, STD
+from sit_engine.views.apply_common import MEAN, STD
 from tests.tiny import TINY
 
 

@@ -20,7 +20,7 @@ from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run import Run
 from sit_engine.training import loop
-from sit_engine.training.bundle import read
+from sit_engine.training.recovery.bundle import read
 from sit_engine.training.stepper import Learned, Stepper
 from tests.tiny import tiny_config, tiny_finetune
 

@@ -27,7 +27,7 @@ from sit_studio.frame.main_window import MainWindow
 from sit_studio.look import theme
 from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import wait
-from tests.studio.test_drops import drop
+from tests.studio.dataset.test_drops import drop
 
 SETTINGS = {
     "optim.epochs": "400",

@@ -3,11 +3,14 @@
 `before.tar.xz` was made by the version of 2026-11-29, before the rooms of the engine were rearranged:
 runs of both recipes and a finetuned one, all of a network of width 16 on three classes of the built-in
 sample, a comparison, two exports, and what the networks answered to two views drawn with seed 0.
+`resumable/` is a run of that version, of a network of width 8 on the squares of photos.py, and
+`resumed.jsonl` what that version reported when it went on with it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -16,21 +19,24 @@ import pytest
 import torch
 from pytestqt.qtbot import QtBot
 
+from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.config.files import read_chosen, read_values, to_toml
-from sit_engine.jobs.networks import load_backbones
+from sit_engine.config.toml_file import read_chosen, read_values, to_toml
+from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.records.comparison import Comparison
 from sit_engine.records.event_log import read_events
-from sit_engine.records.events import HealthMeasured
+from sit_engine.records.events import HealthMeasured, StepReported, read_line, to_line
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell
 from sit_studio.frame.main_window import MainWindow
+from tests.kept.photos import write_photos
 from tests.studio.conftest import *  # noqa: F403 - the window's fixtures
 from tests.studio.conftest import wait
 from tests.tiny import engine
 
+HERE = Path(__file__).parent
 RUNS = ("finetuned", "sit", "sit2021")
 # Settings that there are since, by what these runs have of them: as asked for, and as frozen.
 LATER = {"positions": ("auto", "learned"), "first_weights": ("auto", "normal")}
@@ -47,7 +53,7 @@ def without_later(text: str, *, is_frozen: bool) -> list[str]:
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
     """The folder of runs of then."""
-    with tarfile.open(Path(__file__).with_name("before.tar.xz")) as file:
+    with tarfile.open(HERE / "before.tar.xz") as file:
         file.extractall(tmp_path, filter="data")
     return tmp_path / "runs"
 
@@ -71,9 +77,42 @@ def test_events_and_readings_are_read(name: str, kept: Path) -> None:
     found = summarise(run)
     assert (found.status, found.unfit) == ("completed", 0)
     assert found.step == found.total_steps
-    events = [event for event, _ in read_events(run)]
-    if name != "finetuned":
-        assert [event for event in events if isinstance(event, HealthMeasured)]
+    lines = run.events_file.read_text("utf-8").splitlines()
+    assert [line for line in lines if isinstance(read_line(line), str)] == []
+    method = run.config().method
+    assert method.name == {"finetuned": "finetune"}.get(name, name)
+    assert method.needs_labels == (name == "finetuned")
+
+
+@pytest.mark.parametrize("name", ["sit", "sit2021"])
+def test_curves_of_readings_are_found_by_name(name: str, kept: Path) -> None:
+    lines = (kept / name / "events.jsonl").read_text("utf-8").splitlines()
+    old = [json.loads(line) for line in lines if '"HealthMeasured"' in line]
+    assert any(record["agreement"] is not None for record in old)
+    for record in old:
+        found = read_line(json.dumps(record))
+        assert not isinstance(found, str)
+        event, time = found
+        assert isinstance(event, HealthMeasured)
+        names = ("agreement", "mask_share")
+        told = {name: record[name] for name in names if record[name] is not None}
+        assert event.curves == told
+        assert read_line(to_line(event, time=time)) == found
+
+
+def test_a_checkpoint_goes_on_to_the_same_losses(tmp_path: Path) -> None:
+    run = shutil.copytree(HERE / "resumable", tmp_path / "run")
+    load_method(Run(run))
+    folder = write_photos(tmp_path / "photos")
+    api.resume(run, emit=lambda _: None, epochs=3, folders=[str(folder)])
+    events = [event for event, _ in read_events(Run(run))]
+    reports = [e for e in events if isinstance(e, StepReported) and e.step > 6]
+    lines = (HERE / "resumed.jsonl").read_text("utf-8").splitlines()
+    for report, line in zip(reports, map(json.loads, lines), strict=True):
+        assert report.loss == pytest.approx(line["loss"], rel=1e-5)
+        assert report.curves == pytest.approx(line["curves"], rel=1e-5)
+    health = [event for event in events if isinstance(event, HealthMeasured)][-1]
+    assert health.curves == {name: reports[-1].curves[name] for name in ("agreement", "mask_share")}
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -1,6 +1,6 @@
 """A method is a folder and a line: what a toy of 40 lines gets without anyone knowing its name.
 
-On the Train page and on Watch: tests/studio/test_toy.py.
+On the Train page and on Watch: tests/studio/train/test_toy.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sit_engine.config.methods import METHODS, MethodEntry
 from sit_engine.config.schema import settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.feed.batches import Batch
-from sit_engine.inspection.views import show
+from sit_engine.inspection.shown_views import show
 from sit_engine.jobs.networks import load_method
 from sit_engine.methods.plain_views import PlainViews
 from sit_engine.methods.protocol import StepInfo

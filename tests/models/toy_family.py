@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sit_engine.config.backbones import DROP_PATH, IMAGE_SIZE, WEIGHTS, BackboneOptions, Wish
+from sit_engine.config.backbones import (
+    DROP_PATH,
+    IMAGE_SIZE,
+    WEIGHTS,
+    BackboneOptions,
+    Requirements,
+)
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import Auto, FileName, setting
 from sit_engine.config.filling import Filling
@@ -41,7 +47,9 @@ class ToyOptions(BackboneOptions):
     def described(self) -> str:
         return f"toy of {self.channels} channels"
 
-    def fill(self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Wish) -> None:
+    def fill(
+        self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Requirements
+    ) -> None:
         filling.auto("image_size", 16, "small")
         filling.auto("drop_path", 0.0, "it has none")
 

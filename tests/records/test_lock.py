@@ -18,10 +18,10 @@ import pytest
 
 from sit_engine.config.build import build
 from sit_engine.errors import RunError
-from sit_engine.records import heartbeat
+from sit_engine.records.locking import heartbeat
+from sit_engine.records.locking.run_lock import RunLock, holder_here, is_running
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run
-from sit_engine.records.run_lock import RunLock, holder_here, is_running
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and forks")
 
@@ -29,7 +29,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import RunLock
+from sit_engine.records.locking.run_lock import RunLock
 with RunLock(Run(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(600)
@@ -41,7 +41,7 @@ import os, sys
 from pathlib import Path
 from sit_engine.errors import RunError
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import RunLock
+from sit_engine.records.locking.run_lock import RunLock
 run = Run(Path(sys.argv[1]))
 won = 0
 for round in range(40):

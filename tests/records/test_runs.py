@@ -22,9 +22,9 @@ from sit_engine.records.events import (
     RunStarted,
     to_line,
 )
+from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run, discard_unstarted, open_run, write_settings
-from sit_engine.records.run_lock import RunLock, is_running
 from sit_engine.records.summary import summarise
 from tests.hostile import RESOLVED
 

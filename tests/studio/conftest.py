@@ -26,7 +26,7 @@ from shiboken6 import isValid
 from sit_studio.app import open_window
 from sit_studio.engine import process as trainer
 from sit_studio.engine import questions
-from sit_studio.engine.standby import Standby
+from sit_studio.engine.standby_trainer import Standby
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.look import theme
 from sit_studio.pages.train.segments import LongChoice, Segments
@@ -168,7 +168,7 @@ def _loaded_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 def _no_file_manager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a screen Qt warns of each folder that it should open."""
     services = SimpleNamespace(openUrl=lambda _: True)
-    monkeypatch.setattr("sit_studio.files.QDesktopServices", services)
+    monkeypatch.setattr("sit_studio.file_manager.QDesktopServices", services)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sit_studio.frame.dialogs import CloseQuestion
 from sit_studio.frame.main_window import MainWindow
 from tests import preloaded
 from tests.studio.conftest import OpenWindow, end, ready, wait
-from tests.studio.test_buttons import fill_form
+from tests.studio.watch.test_buttons import fill_form
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ DRIVER = """
 import sys
 from PySide6.QtCore import QTimer
 from sit_studio.app import make_application, open_window
-from tests.studio.test_buttons import fill_form
+from tests.studio.watch.test_buttons import fill_form
 application = make_application()
 window = open_window(application)
 window.take_paths([sys.argv[1]])

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import ready, wait
-from tests.studio.test_buttons import fill_form
+from tests.studio.watch.test_buttons import fill_form
 
 SPACE = Qt.Key.Key_Space
 

@@ -16,7 +16,7 @@ from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
 from sit_studio.pages.runs.run_table import CELL_PX, MOST_STATUS_PX, status_width
 from sit_studio.pages.train.choice_cards import ChoiceCards
-from sit_studio.pages.watch.health import HealthPanel, WorkingCard
+from sit_studio.pages.watch.health_card import HealthPanel, WorkingCard
 from sit_studio.widgets.basics import Card, FigureCard, scrolled
 from sit_studio.widgets.elision import full_px
 from sit_studio.widgets.states import word

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine import api
-from sit_engine.config.files import read_values
+from sit_engine.config.toml_file import read_values
 from sit_engine.data.sample import write_sample
 from sit_engine.errors import DataError
 from sit_engine.jobs.evaluate_request import EvaluateRequest

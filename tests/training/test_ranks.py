@@ -26,7 +26,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from sit_engine.training.bundle import read
+from sit_engine.training.recovery.bundle import read
 from sit_engine.training.start import check_shared
 from tests.preloaded import Telling
 from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step

@@ -18,9 +18,9 @@ from sit_engine.config.view_kinds import pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.apply import apply_views
 from sit_engine.views.apply_batch import apply_batch, blur_each, blur_weights
+from sit_engine.views.apply_common import MEAN, STD, pixel_boxes
 from sit_engine.views.apply_each import apply_each, blur
 from sit_engine.views.draw import ViewParams, draw_views, neutral_params
-from sit_engine.views.pixels import MEAN, STD, pixel_boxes
 from tests.views.pictures import smooth_pictures
 
 APPLIERS = [apply_each, apply_batch]

@@ -14,9 +14,9 @@ from sit_engine.config.view_kinds import pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.views.apply import apply_views
 from sit_engine.views.apply_batch import apply_batch
+from sit_engine.views.apply_common import shifted
 from sit_engine.views.apply_each import apply_each
 from sit_engine.views.draw import centre_params, draw_views
-from sit_engine.views.pixels import shifted
 from sit_engine.views.rotate import draw_rotations, rotate_
 from tests.views.pictures import smooth_pictures
 

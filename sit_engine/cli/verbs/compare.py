@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sit_engine.cli.screen import Screen
-from sit_engine.cli.session import Signals, add_quiet_flag
+from sit_engine.cli.terminal_leg import Signals, add_quiet_flag
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.config.build import build, merge
-from sit_engine.config.files import read
 from sit_engine.config.methods import entrants
 from sit_engine.config.presets import presets
+from sit_engine.config.toml_file import read
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.paths import display_name

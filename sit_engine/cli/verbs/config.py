@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-from sit_engine.cli.settings import add_settings, config_from
-from sit_engine.config.files import to_toml
+from sit_engine.cli.setting_flags import add_settings, config_from
 from sit_engine.config.methods import METHODS
 from sit_engine.config.schema import settings
+from sit_engine.config.toml_file import to_toml
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sit_engine.cli.screen import Screen, duration
-from sit_engine.cli.session import Signals
+from sit_engine.cli.terminal_leg import Signals
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
 from sit_engine.counted import counted
 from sit_engine.errors import ExportError, RunError
 from sit_engine.files import disk_error
 from sit_engine.jobs.evaluate_request import EvaluateRequest
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import is_running
 
 if TYPE_CHECKING:
     from sit_engine.records.exported import Exported

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
+from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
 from sit_engine.cli.verbs.evaluate import absolute, add_checkpoint_flags
 from sit_engine.counted import counted

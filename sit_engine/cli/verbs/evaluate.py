@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of
-from sit_engine.cli.moved import add_folders_flag, add_missing_flag, find
+from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, find
+from sit_engine.cli.layout_flags import add_column_flags, add_layout_flag, columns_of
 from sit_engine.cli.screen import Screen
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
-from sit_engine.cli.settings import add_settings, config_from
+from sit_engine.cli.setting_flags import add_settings, config_from
+from sit_engine.cli.terminal_leg import add_gpus_flag, add_quiet_flag, work
 from sit_engine.cli.verbs.pretrain import escaped_folders, place_for
 from sit_engine.config.methods import LABELLED_METHOD
 from sit_engine.errors import RunError

@@ -6,8 +6,8 @@ import argparse
 import time
 from pathlib import Path
 
-from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
-from sit_engine.cli.settings import add_settings, config_from
+from sit_engine.cli.setting_flags import add_settings, config_from
+from sit_engine.cli.terminal_leg import add_gpus_flag, add_quiet_flag, work
 from sit_engine.config.methods import pretraining_methods
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError

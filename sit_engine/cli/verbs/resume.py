@@ -6,8 +6,8 @@ import argparse
 from contextlib import suppress
 from pathlib import Path
 
-from sit_engine.cli.moved import add_folders_flag, add_missing_flag, folders_of
-from sit_engine.cli.session import add_gpus_flag, add_quiet_flag, work
+from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, folders_of
+from sit_engine.cli.terminal_leg import add_gpus_flag, add_quiet_flag, work
 from sit_engine.errors import SitError
 from sit_engine.records.run_folder import open_run
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sit_engine.cli.layout import add_column_flags, add_layout_flag, columns_of, lines_of
+from sit_engine.cli.layout_flags import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
 from sit_engine.config.build import build
 from sit_engine.config.presets import presets

@@ -3,7 +3,7 @@
 The first line out is {"ready": true, "version": …}. A question {"id": 1, "ask": "scan", …} gets any
 number of {"id": 1, "phase", "done", "total"} and {"id": 1, "part"}, then one {"id": 1, "answer"} or
 {"id": 1, "error": {"code", "message", "hint", "values", "templates"}}. The questions stand in
-cli.questions.
+cli.answers.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import IO, Any, TypeAlias
 
 import psutil
 
+from sit_engine.cli.answers import ask
 from sit_engine.cli.faults import fault, record_of
 from sit_engine.cli.question import QuestionContext
-from sit_engine.cli.questions import ask
 from sit_engine.cli.standby import load
 from sit_engine.errors import TERMINATED_EXIT_CODE, SitError
 from sit_engine.own_files import parse_json

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from sit_engine.cli.screen import Screen
-from sit_engine.cli.session import Signals, add_quiet_flag
+from sit_engine.cli.terminal_leg import Signals, add_quiet_flag
 from sit_engine.cli.verbs.compare import named
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.records.tuning import RUNGS

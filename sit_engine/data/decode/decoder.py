@@ -20,7 +20,7 @@ from typing import IO, Any
 from sit_engine.counted import packed
 from sit_engine.data.decode.deep import is_deep, value_ranks
 from sit_engine.data.decode.opening import opened
-from sit_engine.data.decode.pixels import read_header, squash, thumbnail
+from sit_engine.data.decode.rgb import read_header, squash, thumbnail
 from sit_engine.data.decode.unreadable import UnreadableError
 from sit_engine.data.folder.index import PARTLY
 

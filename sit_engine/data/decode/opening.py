@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sit_engine.counted import Sentence
 from sit_engine.data.decode import fits, tiff
-from sit_engine.data.decode.foreign import LOOKED_AT, is_heic, is_raw, name_foreign
+from sit_engine.data.decode.not_images import LOOKED_AT, is_heic, is_raw, name_foreign
 from sit_engine.data.decode.unreadable import DAMAGE, UnreadableError
 
 # How Pillow and tifffile say that a file may be sound, but is none of those that they read.

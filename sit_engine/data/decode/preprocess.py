@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sit_engine.data.decode.pixels import decode_rgb
+from sit_engine.data.decode.rgb import decode_rgb
 from sit_engine.data.folder.index import ValueRange
-from sit_engine.views.pixels import MEAN, STD
+from sit_engine.views.apply_common import MEAN, STD
 
 
 class Preprocess(nn.Module):

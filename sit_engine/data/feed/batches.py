@@ -37,7 +37,7 @@ def _all() -> slice:
 class Batch:
     """Images of one step: pixels on the device, the rest on the CPU.
 
-    With several processes `images_BSSC` are this process's share, `own` of the N images of the step;
+    With several processes `images_BSSC` are the per-rank batch, `own` of the N images of the step;
     `aspect_B`, `labels_B` and `positions_B` are of all N, in each process.
     """
 
@@ -67,7 +67,7 @@ class Batches:
     each other to a contrastive loss (docs/adr/0012-tasks-and-recipes.md). The last incomplete batch is
     left out, since that loss compares full batches.
     With `weights` the images of an epoch are drawn with replacement, in proportion to them.
-    `share` is the number of this process and how many there are; the batch size is that of all of
+    `rank` is the number of this process and how many there are; the batch size is that of all of
     them together and a multiple of their count.
     """
 
@@ -81,15 +81,15 @@ class Batches:
         device: torch.device,
         labels: np.ndarray | None = None,
         weights: np.ndarray | None = None,
-        share: tuple[int, int] = (0, 1),
+        rank: tuple[int, int] = (0, 1),
     ) -> None:
         self.store, self.rows = store, rows
         self.batch_size, self.seed, self.device = batch_size, seed, device
         self.labels = np.full(len(rows), -1) if labels is None else labels
         self.steps_per_epoch = len(rows) // batch_size
-        number, self.processes = share
-        part = batch_size // self.processes
-        self.own = slice(number * part, (number + 1) * part)
+        number, self.processes = rank
+        size = batch_size // self.processes
+        self.own = slice(number * size, (number + 1) * size)
         self.aspect = torch.from_numpy(np.ascontiguousarray(store.aspect[rows], dtype=np.float32))
         self.order = _Order(len(rows), batch_size, seed, weights)
         self.on_device = self._upload_all() if device.type == "cuda" else None
@@ -204,7 +204,7 @@ class _Order:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """Pixels of this process's share, and the positions of the whole batch."""
+    """Pixels of the per-rank batch, and the positions of the whole batch."""
 
     uploaded: Uploaded
     positions: Positions
@@ -226,7 +226,7 @@ class _Source:
         self.uploader: Uploader | None = None
 
     def load(self, step: int) -> _Loaded:
-        """This process's share of a step, on its way to the device."""
+        """The per-rank batch of a step, on its way to the device."""
         positions = self.order.at(step)
         if self.device.type != "cuda":
             pixels, positions = self.read(positions, self.own)

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from sit_engine.config.facts import Layout
 from sit_engine.records.events import Warned, warning
 
-LayoutWish: TypeAlias = Literal["auto"] | Layout
+LayoutChoice: TypeAlias = Literal["auto"] | Layout
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -68,7 +68,7 @@ def part_named(name: str) -> Part | None:
     return next((part for part in PARTS if _PART_OF[part].fullmatch(plain)), None)
 
 
-def layout_named(name: str) -> LayoutWish:
+def layout_named(name: str) -> LayoutChoice:
     """The layout of this name; "auto" for any other name."""
     return next((layout for layout in _RULES if layout == name), "auto")
 

@@ -19,13 +19,13 @@ from typing_extensions import TypedDict
 
 from sit_engine.config.facts import CueFacts, DataFacts, Layout
 from sit_engine.counted import Sentence, packed, parts_of, sentence_of
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import ImageIndex, Problem
 from sit_engine.data.folder.remarks import remarks
 from sit_engine.errors import RunError
 from sit_engine.files import in_place_of
 from sit_engine.own_files import damaged, parse_line, read_json
-from sit_engine.records.lines import Lines, load_array, write_lines
+from sit_engine.records.packed_texts import Lines, load_array, write_lines
 
 Leak = tuple[str, str]
 """A test image and the training image that is the same file, byte by byte."""

@@ -14,12 +14,12 @@ import numpy as np
 
 from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import ImageIndex, ValueRange
+from sit_engine.data.pixel_cache.cache_rows import Known, RowBook
 from sit_engine.data.pixel_cache.journal import UNSEALED, Record
 from sit_engine.data.pixel_cache.mapped import MappedRows
-from sit_engine.data.pixel_cache.rows import Known, RowBook
 from sit_engine.data.pixel_cache.streaming import FileSquares
 from sit_engine.errors import CancelledError
-from sit_engine.records.progress import OnProgress, ProgressReporter
+from sit_engine.records.on_progress import OnProgress, ProgressReporter
 
 DECODED_AGAIN = 200
 

@@ -24,16 +24,16 @@ from sit_engine.data.decode.decode_pool import PASSING_PROBLEMS, Cancel, decoder
 from sit_engine.data.folder.index import ImageIndex, ValueRange
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.pixel_cache import adopting
+from sit_engine.data.pixel_cache.cache_rows import NO_ROW, Known, RowBook
 from sit_engine.data.pixel_cache.guard import Guard
 from sit_engine.data.pixel_cache.journal import FileLock, Record
 from sit_engine.data.pixel_cache.mapped import MappedRows
-from sit_engine.data.pixel_cache.rows import NO_ROW, Known, RowBook
 from sit_engine.data.pixel_cache.store import PixelStore as PixelStore
 from sit_engine.data.pixel_cache.streaming import FileSquares
 from sit_engine.data.pixel_cache.value_range import folder_range
 from sit_engine.errors import CancelledError, DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
-from sit_engine.records.progress import OnProgress, ProgressReporter
+from sit_engine.records.on_progress import OnProgress, ProgressReporter
 
 FEATURES = "features"
 """The folder of features that networks read (evaluation.kept)."""
@@ -163,15 +163,15 @@ class PixelCache:
     def _choose_range(
         self,
         index: ImageIndex,
-        wish: Literal["percentile", "full"] | ValueRange,
+        asked: Literal["percentile", "full"] | ValueRange,
         on_progress: OnProgress | None,
         cancel: Cancel | None,
         workers: int | None,
     ) -> ValueRange | None:
-        if wish == "full" or not index.deep.any():
+        if asked == "full" or not index.deep.any():
             return None
-        if isinstance(wish, tuple):
-            return wish
+        if isinstance(asked, tuple):
+            return asked
         known = self.root / "ranges.jsonl"
         progress = ProgressReporter(on_progress, "value range", int(index.deep.sum()))
         with self._locked(self.root / "ranges.lock", on_progress, cancel):

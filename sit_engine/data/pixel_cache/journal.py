@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from sit_engine import own_files
 from sit_engine.errors import DiskError
-from sit_engine.records.lock import try_lock, unlock
+from sit_engine.records.locking.lock import try_lock, unlock
 
 Record = dict[str, Any]
 UNSEALED = "unsealed"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from sit_engine.data.decode.decode_pool import PASSING_PROBLEMS, Cancel, decoders
 from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.pixel_cache.cache_rows import DEEP_TREATMENT
 from sit_engine.data.pixel_cache.journal import Appender, Record, read_records
-from sit_engine.data.pixel_cache.rows import DEEP_TREATMENT
 from sit_engine.paths import escape_name
 
 LOW_SHARE, HIGH_SHARE = 0.001, 0.999

@@ -22,8 +22,8 @@ from sit_engine.errors import CancelledError, DataError, FileError
 from sit_engine.files import file_hash
 from sit_engine.paths import display_name, escape_name, image_name, root_and_path
 from sit_engine.records.events import Warned, warning
+from sit_engine.records.on_progress import OnProgress, ProgressReporter
 from sit_engine.records.places import Places, file_along, places_of
-from sit_engine.records.progress import OnProgress, ProgressReporter
 from sit_engine.records.run import Run
 
 THREADS = 8

@@ -14,20 +14,20 @@ from sit_engine.config.resolve import FEWEST_IMAGES, resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import packed
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
-from sit_engine.data.folder.facts import facts_of
+from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import LabelRule
-from sit_engine.data.folder.layout import LayoutWish
+from sit_engine.data.folder.layout import LayoutChoice
 from sit_engine.data.folder.remarks import remarks
 from sit_engine.data.folder.saved_index import NOT_DECODED, Leak
 from sit_engine.data.folder.wanted import EVERYTHING, Patterns
 from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import SitError
 from sit_engine.paths import escape_name
-from sit_engine.records.progress import OnProgress
+from sit_engine.records.on_progress import OnProgress
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def full_scan(
     labels: LabelRule = "folders",
     labels_file: str | None = None,
     columns: LabelColumns = LabelColumns(),  # noqa: B008 - frozen
-    layout: LayoutWish = "auto",
+    layout: LayoutChoice = "auto",
     patterns: Patterns = EVERYTHING,
     test: Sequence[str] = (),
     on_progress: OnProgress | None = None,

@@ -1,7 +1,7 @@
 """What the headers of listed files say: read in child processes, and remembered by this process.
 
 A comparison, a search for settings and the window look into the same folder again and again.
-Called by data.scan.scan.
+Called by data.scan.quick_scan.
 """
 
 from __future__ import annotations

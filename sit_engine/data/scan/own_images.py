@@ -18,10 +18,10 @@ from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import UNLABELLED, LabelRule
-from sit_engine.data.folder.layout import LayoutWish, Placing
+from sit_engine.data.folder.layout import LayoutChoice, Placing
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.data.scan.finding import Found, find_moved, find_renamed
-from sit_engine.data.scan.scan import scan
+from sit_engine.data.scan.quick_scan import scan
 from sit_engine.data.scan.split import (
     PARTS,
     Split,
@@ -35,8 +35,8 @@ from sit_engine.data.scan.split import (
 from sit_engine.errors import DataError
 from sit_engine.paths import root_and_path
 from sit_engine.records.events import Event
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import Places, moved_along, places_of, save
-from sit_engine.records.progress import OnProgress
 from sit_engine.records.run import Run
 
 
@@ -46,7 +46,7 @@ class Reading(TypedDict, total=False):
     labels: LabelRule
     labels_file: str | None
     columns: LabelColumns
-    layout: LayoutWish
+    layout: LayoutChoice
     patterns: Patterns
 
 

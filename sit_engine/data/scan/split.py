@@ -19,7 +19,7 @@ MOST_TOLD = 3
 HASH_BYTES = 16
 """Of each file's SHA-256, kept in the split: enough to know a file again, and half as long."""
 SAME_NAMES: Mapping[str, str] = MappingProxyType({})
-RangeWish = Literal["percentile", "full"] | ValueRange
+RangeChoice = Literal["percentile", "full"] | ValueRange
 
 
 @dataclass(frozen=True)

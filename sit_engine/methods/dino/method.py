@@ -27,7 +27,7 @@ from sit_engine.methods.dino.losses import (
 )
 from sit_engine.methods.dino.options import GLOBAL_VIEWS, DinoOptions
 from sit_engine.methods.ema import average_, rising_momentum
-from sit_engine.methods.grad_cache import Embedded, Gathered, gather
+from sit_engine.methods.grad_cache import EmbeddedTokens, Gathered, gather
 from sit_engine.methods.plain_views import PlainViews, plain_views
 from sit_engine.methods.protocol import Losses, Method, StepInfo
 from sit_engine.models.backbone import Backbone, compiled, pooled
@@ -86,7 +86,7 @@ class Dino(Method):
         self.kinds = self.options.view_kinds(config.model.image_size)
         self.networks = Networks(config, self.options, fused_attention=fused_attention)
         self.answers: list[Tensor] = []
-        """Means [K] of what the teacher's head gave in the parts of this step."""
+        """Means [K] of what the teacher's head gave in the micro-batches of this step."""
         self.compile(on=False)
 
     def compile(self, *, on: bool) -> None:
@@ -107,7 +107,7 @@ class Dino(Method):
     def loss(self, views: DinoViews, gathered: Gathered | None = None) -> Losses:
         """Of all pairs of a global view with the teacher and another view with the student.
 
-        The coding rate of views that are a part of this rank's batch was worked out before: `gathered`.
+        The coding rate of a micro-batch was worked out before: `gathered`.
         """
         student, teacher = self.networks.student, self.networks.teacher
         large, small = views.each[:GLOBAL_VIEWS], views.each[GLOBAL_VIEWS:]
@@ -139,20 +139,20 @@ class Dino(Method):
         rate = torch.stack(rates).mean()
         return -rate_weight(size, images) * rate, rate.detach()
 
-    # SimDINO's coding rate couples the images of a batch: parts share cached gradients.
+    # SimDINO's coding rate couples the images of a batch: micro-batches take cached gradients.
 
     @torch.no_grad()
-    def embed(self, views: DinoViews) -> Embedded | None:
-        """The student's features of the global views of a part; None: DINO's loss is per image."""
+    def embed(self, views: DinoViews) -> EmbeddedTokens | None:
+        """The student's features of the global views of a micro-batch; None: DINO's loss is per image."""
         if self.options.has_prototypes:
             return None
         large = views.each[:GLOBAL_VIEWS]
-        return Embedded(self._features(self.networks.student, large).clone(), None)
+        return EmbeddedTokens(self._features(self.networks.student, large).clone(), None)
 
-    def gather(self, parts: list[Embedded | None]) -> list[Gathered] | list[None]:
-        """The coding rate of all parts together; for each part what its `loss` takes from it."""
-        found = [part for part in parts if part is not None]
-        return gather(found, self._rated_features) if found else [None] * len(parts)
+    def gather(self, embedded: list[EmbeddedTokens | None]) -> list[Gathered] | list[None]:
+        """The coding rate of all micro-batches together; for each what its `loss` takes from it."""
+        found = [one for one in embedded if one is not None]
+        return gather(found, self._rated_features) if found else [None] * len(embedded)
 
     def _rated_features(self, global_BD: Tensor, none: Tensor | None) -> tuple[Tensor, Tensor]:
         del none

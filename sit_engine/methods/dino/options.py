@@ -15,7 +15,7 @@ from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.methods.dino.presets import PAPER_DINO
-from sit_engine.methods.settings import MOMENTUM
+from sit_engine.methods.shared_settings import MOMENTUM
 from sit_engine.methods.view_autos import view_autos
 
 GLOBAL_VIEWS = 2

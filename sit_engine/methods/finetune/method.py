@@ -40,9 +40,9 @@ class FinetuneViews:
     labels: Tensor
 
     def split(self, count: int) -> list[FinetuneViews]:
-        """Equal parts of the images."""
-        parts = (self.inputs.chunk(count), self.targets.chunk(count), self.labels.chunk(count))
-        return [FinetuneViews(*part) for part in zip(*parts, strict=True)]
+        """Micro-batches of equally many images."""
+        cut = (self.inputs.chunk(count), self.targets.chunk(count), self.labels.chunk(count))
+        return [FinetuneViews(*one) for one in zip(*cut, strict=True)]
 
 
 class Classifier(nn.Module):

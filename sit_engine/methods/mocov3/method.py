@@ -17,7 +17,7 @@ from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.methods.contrast import info_nce
 from sit_engine.methods.ema import average_, rising_momentum
-from sit_engine.methods.grad_cache import Embedded, Gathered, gather
+from sit_engine.methods.grad_cache import EmbeddedTokens, Gathered, gather
 from sit_engine.methods.mocov3.heads import PREDICTOR_LAYERS, PROJECTOR_LAYERS, perceptron
 from sit_engine.methods.mocov3.options import FIRST_LAYER, MocoV3Options
 from sit_engine.methods.plain_views import PlainViews, plain_views
@@ -83,7 +83,7 @@ class MocoV3(Method):
         return plain_views(self.kinds, batch, step_info)
 
     def loss(self, views: PlainViews, gathered: Gathered | None = None) -> Losses:
-        """ctr(q₁,k₂) + ctr(q₂,k₁); of a part of a batch its share, worked out before: `gathered`."""
+        """ctr(q₁,k₂) + ctr(q₂,k₁); of a micro-batch its share, worked out before: `gathered`."""
         token_BD = self._tokens(self.networks.student, views)
         loss, agreement = (
             self._contrast(token_BD, self._keys(views))
@@ -115,13 +115,13 @@ class MocoV3(Method):
         return info_nce(query_BK, key_BK, self.options.temperature)
 
     @torch.no_grad()
-    def embed(self, views: PlainViews) -> Embedded:
-        """The tokens of a part of the batch."""
-        return Embedded(self._tokens(self.networks.student, views), self._keys(views))
+    def embed(self, views: PlainViews) -> EmbeddedTokens:
+        """The tokens of a micro-batch."""
+        return EmbeddedTokens(self._tokens(self.networks.student, views), self._keys(views))
 
-    def gather(self, parts: list[Embedded]) -> list[Gathered]:
-        """The contrast of all parts together; for each part what its `loss` takes from it."""
-        return gather(parts, self._contrast)
+    def gather(self, embedded: list[EmbeddedTokens]) -> list[Gathered]:
+        """The contrast of all micro-batches together; for each what its `loss` takes from it."""
+        return gather(embedded, self._contrast)
 
     def gradient_curves(self) -> dict[str, Tensor]:
         """The norm of the first layer's gradient, which jumps before training does; none if frozen."""

@@ -14,7 +14,7 @@ from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.methods.mocov3.presets import PAPER
-from sit_engine.methods.settings import HEAD_OUT, MOMENTUM
+from sit_engine.methods.shared_settings import HEAD_OUT, MOMENTUM
 from sit_engine.methods.view_autos import view_autos
 
 PUBLISHED_MOMENTUM, MOST_HEAD_WIDTH = 0.99, 4096

@@ -41,12 +41,16 @@ def l1(output_BCYX: Tensor, target_BCYX: Tensor) -> Tensor:
 
 
 def masked_l1(
-    output_BCYX: Tensor, target_BCYX: Tensor, mask_BYX: Tensor, hidden: Tensor, parts: int = 1
+    output_BCYX: Tensor,
+    target_BCYX: Tensor,
+    mask_BYX: Tensor,
+    hidden: Tensor,
+    micro_batches: int = 1,
 ) -> Tensor:
     """Mean |output − target| over the corrupted pixels of all channels (Σ|d|·m / Σm).
 
-    `hidden` is Σm of the whole batch, of which these views are one of `parts` equal parts: the mean
-    of the parts' losses is the loss of the whole.
+    `hidden` is Σm of the whole batch, of which these views are one of `micro_batches` equally
+    large ones: the mean of their losses is the loss of the whole.
     """
     difference = (at_least_single(output_BCYX) - target_BCYX).abs() * mask_BYX[:, None]
-    return parts * difference.sum() / (hidden * target_BCYX.shape[1]).clamp(min=1)
+    return micro_batches * difference.sum() / (hidden * target_BCYX.shape[1]).clamp(min=1)

@@ -19,7 +19,7 @@ from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch
 from sit_engine.methods.contrast import at_least_single, info_nce, nt_xent
 from sit_engine.methods.ema import average_, rising_momentum
-from sit_engine.methods.grad_cache import Embedded, Gathered, gather
+from sit_engine.methods.grad_cache import EmbeddedTokens, Gathered, gather
 from sit_engine.methods.protocol import Losses, Method, Reconstruction, StepInfo, Trained
 from sit_engine.methods.sit.losses import LearnedWeights, l1, masked_l1
 from sit_engine.methods.sit.options import SitOptions
@@ -41,7 +41,8 @@ class SitViews:
     """Two views of B images, stacked: [2B,C,Y,X]; masks are True where a view was corrupted.
 
     `turns` [2B] are the rotations' labels (views.rotate), all 0 without that task. The images are one
-    of `parts` equal parts of a whole batch, in which `hidden` pixels are corrupted.
+    of `micro_batches` equally large ones, over all ranks, of a whole batch in which `hidden` pixels are
+    corrupted.
     """
 
     clean: Tensor
@@ -50,10 +51,10 @@ class SitViews:
     turns: Tensor
     bound_reached: Tensor
     hidden: Tensor
-    parts: int
+    micro_batches: int
 
     def split(self, count: int) -> list[SitViews]:
-        """Equal parts of the images, each with both views."""
+        """Micro-batches of equally many images, each with both views."""
 
         def cut(stacked: Tensor) -> list[Tensor]:
             first, second = (half.chunk(count) for half in stacked.chunk(2))
@@ -63,7 +64,7 @@ class SitViews:
         return [
             SitViews(
                 clean, corrupted, mask, turns,
-                self.bound_reached, self.hidden, self.parts * count,
+                self.bound_reached, self.hidden, self.micro_batches * count,
             )
             for clean, corrupted, mask, turns in zip(*map(cut, stacked), strict=True)
         ]  # fmt: skip
@@ -184,7 +185,7 @@ class Sit(Method):
             # Means over ranks are reported, and this is a count.
             bound_reached=torch.stack(bounds).sum() * ranks.count(),
             hidden=ranks.total(mask.sum()),
-            parts=ranks.count(),
+            micro_batches=ranks.count(),
         )  # fmt: skip
 
     def _clean(self, batch: Batch, rows: Rows, view: DrawnView, *, out: Tensor) -> Tensor:
@@ -213,7 +214,7 @@ class Sit(Method):
     def loss(self, views: SitViews, gathered: Gathered | None = None) -> Losses:
         """L = Σ w_k·L_k over the tasks that are on, a learned weight in the place of its L_k.
 
-        The contrast of views that are a part of this rank's batch was worked out before: `gathered`.
+        The contrast of a micro-batch was worked out before: `gathered`.
         """
         networks, options = self.networks, self.options
         seen = self.maps(networks.student.backbone, views.corrupted)
@@ -238,7 +239,7 @@ class Sit(Method):
             terms["reconstruction"] = (
                 l1(output, judged.clean)
                 if options.reconstruct == "all"
-                else masked_l1(output, judged.clean, judged.mask, views.hidden, views.parts)
+                else masked_l1(output, judged.clean, judged.mask, views.hidden, views.micro_batches)
             )
         total = seen.places.new_zeros((), dtype=torch.float32)
         for task, loss in terms.items():
@@ -277,17 +278,17 @@ class Sit(Method):
         return None if teacher is None else self.pooled(teacher.backbone, views.clean)[:, -1]
 
     @torch.no_grad()
-    def embed(self, views: SitViews) -> Embedded | None:
-        """What the contrast needs to know of a part of the batch; None without that task."""
+    def embed(self, views: SitViews) -> EmbeddedTokens | None:
+        """What the contrast needs to know of a micro-batch; None without that task."""
         if self.options.contrast_weight == 0:
             return None
         seen = self.maps(self.networks.student.backbone, views.corrupted)
-        return Embedded(seen.token(-1).clone(), self._keys(views))
+        return EmbeddedTokens(seen.token(-1).clone(), self._keys(views))
 
-    def gather(self, parts: list[Embedded | None]) -> list[Gathered] | list[None]:
-        """The contrast of all parts together; for each part what its `loss` takes from it."""
-        found = [part for part in parts if part is not None]
-        return gather(found, self._contrast) if found else [None] * len(parts)
+    def gather(self, embedded: list[EmbeddedTokens | None]) -> list[Gathered] | list[None]:
+        """The contrast of all micro-batches together; for each what its `loss` takes from it."""
+        found = [one for one in embedded if one is not None]
+        return gather(found, self._contrast) if found else [None] * len(embedded)
 
     @torch.no_grad()
     def reconstruct(self, views_BCYX: Tensor, seed: int) -> Reconstruction | None:

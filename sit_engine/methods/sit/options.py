@@ -27,7 +27,7 @@ from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import CorruptionOptions, ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
-from sit_engine.methods.settings import HEAD_OUT, MOMENTUM
+from sit_engine.methods.shared_settings import HEAD_OUT, MOMENTUM
 from sit_engine.methods.sit.presets import PAPER_2022
 from sit_engine.methods.view_autos import view_autos
 

@@ -15,14 +15,14 @@ from sit_engine.files import disk_error
 from sit_engine.paths import display_name
 from sit_studio.models.failure import failure_of
 from sit_studio.widgets.basics import button, label
-from sit_studio.widgets.line_table import LineTable
+from sit_studio.widgets.tables.line_table import LineTable
 
 MOST_IN_MENU = 20
 ENDING = ".csv"
 
 
 @dataclass(frozen=True)
-class Rows:
+class FileRows:
     """What the table shows: `cells` and `paths` of a row are read when it comes into sight."""
 
     count: int = 0
@@ -50,7 +50,7 @@ class FileList(QWidget):
     ) -> None:
         super().__init__(parent)
         self.name, self.record_heads, self._none = name, record_heads, none
-        self.rows = Rows()
+        self.rows = FileRows()
         self.table = LineTable(heads, name)
         self.table.activated.connect(self._on_activated)
         column = QVBoxLayout(self)
@@ -70,9 +70,9 @@ class FileList(QWidget):
         row.addWidget(self.show_file)
         column.addLayout(row)
         self.table.selectionModel().currentChanged.connect(lambda *_: self._show_buttons())
-        self.show_rows(Rows())
+        self.show_rows(FileRows())
 
-    def show_rows(self, rows: Rows) -> None:
+    def show_rows(self, rows: FileRows) -> None:
         """Other rows."""
         self.rows = rows
         self.table.lines.show(rows.count, rows.cells)

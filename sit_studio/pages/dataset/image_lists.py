@@ -13,9 +13,9 @@ from sit_engine.data.folder.saved_index import NOT_DECODED, SavedIndex
 from sit_engine.paths import display_name
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
-from sit_studio.pages.dataset.file_list import FileList, Rows
+from sit_studio.pages.dataset.file_list import FileList, FileRows
 from sit_studio.widgets.basics import Card
-from sit_studio.widgets.thumbnails import ThumbnailGrid
+from sit_studio.widgets.gallery.thumbnail_grid import ThumbnailGrid
 
 
 class ImageLists(Card):
@@ -66,11 +66,11 @@ class ImageLists(Card):
         """Other images; none while they are read."""
         self.index = index
         self.grid.show_images(index)
-        self.problems.show_rows(_problems(index) if index is not None else Rows())
+        self.problems.show_rows(_problems(index) if index is not None else FileRows())
         remarks = [] if index is None else index.summary["remarks"]
         self.problems.tell([say_text(unpacked(told)["message"]) for told in remarks])
-        self.duplicates.show_rows(_duplicates(index) if index is not None else Rows())
-        self.leaks.show_rows(_leaks(index) if index is not None else Rows())
+        self.duplicates.show_rows(_duplicates(index) if index is not None else FileRows())
+        self.leaks.show_rows(_leaks(index) if index is not None else FileRows())
         words = (self.tr("Images"), self.problems.name, self.duplicates.name, self.leaks.name)
         counts = (
             len(self.grid),
@@ -114,7 +114,7 @@ def _is_decoded(index: SavedIndex) -> bool:
     return NOT_DECODED not in index.summary["notes"]
 
 
-def _problems(index: SavedIndex) -> Rows:
+def _problems(index: SavedIndex) -> FileRows:
     def cells(row: int) -> list[str]:
         found = index.problem(row)
         return [display_name(found.path), say_text(found.reason)]
@@ -123,7 +123,7 @@ def _problems(index: SavedIndex) -> Rows:
         found = index.problem(row)
         return [[found.path, found.reason, found.code]]
 
-    return Rows(
+    return FileRows(
         len(index.problems),
         cells,
         lambda row: [_place(index, index.problem(row).path)],
@@ -132,7 +132,7 @@ def _problems(index: SavedIndex) -> Rows:
     )
 
 
-def _duplicates(index: SavedIndex) -> Rows:
+def _duplicates(index: SavedIndex) -> FileRows:
     def cells(row: int) -> list[str]:
         group = index.duplicate_group(row)
         return [count(len(group)), display_name(", ".join(group))]
@@ -143,11 +143,11 @@ def _duplicates(index: SavedIndex) -> Rows:
     def records(row: int) -> list[list[str]]:
         return [[str(row + 1), name] for name in index.duplicate_group(row)]
 
-    return Rows(len(index.duplicates), cells, paths, records, is_known=_is_decoded(index))
+    return FileRows(len(index.duplicates), cells, paths, records, is_known=_is_decoded(index))
 
 
-def _leaks(index: SavedIndex) -> Rows:
-    return Rows(
+def _leaks(index: SavedIndex) -> FileRows:
+    return FileRows(
         len(index.leaks),
         lambda row: [display_name(name) for name in index.leak(row)],
         lambda row: [_place(index, index.leak(row)[1])],

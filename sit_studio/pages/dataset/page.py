@@ -23,7 +23,7 @@ from sit_engine.data.folder.saved_index import NOT_DECODED
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.paths import display_name, unescape_name
 from sit_studio.engine.questions import Answer, Asker, Question, ask_once
-from sit_studio.files import is_folder, is_there, show_in_file_manager
+from sit_studio.file_manager import is_folder, is_there, show_in_file_manager
 from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
 from sit_studio.pages.dataset.image_lists import ImageLists

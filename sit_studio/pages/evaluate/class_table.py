@@ -21,8 +21,8 @@ from sit_engine.paths import display_name
 from sit_engine.records.report import ClassScore
 from sit_studio.look import theme
 from sit_studio.look.words import count
-from sit_studio.widgets.sort_head import SortHead
-from sit_studio.widgets.table_keys import SelectByKey
+from sit_studio.widgets.tables.sort_head import SortHead
+from sit_studio.widgets.tables.table_keys import SelectByKey
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole

@@ -17,14 +17,14 @@ from sit_engine.records.report import Report, read_report, report_of
 from sit_engine.records.run import Run
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
-from sit_studio.files import show_in_file_manager
+from sit_studio.file_manager import show_in_file_manager
 from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
 from sit_studio.pages.evaluate.map_tab import MapInputs, MapTab
 from sit_studio.pages.evaluate.measure_form import MeasureForm
 from sit_studio.pages.evaluate.report_view import ReportView
 from sit_studio.session import Session
-from sit_studio.widgets import moved
+from sit_studio.widgets import moved_notice
 from sit_studio.widgets.basics import EmptyState, button, label
 from sit_studio.widgets.chooser import steps_of
 from sit_studio.widgets.page import Page
@@ -219,8 +219,8 @@ class EvaluatePage(Page):
 
     @Slot(object)
     def _on_failed(self, failure: Failure) -> None:
-        offers = moved.offers(self, failure, self.find_in, self._go_on)
-        self.notice.tell(moved.worded(failure), offers=offers)
+        offers = moved_notice.offers(self, failure, self.find_in, self._go_on)
+        self.notice.tell(moved_notice.worded(failure), offers=offers)
 
     def find_in(self, folder: str) -> None:
         """Measure as was asked last; the run's own images are in this folder now."""

@@ -23,7 +23,7 @@ from sit_engine.records.report import Report
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import THIN, count
-from sit_studio.models.predictions import Predictions, read_predictions
+from sit_studio.models.predictions import PredictionTable, read_predictions
 from sit_studio.pages.evaluate.class_table import ClassTable
 from sit_studio.pages.evaluate.confusion import ConfusionMatrix
 from sit_studio.pages.evaluate.scores import (
@@ -34,7 +34,7 @@ from sit_studio.pages.evaluate.scores import (
 )
 from sit_studio.pages.evaluate.shots_plot import ShotsPlot, series_of
 from sit_studio.widgets.basics import Card, clear_layout, label, scrolled
-from sit_studio.widgets.gallery import Gallery
+from sit_studio.widgets.gallery.gallery import Gallery
 from sit_studio.widgets.map.panel import Chosen
 
 Rows = NDArray[np.int64]
@@ -51,7 +51,7 @@ class ReportView(QTabWidget):
         self.setDocumentMode(True)
         self.empty = empty
         self.report: Report | None = None
-        self.predictions: Predictions | None = None
+        self.predictions: PredictionTable | None = None
         self._add_figures()
         self._add_shots()
         self._add_confusion()
@@ -186,7 +186,7 @@ class ReportView(QTabWidget):
             file = self.folder / report.answers.predictions
             in_thread(partial(read_predictions, file), partial(self._hear, report))
 
-    def _hear(self, report: Report, found: Predictions | None) -> None:
+    def _hear(self, report: Report, found: PredictionTable | None) -> None:
         if report is not self.report:
             return
         self.predictions = found
@@ -208,7 +208,7 @@ class ReportView(QTabWidget):
         if found is not None:
             gallery.show_paths(Chosen(found.paths, rows), self._captions(found, rows))
 
-    def _captions(self, found: Predictions, rows: Rows) -> Callable[[int], str]:
+    def _captions(self, found: PredictionTable, rows: Rows) -> Callable[[int], str]:
         def caption(place: int) -> str:
             row = int(rows[place])
             label_, answer = display_name(found.labels[row]), display_name(found.answers[row])

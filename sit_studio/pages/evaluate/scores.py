@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.report import Answers, Report, Row
+from sit_engine.records.report import Answers, Report, ReportRow
 from sit_studio.look import theme
 from sit_studio.look.marks import QT_TRANSLATE_NOOP
 from sit_studio.look.words import THIN, count
@@ -109,7 +109,9 @@ def _figures(bar: Bar) -> str:
 class MeasureCard(Card):
     """One row of a report: its bars, and in words how far the run leads."""
 
-    def __init__(self, measure: Row, columns: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, measure: ReportRow, columns: Sequence[str], parent: QWidget | None = None
+    ) -> None:
         super().__init__(measure_word(measure), parent)
         ours = columns[-1]
         shown = [name for name in columns if name in measure.scores]
@@ -136,7 +138,7 @@ class MeasureCard(Card):
         self.body.addStretch(1)
 
 
-def measure_word(measure: Row) -> str:
+def measure_word(measure: ReportRow) -> str:
     """What was measured, for people."""
     texts = {
         "knn": QCoreApplication.translate("scores", "k-NN"),

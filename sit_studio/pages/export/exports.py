@@ -13,7 +13,7 @@ from sit_engine.paths import display_name
 from sit_engine.records.exported import read_records
 from sit_engine.records.run import Run
 from sit_studio.engine.questions import Answer
-from sit_studio.files import show_in_file_manager
+from sit_studio.file_manager import show_in_file_manager
 from sit_studio.look import theme
 from sit_studio.look.words import figure
 from sit_studio.widgets.basics import Card, button, clear_layout, label

@@ -26,7 +26,7 @@ from sit_engine.records.run import Run
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
-from sit_studio.files import is_there
+from sit_studio.file_manager import is_there
 from sit_studio.models.failure import Failure
 from sit_studio.pages.export.exports import PastCard, WrittenCard
 from sit_studio.session import Session

@@ -25,7 +25,7 @@ from sit_engine.paths import display_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison_text import to_text
 from sit_studio.engine.comparer import Comparer, compare_words
-from sit_studio.files import is_folder, show_in_file_manager
+from sit_studio.file_manager import is_folder, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow, to_csv
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import RunRow
@@ -40,8 +40,8 @@ from sit_studio.widgets.comparison_words import (
     seeds_sentence,
     state_word,
 )
-from sit_studio.widgets.gap_table import GapTable
-from sit_studio.widgets.moved import folder_gone
+from sit_studio.widgets.moved_notice import folder_gone
+from sit_studio.widgets.tables.gap_table import GapTable
 
 PARTS = 1000
 

@@ -21,7 +21,7 @@ from sit_engine.paths import display_name, file_word
 from sit_engine.records.imported import Imported
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
-from sit_studio.files import show_in_file_manager
+from sit_studio.file_manager import show_in_file_manager
 from sit_studio.models.failure import Failure
 from sit_studio.pages.runs.imported_view import ImportedView
 from sit_studio.widgets.basics import Notice, button, label

@@ -7,11 +7,11 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.imported import ANOTHER, AS_GIVEN, Imported, Row
+from sit_engine.records.imported import ANOTHER, AS_GIVEN, Imported, ImportRow
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.widgets.basics import label
-from sit_studio.widgets.line_table import LineTable
+from sit_studio.widgets.tables.line_table import LineTable
 
 WIDTHS = (80, 352, 168, 104)
 MOST_PX = {1: 368, 2: 216}
@@ -102,7 +102,7 @@ class ImportedView(QWidget):
         rows += [self._cells(self.tr("Dropped"), row) for row in found.dropped_rows(folded=folded)]
         return rows
 
-    def _cells(self, became: str, row: Row) -> list[str]:
+    def _cells(self, became: str, row: ImportRow) -> list[str]:
         size = row.size
         if row.parts > 1:
             size = filled(self.tr("{n} parts"), n=count(row.parts))

@@ -23,10 +23,10 @@ from PySide6.QtWidgets import (
 from sit_engine.config.methods import needs_labels
 from sit_engine.errors import SitError
 from sit_engine.paths import display_name
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.run_lock import is_running
 from sit_studio.engine.job import Job
-from sit_studio.files import move_to_trash, show_in_file_manager
+from sit_studio.file_manager import move_to_trash, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import UNUSABLE, RunRow, read_about, write_about
@@ -37,7 +37,7 @@ from sit_studio.pages.runs.import_dialog import ImportDialog
 from sit_studio.pages.runs.run_table import COLUMNS, RunTable
 from sit_studio.pages.runs.side_by_side import SideBySideDialog
 from sit_studio.session import Session
-from sit_studio.widgets import moved
+from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 from sit_studio.widgets.basics import EmptyState, button
 from sit_studio.widgets.page import Page
@@ -308,7 +308,7 @@ class RunsPage(Page):
 
     def _compare(self) -> None:
         # Here, so that the window opens without pyqtgraph.
-        from sit_studio.pages.runs.compare import CompareDialog
+        from sit_studio.pages.runs.curves_compared import CompareDialog
 
         CompareDialog([row.path for row in self.chosen()], self).open()
 
@@ -375,8 +375,8 @@ class RunsPage(Page):
     @Slot(object)
     def _on_failed(self, failure: Failure) -> None:
         go_on, clear = self.view.go_on_in, self.notice.clear
-        find = moved.offers(self, failure, lambda folder: (clear(), go_on(folder)), clear)
-        self.notice.tell(moved.worded(failure), offers=find)
+        find = moved_notice.offers(self, failure, lambda folder: (clear(), go_on(folder)), clear)
+        self.notice.tell(moved_notice.worded(failure), offers=find)
 
     @Slot(object)
     def _open_path(self, path: Path) -> None:

@@ -32,9 +32,9 @@ from sit_studio.look.words import THIN, count, figure, percent, size
 from sit_studio.models.run_list import RunRow
 from sit_studio.pages.runs.sparkline import VALUES_ROLE, SparklineDelegate
 from sit_studio.widgets.elision import MOST_COMPARED, ShortNames, full_px
-from sit_studio.widgets.sort_head import SortHead
 from sit_studio.widgets.states import ROLES, word
-from sit_studio.widgets.table_keys import SelectByKey
+from sit_studio.widgets.tables.sort_head import SortHead
+from sit_studio.widgets.tables.table_keys import SelectByKey
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("star", "run", "status", "data", "progress", "knn", "loss", "curve", "size", "started")

@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 
-class Follower(QWidget):
+class FollowingColumn(QWidget):
     """Holds a column that is shorter than the one beside it: it scrolls to its end, then stays."""
 
     def __init__(self, content: QWidget, parent: QWidget | None = None) -> None:

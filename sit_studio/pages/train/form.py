@@ -11,7 +11,7 @@ from sit_engine.config.facts import MEASURED_LATER
 from sit_engine.config.schema import Setting
 from sit_studio.look.sentences import say, say_text
 from sit_studio.look.words import figure
-from sit_studio.models.settings_model import Checked, SettingsModel
+from sit_studio.models.settings_model import CheckedSettings, SettingsModel
 from sit_studio.widgets.basics import button, label, set_role
 from sit_studio.widgets.choice import Choice
 
@@ -191,7 +191,7 @@ class SettingFields:
         self.fields.setdefault(field.item.path, []).append(field)
         return field
 
-    def show(self, checked: Checked) -> None:
+    def show(self, checked: CheckedSettings) -> None:
         """Texts, resolved values with their reasons, and the error beside its field."""
         best = checked.resolved.config if checked.resolved else checked.config
         tree = best.model_dump() if best is not None else {}

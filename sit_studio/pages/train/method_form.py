@@ -7,7 +7,13 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, traits
 from sit_studio.models.failure import Failure
-from sit_studio.models.settings_model import FINETUNE, PRETRAIN, Checked, Kind, SettingsModel
+from sit_studio.models.settings_model import (
+    FINETUNE,
+    PRETRAIN,
+    CheckedSettings,
+    Kind,
+    SettingsModel,
+)
 from sit_studio.pages.train.advanced import AdvancedForm
 from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.form import SettingField, SettingFields
@@ -102,7 +108,7 @@ class MethodForm(QWidget):
         cards.chosen.connect(self.size_chosen)
         return cards
 
-    def show_checked(self, checked: Checked) -> None:
+    def show_checked(self, checked: CheckedSettings) -> None:
         """The settings as they are, and what is wrong with them."""
         self._make_parts()
         self.fields.show(checked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,38 +10,35 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from sit_engine.config.build import build, merge
-from sit_engine.config.resolve import Resolved
-from sit_engine.config.resolved import as_resolved
+from sit_engine.config.build import merge
 from sit_engine.config.traits import Size
-from sit_engine.counted import with_templates
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import escape_name
-from sit_studio.engine.questions import Answer, Question
-from sit_studio.look.sentences import say
-from sit_studio.models.failure import Failure, failure_of
+from sit_studio.models.failure import failure_of
 from sit_studio.models.same_settings import asked_changes
 from sit_studio.models.settings_model import (
     FINETUNE,
     PRETRAIN,
     WEIGHTS,
-    Checked,
+    CheckedSettings,
     Kind,
     SettingsModel,
     kind_of,
 )
 from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.choices import recall, written
-from sit_studio.pages.train.columns import Follower
+from sit_studio.pages.train.columns import FollowingColumn
 from sit_studio.pages.train.cost_card import CostCard
 from sit_studio.pages.train.form import SettingFields
-from sit_studio.pages.train.labels_card import LabelsCard, has_labels, labels_wanted
+from sit_studio.pages.train.labels_card import LabelsCard, has_labels
 from sit_studio.pages.train.method_form import MethodForm
+from sit_studio.pages.train.obstacles import why_no_search, why_not
 from sit_studio.pages.train.preview_card import PreviewCard
-from sit_studio.pages.train.same_card import SameCard
-from sit_studio.pages.train.search_card import SearchCard
-from sit_studio.pages.train.search_dialog import SearchDialog
+from sit_studio.pages.train.same.same_card import SameCard
+from sit_studio.pages.train.search.search_card import SearchCard
+from sit_studio.pages.train.search.search_dialog import SearchDialog
+from sit_studio.pages.train.what_follows import ask_what_follows
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button
 from sit_studio.widgets.page import Page
@@ -63,7 +59,7 @@ class TrainPage(Page):
         session.run_settings = self._values
         self.title.setText(self.tr("Train"))
         self.kind: Kind = PRETRAIN
-        self.checked = Checked()
+        self.checked = CheckedSettings()
         self._rows: list[Any] = []
         self._add_actions()
         self._add_columns()
@@ -137,7 +133,7 @@ class TrainPage(Page):
         self.start_card.changed.connect(self._on_start_changed)
         forms.addStretch(1)
         columns.addWidget(left, 5)
-        right = Follower(self._sights())
+        right = FollowingColumn(self._sights())
         columns.addWidget(right, 6)
         right.follow(self.area)
 
@@ -196,8 +192,13 @@ class TrainPage(Page):
         self.session.preferences.set(CHOICES, written(self.kind, models))
         self.checked = self.model.check(self.session.dataset.facts, self.session.device)
         if self.checked.config is not None and self.checked.config.model.weights:
-            self._ask_what_follows()
+            ask_what_follows(self.session, self.checked, partial(self._hear, self.checked))
         self._show_checked()
+
+    def _hear(self, asked: CheckedSettings, found: CheckedSettings) -> None:
+        if asked is self.checked:
+            self.checked = found
+            self._show_checked()
 
     def _show_checked(self) -> None:
         self.form.show_checked(self.checked)
@@ -215,82 +216,18 @@ class TrainPage(Page):
             self.same.setVisible(bool(asked_changes(self.model)))
             self.same.show_checked(self.checked, self.session.dataset.facts)
 
-    def _ask_what_follows(self) -> None:
-        """With weights to start from the engine's child looks into them."""
-        facts, checked = self.session.dataset.facts, self.checked
-        if facts is None or not facts.images or self.session.device is None:
-            return
-        assert checked.config is not None
-        params = {"config": checked.config.model_dump(mode="json"), "facts": asdict(facts)}
-        self.session.asker.ask(
-            Question(
-                "resolve", params, partial(self._hear_settings, checked),
-                partial(self._hear_refusal, checked), slot="resolve",
-            )
-        )  # fmt: skip
-
-    def _hear_settings(self, checked: Checked, answer: Answer) -> None:
-        if checked is self.checked:
-            try:
-                reasons = with_templates(answer["reasons"], answer.get("templates"))
-                resolved = Resolved(as_resolved(build(answer["settings"])), reasons)
-            except SitError as error:
-                self._hear_refusal(checked, failure_of(error))
-                return
-            self.checked = Checked(checked.config, resolved)
-            self._show_checked()
-
-    def _hear_refusal(self, checked: Checked, failure: Failure) -> None:
-        if checked is self.checked:
-            self.checked = Checked(checked.config, failure=failure)
-            self._show_checked()
-
     def _show_start(self) -> None:
-        why = self._why_not()
+        needs_labels = self.kind == FINETUNE
+        why = why_not(self.session, self.checked, needs_labels=needs_labels)
         self.start_button.setEnabled(not why)
         self.start_button.setToolTip(why)
         self.start_button.setAccessibleDescription(why)
         dataset = self.session.dataset
         self.copy.setEnabled(dataset.state != "none")
-        can = dataset.is_usable and self.checked.failure is None and self._has_labels()
+        can = dataset.is_usable and self.checked.failure is None
+        can = can and (not needs_labels or has_labels(dataset))
         self.cost.set_can_measure(can, why)
-        self.search.show_why(why or self._why_no_search())
-
-    def _why_not(self) -> str:
-        """Why no run can be started; empty when it can."""
-        dataset = self.session.dataset
-        if dataset.state == "none":
-            return self.tr("Choose a folder of images first.")
-        if dataset.state == "scanning":
-            return self.tr("The images are still being read.")
-        if dataset.state != "ready":
-            return self.tr("The images could not be read; see the Dataset page.")
-        if not dataset.is_usable:
-            return self.tr("There is no image that can be used; see the Dataset page.")
-        if not self._has_labels():
-            return labels_wanted()
-        if self.session.history.is_live:
-            return self.tr("A run is training; see the Watch page.")
-        if self.session.comparer.is_busy:
-            return self.tr("A comparison or a search for settings is training.")
-        if self.checked.failure is not None:
-            return " ".join(say(self.checked.failure)).strip()
-        return ""
-
-    def _why_no_search(self) -> str:
-        """Why settings cannot be searched for where a run could be started."""
-        if len(self.session.dataset.folders) != 1:
-            return self.tr("A search looks at one folder; choose one on the Dataset page.")
-        if not has_labels(self.session.dataset):
-            return self.tr(
-                "Nothing can tell which settings suit images without labels. Put some images of each "
-                "class into sub-folders, or name them in a CSV file, on the Dataset page."
-            )
-        return ""
-
-    def _has_labels(self) -> bool:
-        """Whether the images have what the chosen kind of run needs."""
-        return self.kind != FINETUNE or has_labels(self.session.dataset)
+        self.search.show_why(why or why_no_search(dataset))
 
     @Slot(str, str)
     def _on_edited(self, path: str, text: str) -> None:

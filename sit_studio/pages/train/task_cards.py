@@ -30,7 +30,7 @@ from sit_studio.pages.train.form import SettingField, SettingFields
 from sit_studio.pages.train.segments import Segments
 from sit_studio.pages.train.task_pictures import Groups, TaskPictures, Tile, faded
 from sit_studio.widgets.basics import Card, follow_theme, label
-from sit_studio.widgets.pixels import to_image
+from sit_studio.widgets.gallery.array_images import to_image
 
 Arrays = Mapping[str, Any]
 Choices = Sequence[tuple[str, str, str]]

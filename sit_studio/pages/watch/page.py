@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
 from sit_engine.paths import display_name
 from sit_studio.models.failure import Failure
 from sit_studio.models.history import ENDINGS
-from sit_studio.pages.watch.health import WorkingCard
+from sit_studio.pages.watch.health_card import WorkingCard
 from sit_studio.session import Session
-from sit_studio.widgets import moved
+from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_number
 from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
 from sit_studio.widgets.page import Page
@@ -106,7 +106,7 @@ class WatchPage(Page):
     def _build(self) -> None:
         """Plots and pictures: after the first paint, since pyqtgraph takes its time."""
         from sit_studio.pages.watch.curves_panel import CurvesPanel
-        from sit_studio.pages.watch.health import HealthPanel
+        from sit_studio.pages.watch.health_card import HealthPanel
         from sit_studio.pages.watch.pictures_panel import PicturesPanel
         from sit_studio.pages.watch.system import LogView, SystemPanel
         from sit_studio.widgets.guards import guard
@@ -243,7 +243,7 @@ class WatchPage(Page):
         if failure is not None:
             kind = "warn" if history.state == "interrupted" else "bad"
             offers = self._offers(failure)
-            told = moved.worded(failure) if offers else failure
+            told = moved_notice.worded(failure) if offers else failure
             self.notice.tell(told, kind=kind, offers=offers)
         elif history.is_live or history.state == "completed":
             self.notice.clear()
@@ -255,7 +255,7 @@ class WatchPage(Page):
             return []
         if failure.code == "run.changed":
             return [(self.tr("Go on with the changes"), session.agree)]
-        return moved.offers(self, failure, session.resume_in, session.agree)
+        return moved_notice.offers(self, failure, session.resume_in, session.agree)
 
     @Slot()
     def pause_or_resume(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Slot
 from sit_studio.engine.run_lister import load_arrays
 from sit_studio.models.history import History
 from sit_studio.pages.watch.epoch_slider import EpochSlider
-from sit_studio.pages.watch.pictures import AttentionView, Reconstructions
+from sit_studio.pages.watch.model_pictures import AttentionView, ReconstructionView
 
 
 class PicturesPanel(QObject):
@@ -19,7 +19,7 @@ class PicturesPanel(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reconstructions_tab = Reconstructions()
+        self.reconstructions_tab = ReconstructionView()
         self.attention_tab = AttentionView()
         self.slider = EpochSlider()
         self.slider.step_chosen.connect(self._on_step_chosen)

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame
 
 from sit_studio.look import theme
-from sit_studio.widgets.pixels import scaled
+from sit_studio.widgets.gallery.array_images import scaled
 
 GAP_PX = 2
 CAPTION_PX = 24

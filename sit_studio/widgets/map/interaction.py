@@ -17,7 +17,7 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 
-from sit_studio.files import is_file
+from sit_studio.file_manager import is_file
 from sit_studio.look import theme
 from sit_studio.widgets.drops import accept_as_copy
 from sit_studio.widgets.map.surface import MapSurface

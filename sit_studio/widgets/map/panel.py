@@ -17,10 +17,10 @@ from sit_studio.look.words import count
 from sit_studio.models.map_points import KEYS, Cells, Embedding, Key
 from sit_studio.widgets.basics import Card, button, label, scrolled
 from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.gallery import Gallery
+from sit_studio.widgets.gallery.gallery import Gallery
+from sit_studio.widgets.gallery.thumbnail_grid import TILE
 from sit_studio.widgets.map.legend import ROW_PX, MapLegend
 from sit_studio.widgets.map.view import MapView
-from sit_studio.widgets.thumbnails import TILE
 
 SIDE_PX = 300
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPixmap, QPolygonF
 
 from sit_studio.look import theme
-from sit_studio.models.map_picture import Shape, Style
+from sit_studio.models.map_picture import MapStyle, Shape
 from sit_studio.models.map_points import Grouping
 
 # After the series of the theme: hues between theirs, with another shape.
@@ -32,7 +32,7 @@ def shape_of(number: int) -> Shape:
     return MORE_SHAPES[number // len(theme.tokens().series) % len(MORE_SHAPES)]
 
 
-def style_of(grouping: Grouping, lit: Set[int]) -> Style:
+def style_of(grouping: Grouping, lit: Set[int]) -> MapStyle:
     """With all groups lit, or only these and the others dim."""
     muted = QColor(theme.tokens().muted)
     colours, opacities, shapes = [], [], []
@@ -46,7 +46,7 @@ def style_of(grouping: Grouping, lit: Set[int]) -> Style:
         colours.append((colour.red(), colour.green(), colour.blue()))
         opacities.append(DIM_OPACITY if is_dim else opacity)
         shapes.append(shape_of(code) if is_named else "disc")
-    return Style(tuple(colours), tuple(opacities), tuple(shapes))
+    return MapStyle(tuple(colours), tuple(opacities), tuple(shapes))
 
 
 def swatch(colour: QColor, shape: Shape, side: int, ratio: float) -> QPixmap:

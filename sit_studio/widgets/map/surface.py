@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, Signal
 from PySide6.QtWidgets import QWidget
 
-from sit_studio.models.map_points import Embedding, Rows, View
+from sit_studio.models.map_points import Embedding, MapWindow, Rows
 
 
 class MapSurface(QWidget):
@@ -18,7 +18,7 @@ class MapSurface(QWidget):
     image_dropped = Signal(str)
 
     embedding: Embedding | None
-    view: View
+    view: MapWindow
 
     def move_by(self, dx: float, dy: float) -> None:
         """So many device pixels right and down."""

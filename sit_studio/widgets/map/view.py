@@ -29,20 +29,20 @@ from PySide6.QtWidgets import QWidget
 
 from sit_engine.paths import display_name
 from sit_studio.look import theme
-from sit_studio.models.map_picture import Pixels, Style, draw, layers_of, point_px
+from sit_studio.models.map_picture import MapStyle, Pixels, draw, layers_of, point_px
 from sit_studio.models.map_points import (
     Cells,
     Embedding,
     Grouping,
     Key,
+    MapWindow,
     Rows,
-    View,
     group,
     whole_view,
 )
 from sit_studio.widgets.basics import follow_theme
-from sit_studio.widgets.map.card import MapCard
 from sit_studio.widgets.map.interaction import WHEEL_FACTOR, MapInteraction
+from sit_studio.widgets.map.point_card import MapCard
 from sit_studio.widgets.map.style import style_of
 from sit_studio.widgets.map.surface import MapSurface
 
@@ -69,13 +69,13 @@ class MapView(MapSurface):
         """Which points may be pointed at: those that are not dim; None for all."""
         self.rings: Sequence[int] = ()
         self.hovered = -1
-        self.view = View(0.0, 0.0, 1.0, 1, 1)
+        self.view = MapWindow(0.0, 0.0, 1.0, 1, 1)
         self._shuffled: Rows = np.empty(0, dtype=np.int64)
         self._layers: tuple[Rows, ...] = ()
-        self._shown: tuple[QImage, View, Pixels] | None = None
+        self._shown: tuple[QImage, MapWindow, Pixels] | None = None
         self._work: Iterator[Pixels | None] | None = None
         self._work_view = self.view
-        self._style = Style((), (), ())
+        self._style = MapStyle((), (), ())
         self._is_stale = False
         self._fitted: Literal["", "core", "all"] = ""
         """What the view was fitted to, and is again when the size changes."""
@@ -123,7 +123,7 @@ class MapView(MapSurface):
         self.rings = rows[:MOST_RINGS]
         self.update()
 
-    def whole(self, *, with_outliers: bool = True) -> View:
+    def whole(self, *, with_outliers: bool = True) -> MapWindow:
         """The view that holds every point, or all but a few that lie far off."""
         ratio = self.devicePixelRatioF()
         width, height = round(self.width() * ratio), round(self.height() * ratio)
@@ -138,7 +138,7 @@ class MapView(MapSurface):
         self._fitted = "all" if self._fitted == "core" else "core"
         self.set_view(self.whole(with_outliers=self._fitted == "all"))
 
-    def set_view(self, view: View) -> None:
+    def set_view(self, view: MapWindow) -> None:
         """Show that part, at once with the picture there is."""
         self.view = view
         self._wake()

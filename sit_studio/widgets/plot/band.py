@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen
 
 from sit_studio.models.curve import Curve
-from sit_studio.widgets.plot.lines import Convert, View, bounds, visible
+from sit_studio.widgets.plot.plot_line import Convert, PlotWindow, bounds, visible
 
 OPACITY = 0.16
 
@@ -36,7 +36,7 @@ class Band:
         faint.setAlphaF(OPACITY)
         self._fill.setBrush(pg.mkBrush(faint))
 
-    def show(self, view: View, convert: Convert | None, *, is_shown: bool) -> list[float]:
+    def show(self, view: PlotWindow, convert: Convert | None, *, is_shown: bool) -> list[float]:
         """Draw what is in view; its least and greatest value there."""
         self._fill.setVisible(is_shown)
         parts = []

@@ -12,8 +12,8 @@ import pyqtgraph as pg
 from sit_studio.look import theme
 from sit_studio.models.curve import Curve
 from sit_studio.widgets.plot.band import Band
-from sit_studio.widgets.plot.lines import DASHES, Convert, Line, View
-from sit_studio.widgets.plot.readout import Legend
+from sit_studio.widgets.plot.plot_line import DASHES, Convert, PlotLine, PlotWindow
+from sit_studio.widgets.plot.readout import PlotLegend
 
 OVERLAY_DASHES = (4.0, 3.0)
 
@@ -22,19 +22,19 @@ class LineSet:
     """Lines by label; one lives as long as its label stays."""
 
     def __init__(self, plot: pg.PlotItem) -> None:
-        self.legend = Legend(plot)
+        self.legend = PlotLegend(plot)
         self._plot = plot
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, PlotLine] = {}
         self._overlays: dict[str, bool] = {}  # which of the lines are of other runs: dashed?
         self._bands: dict[str, Band] = {}
         self._convert: Convert | None = None
-        self._view: View | None = None
+        self._view: PlotWindow | None = None
         self._turn = 0
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[PlotLine]:
         return iter(self._lines.values())
 
-    def by_label(self) -> Mapping[str, Line]:
+    def by_label(self) -> Mapping[str, PlotLine]:
         return self._lines
 
     @property
@@ -108,7 +108,7 @@ class LineSet:
         x1 = float(max((end[1] for end in ends), default=1.0))
         return (x0, x1) if x1 > x0 else (x0 - 0.5, x0 + 0.5)
 
-    def prepare(self, view: View, end_s: float) -> tuple[bool, bool]:
+    def prepare(self, view: PlotWindow, end_s: float) -> tuple[bool, bool]:
         """Whether all are ready, and whether one had to be; stops in the midst at `end_s`.
 
         Each call begins where the last one stopped: no line waits for ever.
@@ -145,7 +145,7 @@ class LineSet:
         if label in self._lines:
             self._lines[label].set_curve(curve)
             return
-        self._lines[label] = Line(self._plot, curve, self._convert)
+        self._lines[label] = PlotLine(self._plot, curve, self._convert)
         self.legend.add(label, self._lines[label])
 
     def _remove(self, label: str) -> None:

@@ -15,12 +15,12 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 from sit_studio.look import theme
 from sit_studio.look.words import count
 from sit_studio.models.curve import Curve
-from sit_studio.widgets.plot import export
+from sit_studio.widgets.plot import plot_file
 from sit_studio.widgets.plot.axes import XKind, clock
 from sit_studio.widgets.plot.canvas import Canvas
 from sit_studio.widgets.plot.line_set import LineSet
-from sit_studio.widgets.plot.lines import Convert, View
 from sit_studio.widgets.plot.markers import FLAG_PX, Flags, Marker
+from sit_studio.widgets.plot.plot_line import Convert, PlotWindow
 from sit_studio.widgets.plot.readout import Readout, read
 
 __all__ = ["CurvePlot", "Marker", "XKind"]
@@ -150,18 +150,18 @@ class CurvePlot(QWidget):
             self._draw(TURN_S)
 
     def save_png(self, path: Path) -> None:
-        self._draw(math.inf, export.PNG_SCALE)
-        export.save_png(path, self._canvas, self._title)
+        self._draw(math.inf, plot_file.PNG_SCALE)
+        plot_file.save_png(path, self._canvas, self._title)
         self._on_changed()
 
     def save_svg(self, path: Path) -> None:
         self._draw(math.inf, 1.0)
-        export.save_svg(path, self._canvas, self._title)
+        plot_file.save_svg(path, self._canvas, self._title)
         self._on_changed()
 
     def save_csv(self, path: Path) -> None:
         """The run's own curves, raw."""
-        export.save_csv(path, self._lines.own(), self._to_epoch)
+        plot_file.save_csv(path, self._lines.own(), self._to_epoch)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         x0, x1 = self._canvas.box.viewRange()[0]
@@ -244,7 +244,7 @@ class CurvePlot(QWidget):
         size, is_log = box.size(), self._canvas.values_axis.is_log
         width, height = round(size.width()), round(size.height())
         scale = pen_scale or self.devicePixelRatioF()
-        view = View(x0, x1, width, height, self._weight, is_log, scale)
+        view = PlotWindow(x0, x1, width, height, self._weight, is_log, scale)
         is_ready, has_changed = self._lines.prepare(view, end)
         self._has_changed |= has_changed
         if not is_ready:

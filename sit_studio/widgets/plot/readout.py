@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QStyleOptionGraphicsItem, QWi
 
 from sit_studio.look import theme
 from sit_studio.look.words import figure
-from sit_studio.widgets.plot.lines import Line
+from sit_studio.widgets.plot.plot_line import PlotLine
 
 MOST_LINES = 3
 MARGIN_PX, GAP_PX, SAMPLE_PX = 8, 12, 28
@@ -22,7 +22,7 @@ NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True)
-class Reading:
+class PlotReading:
     """One figure of the readout."""
 
     label: str
@@ -49,7 +49,7 @@ class Readout(QLabel):
         )
         self._keep_room()
 
-    def show_readings(self, place: str, readings: Sequence[Reading]) -> None:
+    def show_readings(self, place: str, readings: Sequence[PlotReading]) -> None:
         muted = theme.tokens().muted
         parts = [f'<span style="color:{muted}">{_solid(place)}</span>'] if place else []
         parts += [
@@ -77,11 +77,11 @@ class Readout(QLabel):
 
 
 def read(
-    lines: Mapping[str, Line],
+    lines: Mapping[str, PlotLine],
     x: float | None,
     weight: float,
     place: Callable[[float, float], str],
-) -> tuple[str, list[Reading]]:
+) -> tuple[str, list[PlotReading]]:
     """Where and what the curves are at x, or at their newest points: raw, then smoothed."""
     readings = []
     words = ""
@@ -93,7 +93,7 @@ def read(
         value = figure(float(line.curve.values[index]))
         if weight and not line.is_exact:
             value += f" ({figure(float(line.curve.smoothed(weight)[index]))})"
-        readings.append(Reading(label, value, line.colour))
+        readings.append(PlotReading(label, value, line.colour))
     return words, readings
 
 
@@ -121,7 +121,7 @@ class Sample(pg.ItemSample):  # type: ignore[misc]
             painter.drawEllipse(QRectF(8, 4, 8, 8))
 
 
-class Legend:
+class PlotLegend:
     """Names of the curves above them all; a click hides a curve."""
 
     def __init__(self, plot: pg.PlotItem) -> None:
@@ -130,10 +130,10 @@ class Legend:
         self._item.setParentItem(plot.vb)
         self.clicked = self._item.sigSampleClicked
         self.clicked.connect(self._on_sample_clicked)
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, PlotLine] = {}
         self._item.anchor(itemPos=(1, 0), parentPos=(1, 0), offset=(-MARGIN_PX, MARGIN_PX // 2))
 
-    def add(self, label: str, line: Line) -> None:
+    def add(self, label: str, line: PlotLine) -> None:
         self._lines[label] = line
         self._item.addItem(line.main, html.escape(label))
 

@@ -1,0 +1,60 @@
+"""Networks that leave, and that come: exports and imports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from sit_engine.errors import RunError
+from sit_engine.records.exported import Exported
+from sit_engine.records.imported import Imported
+from sit_engine.records.run_folder import open_run
+
+
+def export(
+    path: Path,
+    *,
+    format: Literal["torchscript", "onnx", "pt2", "safetensors"],
+    out: Path,
+    head: Literal["features", "classifier"] | None = None,
+    step: int | None = None,
+    network: str | None = None,
+) -> Exported:
+    """Write a run's model so that it runs without us; a program is reopened and compared.
+
+    `head` None is the classifier of a finetuned run, and features of any other.
+    """
+    from sit_engine.export.write import Model, write
+    from sit_engine.jobs.networks import load_backbones
+
+    run = open_run(path)
+    loaded = load_backbones(run, step=step, network=network)
+    if head == "classifier" and loaded.classifier is None:
+        raise RunError(
+            "run.no_classifier",
+            "The run {path} has no classifier: it was trained without labels.",
+            "Finetune it first with `sit-engine finetune`, or export --head features.",
+            path=path,
+        )
+    classifier = None if head == "features" else loaded.classifier
+    return write(
+        run, Model(loaded.trained, classifier, loaded.step, loaded.network), format=format, out=out
+    )
+
+
+def import_weights(
+    file: Path,
+    out: Path,
+    *,
+    network: str | None = None,
+    heads: int | None = None,
+    image_size: int | None = None,
+) -> Imported:
+    """Write weights that others trained into the folder `out`, from which a run may start.
+
+    SiT's own checkpoints (2021, 2022), DINO, MoCo v3 and timm; None is what their authors use, the
+    heads usual for the width, and the file's own view size in px.
+    """
+    from sit_engine.models.imports.importing import import_weights as read
+
+    return read(file, out, network=network, heads=heads, image_size=image_size)

@@ -1,0 +1,94 @@
+"""Every setting of a run as a flag, made from the one declaration in config."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from sit_engine.config.build import build, from_dotted, merge
+from sit_engine.config.methods import needs_labels
+from sit_engine.config.presets import presets
+from sit_engine.config.schema import Setting, settings
+from sit_engine.config.toml_file import read_values
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
+
+SKIPPED = ("preset", "data.folders", "method.classes")
+
+
+def add_settings(parser: argparse.ArgumentParser, *methods: str) -> None:
+    """--preset, --config and one flag for each setting of these methods, the first one's first."""
+    known = presets(needs_labels=needs_labels(methods[0]))
+    told = ", ".join(f"{name} ({preset.about})" for name, preset in known.items())
+    parser.add_argument(
+        "--preset",
+        choices=list(known),
+        help=f"where settings that you leave alone come from: {told}",
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", type=Path, help="a TOML file of settings; flags win over it"
+    )
+    added: set[str] = set()
+    short: set[str] = set()
+    for method in methods:
+        # Settings of the run alone have no method's name in their heading.
+        of_method = f" of {method}" if added else ""
+        new = [item for item in settings(method) if item.path not in {*SKIPPED, *added}]
+        leaves = Counter(_leaf(item) for item in settings(method))
+        unique = {leaf for leaf, count in leaves.items() if count == 1} - short
+        groups: dict[str, Any] = {}
+        for item in new:
+            section = item.path.rpartition(".")[0]
+            if section not in groups:
+                groups[section] = parser.add_argument_group(f"settings: {section}{of_method}")
+            names = [f"--{item.path.replace('_', '-')}"]
+            if _leaf(item) in unique:
+                names.insert(0, f"--{_leaf(item).replace('_', '-')}")
+            groups[section].add_argument(*names, dest=item.path, metavar="X", help=_help(item))
+        added |= {item.path for item in new}
+        short |= set(leaves)
+
+
+def _leaf(item: Setting) -> str:
+    return item.path.rpartition(".")[2]
+
+
+def _help(item: Setting) -> str:
+    is_list = isinstance(item.default, tuple)
+    default = (",".join(item.default) or "none") if is_list else item.default
+    unit = f" [{item.unit}]" if item.unit else ""
+    text = f"{item.help}{unit} ({item.allowed}; default {default})"
+    return text.replace("%", "%%")
+
+
+def config_from(chosen: argparse.Namespace, folders: list[str], method: str | None) -> RunConfig:
+    """The config that file and flags ask for; flags win. Without `method` that of file or preset."""
+    values: dict[str, Any] = read_values(chosen.config) if chosen.config else {}
+    flags: dict[str, Any] = {}
+    if method is None:
+        plain = {"preset": chosen.preset} if chosen.preset else {}
+        method = build(merge(values, plain)).method.name
+    known = {item.path: item for item in settings(method)}
+    given = {path: text for path, text in vars(chosen).items() if "." in path and text is not None}
+    if others := given.keys() - known.keys():
+        raise ConfigError(
+            "config.not_of_method",
+            "The setting {field} is none of the method {method}.",
+            "Leave it out; `sit-engine config --method {method}` lists all settings.",
+            field=sorted(others)[0],
+            method=method,
+        )
+    for item in known.values():
+        text = getattr(chosen, item.path, None)
+        if text is not None:
+            is_none = text == "none" and item.takes_none
+            flags[item.path] = None if is_none else text.split(",") if item.is_list else text
+    tree = from_dotted(flags)
+    if chosen.preset:
+        tree["preset"] = chosen.preset
+    tree.setdefault("method", {})["name"] = method
+    if folders:
+        tree.setdefault("data", {})["folders"] = folders
+    return build(merge(values, tree))

@@ -1,0 +1,49 @@
+"""Why no run or search can be started as things stand."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+from sit_studio.images import Dataset
+from sit_studio.look.sentences import say
+from sit_studio.models.settings_model import CheckedSettings
+from sit_studio.pages.train.labels_card import has_labels, labels_wanted
+from sit_studio.session import Session
+
+
+def why_not(session: Session, checked: CheckedSettings, *, needs_labels: bool) -> str:
+    """Why no run can be started; empty when it can."""
+    translate = QCoreApplication.translate
+    dataset = session.dataset
+    if dataset.state == "none":
+        return translate("TrainPage", "Choose a folder of images first.")
+    if dataset.state == "scanning":
+        return translate("TrainPage", "The images are still being read.")
+    if dataset.state != "ready":
+        return translate("TrainPage", "The images could not be read; see the Dataset page.")
+    if not dataset.is_usable:
+        return translate("TrainPage", "There is no image that can be used; see the Dataset page.")
+    if needs_labels and not has_labels(dataset):
+        return labels_wanted()
+    if session.history.is_live:
+        return translate("TrainPage", "A run is training; see the Watch page.")
+    if session.comparer.is_busy:
+        return translate("TrainPage", "A comparison or a search for settings is training.")
+    if checked.failure is not None:
+        return " ".join(say(checked.failure)).strip()
+    return ""
+
+
+def why_no_search(dataset: Dataset) -> str:
+    """Why settings cannot be searched for where a run could be started."""
+    if len(dataset.folders) != 1:
+        return QCoreApplication.translate(
+            "TrainPage", "A search looks at one folder; choose one on the Dataset page."
+        )
+    if not has_labels(dataset):
+        return QCoreApplication.translate(
+            "TrainPage",
+            "Nothing can tell which settings suit images without labels. Put some images of each "
+            "class into sub-folders, or name them in a CSV file, on the Dataset page.",
+        )
+    return ""

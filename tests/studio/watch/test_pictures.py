@@ -1,0 +1,172 @@
+"""Pictures from arrays: colours, what is enlarged, what the keyboard reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from sit_studio.look import theme
+from sit_studio.pages.watch.model_pictures import AttentionView, ReconstructionView
+from sit_studio.widgets.gallery.array_images import (
+    Pixels,
+    error_colours,
+    heat_colours,
+    scaled,
+    to_image,
+)
+from sit_studio.widgets.gallery.enlarged import Enlarged
+
+
+def photos(number: int, side: int) -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (number, side, side, 3), dtype=np.uint8)
+
+
+def shown_in_window(widget: QWidget, qtbot: QtBot) -> QWidget:
+    window = QWidget()
+    QVBoxLayout(window).addWidget(widget)
+    qtbot.addWidget(window)
+    window.resize(600, 500)
+    window.show()
+    qtbot.waitExposed(window)
+    return window
+
+
+def enlarged_of(window: QWidget) -> Enlarged:
+    return [each for each in window.findChildren(Enlarged) if each.isVisible()][-1]
+
+
+@pytest.fixture
+def rows(qtbot: QtBot) -> Iterator[ReconstructionView]:
+    view = ReconstructionView()
+    window = shown_in_window(view, qtbot)
+    pixels = photos(8, 224)
+    view.show_arrays(pixels, 255 - pixels, pixels, np.zeros(pixels.shape, np.int16))
+    yield view
+    window.close()
+
+
+def test_too_bright_is_red_and_too_dark_is_blue() -> None:
+    difference = np.array([[[200] * 3, [-200] * 3, [0] * 3, [32767] * 3]], dtype=np.int16)
+    bright, dark, none, beyond = error_colours(difference)[0].astype(int)
+    assert bright[0] > bright[2] + 50
+    assert dark[2] > dark[0] + 50
+    assert np.ptp(none) < 8
+    assert none.min() > 240
+    assert beyond[0] > beyond[2]
+
+
+def test_in_the_dark_no_difference_is_dark(qapp: QApplication) -> None:
+    difference = np.array([[[200] * 3, [-200] * 3, [0] * 3]], dtype=np.int16)
+    theme.apply(qapp, "dark")
+    bright, dark, none = error_colours(difference)[0].astype(int)
+    theme.apply(qapp, "light")
+    assert bright[0] > bright[2] + 50
+    assert dark[2] > dark[0] + 50
+    # Near what is around it, and darker than what differs.
+    surface = QColor("#1C222A")
+    assert abs(none - [surface.red(), surface.green(), surface.blue()]).max() < 16
+    assert none.sum() + 150 < min(bright.sum(), dark.sum())
+
+
+def test_heat_is_stretched_from_least_to_greatest() -> None:
+    ramp = np.linspace(3, 4, 196, dtype=np.float32).reshape(14, 14)
+    colours = heat_colours(ramp, 224).astype(int).sum(axis=2)
+    assert colours[0, 0] < 30
+    assert colours[-1, -1] > 600
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, np.nan, np.inf])
+def test_a_map_without_contrast_is_dark(value: float) -> None:
+    assert heat_colours(np.full((4, 4), value, np.float32), 32).max() < 10
+
+
+def test_small_pictures_keep_hard_pixels() -> None:
+    hard = np.zeros((2, 2, 3), np.uint8)
+    hard[0, 0] = 255
+    large = scaled(to_image(hard), 100)
+    seen = {large.pixelColor(x, y).red() for x in range(0, 100, 7) for y in range(0, 100, 7)}
+    assert seen == {0, 255}
+    smooth = scaled(to_image(np.kron(hard, np.ones((64, 64, 1), np.uint8))), 333)
+    assert len({smooth.pixelColor(x, 20).red() for x in range(333)}) > 2
+
+
+def test_only_tiles_in_view_are_converted(rows: ReconstructionView, qtbot: QtBot) -> None:
+    rows.grab()
+    assert 0 < len(rows.grid._kept) < 8 * 4
+
+
+def test_the_keyboard_reaches_and_enlarges_every_tile(
+    rows: ReconstructionView, qtbot: QtBot
+) -> None:
+    grid = rows.grid
+    QTest.keyClick(grid, Qt.Key.Key_End)
+    assert grid.current == (7, 3)
+    assert grid.viewport().rect().contains(grid.tile_rect(7, 3))
+    QTest.keyClick(grid, Qt.Key.Key_Return)
+    large = enlarged_of(rows.window())
+    assert "Difference" in large.accessibleName()
+    QTest.keyClick(large, Qt.Key.Key_Left)
+    assert "Output" in large.accessibleName()
+    assert not large.grab().isNull()
+    QTest.keyClick(large, Qt.Key.Key_Escape)
+    assert not large.isVisible()
+    assert grid.current == (7, 2)
+
+
+def test_a_click_enlarges(rows: ReconstructionView, qtbot: QtBot) -> None:
+    place = rows.grid.tile_rect(0, 1).center()
+    QTest.mouseClick(rows.grid.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert "Corrupted" in enlarged_of(rows.window()).accessibleName()
+
+
+def test_new_arrays_keep_the_place(rows: ReconstructionView, qtbot: QtBot) -> None:
+    rows.grid.go_to(6, 1)
+    before = rows.grid.verticalScrollBar().value()
+    pixels = photos(8, 224)
+    rows.show_arrays(pixels, pixels, pixels, np.zeros(pixels.shape, np.int16))
+    assert rows.grid.current == (6, 1)
+    assert rows.grid.verticalScrollBar().value() == before > 0
+
+
+def test_empty_says_why(rows: ReconstructionView) -> None:
+    rows.show_empty("Nothing <b>yet</b>.")
+    assert "Nothing <b>yet</b>." in [each.text() for each in rows.findChildren(QLabel)]
+    assert not rows.grid.isVisible()
+
+
+def test_attention_shows_the_mean_first_and_follows_choices(qtbot: QtBot) -> None:
+    view = AttentionView()
+    window = shown_in_window(view, qtbot)
+    heads = np.random.default_rng(0).random((3, 8, 14, 14), dtype=np.float32)
+    view.show_arrays(photos(3, 64), heads)
+    np.testing.assert_allclose(view._maps[:, 0], heads.mean(axis=1))
+    QTest.keyClick(view.images, Qt.Key.Key_Right)
+    QTest.keyClick(view.heads, Qt.Key.Key_Right)
+    assert view._large_name() == "Head 1, Image 2"
+    QTest.keyClick(view.heads, Qt.Key.Key_End)
+    assert view._large_name() == "Head 1, Image 2", "an empty place is no choice"
+    view.alpha.setValue(0)
+    plain = view.large.grab().toImage()
+    view.alpha.setValue(100)
+    assert view.large.grab().toImage() != plain
+    view.show_arrays(photos(3, 64), heads)
+    assert view._large_name() == "Head 1, Image 2"
+    QTest.keyClick(view.large, Qt.Key.Key_Return)
+    assert enlarged_of(window).accessibleName() == "Head 1, Image 2"
+
+
+def test_fewer_images_and_heads_are_fine(qtbot: QtBot) -> None:
+    view = AttentionView()
+    window = shown_in_window(view, qtbot)
+    view.show_arrays(photos(4, 32), np.zeros((4, 12, 8, 8), np.float32))
+    view.images.go_to(0, 3)
+    view.heads.go_to(3, 0)
+    view.show_arrays(photos(1, 32), np.zeros((1, 3, 8, 8), np.float32))
+    assert not window.grab().isNull()
