@@ -88,8 +88,8 @@ class MethodOptions(OpenOptions[AutoT]):
         {"quick": "quick", "standard": "standard"}
     )
     """Which preset is meant by each size of a run."""
-    variants: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType({})
-    """Settings of its own under which it enters a race by another name, beside its usual ones."""
+    variants: ClassVar[Mapping[str, Preset]] = MappingProxyType({})
+    """Settings of its own with which it enters a race by another name, beside its usual ones."""
 
     features: Literal["teacher", "student"] = setting(
         "student",
@@ -162,12 +162,17 @@ def pretraining_methods() -> list[str]:
     return [name for name, entry in METHODS.items() if not entry.needs_labels]
 
 
-def entrants() -> dict[str, dict[str, object]]:
-    """Whoever can enter a race of methods, by name: every method that needs no labels, and variants."""
-    found: dict[str, dict[str, object]] = {}
+def entrants() -> dict[str, Preset]:
+    """Whoever can enter a race of methods, by name: every method that needs no labels, and variants.
+
+    Their values are those of the table `method`.
+    """
+    found: dict[str, Preset] = {}
     for name in pretraining_methods():
-        found[name] = {"name": name}
-        found |= {variant: {"name": name, **own} for variant, own in traits(name).variants.items()}
+        of = traits(name)
+        found[name] = Preset(of.about, {"name": name})
+        for variant, preset in of.variants.items():
+            found[variant] = Preset(preset.about, {"name": name, **preset.values})
     return found
 
 

@@ -7,6 +7,8 @@ from PySide6.QtCore import QCoreApplication
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_engine.records.comparison import Budget, Comparison
+from sit_engine.records.verdict import verdict
+from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.models.comparison_list import ComparisonRow
 from sit_studio.widgets.states import word
@@ -85,6 +87,11 @@ def facts_sentence(row: ComparisonRow) -> str:
         budget=budget_words(row.budget), seeds=row.seeds, means=means,
     )  # fmt: skip
     return f"{sentence} {found.left_out}".strip()
+
+
+def verdict_sentences(found: Comparison) -> str:
+    """What it comes to, as the engine says it."""
+    return " ".join(say_text(sentence) for sentence in verdict(found))
 
 
 def legend_sentence(found: Comparison) -> str:

@@ -32,3 +32,6 @@ class Dialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         guard(self)
         super().showEvent(event)
+        if (layout := self.layout()) is not None and layout.hasHeightForWidth():
+            # Lines that wrap are higher than the window's first guess.
+            self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))

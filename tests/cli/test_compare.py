@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sit_engine.cli.main import main
-from sit_engine.cli.verbs.compare import named
+from sit_engine.cli.verbs.compare import named, racing
 from sit_engine.config.toml_file import to_toml
 from sit_engine.records.comparison import Comparison
 from sit_engine.records.comparison_text import to_text
@@ -73,6 +73,30 @@ def test_a_comparison_outlives_a_signal_and_a_kill(
     assert weights == [5, 0]
     assert summarise(one).leg == 1
     assert summarise(two).leg == 1
+
+
+def test_methods_and_their_variants_are_raced_by_name(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = racing(["sit", "simdino", "dino", "mocov3"], threads=1)
+    assert [config.method.name for config in found.values()] == ["sit", "dino", "dino", "mocov3"]
+    assert found["simdino"].method.model_dump()["loss"] == "simdino"
+    assert found["dino"].method.model_dump()["loss"] == "dino"
+    assert {config.compute.threads for config in found.values()} == {1}
+    words: list[str | Path] = [
+        "compare",
+        tmp_path,
+        "--methods",
+        "sit, dino4",
+        "--minutes",
+        "1",
+        "--out",
+        tmp_path / "o",
+    ]
+    code, said = tell(capfd, *words)
+    assert code == 4
+    assert "There is no method dino4" in said
+    assert "simdino" in said
 
 
 def test_settings_are_called_after_their_files(few: Path, tmp_path: Path) -> None:

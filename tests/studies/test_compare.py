@@ -19,7 +19,7 @@ from sit_engine.errors import SitError
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_held_out
 from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import MEASURES, Budget, Comparison, Line, Pace
+from sit_engine.records.comparison import MEASURES, Budget, Comparison, Gap, Line, Pace
 from sit_engine.records.comparison_text import to_text
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
@@ -160,6 +160,21 @@ def test_the_table_is_whole_and_reads_back(done: Done) -> None:
     text = to_text(done.found)
     assert all(row.name in text for row in done.found.lines)
     assert "incomplete" not in text
+
+
+def test_the_best_is_the_one_with_most_right_and_ahead_of_the_others_by_its_gap(done: Done) -> None:
+    best = done.found.best
+    assert best is not None
+    right = {name: line(done.found, name).figures["knn"] for name in CONFIGS}
+    assert best.accuracy == max(figure.accuracy for figure in right.values())
+    # Alike in every answer: the first stands.
+    assert best.name == "all"
+    assert best.gaps["same"] == Gap(0, 0, 0)
+    assert set(best.gaps) == {row.name for row in done.found.lines} - {"all"}
+    raw = line(done.found, "raw pixels").figures["knn"].gap
+    assert raw is not None
+    assert best.gaps["raw pixels"].mean == pytest.approx(-raw.mean)
+    assert "None is ahead beyond chance" in to_text(done.found)
 
 
 def test_figures_are_means_over_seeds_of_the_cells(done: Done) -> None:

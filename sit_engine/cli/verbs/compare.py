@@ -183,7 +183,7 @@ def racing(names: list[str], threads: int | None) -> dict[str, RunConfig]:
                 name=display_name(name),
                 methods=", ".join(known),
             )
-    return {name: _on_threads(build({"method": known[name]}), threads) for name in names}
+    return {name: _on_threads(build({"method": known[name].values}), threads) for name in names}
 
 
 def _on_threads(config: RunConfig, threads: int | None) -> RunConfig:

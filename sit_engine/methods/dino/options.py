@@ -123,8 +123,14 @@ class DinoOptions(MethodOptions[AutoT]):
     sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
         {"quick": "quick", "standard": "standard", "paper": "paper-dino"}
     )
-    variants: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType(
-        {"simdino": MappingProxyType({"loss": "simdino"})}
+    variants: ClassVar[Mapping[str, Preset]] = MappingProxyType(
+        {
+            "simdino": Preset(
+                "simdino: the same views, whose vectors are to be alike while those of all images spread "
+                "out (arXiv 2502.10385)",
+                {"loss": "simdino"},
+            )
+        }
     )
 
     features: Literal["teacher", "student"] = again(MethodOptions, "features", "teacher")

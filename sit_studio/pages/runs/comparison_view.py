@@ -29,6 +29,7 @@ from sit_studio.file_manager import is_folder, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow, to_csv
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import RunRow
+from sit_studio.pages.runs.accuracy_plot import AccuracyOverTime
 from sit_studio.pages.runs.run_table import RunTable
 from sit_studio.widgets.basics import EmptyState, button, label, set_role
 from sit_studio.widgets.comparison_words import (
@@ -39,6 +40,7 @@ from sit_studio.widgets.comparison_words import (
     progress_words,
     seeds_sentence,
     state_word,
+    verdict_sentences,
 )
 from sit_studio.widgets.moved_notice import folder_gone
 from sit_studio.widgets.tables.gap_table import GapTable
@@ -80,6 +82,8 @@ class ComparisonView(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._figures(), self.tr("Figures"))
+        self.over_time = AccuracyOverTime()
+        self.tabs.addTab(self.over_time, self.tr("Over time"))
         self.runs = RunTable(self.tr("Runs of this comparison"), without=("star", "data", "size"))
         self.runs.activated.connect(self._on_run)
         self.tabs.addTab(self.runs, self.tr("Its runs"))
@@ -108,11 +112,13 @@ class ComparisonView(QWidget):
         column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(8)
         self.facts = label("", "muted", wrap=True, selectable=True)
+        self.verdict = label("", wrap=True, selectable=True)
         self.table = GapTable()
         self.seeds = label("", wrap=True)
         self.legend = label("", "caption", wrap=True)
         self.incomplete = label("", "warn", wrap=True)
         column.addWidget(self.facts)
+        column.addWidget(self.verdict)
         column.addWidget(self.table, 1)
         for part in (self.legend, self.seeds, self.incomplete):
             column.addWidget(part)
@@ -174,11 +180,14 @@ class ComparisonView(QWidget):
 
     def _show_found(self, row: ComparisonRow) -> None:
         found = row.found if row.found is not None and row.found.lines else None
+        self.over_time.show_curves(found.curves if found is not None else ())
         self.stack.setCurrentIndex(1 if found is None else 0)
         for part in (self.copy, self.save):
             part.setEnabled(found is not None)
         if found is not None:
             self.facts.setText(facts_sentence(row))
+            self.verdict.setText(verdict_sentences(found))
+            self.verdict.setVisible(bool(self.verdict.text()))
             self.table.show_comparison(found)
             self.legend.setText(legend_sentence(found))
             self.seeds.setText(seeds_sentence(found))

@@ -34,6 +34,7 @@ from sit_studio.pages.runs.check_dialog import CheckDialog
 from sit_studio.pages.runs.comparison_view import ComparisonView
 from sit_studio.pages.runs.comparisons import ComparisonTable
 from sit_studio.pages.runs.import_dialog import ImportDialog
+from sit_studio.pages.runs.methods_dialog import MethodsDialog
 from sit_studio.pages.runs.run_table import COLUMNS, RunTable
 from sit_studio.pages.runs.side_by_side import SideBySideDialog
 from sit_studio.session import Session
@@ -67,6 +68,8 @@ class RunsPage(Page):
             self.tr("A checkpoint of SiT, DINO, MoCo v3, DeiT or timm, to start from")
         )
         self.action_row.addWidget(self.import_weights)
+        self.race = button(self.tr("Which method suits?"), self._race, icon="evaluate")
+        self.action_row.addWidget(self.race)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._runs_tab(), self.tr("Runs"))
@@ -159,6 +162,12 @@ class RunsPage(Page):
             why = self.tr("Finetuned runs learn from labels; select runs that pretrain.")
         if is_some and any(row.status in UNUSABLE for row in chosen):
             why = self.tr("One of these runs cannot be read.")
+        busy = self._why_not()
+        self.race.setEnabled(not busy)
+        self.race.setToolTip(
+            busy
+            or self.tr("Train each method for equal time on these images, and say which is better")
+        )
         self.side_by_side.setEnabled(not why)
         self.side_by_side.setToolTip(
             why or self.tr("Train these settings anew under one budget, and measure each")
@@ -341,6 +350,11 @@ class RunsPage(Page):
 
     def _side_by_side(self) -> None:
         dialog = SideBySideDialog(self.session, self.chosen(), self)
+        dialog.started.connect(self.open_comparison)
+        dialog.open()
+
+    def _race(self) -> None:
+        dialog = MethodsDialog(self.session, self)
         dialog.started.connect(self.open_comparison)
         dialog.open()
 

@@ -295,6 +295,10 @@ class CurvePlot(QWidget):
 
     def _place(self, step: float, x: float) -> str:
         """Where the readings are from, in words."""
+        is_time = self._canvas.steps_axis.kind == "time"
+        if is_time and self._convert is None:
+            # Curves over seconds, not over a run's steps.
+            return clock(step)
         words = self.tr("step {step}").format(step=count(step))
         if self._to_epoch is not None:
             epoch = float(self._to_epoch(np.array([step]))[0])

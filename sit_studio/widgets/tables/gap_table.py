@@ -140,7 +140,10 @@ class GapTableModel(QAbstractTableModel):
         heads = [
             (
                 self.tr("Settings"),
-                self.tr("Below: training time and images seen by a run, means over seeds"),
+                self.tr(
+                    "Below: training time and images seen by a run, means over seeds; speed and memory "
+                    "in its tip"
+                ),
             ),
             (self.tr("k-NN, %"), self.tr("20 nearest neighbours among the training images")),
             (self.tr("Linear probe, %"), self.tr("A linear classifier on frozen features")),
@@ -188,10 +191,22 @@ class GapTableModel(QAbstractTableModel):
         words = filled(text, minutes=f"{cost.minutes:.1f}", images=count(cost.images))
         return words if cost.is_whole else f"{words} *"
 
+    def _pace(self, line: Line) -> str:
+        """How fast it works and what memory a step takes, where that was measured."""
+        pace = self.found.paces.get(line.name) if self.found and line.kind == "config" else None
+        if pace is None:
+            return ""
+        rate = self.tr("{rate} images/s, measured before the first run beside the others.")
+        words = rate.format(rate=count(pace.images_per_s))
+        if not pace.memory_bytes:
+            return words
+        memory = self.tr("A step takes {mb} MB.").format(mb=count(pace.memory_bytes / 1e6))
+        return f"{words} {memory}"
+
     def _words(self, line: Line, column: int, figure: Figure | None) -> str:
         assert self.found is not None
         if figure is None:
-            return self._text(line, column, figure)
+            return f"{self._text(line, column, figure)}\n{self._pace(line) * (not column)}".rstrip()
         words = filled(
             self.tr("{name}: {accuracy} %, a mean over {n} seeds."),
             name=name_of(line),

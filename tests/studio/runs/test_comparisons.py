@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.methods import entrants
 from sit_engine.config.resolve import resolve
 from sit_engine.config.toml_file import to_toml
+from sit_engine.config.tree import RunConfig
 from sit_engine.records.comparison import (
+    Best,
     Budget,
     ComparedRun,
     Comparison,
@@ -25,11 +29,15 @@ from sit_engine.records.comparison import (
     Gap,
     Kind,
     Line,
+    Pace,
 )
+from sit_engine.records.comparison import Curve as Course
 from sit_engine.records.comparison_text import to_text
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
+from sit_studio.engine.comparer import Words
 from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.runs.methods_dialog import MethodsDialog
 from sit_studio.pages.runs.page import RunsPage
 from sit_studio.pages.runs.side_by_side import SideBySideDialog
 from sit_studio.widgets.tables.gap_table import CELL_ROLE, verdict
@@ -253,6 +261,69 @@ def test_settings_of_two_runs_are_trained_side_by_side_stopped_and_gone_on_with(
     assert window.session.run is not None
     assert window.session.run.path.parent == out / "runs"
     wait(qtbot, lambda: window.session.history.state == "completed")
+
+
+def test_methods_are_raced_on_the_open_images(
+    window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_over(window, tmp_path / "runs")
+    window.take_paths([str(few)])
+    wait(qtbot, lambda: window.session.dataset.state == "ready")
+    page.race.click()
+    (dialog,) = page.findChildren(MethodsDialog)
+    assert dialog.folder.path == str(few)
+    assert dialog.chosen() == list(entrants())
+    assert "15 runs" in dialog.cost.text()
+    assert "2 h 30 min" in dialog.cost.text()
+    for name, box in dialog.boxes.items():
+        box.setChecked(name == "simdino")
+    dialog.go.click()
+    assert "two methods" in dialog.notice.text
+    dialog.boxes["sit"].setChecked(True)
+    assert "6 runs" in dialog.cost.text()
+    begun: list[tuple[list[str], list[str]]] = []
+
+    def start(configs: Mapping[str, RunConfig], words: Words, out: Path) -> None:
+        begun.append((list(configs), words([Path(f"{name}.toml") for name in configs], out)))
+        assert configs["simdino"].method.model_dump()["loss"] == "simdino"
+        assert configs["sit"].data.folders == (str(few),)
+
+    monkeypatch.setattr(window.session.comparer, "start", start)
+    dialog.go.click()
+    ((names, words),) = begun
+    assert names == ["sit", "simdino"]
+    assert words[:4] == ["compare", str(few), "sit.toml", "simdino.toml"]
+    assert words[words.index("--minutes") + 1] == "10.0"
+    assert words[words.index("--seeds") + 1] == "3"
+
+
+def test_the_verdict_and_the_accuracy_over_time_are_shown(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    found = replace(
+        some_comparison(),
+        best=Best("no rotation", 0.521, {"all tasks": Gap(0.021, 0.004, 0.038)}),
+        curves=(Course("all tasks", (0.0, 1.0, 2.0), (0.3, 0.4, 0.5), (0.3,) * 3, (0.6,) * 3, 2),),
+        paces={"all tasks": Pace(312.0, 72_000_000, 32)},
+    )
+    place = write(tmp_path / "runs" / "tasks", found)
+    page = page_over(window, tmp_path / "runs")
+    wait(qtbot, lambda: len(page.comparisons.rows) == 1)
+    page.open_comparison(place)
+    wait(qtbot, lambda: page.view.verdict.isVisible())
+    assert page.view.verdict.text().startswith("no rotation answers best: nearest neighbours")
+    model = page.view.table.figures
+    tip = model.data(model.index(0, 0), Qt.ItemDataRole.ToolTipRole)
+    assert "312 images/s" in tip
+    assert "72 MB" in tip
+    page.view.tabs.setCurrentWidget(page.view.over_time)
+    plot = page.view.over_time.plot
+    assert plot is not None
+    (curve,) = plot._lines.own().values()
+    assert curve.steps.tolist() == [0, 60, 120]
+    assert curve.values.tolist() == pytest.approx([30, 40, 50])
+    wait(qtbot, lambda: "2:00" in plot._readout.text())
+    assert "step" not in plot._readout.text()
 
 
 def test_what_cannot_be_compared_is_a_sentence_on_the_page(
