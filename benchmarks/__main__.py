@@ -2,7 +2,8 @@
 
 From the repository root. On a GPU machine `python -m benchmarks --device cuda --out FOLDER` measures
 all that docs/benchmarks.md tells of CUDA. Each runs in a process of its own; one that fails is told and
-the others go on. Writes a JSON file each, and all tables as FOLDER/tables.md.
+the others go on. Writes a JSON file each, and all tables as FOLDER/tables.md. What methods learn in
+minutes on a GPU is a command of its own: `python -m benchmarks gpu-quality` (benchmarks.gpu_quality).
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ ON_CPU = ("input_path", "hiding", "decoding", "checksums", "startup", "latency",
 
 def main() -> int:
     """Run them; 1 if one failed."""
+    if sys.argv[1:2] == ["gpu-quality"]:
+        from benchmarks import gpu_quality
+
+        del sys.argv[1]
+        return gpu_quality.main()
     about = (__doc__ or "").splitlines()[0]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=about)
     parser.add_argument("--out", type=Path, required=True, help="folder for JSON and tables.md")
