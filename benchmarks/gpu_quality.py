@@ -5,7 +5,8 @@
 DATA holds `train` and `test` with one sub-folder a class (cifar10-mid). All train the network of
 hananshafi/vits-for-small-scale-datasets but for its MLP ratio (ViT of width 192, depth 9, 12 heads,
 patch 4, at 32 px). The minutes given here are meant to let all of it end within nine on one GPU, which
-none has shown yet; `--quick` tries the command on a CPU. What others published stands below the table, with what differs.
+none has shown yet; `--quick` tries the command on a CPU. What others published stands below the table,
+with what differs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which method suits these images: the race of docs/benchmarks.md, on one thread; goes on where it stopped.
+"""Which method suits these images: the race of docs/benchmarks.md; goes on where it stopped.
 
     python -m benchmarks.race DATA… --out DIR [--minutes 8] [--seeds 3]
 
