@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sit_engine.config.facts import DataFacts
+from sit_engine.config.facts import DataFacts, Variant
 from sit_engine.config.tree import ComputeOptions, RunConfig
 from sit_engine.counted import templates_of
 from sit_engine.data.folder.index import ImageIndex
@@ -361,15 +361,17 @@ def import_weights(
     network: str | None = None,
     heads: int | None = None,
     image_size: int | None = None,
+    variant: Variant | None = None,
 ) -> Imported:
     """Write weights that others trained into the folder `out`, from which a run may start.
 
-    SiT's own checkpoints (2021, 2022), DINO, MoCo v3 and timm; None is what their authors use, the
-    heads usual for the width, and the file's own view size in px.
+    Files and folders of SiT, DINO, DINOv2, MoCo v3, MAE, CLIP, DeiT, timm and transformers; None is what
+    their authors use, the heads usual for the width, the file's own view size in px, and the variant that
+    its parts tell.
     """
     from sit_engine.models.imports.importing import import_weights as read
 
-    return read(file, out, network=network, heads=heads, image_size=image_size)
+    return read(file, out, network=network, heads=heads, image_size=image_size, variant=variant)
 
 
 def show_views(

@@ -22,7 +22,7 @@ from sit_engine.errors import ExportError
 from sit_engine.export.programs import NamedProgram, Program
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
-from sit_engine.models.timm_folder import timm_config, write_timm_folder
+from sit_engine.models.timm_folder import timm_config, timm_names, write_timm_folder
 
 
 @contextmanager
@@ -108,6 +108,7 @@ def export_safetensors(
         weights |= {"head.weight": head.weight, "head.bias": head.bias}
     classes = 0 if head is None else head.out_features
     described = timm_config(config.model, classes) | {"sit_studio": about}
+    weights = timm_names(weights, config.model.variant)
     write_timm_folder(out, weights, described, mark="sit_studio")
 
 

@@ -6,124 +6,221 @@ Shapes: N patches, T tokens before them, D width, C colours, P patch size.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import torch
 from pydantic import ValidationError
-from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor
 
-from sit_engine.config.facts import StartFacts
+from sit_engine.config.facts import StartFacts, Variant
 from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError, DiskError
 from sit_engine.files import file_hash, read_json
-from sit_engine.models.imports.foreign import open_foreign, unusable
-from sit_engine.models.imports.layouts import find_network
-from sit_engine.models.timm_folder import timm_config, write_timm_folder
+from sit_engine.models.imports.foreign import open_foreign, unusable, weights_file
+from sit_engine.models.imports.layouts import network_like
+from sit_engine.models.imports.networks import Part, find_network
+from sit_engine.models.imports.plain import (
+    Parts,
+    blocks_of,
+    made_plain,
+    name_tokens,
+    placed,
+    prefix_of,
+    resampled,
+)
+from sit_engine.models.imports.said import ACTIVATIONS, Said, read_said
+from sit_engine.models.timm_folder import timm_config, timm_names, write_timm_folder
+from sit_engine.models.variants import VARIANTS
 from sit_engine.paths import display_name
-from sit_engine.records.imported import AS_GIVEN, Imported, Mapped, Resized
-from sit_engine.records.starts import TOKENS
+from sit_engine.records.imported import AS_GIVEN, AS_SAID, Imported, Mapped, PixelsFrom, Resized
+from sit_engine.records.starts import IMAGENET
 
+READ = re.compile(
+    r"cls_token|dist_token|reg_token|pos_embed|patch_embed\.proj\.(weight|bias)"
+    r"|(norm|norm_pre|fc_norm)\.(weight|bias)"
+    r"|blocks\.\d+\.(norm[12]|attn\.(qkv|q|k|v|proj)|mlp\.fc[12])\.(weight|bias)"
+    r"|blocks\.\d+\.ls[12]\.gamma"
+)
+"""Parts by timm's names that are taken, or folded into others."""
 MARK = "sit_studio_import"
 
 
 def import_weights(
-    file: Path,
+    path: Path,
     out: Path,
     *,
     network: str | None = None,
     heads: int | None = None,
     image_size: int | None = None,
+    variant: Variant | None = None,
 ) -> Imported:
-    """Write one network of `file` into the folder `out`; nothing of the file is changed.
+    """Write one network of a file or folder into the folder `out`; what is read stays as it is.
 
-    `network` None is what the file's authors use (`layouts`), `heads` None what is usual for the
-    width, `image_size` None that of the file, in px. Raises DataError where the file is none that is
-    known, ConfigError where an argument does not fit it, DiskError where `out` cannot be written.
+    `network` None is what the file's authors use (`layouts`), `heads` None what its settings say or what
+    is usual for the width, `image_size` None that of the file, in px, and `variant` None what is told by
+    its parts and settings. Raises DataError where the file is none that is known, ConfigError where an
+    argument does not fit it, DiskError where `out` cannot be written.
     """
+    file = weights_file(path)
+    said = read_said(file)
     contents = find_network(open_foreign(file), file, network)
-    facts = _sizes(contents.tensors, file)
+    layout = contents.layout
+    parts = {
+        name: Part(theirs, _plain_tensor(tensor, name, file))
+        for name, (theirs, tensor) in contents.parts.items()
+    }
+    _check_known(parts, file)
+    folded = made_plain(parts, file)
+    variant = _variant(parts, said, variant, file)
+    facts, before = _sizes(parts, file, variant)
     expected = _table(facts)
-    _check_parts(contents.tensors, expected, file)
-    before = facts.image_size // facts.patch_size
+    _check_parts(parts, expected, file)
+    usual = layout.heads.get(facts.width) if said.heads is None else said.heads
     facts = replace(
         facts,
-        heads=contents.layout.heads.get(facts.width) if heads is None else heads,
+        heads=usual if heads is None else heads,
         image_size=facts.image_size if image_size is None else image_size,
     )
     options = _options(facts)
     after = facts.image_size // facts.patch_size
-    tensors = {name: _plain_tensor(contents.tensors[name], name, file) for name in expected}
+    tensors = {name: parts[name].tensor.contiguous() for name in expected}
     if after != before:
-        # As usual when a vision transformer changes resolution, and as `weights.load_weights` does.
-        tensors["pos_embed"] = resample_abs_pos_embed(
-            tensors["pos_embed"], new_size=[after, after], num_prefix_tokens=facts.tokens
-        )
+        count = facts.tokens + facts.registers
+        tensors["pos_embed"] = resampled(tensors["pos_embed"], count, after, layout.resampling)
+    whence: PixelsFrom = "settings" if said.pixels else "usual" if layout.pixels else "assumed"
+    mean, std = said.pixels or layout.pixels or IMAGENET
     done = Imported(
         path=out,
-        source=display_name(file.name),
+        source=display_name(path.name),
         sha256=file_hash(file),
-        layout=contents.layout.name,
+        layout=layout.name,
         network=contents.network,
         facts=facts,
-        heads_from=f"usual for this width in {contents.layout.name}" if heads is None else AS_GIVEN,
+        heads_from=AS_GIVEN
+        if heads is not None
+        else f"usual for this width in {layout.name}"
+        if said.heads is None
+        else AS_SAID,
         mapped=tuple(
-            Mapped(contents.theirs[name], name, shape) for name, shape in expected.items()
+            Mapped(parts[name].theirs, name, shape)
+            for name, shape in expected.items()
+            if parts[name].theirs
         ),
         resized=(Resized("pos_embed", before, after),) if after != before else (),
         dropped=contents.dropped,
+        folded=tuple(folded),
+        mean=mean,
+        std=std,
+        pixels_from=whence,
     )
-    _write(done, tensors, options)
+    _write(done, timm_names(tensors, variant), timm_config(options))
     return done
 
 
-def _sizes(tensors: Mapping[str, Tensor], file: Path) -> StartFacts:
-    """What the shapes say; the heads are not among it."""
-    if any(re.match(r"patch_embed\.proj\.\d", name) for name in tensors):
-        raise unusable(file, "its patches come from several convolutions (a conv stem)")
+def _check_known(parts: Parts, file: Path) -> None:
+    """A part that no step knows is told by what it is, before anything else is asked of the file."""
+    unknown = [name for name in parts if not READ.fullmatch(name)]
+    if not unknown:
+        return
+    words = network_like(unknown)
+    if words is not None:
+        raise unusable(file, Sentence("it has {words}", words=words))
+    name = display_name(parts[unknown[0]].theirs)
+    raise unusable(file, Sentence("no plain vision transformer has its part {part}", part=name))
+
+
+def _variant(parts: Parts, said: Said, given: Variant | None, file: Path) -> Variant:
+    """By its norms and its activation; a file alone does not say which of two CLIP has."""
+    if "fc_norm.weight" in parts and "norm.weight" not in parts:
+        for kind in ("weight", "bias"):
+            if f"fc_norm.{kind}" in parts:
+                parts[f"norm.{kind}"] = parts.pop(f"fc_norm.{kind}")
+        return "mean-norm"
+    has_norm_before = "norm_pre.weight" in parts
+    if given is not None:
+        fits = VARIANTS[given].has_norm_before == has_norm_before and given != "mean-norm"
+    else:
+        if said.activation is not None and said.activation not in ACTIVATIONS:
+            why = Sentence("its activation is {name}", name=display_name(said.activation))
+            raise unusable(file, why)
+        is_said = said.activation is not None or said.architecture is not None
+        if has_norm_before and not is_said:
+            raise ConfigError(
+                "import.variant",
+                "The file {file} is of CLIP, and does not say which activation its network has.",
+                "Give --variant clip for weights of OpenAI, --variant openclip for most others.",
+                file=display_name(str(file)),
+            )
+        wanted = (has_norm_before, ACTIVATIONS[said.activation] if said.activation else None)
+        found = {
+            (each.has_norm_before, each.activation): name
+            for name, each in VARIANTS.items()
+            if not each.norms_mean
+        }
+        given, fits = found.get(wanted), True
+    if given is None or not fits:
+        raise ConfigError(
+            "import.variant_fits",
+            "The network of {file} is of another variant: {norms} its blocks.",
+            "Leave --variant out, or choose another.",
+            file=display_name(str(file)),
+            norms="it has a norm before" if has_norm_before else "it has no norm before",
+        )
+    return given
+
+
+def _sizes(parts: Parts, file: Path, variant: Variant) -> tuple[StartFacts, int]:
+    """What the shapes say (the heads are not among it), and the patches along a side.
+
+    The tokens and the position table become those of a plain network.
+    """
     for name, sides in (("pos_embed", 3), ("patch_embed.proj.weight", 4)):
-        if name not in tensors:
+        if name not in parts:
             raise unusable(file, Sentence("its {name} is missing", name=name))
-        shape = tuple(tensors[name].shape)
+        shape = tuple(parts[name].tensor.shape)
         if len(shape) != sides or 0 in shape:
             why = Sentence("its {name} has the shape {shape}", name=name, shape=shape)
             raise unusable(file, why)
-    places, width = tensors["pos_embed"].shape[1:]
-    patch = tensors["patch_embed.proj.weight"].shape[-1]
-    tokens = sum(tensors[name].numel() // width for name in TOKENS if name in tensors)
-    if tokens > len(TOKENS):
-        why = Sentence("it has {tokens} tokens before its patches, more than two", tokens=tokens)
-        raise unusable(file, why)
-    grid = math.isqrt(max(0, places - tokens))
-    if grid == 0 or grid * grid != places - tokens:
+    theirs, table = parts["pos_embed"]
+    tokens, registers = prefix_of(parts)
+    found = placed(table, tokens, registers)
+    if found is None:
         raise unusable(
             file,
             Sentence(
                 "its {places} positions are no square grid of patches after {tokens} tokens",
-                places=places,
-                tokens=tokens,
+                places=table.shape[1],
+                tokens=tokens + registers,
             ),
         )
-    return StartFacts(
+    parts["pos_embed"] = Part(theirs, found[0])
+    name_tokens(parts, file)
+    if variant == "mean-norm":
+        # Nothing reads the class token where the mean patch is normed.
+        tokens, registers = 0, tokens + registers
+    patch, width = parts["patch_embed.proj.weight"].tensor.shape[-1], table.shape[2]
+    facts = StartFacts(
         name=display_name(file.name),
         width=width,
-        depth=len({name.split(".")[1] for name in tensors if name.startswith("blocks.")}),
+        depth=len(blocks_of(parts)),
         heads=None,
         patch_size=patch,
-        image_size=grid * patch,
+        image_size=found[1] * patch,
         tokens=tokens,
+        registers=registers,
+        variant=variant,
     )
+    return facts, found[1]
 
 
 def _table(facts: StartFacts) -> dict[str, tuple[int, ...]]:
-    """Every tensor of a plain vision transformer of these sizes, with its shape (methods.md 1E)."""
-    width, patch = facts.width, facts.patch_size
+    """Every tensor of a vision transformer of these sizes, with its shape (methods.md 1E)."""
+    width, patch, before = facts.width, facts.patch_size, facts.tokens + facts.registers
     block = {
         "norm1": (width,),
         "attn.qkv": (3 * width, width),
@@ -136,34 +233,38 @@ def _table(facts: StartFacts) -> dict[str, tuple[int, ...]]:
     for index in range(facts.depth):
         layers |= {f"blocks.{index}.{name}": shape for name, shape in block.items()}
     layers["norm"] = (width,)
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(TOKENS[: facts.tokens], (1, 1, width))
-    shapes["pos_embed"] = (1, facts.tokens + (facts.image_size // patch) ** 2, width)
+    shapes: dict[str, tuple[int, ...]] = {}
+    if before:
+        shapes["cls_token"] = (1, 1, width)
+    if before > 1:
+        shapes["reg_token"] = (1, before - 1, width)
+    shapes["pos_embed"] = (1, before + (facts.image_size // patch) ** 2, width)
+    if VARIANTS[facts.variant].has_norm_before:
+        layers["norm_pre"] = (width,)
     for name, shape in layers.items():
         shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    if VARIANTS[facts.variant].has_norm_before:
+        del shapes["patch_embed.proj.bias"]
     return shapes
 
 
-def _check_parts(
-    tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], file: Path
-) -> None:
+def _check_parts(parts: Parts, expected: Mapping[str, tuple[int, ...]], file: Path) -> None:
     """Every part is there and none besides, each of its shape."""
-    for name in tensors:
-        if name not in expected:
-            part = display_name(name)
-            raise unusable(
-                file, Sentence("it has a part that is not known here, {part}", part=part)
-            )
     for name, shape in expected.items():
-        if name not in tensors:
+        if name not in parts:
             raise unusable(file, Sentence("its {name} is missing", name=name))
-        if tuple(tensors[name].shape) != shape:
+        if tuple(parts[name].tensor.shape) != shape:
             why = Sentence(
                 "its {name} has the shape {found} where {shape} is expected",
                 name=name,
-                found=tuple(tensors[name].shape),
+                found=tuple(parts[name].tensor.shape),
                 shape=shape,
             )
             raise unusable(file, why)
+    more = [name for name in parts if name not in expected]
+    if more:
+        part = display_name(parts[more[0]].theirs)
+        raise unusable(file, Sentence("no plain vision transformer has its part {part}", part=part))
 
 
 def _options(facts: StartFacts) -> VitOptions[Never]:
@@ -220,7 +321,7 @@ def _plain_tensor(tensor: Tensor, name: str, file: Path) -> Tensor:
     return copied
 
 
-def _write(done: Imported, tensors: Mapping[str, Tensor], options: VitOptions[Never]) -> None:
+def _write(done: Imported, tensors: Mapping[str, Tensor], config: dict[str, Any]) -> None:
     there = read_json(done.path / "config.json").get(MARK, {})
     if there and there.get("sha256") != done.sha256:
         raise DiskError(
@@ -233,10 +334,11 @@ def _write(done: Imported, tensors: Mapping[str, Tensor], options: VitOptions[Ne
     record = done.to_json()
     del record["path"]
     origin = {name: record[name] for name in ("source", "sha256", "layout", "network")}
+    config["pretrained_cfg"] |= {"mean": list(done.mean), "std": list(done.std)}
     write_timm_folder(
         done.path,
         tensors,
-        timm_config(options) | {MARK: origin},
+        config | {MARK: origin},
         mark=MARK,
         more={"import.json": json.dumps(record, indent=1)},
     )
