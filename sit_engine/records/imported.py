@@ -16,9 +16,10 @@ from sit_engine.records.starts import IMAGENET, Colours
 NETWORKS = ("student", "teacher", "model", "model_ema", "base", "momentum", "target")
 PixelsFrom: TypeAlias = Literal["settings", "usual", "assumed"]
 PIXELS: dict[PixelsFrom, str] = {
-    "settings": "Pixels are normalised by mean {mean} and deviation {std}, as the settings beside it say.",
+    "settings": "Pixels are normalised by mean {mean} and deviation {std}, as its settings say.",
     "usual": "Pixels are normalised by mean {mean} and deviation {std}, as is usual for {layout}.",
-    "assumed": "Pixels are taken to be normalised by ImageNet's mean and deviation; such files do not say.",
+    "assumed": "Pixels are taken to be normalised by ImageNet's mean and deviation; such files do not "
+    "say.",
 }
 """How the network expects its pixels; runs that start from it need not heed it (models.weights)."""
 ANOTHER = "another network: --network {name} takes it"
@@ -166,8 +167,7 @@ class Imported:
             f"Read {self.source} ({self.layout}), {network}.",
             f"sha256 {self.sha256}",
             f"Width {facts.width}, {blocks}, {heads} ({self.heads_from}).",
-            f"Views of {facts.image_size} px, patches of {facts.patch_size} px, tokens: {facts.tokens}"
-            f"{self._more()}.",
+            f"Views of {facts.image_size} px, patches of {facts.patch_size} px, {self._tokens()}.",
             self.pixels,
             "",
             f"Mapped ({counted(len(self.mapped), 'tensors')}):",
@@ -194,9 +194,10 @@ class Imported:
         ]
         return "\n".join([*lines, "", f"Wrote {self.path}; the whole listing is in import.json."])
 
-    def _more(self) -> str:
+    def _tokens(self) -> str:
         registers, variant = self.facts.registers, self.facts.variant
-        more = f", {counted(registers, 'registers')}" if registers else ""
+        more = f"tokens: {self.facts.tokens}"
+        more += f", {counted(registers, 'registers')}" if registers else ""
         return more if variant == "plain" else f"{more}, variant {variant}"
 
 

@@ -1,4 +1,4 @@
-"""Small files of public weights as their authors lay them out, and a plain forward of what stands in them.
+"""Small files of public weights as their authors lay them out, and a plain forward of what is in them.
 
 The names are written from the key tables of the originals, not from ours. Shapes: B batch, N tokens,
 D width, H heads, K width of a head, C colours, Y X pixels.

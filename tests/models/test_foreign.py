@@ -98,6 +98,9 @@ class Asked:
         return self.asked
 
 
+SCALAR: Any = np.float64(1).__reduce__()[0]
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -107,8 +110,8 @@ class Asked:
         Asked(np.frombuffer, b"12345678"),
         Asked(np.load, "x"),
         Asked(np.float64, "1"),
-        Asked(type(np.float64(1)).__reduce__(np.float64(1))[0], np.dtype("O"), b"1"),
-        Asked(type(np.float64(1)).__reduce__(np.float64(1))[0], 1, b"1"),
+        Asked(SCALAR, np.dtype("O"), b"1"),
+        Asked(SCALAR, 1, b"1"),
     ],
 )
 def test_nothing_else_of_numpy_opens(asked: Asked, tmp_path: Path) -> None:

@@ -159,7 +159,8 @@ LAYOUTS = {
         dropped=("vision_model.embeddings.position_ids", "visual_projection.weight"),
     ),
     "CLIP's tower of OpenCLIP": Layout(
-        OPEN_CLIP, "CLIP", lambda t: {"state_dict": under("module.visual.", t | {"proj": torch.ones(32, 2)})},
+        OPEN_CLIP, "CLIP",
+        lambda t: {"state_dict": under("module.visual.", t | {"proj": torch.ones(32, 2)})},
         pixels=CLIP, variant="openclip", dropped=("module.visual.proj",),
     ),
     "CLIP's tower of timm": Layout(

@@ -84,8 +84,8 @@ def weights_file(path: Path) -> Path:
     names = (*TENSORS, *(f"{name}{INDEX}" for name in TENSORS))
     found = next((path / name for name in names if (path / name).is_file()), None)
     if found is None:
-        names = " or ".join(TENSORS)
-        raise unusable(path, Sentence("it is a folder without {names}", names=names))
+        wanted = " or ".join(TENSORS)
+        raise unusable(path, Sentence("it is a folder without {names}", names=wanted))
     return found
 
 

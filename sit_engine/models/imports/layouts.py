@@ -1,4 +1,4 @@
-"""The files of others that import reads, as tables: what their parts are called, and who lays them out so.
+"""The files of others that import reads, as tables: what their parts are called, and by whom.
 
 Names of the authors' SiT files: methods.md 1E. DINO saves student and teacher, each a backbone and a
 head; MoCo v3 both encoders in one dictionary; `transformers` has names of its own. Wrappers (`module.`,

@@ -1,4 +1,4 @@
-"""Finds the networks of a file, however deep they are wrapped, and takes one apart from what is beside it."""
+"""Finds the networks of a file, however deep they are wrapped, and takes one from what is beside it."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def find_network(found: Mapping[Any, Any], file: Path, network: str | None = Non
             network=network,
             present=known or "one without a name",
         )
-    order = [word for word in layout.order if word in present] or list(present)
-    chosen = network or order[0]
+    order = [word for word in layout.order if word in present]
+    chosen = network or next(iter(order), None) or next(iter(present))
     place = present[chosen]
     others = {word: other for word, other in present.items() if word != chosen}
     parts, dropped = _split(dictionaries[place.keys], layout, place, others, file)

@@ -105,7 +105,7 @@ def _kind(name: str) -> str:
 
 
 def _unscaled(parts: Parts, file: Path) -> str | None:
-    """x + γ ⊙ (W·y + b) = x + (diag(γ)·W)·y + γ ⊙ b: the layer scale γ of a branch is in its last layer."""
+    """x + γ ⊙ (W·y + b) = x + (diag(γ)·W)·y + γ ⊙ b: a layer scale γ goes into the layer before it."""
     scales = [name for name in parts if re.fullmatch(r"blocks\.\d+\.ls[12]\.gamma", name)]
     if not scales:
         return None
