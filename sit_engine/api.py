@@ -362,16 +362,19 @@ def import_weights(
     heads: int | None = None,
     image_size: int | None = None,
     variant: Variant | None = None,
+    timm: str | None = None,
 ) -> Imported:
     """Write weights that others trained into the folder `out`, from which a run may start.
 
     Files and folders of SiT, DINO, DINOv2, MoCo v3, MAE, CLIP, DeiT, timm and transformers; None is what
     their authors use, the heads usual for the width, the file's own view size in px, and the variant that
-    its parts tell.
+    its parts tell. `timm` names a network of timm's that is no plain vision transformer.
     """
     from sit_engine.models.imports.importing import import_weights as read
 
-    return read(file, out, network=network, heads=heads, image_size=image_size, variant=variant)
+    return read(
+        file, out, network=network, heads=heads, image_size=image_size, variant=variant, timm=timm
+    )
 
 
 def show_views(

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+Colours: TypeAlias = tuple[float, float, float]
+IMAGENET: tuple[Colours, Colours] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of its pixels, of values from 0 to 1."""
 Variant: TypeAlias = Literal["plain", "mean-norm", "clip", "openclip", "siglip"]
 
 FEWEST_FOR_CUES = 100

@@ -17,9 +17,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sit_engine.config.facts import Variant
+from sit_engine.config.timm import TimmOptions
 from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
+from sit_engine.models.timm_network import sized
 from sit_engine.models.variants import VARIANTS
 from sit_engine.records.starts import NETWORK
 from sit_engine.views.pixels import MEAN, STD
@@ -106,6 +108,32 @@ def timm_config(model: VitOptions[Never], classes: int = 0) -> dict[str, Any]:
             "classifier": "head",
         },
         NETWORK: {"tokens": model.token_count, "variant": model.variant},
+    }
+
+
+def any_timm_config(model: TimmOptions[Never], network: Any, classes: int = 0) -> dict[str, Any]:
+    """The `config.json` of a network of the family `timm`, as timm and we rebuild it.
+
+    `network` is the backbone or timm's own, whose `pretrained_cfg` names its parts.
+    """
+    known = getattr(network, "network", network).pretrained_cfg
+    side = model.image_size
+    return {
+        "architecture": model.architecture,
+        "num_classes": classes,
+        "num_features": model.width,
+        "model_args": sized(model.arguments, side),
+        "pretrained_cfg": {
+            "input_size": [3, side, side],
+            "interpolation": "bicubic",
+            "crop_pct": 1.0,
+            "mean": list(model.mean),
+            "std": list(model.std),
+            "num_classes": classes,
+            "first_conv": known.get("first_conv"),
+            "classifier": known.get("classifier"),
+        },
+        NETWORK: {"family": model.family, "network": model.same_network()},
     }
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from sit_engine.config.backbones import FAMILIES, BackboneOptions
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.methods import load
+from sit_engine.config.timm import FAMILY as TIMM_FAMILY
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
 from sit_engine.models.backbone import Backbone
@@ -57,7 +58,9 @@ def read_weights(path: Path) -> Weights:
 
 
 def _own(name: str, start: Start) -> str:
-    """timm's name of the norm of the mean patch as ours (`timm_folder.timm_names`)."""
+    """timm's name as that of the backbone (`timm_folder.timm_names`, `timm_network`)."""
+    if start.facts.family == TIMM_FAMILY and not start.prefix:
+        return f"network.{name}"
     return name.removeprefix("fc_") if start.facts.variant == "mean-norm" else name
 
 

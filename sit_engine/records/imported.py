@@ -8,9 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from sit_engine.config.facts import StartFacts
+from sit_engine.config.facts import IMAGENET, Colours, StartFacts
 from sit_engine.counted import Sentence, counted
-from sit_engine.records.starts import IMAGENET, Colours
 
 # The networks that files of others may hold, by the words of `--network`.
 NETWORKS = ("student", "teacher", "model", "model_ema", "base", "momentum", "target")
@@ -161,7 +160,8 @@ class Imported:
     def to_text(self) -> str:
         """For people: equal parts of all blocks, and dropped parts of one kind, take a line each."""
         facts = self.facts
-        blocks, heads = counted(facts.depth, "blocks"), counted(facts.heads, "heads")
+        blocks = counted(facts.depth, "blocks")
+        heads = counted(facts.heads, "heads") if facts.heads else "heads"
         network = f"its network {self.network}" if self.network else "its only network"
         lines = [
             f"Read {self.source} ({self.layout}), {network}.",

@@ -11,11 +11,15 @@ import re
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Never, cast
 
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
-from sit_engine.config.facts import StartFacts, Variant
+from sit_engine.config.facts import IMAGENET, Colours, StartFacts, Variant
+from sit_engine.config.resolved import open_settings
+from sit_engine.config.timm import FAMILY as TIMM_FAMILY
+from sit_engine.config.timm import TimmOptions
 from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import DataError
@@ -39,10 +43,6 @@ NETWORK = "sit_studio_network"
 STEM = "patch_embed.layers.0.weight"
 # Answers of the old classifier, which a new one replaces.
 DROPPED = re.compile(r"(head|head_dist|pre_logits)\.")
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-Colours = tuple[float, float, float]
-
 
 MOST_COUNT = 1 << 16
 """Of heads, and of pixels across a patch."""
@@ -104,13 +104,15 @@ def describe_start(path: Path) -> Start:
     file, config = path, dict[str, Any]()
     if path.is_dir():
         file, config = path / FILE, read_json(path / "config.json")
+    about = _table(config, NETWORK)
+    if about.get("family") == TIMM_FAMILY:
+        return Start(file, "", _facts_of_timm(path, about))
     pretrained, arguments = (_table(config, name) for name in ("pretrained_cfg", "model_args"))
     mean, std = (
         _colours(path, pretrained.get(name, usual))
         for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
     )
     heads, patch = (_count(path, arguments, name) for name in ("num_heads", "patch_size"))
-    about = _table(config, NETWORK)
     tokens, variant = about.get("tokens"), about.get("variant", "plain")
     if variant not in typing.get_args(Variant) or tokens not in (None, 0, 1, 2):
         raise _unusable(
@@ -160,6 +162,22 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
     model = config.model
     read = Read(model.heads, model.patch_size, model.tokens, model.variant)
     return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, read))
+
+
+def _facts_of_timm(path: Path, about: dict[str, Any]) -> StartFacts:
+    """A network of timm says of itself what it is; its pixels are converted before it, not folded."""
+    try:
+        options = TimmOptions(**_table(about, "network"), drop_path=0.0)
+        left = list(open_settings(options))
+    except (ValidationError, TypeError):
+        left = ["all"]
+    if left:
+        raise _unusable(path, "its config.json says no network of timm")
+    network = cast("TimmOptions[Never]", options)
+    return StartFacts(
+        display_name(str(path)), 0, 0, None, 0, network.image_size,
+        family=TIMM_FAMILY, network=network.same_network(),
+    )  # fmt: skip
 
 
 class Read(NamedTuple):

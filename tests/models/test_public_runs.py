@@ -50,7 +50,7 @@ SMALL = {
 def test_timm_loads_an_import_without_arguments(name: str, tmp_path: Path) -> None:
     layout = SMALL[name]
     done, tensors = read(layout, tmp_path)
-    loaded = timm.create_model(f"local-dir:{done.path}", pretrained=True).eval()
+    loaded: Any = timm.create_model(f"local-dir:{done.path}", pretrained=True).eval()
     assert loaded.pretrained_cfg["mean"] == pytest.approx(layout.pixels[0])
     _, theirs = images(layout)
     read_BTD, places = layout.network.forward(tensors, theirs)
@@ -65,7 +65,9 @@ def from_start(config: Any, start: Path, **method: Any) -> Any:
     return build(values | {"model": model, "method": values["method"] | method})
 
 
-@pytest.mark.parametrize("name", ["registers", "norm of the mean patch", "CLIP's tower of OpenCLIP"])
+@pytest.mark.parametrize(
+    "name", ["registers", "norm of the mean patch", "CLIP's tower of OpenCLIP"]
+)
 def test_a_run_keeps_them_and_its_exports_too(name: str, few: Path, tmp_path: Path) -> None:
     layout = SMALL[name]
     start, _ = read(layout, tmp_path)
@@ -102,7 +104,9 @@ def test_pretraining_goes_on_and_registers_learn(few: Path, tmp_path: Path) -> N
     config = from_start(tiny_config(few, optim={"epochs": 1}), start.path)
     api.pretrain(config, tmp_path / "run", emit=lambda _: None)
     network = load_backbones(open_run(tmp_path / "run"), network="student").trained
-    assert not torch.equal(network.state_dict()["reg_token"], read_weights(start.path).tensors["reg_token"])
+    assert not torch.equal(
+        network.state_dict()["reg_token"], read_weights(start.path).tensors["reg_token"]
+    )
     seen = network.maps(torch.zeros(1, 3, 16, 16))
     assert (seen.tokens.shape, seen.places.shape) == ((1, 1, 32), (1, 16, 32))
 
@@ -131,4 +135,3 @@ def test_other_views_keep_what_stands_before_the_patches(tmp_path: Path) -> None
     grid = tensors["pos_embed"][0, 1:].T.reshape(1, 32, 4, 4)
     wanted = torch.nn.functional.interpolate(grid, size=(6, 6), mode="bicubic", antialias=True)
     torch.testing.assert_close(table[:, 5:], wanted.flatten(2).transpose(1, 2))
-

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sit_engine.records.starts import IMAGENET, USUAL_HEADS, Colours
+from sit_engine.config.facts import IMAGENET, Colours
+from sit_engine.records.starts import USUAL_HEADS
 
 
 class Naming(NamedTuple):
@@ -263,10 +264,12 @@ OUTSIDE = "stands outside of the backbone"
 # What other networks have, by a pattern of a name: completes "The file … cannot be imported: it has …".
 OTHERS = (
     (r"rope|\bperiods$|\bfreqs\b|rotary", "rotary positions"),
+    (r"^(model\.)?layer\.\d+\.attention\.q_proj", "rotary positions (DINOv3 of transformers)"),
     (r"relative_position|rel_pos", "relative positions"),
     (r"(^|\.)patch_embed\.(proj|conv|stem|backbone)\w*\.\d|patch_embed\.conv", "a convolutional stem"),
     (r"\.mlp\.(w\d+|fc1_[gx]|weights_(in|out)|gate_proj|up_proj)\b", "SwiGLU, an MLP with gates"),
     (r"\.attn\.[qk]_norm\.|\.self_attn\.[qk]_norm", "norms of queries and keys"),
+    (r"\.attn\.[qkv]_bias$", "biases of queries and values apart (as EVA and BEiT)"),
     (r"\.mlp\.norm\.|\.attn\.norm\.", "norms inside its blocks (as EVA-02)"),
     (r"lora_|adapter", "adapters (LoRA)"),
     (r"patch_merging|downsample|(^|\.)(layers|stages)\.\d", "stages of several sizes"),

@@ -28,7 +28,7 @@ from sit_engine.models.imports.layouts import (
     network_like,
 )
 from sit_engine.paths import display_name
-from sit_engine.records.imported import ANOTHER, Dropped
+from sit_engine.records.imported import ANOTHER, Dropped, Imported
 
 MOST_DEEP = 4
 """Dictionaries in dictionaries; Lightning's have two."""
@@ -65,6 +65,14 @@ class Contents:
     network: str | None
     parts: dict[str, Part]
     dropped: tuple[Dropped, ...]
+
+
+class ReadNetwork(NamedTuple):
+    """What was read, not yet written: its tensors by timm's names, and the `config.json` for them."""
+
+    done: Imported
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
 
 
 def find_network(found: Mapping[Any, Any], file: Path, network: str | None = None) -> Contents:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sit_engine.config.facts import Colours
 from sit_engine.files import read_json
-from sit_engine.records.starts import Colours
 
 # Their words for activations, and timm's for those that a variant has (models.variants).
 ACTIVATIONS: dict[str, str | None] = {
