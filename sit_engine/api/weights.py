@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from sit_engine.config.facts import Variant
 from sit_engine.errors import RunError
 from sit_engine.records.exported import Exported
 from sit_engine.records.imported import Imported
@@ -49,12 +50,17 @@ def import_weights(
     network: str | None = None,
     heads: int | None = None,
     image_size: int | None = None,
+    variant: Variant | None = None,
+    timm: str | None = None,
 ) -> Imported:
     """Write weights that others trained into the folder `out`, from which a run may start.
 
-    SiT's own checkpoints (2021, 2022), DINO, MoCo v3 and timm; None is what their authors use, the
-    heads usual for the width, and the file's own view size in px.
+    Files and folders of SiT, DINO, DINOv2, MoCo v3, MAE, CLIP, DeiT, timm and transformers; None is what
+    their authors use, the heads usual for the width, the file's own view size in px, and the variant that
+    its parts tell. `timm` names a network of timm's that is no plain vision transformer.
     """
     from sit_engine.models.imports.importing import import_weights as read
 
-    return read(file, out, network=network, heads=heads, image_size=image_size)
+    return read(
+        file, out, network=network, heads=heads, image_size=image_size, variant=variant, timm=timm
+    )

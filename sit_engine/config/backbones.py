@@ -24,6 +24,9 @@ class FamilyEntry(NamedTuple):
 
 FAMILIES: dict[str, FamilyEntry] = {
     "vit": FamilyEntry("sit_engine.config.vit:VitOptions", "sit_engine.models.vit:build_vit"),
+    "timm": FamilyEntry(
+        "sit_engine.config.timm:TimmOptions", "sit_engine.models.timm_network:build_timm"
+    ),
 }
 DEFAULT_FAMILY = "vit"
 """What settings mean that name none, such as those of runs from before there was a choice."""
@@ -103,6 +106,11 @@ class BackboneOptions(OpenOptions[AutoT]):
     def has_timm_layout(self) -> bool:
         """Whether timm can load the network."""
         return False
+
+    @property
+    def pixels(self: BackboneOptions[Never]) -> str:
+        """How the network in timm's layout takes its pixels, for a card."""
+        return "ImageNet mean and deviation"
 
     @property
     def divisions(self) -> tuple[tuple[str, str], ...]:

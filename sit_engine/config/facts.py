@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+Colours: TypeAlias = tuple[float, float, float]
+IMAGENET: tuple[Colours, Colours] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of its pixels, of values from 0 to 1."""
+Variant: TypeAlias = Literal["plain", "mean-norm", "clip", "openclip", "siglip"]
+
 FEWEST_FOR_CUES = 100
 """Labelled images, of two classes at least."""
 Layout: TypeAlias = Literal[
@@ -76,7 +81,11 @@ class StartFacts:
     patch_size: int
     image_size: int
     tokens: int = 1
-    """Tokens before the patches: class token, or rotation and contrastive token."""
+    """Tokens before the patches that are read: class token, or rotation and contrastive token."""
+    registers: int = 0
+    """Tokens behind them, which nothing reads."""
+    variant: Variant = "plain"
+    """In what the network differs from a plain one (models.vit.VARIANTS)."""
     stem: Literal["patch", "conv"] = "patch"
     family: str = "vit"
     """Of its backbone (config.backbones)."""

@@ -14,7 +14,7 @@ from sit_engine.config.backbones import (
     BackboneOptions,
     Requirements,
 )
-from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts, Variant
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import AS_START, Filling
 from sit_engine.counted import Sentence, counted
@@ -65,6 +65,21 @@ class VitOptions(BackboneOptions[AutoT]):
         ge=0,
         le=2,
     )
+    registers: int = setting(
+        0,
+        "Registers",
+        "Further tokens before the patches, which no task and no measurement reads; weights of others "
+        "bring them.",
+        ge=0,
+        le=64,
+    )
+    variant: Variant = setting(
+        "plain",
+        "Variant",
+        "In what the network differs from the plain one, as the weights of others that it starts from "
+        "do: mean-norm norms the mean patch; clip and openclip have a norm before their blocks; clip "
+        "and siglip have an activation of their own.",
+    )
     positions: AutoT | Literal["learned", "sincos"] = setting(
         "auto",
         "Positions",
@@ -91,6 +106,11 @@ class VitOptions(BackboneOptions[AutoT]):
     def token_count(self: VitOptions[Never]) -> int:
         """Tokens before the patches."""
         return self.tokens
+
+    @property
+    def prefix_count(self: VitOptions[Never]) -> int:
+        """Tokens before the patches, with those that nothing reads."""
+        return self.tokens + self.registers
 
     @property
     def stride(self: VitOptions[Never]) -> int:
@@ -124,9 +144,11 @@ class VitOptions(BackboneOptions[AutoT]):
 
     def described(self: VitOptions[Never]) -> str:
         """For a card."""
+        more = f", {counted(self.registers, 'registers')}" if self.registers else ""
+        more += "" if self.variant == "plain" else f", variant {self.variant}"
         return (
             f"ViT of width {self.width}, depth {self.depth}, {counted(self.heads, 'heads')}, "
-            f"patches of {self.patch_size} px"
+            f"patches of {self.patch_size} px{more}"
         )
 
     def same_network(self: VitOptions[Never]) -> dict[str, Any]:
@@ -139,6 +161,8 @@ class VitOptions(BackboneOptions[AutoT]):
             "depth",
             "heads",
             "tokens",
+            "registers",
+            "variant",
             "stem",
             "positions",
             "first_weights",
@@ -169,6 +193,8 @@ class VitOptions(BackboneOptions[AutoT]):
             depth=start.depth,
             heads=start.heads,
             tokens=start.tokens,
+            registers=start.registers,
+            variant=start.variant,
             stem=start.stem,
             positions="learned",
             first_weights="normal",
@@ -196,7 +222,7 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
             "Set model.heads.",
             file=start.name,
         )
-    for name in ("width", "depth", "heads", "patch_size", "tokens", "stem"):
+    for name in ("width", "depth", "heads", "patch_size", "tokens", "registers", "variant", "stem"):
         theirs = getattr(start, name)
         if theirs is not None:
             filling.take(name, theirs, start)

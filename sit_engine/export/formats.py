@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sit_engine.config.timm import TimmOptions
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.data.decode.preprocess import Preprocess
@@ -22,7 +23,12 @@ from sit_engine.errors import ExportError
 from sit_engine.export.programs import NamedProgram, Program
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
-from sit_engine.models.timm_folder import timm_config, write_timm_folder
+from sit_engine.models.timm_folder import (
+    any_timm_config,
+    timm_config,
+    timm_names,
+    write_timm_folder,
+)
 
 
 @contextmanager
@@ -100,14 +106,20 @@ def export_safetensors(
 ) -> None:
     """Write a folder `out` that `timm.create_model('local-dir:…')` loads without arguments.
 
-    timm's vision transformer has a place for a linear `head` [C,D] on the class token.
+    timm's networks have a place for a linear classifier [C,D] on what they pool.
     """
-    assert isinstance(config.model, VitOptions)
-    weights = dict(vit.state_dict())
-    if head is not None:
-        weights |= {"head.weight": head.weight, "head.bias": head.bias}
     classes = 0 if head is None else head.out_features
-    described = timm_config(config.model, classes) | {"sit_studio": about}
+    if isinstance(config.model, TimmOptions):
+        described = any_timm_config(config.model, vit, classes)
+        weights = {name.removeprefix("network."): t for name, t in vit.state_dict().items()}
+    else:
+        assert isinstance(config.model, VitOptions)
+        described = timm_config(config.model, classes)
+        weights = timm_names(vit.state_dict(), config.model.variant)
+    if head is not None:
+        last = described["pretrained_cfg"]["classifier"]
+        weights |= {f"{last}.weight": head.weight, f"{last}.bias": head.bias}
+    described |= {"sit_studio": about}
     write_timm_folder(out, weights, described, mark="sit_studio")
 
 

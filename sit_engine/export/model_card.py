@@ -44,8 +44,8 @@ def card(run: Run, about: dict[str, Any]) -> str:
         "## Figures",
         _figures(run, about),
         "## Preprocessing",
-        f"RGB, shorter side to {about['image_size']} px (bicubic, antialiased), centre crop, ImageNet "
-        "mean and deviation. A TorchScript file does all this itself from uint8 images of any size; "
+        f"RGB, shorter side to {about['image_size']} px (bicubic, antialiased), centre crop, "
+        f"{config.model.pixels}. A TorchScript file does all this itself from uint8 images of any size; "
         f"ONNX and .pt2 files take uint8 views of {about['image_size']} × {about['image_size']} px "
         "and normalise them." + _range(split),
         "## Licence and limits",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Never
@@ -15,9 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sit_engine.config.facts import Variant
+from sit_engine.config.timm import TimmOptions
 from sit_engine.config.vit import VitOptions
 from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
+from sit_engine.models.timm_network import sized
+from sit_engine.models.variants import VARIANTS
+from sit_engine.records.starts import NETWORK
 from sit_engine.views.apply_common import MEAN, STD
 
 CONFIG = "config.json"
@@ -65,23 +71,29 @@ def _check_ours(out: Path, mark: str) -> None:
 
 
 def timm_config(model: VitOptions[Never], classes: int = 0) -> dict[str, Any]:
-    """The `config.json` from which timm rebuilds our backbone: a named ViT with our sizes."""
-    side = model.image_size
+    """The `config.json` from which timm rebuilds our backbone: a named ViT with our sizes.
+
+    What a start cannot tell from the tensors stands under `NETWORK`.
+    """
+    side, before = model.image_size, model.prefix_count
+    differs = VARIANTS[model.variant]
+    pool = "token" if model.token_count else "avg"
     return {
-        "architecture": "vit_tiny_patch16_224",
+        "architecture": differs.architecture,
         "num_classes": classes,
         "num_features": model.width,
-        "global_pool": "token" if model.token_count else "avg",
+        "global_pool": pool,
         "model_args": {
             "img_size": side,
             "patch_size": model.patch_size,
             "embed_dim": model.width,
             "depth": model.depth,
             "num_heads": model.heads,
-            "class_token": model.token_count > 0,
-            "global_pool": "token" if model.token_count else "avg",
-            "reg_tokens": max(0, model.token_count - 1),
-            "fc_norm": False,
+            "class_token": before > 0,
+            "global_pool": pool,
+            "reg_tokens": max(0, before - 1),
+            "fc_norm": differs.norms_mean,
+            **differs.arguments,
         },
         "pretrained_cfg": {
             "input_size": [3, side, side],
@@ -95,4 +107,38 @@ def timm_config(model: VitOptions[Never], classes: int = 0) -> dict[str, Any]:
             "first_conv": "patch_embed.proj",
             "classifier": "head",
         },
+        NETWORK: {"tokens": model.token_count, "variant": model.variant},
     }
+
+
+def any_timm_config(model: TimmOptions[Never], network: Any, classes: int = 0) -> dict[str, Any]:
+    """The `config.json` of a network of the family `timm`, as timm and we rebuild it.
+
+    `network` is the backbone or timm's own, whose `pretrained_cfg` names its parts.
+    """
+    known = getattr(network, "network", network).pretrained_cfg
+    side = model.image_size
+    return {
+        "architecture": model.architecture,
+        "num_classes": classes,
+        "num_features": model.width,
+        "model_args": sized(model.arguments, side),
+        "pretrained_cfg": {
+            "input_size": [3, side, side],
+            "interpolation": "bicubic",
+            "crop_pct": 1.0,
+            "mean": list(model.mean),
+            "std": list(model.std),
+            "num_classes": classes,
+            "first_conv": known.get("first_conv"),
+            "classifier": known.get("classifier"),
+        },
+        NETWORK: {"family": model.family, "network": model.same_network()},
+    }
+
+
+def timm_names(tensors: Mapping[str, Tensor], variant: Variant) -> dict[str, Tensor]:
+    """timm calls the norm of the mean patch otherwise."""
+    if not VARIANTS[variant].norms_mean:
+        return dict(tensors)
+    return {re.sub(r"^norm\.", "fc_norm.", name): value for name, value in tensors.items()}

@@ -7,9 +7,11 @@ channels, Y X pixels.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, Never
 
 import torch
+from timm.layers.norm import LayerNorm
 from timm.layers.patch_embed import PatchEmbed
 from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.layers.pos_embed_sincos import build_sincos2d_pos_embed
@@ -21,24 +23,29 @@ from torch.utils.checkpoint import checkpoint
 from sit_engine.config.vit import VitOptions
 from sit_engine.models.backbone import Backbone, Maps
 from sit_engine.models.stem import ConvStem, freeze_stem
+from sit_engine.models.variants import VARIANTS
 
 
 class Vit(VisionTransformer, Backbone):
-    """timm's own network, parameter by parameter, for views of any size that patches divide."""
+    """timm's own network, parameter by parameter, for views of any size that patches divide.
 
-    def __init__(self, **arguments: Any) -> None:
+    Of the tokens before the patches the first `tokens` are read; what follows are registers.
+    """
+
+    def __init__(self, *, tokens: int, norms_mean: bool = False, **arguments: Any) -> None:
         super().__init__(num_classes=0, fc_norm=False, **arguments)
+        self.norms_mean = norms_mean
         self.patch_embed.strict_img_size = False
         self.width, self.blocks_deep = self.embed_dim, len(self.blocks)
         self.stride = self.patch_embed.patch_size[0]
-        self.tokens_before = self.num_prefix_tokens
+        self.tokens_before = tokens
 
     def maps(self, image_BCYX: Tensor) -> Maps:
         """All tokens after the final norm."""
         tokens_BND = self._embedded(image_BCYX)
         for block in self.blocks:
             tokens_BND = self._through(block, tokens_BND)
-        return self._maps(self.norm(tokens_BND), image_BCYX)
+        return self._maps(self._normed(tokens_BND), image_BCYX)
 
     def pooled(self, image_BCYX: Tensor) -> Tensor:
         """The tokens before the patches after the final norm, [B,T,D]; without any the mean patch.
@@ -70,14 +77,14 @@ class Vit(VisionTransformer, Backbone):
         the share that such tokens keep for themselves.
         """
         tokens_BND, block = self._before_last_block(image_BCYX)
-        first = self.tokens_before
+        first, before = self.tokens_before, self.num_prefix_tokens
         normed_BND = block.norm1(tokens_BND)
         batch, count, _ = normed_BND.shape
         qkv = block.attn.qkv(normed_BND).reshape(batch, count, 3, block.attn.num_heads, -1)
         query_BHNK, key_BHNK, _ = qkv.permute(2, 0, 3, 1, 4)
-        asked_BHTK = query_BHNK[:, :, :first] if first else query_BHNK
+        asked_BHTK = query_BHNK[:, :, :first] if first else query_BHNK[:, :, before:]
         scores_BHTN = (asked_BHTK * block.attn.scale) @ key_BHNK.transpose(-2, -1)
-        found_BHN = torch.softmax(scores_BHTN.float(), dim=-1).mean(2)[:, :, first:]
+        found_BHN = torch.softmax(scores_BHTN.float(), dim=-1).mean(2)[:, :, before:]
         return found_BHN.reshape(batch, -1, *self._grid(image_BCYX))
 
     def level(self, name: str) -> int:
@@ -127,8 +134,26 @@ class Vit(VisionTransformer, Backbone):
         return image_BCYX.shape[-2] // self.stride, image_BCYX.shape[-1] // self.stride
 
     def _maps(self, tokens_BND: Tensor, image_BCYX: Tensor) -> Maps:
-        count = self.tokens_before
-        return Maps(tokens_BND[:, :count], tokens_BND[:, count:], self._grid(image_BCYX))
+        return Maps(
+            tokens_BND[:, : self.tokens_before],
+            tokens_BND[:, self.num_prefix_tokens :],
+            self._grid(image_BCYX),
+        )
+
+    def _normed(self, tokens_BND: Tensor) -> Tensor:
+        """The final norm of each token; with `norms_mean` by the figures of the mean patch alone.
+
+        A norm of the mean patch, as some networks have it before their classifier, is linear in the
+        patches once its mean and deviation are known, so that the mean of these is that norm's answer.
+        """
+        if not self.norms_mean:
+            out: Tensor = self.norm(tokens_BND)
+            return out
+        assert isinstance(self.norm, nn.LayerNorm)
+        mean_B1D = tokens_BND[:, self.num_prefix_tokens :].mean(1, keepdim=True)
+        variance, level = torch.var_mean(mean_B1D, dim=-1, keepdim=True, correction=0)
+        scaled_BND = (tokens_BND - level) * torch.rsqrt(variance + self.norm.eps)
+        return scaled_BND * self.norm.weight + self.norm.bias
 
     def _embedded(self, image_BCYX: Tensor) -> Tensor:
         """Tokens [B,T+N,D] with their positions, whose table is resized for views of another size."""
@@ -146,7 +171,7 @@ class Vit(VisionTransformer, Backbone):
 
     def _resized(self, table_1ND: Tensor, grid: tuple[int, int]) -> Tensor:
         resized: Tensor = resample_abs_pos_embed(
-            table_1ND, new_size=list(grid), num_prefix_tokens=self.tokens_before
+            table_1ND, new_size=list(grid), num_prefix_tokens=self.num_prefix_tokens
         )
         return resized
 
@@ -173,20 +198,27 @@ def build_vit(options: VitOptions[Never], *, drop_path: float, fused_attention: 
     `fused_attention` is measured slower than plain attention on CPU (performance notes), so the
     caller switches it on for CUDA only.
     """
-    tokens = options.token_count
+    tokens, before = options.token_count, options.prefix_count
+    differs = VARIANTS[options.variant]
+    more = differs.arguments
+    if differs.epsilon is not None:
+        more["norm_layer"] = partial(LayerNorm, eps=differs.epsilon)
     vit = Vit(
+        tokens=tokens,
+        norms_mean=differs.norms_mean,
         img_size=options.image_size,
         patch_size=options.patch_size,
         embed_dim=options.width,
         depth=options.depth,
         num_heads=options.heads,
-        class_token=tokens > 0,
-        reg_tokens=max(0, tokens - 1),
+        class_token=before > 0,
+        reg_tokens=max(0, before - 1),
         global_pool="token" if tokens else "avg",
         drop_path_rate=drop_path,
         embed_layer=ConvStem if options.has_conv_stem else PatchEmbed,
+        **more,
     )
-    if tokens > 1:
+    if before > 1:
         # timm starts tokens at 1e-6, where two would begin as the same (methods 1A: 0.02)
         for token in (vit.cls_token, vit.reg_token):
             assert token is not None
@@ -217,8 +249,8 @@ def _xavier(vit: Vit) -> None:
 def _uniform(layer: nn.Linear | nn.Conv2d, sides: int) -> None:
     bound = math.sqrt(6 / sides)
     nn.init.uniform_(layer.weight, -bound, bound)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 @torch.no_grad()
@@ -233,7 +265,7 @@ def _fix_positions(vit: Vit) -> None:
         list(vit.patch_embed.grid_size), vit.width, interleave_sin_cos=True
     )
     vit.pos_embed.zero_()
-    vit.pos_embed[0, vit.tokens_before :] = table_ND
+    vit.pos_embed[0, vit.num_prefix_tokens :] = table_ND
     vit.pos_embed.requires_grad_(False)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from sit_engine.config.backbones import FAMILIES, BackboneOptions
 from sit_engine.config.facts import StartFacts
 from sit_engine.config.methods import load
+from sit_engine.config.timm import FAMILY as TIMM_FAMILY
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
 from sit_engine.models.backbone import Backbone
@@ -47,13 +48,20 @@ def read_weights(path: Path) -> Weights:
     except (OSError, SafetensorError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from None
     named = {
-        name.removeprefix(start.prefix): value.float()
+        _own(name.removeprefix(start.prefix), start): value.float()
         for name, value in tensors.items()
         if name.startswith(start.prefix)
         and (start.facts.network or KNOWN.fullmatch(name.removeprefix(start.prefix)))
     }
     _fold_normalisation(named, start)
     return Weights(start.facts, named)
+
+
+def _own(name: str, start: Start) -> str:
+    """timm's name as that of the backbone (`timm_folder.timm_names`, `timm_network`)."""
+    if start.facts.family == TIMM_FAMILY and not start.prefix:
+        return f"network.{name}"
+    return name.removeprefix("fc_") if start.facts.variant == "mean-norm" else name
 
 
 def _verify(path: Path, start: Start) -> None:
@@ -78,7 +86,8 @@ def _fold_normalisation(tensors: dict[str, Tensor], start: Start) -> None:
     """Weights made for other means and deviations take pixels normalised as ours.
 
     With x = (p − m)/s theirs and y = (p − m')/s' ours, x = y·s'/s + (m' − m)/s, so that W·x + b =
-    (W·s'/s)·y + (b + Σ W·(m' − m)/s): the same answers, exactly.
+    (W·s'/s)·y + (b + Σ W·(m' − m)/s): the same answers, exactly. A projection without a bias b has
+    its patches' positions for it, which are added next.
     """
     mean_C, std_C, our_mean_C, our_std_C = (
         torch.tensor(values) for values in (start.mean, start.std, MEAN, STD)
@@ -88,8 +97,12 @@ def _fold_normalisation(tensors: dict[str, Tensor], start: Start) -> None:
     weight_DCPP = tensors["patch_embed.proj.weight"]
     shift_C = (our_mean_C - mean_C) / std_C
     shift_D = (weight_DCPP * shift_C.view(1, 3, 1, 1)).sum((1, 2, 3))
-    bias_D = tensors.get("patch_embed.proj.bias", torch.zeros(len(weight_DCPP)))
-    tensors["patch_embed.proj.bias"] = bias_D + shift_D
+    if "patch_embed.proj.bias" in tensors:
+        tensors["patch_embed.proj.bias"] = tensors["patch_embed.proj.bias"] + shift_D
+    else:
+        table_1ND = tensors["pos_embed"].clone()
+        table_1ND[:, start.facts.tokens + start.facts.registers :] += shift_D
+        tensors["pos_embed"] = table_1ND
     tensors["patch_embed.proj.weight"] = weight_DCPP * (our_std_C / std_C).view(1, 3, 1, 1)
 
 

@@ -6,20 +6,26 @@ import re
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from sit_engine.config.facts import StartFacts
-from sit_engine.counted import counted
+from sit_engine.config.facts import IMAGENET, Colours, StartFacts
+from sit_engine.counted import Sentence, counted
 
 # The networks that files of others may hold, by the words of `--network`.
-NETWORKS = ("student", "teacher", "model", "model_ema", "base", "momentum")
-PIXELS = (
-    "Pixels are taken to be normalised by ImageNet's mean and deviation; such files do not say."
-)
+NETWORKS = ("student", "teacher", "model", "model_ema", "base", "momentum", "target")
+PixelsFrom: TypeAlias = Literal["settings", "usual", "assumed"]
+PIXELS: dict[PixelsFrom, str] = {
+    "settings": "Pixels are normalised by mean {mean} and deviation {std}, as its settings say.",
+    "usual": "Pixels are normalised by mean {mean} and deviation {std}, as is usual for {layout}.",
+    "assumed": "Pixels are taken to be normalised by ImageNet's mean and deviation; such files do not "
+    "say.",
+}
+"""How the network expects its pixels; runs that start from it need not heed it (models.weights)."""
 ANOTHER = "another network: --network {name} takes it"
 """Why another network of the file was left in it."""
 AS_GIVEN = "as given"
-"""Where the number of heads is from, if the user said it; else it is the usual one of the layout."""
+AS_SAID = "as its settings say"
+"""Where the number of heads is from, if somebody said it; else it is the usual one of the layout."""
 BLOCK = re.compile(r"(blocks\.\d+)\..*")
 
 
@@ -83,6 +89,19 @@ class Imported:
     mapped: tuple[Mapped, ...]
     resized: tuple[Resized, ...]
     dropped: tuple[Dropped, ...]
+    folded: tuple[str, ...] = ()
+    """What was worked into other parts, so that the network is a plain one with the same answers."""
+    mean: Colours = IMAGENET[0]
+    std: Colours = IMAGENET[1]
+    pixels_from: PixelsFrom = "assumed"
+
+    @property
+    def pixels(self) -> str:
+        """How it expects its pixels."""
+        mean, std = (
+            ", ".join(f"{value:.3g}" for value in three) for three in (self.mean, self.std)
+        )
+        return Sentence(PIXELS[self.pixels_from], mean=mean, std=std, layout=self.layout)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what `import.json` holds, which is the same without the path."""
@@ -97,6 +116,9 @@ class Imported:
             "mapped": tuple(Mapped(**_shaped(part)) for part in record["mapped"]),
             "resized": tuple(Resized(**table) for table in record["resized"]),
             "dropped": tuple(Dropped(**_shaped(part)) for part in record["dropped"]),
+            "folded": tuple(record.get("folded", ())),
+            "mean": tuple(record.get("mean", IMAGENET[0])),
+            "std": tuple(record.get("std", IMAGENET[1])),
         })  # fmt: skip
 
     def mapped_rows(self, *, folded: bool) -> list[ImportRow]:
@@ -140,14 +162,15 @@ class Imported:
     def to_text(self) -> str:
         """For people: equal parts of all blocks, and dropped parts of one kind, take a line each."""
         facts = self.facts
-        blocks, heads = counted(facts.depth, "blocks"), counted(facts.heads, "heads")
+        blocks = counted(facts.depth, "blocks")
+        heads = counted(facts.heads, "heads") if facts.heads else "heads"
         network = f"its network {self.network}" if self.network else "its only network"
         lines = [
             f"Read {self.source} ({self.layout}), {network}.",
             f"sha256 {self.sha256}",
             f"Width {facts.width}, {blocks}, {heads} ({self.heads_from}).",
-            f"Views of {facts.image_size} px, patches of {facts.patch_size} px, tokens: {facts.tokens}.",
-            PIXELS,
+            f"Views of {facts.image_size} px, patches of {facts.patch_size} px, {self._tokens()}.",
+            self.pixels,
             "",
             f"Mapped ({counted(len(self.mapped), 'tensors')}):",
             *(
@@ -155,6 +178,9 @@ class Imported:
                 for row in self.mapped_rows(folded=True)
             ),
         ]
+        if self.folded:
+            lines.append("Folded:")
+        lines += [f"  {said}" for said in self.folded]
         if self.resized:
             lines.append("Resized:")
         lines += [
@@ -169,6 +195,12 @@ class Imported:
             for row in self.dropped_rows(folded=True)
         ]
         return "\n".join([*lines, "", f"Wrote {self.path}; the whole listing is in import.json."])
+
+    def _tokens(self) -> str:
+        registers, variant = self.facts.registers, self.facts.variant
+        more = f"tokens: {self.facts.tokens}"
+        more += f", {counted(registers, 'registers')}" if registers else ""
+        return more if variant == "plain" else f"{more}, variant {variant}"
 
 
 def _span(first: str, last: str) -> str:

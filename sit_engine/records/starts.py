@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import math
 import re
+import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Never, cast
 
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
-from sit_engine.config.facts import StartFacts
+from sit_engine.config.facts import IMAGENET, Colours, StartFacts, Variant
+from sit_engine.config.resolved import open_settings
+from sit_engine.config.timm import FAMILY as TIMM_FAMILY
+from sit_engine.config.timm import TimmOptions
 from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import DataError
@@ -25,20 +30,19 @@ from sit_engine.records.run_folder import open_run
 
 FILE = "model.safetensors"
 # Widths of the usual vision transformers, whose files need not say how many heads they have.
-USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
+USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16}
 KNOWN = re.compile(
-    r"cls_token|reg_token|pos_embed|patch_embed\.proj\.(weight|bias)|norm\.(weight|bias)"
+    r"cls_token|reg_token|pos_embed|patch_embed\.proj\.(weight|bias)"
+    r"|(norm|norm_pre|fc_norm)\.(weight|bias)"
     r"|patch_embed\.layers\.\d+\.(weight|bias|mean|variance)"
     r"|blocks\.\d+\.(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\.(weight|bias)"
 )
 TOKENS = ("cls_token", "reg_token")
+NETWORK = "sit_studio_network"
+"""Key of a folder's config: how many of the tokens are read, and the variant of the network."""
 STEM = "patch_embed.layers.0.weight"
 # Answers of the old classifier, which a new one replaces.
 DROPPED = re.compile(r"(head|head_dist|pre_logits)\.")
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-Colours = tuple[float, float, float]
-
 
 MOST_COUNT = 1 << 16
 """Of heads, and of pixels across a patch."""
@@ -100,13 +104,22 @@ def describe_start(path: Path) -> Start:
     file, config = path, dict[str, Any]()
     if path.is_dir():
         file, config = path / FILE, read_json(path / "config.json")
+    about = _table(config, NETWORK)
+    if about.get("family") == TIMM_FAMILY:
+        return Start(file, "", _facts_of_timm(path, about))
     pretrained, arguments = (_table(config, name) for name in ("pretrained_cfg", "model_args"))
     mean, std = (
         _colours(path, pretrained.get(name, usual))
         for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
     )
     heads, patch = (_count(path, arguments, name) for name in ("num_heads", "patch_size"))
-    return Start(file, "", _facts(path, file, "", heads, patch), mean, std)
+    tokens, variant = about.get("tokens"), about.get("variant", "plain")
+    if variant not in typing.get_args(Variant) or tokens not in (None, 0, 1, 2):
+        raise _unusable(
+            path, "its config.json says of its tokens or its variant what no network has"
+        )
+    read = Read(heads, patch, tokens, variant)
+    return Start(file, "", _facts(path, file, "", read), mean, std)
 
 
 def _table(config: dict[str, Any], name: str) -> dict[str, Any]:
@@ -146,12 +159,37 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
             family=config.model.family, network=config.model.same_network(),
         )  # fmt: skip
         return Start(path / FILE, prefix, facts)
-    heads, patch = config.model.heads, config.model.patch_size
-    return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, heads, patch))
+    model = config.model
+    read = Read(model.heads, model.patch_size, model.tokens, model.variant)
+    return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, read))
 
 
-def _facts(path: Path, file: Path, prefix: str, heads: int | None, patch: int | None) -> StartFacts:
-    """`patch` is what the start's own settings say: a convolutional stem does not show it."""
+def _facts_of_timm(path: Path, about: dict[str, Any]) -> StartFacts:
+    """A network of timm says of itself what it is; its pixels are converted before it, not folded."""
+    try:
+        options = TimmOptions(**_table(about, "network"), drop_path=0.0)
+        left = list(open_settings(options))
+    except (ValidationError, TypeError):
+        left = ["all"]
+    if left:
+        raise _unusable(path, "its config.json says no network of timm")
+    network = cast("TimmOptions[Never]", options)
+    return StartFacts(
+        display_name(str(path)), 0, 0, None, 0, network.image_size,
+        family=TIMM_FAMILY, network=network.same_network(),
+    )  # fmt: skip
+
+
+class Read(NamedTuple):
+    """What a start's own settings say and its shapes do not show; None: nothing."""
+
+    heads: int | None
+    patch: int | None
+    tokens: int | None
+    variant: Variant
+
+
+def _facts(path: Path, file: Path, prefix: str, read: Read) -> StartFacts:
     shapes = _shapes(path, file, prefix)
     unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
     if unknown:
@@ -159,33 +197,46 @@ def _facts(path: Path, file: Path, prefix: str, heads: int | None, patch: int | 
             "it has parts that this program does not know, such as {name}", name=unknown[0]
         )
         raise _unusable(path, why)
-    needed = ("pos_embed", "patch_embed.proj.weight", "norm.weight")
-    missing = [name for name in needed if name not in shapes]
+    last = "fc_norm.weight" if read.variant == "mean-norm" and not prefix else "norm.weight"
+    needed = {"pos_embed", "patch_embed.proj.weight", last}
+    needed |= {"norm_pre.weight"} if read.variant in ("clip", "openclip") else set()
+    missing = sorted(needed - shapes.keys())
     if missing:
         why = Sentence("it is no plain vision transformer: {name} is missing", name=missing[0])
         raise _unusable(path, why)
+    more = sorted({"norm_pre.weight", "fc_norm.weight", "norm.weight"} & shapes.keys() - needed)
+    if more:
+        why = Sentence("it is no plain vision transformer: it has {name}", name=more[0])
+        raise _unusable(path, why)
+    patch = read.patch
     width, stem = shapes["pos_embed"][-1], shapes.get(STEM)
     if stem is not None and patch is None:
         raise _unusable(path, "it does not say how many pixels a token of its stem stands for")
     size = shapes["patch_embed.proj.weight"][-1] if stem is None or patch is None else patch
     colours = stem or shapes["patch_embed.proj.weight"]
-    tokens = sum(shapes[name][1] for name in TOKENS if name in shapes)
-    places = shapes["pos_embed"][1] - tokens
+    before = sum(shapes[name][1] for name in TOKENS if name in shapes)
+    places = shapes["pos_embed"][1] - before
     grid = math.isqrt(max(0, places))
     if grid * grid != places or colours[1] != 3:
         raise _unusable(path, "its patches are no square grid of colour images")
-    if tokens > len(TOKENS):
-        why = Sentence("it has {tokens} tokens before its patches, more than two", tokens=tokens)
+    # Two that nobody says anything of are those of SiT 2021; of more, all but one are registers.
+    tokens = (before if before <= len(TOKENS) else 1) if read.tokens is None else read.tokens
+    if tokens > before:
+        why = Sentence(
+            "it says that {tokens} of its {before} tokens are read", tokens=tokens, before=before
+        )
         raise _unusable(path, why)
     depth = len({name.split(".")[1] for name in shapes if name.startswith("blocks.")})
     return StartFacts(
         name=display_name(str(path)),
         width=width,
         depth=depth,
-        heads=heads or USUAL_HEADS.get(width),
+        heads=read.heads or USUAL_HEADS.get(width),
         patch_size=size,
         image_size=grid * size,
         tokens=tokens,
+        registers=before - tokens,
+        variant=read.variant,
         stem="patch" if stem is None else "conv",
     )
 

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from sit_engine import ranks
+from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES
 from sit_engine.config.facts import DataFacts, StartFacts
+from sit_engine.config.methods import load
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence, counted
@@ -112,6 +114,10 @@ def with_cues(
     return dataclasses.replace(facts, cues=find_cues(index, store))
 
 
+SHARED = {"image_size", "weights", "drop_path"}
+"""Settings that every family of backbones has."""
+
+
 def share_of(config: ResolvedConfig, count: int) -> ResolvedConfig:
     """The settings with what one of `count` ranks has of a batch."""
     batch = config.optim.batch_size // count
@@ -125,8 +131,16 @@ def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
     if config.model.weights is None:
         return config, None
     path = find_start(Path(config.model.weights))
+    facts = describe_start(path).facts
     model = config.model.model_copy(update={"weights": str(path)})
-    return config.model_copy(update={"model": model}), describe_start(path).facts
+    if (
+        config.model.family == DEFAULT_FAMILY != facts.family
+        and config.model.model_fields_set <= SHARED
+    ):
+        # Nobody chose the family, nor a setting of it.
+        given = {name: getattr(model, name) for name in config.model.model_fields_set}
+        model = load(FAMILIES[facts.family].options)(**given | {"weights": str(path)})
+    return config.model_copy(update={"model": model}), facts
 
 
 @shared_decoders()

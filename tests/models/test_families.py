@@ -22,6 +22,7 @@ from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import find_start
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
+from sit_engine.training.prepare import with_start
 from tests.tiny import TINY, tiny_config, tiny_finetune, vit_of
 
 
@@ -70,7 +71,10 @@ def test_another_family_pretrains_is_measured_resumed_and_exported(
     with pytest.raises(ConfigError, match=r"model\.channels = 24 does not fit the weights"):
         _begin(config, weights | {"channels": 24}, tmp_path)
     with pytest.raises(ConfigError, match="of the family toy, and the run's is vit"):
-        _begin(config, {"weights": str(run.path)}, tmp_path)
+        _begin(config, {"weights": str(run.path), "patch_size": 4}, tmp_path)
+    # Where nobody names a family or a setting of one, it is that of the weights.
+    alone = build(config.model_dump() | {"model": {"weights": str(run.path)}})
+    assert with_start(alone)[0].model.family == "toy"
 
 
 def _ignore(_: object) -> None:

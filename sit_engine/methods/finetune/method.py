@@ -236,8 +236,9 @@ class Finetune(Method):
         momentum = min(self.options.momentum, early)
         teacher, student = self.networks.teacher, self.networks.student
         pairs = zip(teacher.parameters(), student.parameters(), strict=True)
-        # What is frozen is the same in both; a stem's averages move with its weights.
+        # What is frozen is the same in both; a norm's averages move with its weights, counts do not.
         moving: list[tuple[Tensor, Tensor]] = [pair for pair in pairs if pair[1].requires_grad]
-        moving += zip(teacher.buffers(), student.buffers(), strict=True)
+        buffers = zip(teacher.buffers(), student.buffers(), strict=True)
+        moving += [pair for pair in buffers if pair[0].is_floating_point()]
         average_([pair[0] for pair in moving], [pair[1] for pair in moving], momentum, finite)
         return {"teacher_momentum": momentum}

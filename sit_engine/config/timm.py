@@ -1,0 +1,125 @@
+"""Settings of the family `timm`: any network of that library whose weights lie on disk.
+
+An import says all of them (models.imports.any_timm); nobody needs to write them down.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Never
+
+from sit_engine.config.backbones import (
+    DROP_PATH,
+    IMAGE_SIZE,
+    WEIGHTS,
+    BackboneOptions,
+    Requirements,
+)
+from sit_engine.config.facts import IMAGENET, DataFacts, DeviceFacts
+from sit_engine.config.fields import AutoT, FileName, setting
+from sit_engine.config.filling import Filling
+from sit_engine.errors import ConfigError
+
+FAMILY = "timm"
+
+
+class TimmOptions(BackboneOptions[AutoT]):
+    """A network by its name in timm, and what its weights are known by."""
+
+    family: ClassVar[str] = FAMILY
+
+    image_size: int | AutoT = IMAGE_SIZE
+    architecture: str = setting("auto", "Architecture", "The network's name in timm.")
+    arguments: str = setting(
+        "{}", "Arguments", "What timm needs besides to build the network, as a table in JSON."
+    )
+    width: int | AutoT = setting("auto", "Width", "Length of a place's vector.", ge=1, le=16384)
+    depth: int | AutoT = setting(
+        "auto", "Depth", "Blocks or stages from a view to the last map.", ge=1, le=256
+    )
+    place_size: int | AutoT = setting(
+        "auto", "Place size", "Pixels of a view across one place of the last map.", unit="px",
+        ge=1, le=256,
+    )  # fmt: skip
+    tokens: int | AutoT = setting(
+        "auto",
+        "Tokens",
+        "1 where features are the class token; 0 where they are the mean of the places.",
+        ge=0,
+        le=1,
+    )
+    mean: tuple[float, ...] = setting(
+        IMAGENET[0], "Mean", "Of the pixels that the network was trained on.", not_empty=True
+    )
+    std: tuple[float, ...] = setting(
+        IMAGENET[1], "Deviation", "Of the pixels that the network was trained on.", not_empty=True
+    )
+    weights: FileName | None = WEIGHTS
+    drop_path: float | AutoT = DROP_PATH
+
+    @property
+    def token_count(self: TimmOptions[Never]) -> int:
+        """The class token, if it is read."""
+        return self.tokens
+
+    @property
+    def stride(self: TimmOptions[Never]) -> int:
+        """A place."""
+        return self.place_size
+
+    @property
+    def token_width(self: TimmOptions[Never]) -> int:
+        """The width."""
+        return self.width
+
+    @property
+    def blocks_deep(self: TimmOptions[Never]) -> int:
+        """The depth."""
+        return self.depth
+
+    @property
+    def has_timm_layout(self) -> bool:
+        """It is timm's."""
+        return True
+
+    @property
+    def pixels(self: TimmOptions[Never]) -> str:
+        """Its own."""
+        mean, std = (", ".join(f"{value:.4g}" for value in all_) for all_ in (self.mean, self.std))
+        return f"mean {mean} and deviation {std}"
+
+    @property
+    def divisions(self) -> tuple[tuple[str, str], ...]:
+        """Places divide the view."""
+        return (("place_size", "image_size"),)
+
+    def described(self: TimmOptions[Never]) -> str:
+        """For a card."""
+        return f"timm's {self.architecture}, of width {self.width}, places of {self.place_size} px"
+
+    def same_network(self: TimmOptions[Never]) -> dict[str, Any]:
+        """All but where it starts and what it drops."""
+        names = type(self).model_fields.keys() - {"weights", "drop_path"}
+        return {name: getattr(self, name) for name in sorted(names)}
+
+    def fill(
+        self, filling: Filling, facts: DataFacts, device: DeviceFacts, required: Requirements
+    ) -> None:
+        """From its weights, which say everything; there are none of it without."""
+        if required.start is None and filling.get("architecture") == "auto":
+            raise ConfigError(
+                "config.timm_start",
+                "A network of the family timm starts from weights, and none are named.",
+                "Set model.weights to what `sit-engine import` made, or leave model.family out.",
+            )
+        filling.auto("drop_path", 0.0, "as timm builds it")
+        read, tokens = required.tokens, filling.get("tokens")
+        if read is not None and read > max(1, tokens):
+            raise ConfigError(
+                "config.timm_tokens",
+                "The tasks read {read} tokens of their own, and {architecture} has {tokens} to read.",
+                "Switch off all but one of the tasks that read a token, or start from a plain vision "
+                "transformer.",
+                read=read,
+                architecture=filling.get("architecture"),
+                tokens=tokens,
+            )
