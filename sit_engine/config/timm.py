@@ -102,17 +102,17 @@ class TimmOptions(BackboneOptions[AutoT]):
         return {name: getattr(self, name) for name in sorted(names)}
 
     def fill(
-        self, filling: Filling, facts: DataFacts, device: DeviceFacts, required: Requirements
+        self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:
         """From its weights, which say everything; there are none of it without."""
-        if required.start is None and filling.get("architecture") == "auto":
+        if needs.start is None and filling.get("architecture") == "auto":
             raise ConfigError(
                 "config.timm_start",
                 "A network of the family timm starts from weights, and none are named.",
                 "Set model.weights to what `sit-engine import` made, or leave model.family out.",
             )
         filling.auto("drop_path", 0.0, "as timm builds it")
-        read, tokens = required.tokens, filling.get("tokens")
+        read, tokens = needs.tokens, filling.get("tokens")
         if read is not None and read > max(1, tokens):
             raise ConfigError(
                 "config.timm_tokens",
