@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.table import Row, Wish, main, row
+from benchmarks.table import Effort, Row, main, row
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
@@ -35,9 +35,9 @@ CPU = build({"compute": {"device": "cpu", "threads": 2, "recompute": "off"}}).co
 BATCH, IMAGES, WINDOW_S = 64, 256, 4.0
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Each network alone and beside one hungry process."""
-    rounds = 3 if wish.quick else 11
+    rounds = 3 if effort.quick else 11
     return [
         found
         for name, side in NETWORKS.items()
@@ -76,8 +76,8 @@ def _of(network: str, side: int, hungry: int, rounds: int) -> list[Row]:
 def _stepper(side: int) -> Stepper:
     model = {"backbone": "vit_tiny", "image_size": side, "patch_size": 16} if side > 32 else {}
     compute = {"device": "cpu", "threads": 2, "precision": "bf16", "matmul": "medium"}
-    wish = build({"model": model, "compute": compute, "optim": {"batch_size": BATCH}})
-    config = resolve(wish, DataFacts(5000, 0, side), DeviceFacts(kind="cpu", cores=2)).config
+    effort = build({"model": model, "compute": compute, "optim": {"batch_size": BATCH}})
+    config = resolve(effort, DataFacts(5000, 0, side), DeviceFacts(kind="cpu", cores=2)).config
     kept, rows = round(1.15 * side), np.arange(IMAGES)
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, kept, kept, 3), dtype=np.uint8)
     store = PixelStore(kept, pixels, rows, np.ones(IMAGES, dtype=np.float32), None)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recipe import HALF, Case, pictures, stepper_of, take_step
-from benchmarks.table import Row, Wish, main, row
+from benchmarks.table import Effort, Row, main, row
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.quick_scan import scan
@@ -27,15 +27,16 @@ CASES = {
 }
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """All cases."""
-    repeats, steps = (3, 1) if wish.quick else (40, 3)
+    repeats, steps = (3, 1) if effort.quick else (40, 3)
     return [
-        time_case(case, repeats, steps, wish) for case in CASES["quick" if wish.quick else "full"]
+        time_case(case, repeats, steps, effort)
+        for case in CASES["quick" if effort.quick else "full"]
     ]
 
 
-def time_case(case: Case, repeats: int, steps: int, wish: Wish) -> Row:
+def time_case(case: Case, repeats: int, steps: int, effort: Effort) -> Row:
     """Reading a batch with and without the check, against a step."""
     with tempfile.TemporaryDirectory() as name:
         store = _store(case, Path(name))
@@ -50,7 +51,7 @@ def time_case(case: Case, repeats: int, steps: int, wish: Wish) -> Row:
             checked.append(_seconds(lambda: store.read(indices, out)))
         assert store.mended == []
     extra_s = max(1e-9, statistics.median(checked) - statistics.median(plain))
-    stepper = stepper_of(case, HALF, wish.device)
+    stepper = stepper_of(case, HALF, effort.device)
     take_step(stepper, 0)
     step_s = statistics.median(_seconds(lambda: take_step(stepper, 1)) for _ in range(steps))
     return case.row() | row(

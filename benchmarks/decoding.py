@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from benchmarks.table import Row, Wish, Work, alternate, main, ratio, row
+from benchmarks.table import Effort, Row, Work, alternate, main, ratio, row
 from sit_engine.data.decode.decoder import answer
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.scan.quick_scan import scan
@@ -42,9 +42,9 @@ for path in sys.argv[2:]:
 """
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Two kinds of photographs, with one worker and one for each core."""
-    files, repeats = (12, 1) if wish.quick else (480, 1)
+    files, repeats = (12, 1) if effort.quick else (480, 1)
     rows: list[Row] = []
     for kind, noise in NOISE.items():
         with tempfile.TemporaryDirectory() as name:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.recipe import PLAIN, Case, config_of
-from benchmarks.table import Row, Wish, alternate, clock_for, main, ratio, row
+from benchmarks.table import Effort, Row, alternate, clock_for, main, ratio, row
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.evaluation.features import extract
 from sit_engine.evaluation.probes import (
@@ -36,39 +36,41 @@ from sit_engine.records.report import TEMPERATURE, K
 CLASSES = 10
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Features at two sizes, then both measurements of features."""
     rows = [
-        time_features(Case(name, size_px, 1), 16 if wish.quick else images, wish)
+        time_features(Case(name, size_px, 1), 16 if effort.quick else images, effort)
         for name, size_px, images in (("vit_tiny", 32, 256), ("vit_small", 224, 32))
     ]
-    train, test, width = (200, 50, 32) if wish.quick else (2000, 500, 192)
-    return [*rows, *time_probes(train, test, width, wish)]
+    train, test, width = (200, 50, 32) if effort.quick else (2000, 500, 192)
+    return [*rows, *time_probes(train, test, width, effort)]
 
 
-def time_features(case: Case, images: int, wish: Wish) -> Row:
+def time_features(case: Case, images: int, effort: Effort) -> Row:
     """Images a second of both."""
-    config = config_of(case, PLAIN, wish.device)
-    is_gpu = wish.device.type == "cuda"
-    vit = build_backbone(config.model, drop_path=0.0, fused_attention=is_gpu).to(wish.device).eval()
+    config = config_of(case, PLAIN, effort.device)
+    is_gpu = effort.device.type == "cuda"
+    vit = (
+        build_backbone(config.model, drop_path=0.0, fused_attention=is_gpu).to(effort.device).eval()
+    )
     generator = torch.Generator().manual_seed(0)
     shape = (images, 3, case.size_px, case.size_px)
     views = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    normalise = Preprocess(case.size_px).to(wish.device).normalise
+    normalise = Preprocess(case.size_px).to(effort.device).normalise
 
     @torch.no_grad()
     def one_by_one(_: int) -> list[Tensor]:
         return [
-            vit.maps(normalise(view[None].to(wish.device))).tokens[0, 0].cpu() for view in views
+            vit.maps(normalise(view[None].to(effort.device))).tokens[0, 0].cpu() for view in views
         ]
 
     def ours(_: int) -> Tensor:
-        return extract(vit, views, device=wish.device)
+        return extract(vit, views, device=effort.device)
 
-    return _row(f"features, {case.label} {case.size_px} px", images, ours, one_by_one, wish)
+    return _row(f"features, {case.label} {case.size_px} px", images, ours, one_by_one, effort)
 
 
-def time_probes(train: int, test: int, width: int, wish: Wish) -> list[Row]:
+def time_probes(train: int, test: int, width: int, effort: Effort) -> list[Row]:
     """k-NN and the linear probe on features of ten overlapping classes."""
     generator = torch.Generator().manual_seed(0)
     labels = np.arange(train + test) % CLASSES
@@ -102,11 +104,11 @@ def time_probes(train: int, test: int, width: int, wish: Wish) -> list[Row]:
     return [
         _row(
             f"k-NN, {train} known images, width {width}", test,
-            lambda _: knn_predict(known, classes, asked, classes=CLASSES), slow_knn, wish,
+            lambda _: knn_predict(known, classes, asked, classes=CLASSES), slow_knn, effort,
         ),
         _row(
             f"linear probe, {train} known images, width {width}", test,
-            lambda _: linear_probe(known, classes, asked, classes=CLASSES), slow_probe, wish,
+            lambda _: linear_probe(known, classes, asked, classes=CLASSES), slow_probe, effort,
         ),
     ]  # fmt: skip
 
@@ -116,10 +118,10 @@ def _row(
     images: int,
     ours: Callable[[int], object],
     reference: Callable[[int], object],
-    wish: Wish,
+    effort: Effort,
 ) -> Row:
-    works, repeats = {"ours": ours, "reference": reference}, 1 if wish.quick else 5
-    seconds = alternate(works, repeats, clock=clock_for(wish.device))
+    works, repeats = {"ours": ours, "reference": reference}, 1 if effort.quick else 5
+    seconds = alternate(works, repeats, clock=clock_for(effort.device))
     rates = {name: images / statistics.median(times) for name, times in seconds.items()}
     return row(
         what=what,

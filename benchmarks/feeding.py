@@ -28,7 +28,7 @@ from benchmarks.slow_reference import (
     reference_sample,
     view_transforms,
 )
-from benchmarks.table import Row, Wish, main, row, wait_for
+from benchmarks.table import Effort, Row, main, row, wait_for
 from sit_engine.data.feed import batches
 from sit_engine.training.stepper import Stepper
 
@@ -56,11 +56,11 @@ class Files(Dataset[Sample]):
         return reference_sample(picture, self.transforms)
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """All cases."""
-    steps = 2 if wish.quick else 50 if wish.device.type == "cuda" else 5
-    cases = CASES["quick" if wish.quick else wish.device.type]
-    return [found for case in cases for found in time_case(case, steps, wish.device)]
+    steps = 2 if effort.quick else 50 if effort.device.type == "cuda" else 5
+    cases = CASES["quick" if effort.quick else effort.device.type]
+    return [found for case in cases for found in time_case(case, steps, effort.device)]
 
 
 def time_case(case: Case, steps: int, device: torch.device) -> list[Row]:

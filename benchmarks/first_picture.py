@@ -23,7 +23,7 @@ from typing import IO
 
 import psutil
 
-from benchmarks.table import Row, Wish, main, row
+from benchmarks.table import Effort, Row, main, row
 from sit_engine.data.sample import write_sample
 
 POLL_S = 0.01
@@ -32,9 +32,9 @@ PREDICTED = 33
 FLAGS = ["--preset", "quick", "--optim.epochs", "200", "--quiet", "--json"]
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Every wait, of both versions in turn."""
-    repeats = 2 if wish.quick else 7
+    repeats = 2 if effort.quick else 7
     before = os.environ.get("BEFORE")
     homes = {"before": Path(before).absolute()} if before else {}
     homes["now"] = Path(__file__).absolute().parents[1]

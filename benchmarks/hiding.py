@@ -24,7 +24,7 @@ from benchmarks.slow_reference import (
     gmml_blocks,
     local_corruption,
 )
-from benchmarks.table import Row, Wish, Work, against, main, row
+from benchmarks.table import Effort, Row, Work, against, main, row
 from sit_engine.config.views import CorruptionOptions
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.rand_augment import BINS
@@ -36,10 +36,10 @@ STRENGTH, ERASED, MIXUP = 9, 0.25, 0.8  # finetuning's, as DeiT has them
 CLASSES = 10
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Every operation at every size."""
     torch.set_num_threads(1)
-    repeats, batch = (3, 8) if wish.quick else (9, 32)
+    repeats, batch = (3, 8) if effort.quick else (9, 32)
     rows: list[Row] = []
     for size_px in PATCH:
         views_BCYX = torch.randn(batch, 3, size_px, size_px)

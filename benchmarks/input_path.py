@@ -24,7 +24,7 @@ from benchmarks.slow_reference import (
     view_transform,
     view_transforms,
 )
-from benchmarks.table import Row, Wish, against, main, row
+from benchmarks.table import Effort, Row, against, main, row
 from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.config.view_kinds import pair_of
 from sit_engine.config.views import CorruptionOptions, ViewOptions
@@ -50,10 +50,10 @@ class Data:
         return len(self.pictures)
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Single operations, the whole path, and the masks."""
     torch.set_num_threads(1)
-    repeats, batch = (3, 8) if wish.quick else (15, 32)
+    repeats, batch = (3, 8) if effort.quick else (15, 32)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for size_px in ALIGN:

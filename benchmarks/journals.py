@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.table import Row, Wish, main, row
+from benchmarks.table import Effort, Row, main, row
 from sit_engine.data.pixel_cache.journal import Appender, Record, read_records
 
 AT_ONCE = 64
@@ -23,9 +23,9 @@ Write = Callable[[Path, list[Record]], None]
 Read = Callable[[Path], int]
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Both, by turns."""
-    count, rounds = (2_000, 1) if wish.quick else (50_000, 5)
+    count, rounds = (2_000, 1) if effort.quick else (50_000, 5)
     records = [
         {"row": n, "sha256": f"{n:064x}", "size": [640, 480], "sum": n} for n in range(count)
     ]

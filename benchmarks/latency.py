@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.recipe import PLAIN, Case, config_of
-from benchmarks.table import Row, Wish, Work, alternate, clock_for, main, ratio, row
+from benchmarks.table import Effort, Row, Work, alternate, clock_for, main, ratio, row
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.export.formats import export_torchscript
 from sit_engine.export.graphs import can_onnx, export_onnx
@@ -27,16 +27,16 @@ from sit_engine.models.families import build_backbone
 Answer = Callable[[Tensor], object]
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """ViT-Ti and ViT-S at 224 px; quick: ViT-Ti at 32 px."""
-    names = [("vit_tiny", 32)] if wish.quick else [("vit_tiny", 224), ("vit_small", 224)]
+    names = [("vit_tiny", 32)] if effort.quick else [("vit_tiny", 224), ("vit_small", 224)]
     if not can_onnx():
         print("ONNX packages are not installed: its rows are left out.")
     return [
         found
         for name, size_px in names
         for batch in (1, 16)
-        for found in time_case(Case(name, size_px, batch), 3 if wish.quick else 9)
+        for found in time_case(Case(name, size_px, batch), 3 if effort.quick else 9)
     ]
 
 

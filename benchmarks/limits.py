@@ -30,7 +30,7 @@ from benchmarks.recipe import (
     take_step,
     views_of,
 )
-from benchmarks.table import Row, Wish, main, row, wait_for
+from benchmarks.table import Effort, Row, main, row, wait_for
 from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.training.stepper import Stepper
 
@@ -55,17 +55,17 @@ KINDS = {
 }
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """All cases, in bf16 and on the CPU in plain fp32."""
-    kind = wish.device.type
+    kind = effort.device.type
     formats = {"bf16": HALF} | ({"fp32": PLAIN} if kind == "cpu" else {})
-    cases = CASES["quick" if wish.quick else kind]
-    with tuned_malloc(config_of(cases[0], HALF, wish.device).compute):
+    cases = CASES["quick" if effort.quick else kind]
+    with tuned_malloc(config_of(cases[0], HALF, effort.device).compute):
         return [
             row
             for case in cases
             for name, form in formats.items()
-            for row in take_apart(case, name, form, wish.device)
+            for row in take_apart(case, name, form, effort.device)
         ]
 
 

@@ -19,7 +19,7 @@ from dataclasses import astuple
 import torch
 
 from benchmarks.recipe import HALF, PLAIN, Case, config_of, stepper_of, take_step
-from benchmarks.table import Row, Wish, main, row, wait_for
+from benchmarks.table import Effort, Row, main, row, wait_for
 from sit_engine.machine.malloc import tuned_malloc
 
 WAYS = {
@@ -44,12 +44,12 @@ CASES = {
 }
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """All ways of each case; what does not fit has no figure."""
     return [
         row
-        for case in CASES["quick" if wish.quick else wish.device.type]
-        for row in time_case(case, wish.device)
+        for case in CASES["quick" if effort.quick else effort.device.type]
+        for row in time_case(case, effort.device)
     ]
 
 
@@ -86,10 +86,10 @@ def child(way: str, device: str, threads: str, case: str) -> None:
     place, of = torch.device(device), Case(*json.loads(case))
     wait = wait_for(place)
     stepper = stepper_of(of, form, place, recompute=recompute)
-    wish = config_of(of, form, place, recompute=recompute).compute
+    effort = config_of(of, form, place, recompute=recompute).compute
     seconds: list[float] = []
     faults = 0
-    with tuned_malloc(wish) if way != "bf16, usual heap" else nullcontext():
+    with tuned_malloc(effort) if way != "bf16, usual heap" else nullcontext():
         for number in range(WARM + TIMED):
             if number == WARM:
                 faults = _page_faults()

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from benchmarks.table import Row, Wish, Work, alternate, main, row
+from benchmarks.table import Effort, Row, Work, alternate, main, row
 
 HEAVY = ("torch", "timm", "sklearn", "PIL", "numpy", "pyqtgraph")
 WINDOW = """
@@ -37,9 +37,9 @@ print("MODULES", len(sys.modules), *[name for name in {heavy!r} if name in sys.m
 LEAVE = "sys.stdout.flush(); os._exit(0)\n"  # Closing a window is not part of opening it.
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Every program in turn."""
-    repeats = 2 if wish.quick else 9
+    repeats = 2 if effort.quick else 9
     with tempfile.TemporaryDirectory() as place:
         folders = {"SIT_CONFIG_DIR": place, "SIT_CACHE_DIR": place, "XDG_DATA_HOME": place}
         environment = {"QT_QPA_PLATFORM": "offscreen"} | os.environ | folders

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.recipe import HALF, Case, config_of, stepper_of
-from benchmarks.table import Row, Wish, clock_for, main, row, wait_for
+from benchmarks.table import Effort, Row, clock_for, main, row, wait_for
 from sit_engine.config.tree import WatchOptions
 from sit_engine.machine.device import autocast
 from sit_engine.machine.malloc import tuned_malloc
@@ -61,15 +61,15 @@ class Clock:
         self.seconds.setdefault(name, []).append(self.now() - started_s)
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """All cases."""
-    repeats = 3 if wish.quick else 5
-    cases = CASES["quick" if wish.quick else wish.device.type]
+    repeats = 3 if effort.quick else 5
+    cases = CASES["quick" if effort.quick else effort.device.type]
     rows: list[Row] = []
     for case in cases:
-        heap = tuned_malloc(config_of(case, HALF, wish.device).compute)
+        heap = tuned_malloc(config_of(case, HALF, effort.device).compute)
         with tempfile.TemporaryDirectory() as name, heap:
-            rows += time_case(case, repeats, wish.device, Run(Path(name)))
+            rows += time_case(case, repeats, effort.device, Run(Path(name)))
     return rows
 
 

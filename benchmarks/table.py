@@ -29,8 +29,8 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "PySide6-Essentia
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the command line asks of every benchmark."""
+class Effort:
+    """How much the command line asks of every benchmark, and where."""
 
     quick: bool
     device: torch.device
@@ -46,7 +46,7 @@ class Table:
     rows: list[Row]
 
 
-def main(name: str, about: str | None, measure: Callable[[Wish], list[Row]]) -> None:
+def main(name: str, about: str | None, measure: Callable[[Effort], list[Row]]) -> None:
     """Read the flags that all benchmarks have, measure, print, and write JSON if asked."""
     parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few repeats, small sizes")
@@ -56,7 +56,7 @@ def main(name: str, about: str | None, measure: Callable[[Wish], list[Row]]) -> 
     chosen = parser.parse_args()
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    rows = measure(Wish(chosen.quick, torch.device(chosen.device)))
+    rows = measure(Effort(chosen.quick, torch.device(chosen.device)))
     words = [arg for arg in sys.argv[1:] if arg != "--json" and arg != str(chosen.json)]
     command = shlex.join(["python", "-m", f"benchmarks.{name}", *words])
     table = Table(name, command, machine(chosen.device), rows)

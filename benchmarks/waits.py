@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.recipe import HALF, PLAIN, Case, config_of, learn, pictures, stepper_of, views_of
 from benchmarks.slow_step import SlowStep
-from benchmarks.table import Row, Wish, Work, main, row
+from benchmarks.table import Effort, Row, Work, main, row
 
 aten = torch.ops.aten
 READS = (aten._local_scalar_dense.default, aten.nonzero.default)
@@ -44,23 +44,23 @@ class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return made
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """Ours and the reference on the smallest network: the number hangs on no size."""
     case = Case("vit_tiny", 32, 8)
-    stepper = stepper_of(case, HALF, wish.device)
-    slow = SlowStep(config_of(case, PLAIN, wish.device), wish.device)
+    stepper = stepper_of(case, HALF, effort.device)
+    slow = SlowStep(config_of(case, PLAIN, effort.device), effort.device)
     chosen = pictures(case.size_px, case.batch)
     views, slow_views = views_of(stepper, 0), slow.batch(chosen)
     works: dict[str, Work] = {
         "ours, networks": lambda _: learn(stepper, views),
         "slow reference, networks": lambda _: slow.learn(*slow_views),
     }
-    if wish.device.type == "cuda":
+    if effort.device.type == "cuda":
         works |= {
             "ours, views": lambda number: views_of(stepper, number),
             "slow reference, views": lambda _: slow.batch(chosen),
         }
-    return [count(name, work, wish.device) for name, work in works.items()]
+    return [count(name, work, effort.device) for name, work in works.items()]
 
 
 def count(name: str, work: Work, device: torch.device) -> Row:

@@ -27,7 +27,7 @@ from benchmarks.recipe import (
     take_step,
 )
 from benchmarks.slow_step import SlowStep
-from benchmarks.table import Row, Wish, Work, alternate, clock_for, main, ratio, row, wait_for
+from benchmarks.table import Effort, Row, Work, alternate, clock_for, main, ratio, row, wait_for
 from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.models.backbone import Maps, maps, pooled
 from sit_engine.training.stepper import Stepper
@@ -46,14 +46,14 @@ ON_GPU = [Case("vit_tiny", 32, 1024), Case("vit_small", 224, 64), Case("vit_smal
 MOST_REFERENCE_BATCH = 64
 
 
-def measure(wish: Wish) -> list[Row]:
+def measure(effort: Effort) -> list[Row]:
     """All cases."""
-    is_gpu = wish.device.type == "cuda"
-    cases = QUICK if wish.quick else ON_GPU if is_gpu else ON_CPU
+    is_gpu = effort.device.type == "cuda"
+    cases = QUICK if effort.quick else ON_GPU if is_gpu else ON_CPU
     repeats = 20 if is_gpu else 3
     # As in a run; the reference gains from it too.
-    with tuned_malloc(config_of(cases[0], HALF, wish.device).compute):
-        return [row for case in cases for row in time_case(case, repeats, wish.device)]
+    with tuned_malloc(config_of(cases[0], HALF, effort.device).compute):
+        return [row for case in cases for row in time_case(case, repeats, effort.device)]
 
 
 def time_case(case: Case, repeats: int, device: torch.device) -> list[Row]:

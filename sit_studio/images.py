@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -77,6 +77,11 @@ class Dataset:
             found["labels_file"] = escape_name(self.labels_file)
             found["path_column"], found["label_column"] = astuple(self.columns)
         return found
+
+
+def class_counts(summary: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Names of classes, and how many images each has, of what a scan answered."""
+    return [(unescape_name(name), n) for name, n in summary.get("classes", {}).items()]
 
 
 class Images(QObject):

@@ -16,6 +16,8 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 
 SKIPPED = ("preset", "data.folders", "method.classes")
+FILES = ("data.labels_file", "model.weights")
+"""A file's name on the command line is what the file system has, and no text of a TOML file."""
 
 
 def add_settings(parser: argparse.ArgumentParser, *methods: str) -> None:
@@ -63,7 +65,16 @@ def _help(item: Setting) -> str:
     return text.replace("%", "%%")
 
 
-def config_from(chosen: argparse.Namespace, folders: list[str], method: str | None) -> RunConfig:
+def _value(item: Setting, text: str) -> Any:
+    """What a flag says, as a config file would."""
+    if text == "none" and item.takes_none:
+        return None
+    if item.path in FILES:
+        return Path(text)
+    return text.split(",") if item.is_list else text
+
+
+def config_from(chosen: argparse.Namespace, folders: list[Path], method: str | None) -> RunConfig:
     """The config that file and flags ask for; flags win. Without `method` that of file or preset."""
     values: dict[str, Any] = read_values(chosen.config) if chosen.config else {}
     flags: dict[str, Any] = {}
@@ -83,8 +94,7 @@ def config_from(chosen: argparse.Namespace, folders: list[str], method: str | No
     for item in known.values():
         text = getattr(chosen, item.path, None)
         if text is not None:
-            is_none = text == "none" and item.takes_none
-            flags[item.path] = None if is_none else text.split(",") if item.is_list else text
+            flags[item.path] = _value(item, text)
     tree = from_dotted(flags)
     if chosen.preset:
         tree["preset"] = chosen.preset

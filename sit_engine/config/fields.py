@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from copy import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, cast
 
 from pydantic import (
@@ -21,14 +22,17 @@ from sit_engine.paths import escape_name, unescape_name
 Auto = Literal["auto"]
 
 
-def _real_name(text: object) -> str:
-    if not isinstance(text, str):
+def _real_name(given: object) -> str:
+    if isinstance(given, Path):
+        return str(given)
+    if not isinstance(given, str):
         raise ValueError("must be text")
-    return unescape_name(text)
+    return unescape_name(given)
 
 
 FileName: TypeAlias = Annotated[str, PlainValidator(_real_name), PlainSerializer(escape_name)]
-"""A path as the file system has it, which need not be UTF-8; escaped where a config is text."""
+"""A path as the file system has it, which need not be UTF-8; text that is given for it is escaped, as in
+a file, and a `Path` is taken as it is."""
 
 # Name of a bound: the words for it, and what must hold.
 BOUNDS = {

@@ -23,7 +23,7 @@ from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutChoice
 from sit_engine.data.folder.wanted import EVERYTHING, Patterns
 from sit_engine.errors import ConfigError, SitError
-from sit_engine.paths import unescape_name
+from sit_engine.paths import escape_name, unescape_name
 from sit_studio.models.failure import Failure, failure_of
 
 # Chosen on other pages, by the presets' cards, or (what finetuning starts from) in its own card.
@@ -100,6 +100,16 @@ class SettingsModel:
         else:
             self.texts.pop(path, None)
 
+    @property
+    def start(self) -> Path | None:
+        """The weights to start from."""
+        text = self.texts.get(WEIGHTS, "")
+        return Path(unescape_name(text)) if text else None
+
+    def start_from(self, weights: Path | None) -> None:
+        """None: from scratch."""
+        self.set(WEIGHTS, escape_name(str(weights)) if weights is not None else "")
+
     def defaults(self) -> Mapping[str, str]:
         """What settings without a text are by preset and method, as texts."""
         return _defaults(self.preset, self.method)
@@ -168,8 +178,8 @@ class SettingsModel:
         """The same run as a command for a terminal; `cache_gb` is the budget of this window."""
         texts = dict(self.texts)
         if needs_labels(self.method):
-            start = unescape_name(texts.pop(WEIGHTS, "")) or "scratch"
-            words = ["sit-engine", "finetune", start, *folders]
+            texts.pop(WEIGHTS, None)
+            words = ["sit-engine", "finetune", str(self.start or "scratch"), *folders]
             words += ["--with-scratch"] if with_scratch else []
         else:
             words = ["sit-engine", "pretrain", *folders, "--preset", self.preset]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sit_engine.cli.main import main
 from sit_engine.config.build import build
 from sit_engine.config.toml_file import read, to_toml
 from sit_engine.config.tree import RunConfig
@@ -72,3 +73,21 @@ def test_every_name_comes_back(names: list[str]) -> None:
 def test_what_is_no_text_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="cannot be"):
         build({"data": values})
+
+
+def test_a_path_is_taken_as_it_is() -> None:
+    """Text is escaped, as in a file; whoever has a path gives the path."""
+    name = r"/runs/\x41"
+    assert build({"model": {"weights": name}}).model.weights == "/runs/A"
+    config = build({"model": {"weights": Path(name)}, "data": {"folders": [Path(FOLDERS[1])]}})
+    assert (config.model.weights, config.data.folders) == (name, (FOLDERS[1],))
+
+
+def test_a_flag_names_the_file_that_the_file_system_has(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "settings.toml"
+    name = r"/runs/\x41"
+    assert main(["config", "--model.weights", name]) == 0
+    file.write_text(capfd.readouterr().out, "utf-8")
+    assert read(file).model.weights == name

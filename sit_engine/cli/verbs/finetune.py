@@ -7,10 +7,9 @@ from pathlib import Path
 
 from sit_engine.cli.setting_flags import add_settings, config_from
 from sit_engine.cli.terminal_leg import add_gpus_flag, add_quiet_flag, work
-from sit_engine.cli.verbs.pretrain import escaped_folders, place_for
+from sit_engine.cli.verbs.pretrain import folders_of, place_for
 from sit_engine.config.methods import LABELLED_METHOD
 from sit_engine.errors import RunError
-from sit_engine.paths import escape_name
 
 SCRATCH = "scratch"
 
@@ -60,10 +59,9 @@ def run(chosen: argparse.Namespace) -> int:
         like = _like(chosen)
         config, out = api.scratch_twin(like)
     else:
-        folders = escaped_folders(chosen)
         if chosen.start is not None and chosen.start != SCRATCH:
-            setattr(chosen, "model.weights", escape_name(str(_path(chosen.start))))
-        config = config_from(chosen, folders, LABELLED_METHOD)
+            setattr(chosen, "model.weights", str(_path(chosen.start)))
+        config = config_from(chosen, folders_of(chosen), LABELLED_METHOD)
         out = place_for(chosen.out, config)
     return work(
         out,

@@ -11,7 +11,7 @@ from sit_engine.cli.terminal_leg import add_gpus_flag, add_quiet_flag, work
 from sit_engine.config.methods import pretraining_methods
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
-from sit_engine.paths import escape_name, file_word
+from sit_engine.paths import file_word
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -42,7 +42,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Train until the end, a stop or a failure."""
     from sit_engine import api
 
-    config = config_from(chosen, escaped_folders(chosen), chosen.method)
+    config = config_from(chosen, folders_of(chosen), chosen.method)
     if config.method.name not in pretraining_methods():
         raise ConfigError(
             "config.pretrain_method",
@@ -61,12 +61,9 @@ def run(chosen: argparse.Namespace) -> int:
     )
 
 
-def escaped_folders(chosen: argparse.Namespace) -> list[str]:
-    """The folders of the command line, and in place its other paths, as a TOML file can hold them."""
-    for path in ("data.labels_file", "model.weights"):
-        if file := getattr(chosen, path):
-            setattr(chosen, path, escape_name(file))
-    return [escape_name(str(Path(folder).expanduser().absolute())) for folder in chosen.folders]
+def folders_of(chosen: argparse.Namespace) -> list[Path]:
+    """The folders of the command line, wherever it is read."""
+    return [Path(folder).expanduser().absolute() for folder in chosen.folders]
 
 
 def place_for(out: Path | None, config: RunConfig) -> Path:

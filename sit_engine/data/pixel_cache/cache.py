@@ -33,6 +33,7 @@ from sit_engine.data.pixel_cache.streaming import FileSquares
 from sit_engine.data.pixel_cache.value_range import folder_range
 from sit_engine.errors import CancelledError, DiskError, SitError
 from sit_engine.files import clear_asides, out_of_memory
+from sit_engine.paths import unescape_name
 from sit_engine.records.on_progress import OnProgress, ProgressReporter
 
 FEATURES = "features"
@@ -146,9 +147,10 @@ class PixelCache:
             return left, store
 
     def hashes(self, side: int, *, sharp: bool) -> dict[str, str]:
-        """SHA-256 of each file that was ever decoded so, by its escaped path; the latest counts."""
+        """SHA-256 of each file that was ever decoded so, by its path; the latest counts."""
         book = RowBook(self._folder(side, sharp=sharp), side, sharp=sharp)
-        return {record["path"]: record["sha256"] for record in book.records() if "sha256" in record}
+        known = (record for record in book.records() if "sha256" in record)
+        return {unescape_name(record["path"]): record["sha256"] for record in known}
 
     def _folder(self, side: int, *, sharp: bool) -> Path:
         return self.root / (f"side-{side}-sharp" if sharp else f"side-{side}")

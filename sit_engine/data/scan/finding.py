@@ -20,7 +20,7 @@ from sit_engine.data.scan.listing import list_files
 from sit_engine.data.scan.split import HASH_BYTES, PARTS, hashes_of
 from sit_engine.errors import CancelledError, DataError, FileError
 from sit_engine.files import file_hash
-from sit_engine.paths import display_name, escape_name, image_name, root_and_path
+from sit_engine.paths import display_name, image_name, root_and_path
 from sit_engine.records.events import Warned, warning
 from sit_engine.records.on_progress import OnProgress, ProgressReporter
 from sit_engine.records.places import Places, file_along, places_of
@@ -142,7 +142,7 @@ def _of_cache(
         return {}
     by_path = PixelCache().hashes(side, sharp=data.is_sharp)
     places = Places(tuple(folders))
-    digests = ((name, by_path.get(escape_name(places.path(name)))) for name in names)
+    digests = ((name, by_path.get(places.path(name))) for name in names)
     return {name: digest[: 2 * HASH_BYTES] for name, digest in digests if digest is not None}
 
 

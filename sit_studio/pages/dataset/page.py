@@ -21,9 +21,10 @@ from PySide6.QtWidgets import (
 
 from sit_engine.data.folder.saved_index import NOT_DECODED
 from sit_engine.data.folder.wanted import Patterns
-from sit_engine.paths import display_name, unescape_name
+from sit_engine.paths import display_name
 from sit_studio.engine.questions import Answer, Asker, Question, ask_once
 from sit_studio.file_manager import is_folder, is_there, show_in_file_manager
+from sit_studio.images import class_counts
 from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
 from sit_studio.pages.dataset.image_lists import ImageLists
@@ -328,8 +329,8 @@ class DatasetPage(Page):
             return
         self._shown = found
         self.summary.show_summary(found)
-        bars = list(found.get("classes", {}).items())[:MOST_CLASSES]
-        self.bars.set_counts([(display_name(unescape_name(name)), n) for name, n in bars])
+        bars = class_counts(found)[:MOST_CLASSES]
+        self.bars.set_counts([(display_name(name), n) for name, n in bars])
         self.bars.setVisible(bool(bars))
         self.no_classes.setVisible(not bars)
 

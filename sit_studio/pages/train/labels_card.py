@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QWidget
 
-from sit_engine.paths import display_name, unescape_name
-from sit_studio.images import Dataset
+from sit_engine.paths import display_name
+from sit_studio.images import Dataset, class_counts
 from sit_studio.widgets.bars import BarList
 from sit_studio.widgets.basics import Card, label
 
@@ -43,9 +43,8 @@ class LabelsCard(Card):
     def show_dataset(self, dataset: Dataset) -> None:
         """The classes of the images that are open."""
         index = dataset.index
-        counts = dict(index.summary.get("classes", {})) if index is not None else {}
-        bars = [(display_name(unescape_name(name)), n) for name, n in counts.items()]
-        self.bars.set_counts(bars[:MOST_CLASSES])
+        counts = class_counts(index.summary) if index is not None else []
+        self.bars.set_counts([(display_name(name), n) for name, n in counts[:MOST_CLASSES]])
         self.bars.setVisible(has_labels(dataset))
         text = labels_wanted()
         if has_labels(dataset):

@@ -14,13 +14,11 @@ from sit_engine.config.build import merge
 from sit_engine.config.traits import Size
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
-from sit_engine.paths import escape_name
 from sit_studio.models.failure import failure_of
 from sit_studio.models.same_settings import asked_changes
 from sit_studio.models.settings_model import (
     FINETUNE,
     PRETRAIN,
-    WEIGHTS,
     CheckedSettings,
     Kind,
     SettingsModel,
@@ -254,7 +252,7 @@ class TrainPage(Page):
     @Slot()
     def _on_start_changed(self) -> None:
         self.cost.forget()
-        self.forms[FINETUNE].model.set(WEIGHTS, self.start_card.weights)
+        self.forms[FINETUNE].model.start_from(self.start_card.weights)
         if self.kind == FINETUNE:
             self.refresh()
 
@@ -301,7 +299,7 @@ class TrainPage(Page):
     @Slot(object)
     def start_from(self, weights: Path) -> None:
         """Finetune from a folder of weights."""
-        self.start_card.choose(escape_name(str(weights)))
+        self.start_card.choose(weights)
         self.show_kind(FINETUNE)
 
     def _take(self, path: Path, *, of_run: bool) -> None:
@@ -313,7 +311,7 @@ class TrainPage(Page):
             return
         self.notice.clear()
         if kind == FINETUNE:
-            self.start_card.choose(self.forms[kind].model.texts.get(WEIGHTS, ""))
+            self.start_card.choose(self.forms[kind].model.start)
         self.show_kind(kind)
 
     def _load(self) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QWidget
 
 from sit_engine.config.methods import needs_labels
-from sit_engine.paths import display_name, escape_name, unescape_name
+from sit_engine.paths import display_name
 from sit_studio.models.run_list import UNUSABLE, RunRow, distinct_titles
 from sit_studio.widgets.basics import Card, button, label
 from sit_studio.widgets.choice import Choice
@@ -19,16 +19,16 @@ MOST_RUNS = 50
 
 
 class StartCard(Card):
-    """`weights` is what model.weights is set to: an escaped path, or nothing for a fresh start."""
+    """`weights` is what a run starts from; None: from scratch."""
 
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(" ", parent)
         self.title.setText(self.tr("Start from"))
-        self.weights = ""
+        self.weights: Path | None = None
         self.is_chosen = False
-        self._rows: tuple[tuple[str, str], ...] = ()
+        self._rows: tuple[tuple[Path, str], ...] = ()
         row = QHBoxLayout()
         row.setSpacing(8)
         self.box = Choice()
@@ -61,27 +61,27 @@ class StartCard(Card):
     @property
     def with_scratch(self) -> bool:
         """Whether a twin from scratch is wanted; without weights the run is one itself."""
-        return bool(self.weights) and self.scratch.isChecked()
+        return self.weights is not None and self.scratch.isChecked()
 
     def show_runs(self, rows: Sequence[RunRow], current: Path | None) -> None:
         """The runs that have weights; the open one is proposed until somebody chooses."""
         usable = [row for row in rows if row.step > 0 and row.status not in UNUSABLE][:MOST_RUNS]
         titles = distinct_titles({row.path: row.title for row in usable})
-        found = tuple((escape_name(str(row.path)), titles[row.path]) for row in usable)
+        found = tuple((row.path, titles[row.path]) for row in usable)
         if not self.is_chosen:
             pretrained = [row.path for row in usable if not needs_labels(row.method)]
             best = current if current in pretrained else next(iter(pretrained), None)
-            self._set(escape_name(str(best)) if best is not None else "")
+            self._set(best)
         if found != self._rows:
             self._rows = found
             self._fill()
 
-    def choose(self, weights: str) -> None:
-        """What somebody chose: an escaped path, or nothing."""
+    def choose(self, weights: Path | None) -> None:
+        """What somebody chose."""
         self.is_chosen = True
         self._set(weights)
 
-    def _set(self, weights: str) -> None:
+    def _set(self, weights: Path | None) -> None:
         if weights != self.weights:
             self.weights = weights
             self._fill()
@@ -91,26 +91,27 @@ class StartCard(Card):
         self.box.clear()
         for path, title in self._rows:
             self.box.addItem(self.tr("Run {title}").format(title=title), path)
-        if self.weights and self.box.findData(self.weights) < 0:
-            name = display_name(unescape_name(self.weights))
-            self.box.addItem(name.replace("\\", "/").rpartition("/")[2], self.weights)
-        self.box.addItem(self.tr("From scratch"), "")
-        self.box.setCurrentIndex(self.box.findData(self.weights))
-        self.box.setToolTip(display_name(unescape_name(self.weights)))
+        known = [path for path, _ in self._rows]
+        if self.weights is not None and self.weights not in known:
+            known.append(self.weights)
+            self.box.addItem(display_name(self.weights.name), self.weights)
+        self.box.addItem(self.tr("From scratch"))
+        self.box.setCurrentIndex([*known, None].index(self.weights))
+        self.box.setToolTip("" if self.weights is None else display_name(str(self.weights)))
         texts = (
             self.tr("The network is taken from these weights; its classifier is new."),
             self.tr("Nothing is taken over: the labels alone teach the network."),
         )
-        self.about.setText(texts[0] if self.weights else texts[1])
-        self.scratch.setEnabled(bool(self.weights))
+        self.about.setText(texts[0] if self.weights is not None else texts[1])
+        self.scratch.setEnabled(self.weights is not None)
 
     @Slot(int)
     def _on_activated(self, _: int) -> None:
-        self.choose(str(self.box.currentData()))
+        self.choose(self.box.currentData())
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
             self, self.tr("Weights to start from"), "", self.tr("Weights (*.safetensors)")
         )
         if path:
-            self.choose(escape_name(str(weights_place(Path(path)))))
+            self.choose(weights_place(Path(path)))

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.paths import escape_name
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.import_dialog import ImportDialog
 from tests.models import foreign_files as files
@@ -72,7 +71,7 @@ def test_a_refusal_says_which_field_and_the_corrected_import_is_listed_and_used(
     dialog.finetune.click()
     assert window.stack.currentWidget() is window.train
     assert window.train.kind == "finetune"
-    assert window.train.start_card.weights == escape_name(str(found.path))
+    assert window.train.start_card.weights == found.path
 
 
 def test_a_file_that_cannot_be_used_is_a_sentence_and_closing_ends_the_question(

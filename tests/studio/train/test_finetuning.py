@@ -222,7 +222,7 @@ def test_the_form_follows_the_weights_that_it_starts_from(
     assert window.session.open_run(finished_run)
     window.show_page("train")
     page.kinds.buttons["finetune"].click()
-    wait(qtbot, lambda: page.start_card.weights == str(finished_run))
+    wait(qtbot, lambda: page.start_card.weights == finished_run)
     wait(qtbot, lambda: page.checked.resolved is not None)
     resolved = page.checked.resolved
     assert resolved is not None
@@ -232,10 +232,10 @@ def test_the_form_follows_the_weights_that_it_starts_from(
     page.start_card.scratch.setChecked(True)
     words = shlex.split(page.model.command_line(("x",), "folders", None, with_scratch=True))
     assert words == ["sit-engine", "finetune", str(finished_run), "x", "--with-scratch"]
-    page.start_card.choose("")
+    page.start_card.choose(None)
     assert not page.start_card.with_scratch
     assert shlex.split(page.model.command_line(("x",), "folders", None))[2] == "scratch"
-    page.start_card.choose(str(sample[0] / "no such file"))
+    page.start_card.choose(sample[0] / "no such file")
     wait(qtbot, lambda: page.checked.failure is not None)
     assert "no such file" in page.notice.text
 
@@ -247,7 +247,7 @@ def test_a_started_finetuning_ends_while_its_twin_goes_on(
     ready(window, qtbot, sample[0])
     window.show_page("train")
     page.kinds.buttons["finetune"].click()
-    page.start_card.choose(str(finished_run))
+    page.start_card.choose(finished_run)
     page.start_card.scratch.setChecked(True)
     for path, text in SHORT.items():
         page.model.set(path, text)
@@ -266,5 +266,5 @@ def test_a_started_finetuning_ends_while_its_twin_goes_on(
     page.show_kind("pretrain")
     page.load_run(session.run.config_file)
     assert page.kind == "finetune"
-    assert page.start_card.weights == str(finished_run)
+    assert page.start_card.weights == finished_run
     assert page.model.texts["optim.epochs"] == "2"

@@ -163,7 +163,7 @@ def test_the_buttons_are_right_through_the_whole_life_of_a_run(
     assert summarise(Run(window.session.run.path)).status == "completed"  # type: ignore[union-attr]
     page.finetune.click()
     assert window.stack.currentWidget() is window.train
-    assert window.train.start_card.weights == str(window.session.run.path)  # type: ignore[union-attr]
+    assert window.train.start_card.weights == window.session.run.path  # type: ignore[union-attr]
     assert {"preparing", "training", "paused", "completed", "stopped"} <= set(run.states)
     assert window.session.open_run(other)
 
