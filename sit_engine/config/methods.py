@@ -41,6 +41,10 @@ METHODS: dict[str, MethodEntry] = {
         "sit_engine.methods.mocov3.options:MocoV3Options",
         "sit_engine.methods.mocov3.method:MocoV3",
     ),
+    "continue": MethodEntry(
+        "sit_engine.methods.continuing.options:ContinuingOptions",
+        "sit_engine.methods.continuing.method:Continuing",
+    ),
     "finetune": MethodEntry(
         "sit_engine.methods.finetune.options:FinetuneOptions",
         "sit_engine.methods.finetune.method:Finetune",
@@ -63,6 +67,7 @@ class Scale(NamedTuple):
     """Whether it starts from weights."""
     batch_size: int = 256
     epochs: float = 100.0
+    train_images: int = 256
 
 
 class MethodOptions(OpenOptions[AutoT]):
@@ -79,6 +84,8 @@ class MethodOptions(OpenOptions[AutoT]):
     about: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     watch: ClassVar[Watch] = "pretraining"
+    needs_start: ClassVar[bool] = False
+    """Whether it goes on from weights and has nothing to do without."""
     curves: ClassVar[tuple[CurveInfo, ...]] = ()
     pictures: ClassVar[tuple[Picture, ...]] = ("attention",)
     panel: ClassVar[Panel | None] = None
@@ -163,13 +170,15 @@ def pretraining_methods() -> list[str]:
 
 
 def entrants() -> dict[str, Preset]:
-    """Whoever can enter a race of methods, by name: every method that needs no labels, and variants.
+    """Whoever can enter a race of methods, by name: who needs neither labels nor a start, and variants.
 
     Their values are those of the table `method`.
     """
     found: dict[str, Preset] = {}
     for name in pretraining_methods():
         of = traits(name)
+        if of.needs_start:
+            continue
         found[name] = Preset(of.about, {"name": name})
         for variant, preset in of.variants.items():
             found[variant] = Preset(preset.about, {"name": name, **preset.values})

@@ -41,6 +41,14 @@ def resolve(
 
     `start` has the sizes of the weights that `model.weights` names.
     """
+    if config.method.needs_start and config.model.weights is None:
+        raise ConfigError(
+            "config.needs_start",
+            "The method {method} goes on from weights, and none are named.",
+            "Set model.weights to a run, or to what `sit-engine import` made; to start from nothing "
+            "choose another method.",
+            method=config.method.name,
+        )
     autos = config.method.autos(facts)
     data = _data(Filling("data", config.data, autos), facts)
     filling = Filling("model", config.model, autos)
@@ -65,6 +73,7 @@ def resolve(
         has_start=start is not None,
         batch_size=batch,
         epochs=optim.get("epochs"),
+        train_images=train_images,
     )
     method, method_reasons = config.method.resolve(scale, facts, device)
     groups = (data, filling, optim, compute)

@@ -12,7 +12,10 @@ from sit_engine.config.presets import GENERAL, presets
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "sit_engine/config/methods.py"
-FOLDERS = {ROOT / "sit_engine/methods" / name for name in ("sit", "dino", "mocov3", "finetune")}
+FOLDERS = {
+    ROOT / "sit_engine/methods" / name
+    for name in ("sit", "dino", "mocov3", "continuing", "finetune")
+}
 SOURCES = [
     path
     for package in ("sit_engine", "sit_studio")
@@ -22,7 +25,7 @@ SOURCES = [
 # The word of the command line, and of the window's two kinds of run.
 VERB = "finetune"
 VERB_IN = {
-    "sit_engine/cli/main.py", "sit_studio/engine/run_thread.py",
+    "sit_engine/api/__init__.py", "sit_engine/cli/main.py", "sit_studio/engine/run_thread.py",
     "sit_studio/models/settings_model.py",
 }  # fmt: skip
 

@@ -1,0 +1,149 @@
+"""Continuing (DIET-CP): the last blocks of a network that has learnt elsewhere tell images apart.
+
+No teacher, no pairs, no projector: image number n is class n of a linear head on unit features.
+Shapes: B images of this rank, n all training images, D width of a feature, C channels, Y X pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Never
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sit_engine.config.tree import ResolvedConfig
+from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.methods.continuing.losses import number_loss, told_apart
+from sit_engine.methods.continuing.numbering import numbered
+from sit_engine.methods.continuing.options import ContinuingOptions
+from sit_engine.methods.plain_views import plain_views
+from sit_engine.methods.protocol import Losses, Method, StepInfo
+from sit_engine.models.backbone import Backbone, compiled, pooled
+from sit_engine.models.families import build_backbone
+from sit_engine.to_device import to_device
+from sit_engine.views.apply import apply_views
+from sit_engine.views.draw import centre_params
+
+FEATURE_BATCH = 128
+UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class NumberedViews:
+    """One view [B,C,Y,X] of each image, and the images' numbers [B]."""
+
+    view: Tensor
+    numbers: Tensor
+
+    def split(self, count: int) -> list[NumberedViews]:
+        """Micro-batches of equally many images."""
+        cut = zip(self.view.chunk(count), self.numbers.chunk(count), strict=True)
+        return [NumberedViews(*one) for one in cut]
+
+
+class Student(nn.Module):
+    """A backbone, and a head without bias that has a row for each number."""
+
+    def __init__(self, backbone: Backbone, width: int, rows: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(width, rows, bias=False)
+
+
+class Networks(nn.Module):
+    """The student, and who has which number: what is saved."""
+
+    numbers: Tensor
+
+    def __init__(
+        self, config: ResolvedConfig, options: ContinuingOptions[Never], *, fused: bool
+    ) -> None:
+        super().__init__()
+        model = config.model
+        backbone = build_backbone(model, drop_path=model.drop_path, fused_attention=fused)
+        # The final norm stays as it is too: what was learnt elsewhere is read through it.
+        backbone.freeze(but_last=options.trained_blocks)
+        for name, parameter in backbone.named_parameters():
+            if backbone.level(name) > backbone.blocks_deep:
+                parameter.requires_grad_(False)
+        self.student = Student(backbone, model.feature_width, options.head_rows)
+        self.register_buffer("numbers", torch.full((options.images,), UNKNOWN, dtype=torch.int64))
+
+
+class Continuing(Method):
+    """The method as the training loop sees it."""
+
+    networks: Networks
+
+    def __init__(self, config: ResolvedConfig, *, fused_attention: bool = False) -> None:
+        assert isinstance(config.method, ContinuingOptions)
+        self.options: ContinuingOptions[Never] = config.method
+        self.kinds = self.options.view_kinds(config.model.image_size)
+        self.size = (config.model.image_size, config.model.image_size)
+        self.networks = Networks(config, self.options, fused=fused_attention)
+        self.compile(on=False)
+
+    def compile(self, *, on: bool) -> None:
+        """Whether torch compiles the backbone's pass."""
+        self.pooled = compiled(pooled) if on else pooled
+
+    def backbone(self, which: str) -> Backbone:
+        """The student's: there is no other."""
+        del which
+        return self.networks.student.backbone
+
+    @torch.no_grad()
+    def prepare(self, batches: Batches) -> None:
+        """Give the images their numbers, by what the network sees in them before the first step.
+
+        A run that goes on has them in its checkpoint. Where images have gone since they are given anew.
+        """
+        known, count = self.networks.numbers, len(batches.rows)
+        if count == len(known) and int(known.min()) > UNKNOWN:
+            return
+        found = numbered(
+            self._features(batches),
+            duplicates_above=self.options.duplicates_above,
+            most=self.options.head_rows,
+        )
+        known.fill_(UNKNOWN)
+        known[: min(count, len(known))] = torch.from_numpy(found[: len(known)]).to(known.device)
+
+    def _features(self, batches: Batches) -> np.ndarray:
+        """What is read of every image, in evaluation mode: [n,D]."""
+        backbone = self.networks.student.backbone
+        was_training = backbone.training
+        backbone.eval()
+        parts = []
+        for start in range(0, len(batches.rows), FEATURE_BATCH):
+            batch = batches.some(np.arange(start, min(start + FEATURE_BATCH, len(batches.rows))))
+            view = apply_views(batch.images_BSSC, centre_params(batch.aspect_B), self.size)
+            parts.append(backbone.feature(view).float().cpu().numpy())
+        backbone.train(was_training)
+        return np.concatenate(parts)
+
+    def make_views(self, batch: Batch, step_info: StepInfo) -> NumberedViews:
+        """A view of each of this rank's images, and its number."""
+        (view_BCYX,) = plain_views(self.kinds, batch, step_info).each
+        positions_B = to_device(batch.positions_B[batch.own].numpy(), view_BCYX.device)
+        numbers_B = self.networks.numbers[positions_B]
+        # While memory is measured nobody has been given one yet.
+        stand_in_B = positions_B % self.options.head_rows
+        return NumberedViews(view_BCYX, torch.where(numbers_B < 0, stand_in_B, numbers_B))
+
+    def loss(self, views: NumberedViews, gathered: None = None) -> Losses:
+        """Cross-entropy of the numbers, and how much of the way from chance to its floor is done."""
+        del gathered  # No loss compares images.
+        student, options = self.networks.student, self.options
+        feature_BD = self.pooled(student.backbone, views.view).flatten(1)
+        loss = number_loss(feature_BD, student.head.weight, views.numbers, options.label_smoothing)
+        done = told_apart(loss.detach(), options.head_rows, options.label_smoothing)
+        return Losses(loss, {"numbers": loss.detach()}, {"told_apart": done})
+
+    def before_update(self, step_info: StepInfo) -> None:
+        """At first the head alone learns: what it asks for while it is random would spoil the network."""
+        if step_info.step < self.options.frozen_share * step_info.total_steps:
+            for parameter in self.networks.student.backbone.parameters():
+                parameter.grad = None

@@ -1,0 +1,246 @@
+"""Continuing: the loss between chance and floor, who shares a number, what stays as it was, a run."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from sit_engine import api
+from sit_engine.config.build import build
+from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.methods import entrants, pretraining_methods
+from sit_engine.config.resolve import resolve
+from sit_engine.config.tree import RunConfig
+from sit_engine.errors import ConfigError
+from sit_engine.methods.continuing.losses import least_loss, number_loss, told_apart
+from sit_engine.methods.continuing.numbering import numbered
+from sit_engine.methods.continuing.options import ContinuingOptions
+from sit_engine.records.event_log import read_events
+from sit_engine.records.events import KnnMeasured, StepReported
+from sit_engine.records.run import Run
+from sit_engine.training import checkpoint
+from tests.tiny import tiny_config
+from tests.training.test_resume import assert_identical, stop_at, weights
+
+NAME = "continue"
+WEIGHTS = {"weights": "start.safetensors"}
+
+
+# The loss
+
+
+@pytest.mark.parametrize(
+    ("numbers", "smoothing", "least"),
+    [(100, 0.3, 1.973), (1000, 0.3, 2.681), (5000, 0.3, 3.165), (20_000, 0.3, 3.582),
+     (1000, 0.8, 6.021), (1000, 0.0, 0.0)],
+)  # fmt: skip
+def test_the_floor_is_the_entropy_of_the_smoothed_target(
+    numbers: int, smoothing: float, least: float
+) -> None:
+    assert least_loss(numbers, smoothing) == pytest.approx(least, abs=1e-3)
+
+
+def test_the_loss_is_a_cross_entropy_on_unit_features_number_by_number() -> None:
+    torch.manual_seed(0)
+    features, weight = torch.randn(3, 8) * 7, torch.randn(5, 8)
+    targets = [4, 0, 2]
+    total = 0.0
+    for row, target in zip(features.tolist(), targets, strict=True):
+        length = math.hypot(*row)
+        logits = [
+            sum(a * b for a, b in zip(row, out, strict=True)) / length for out in weight.tolist()
+        ]
+        log_sum = math.log(sum(math.exp(value) for value in logits))
+        for place, value in enumerate(logits):
+            share = 0.3 / 5 + (0.7 if place == target else 0.0)
+            total += share * (log_sum - value)
+    found = number_loss(features, weight, torch.tensor(targets), 0.3)
+    assert found.item() == pytest.approx(total / 3, rel=1e-5)
+
+
+def test_told_apart_goes_from_chance_to_the_floor() -> None:
+    chance, least = math.log(1000), least_loss(1000, 0.3)
+    assert told_apart(torch.tensor(chance), 1000, 0.3).item() == pytest.approx(0, abs=1e-6)
+    assert told_apart(torch.tensor(least), 1000, 0.3).item() == pytest.approx(1, abs=1e-6)
+
+
+def test_eight_images_are_overfitted_to_the_floor() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(8, 32, requires_grad=True)
+    head = torch.nn.Linear(32, 8, bias=False)
+    optimiser = torch.optim.Adam([features, *head.parameters()], lr=0.1)
+    for _ in range(300):
+        optimiser.zero_grad()
+        loss = number_loss(features, head.weight, torch.arange(8), 0.3)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    assert loss.item() == pytest.approx(least_loss(8, 0.3), rel=0.02)
+
+
+# Numbers
+
+
+def some_features(count: int) -> np.ndarray:
+    """Far apart."""
+    return np.random.default_rng(0).standard_normal((count, 64)).astype(np.float32)
+
+
+def test_every_image_has_its_own_number_and_near_duplicates_share_one() -> None:
+    features = some_features(6)
+    assert numbered(features, duplicates_above=0.98, most=6).tolist() == list(range(6))
+    features[3] = 2 * features[1] + 0.01
+    features[5] = features[3] + 0.01
+    found = numbered(features, duplicates_above=0.98, most=6)
+    assert found[1] == found[3] == found[5]
+    assert len(set(found)) == 4
+    assert sorted(set(found)) == list(range(4))
+    assert len(set(numbered(features, duplicates_above=1, most=6))) == 6
+
+
+def test_where_numbers_end_an_image_takes_that_of_the_one_most_like_it() -> None:
+    features = some_features(8)
+    features[6] = features[2] + 0.5 * features[6]
+    features[7] = features[0] + 0.5 * features[7]
+    found = numbered(features, duplicates_above=0.98, most=6)
+    assert found[:6].tolist() == list(range(6))
+    assert found[6:].tolist() == [2, 0]
+
+
+# Settings
+
+
+def test_it_needs_a_start_and_says_so() -> None:
+    facts = DataFacts(200, 4, 32)
+    with pytest.raises(ConfigError, match="continue goes on from weights, and none are named"):
+        resolve(build({"method": {"name": NAME}}), facts, DeviceFacts())
+    assert NAME in pretraining_methods()
+    assert NAME not in entrants()
+
+
+def test_auto_is_the_published_recipe() -> None:
+    config = build({"method": {"name": NAME}, "model": WEIGHTS})
+    found = resolve(config, DataFacts(1000, 0, 300), DeviceFacts()).config
+    method, optim = found.method, found.optim
+    assert isinstance(method, ContinuingOptions)
+    assert (method.images, method.head_rows, method.label_smoothing) == (1000, 1000, 0.3)
+    assert (method.trained_blocks, method.frozen_share) == (2, 0.1)
+    assert (optim.optimiser, optim.batch_size, optim.epochs) == ("adamw", 32, 150)
+    assert optim.learning_rate * optim.batch_size / 256 == pytest.approx(1e-4)
+    views = method.views
+    assert (views.crop_scale_min, views.jitter, views.blur_first, views.solarise) == (
+        0.08,
+        0.3,
+        0.2,
+        0,
+    )
+    assert (views.brightness, views.contrast, views.saturation, views.hue) == (0.4, 0.4, 0.4, 0.2)
+
+
+# A run
+
+
+@pytest.fixture(scope="module")
+def base(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run to start from and a few photographs, one of them twice."""
+    folder = tmp_path_factory.mktemp(NAME)
+    shutil.copytree(sample[0], folder / "photos")
+    one = sorted((folder / "photos" / "cat").iterdir())[0]
+    shutil.copy(one, one.with_name("copy" + one.suffix))
+    api.pretrain(
+        tiny_config(folder / "photos", watch={"readings": 0}), folder / "start", emit=print
+    )
+    return folder
+
+
+def going_on(base: Path, **more: Any) -> RunConfig:
+    """From the start there, with batches of 16."""
+    given: dict[str, Any] = {
+        "method": {"name": NAME, "trained_blocks": 1, "frozen_share": 0.5},
+        "model": {"weights": str(base / "start")},
+        "optim": {"batch_size": 16, "epochs": 2, "learning_rate": 0.01},
+        "data": {"watch_share": 0.0},
+    }
+    return tiny_config(base / "photos", **{name: given.get(name, {}) | more.get(name, {})
+                                           for name in {*given, *more}})  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(base: Path) -> Path:
+    """A complete one."""
+    api.pretrain(going_on(base), base / "run", emit=lambda _: None)
+    return base / "run"
+
+
+def reports(run: Path) -> list[StepReported]:
+    return [event for event, _ in read_events(Run(run)) if isinstance(event, StepReported)]
+
+
+def test_it_begins_at_chance_and_learns(run: Path) -> None:
+    found = reports(run)
+    images = len(Run(run).split()["train"])
+    assert found[0].loss == pytest.approx(math.log(images), abs=0.01)
+    assert found[0].curves["told_apart"] == pytest.approx(0, abs=0.01)
+    assert found[-1].loss < found[0].loss - 0.01
+    assert found[-1].curves["told_apart"] > 0
+
+
+def test_what_is_frozen_has_the_same_bits_and_at_first_all_of_the_network_has(base: Path) -> None:
+    out = base / "stopped"
+    api.pretrain(going_on(base), out, emit=lambda _: None, make_control=stop_at(reports_half(base)))
+    start = weights(base / "start")
+    half, last = weights(out), weights(base / "run") if (base / "run").exists() else None
+    prefix = "student.backbone."
+    names = [name for name in half if name.startswith(prefix)]
+    assert all(torch.equal(half[name], start[name]) for name in names)
+    api.resume(out, emit=lambda _: None)
+    last = weights(out)
+    moved = {
+        name.removeprefix(prefix) for name in names if not torch.equal(last[name], start[name])
+    }
+    assert moved
+    assert all(name.startswith("blocks.1.") for name in moved)
+    whole = base / "whole"
+    api.pretrain(going_on(base), whole, emit=lambda _: None)
+    assert_identical(whole, out)
+
+
+def reports_half(base: Path) -> int:
+    """Half of the steps of such a run."""
+    images = sum(1 for path in (base / "photos").rglob("*") if path.is_file())
+    return images // 16
+
+
+def test_copies_share_a_row_and_the_numbers_stay(base: Path, run: Path) -> None:
+    first = checkpoint.load_model(checkpoint.folder(Run(run), 0))["numbers"]
+    last = weights(run)["numbers"]
+    assert torch.equal(first, last)
+    names = Run(run).split()["train"]
+    own = sorted(name for name in names if "cat" in name and "/copy" not in name)[0]
+    copy = next(name for name in names if "/copy" in name)
+    assert last[names.index(own)] == last[names.index(copy)]
+    assert len(set(last.tolist())) < len(names)
+    assert min(last.tolist()) == 0
+
+
+def test_the_start_stands_in_the_curve_as_the_first_reading(base: Path) -> None:
+    config = going_on(base, data={"watch_share": 0.25}, watch={"readings": 1, "previews": 1})
+    api.pretrain(config, base / "watched", emit=lambda _: None)
+    readings = [e for e, _ in read_events(Run(base / "watched")) if isinstance(e, KnnMeasured)]
+    assert readings[0].step == 0
+    assert readings[-1].untrained == readings[0].accuracy
+
+
+def test_the_gradient_does_not_vanish_where_all_features_are_one() -> None:
+    torch.manual_seed(0)
+    features = functional.normalize(torch.ones(16, 64), dim=-1).requires_grad_()
+    head = torch.nn.Linear(64, 1000, bias=False)
+    number_loss(features, head.weight, torch.arange(16), 0.3).backward()  # type: ignore[no-untyped-call]
+    assert features.grad is not None
+    assert features.grad.norm(dim=-1).mean().item() * 16 > 0.1
