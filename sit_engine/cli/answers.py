@@ -29,6 +29,7 @@ from sit_engine.cli.question import (
 )
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
+from sit_engine.config.facts import Variant
 from sit_engine.counted import packed, templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
@@ -322,11 +323,14 @@ def _import(
     network: str | None = None,
     heads: Side | None = None,
     image_size: Side | None = None,
+    variant: Variant | None = None,
+    timm: str | None = None,
 ) -> Json:
     """The folder of weights that a file of others became, as records.imported.Imported."""
     return api.import_weights(
-        path_from(file), path_from(out), network=network, heads=heads, image_size=image_size
-    ).to_json()
+        path_from(file), path_from(out),
+        network=network, heads=heads, image_size=image_size, variant=variant, timm=timm,
+    ).to_json()  # fmt: skip
 
 
 def _inspect(

@@ -21,10 +21,17 @@ from torch import Tensor, nn
 from sit_engine.config.timm import TimmOptions
 from sit_engine.errors import ConfigError
 from sit_engine.models.backbone import Backbone, Maps
+from sit_engine.paths import display_name
 from sit_engine.views.apply_common import MEAN, STD
 
 BLOCK = re.compile(r"^network\.(?:\w+\.)?(?:blocks|stages|layers)\.(\d+)\.|^network\.layer(\d)\.")
 LAST = re.compile(r"^network\.(norm|fc_norm|head|final|conv_head|bn2|attn_pool)\b")
+FETCHING = {
+    "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir",
+    "num_classes",
+}  # fmt: skip
+"""Arguments with which timm would open or fetch something, or that are ours to say."""
+MOST_NUMBER, MOST_PARTS = 1 << 14, 64
 OWN = "network."
 """What stands before timm's names."""
 
@@ -179,24 +186,53 @@ def converted(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tenso
 def make_network(architecture: str, arguments: dict[str, Any], drop_path: float) -> nn.Module:
     """timm's network without a classifier and without weights; nothing is fetched."""
     more: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
+    if not timm.is_model(architecture):
+        # A name with a source before it would be fetched.
+        raise _cannot_build(architecture, "it has none of that name")
+    if FETCHING & arguments.keys() or not _is_small(arguments):
+        raise _cannot_build(architecture, "its arguments are of no network")
     try:
         made: nn.Module = timm.create_model(
             architecture, pretrained=False, num_classes=0, **arguments, **more
         )
     except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
-        raise ConfigError(
-            "config.timm",
-            "timm cannot build the network {architecture}: {why}.",
-            "Choose another name or another view size, or leave model.drop_path at 0.",
-            architecture=architecture,
-            why=(str(error).splitlines() or [type(error).__name__])[0].rstrip("."),
-        ) from None
+        why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise _cannot_build(architecture, why) from None
     return made
 
 
+def _cannot_build(architecture: str, why: str) -> ConfigError:
+    return ConfigError(
+        "config.timm",
+        "timm cannot build the network {architecture}: {why}.",
+        "Choose another name or another view size, or leave model.drop_path at 0.",
+        architecture=display_name(architecture),
+        why=why,
+    )
+
+
+def _is_small(value: object, depth: int = 0) -> bool:
+    """Whether numbers and lists of arguments are within what networks have."""
+    if isinstance(value, dict):
+        return len(value) <= MOST_PARTS and all(_is_small(each, depth) for each in value.values())
+    if isinstance(value, list | tuple):
+        is_short = len(value) <= MOST_PARTS and depth < MOST_PARTS
+        return is_short and all(_is_small(each, depth + 1) for each in value)
+    return not isinstance(value, int | float) or abs(value) <= MOST_NUMBER
+
+
 def sized(arguments: str, side: int) -> dict[str, Any]:
-    """The arguments for views of another side, where the network is told one."""
-    given: dict[str, Any] = json.loads(arguments)
+    """The arguments for views of another side, where the network is told one; no table is a sentence."""
+    try:
+        given = json.loads(arguments)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise ConfigError(
+            "config.timm_arguments",
+            "The setting model.arguments is no table in JSON.",
+            "Leave it out: an import says it.",
+        )
     return given | ({"img_size": side} if "img_size" in given else {})
 
 

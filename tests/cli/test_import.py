@@ -59,7 +59,7 @@ def test_what_it_refuses_is_a_sentence_with_an_exit_code(
 ) -> None:
     good, out = tmp_path / "good.pth", tmp_path / "out"
     torch.save(files.moco(), good)
-    torch.save(files.dino() | {"epoch": np.float64(3)}, tmp_path / "more.pth")
+    torch.save(files.dino() | {"losses": np.ones(3)}, tmp_path / "more.pth")
     (tmp_path / "text.pth").write_text("text")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("years of work")
@@ -82,7 +82,7 @@ def test_what_it_refuses_is_a_sentence_with_an_exit_code(
 
 def test_the_command_itself_reads_and_refuses(tmp_path: Path) -> None:
     torch.save(files.sit2021(), tmp_path / "good.pth")
-    torch.save(files.dino() | {"epoch": np.float64(3)}, tmp_path / "more.pth")
+    torch.save(files.dino() | {"losses": np.ones(3)}, tmp_path / "more.pth")
     out = tmp_path / "my weights"
     done = engine("import", tmp_path / "good.pth", "--heads", "4", "--out", out)
     assert (done.returncode, done.stderr) == (0, "")

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine import api
+from sit_engine.errors import ConfigError, DataError
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.imported import Imported
 from sit_engine.views.apply_common import MEAN, STD
@@ -297,3 +299,107 @@ def test_a_layout_answers_as_its_original(name: str, tmp_path: Path) -> None:
     attention = backbone.attention(image)
     assert attention is not None
     assert attention.shape[-1] ** 2 == places.shape[1]
+
+
+def test_tensors_in_several_files_are_one_network(tmp_path: Path) -> None:
+    """As `transformers` writes large ones."""
+    layout = LAYOUTS["ViT of Hugging Face"]
+    folder, tensors = write(layout, tmp_path / "whole")
+    whole = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(whole)
+    places = {
+        name: f"model-0000{1 + number % 2}-of-2.safetensors" for number, name in enumerate(names)
+    }
+    for file in set(places.values()):
+        save_file({name: whole[name] for name in names if places[name] == file}, folder / file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    done = api.import_weights(folder, tmp_path / "out")
+    assert (done.facts.heads, done.heads_from) == (HEADS, "as its settings say")
+    image, theirs = images(layout)
+    with torch.inference_mode():
+        found = build_from(read_weights(done.path)).feature(image)
+    wanted, _ = layout.network.forward(tensors, theirs)
+    torch.testing.assert_close(found, wanted[:, 0], atol=1e-5, rtol=1e-5)
+    outside = {"weight_map": {"norm.weight": "../whole/config.json"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(outside))
+    with pytest.raises(DataError, match="names no files of tensors beside it"):
+        api.import_weights(folder, tmp_path / "other")
+
+
+def test_a_file_of_clip_alone_asks_for_its_variant(tmp_path: Path) -> None:
+    file, _ = write(LAYOUTS["CLIP's tower of OpenCLIP"], tmp_path / "clip")
+    with pytest.raises(ConfigError, match="does not say which activation"):
+        api.import_weights(file, tmp_path / "out", heads=HEADS)
+    with pytest.raises(ConfigError, match="of another variant"):
+        api.import_weights(file, tmp_path / "out", heads=HEADS, variant="siglip")
+    folder, _ = write(
+        replace(LAYOUTS["ViT of Hugging Face"], config={"hidden_act": "relu"}), tmp_path / "relu"
+    )
+    with pytest.raises(DataError, match="its activation is relu"):
+        api.import_weights(folder, tmp_path / "out", heads=HEADS)
+
+
+PIXELS = "mean 0.485, 0.456, 0.406 and deviation 0.229, 0.224, 0.225"
+
+
+def test_the_listing_says_what_folded_and_whose_pixels(tmp_path: Path) -> None:
+    done, _ = read(LAYOUTS["DINOv2 with registers of Hugging Face"], tmp_path)
+    lines = done.to_text().splitlines()
+    for line in (
+        "Views of 56 px, patches of 14 px, tokens: 1, 4 registers.",
+        f"Pixels are normalised by {PIXELS}, as is usual for DINOv2 with registers.",
+        "  queries, keys and values of each block joined",
+        "  layer scale folded into attn.proj and mlp.fc2",
+        "  embeddings.mask_token 1×32: stands for hidden patches, in pretraining alone",
+    ):
+        assert line in lines, done.to_text()
+
+
+TIMMS: dict[str, dict[str, Any]] = {
+    "vit_small_patch14_dinov2": {"patch_size": 14, "img_size": 56},
+    "vit_small_patch14_reg4_dinov2": {"patch_size": 14, "img_size": 56},
+    "vit_base_patch14_reg1_tipsv2": {"patch_size": 14, "img_size": 56},
+    "deit3_small_patch16_224": {},
+    "deit_small_distilled_patch16_224": {},
+    "vit_base_patch16_clip_quickgelu_224": {},
+    "vit_base_patch16_clip_224": {},
+    "vit_base_patch16_siglip_gap_224": {},
+    "vit_base_patch16_siglip_224": {},
+    "vit_tiny_patch16_224": {"global_pool": "avg", "fc_norm": True},
+}
+
+
+@pytest.mark.parametrize("name", list(TIMMS))
+def test_folders_of_timm_answer_as_its_own_networks(name: str, tmp_path: Path) -> None:
+    """A second witness: what the tables above say timm writes is what it writes."""
+    sizes = {"embed_dim": 32, "depth": 2, "num_heads": HEADS, "patch_size": 4, "img_size": 16}
+    arguments = sizes | TIMMS[name]
+    torch.manual_seed(2)
+    theirs: Any = timm.create_model(name, **arguments).eval()
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    save_file(theirs.state_dict(), tmp_path / "model.safetensors")
+    known = theirs.pretrained_cfg
+    about = {
+        "architecture": name, "model_args": arguments,
+        "pretrained_cfg": {"mean": known["mean"], "std": known["std"]},
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(about))
+    done = api.import_weights(tmp_path, tmp_path / "out")
+    assert done.facts.family == "vit"
+    raw = torch.rand(2, 3, arguments["img_size"], arguments["img_size"])
+    (mean, std), (own, spread) = (
+        [torch.tensor(values).view(1, 3, 1, 1) for values in pair]
+        for pair in (IMAGENET, (known["mean"], known["std"]))
+    )
+    ours = build_from(read_weights(done.path))
+    with torch.inference_mode():
+        found = ours.feature((raw - mean) / std)
+        tokens = theirs.forward_features((raw - own) / spread)
+        before = theirs.num_prefix_tokens
+        if done.facts.tokens:
+            wanted = tokens[:, : done.facts.tokens].flatten(1)
+        else:
+            wanted = theirs.fc_norm(tokens[:, before:].mean(1))
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)

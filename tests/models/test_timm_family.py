@@ -229,6 +229,17 @@ def test_a_file_alone_is_read_by_the_name_of_its_network(tmp_path: Path) -> None
         api.import_weights(tmp_path / "eva.pt", tmp_path / "out")
     with pytest.raises(DataError, match="is missing"):
         api.import_weights(tmp_path / "eva.pt", tmp_path / "out", timm="eva02_tiny_patch14_224")
+    for name in ("no_such_network", "hf-hub:timm/eva02_tiny_patch14_224.mim_in22k", "local-dir:/"):
+        with pytest.raises(ConfigError, match="none of that name"):
+            api.import_weights(tmp_path / "eva.pt", tmp_path / "out", timm=name)
+    for more in ({"checkpoint_path": "x"}, {"depth": 10**9}, {"pretrained": True}):
+        (tmp_path / "config.json").write_text(
+            json.dumps({"architecture": "eva02_tiny_patch14_224", "model_args": more})
+        )
+        (tmp_path / "eva.pt").replace(tmp_path / "pytorch_model.bin")
+        with pytest.raises(ConfigError, match="its arguments are of no network"):
+            api.import_weights(tmp_path, tmp_path / "out")
+        (tmp_path / "pytorch_model.bin").replace(tmp_path / "eva.pt")
     with pytest.raises(ConfigError, match="no_such_network"):
         api.import_weights(tmp_path / "eva.pt", tmp_path / "out", timm="no_such_network")
     assert not (tmp_path / "out").exists()

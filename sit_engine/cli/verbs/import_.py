@@ -7,19 +7,21 @@ import json
 import shlex
 import time
 from pathlib import Path
+from typing import get_args
 
+from sit_engine.config.facts import Variant
 from sit_engine.paths import file_word
 from sit_engine.records.imported import NETWORKS
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """FILE, --out, --network, --heads, --image-size."""
+    """FILE, --out, --network, --heads, --image-size, --variant, --timm."""
     parser.add_argument(
         "file",
         type=Path,
         metavar="FILE",
-        help="a checkpoint of SiT (2021 or 2022), DINO, MoCo v3, DeiT or timm; a vision transformer "
-        "(.pth, .pt, .bin, .tar or .safetensors)",
+        help="public weights: a file (.pth, .pt, .bin, .tar, .safetensors) of SiT, DINO, DINOv2, "
+        "MoCo v3, MAE, CLIP, DeiT or timm, or a folder that transformers or timm wrote",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder to make (default: weights/DATE_FILE)"
@@ -31,7 +33,18 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         "MoCo v3 base)",
     )
     parser.add_argument(
-        "--heads", type=int, help="attention heads, which such files do not say (default: as usual)"
+        "--heads", type=int, help="attention heads, which files do not say (default: as usual)"
+    )
+    parser.add_argument(
+        "--variant",
+        choices=get_args(Variant),
+        help="of CLIP's weights in a file alone: clip for OpenAI's, openclip for most others",
+    )
+    parser.add_argument(
+        "--timm",
+        metavar="NAME",
+        help="a network of timm that is no plain vision transformer, such as EVA-02 and DINOv3; a folder "
+        "of timm says it itself",
     )
     parser.add_argument(
         "--image-size",
@@ -51,6 +64,8 @@ def run(chosen: argparse.Namespace) -> int:
         network=chosen.network,
         heads=chosen.heads,
         image_size=chosen.image_size,
+        variant=chosen.variant,
+        timm=chosen.timm,
     )
     if chosen.json:
         print(json.dumps(done.to_json()))

@@ -40,7 +40,8 @@ def read_any_timm(
     Raises DataError where the file has not all of the network, ConfigError where timm has none of that
     name or cannot build it.
     """
-    network, arguments = _built(architecture, dict(said.arguments or {}), image_size)
+    given = {name: value for name, value in (said.arguments or {}).items() if name != "num_classes"}
+    network, arguments = _built(architecture, given, image_size)
     theirs, tensors = _largest(found, file)
     try:
         ours = converted(network, tensors)

@@ -35,6 +35,9 @@ FIELDS = {
     "import.heads_unknown": ("heads",),
     "import.heads": ("heads",),
     "import.image_size": ("image_size",),
+    "import.variant": ("variant",),
+    "import.variant_fits": ("variant",),
+    "config.timm": ("timm",),
     "import.sizes": ("heads", "image_size"),
     "disk.folder_taken": ("out",),
 }
@@ -77,8 +80,9 @@ class ImportDialog(Dialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
         words = self.tr(
-            "A checkpoint of SiT (2021 or 2022), DINO, MoCo v3, DeiT or timm: a vision transformer. "
-            "Nothing in the file is run, and the file stays as it is."
+            "Public weights of SiT, DINO, DINOv2, MoCo v3, MAE, CLIP, SigLIP, DeiT or timm. What stands "
+            "beside the file in a folder of transformers or timm is read too. Nothing in the file is "
+            "run, and it stays as it is."
         )
         column.addWidget(label(words, "muted", wrap=True))
         self.grid = QGridLayout()
@@ -98,12 +102,22 @@ class ImportDialog(Dialog):
             ("model_ema (SiT 2021, DeiT)", "model_ema"),
             ("base (MoCo v3)", "base"),
             ("momentum (MoCo v3)", "momentum"),
+            ("target (I-JEPA)", "target"),
         ):
             self.network.addItem(text, word)
         self.heads = QLineEdit()
         self.heads.setPlaceholderText(self.tr("usual for its width"))
         self.image_size = QLineEdit()
         self.image_size.setPlaceholderText(self.tr("as in the file"))
+        self.variant = Choice()
+        for text, word in (
+            (self.tr("As its parts tell"), None),
+            (self.tr("clip (CLIP of OpenAI)"), "clip"),
+            (self.tr("openclip (most others of CLIP)"), "openclip"),
+        ):
+            self.variant.addItem(text, word)
+        self.timm = QLineEdit()
+        self.timm.setPlaceholderText(self.tr("a plain vision transformer"))
         self.out = FolderChooser(self.tr("Folder to make"))
         self.out.set_path(str(folder / _name_for(self.file)))
         self._line(self.tr("Network"), self.network, self.tr("A file may hold several."))
@@ -112,9 +126,15 @@ class ImportDialog(Dialog):
             self.tr("Side of your views, px"), self.image_size,
             self.tr("The position table is resized."),
         )  # fmt: skip
-        head = label(self.tr("Folder to make"))
-        self.grid.addWidget(head, 4, 0)
-        self.grid.addWidget(self.out, 4, 1, 1, 2)
+        self._line(
+            self.tr("Variant"), self.variant, self.tr("A file of CLIP alone does not say which.")
+        )
+        self._line(
+            self.tr("Name in timm"), self.timm, self.tr("Of a file of EVA-02 or DINOv3, say.")
+        )
+        head, row = label(self.tr("Folder to make")), self.grid.rowCount()
+        self.grid.addWidget(head, row, 0)
+        self.grid.addWidget(self.out, row, 1, 1, 2)
         column.addLayout(self.grid)
         self.busy = label(self.tr("The file is being read…"), "muted")
         self.bar = QProgressBar()
@@ -142,7 +162,7 @@ class ImportDialog(Dialog):
         self.go.setEnabled(not is_busy)
         self.go.setText(self.tr("Import") if self.notice.isHidden() else self.tr("Try again"))
         self.close_button.setText(self.tr("Close") if is_done else self.tr("Cancel"))
-        for field in (self.network, self.heads, self.image_size, self.out):
+        for field in (*self._fields().values(), self.out):
             field.setEnabled(not is_busy)
         self.busy.setVisible(is_busy)
         self.bar.setVisible(is_busy)
@@ -166,6 +186,7 @@ class ImportDialog(Dialog):
         self.notice.clear()
         params = {
             "file": str(self.file), "out": self.out.path, "network": self.network.currentData(),
+            "variant": self.variant.currentData(), "timm": self.timm.text().strip() or None,
         }  # fmt: skip
         self.job.start("import", params | numbers, self._hear)
 
@@ -177,16 +198,19 @@ class ImportDialog(Dialog):
         return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else 0
 
     def _mark(self, names: tuple[str, ...] | list[str]) -> None:
-        fields = {
-            "network": self.network, "heads": self.heads, "image_size": self.image_size,
-            "out": self.out.line,
-        }  # fmt: skip
+        fields = {**self._fields(), "out": self.out.line}
         for name, field in fields.items():
             field.setProperty("bad", name in names)
             field.style().unpolish(field)
             field.style().polish(field)
         if names:
             fields[names[0]].setFocus()
+
+    def _fields(self) -> dict[str, QWidget]:
+        return {
+            "network": self.network, "heads": self.heads, "image_size": self.image_size,
+            "variant": self.variant, "timm": self.timm,
+        }  # fmt: skip
 
     def _hear(self, answer: Answer) -> None:
         self.listing.show_imported(Imported.from_json(answer))

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.imported import ANOTHER, AS_GIVEN, Imported, ImportRow
+from sit_engine.records.imported import ANOTHER, AS_GIVEN, AS_SAID, Imported, ImportRow
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.widgets.basics import label
@@ -64,10 +64,20 @@ class ImportedView(QWidget):
             "Width {width}, {depth} blocks, {heads} attention heads ({whence}); views of {side} px, "
             "patches of {patch} px, tokens before the patches: {tokens}."
         )
+        if facts.heads is None:
+            sizes = self.tr(
+                "Width {width}, {depth} blocks or stages, as timm builds it; views of {side} px, places "
+                "of {patch} px, tokens: {tokens}."
+            )
+        if facts.registers:
+            sizes += " " + self.tr("Registers, which nothing reads: {registers}.")
+        if facts.variant != "plain":
+            sizes += " " + self.tr("Variant {variant}.")
         self.sizes.setText(
             filled(sizes,
                 width=facts.width, depth=facts.depth, heads=facts.heads, whence=self._whence(found),
                 side=facts.image_size, patch=facts.patch_size, tokens=facts.tokens,
+                registers=facts.registers, variant=facts.variant,
             )
         )  # fmt: skip
         others = found.others()
@@ -77,11 +87,7 @@ class ImportedView(QWidget):
         self.others.setText(text)
         self.others.setVisible(bool(others))
         self.place.setText(self.tr("Written to {path}").format(path=display_name(str(found.path))))
-        self.pixels.setText(
-            self.tr(
-                "Such files do not say how pixels are scaled; ImageNet's mean and deviation are taken."
-            )
-        )
+        self.pixels.setText(say_text(found.pixels))
         self._fill()
 
     def _fill(self) -> None:
@@ -99,6 +105,7 @@ class ImportedView(QWidget):
             why = self.tr("{before} × {before} patches became {after} × {after}")
             words = why.format(before=table.before, after=table.after)
             rows.append([self.tr("Resized"), "", table.name, "", words])
+        rows += [[self.tr("Folded"), "", "", "", say_text(said)] for said in found.folded]
         rows += [self._cells(self.tr("Dropped"), row) for row in found.dropped_rows(folded=folded)]
         return rows
 
@@ -114,4 +121,6 @@ class ImportedView(QWidget):
     def _whence(self, found: Imported) -> str:
         if found.heads_from == AS_GIVEN:
             return self.tr("as given")
+        if found.heads_from == AS_SAID:
+            return self.tr("as its settings say")
         return self.tr("usual for this width in {layout}").format(layout=found.layout)

@@ -65,7 +65,9 @@ class RunsPage(Page):
             self.tr("Import weights…"), self._choose_weights, icon="extend"
         )
         self.import_weights.setToolTip(
-            self.tr("A checkpoint of SiT, DINO, MoCo v3, DeiT or timm, to start from")
+            self.tr(
+                "Public weights of SiT, DINOv2, MAE, CLIP, DeiT, timm and others, to start from"
+            )
         )
         self.action_row.addWidget(self.import_weights)
         self.race = button(self.tr("Which method suits?"), self._race, icon="evaluate")

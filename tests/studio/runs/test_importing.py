@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.import_dialog import ImportDialog
 from tests.models import foreign_files as files
+from tests.models.test_public_weights import LAYOUTS, write
 from tests.studio.conftest import wait
 
 
@@ -65,7 +66,7 @@ def test_a_refusal_says_which_field_and_the_corrected_import_is_listed_and_used(
     assert any(row[0] == "Dropped" and row[4] == "another network" for row in rows)
     folded = len(rows)
     dialog.listing.whole.setChecked(True)
-    whole = len(found.mapped) + len(found.resized) + len(found.dropped)
+    whole = len(found.mapped) + len(found.resized) + len(found.folded) + len(found.dropped)
     assert folded < dialog.listing.table.lines.count == whole
 
     dialog.finetune.click()
@@ -93,3 +94,26 @@ def test_a_file_that_cannot_be_used_is_a_sentence_and_closing_ends_the_question(
     second.go.click()
     wait(qtbot, lambda: second.notice.text)
     assert second.go.text() == "Try again"
+
+
+def test_weights_of_clip_ask_for_their_variant_and_show_what_was_folded(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    layout = LAYOUTS["CLIP's tower of OpenCLIP"]
+    file, _ = write(layout, tmp_path / "clip")
+    window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
+    window.show_page("runs")
+    dialog = window.runs.import_file(file)
+    dialog.heads.setText("4")
+    dialog.go.click()
+    wait(qtbot, lambda: not dialog.job.is_busy)
+    assert "which activation" in dialog.notice.text
+    assert dialog.variant.property("bad")
+    dialog.variant.setCurrentIndex(dialog.variant.findData("openclip"))
+    dialog.go.click()
+    wait(qtbot, lambda: not dialog.job.is_busy)
+    assert dialog.notice.text == ""
+    assert dialog.listing.sizes.text().endswith("Variant openclip.")
+    assert "mean 0.481, 0.458, 0.408" in dialog.listing.pixels.text()
+    assert dialog.listing.found is not None
+    assert dialog.listing.found.facts.variant == "openclip"

@@ -20,7 +20,7 @@ OWN = [name for name in pretraining_methods() if panel_of(name) == name]
 
 @pytest.mark.parametrize("method", OWN)
 def test_its_title_fields_sizes_and_views_are_shown(
-    method: str, window: MainWindow, qtbot: QtBot, few: Path
+    method: str, window: MainWindow, qtbot: QtBot, few: Path, finished_run: Path
 ) -> None:
     page, of = window.train, traits(method)
     ready(window, qtbot, few)
@@ -31,6 +31,12 @@ def test_its_title_fields_sizes_and_views_are_shown(
     assert isinstance(panel.recipe, LongChoice)
     assert panel.recipe.currentText() == of.title
     assert page.model.method == method
+    if of.needs_start:
+        wait(qtbot, lambda: page.checked.failure is not None)
+        assert page.checked.failure is not None
+        assert "goes on from weights" in page.checked.failure.message
+        page.model.start_from(finished_run)
+        page.refresh()
     assert page.checked.failure is None
     # Every setting of it has a field in the panel; whose features are measured stands further below.
     own = {
