@@ -20,6 +20,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", type=Path, default=None, metavar="DIR")
 
 
+LONG = (
+    "tests/journey/test_journey.py::test_from_a_dropped_folder_to_a_model_that_runs_elsewhere",
+    "tests/drill/test_slice.py::test_a_slice_of_the_drill",
+)
+"""Begun first, so that at the end no process waits for another's."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long tests at the head of what each process is given: equal stretches of all, in order."""
+    count = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.nodeid in LONG]
+    others = [item for item in items if item.nodeid not in LONG]
+    size = len(items) // count
+    items.clear()
+    for number in range(count):
+        own = long[number::count]
+        left = len(others) if number == count - 1 else size - len(own)
+        items += own + others[: max(left, 0)]
+        del others[: max(left, 0)]
+
+
 FEW_CLASSES = ("brick", "cat", "grass", "moon")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -37,14 +37,24 @@ class Forked:
     """A running fork; what the tests and the window use of `subprocess.Popen`."""
 
     def __init__(
-        self, words: Sequence[str], out: int, err: int, *, module: str = "sit_engine"
+        self,
+        words: Sequence[str],
+        out: int,
+        err: int,
+        *,
+        module: str = "sit_engine",
+        file_bytes: int | None = None,
     ) -> None:
+        """`file_bytes`: the kernel lets it make no file larger than that."""
         told, tells = os.pipe()
         self.args = [module, *words]
         self.returncode: int | None = None
         self.stdin = None
         self._told = told
-        order = {"words": self.args, "environment": dict(os.environ), "folder": str(Path.cwd())}
+        order = {
+            "words": self.args, "environment": dict(os.environ), "folder": str(Path.cwd()),
+            "file_bytes": file_bytes,
+        }  # fmt: skip
         socket.send_fds(_server().connection, [json.dumps(order).encode()], [out, err, tells])
         os.close(tells)
         self.pid = int.from_bytes(os.read(told, 8), "little", signed=True)
@@ -228,6 +238,10 @@ def be(order: dict[str, Any]) -> None:
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)
     for life in order["files"][3:]:
         threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    if (most := order.get("file_bytes")) is not None:
+        import resource  # Not there on Windows.
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     os.environ.clear()
     os.environ.update(order["environment"])
     tempfile.tempdir = None  # Where that is was looked up when the first file was made.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
+from tests.preloaded import Forked
 from tests.tiny import engine, tiny_config, tiny_flags
 
 Result = tuple[int, str]
@@ -379,22 +379,19 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_half_made_run(
     assert not (small_disk / "run").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
 @pytest.mark.parametrize("most_bytes", [0, 1000, 40_000])
 def test_a_limit_of_the_kernel_on_file_sizes_is_a_disk_error(
     most_bytes: int, sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """At the run folder's first file, in its split or events, and inside the first checkpoint."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "sit_engine", "pretrain", str(sample[0]), "--out", str(out)]
-    done = subprocess.run(
-        [*command, *tiny_flags()], capture_output=True, text=True, check=False,
-        preexec_fn=limit, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 8, done.stderr
-    assert_sentence(done.stderr)
+    words = ["pretrain", str(sample[0]), "--out", str(out), *tiny_flags()]
+    hear, say = os.pipe()  # A file of what it says would have that limit too.
+    process = Forked(words, say, say, file_bytes=most_bytes)
+    os.close(say)
+    with os.fdopen(hear, encoding="utf-8") as heard:
+        told = heard.read()
+    assert process.wait(timeout=120) == 8, told
+    assert_sentence(told)
     assert most_bytes == 40_000 or not out.exists()

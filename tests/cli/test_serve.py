@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import psutil
 import pytest
 
 from sit_engine import api
+from sit_engine.cli.answers import ask
+from sit_engine.cli.question import QuestionContext
 from sit_engine.data.folder.saved_index import SavedIndex
+from sit_engine.data.sample import write_sample
 from sit_engine.records.imported import Imported
 from tests.models import foreign_files
 from tests.tiny import TINY, tiny_config
@@ -250,17 +254,23 @@ def test_weights_of_others_are_imported_or_refused(child: Child, tmp_path: Path)
     assert json.loads((tmp_path / "theirs" / "import.json").read_text())["network"] == "model_ema"
 
 
-def test_the_sample_is_written_once(child: Child, tmp_path: Path) -> None:
-    found = child.answer("sample", out=str(tmp_path))
+def test_the_sample_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = partial(write_sample, train_per_class=2, test_per_class=1, side=16)
+    monkeypatch.setattr("sit_engine.data.sample.write_sample", few)
+
+    def answer() -> Json:
+        return ask(QuestionContext(lambda _: None, lambda: False), "sample", {"out": str(tmp_path)})
+
+    found = answer()
     train, test = Path(found["train"]), Path(found["test"])
     assert len(list(train.iterdir())) == len(list(test.iterdir())) == 16
     first = min(train.rglob("*.png"))
     first.unlink()
-    assert child.answer("sample", out=str(tmp_path)) == found
+    assert answer() == found
     assert not first.exists()
     # Broken off before its end, it is written again.
     (tmp_path / ".complete").unlink()
-    assert child.answer("sample", out=str(tmp_path)) == found
+    assert answer() == found
     assert first.exists()
 
 

@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.drill import faults
+from tests.drill import faults, forks
 from tests.drill.book import Book, Share
 
 WORKERS = 2
@@ -31,6 +31,8 @@ def main() -> int:
         print("No C compiler, or not Linux: Python's hooks stand in, and no write is met.")
     out.mkdir(parents=True, exist_ok=True)
     book, began_s = Book(out / "results.jsonl"), time.monotonic()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    forks.load()  # Once for all workers.
     children = []
     for number in range(WORKERS):
         share = Share(book, number, WORKERS, every=chosen.every, only=chosen.only)
@@ -44,13 +46,11 @@ def main() -> int:
 
 
 def _work(root: Path, share: Share) -> int:
-    """One worker's share of everything; what it loads is loaded once."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+    """One worker's share of everything."""
     try:
-        from tests.drill import calls, damage, forks, kills, races
+        from tests.drill import calls, damage, kills, races
         from tests.drill.bench import Bench
 
-        forks.load()
         bench = Bench(root)
         for part in (kills, races, damage, calls):
             part.work(bench, share)

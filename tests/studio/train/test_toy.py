@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,43 +13,47 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.methods import METHODS
+from sit_studio.engine.standby_trainer import Standby
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.settings_model import SettingsModel
 from sit_studio.pages.train.form import SettingFields
 from sit_studio.pages.train.method_panel import MethodPanel
 from sit_studio.pages.train.page import TrainPage
 from sit_studio.pages.train.segments import LongChoice
+from tests import preloaded
 from tests.methods.test_toy import ENTRY
 from tests.studio.conftest import OpenWindow, choose_recipe, ready, wait
 from tests.studio.watch.test_buttons import fill_form
 
-# The forks of other tests do not know the method.
-pytestmark = pytest.mark.cold
-# What the window starts is told of the method too, before it does what it was started for.
-TELL = """
-import runpy, sys
-from sit_engine.config.methods import METHODS, MethodEntry
-METHODS["toy"] = MethodEntry("tests.methods.toy:ToyOptions", "tests.methods.toy:Toy")
-module = sys.argv[1]
-sys.argv = [module, *sys.argv[2:]]
-runpy.run_module(module, run_name="__main__", alter_sys=True)
-"""
+TELL = "tests.methods.tell_toy"
 
 
 def telling_python(module: str, *words: str) -> list[str]:
     """As sit_studio.engine.standby_trainer.engine_python, with another line in the table."""
-    return [sys.executable, "-c", TELL, module, *words]
+    return [sys.executable, "-m", TELL, module, *words]
+
+
+def telling_fork(_: Standby, words: list[str], log: Path) -> preloaded.Forked:
+    """A trainer that is told too, from a process that has loaded the engine."""
+    with log.open("ab") as file:
+        told = ["sit_engine", *words]
+        return preloaded.Forked(told, file.fileno(), file.fileno(), module=TELL)
 
 
 @pytest.fixture
 def toyland(open_new: OpenWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
     """The real window where the table has the toy's line."""
     monkeypatch.setitem(METHODS, "toy", ENTRY)
-    for place in ("standby_trainer", "questions", "process"):
-        monkeypatch.setattr(f"sit_studio.engine.{place}.engine_python", telling_python)
-    made = open_new()
-    qtbot.waitExposed(made)
-    return made
+    if sys.platform == "linux":
+        asks = partial(preloaded.stand_in, TELL)
+        monkeypatch.setattr("sit_studio.engine.questions.engine_python", asks)
+        monkeypatch.setattr(Standby, "take", telling_fork)
+    else:
+        for place in ("standby_trainer", "questions", "process"):
+            monkeypatch.setattr(f"sit_studio.engine.{place}.engine_python", telling_python)
+    window = open_new()
+    qtbot.waitExposed(window)
+    return window
 
 
 def choose(page: TrainPage, method: str) -> None:
