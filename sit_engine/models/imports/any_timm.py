@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.config.facts import IMAGENET, Colours, StartFacts
-from sit_engine.config.timm import FAMILY, TimmOptions
+from sit_engine.config.timm import FAMILY, TimmOptions, normalisation_of
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.files import file_hash
@@ -167,8 +167,7 @@ def _measured(
         depth=depth_of(network),
         place_size=side // across,
         tokens=int(has_token),
-        mean=mean,
-        std=std,
+        normalisation=normalisation_of(mean, std),
         drop_path=0.0,
     )
     Timm(network, options).maps(image)
