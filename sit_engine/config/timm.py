@@ -14,12 +14,17 @@ from sit_engine.config.backbones import (
     BackboneOptions,
     Requirements,
 )
-from sit_engine.config.facts import IMAGENET, DataFacts, DeviceFacts
+from sit_engine.config.facts import Colours, DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
 from sit_engine.errors import ConfigError
 
 FAMILY = "timm"
+
+
+def normalisation_of(mean: Colours, std: Colours) -> str:
+    """The six numbers as the setting has them."""
+    return " ".join(repr(float(value)) for value in (*mean, *std))
 
 
 class TimmOptions(BackboneOptions[AutoT]):
@@ -30,7 +35,7 @@ class TimmOptions(BackboneOptions[AutoT]):
     image_size: int | AutoT = IMAGE_SIZE
     architecture: str = setting("auto", "Architecture", "The network's name in timm.")
     arguments: str = setting(
-        "{}", "Arguments", "What timm needs besides to build the network, as a table in JSON."
+        "auto", "Arguments", "What timm needs besides to build the network, as a table in JSON."
     )
     width: int | AutoT = setting("auto", "Width", "Length of a place's vector.", ge=1, le=16384)
     depth: int | AutoT = setting(
@@ -47,11 +52,11 @@ class TimmOptions(BackboneOptions[AutoT]):
         ge=0,
         le=1,
     )
-    mean: tuple[float, ...] = setting(
-        IMAGENET[0], "Mean", "Of the pixels that the network was trained on.", not_empty=True
-    )
-    std: tuple[float, ...] = setting(
-        IMAGENET[1], "Deviation", "Of the pixels that the network was trained on.", not_empty=True
+    normalisation: str = setting(
+        "auto",
+        "Normalisation",
+        "Mean and deviation of the pixels that the network was trained on: six numbers.",
+        pattern=r"auto|-?[0-9.e-]+( -?[0-9.e-]+){5}",
     )
     weights: FileName | None = WEIGHTS
     drop_path: float | AutoT = DROP_PATH
@@ -84,8 +89,21 @@ class TimmOptions(BackboneOptions[AutoT]):
     @property
     def pixels(self: TimmOptions[Never]) -> str:
         """Its own."""
-        mean, std = (", ".join(f"{value:.4g}" for value in all_) for all_ in (self.mean, self.std))
+        mean, std = (", ".join(f"{value:.4g}" for value in three) for three in self.colours)
         return f"mean {mean} and deviation {std}"
+
+    @property
+    def colours(self: TimmOptions[Never]) -> tuple[Colours, Colours]:
+        """Mean and deviation of its pixels, of values from 0 to 1."""
+        try:
+            red, green, blue, *std = (float(value) for value in self.normalisation.split())
+            return (red, green, blue), (std[0], std[1], std[2])
+        except (ValueError, IndexError):
+            raise ConfigError(
+                "config.timm_normalisation",
+                "The setting model.normalisation is not six numbers.",
+                "Leave it out: an import says it.",
+            ) from None
 
     @property
     def divisions(self) -> tuple[tuple[str, str], ...]:
@@ -105,7 +123,8 @@ class TimmOptions(BackboneOptions[AutoT]):
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:
         """From its weights, which say everything; there are none of it without."""
-        if needs.start is None and filling.get("architecture") == "auto":
+        left = [name for name in type(self).model_fields if filling.get(name) == "auto"]
+        if needs.start is None and set(left) - {"drop_path"}:
             raise ConfigError(
                 "config.timm_start",
                 "A network of the family timm starts from weights, and none are named.",

@@ -65,20 +65,22 @@ class VitOptions(BackboneOptions[AutoT]):
         ge=0,
         le=2,
     )
-    registers: int = setting(
-        0,
+    registers: int | AutoT = setting(
+        "auto",
         "Registers",
         "Further tokens before the patches, which no task and no measurement reads; weights of others "
         "bring them.",
+        before=0,
         ge=0,
         le=64,
     )
-    variant: Variant = setting(
-        "plain",
+    variant: AutoT | Variant = setting(
+        "auto",
         "Variant",
         "In what the network differs from the plain one, as the weights of others that it starts from "
         "do: mean-norm norms the mean patch; clip and openclip have a norm before their blocks; clip "
         "and siglip have an activation of their own.",
+        before="plain",
     )
     positions: AutoT | Literal["learned", "sincos"] = setting(
         "auto",
@@ -278,7 +280,9 @@ def _tokens(filling: Filling, read: int | None) -> None:
 
 
 def _beginning(filling: Filling) -> None:
-    """What the network is before its first step."""
+    """What the network is before its first step, without weights of others."""
+    filling.auto("registers", 0, "nothing reads them")
+    filling.auto("variant", "plain", "the published recipe's")
     filling.auto("positions", "learned", "the published recipe's")
     filling.auto("first_weights", "normal", "the published recipe's")
     if filling.get("positions") == "sincos" and filling.get("width") % 4:

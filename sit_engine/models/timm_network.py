@@ -48,7 +48,7 @@ class Timm(Backbone):
         self.width, self.stride = options.width, options.place_size
         self.tokens_before, self.blocks_deep = options.tokens, options.depth
         self.own_side = options.image_size
-        ours, theirs = (MEAN, STD), (options.mean, options.std)
+        ours, theirs = (MEAN, STD), options.colours
         (mean, std), (own_mean, own_std) = (
             [torch.tensor(values).view(1, -1, 1, 1) for values in pair] for pair in (ours, theirs)
         )

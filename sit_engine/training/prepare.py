@@ -133,13 +133,14 @@ def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
     path = find_start(Path(config.model.weights))
     facts = describe_start(path).facts
     model = config.model.model_copy(update={"weights": str(path)})
-    if (
-        config.model.family == DEFAULT_FAMILY != facts.family
-        and config.model.model_fields_set <= SHARED
-    ):
+    fields = type(model).model_fields.items()
+    own = [
+        name for name, info in fields if name not in SHARED and getattr(model, name) != info.default
+    ]
+    if model.family == DEFAULT_FAMILY != facts.family and not own:
         # Nobody chose the family, nor a setting of it.
-        given = {name: getattr(model, name) for name in config.model.model_fields_set}
-        model = load(FAMILIES[facts.family].options)(**given | {"weights": str(path)})
+        given = {name: getattr(model, name) for name in SHARED}
+        model = load(FAMILIES[facts.family].options)(**given)
     return config.model_copy(update={"model": model}), facts
 
 

@@ -173,7 +173,15 @@ def test_weights_for_larger_views_are_shown_larger_views(
     run: Path, few: tuple[Path, Path], tmp_path: Path
 ) -> None:
     options: VitOptions[Never] = VitOptions(
-        image_size=24, patch_size=4, backbone="custom", width=32, depth=1, heads=2, tokens=1
+        image_size=24,
+        patch_size=4,
+        backbone="custom",
+        width=32,
+        depth=1,
+        heads=2,
+        tokens=1,
+        registers=0,
+        variant="plain",
     )
     vit = build_backbone(options, drop_path=0, fused_attention=False)
     save_file(vit.state_dict(), tmp_path / "model.safetensors")

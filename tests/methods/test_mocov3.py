@@ -172,7 +172,8 @@ def test_the_heads_have_the_published_sizes() -> None:
 def begun(**more: Any) -> Vit:
     """A small network that begins as MoCo v3's does."""
     sizes = {"image_size": 24, "patch_size": 6, "width": 32, "depth": 2, "heads": 4, "tokens": 1}
-    chosen = sizes | {"positions": "sincos", "first_weights": "xavier"} | more
+    plain = {"registers": 0, "variant": "plain"}
+    chosen = sizes | plain | {"positions": "sincos", "first_weights": "xavier"} | more
     options: VitOptions[Never] = VitOptions(backbone="custom", **chosen)
     torch.manual_seed(0)
     return build_vit(options, drop_path=0.0, fused_attention=False)

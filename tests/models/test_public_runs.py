@@ -62,7 +62,9 @@ def test_timm_loads_an_import_without_arguments(name: str, tmp_path: Path) -> No
 def from_start(config: Any, start: Path, **method: Any) -> Any:
     values = config.model_dump()
     model = {"weights": str(start), "drop_path": 0.0}
-    return build(values | {"model": model, "method": values["method"] | method})
+    config = build(values | {"model": model, "method": values["method"] | method})
+    # As comparisons pass it on: with every setting said, whoever said it.
+    return build(config.model_dump())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sit_engine import api
-from sit_engine.errors import ConfigError, DataError
+from sit_engine.errors import ConfigError, DataError, SitError
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.imported import Imported
 from sit_engine.views.apply_common import MEAN, STD
@@ -338,6 +339,42 @@ def test_a_file_of_clip_alone_asks_for_its_variant(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="its activation is relu"):
         api.import_weights(folder, tmp_path / "out", heads=HEADS)
+
+
+def test_a_network_beside_one_without_a_prefix_is_taken_whole(tmp_path: Path) -> None:
+    layout = LAYOUTS["MAE .pth"]
+    tensors = layout.network.draw()
+    both = tensors | under("student.", layout.network.draw(seed=5))
+    file = saved(both, tmp_path / "both.pth")
+    done = api.import_weights(file, tmp_path / "out", heads=HEADS, network="student")
+    kept = load_file(done.path / "model.safetensors")
+    assert torch.equal(kept["cls_token"], both["student.cls_token"])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architecture": 5},
+        {"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": "four"}},
+        {"architecture": "vit_tiny_patch16_224", "model_args": [1]},
+        {"architecture": "eva02_tiny_patch14_224", "model_args": {"img_size": [16, 32]}},
+        {"architecture": "eva02_tiny_patch14_224", "model_args": {"img_size": {"a": 1}}},
+        {"architecture": "eva02_tiny_patch14_224", "model_args": {"in_chans": 1}},
+        {"architecture": "resnet10t", "model_args": {"channels": "wide"}},
+        {"hidden_act": ["gelu"], "num_attention_heads": 0},
+        {"vision_config": 7},
+        {"pretrained_cfg": {"mean": [0.5], "std": [0, 0, 0]}, "architecture": "x"},
+    ],
+)
+def test_odd_settings_are_a_sentence_or_do_no_harm(config: dict[str, Any], tmp_path: Path) -> None:
+    folder, _ = write(replace(LAYOUTS["DINOv2 of timm"], config=config), tmp_path / "odd")
+    with suppress(SitError):
+        done = api.import_weights(folder, tmp_path / "out", heads=HEADS)
+        assert build_from(read_weights(done.path)).width == 32
+    tensors = load_file(folder / "model.safetensors")
+    save_file(tensors | {"rope": torch.ones(1)}, folder / "model.safetensors")
+    with pytest.raises(SitError):
+        api.import_weights(folder, tmp_path / "other", heads=HEADS)
 
 
 PIXELS = "mean 0.485, 0.456, 0.406 and deviation 0.229, 0.224, 0.225"

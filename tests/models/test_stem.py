@@ -92,7 +92,7 @@ def test_only_the_stem_differs() -> None:
         build_backbone(
             VitOptions(
                 image_size=16, patch_size=4, backbone="custom", width=32, depth=1, heads=2,
-                tokens=1, stem=stem,
+                tokens=1, registers=0, variant="plain", stem=stem,
             ),
             drop_path=0.0,
             fused_attention=False,

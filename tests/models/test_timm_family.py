@@ -119,7 +119,9 @@ def finetuned(start: Path, few: Path, run: Path, **method: Any) -> None:
     values = tiny_finetune(
         few, method={"head": "linear"} | method, optim={"epochs": 1}
     ).model_dump()
-    api.finetune(build(values | {"model": {"weights": str(start)}}), run, emit=lambda _: None)
+    config = build(values | {"model": {"weights": str(start)}})
+    # As comparisons pass it on: with every setting said, whoever said it.
+    api.finetune(build(config.model_dump()), run, emit=lambda _: None)
 
 
 @pytest.mark.parametrize("kind", ["DINOv3", "EVA-02", "ConvNeXt"])

@@ -15,10 +15,26 @@ from sit_engine.models.vit import build_vit
 from tests.models.reading import all_tokens
 
 SMALL: VitOptions[Never] = VitOptions(
-    image_size=224, patch_size=16, backbone="vit_small", width=384, depth=12, heads=6, tokens=1
+    image_size=224,
+    patch_size=16,
+    backbone="vit_small",
+    width=384,
+    depth=12,
+    heads=6,
+    tokens=1,
+    registers=0,
+    variant="plain",
 )
 TINY: VitOptions[Never] = VitOptions(
-    image_size=24, patch_size=6, backbone="custom", width=32, depth=3, heads=4, tokens=1
+    image_size=24,
+    patch_size=6,
+    backbone="custom",
+    width=32,
+    depth=3,
+    heads=4,
+    tokens=1,
+    registers=0,
+    variant="plain",
 )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.config.facts import IMAGENET, Colours, StartFacts
-from sit_engine.config.timm import FAMILY, TimmOptions
+from sit_engine.config.timm import FAMILY, TimmOptions, normalisation_of
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.files import file_hash
@@ -25,6 +25,7 @@ from sit_engine.paths import display_name
 from sit_engine.records.imported import Dropped, Imported, Mapped
 
 EVEN = 64
+"""Views of a multiple of it come out as whole places of every usual network."""
 HEADS_FROM = "as timm builds it"
 
 
@@ -41,6 +42,10 @@ def read_any_timm(
     name or cannot build it.
     """
     given = {name: value for name, value in (said.arguments or {}).items() if name != "num_classes"}
+    if isinstance(given.get("img_size"), list) and len({*map(str, given["img_size"])}) == 1:
+        given["img_size"] = given["img_size"][0]
+    if not isinstance(given.get("img_size", 0), int):
+        raise unusable(file, "its settings say views that are no squares")
     network, arguments = _built(architecture, given, image_size)
     theirs, tensors = _largest(found, file)
     try:
@@ -148,7 +153,12 @@ def _measured(
     side = int(arguments.get("img_size") or image_size or -(-known // EVEN) * EVEN)
     mean, std = _pixels(network, said)
     image = torch.zeros(1, 3, side, side)
-    found = network.forward_features(image) if hasattr(network, "forward_features") else None
+    try:
+        found = network.forward_features(image)
+    except DAMAGES as error:
+        why = (str(error).splitlines() or [""])[-1].strip().rstrip(".")
+        said_why = "timm's {name} takes no views of {side} px: {why}"
+        raise unusable(file, Sentence(said_why, name=architecture, side=side, why=why)) from None
     if not isinstance(found, Tensor) or found.dim() not in (3, 4):
         raise unusable(file, Sentence("timm's {name} gives no map of features", name=architecture))
     before = getattr(network, "num_prefix_tokens", 0)
@@ -167,8 +177,7 @@ def _measured(
         depth=depth_of(network),
         place_size=side // across,
         tokens=int(has_token),
-        mean=mean,
-        std=std,
+        normalisation=normalisation_of(mean, std),
         drop_path=0.0,
     )
     Timm(network, options).maps(image)

@@ -79,9 +79,7 @@ def find_network(found: Mapping[Any, Any], file: Path, network: str | None = Non
     """Recognise the layout and take one network; whether it is a whole backbone is not looked at."""
     dictionaries = dict(_dictionaries(found))
     names = [name for part in dictionaries.values() for name in part]
-    places = [
-        place for keys, part in dictionaries.items() for place in _places(keys, part)
-    ]  # fmt: skip
+    places = [place for keys, part in dictionaries.items() for place in _places(keys, part)]
     if not places:
         raise unusable(file, _why_none(names))
     layout = layout_of(names, found.get("arch"))
@@ -108,7 +106,7 @@ def find_network(found: Mapping[Any, Any], file: Path, network: str | None = Non
 def _dictionaries(
     found: Mapping[Any, Any], keys: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], dict[str, tuple[str, Tensor]]]]:
-    """Each dictionary with tensors: their names, plain and as they stand; None where one is double."""
+    """Each dictionary with tensors: by plain names, their names and values."""
     tensors = [(str(name), value) for name, value in found.items() if isinstance(value, Tensor)]
     if tensors:
         plain: dict[str, Any] = {}
@@ -168,9 +166,14 @@ def _split(
     """The backbone, by timm's names, and what stands beside it."""
     ours: dict[str, Part] = {}
     dropped: list[Dropped] = []
-    prefixes = tuple(other.prefix for other in others.values() if other.keys == place.keys)
+    # What another network stands in is its own, unless this one stands in it too.
+    prefixes = tuple(
+        other.prefix
+        for other in others.values()
+        if other.keys == place.keys and not place.prefix.startswith(other.prefix)
+    )
     for plain, (name, value) in part.items():
-        if prefixes and plain.startswith(prefixes):
+        if plain.startswith(prefixes):
             continue
         is_inside = plain.startswith(place.prefix)
         inner = MULTIPLE.sub("", plain).removeprefix(place.prefix)

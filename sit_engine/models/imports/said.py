@@ -60,6 +60,8 @@ def read_said(file: Path) -> Said:
         architecture, activation = None, tower.get("hidden_act")
         heads = tower.get("num_attention_heads")
     colours = (_colours(mean), _colours(std))
+    if colours[1] is not None and min(colours[1]) <= 0:
+        colours = (None, None)
     return Said(
         heads if type(heads) is int else None,
         activation if isinstance(activation, str) else None,

@@ -121,7 +121,9 @@ class ImportDialog(Dialog):
         self.out = FolderChooser(self.tr("Folder to make"))
         self.out.set_path(str(folder / _name_for(self.file)))
         self._line(self.tr("Network"), self.network, self.tr("A file may hold several."))
-        self._line(self.tr("Attention heads"), self.heads, self.tr("No such file says how many."))
+        self._line(
+            self.tr("Attention heads"), self.heads, self.tr("A file alone does not say how many.")
+        )
         self._line(
             self.tr("Side of your views, px"), self.image_size,
             self.tr("The position table is resized."),

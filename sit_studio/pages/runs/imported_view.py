@@ -105,7 +105,7 @@ class ImportedView(QWidget):
             why = self.tr("{before} × {before} patches became {after} × {after}")
             words = why.format(before=table.before, after=table.after)
             rows.append([self.tr("Resized"), "", table.name, "", words])
-        rows += [[self.tr("Folded"), "", "", "", say_text(said)] for said in found.folded]
+        rows += [[self.tr("Folded"), say_text(said), "", "", ""] for said in found.folded]
         rows += [self._cells(self.tr("Dropped"), row) for row in found.dropped_rows(folded=folded)]
         return rows
 

@@ -132,7 +132,15 @@ def test_timm_has_no_place_for_two_heads(finetuned: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("tokens", [0, 1, 2])
 def test_timm_rebuilds_a_backbone_of_any_tokens(tokens: int, tmp_path: Path) -> None:
     options: VitOptions[Never] = VitOptions(
-        image_size=16, patch_size=4, backbone="custom", width=32, depth=2, heads=2, tokens=tokens
+        image_size=16,
+        patch_size=4,
+        backbone="custom",
+        width=32,
+        depth=2,
+        heads=2,
+        tokens=tokens,
+        registers=0,
+        variant="plain",
     )
     ours = build_backbone(options, drop_path=0.0, fused_attention=False).eval()
     write_timm_folder(tmp_path / "w", ours.state_dict(), timm_config(options), mark="test")
