@@ -1,4 +1,4 @@
-"""A thread that makes thumbnails of the images in sight, in sacrificial children, newest request first."""
+"""A thread that makes thumbnails of the images in sight, in sacrificial children, newest asked first."""
 
 from __future__ import annotations
 

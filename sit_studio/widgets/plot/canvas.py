@@ -94,7 +94,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         self.recolour()
 
     def place_baselines(self) -> list[float]:
-        """Place the baselines on the axis in use, and hide those which have no place; gives their values."""
+        """Place the baselines on the axis in use, hide those without a place, and give their values."""
         places = {label: self._on_axis(value) for label, value in self._baselines.items()}
         for label, place in places.items():
             self._lines[label].setVisible(math.isfinite(place))
