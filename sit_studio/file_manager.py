@@ -57,7 +57,7 @@ def show_in_file_manager(path: Path) -> bool:
 
 
 def move_to_trash(path: Path) -> bool:
-    """Into the system's trash, from where it can be brought back; False if there is none."""
+    """Move `path` to the system's trash, from where it can be brought back; False if there is none."""
     # Qt makes the trash in the user's data folder, but not that folder.
     place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
     with suppress(OSError):

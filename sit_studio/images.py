@@ -201,7 +201,7 @@ class Images(QObject):
             self.dataset_changed.emit()
 
     def _go_back(self) -> bool:
-        """To the images as they were before their labels or test folder were to change."""
+        """Go back to the images as they were before their labels or test folder were to change."""
         if self._before is None:
             return False
         self.dataset, self._before = self._before, None

@@ -3,58 +3,31 @@
 They import torch inside their functions only, so that the door itself opens at once.
 """
 
-from sit_engine.api.images import cache, scan, show_pairs, show_views, write_sample
-from sit_engine.api.measuring import (
-    add_map,
-    draw_curves,
-    embed,
-    evaluate,
-    inspect,
-    neighbours,
-    predict,
-)
-from sit_engine.api.runs import (
-    Emit,
-    MakeControl,
-    check,
-    find_folders,
-    finetune,
-    pretrain,
-    repair,
-    resume,
-    scratch_twin,
-)
-from sit_engine.api.settings import describe_device, dry_run, resolve
-from sit_engine.api.studies import compare, tune
-from sit_engine.api.weights import export, import_weights
-
-__all__ = [
-    "Emit",
-    "MakeControl",
-    "add_map",
-    "cache",
-    "check",
-    "compare",
-    "describe_device",
-    "draw_curves",
-    "dry_run",
-    "embed",
-    "evaluate",
-    "export",
-    "find_folders",
-    "finetune",
-    "import_weights",
-    "inspect",
-    "neighbours",
-    "predict",
-    "pretrain",
-    "repair",
-    "resolve",
-    "resume",
-    "scan",
-    "scratch_twin",
-    "show_pairs",
-    "show_views",
-    "tune",
-    "write_sample",
-]
+from sit_engine.api.images import cache as cache
+from sit_engine.api.images import scan as scan
+from sit_engine.api.images import show_pairs as show_pairs
+from sit_engine.api.images import show_views as show_views
+from sit_engine.api.images import write_sample as write_sample
+from sit_engine.api.measuring import add_map as add_map
+from sit_engine.api.measuring import draw_curves as draw_curves
+from sit_engine.api.measuring import embed as embed
+from sit_engine.api.measuring import evaluate as evaluate
+from sit_engine.api.measuring import inspect as inspect
+from sit_engine.api.measuring import neighbours as neighbours
+from sit_engine.api.measuring import predict as predict
+from sit_engine.api.runs import Emit as Emit
+from sit_engine.api.runs import MakeControl as MakeControl
+from sit_engine.api.runs import check as check
+from sit_engine.api.runs import find_folders as find_folders
+from sit_engine.api.runs import finetune as finetune
+from sit_engine.api.runs import pretrain as pretrain
+from sit_engine.api.runs import repair as repair
+from sit_engine.api.runs import resume as resume
+from sit_engine.api.runs import scratch_twin as scratch_twin
+from sit_engine.api.settings import describe_device as describe_device
+from sit_engine.api.settings import dry_run as dry_run
+from sit_engine.api.settings import resolve as resolve
+from sit_engine.api.studies import compare as compare
+from sit_engine.api.studies import tune as tune
+from sit_engine.api.weights import export as export
+from sit_engine.api.weights import import_weights as import_weights

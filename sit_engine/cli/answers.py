@@ -360,7 +360,7 @@ def _check(context: QuestionContext, *, run: str) -> Json:
 
 
 def _repair(context: QuestionContext, *, run: str) -> Json:
-    """What was done to a run folder, likewise."""
+    """What was done to a run folder: sentences with their codes and what fills them."""
     return {"done": [_sentence(told) for told in api.repair(path_from(run))]}
 
 

@@ -46,7 +46,7 @@ class Signals:
         self.control.ask("stop")
 
     def go_on(self) -> None:
-        """Between runs: a wish may have come in the last step of one, which nobody carries out."""
+        """Between runs: a command may have come in the last step of one, which nobody carries out."""
         if self.asked:
             raise KeyboardInterrupt
 

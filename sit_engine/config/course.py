@@ -41,7 +41,7 @@ def epochs_needed(train_images: int) -> float:
 
 @dataclass(frozen=True)
 class Course:
-    """Of one run: its steps, and those of an epoch."""
+    """The steps of a run, and of one epoch."""
 
     total_steps: int
     steps_per_epoch: int

@@ -85,7 +85,7 @@ def resolve(
 
 
 def _as_start(filling: Filling, family: str, start: StartFacts) -> None:
-    """The family of its weights, and where that describes itself so their network."""
+    """Take the family from the weights to start from, and their network where the family tells it."""
     if family != start.family:
         raise ConfigError(
             "config.weights_family",

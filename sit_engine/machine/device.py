@@ -268,7 +268,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def memory_errors(config: ResolvedConfig) -> Iterator[None]:
-    """Out of memory, in whatever words, becomes our sentence."""
+    """Turn an error of memory, in whatever words, into our sentence."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -49,7 +49,7 @@ def problems(run: Run, *, unfit: int = 0) -> Iterator[SitError]:
 
 
 def looks_like_run(path: Path) -> bool:
-    """Whether a folder was a run, even if what bears the names now is no file."""
+    """Whether a folder was a run, even if its files' names now belong to something else."""
     try:
         names = {name for name in NAMES if os.path.lexists(path / name)}
     except OSError:
@@ -87,7 +87,7 @@ def _check_settings(run: Run) -> None:
 
 @lru_cache(maxsize=4096)
 def _settings_error(path: Path, mtime_ns: int, size: int) -> SitError | None:
-    """Remembered, since a list of runs asks every two seconds."""
+    """What is wrong with the settings; remembered, since a list of runs asks every two seconds."""
     try:
         Run(path.parent).values()
     except SitError as error:

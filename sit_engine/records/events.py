@@ -200,7 +200,7 @@ class Warned(Event):
 
 
 def warning(code: str, message: str, **values: object) -> Warned:
-    """As an error of ours: `message` is a template that is filled from `values`."""
+    """A `Warned` whose `message` is a template that is filled from `values`."""
     said = Sentence(message, **values)
     return Warned(code, said, said.values)
 
@@ -285,7 +285,7 @@ BEFORE = ("agreement", "mask_share")
 
 
 def by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that such fields hold; null and NaN are none."""
+    """The curves that fields of older lines hold; null and NaN are none."""
     return {
         name: value for name in BEFORE if (value := fields.get(name)) is not None and value == value
     }

@@ -39,7 +39,7 @@ class Progress:
 
     @classmethod
     def read(cls, state: dict[str, Any]) -> Progress:
-        """From a checkpoint's values."""
+        """The progress that a checkpoint holds."""
         values = {"curves": by_name(state)} | state
         # Of versions before this one.
         gone = ("skipped_in_a_row", *BEFORE)

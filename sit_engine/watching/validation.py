@@ -25,7 +25,7 @@ from sit_engine.watching.pretraining import PREVIEW_IMAGES, Watched, write_previ
 
 @dataclass
 class Validator:
-    """The best reading and how many came since are part of a checkpoint's state."""
+    """Measures at every reading; the best, and how many came since, are part of a checkpoint."""
 
     run: Run
     method: Method

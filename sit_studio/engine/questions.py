@@ -184,14 +184,14 @@ class Spare:
             self._asker.load()
 
     def let_go(self) -> None:
-        """Nobody will ask soon."""
+        """End the one that waits: nobody will ask soon."""
         asker, self._asker = self._asker, None
         if asker is not None:
             asker.stop()
             asker.deleteLater()
 
     def take(self, parent: QObject) -> Asker | None:
-        """It is the caller's now; None: there is none."""
+        """Give the one that waits to the caller; None: there is none."""
         if not self.is_there:
             return None
         asker, self._asker = self._asker, None

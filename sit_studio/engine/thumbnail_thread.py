@@ -1,4 +1,4 @@
-"""A thread that makes thumbnails of the images in sight, in sacrificial children, newest wish first."""
+"""A thread that makes thumbnails of the images in sight, in sacrificial children, newest asked first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sit_engine.errors import CancelledError, SitError
 
 
 class ThumbnailThread(QThread):
-    """`want` replaces the wishes before it; results wait until `take`n by the window's timer."""
+    """`want` replaces the requests before it; results wait until `take`n by the window's timer."""
 
     def __init__(self, side: int, parent: QObject | None = None, *, workers: int = 2) -> None:
         super().__init__(parent)
@@ -25,7 +25,7 @@ class ThumbnailThread(QThread):
         self._is_leaving = False
 
     def want(self, paths: list[str]) -> None:
-        """The images in sight that have no thumbnail yet."""
+        """Ask for the images in sight that have no thumbnail yet."""
         self._wanted = paths
         self._has_news.set()
 
@@ -65,7 +65,7 @@ class ThumbnailThread(QThread):
 
 
 class ThumbnailSource(QObject):
-    """A thread that begins with the first wish and ends while nobody looks."""
+    """A thread that begins with the first request and ends while nobody looks."""
 
     def __init__(self, side: int, parent: QObject, *, workers: int = 2) -> None:
         super().__init__(parent)
@@ -74,7 +74,7 @@ class ThumbnailSource(QObject):
         self._leaving: list[ThumbnailThread] = []
 
     def want(self, paths: list[str]) -> None:
-        """Instead of all wishes before."""
+        """Ask for these images, in place of all that were asked for before."""
         if self._thread is None:
             self._thread = ThumbnailThread(self.side, self, workers=self.workers)
             self._thread.start()
@@ -85,7 +85,7 @@ class ThumbnailSource(QObject):
         return self._thread.take() if self._thread is not None else []
 
     def rest(self) -> None:
-        """Give thread and children back; a later wish begins anew."""
+        """Give thread and children back; a later request begins anew."""
         thread, self._thread = self._thread, None
         self._leaving = [one for one in self._leaving if not one.isFinished()]
         if thread is not None:
@@ -93,7 +93,7 @@ class ThumbnailSource(QObject):
             self._leaving.append(thread)
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self.rest()
         for thread in self._leaving:
             thread.wait(10_000)

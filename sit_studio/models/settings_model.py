@@ -77,7 +77,7 @@ class SettingsModel:
         return "standard"
 
     def choose(self, *, size: Size | None = None, recipe: str | None = None) -> None:
-        """Another size or recipe; what the user said of the tasks goes with their recipe."""
+        """Choose another size or recipe; what the user said of the tasks goes with their recipe."""
         size = size or self.size
         if recipe is not None and recipe != self.method:
             self.method = recipe
@@ -94,7 +94,7 @@ class SettingsModel:
         return [item for item in settings(self.method) if item.path not in hidden]
 
     def set(self, path: str, text: str) -> None:
-        """The user's word; an empty one gives the setting back."""
+        """Take the user's word; an empty one gives the setting back."""
         if text.strip():
             self.texts[path] = text.strip()
         else:
@@ -107,7 +107,7 @@ class SettingsModel:
         return Path(unescape_name(text)) if text else None
 
     def start_from(self, weights: Path | None) -> None:
-        """None: from scratch."""
+        """Start from these weights; None: from scratch."""
         self.set(WEIGHTS, escape_name(str(weights)) if weights is not None else "")
 
     def defaults(self) -> Mapping[str, str]:
@@ -119,7 +119,7 @@ class SettingsModel:
         return self.texts.get(path, self.defaults().get(path, ""))
 
     def values(self) -> dict[str, Any]:
-        """Nested, as a config file would hold them."""
+        """The chosen values, nested as a config file would hold them."""
         known = {item.path: item for item in settings(self.method)}
         flat: dict[str, Any] = {}
         for path, typed in self.texts.items():

@@ -41,14 +41,14 @@ class Ask(Dialog):
 
 
 def ask_yes(asked: Ask, on_yes: Callable[[], object]) -> Ask:
-    """Open it; the answer comes later."""
+    """Open a question of yes or no; the answer comes later."""
     asked.accepted.connect(lambda: on_yes())
     asked.open()
     return asked
 
 
 def ask_text(asked: Ask, text: str, on_text: Callable[[str], object]) -> Ask:
-    """With a line that holds `text`."""
+    """Open a question for a line, which holds `text`."""
     line = QLineEdit(text)
     line.setAccessibleName(asked.windowTitle())
     line.selectAll()
@@ -60,7 +60,7 @@ def ask_text(asked: Ask, text: str, on_text: Callable[[str], object]) -> Ask:
 def ask_number(
     asked: Ask, value: float, least: float, most: float, on_number: Callable[[float], object]
 ) -> Ask:
-    """With a number between two others; what is none cannot be agreed to."""
+    """Open a question for a number between two others; what is none cannot be agreed to."""
     line = QLineEdit(f"{value:.6g}")
     line.setAccessibleName(asked.windowTitle())
     line.setToolTip(f"{least:g} … {most:g}")

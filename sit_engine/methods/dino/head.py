@@ -24,7 +24,7 @@ class Prototypes(nn.Module):
         nn.init.trunc_normal_(self.weight, std=0.02)
 
     def forward(self, unit_BN: Tensor) -> Tensor:
-        """In fp32 also where autocast would halve it: a teacher divides by 0.04."""
+        """Cosines in fp32, also under autocast: a teacher divides them by 0.04."""
         with torch.autocast(unit_BN.device.type, enabled=False):
             return unit_BN @ functional.normalize(self.weight, dim=-1).T
 

@@ -87,7 +87,7 @@ class ImageLists(Card):
         self.tabs.setTabVisible(3, has_test)
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self.grid.shut_down()
 
     def _caption(self, row: int) -> str:

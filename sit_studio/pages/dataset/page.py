@@ -168,7 +168,7 @@ class DatasetPage(Page):
         self.drop.style().polish(self.drop)
 
     def take(self, paths: list[str]) -> None:
-        """Folders to look at, or a CSV of labels for those that are open."""
+        """Look at these folders, or take a CSV of labels for those that are open."""
         if not paths:
             return
         self._forget_sample()
@@ -229,7 +229,7 @@ class DatasetPage(Page):
         )
 
     def _forget_sample(self) -> None:
-        """Something else was chosen while it was written."""
+        """Forget the sample: something else was chosen while it was written."""
         if self._sample is not None:
             self._sample.stop()
             self._sample = None
@@ -283,7 +283,7 @@ class DatasetPage(Page):
         self._on_progress()
 
     def _tell_of_reading(self, notes: dict[str, int]) -> None:
-        """Of which files not everything is used; where only headers were read, what is not known."""
+        """Tell which files are not used in full and, where only headers were read, what is not known."""
         told = not_in_full(notes)
         if NOT_DECODED in notes:
             headers = self.tr(
@@ -347,6 +347,6 @@ class DatasetPage(Page):
             )
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self._forget_sample()
         self.lists.shut_down()

@@ -71,7 +71,7 @@ class ClassTable(QTableView):
         self.activated.connect(self._on_activated)
 
     def show_classes(self, classes: Sequence[ClassScore]) -> None:
-        """Other classes, in the order chosen before."""
+        """Show other classes, sorted as before."""
         self.classes.show(classes)
 
     @Slot(QModelIndex)

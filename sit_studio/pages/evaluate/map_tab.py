@@ -285,7 +285,7 @@ class MapTab(QWidget):
             self.failed.emit(failure)
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self.job.cancel()
         self.panel.shut_down()
 

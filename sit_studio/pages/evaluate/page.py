@@ -330,7 +330,7 @@ class EvaluatePage(Page):
         show_in_file_manager(out)
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self.job.cancel()
         self.results.shut_down()
         self.map.shut_down()

@@ -243,6 +243,6 @@ class ReportView(QTabWidget):
             self._fill(self.cell_images, self.predictions.of_class(name))
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         for gallery in (self.cell_images, self.wrong):
             gallery.shut_down()

@@ -316,7 +316,7 @@ class ExportPage(Page):
         self.past.show_run(run)
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self.job.cancel()
 
 

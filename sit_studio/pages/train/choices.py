@@ -20,7 +20,7 @@ def written(kind: Kind, models: Mapping[Kind, SettingsModel]) -> str:
 
 
 def recall(text: str, models: Mapping[Kind, SettingsModel]) -> Kind | None:
-    """Fill the forms; the form that was in front. What makes no sense to this version is left out."""
+    """Fill the forms, but for what makes no sense to this version; gives the one that was in front."""
     try:
         kept = json.loads(text)
         front = kept["kind"]

@@ -384,7 +384,7 @@ class TrainPage(Page):
         self.cost.measure_with(merge(self._values(), {"data": self.session.dataset.settings()}))
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self.cost.stop()
         for dialog in self.findChildren(SearchDialog):
             dialog.reject()

@@ -37,7 +37,7 @@ SLIDERS = {
 
 
 class PreviewCard(Card):
-    """Asks the engine a moment after the last change; only the newest wish is answered."""
+    """Asks the engine a moment after the last change; only the newest question is answered."""
 
     heard = Signal(object)
 

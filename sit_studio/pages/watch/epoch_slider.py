@@ -123,7 +123,7 @@ class EpochSlider(QWidget):
         return made
 
     def _choose(self, place: int) -> None:
-        """Put the handle there without taking it for a wish of the user."""
+        """Put the handle there without taking it for the user's choice."""
         self._slider.blockSignals(True)
         self._slider.setValue(place)
         self._slider.blockSignals(False)

@@ -50,7 +50,7 @@ class MapInteraction(QObject):
         self.owner.setCursor(Qt.CursorShape.CrossCursor if on else Qt.CursorShape.ArrowCursor)
 
     def forget(self) -> None:
-        """No lasso any more."""
+        """Forget the lasso."""
         self.lasso = QPolygonF()
         self.owner.update()
 
@@ -81,7 +81,7 @@ class MapInteraction(QObject):
         event.accept()
 
     def _drop_lasso(self) -> None:
-        """It belongs to the view in which it was drawn."""
+        """Drop the lasso: it belongs to the view in which it was drawn."""
         if not self.lasso.isEmpty():
             self.forget()
 
@@ -161,7 +161,7 @@ class MapInteraction(QObject):
         return mask, low.toPoint() - QPoint(1, 1), high.toPoint() + QPoint(1, 1)
 
     def paint(self, painter: QPainter) -> None:
-        """The lasso over the map."""
+        """Paint the lasso over the map."""
         if self.lasso.isEmpty():
             return
         accent = QColor(theme.tokens().accent)
@@ -175,7 +175,7 @@ class MapInteraction(QObject):
     # Drops
 
     def _on_drag(self, event: QDragMoveEvent) -> bool:
-        """One file is ours; anything else is the window's."""
+        """Accept one file; anything else is the window's."""
         if _dropped(event) and self.owner.embedding is not None:
             accept_as_copy(event)
         else:

@@ -122,7 +122,7 @@ class MapPanel(QWidget):
     # The map
 
     def show_map(self, embedding: Embedding | None, cells: Cells | None, *, keep: bool) -> None:
-        """Other points; `keep`: the same images in another arrangement."""
+        """Show other points; with `keep` they are the same images, arranged anew."""
         self.view.show_map(embedding, cells, keep=keep)
         if not keep:
             self._list_colours()
@@ -171,7 +171,7 @@ class MapPanel(QWidget):
     # What was chosen
 
     def forget_choice(self) -> None:
-        """Nothing is chosen."""
+        """Choose nothing."""
         self.chosen_title.setText(self.tr("Nothing chosen yet"))
         self.chosen_hint.setText(
             self.tr(
@@ -205,12 +205,12 @@ class MapPanel(QWidget):
             self.neighbours_wanted.emit(self.view.embedding.paths[row])
 
     def tell_waiting(self, path: str) -> None:
-        """The images like that one are being looked for."""
+        """Say that the images like that one are being looked for."""
         self.chosen_title.setText(self._like(path))
         self.chosen_hint.setText(self.tr("Looking for them…"))
 
     def show_neighbours(self, path: str, found: Sequence[Neighbour]) -> None:
-        """The images most like that one, nearest first."""
+        """Show the images most like that one, nearest first."""
         self.chosen_title.setText(self._like(path))
         self.chosen_hint.setText(self.tr("The nearest first, by the cosine of their features."))
         embedding = self.view.embedding
@@ -230,7 +230,7 @@ class MapPanel(QWidget):
         return self.tr("Most like {name}").format(name=name)
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self.view.shut_down()
         self.gallery.shut_down()
 

@@ -93,7 +93,7 @@ class MapView(MapSurface):
     # What is shown
 
     def show_map(self, embedding: Embedding | None, cells: Cells | None, *, keep: bool) -> None:
-        """Other points; `keep`: the same images in another arrangement, in the same colours."""
+        """Show other points; with `keep` they are the same images, arranged anew in the same colours."""
         self.embedding = embedding
         self.cells = cells or Cells(np.empty((0, 2), dtype=np.float32))
         count = len(self.cells.points_P2)
@@ -108,7 +108,7 @@ class MapView(MapSurface):
         self._restyle()
 
     def colour_by(self, key: Key) -> None:
-        """What the colours stand for."""
+        """Choose what the colours stand for."""
         if self.embedding is not None:
             self.grouping, self.lit = group(self.embedding, key), frozenset()
             self._restyle()
@@ -134,7 +134,7 @@ class MapView(MapSurface):
 
     @Slot()
     def fit(self) -> None:
-        """Nearly everything in view; where it is, everything."""
+        """Bring nearly everything into view; where it is, everything."""
         self._fitted = "all" if self._fitted == "core" else "core"
         self.set_view(self.whole(with_outliers=self._fitted == "all"))
 
@@ -171,7 +171,7 @@ class MapView(MapSurface):
 
     @Slot()
     def _on_turn(self) -> None:
-        """A picture that was begun is finished first: a hand that moves on must not starve it."""
+        """Finish a picture that was begun first: a hand that moves on must not starve it."""
         end_s = time.perf_counter() + TURN_S
         while time.perf_counter() < end_s:
             if self._work is None and not self._begin():
@@ -191,7 +191,7 @@ class MapView(MapSurface):
                 return
 
     def _begin(self) -> bool:
-        """False when the picture of now stands there."""
+        """Begin the picture of now; False when it stands there."""
         grouping = self.grouping
         is_shown = self._shown is not None and self._shown[1] == self.view and not self._is_stale
         if grouping is None or is_shown or not self.isVisible():
@@ -343,7 +343,7 @@ class MapView(MapSurface):
         self.update()
 
     def shut_down(self) -> None:
-        """The window closes."""
+        """End what still runs: the window closes."""
         self._turns.stop()
         self.card.shut_down()
 

@@ -94,7 +94,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         self.recolour()
 
     def place_baselines(self) -> list[float]:
-        """Where they stand on the axis in use; those which have no place are hidden."""
+        """Place the baselines on the axis in use, hide those without a place, and give their values."""
         places = {label: self._on_axis(value) for label, value in self._baselines.items()}
         for label, place in places.items():
             self._lines[label].setVisible(math.isfinite(place))
@@ -107,7 +107,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         self.box.setXRange(x0, x1, padding=0)
 
     def show_y(self, low: float, high: float, foot_px: float, head_px: float = 0.0) -> None:
-        """A range around these values, also where they are one, with room for flags and words."""
+        """Show a range around these values, also where they are one, with room for flags and words."""
         span = high - low
         if span <= max(abs(low), abs(high)) * 1e-9:
             span = 0.6 if self.values_axis.is_log else abs(low) * 0.2 or 2.0
@@ -125,7 +125,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
             self._crosshair.setValue(x)
 
     def show_scales(self, is_shown: bool) -> None:
-        """An empty plot has no figures on its axes: they would be invented."""
+        """Whether figures stand on the axes; of an empty plot they would be invented."""
         for axis in (self.values_axis, self.steps_axis):
             axis.setStyle(showValues=is_shown)
         self.values_axis.setGrid(255 if is_shown else False)

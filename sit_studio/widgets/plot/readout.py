@@ -153,7 +153,7 @@ class PlotLegend:
             name.setText(name.text)
 
     def lay_out(self) -> float:
-        """In as many columns as fit above the curves; how many pixels they have to leave free."""
+        """Lay the names out in columns above the curves; gives the pixels that are to be left free."""
         has_data = any(np.isfinite(line.low) for line in self._lines.values())
         self._item.setVisible(has_data and len(self._lines) > 1)
         if not self._item.isVisible():

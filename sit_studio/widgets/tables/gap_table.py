@@ -96,7 +96,7 @@ class GapTable(QTableView):
         head.setMinimumSectionSize(56)
 
     def show_comparison(self, found: Comparison) -> None:
-        """Its table so far; which row is chosen stays."""
+        """Show a comparison's table so far; which row is chosen stays."""
         row = self.currentIndex().row()
         widest = full_px(self.font(), (name_of(line) for line in found.lines))
         self.setColumnWidth(0, min(max(NAME_PX, widest + 2 * PAD_PX + 8), MOST_NAME_PX))
@@ -118,7 +118,7 @@ class GapTableModel(QAbstractTableModel):
         return self.found.lines if self.found is not None else ()
 
     def show_comparison(self, found: Comparison) -> None:
-        """Other rows."""
+        """Show other rows."""
         self.beginResetModel()
         self.found = found
         self.endResetModel()
