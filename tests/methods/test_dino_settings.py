@@ -59,7 +59,7 @@ def test_the_teacher_warms_up_and_prototypes_freeze_in_runs_that_are_long_enough
     assert (options.teacher_warmup_epochs, options.frozen_epochs) == (warmup, frozen)
     assert options.teacher_temperature_at(0) == 0.04
     assert options.teacher_temperature_at(20) == last
-    assert (config.optim.optimiser, config.optim.learning_rate) == ("adamw", 5e-4)
+    assert (config.optim.optimiser, config.optim.learning_rate) == ("muon", 1.5e-3)
 
 
 @pytest.mark.parametrize(
