@@ -20,7 +20,7 @@ from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.studies.paces import measure_paces
 
-BATCH = 8
+BATCH = 4
 
 
 def main() -> None:

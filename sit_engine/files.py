@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import psutil
 
 from sit_engine import own_files
@@ -22,6 +23,11 @@ from sit_engine.errors import DiskError, FileError, OutOfMemoryError, SitError
 LONGEST_ENDING = 12
 OLD = ".old"
 ASIDE = re.compile(r"\.new-[0-9a-f]{12}-(\d+)-")
+
+
+def cache_root() -> Path:
+    """Where this user's caches lie: SIT_CACHE_DIR, else where the system wants them."""
+    return Path(os.environ.get("SIT_CACHE_DIR") or platformdirs.user_cache_dir("sit-studio"))
 
 
 def write_aside(path: Path, text: str) -> None:

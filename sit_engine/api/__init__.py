@@ -30,4 +30,5 @@ from sit_engine.api.settings import resolve as resolve
 from sit_engine.api.studies import compare as compare
 from sit_engine.api.studies import tune as tune
 from sit_engine.api.weights import export as export
+from sit_engine.api.weights import fetch_weights as fetch_weights
 from sit_engine.api.weights import import_weights as import_weights

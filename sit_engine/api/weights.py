@@ -9,6 +9,7 @@ from sit_engine.config.facts import Variant
 from sit_engine.errors import RunError
 from sit_engine.records.exported import Exported
 from sit_engine.records.imported import Imported
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run_folder import open_run
 
 
@@ -64,3 +65,18 @@ def import_weights(
     return read(
         file, out, network=network, heads=heads, image_size=image_size, variant=variant, timm=timm
     )
+
+
+def fetch_weights(
+    name: str, out: Path, *, image_size: int | None = None, on_progress: OnProgress
+) -> Imported:
+    """Public weights of `records.public_weights`, from the hub into the folder `out`, to start from.
+
+    The files come into the user's cache first and stay there; a call that was interrupted goes on.
+    """
+    from sit_engine.files import cache_root
+    from sit_engine.models.imports.hub import fetch
+
+    files = cache_root() / "public-weights" / name
+    fetch(name, files, on_progress)
+    return import_weights(files, out, image_size=image_size)

@@ -51,6 +51,7 @@ VERBS = {
     "inspect": Verb("inspect", "write reconstructions and attention maps as pictures and arrays"),
     "export": Verb("export", "write a file that runs without this program"),
     "import": Verb("import_", "turn weights that others trained into a folder to start from"),
+    "weights": Verb("weights", "list public weights to start from, and fetch one"),
     "runs": Verb("runs", "list the runs in a folder"),
     "serve": Verb("serve", "answer questions of the window, one JSON line each"),
     "config": Verb("config", "print a config file with every setting"),

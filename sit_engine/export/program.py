@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import torch
 
 from sit_engine import own_files
@@ -27,7 +25,7 @@ from sit_engine.counted import Sentence
 from sit_engine.data.folder.index import ValueRange
 from sit_engine.errors import DataError, ExportError, FileError
 from sit_engine.export.graphs import onnx_metadata, read_extra
-from sit_engine.files import file_hash
+from sit_engine.files import cache_root, file_hash
 
 TIME_LIMIT_S = 300
 FORMATS = {".pt": "torchscript", ".onnx": "onnx", ".pt2": "pt2"}
@@ -139,8 +137,7 @@ def is_known(path: Path) -> bool:
 
 
 def _known_file() -> Path:
-    root = os.environ.get("SIT_CACHE_DIR") or platformdirs.user_cache_dir("sit-studio")
-    return Path(root) / "exported.txt"
+    return cache_root() / "exported.txt"
 
 
 def run_program(

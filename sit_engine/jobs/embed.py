@@ -24,11 +24,11 @@ from sit_engine.errors import ConfigError, RunError
 from sit_engine.evaluation.features import extract, probabilities
 from sit_engine.evaluation.kept import KeptFeatures
 from sit_engine.evaluation.maps import draw_map
-from sit_engine.evaluation.near import MOST_PAIRS, near_pairs
 from sit_engine.evaluation.reading import Tell
 from sit_engine.jobs.labelled import Decoding, find_usable, reader_of
 from sit_engine.jobs.networks import Backbones, load_backbones, readable
 from sit_engine.machine.device import apply_settings
+from sit_engine.near import MOST_PAIRS, near_pairs
 from sit_engine.records.embedding import (
     DUPLICATES_ABOVE,
     FEATURES,

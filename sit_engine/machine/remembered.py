@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
 import torch
 
 from sit_engine.config.tree import ResolvedConfig
-from sit_engine.files import read_json, write_aside
+from sit_engine.files import cache_root, read_json, write_aside
 
 FILE = "measured.json"
 MOST = 50
@@ -57,8 +55,7 @@ def remember(what: str, numbers: list[float]) -> None:
 
 
 def _file() -> Path:
-    root = os.environ.get("SIT_CACHE_DIR") or platformdirs.user_cache_dir("sit-studio")
-    return Path(root) / FILE
+    return cache_root() / FILE
 
 
 def _all() -> dict[str, list[float]]:

@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sit_engine.errors import DataError
 from sit_engine.evaluation import maps, near
 from sit_engine.evaluation.maps import draw_map, principal
-from sit_engine.evaluation.near import near_pairs
+from sit_engine.near import near_pairs
 
 
 def features(count: int, width: int = 12, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import math
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from sit_engine.config.tree import CACHE_FACTOR
@@ -32,7 +30,7 @@ from sit_engine.data.pixel_cache.store import PixelStore as PixelStore
 from sit_engine.data.pixel_cache.streaming import FileSquares
 from sit_engine.data.pixel_cache.value_range import folder_range
 from sit_engine.errors import CancelledError, DiskError, SitError
-from sit_engine.files import clear_asides, out_of_memory
+from sit_engine.files import cache_root, clear_asides, out_of_memory
 from sit_engine.paths import unescape_name
 from sit_engine.records.on_progress import OnProgress, ProgressReporter
 
@@ -67,10 +65,7 @@ class PixelCache:
     """Decoded pixels under one folder, keyed per file, shared by all runs of this user."""
 
     def __init__(self, root: str | Path | None = None, *, wait_s: float = 600.0) -> None:
-        chosen = (
-            root or os.environ.get("SIT_CACHE_DIR") or platformdirs.user_cache_dir("sit-studio")
-        )
-        self.root = Path(chosen) / "pixels"
+        self.root = (cache_root() if root is None else Path(root)) / "pixels"
         self.wait_s = wait_s
 
     def size_bytes(self) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from sit_engine.evaluation.near import near_pairs
+from sit_engine.near import near_pairs
 
 AT_ONCE = 1024
 

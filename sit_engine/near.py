@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from sit_engine.evaluation.reading import Tell
+from sit_engine.records.on_progress import OnProgress
 
 BLOCK = 4096
 MOST_PAIRS = 10_000
@@ -28,7 +28,7 @@ class NearPairs:
 
 
 def near_pairs(
-    features_nD: NDArray[np.float32], above: float, tell: Tell, *, most: int = MOST_PAIRS
+    features_nD: NDArray[np.float32], above: float, tell: OnProgress, *, most: int = MOST_PAIRS
 ) -> NearPairs:
     """Every two rows once; of more than `most` pairs the nearest are kept."""
     count = len(features_nD)
