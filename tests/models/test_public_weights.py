@@ -349,6 +349,7 @@ def test_a_network_beside_one_without_a_prefix_is_taken_whole(tmp_path: Path) ->
     done = api.import_weights(file, tmp_path / "out", heads=HEADS, network="student")
     kept = load_file(done.path / "model.safetensors")
     assert torch.equal(kept["cls_token"], both["student.cls_token"])
+    assert "another network, without a name" in {part.why for part in done.dropped}
 
 
 @pytest.mark.parametrize(
