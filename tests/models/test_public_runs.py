@@ -20,7 +20,7 @@ from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import find_start
 from sit_engine.training import checkpoint
 from tests.models import public_files as files
-from tests.models.test_public_weights import DINOV2, LAYOUTS, Layout, images, read
+from tests.models.public_layouts import DINOV2, LAYOUTS, Layout, images, read
 from tests.tiny import tiny_config, tiny_finetune, vit_of
 
 SIDE = LAYOUTS["distilled DeiT"].network.size

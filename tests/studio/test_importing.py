@@ -12,7 +12,7 @@ from sit_engine.paths import escape_name
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.import_dialog import ImportDialog
 from tests.models import foreign_files as files
-from tests.models.test_public_weights import LAYOUTS, write
+from tests.models.public_layouts import LAYOUTS, write
 from tests.studio.conftest import wait
 
 
