@@ -8,11 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sit_engine.config.facts import IMAGENET
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.counted import counted
+from sit_engine.errors import SitError
 from sit_engine.files import disk_error, read_json, write_aside
 from sit_engine.paths import display_name
 from sit_engine.records.run import Run
+from sit_engine.records.starts import describe_start
 
 
 def write_card(run: Run, about: dict[str, Any], out: Path) -> Path:
@@ -77,6 +80,22 @@ def _recipe(config: ResolvedConfig) -> str:
         f"batches of {config.optim.batch_size}, seed {config.compute.seed}, "
         f"{config.compute.precision} on {config.compute.device}; started from "
         f"{f'the weights {start}' if start else 'nothing'}. All settings are in the run's config.toml."
+        + _folded(config)
+    )
+
+
+def _folded(config: ResolvedConfig) -> str:
+    """That a start's own normalisation is in the first layer now; of one that is gone nothing is said."""
+    try:
+        start = describe_start(Path(config.model.weights)) if config.model.weights else None
+    except SitError:
+        return ""
+    if start is None or (start.mean, start.std) == IMAGENET:
+        return ""
+    mean, std = (", ".join(f"{value:.4g}" for value in three) for three in (start.mean, start.std))
+    return (
+        f" Those weights took pixels normalised by mean {mean} and deviation {std}, which was folded "
+        "into the first layer."
     )
 
 

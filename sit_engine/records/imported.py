@@ -163,12 +163,16 @@ class Imported:
         """For people: equal parts of all blocks, and dropped parts of one kind, take a line each."""
         facts = self.facts
         blocks = counted(facts.depth, "blocks")
-        heads = counted(facts.heads, "heads") if facts.heads else "heads"
+        if facts.heads is None:
+            sizes = f"Width {facts.width}, {blocks} or stages, as timm builds it."
+        else:
+            heads = counted(facts.heads, "heads")
+            sizes = f"Width {facts.width}, {blocks}, {heads} ({self.heads_from})."
         network = f"its network {self.network}" if self.network else "its only network"
         lines = [
             f"Read {self.source} ({self.layout}), {network}.",
             f"sha256 {self.sha256}",
-            f"Width {facts.width}, {blocks}, {heads} ({self.heads_from}).",
+            sizes,
             f"Views of {facts.image_size} px, patches of {facts.patch_size} px, {self._tokens()}.",
             self.pixels,
             "",

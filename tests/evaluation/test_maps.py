@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from sit_engine import near
 from sit_engine.errors import DataError
-from sit_engine.evaluation import maps, near
+from sit_engine.evaluation import maps
 from sit_engine.evaluation.maps import draw_map, principal
 from sit_engine.near import near_pairs
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.models.public_layouts import LAYOUTS
 from tests.models.test_foreign import CHANGES
-from tests.models.test_public_weights import LAYOUTS
 from tests.models.test_timm_family import KINDS
 from tests.records.test_imported import CASES
 

@@ -20,7 +20,7 @@ from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import find_start
 from sit_engine.training import checkpoint
 from tests.models import public_files as files
-from tests.models.test_public_weights import DINOV2, LAYOUTS, Layout, images, read
+from tests.models.public_layouts import DINOV2, LAYOUTS, Layout, images, read
 from tests.tiny import tiny_config, tiny_finetune, vit_of
 
 SIDE = LAYOUTS["distilled DeiT"].network.size
@@ -83,7 +83,13 @@ def test_a_run_keeps_them_and_its_exports_too(name: str, few: Path, tmp_path: Pa
     # The run itself is a start, with what no shape says.
     assert read_weights(find_start(tmp_path / "run")).facts.registers == layout.registers
     trained = load_backbones(open_run(tmp_path / "run"))
-    folder = api.export(tmp_path / "run", format="safetensors", out=tmp_path / "timm").path
+    out = api.export(tmp_path / "run", format="safetensors", out=tmp_path / "timm")
+    folder = out.path
+    assert out.card is not None
+    card = out.card.read_text("utf-8")
+    assert "centre crop, ImageNet mean and deviation" in card
+    own = "mean 0.4815, 0.4578, 0.4082 and deviation 0.2686, 0.2613, 0.2758, which was folded"
+    assert (own in card) is (layout.variant == "openclip")
     kept = load_file(folder / "model.safetensors")
     assert kept["cls_token"].shape == (1, 1, 32)
     assert ("reg_token" in kept) is (name == "registers")

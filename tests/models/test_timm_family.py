@@ -115,13 +115,27 @@ def test_a_network_of_timm_answers_as_timm_does(kind: str, tmp_path: Path) -> No
         torch.testing.assert_close(loaded(own), wanted, atol=1e-5, rtol=1e-5)
 
 
-def finetuned(start: Path, few: Path, run: Path, **method: Any) -> None:
+def test_its_twin_starts_from_nothing(few: Path, tmp_path: Path) -> None:
+    theirs, _ = folder("EVA-02", tmp_path / "theirs")
+    start = api.import_weights(theirs, tmp_path / "start", image_size=SIDE).path
+    finetuned(start, few, tmp_path / "run", with_scratch=True)
+    twin = open_run(tmp_path / "run-scratch").config()
+    assert (twin.model.family, twin.model.weights) == ("timm", None)
+    begun = checkpoint.load_model(checkpoint.folder(Run(tmp_path / "run-scratch"), 0))
+    name = "network.blocks.0.attn.proj.weight"
+    assert not torch.equal(begun[f"student.backbone.{name}"], read_weights(start).tensors[name])
+
+
+def finetuned(
+    start: Path, few: Path, run: Path, *, with_scratch: bool = False, **method: Any
+) -> None:
     values = tiny_finetune(
         few, method={"head": "linear"} | method, optim={"epochs": 1}
     ).model_dump()
     config = build(values | {"model": {"weights": str(start)}})
     # As comparisons pass it on: with every setting said, whoever said it.
-    api.finetune(build(config.model_dump()), run, emit=lambda _: None)
+    again = build(config.model_dump())
+    api.finetune(again, run, emit=lambda _: None, with_scratch=with_scratch)
 
 
 @pytest.mark.parametrize("kind", ["DINOv3", "EVA-02", "ConvNeXt"])

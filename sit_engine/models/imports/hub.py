@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
 from pathlib import Path
 from typing import Any
 
-from sit_engine.errors import DataError, DiskError, RunError
+from sit_engine.errors import DataError, DiskError, RunError, SitError
 from sit_engine.files import disk_error
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.public_weights import GATED, PUBLIC, PublicWeights
 
 FILES = ("config.json", "model.safetensors")
 SHA256_DIGITS = 64
+# What the network does wrong is an OSError to the library too.
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 _AT_ONCE = 1 << 20
 
 
@@ -26,9 +29,7 @@ def fetch(name: str, folder: Path, tell: OnProgress) -> PublicWeights:
     weights = find(name)
     # Read when the library is loaded: plain HTTP, which resumes, and not a word about the user.
     os.environ |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    import httpx
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,11 @@ def fetch(name: str, folder: Path, tell: OnProgress) -> PublicWeights:
                 weights.repository, file, local_dir=folder, token=False, tqdm_class=_bar(tell)
             )
             _check(Path(path), told.etag or "", weights)
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, ConnectionError) as error:
+    except SitError:
+        raise
+    except Exception as error:  # noqa: BLE001 - which client the library has changes with its versions
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            raise disk_error(error, folder) from None
         raise DataError(
             "weights.unreachable",
             "{name} could not be fetched from {link}: {why}",
@@ -51,8 +56,6 @@ def fetch(name: str, folder: Path, tell: OnProgress) -> PublicWeights:
             link=weights.link,
             why=_first_line(error),
         ) from None
-    except OSError as error:
-        raise disk_error(error, folder) from None
     return weights
 
 

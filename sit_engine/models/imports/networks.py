@@ -99,7 +99,12 @@ def find_network(found: Mapping[Any, Any], file: Path, network: str | None = Non
     place = present[chosen]
     others = {word: other for word, other in present.items() if word != chosen}
     parts, dropped = _split(dictionaries[place.keys], layout, place, others, file)
-    dropped += [Dropped(str(word), None, ANOTHER.format(name=word)) for word in others]
+    dropped += [
+        Dropped(word, None, ANOTHER.format(name=word))
+        if word
+        else Dropped(".".join([*other.keys, other.prefix]), None, "another network, without a name")
+        for word, other in others.items()
+    ]
     return Contents(layout, chosen, parts, (*dropped, *_unread(found, place, others)))
 
 

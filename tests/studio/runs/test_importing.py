@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.import_dialog import ImportDialog
 from tests.models import foreign_files as files
-from tests.models.test_public_weights import LAYOUTS, write
+from tests.models.public_layouts import LAYOUTS, write
 from tests.studio.conftest import wait
 
 

@@ -1,0 +1,219 @@
+"""`sit-engine weights`: the list, and fetching from a small hub on the loopback address."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import timm
+from safetensors.torch import save
+
+from sit_engine.cli.main import main
+from sit_engine.records.public_weights import GATED, PUBLIC
+from tests.cli.test_bad_input import tell
+
+NAME = "vit-tiny"
+PLACE = re.compile(r"^/timm/[\w.]+/resolve/main/([\w.]+)$")
+NETWORK = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2}
+
+
+@dataclass
+class Hub:
+    """What it holds, where it breaks off, and what it was asked."""
+
+    files: dict[str, bytes]
+    breaks_after: int | None = None
+    lies: bool = False
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    """Method, file, and the range that was asked for."""
+    sent_tokens: list[str] = field(default_factory=list)
+    address: str = ""
+
+
+def answer(hub: Hub) -> type[BaseHTTPRequestHandler]:
+    """As the real one answers, in what its library asks."""
+
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self._answer(with_body=False)
+
+        def do_GET(self) -> None:
+            self._answer(with_body=True)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+        def _answer(self, *, with_body: bool) -> None:
+            found = PLACE.match(self.path.split("?")[0])
+            part = self.headers.get("Range", "")
+            hub.sent_tokens += self.headers.get_all("Authorization") or []
+            if found is None or found[1] not in hub.files:
+                self.send_response(404)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            body = hub.files[found[1]]
+            hub.asked.append((self.command, found[1], part))
+            etag = hashlib.sha256(body + b"!" * hub.lies).hexdigest()
+            start = int(part.removeprefix("bytes=").split("-")[0]) if part else 0
+            self.send_response(206 if part else 200)
+            if part:
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            self.send_header("Content-Length", str(len(body) - start))
+            self.send_header("ETag", f'"{etag}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("Accept-Ranges", "bytes")
+            self.end_headers()
+            if not with_body:
+                return
+            rest = body[start:]
+            if hub.breaks_after is not None and found[1].endswith(".safetensors"):
+                self.wfile.write(rest[: hub.breaks_after])
+                self.wfile.flush()
+                self.connection.close()
+                return
+            self.wfile.write(rest)
+
+    return Answer
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """With a tiny ViT as timm writes one."""
+    network = timm.models.VisionTransformer(**NETWORK, num_classes=0)
+    settings = {
+        "architecture": "vit_tiny_patch16_224",
+        "num_classes": 0,
+        "model_args": NETWORK,
+        "pretrained_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [3, 32, 32]},
+    }
+    held = Hub({
+        "config.json": json.dumps(settings).encode(), "model.safetensors": save(network.state_dict()),
+    })  # fmt: skip
+    server = ThreadingHTTPServer(("127.0.0.1", 0), answer(held))
+    held.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield held
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def get(
+    hub: Hub | str, tmp_path: Path, *words: str, name: str = NAME
+) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, whose hub is that one."""
+    address = hub if isinstance(hub, str) else hub.address
+    own = {
+        "HF_ENDPOINT": address, "SIT_CACHE_DIR": str(tmp_path / "cache"), "HF_TOKEN": "a-secret",
+        "HF_HOME": str(tmp_path / "home"),
+    }  # fmt: skip
+    words = ("weights", "get", name, "--out", str(tmp_path / "out"), *words)
+    return subprocess.run(
+        [sys.executable, "-m", "sit_engine", *words],
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def test_what_is_fetched_is_a_folder_to_start_from_and_goes_on_where_it_broke_off(
+    hub: Hub, tmp_path: Path
+) -> None:
+    whole = len(hub.files["model.safetensors"])
+    hub.breaks_after = whole // 3
+    done = get(hub, tmp_path)
+    assert done.returncode == 5
+    assert f"{NAME} could not be fetched" in done.stderr
+    assert "what has come is kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+    hub.breaks_after = None
+    hub.asked.clear()
+    done = get(hub, tmp_path)
+    assert done.returncode == 0, done.stderr
+    ranges = [part for method, file, part in hub.asked
+              if method == "GET" and file == "model.safetensors"]  # fmt: skip
+    assert len(ranges) == 1
+    assert int(ranges[0].removeprefix("bytes=").split("-")[0]) >= whole // 3
+    made = json.loads((tmp_path / "out" / "import.json").read_text("utf-8"))
+    assert made
+    assert f"--weights {tmp_path / 'out'}" in done.stdout
+    assert hub.sent_tokens == []
+    assert not (tmp_path / "home").exists()
+
+
+def test_what_is_not_what_the_hub_told_of_is_thrown_away(hub: Hub, tmp_path: Path) -> None:
+    hub.lies = True
+    done = get(hub, tmp_path)
+    assert done.returncode == 5
+    assert "its sha256 differs" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "cache").rglob("config.json"))
+
+
+def test_offline_is_a_sentence(tmp_path: Path) -> None:
+    done = get("http://127.0.0.1:9", tmp_path)
+    assert done.returncode == 5
+    assert "Check the connection" in done.stderr
+    assert "with a browser" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_list_says_what_they_saw_and_what_may_be_done_with_them(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["weights", "list"]) == 0
+    said = capfd.readouterr().out
+    for weights in PUBLIC.values():
+        assert weights.name in said
+        assert weights.saw in said
+        assert weights.link in said
+        assert weights.terms
+    assert all(name in said for name in GATED)
+    assert "What you train from them is yours" in said
+    assert main(["weights", "list", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [one["name"] for one in found["weights"]] == list(PUBLIC)
+
+
+def test_gated_and_unknown_names_are_sentences(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, said = tell(capfd, "weights", "get", next(iter(GATED)), "--out", tmp_path / "out")
+    assert code == 2
+    assert "Accept it at huggingface.co/" in said
+    code, said = tell(capfd, "weights", "get", "dinov9", "--out", tmp_path / "out")
+    assert code == 2
+    assert "no public weights called dinov9" in said
+    code, said = tell(capfd, "weights", "get")
+    assert code == 2
+    assert "Name one" in said
+
+
+@pytest.mark.parametrize("weights", PUBLIC.values(), ids=PUBLIC)
+def test_sizes_and_licences_are_those_of_timm(weights: object) -> None:
+    from sit_engine.records.public_weights import PublicWeights
+
+    assert isinstance(weights, PublicWeights)
+    name = weights.repository.removeprefix("timm/")
+    told = timm.models.get_pretrained_cfg(name)
+    assert told is not None
+    assert (told.license, told.hf_hub_id) == (weights.licence, weights.repository)
+    assert told.input_size[-1] == weights.side
