@@ -9,10 +9,12 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -24,15 +26,20 @@ from tests.cli.test_bad_input import tell
 
 NAME = "vit-tiny"
 PLACE = re.compile(r"^/timm/[\w.]+/resolve/main/([\w.]+)$")
-NETWORK = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2}
+NETWORK: dict[str, Any] = {
+    "img_size": 32, "patch_size": 8, "embed_dim": 192, "depth": 7, "num_heads": 3,
+}  # fmt: skip
+PIECE = 10 * 2**20
+"""What the library writes at once."""
 
 
 @dataclass
 class Hub:
-    """What it holds, where it breaks off, and what it was asked."""
+    """What it holds, where it sends no more, and what it was asked."""
 
     files: dict[str, bytes]
-    breaks_after: int | None = None
+    stalls_after: int | None = None
+    has_stalled: threading.Event = field(default_factory=threading.Event)
     lies: bool = False
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, file, and the range that was asked for."""
@@ -79,10 +86,12 @@ def answer(hub: Hub) -> type[BaseHTTPRequestHandler]:
             if not with_body:
                 return
             rest = body[start:]
-            if hub.breaks_after is not None and found[1].endswith(".safetensors"):
-                self.wfile.write(rest[: hub.breaks_after])
-                self.wfile.flush()
-                self.connection.close()
+            if hub.stalls_after is not None and found[1].endswith(".safetensors"):
+                self.wfile.write(rest[: hub.stalls_after])
+                hub.has_stalled.set()
+                # Until whoever asked is gone.
+                self.connection.settimeout(60)
+                self.connection.recv(1)
                 return
             self.wfile.write(rest)
 
@@ -112,68 +121,76 @@ def hub() -> Iterator[Hub]:
     thread.join()
 
 
-def get(
-    hub: Hub | str, tmp_path: Path, *words: str, name: str = NAME
-) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, whose hub is that one."""
-    address = hub if isinstance(hub, str) else hub.address
+def begin(address: str, tmp_path: Path) -> subprocess.Popen[str]:
+    """The command in a process of its own, whose hub is at that address."""
     own = {
         "HF_ENDPOINT": address, "SIT_CACHE_DIR": str(tmp_path / "cache"), "HF_TOKEN": "a-secret",
-        "HF_HOME": str(tmp_path / "home"),
+        "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0",
     }  # fmt: skip
-    words = ("weights", "get", name, "--out", str(tmp_path / "out"), *words)
-    return subprocess.run(
+    words = ("weights", "get", NAME, "--out", str(tmp_path / "out"))
+    return subprocess.Popen(
         [sys.executable, "-m", "sit_engine", *words],
         env=os.environ | own,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=240,
     )
 
 
-def test_what_is_fetched_is_a_folder_to_start_from_and_goes_on_where_it_broke_off(
+def get(address: str, tmp_path: Path) -> tuple[int, str, str]:
+    """Exit code and what was said, to both."""
+    process = begin(address, tmp_path)
+    said, told = process.communicate(timeout=240)
+    return process.returncode, said, told
+
+
+def test_what_is_fetched_is_a_folder_to_start_from_and_goes_on_after_a_kill(
     hub: Hub, tmp_path: Path
 ) -> None:
-    whole = len(hub.files["model.safetensors"])
-    hub.breaks_after = whole // 3
-    done = get(hub, tmp_path)
-    assert done.returncode == 5
-    assert f"{NAME} could not be fetched" in done.stderr
-    assert "what has come is kept" in done.stderr
-    assert "Traceback" not in done.stderr
+    hub.stalls_after = PIECE + 1000
+    assert len(hub.files["model.safetensors"]) > hub.stalls_after
+    process = begin(hub.address, tmp_path)
+    assert hub.has_stalled.wait(120)
+    kept = tmp_path / "cache"
+    until = time.monotonic() + 60
+    while sum(path.stat().st_size for path in kept.rglob("*.partial")) < PIECE:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
     assert not (tmp_path / "out").exists()
 
-    hub.breaks_after = None
+    hub.stalls_after = None
     hub.asked.clear()
-    done = get(hub, tmp_path)
-    assert done.returncode == 0, done.stderr
+    code, said, told = get(hub.address, tmp_path)
+    assert code == 0, told
     ranges = [part for method, file, part in hub.asked
               if method == "GET" and file == "model.safetensors"]  # fmt: skip
     assert len(ranges) == 1
-    assert int(ranges[0].removeprefix("bytes=").split("-")[0]) >= whole // 3
+    assert int(ranges[0].removeprefix("bytes=").split("-")[0]) >= PIECE
     made = json.loads((tmp_path / "out" / "import.json").read_text("utf-8"))
     assert made
-    assert f"--weights {tmp_path / 'out'}" in done.stdout
+    assert f"--weights {tmp_path / 'out'}" in said
     assert hub.sent_tokens == []
     assert not (tmp_path / "home").exists()
 
 
 def test_what_is_not_what_the_hub_told_of_is_thrown_away(hub: Hub, tmp_path: Path) -> None:
     hub.lies = True
-    done = get(hub, tmp_path)
-    assert done.returncode == 5
-    assert "its sha256 differs" in done.stderr
+    code, _, told = get(hub.address, tmp_path)
+    assert code == 5
+    assert "its sha256 differs" in told
     assert not (tmp_path / "out").exists()
     assert not list((tmp_path / "cache").rglob("config.json"))
 
 
 def test_offline_is_a_sentence(tmp_path: Path) -> None:
-    done = get("http://127.0.0.1:9", tmp_path)
-    assert done.returncode == 5
-    assert "Check the connection" in done.stderr
-    assert "with a browser" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, _, told = get("http://127.0.0.1:9", tmp_path)
+    assert code == 5
+    assert f"{NAME} could not be fetched" in told
+    assert "Check the connection and ask again: what has come is kept" in told
+    assert "with a browser" in told
+    assert "Traceback" not in told
 
 
 def test_the_list_says_what_they_saw_and_what_may_be_done_with_them(

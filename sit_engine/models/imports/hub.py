@@ -11,6 +11,7 @@ from typing import Any
 
 from sit_engine.errors import DataError, DiskError, RunError, SitError
 from sit_engine.files import disk_error
+from sit_engine.paths import file_word
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.public_weights import GATED, PUBLIC, PublicWeights
 
@@ -29,18 +30,21 @@ def fetch(name: str, folder: Path, tell: OnProgress) -> PublicWeights:
     weights = find(name)
     # Read when the library is loaded: plain HTTP, which resumes, and not a word about the user.
     os.environ |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in FILES:
             url = hf_hub_url(weights.repository, file)
             told = get_hf_file_metadata(url, token=False)
+            place, etag = folder / file, told.etag or ""
+            if place.exists():
+                continue
             _check_room(folder, told.size or 0)
-            path = hf_hub_download(
-                weights.repository, file, local_dir=folder, token=False, tqdm_class=_bar(tell)
-            )
-            _check(Path(path), told.etag or "", weights)
+            partial = folder / f"{file}.{file_word(etag)}.partial"
+            _download(url, partial, told.size, tell)
+            _check(partial, etag, weights)
+            partial.replace(place)
     except SitError:
         raise
     except Exception as error:  # noqa: BLE001 - which client the library has changes with its versions
@@ -57,6 +61,26 @@ def fetch(name: str, folder: Path, tell: OnProgress) -> PublicWeights:
             why=_first_line(error),
         ) from None
     return weights
+
+
+def _download(url: str, partial: Path, size: int | None, tell: OnProgress) -> None:
+    """All of it, or what is missing of it.
+
+    Not `hf_hub_download`, which begins anew when its process was killed (as of version 2.4).
+    """
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    # Not buffered, so that what has come is there after a kill.
+    with partial.open("ab", buffering=0) as file:
+        http_get(
+            url,
+            file,
+            resume_size=file.tell(),
+            headers=build_hf_headers(token=False),
+            expected_size=size,
+            tqdm_class=_bar(tell),
+        )
 
 
 def find(name: str) -> PublicWeights:
