@@ -29,6 +29,7 @@ from sit_engine.api.settings import dry_run as dry_run
 from sit_engine.api.settings import resolve as resolve
 from sit_engine.api.studies import compare as compare
 from sit_engine.api.studies import tune as tune
+from sit_engine.api.studies import worth as worth
 from sit_engine.api.weights import export as export
 from sit_engine.api.weights import fetch_weights as fetch_weights
 from sit_engine.api.weights import import_weights as import_weights

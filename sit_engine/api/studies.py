@@ -1,8 +1,8 @@
-"""Several runs: settings compared, and searched for."""
+"""Several runs: settings compared, searched for, and weighed against doing without."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sit_engine.api.runs import Emit, MakeControl
@@ -11,6 +11,7 @@ from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Comparison
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.tuning import Tuning
+from sit_engine.records.worth import Worth
 
 
 def compare(
@@ -55,3 +56,43 @@ def tune(
 
     asked = TuneRequest(folder, base or RunConfig(), minutes, labels_file)
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+
+
+def worth(
+    folder: str,
+    out: Path,
+    *,
+    weights: Sequence[Path] = (),
+    minutes: float,
+    test: tuple[str, ...] = (),
+    labels_file: str | None = None,
+    threads: int | None = None,
+    emit: Emit,
+    make_control: MakeControl | None = None,
+    on_run: Callable[[str, int, int], None] = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
+) -> Worth:
+    """Whether pretraining on `folder`, or going on from public weights, pays there; resumable.
+
+    Each of `weights` is asked frozen and continued, beside own pretraining, raw pixels and the same
+    network trained from labels alone. The same call again goes on.
+    """
+    from sit_engine.studies.worth import WorthRequest
+    from sit_engine.studies.worth import worth as work
+
+    named = named_apart([path.name for path in weights])
+    asked = WorthRequest(
+        folder, dict(zip(named, weights, strict=True)), minutes, test, labels_file, threads
+    )
+    return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+
+
+def named_apart(names: Sequence[str]) -> list[str]:
+    """Equal names get numbers."""
+    found: list[str] = []
+    for name in names:
+        number, free = 2, name
+        while free in found:
+            free, number = f"{name}-{number}", number + 1
+        found.append(free)
+    return found

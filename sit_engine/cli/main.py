@@ -43,6 +43,7 @@ VERBS = {
     "compare": Verb(
         "compare", "train several settings on one folder alike, and say which is better"
     ),
+    "worth": Verb("worth", "find out whether pretraining or public weights pay on a folder"),
     "tune": Verb("tune", "find settings for a folder in short runs, and say what they gain"),
     "evaluate": Verb("evaluate", "measure a run on labelled folders beside honest baselines"),
     "predict": Verb("predict", "answer a folder of images with a finetuned run or a model, as CSV"),

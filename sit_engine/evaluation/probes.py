@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -121,6 +121,18 @@ def _probe(
     return model.predict_log_proba(test), float(np.ravel(model.C_)[0])
 
 
+def drawn_labels(
+    labels_n: np.ndarray, *, shots: int, draws: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Rows of `shots` images of each class, once per random draw."""
+    generator = np.random.default_rng([seed, shots])
+    for _ in range(draws):
+        yield np.concatenate([
+            generator.permutation(np.flatnonzero(labels_n == label))[:shots]
+            for label in np.unique(labels_n)
+        ])  # fmt: skip
+
+
 def few_shot(
     train_nD: Tensor,
     train_labels_n: np.ndarray,
@@ -137,16 +149,12 @@ def few_shot(
     The same `seed` draws the same images for every kind of feature, so draws can be paired. All
     training rows give the scale of the features: that needs no label.
     """
-    generator = np.random.default_rng([seed, shots])
     train, test = _standardised(train_nD, test_mD)
     accuracies = []
     with one_thread():
-        for draw in range(draws):
+        drawn = drawn_labels(train_labels_n, shots=shots, draws=draws, seed=seed)
+        for draw, chosen in enumerate(drawn):
             on_draw(draw)
-            chosen = np.concatenate([
-                generator.permutation(np.flatnonzero(train_labels_n == label))[:shots]
-                for label in np.unique(train_labels_n)
-            ])  # fmt: skip
             few, all_test = _rotated(train[chosen], test)
             answers = _fit(_regression(1.0), few, train_labels_n[chosen]).predict(all_test)
             accuracies.append(float(np.mean(answers == test_labels_m)))

@@ -84,8 +84,11 @@ def compare(
     make_control: MakeControl | None,
     on_run: OnRun,
     tell: OnProgress,
+    least: int = 2,
 ) -> Comparison:
     """Train and measure what is missing, seed by seed; a run that someone ends ends it for now.
+
+    Fewer settings than the `least` are refused.
 
     A run whose loss does not stay finite is measured as it stands, once, and the others go on.
     """
@@ -93,7 +96,7 @@ def compare(
     seeds = range(request.first_seed, request.first_seed + request.seeds)
     places = [Place(out, name, seed) for seed in seeds for name in request.configs]
     is_new = any(not place.run.config_file.is_file() for place in places)
-    configs, frozen = plan(request, out, emit, tell, is_new=is_new)
+    configs, frozen = plan(request, out, emit, tell, is_new=is_new, least=least)
     paces = read_paces(frozen)
     with held(request, out, frozen) as folder:
         for number, place in enumerate(places, 1):

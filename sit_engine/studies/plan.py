@@ -57,12 +57,20 @@ class Plan(NamedTuple):
     """A fingerprint of the images' names, and of minutes the paces that were measured."""
 
 
-def plan(request: CompareRequest, out: Path, emit: Emit, tell: OnProgress, *, is_new: bool) -> Plan:
+def plan(
+    request: CompareRequest,
+    out: Path,
+    emit: Emit,
+    tell: OnProgress,
+    *,
+    is_new: bool,
+    least: int = 2,
+) -> Plan:
     """Raises before hours are spent.
 
     Unless a run `is_new` nothing is to start, and the folder of images is not looked into.
     """
-    _check(request)
+    _check(request, least)
     then = _frozen(out)
     begun = [Run(path.parent) for path in sorted(out.glob("runs/*/config.toml"))]
     is_moved = bool(begun) and has_moved(then.get("folder"), request.folder)
@@ -155,8 +163,8 @@ def changed(request: CompareRequest) -> RunError:
     )
 
 
-def _check(request: CompareRequest) -> None:
-    if len(request.configs) < 2:
+def _check(request: CompareRequest, least: int) -> None:
+    if len(request.configs) < least:
         raise ConfigError(
             "compare.one",
             "There is nothing to compare: {count} settings were given.",

@@ -1,0 +1,71 @@
+"""A network that learns from labels alone, from nothing: what pretraining has to be better than.
+
+Shapes: n labelled images, V side of a view, C classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from sit_engine.config.build import build
+from sit_engine.config.facts import DataFacts
+from sit_engine.config.methods import LABELLED_METHOD
+from sit_engine.config.resolve import resolve, total_steps
+from sit_engine.config.tree import ResolvedConfig
+from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.machine.device import probe_once
+from sit_engine.methods.protocol import StepInfo
+from sit_engine.training.schedules import cosine
+from sit_engine.training.stepper import Stepper
+
+NOT_OF_A_NETWORK = ("weights",)
+
+
+def supervised_config(like: ResolvedConfig, labels_n: np.ndarray, seed: int) -> ResolvedConfig:
+    """What "auto" gives for so few labels, all of which train, on the network of another run."""
+    counts = np.bincount(labels_n)
+    counts = counts[counts > 0]
+    model: dict[str, Any] = {
+        name: value
+        for name, value in like.model.model_dump().items()
+        if name not in NOT_OF_A_NETWORK
+    }
+    config = build(
+        {
+            "method": {"name": LABELLED_METHOD},
+            "data": {"folders": ["unused"], "watch_share": 0},
+            "model": model,
+            "compute": like.compute.model_dump() | {"seed": seed},
+        }
+    )
+    facts = DataFacts(
+        len(labels_n), len(counts), like.model.image_size, int(counts.min()), int(counts.max())
+    )
+    return resolve(config, facts, probe_once(config.compute)).config
+
+
+def train_supervised(
+    config: ResolvedConfig, views_n3VV: Tensor, labels_n: np.ndarray
+) -> tuple[nn.Module, int]:
+    """The classifier, normalised views [B,3,V,V] to logits [B,C], after all steps, and their count."""
+    pixels = views_n3VV.permute(0, 2, 3, 1).contiguous().numpy()
+    everyone, square = np.arange(len(pixels)), np.ones(len(pixels), dtype=np.float32)
+    store = PixelStore(config.model.image_size, pixels, everyone, square, None)
+    stepper = Stepper(config, store, everyone, labels_n)
+    stepper.method.prepare(stepper.batches)
+    optim, epoch = config.optim, stepper.batches.steps_per_epoch
+    steps = total_steps(optim.epochs, len(pixels), stepper.batches.batch_size)
+    peak = optim.learning_rate * stepper.batches.batch_size / 256
+    warmup = round(optim.warmup_epochs * epoch)
+    for step in range(steps):
+        stepper.step(
+            StepInfo(stepper.seed, step, steps, epoch),
+            learning_rate=cosine(peak, optim.learning_rate_end, step, steps, warmup),
+            weight_decay=optim.weight_decay,
+        )
+    classifier = stepper.method.classifier(config.method.features)
+    assert classifier is not None
+    return classifier, steps

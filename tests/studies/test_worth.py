@@ -1,0 +1,96 @@
+"""Is it worth it: real tiny runs, a start frozen and continued, training from labels alone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sit_engine import api
+from sit_engine.errors import SitError
+from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
+from sit_engine.records.worth import ALL, Worth
+from sit_engine.studies import cells, paces, supervised, worth
+from tests.tiny import tiny_config
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time is spent on measuring speeds, and three steps teach from labels alone."""
+    monkeypatch.setattr(paces, "ROUND_S", 0.0)
+    monkeypatch.setattr(supervised, "total_steps", lambda *_: 3)
+    for module in (cells, worth):
+        monkeypatch.setattr(module, "DRAWS", 2)
+
+
+def two_classes(few: Path, sample: tuple[Path, Path], place: Path) -> tuple[Path, Path]:
+    """Photographs to learn from, and others to be asked about."""
+    for name in ("cat", "moon"):
+        shutil.copytree(few / name, place / "train" / name)
+        shutil.copytree(sample[1] / name, place / "test" / name)
+    return place / "train", place / "test"
+
+
+def ask(folder: Path, test: Path, out: Path, weights: list[Path]) -> tuple[Worth, list[str]]:
+    names: list[str] = []
+    found = api.worth(
+        str(folder), out, weights=weights, minutes=0.02, test=(str(test),), threads=1,
+        emit=lambda _: None, on_run=lambda name, *_: names.append(name),
+    )  # fmt: skip
+    return found, names
+
+
+def test_every_way_is_asked_with_the_same_labels_and_the_same_command_goes_on(
+    few: Path, sample: tuple[Path, Path], tmp_path: Path, few_steps: None
+) -> None:
+    folder, test = two_classes(few, sample, tmp_path)
+    start = tmp_path / "start"
+    api.pretrain(tiny_config(folder, watch={"readings": 0}, optim={"epochs": 1, "batch_size": 8}),
+                 start, emit=lambda _: None)  # fmt: skip
+    out = tmp_path / "out"
+    found, names = ask(folder, test, out, [start])
+    assert names == ["own pretraining-seed0", "start continued-seed0"]
+    assert [(column.name, column.kind) for column in found.columns] == [
+        ("raw pixels", "raw pixels"), ("start", "frozen"), ("own pretraining", "own"),
+        ("start continued", "continued"), ("from scratch", "scratch"),
+    ]  # fmt: skip
+    assert found.is_complete
+    assert found.test_images == 8
+    for column in found.columns:
+        assert {1, 2, 5, ALL} <= set(column.scores) | {20}
+        assert all(0 <= score.accuracy <= 1 for score in column.scores.values())
+    run = Run(out / "pretrained" / "runs" / "start continued-seed0")
+    assert run.config().model.weights is not None
+    assert summarise(run).status == "completed"
+    with Image.open(out / "worth.png") as picture:
+        assert picture.size[0] > 500
+
+    before = {path: path.stat().st_mtime_ns for path in (out / "pretrained" / "runs").rglob("*.pt")}
+    scratch = (out / "scratch.jsonl").read_text("utf-8")
+    again, names = ask(folder, test, out, [start])
+    assert names == []
+    assert again == found
+    assert (out / "scratch.jsonl").read_text("utf-8").startswith(scratch)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_without_weights_own_pretraining_is_weighed_alone(
+    few: Path, sample: tuple[Path, Path], tmp_path: Path, few_steps: None
+) -> None:
+    folder, test = two_classes(few, sample, tmp_path)
+    found, names = ask(folder, test, tmp_path / "out", [])
+    assert names == ["own pretraining-seed0"]
+    assert [column.kind for column in found.columns] == ["raw pixels", "own", "scratch"]
+    assert found.each_minutes == pytest.approx(0.012)
+
+
+def test_a_folder_without_classes_is_a_sentence(few: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number, path in enumerate(sorted(few.rglob("*.png"))):
+        shutil.copy(path, tmp_path / "photos" / f"{number}.png")
+    with pytest.raises(SitError, match="fewer than two classes"):
+        ask(tmp_path / "photos", tmp_path / "photos", tmp_path / "out", [])
+    assert not (tmp_path / "out").exists()
