@@ -244,3 +244,10 @@ def test_the_gradient_does_not_vanish_where_all_features_are_one() -> None:
     number_loss(features, head.weight, torch.arange(16), 0.3).backward()  # type: ignore[no-untyped-call]
     assert features.grad is not None
     assert features.grad.norm(dim=-1).mean().item() * 16 > 0.1
+
+
+def test_its_speed_is_measured_on_more_images_than_train(base: Path) -> None:
+    """Before a run it is not known which images are held out."""
+    config = going_on(base, data={"watch_share": 0.5})
+    found = api.dry_run(config, on_progress=lambda *_: None)
+    assert found.images_per_s > 0

@@ -128,8 +128,9 @@ class Continuing(Method):
         """A view of each of this rank's images, and its number."""
         (view_BCYX,) = plain_views(self.kinds, batch, step_info).each
         positions_B = to_device(batch.positions_B[batch.own].numpy(), view_BCYX.device)
-        numbers_B = self.networks.numbers[positions_B]
-        # While memory is measured nobody has been given one yet.
+        known = self.networks.numbers
+        # While speed and memory are measured there may be more images, and nobody has a number yet.
+        numbers_B = known[positions_B % len(known)]
         stand_in_B = positions_B % self.options.head_rows
         return NumberedViews(view_BCYX, torch.where(numbers_B < 0, stand_in_B, numbers_B))
 
