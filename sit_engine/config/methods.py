@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, Never, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Never, TypeAlias, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -51,6 +51,10 @@ METHODS: dict[str, MethodEntry] = {
         needs_labels=True,
     ),
 }
+
+
+Rules: TypeAlias = Mapping[str, tuple[object, str]]
+"""Values for settings, and why."""
 
 
 class Scale(NamedTuple):
@@ -146,6 +150,22 @@ class MethodOptions(OpenOptions[AutoT]):
         """The method's own values for "auto" settings outside it, and why, by the settings' paths."""
         del facts
         return {}
+
+    def filled(self, rules: Rules) -> tuple[Any, dict[str, str]]:
+        """The options with the value of each rule where an "auto" stands, and the reasons.
+
+        Rules go by a setting's path below `method`.
+        """
+        values: dict[str, dict[str, object]] = {"": {}}
+        reasons: dict[str, str] = {}
+        for path, (value, why) in rules.items():
+            group, _, name = path.rpartition(".")
+            if getattr(getattr(self, group) if group else self, name) == "auto":
+                values.setdefault(group, {})[name] = value
+                reasons[f"method.{path}"] = why
+        own = values.pop("")
+        groups = {name: getattr(self, name).model_copy(update=v) for name, v in values.items()}
+        return self.model_copy(update=own | groups), reasons
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts

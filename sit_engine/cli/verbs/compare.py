@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from sit_engine.cli.screen import Screen
-from sit_engine.cli.terminal_leg import Signals, add_quiet_flag
+from sit_engine.cli.study_screen import StudyScreen, add_study_flags
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.config.build import build, merge
 from sit_engine.config.methods import entrants
@@ -61,42 +60,19 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         "--seeds", type=int, default=2, metavar="K", help="runs of each settings (default 2)"
     )
     parser.add_argument(
-        "--test",
-        nargs="+",
-        default=[],
-        metavar="FOLDER",
-        help="labelled images to ask about (default: those that the runs hold out of training)",
-    )
-    parser.add_argument(
-        "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
-    )
-    parser.add_argument(
         "--shots", type=int, default=5, metavar="N", help="labels a class of few-shot (default 5)"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of every run")
-    add_quiet_flag(parser)
+    add_study_flags(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Train, measure and print the table; a signal checkpoints the run and leaves."""
     from sit_engine import api
 
-    screen = Screen(as_json=chosen.json, quiet=chosen.quiet)
-    signals = Signals(screen)
-    signals.install()
-
-    def on_run(name: str, number: int, total: int) -> None:
-        signals.go_on()
-        screen.say(f"Run {number} of {total}: {name}")
-
-    def on_progress(phase: str, done: int, total: int) -> None:
-        signals.go_on()
-        if not chosen.quiet:
-            screen.progress(phase, done, total)
-
+    study = StudyScreen(chosen)
     out = chosen.out.expanduser().absolute()
-    try:
-        found = api.compare(
+    found = study.working(
+        lambda: api.compare(
             CompareRequest(
                 absolute(chosen.folder),
                 _all(chosen),
@@ -107,22 +83,16 @@ def run(chosen: argparse.Namespace) -> int:
                 labels_file=chosen.labels_file and absolute(chosen.labels_file),
             ),
             out,
-            emit=signals.on_event,
-            make_control=signals.make_control,
-            on_run=on_run,
-            on_progress=on_progress,
+            emit=study.signals.on_event,
+            make_control=study.signals.make_control,
+            on_run=study.on_run,
+            on_progress=study.on_progress,
         )
-    except KeyboardInterrupt:
-        screen.say("Stopped at once. The same command goes on.")
-        return signals.exit_code
-    finally:
-        screen.clear()
+    )
+    if found is None:
+        return study.signals.exit_code
     print(json.dumps(found.to_json()) if chosen.json else to_text(found))
-    if not found.is_complete:
-        screen.say("Not complete: the same command goes on.")
-        return signals.exit_code
-    screen.say(f"The comparison is in {out}")
-    return 0
+    return study.ended(is_complete=found.is_complete, last=f"The comparison is in {out}")
 
 
 def _all(chosen: argparse.Namespace) -> dict[str, RunConfig]:

@@ -6,8 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.screen import Screen
-from sit_engine.cli.terminal_leg import Signals, add_quiet_flag
+from sit_engine.cli.study_screen import StudyScreen, add_study_flags
 from sit_engine.cli.verbs.compare import named
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.records.tuning import RUNGS
@@ -37,52 +36,37 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         metavar="CONFIG",
         help="a TOML file or a preset: the default that is tuned (default standard)",
     )
-    parser.add_argument(
-        "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of every run")
-    add_quiet_flag(parser)
+    add_study_flags(parser, has_test=False)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Train, measure, choose and print the tables; a signal checkpoints the run and leaves."""
     from sit_engine import api
 
-    screen = Screen(as_json=chosen.json, quiet=chosen.quiet)
-    signals = Signals(screen)
-    signals.install()
+    study = StudyScreen(chosen)
 
     def on_run(rung: int, name: str, number: int, total: int) -> None:
-        signals.go_on()
-        screen.say(f"Round {rung} of {RUNGS}, run {number} of {total}: {name}")
-
-    def on_progress(phase: str, done: int, total: int) -> None:
-        signals.go_on()
-        if not chosen.quiet:
-            screen.progress(phase, done, total)
+        study.say_of_run(f"Round {rung} of {RUNGS}, run {number} of {total}: {name}")
 
     out = chosen.out.expanduser().absolute()
     (base,) = named([Path(chosen.config).expanduser()], chosen.threads).values()
-    try:
-        found = api.tune(
+    found = study.working(
+        lambda: api.tune(
             absolute(chosen.folder),
             out,
             minutes=chosen.minutes,
             base=base,
             labels_file=chosen.labels_file and absolute(chosen.labels_file),
-            emit=signals.on_event,
-            make_control=signals.make_control,
+            emit=study.signals.on_event,
+            make_control=study.signals.make_control,
             on_run=on_run,
-            on_progress=on_progress,
+            on_progress=study.on_progress,
         )
-    except KeyboardInterrupt:
-        screen.say("Stopped at once. The same command goes on.")
-        return signals.exit_code
-    finally:
-        screen.clear()
+    )
+    if found is None:
+        return study.signals.exit_code
     print(json.dumps(found.to_json()) if chosen.json else found.to_text())
-    if not found.is_complete:
-        screen.say("The same command goes on.")
-        return signals.exit_code
-    screen.say(f"Next: sit-engine pretrain FOLDER --config {out / 'tuned.toml'} --out RUN")
-    return 0
+    return study.ended(
+        is_complete=found.is_complete,
+        last=f"Next: sit-engine pretrain FOLDER --config {out / 'tuned.toml'} --out RUN",
+    )

@@ -6,8 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.screen import Screen
-from sit_engine.cli.terminal_leg import Signals, add_quiet_flag
+from sit_engine.cli.study_screen import StudyScreen, add_study_flags
 from sit_engine.cli.verbs.evaluate import absolute
 
 
@@ -29,62 +28,34 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         "--out", type=Path, required=True, metavar="DIR",
         help="the study's folder; the same command again goes on",
     )  # fmt: skip
-    parser.add_argument(
-        "--test",
-        nargs="+",
-        default=[],
-        metavar="FOLDER",
-        help="labelled images to ask about (default: some that are held out of all training)",
-    )
-    parser.add_argument(
-        "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of every run")
-    add_quiet_flag(parser)
+    add_study_flags(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Train, ask, print the table and the advice; a signal checkpoints and leaves."""
     from sit_engine import api
 
-    screen = Screen(as_json=chosen.json, quiet=chosen.quiet)
-    signals = Signals(screen)
-    signals.install()
-
-    def on_run(name: str, number: int, total: int) -> None:
-        signals.go_on()
-        screen.say(f"Run {number} of {total}: {name}")
-
-    def on_progress(phase: str, done: int, total: int) -> None:
-        signals.go_on()
-        if not chosen.quiet:
-            screen.progress(phase, done, total)
-
-    try:
-        found = api.worth(
+    study = StudyScreen(chosen)
+    out = chosen.out.expanduser().absolute()
+    found = study.working(
+        lambda: api.worth(
             absolute(chosen.folder),
-            chosen.out.expanduser().absolute(),
+            out,
             weights=[path.expanduser().absolute() for path in chosen.weights],
             minutes=chosen.minutes,
             test=tuple(absolute(folder) for folder in chosen.test),
             labels_file=chosen.labels_file and absolute(chosen.labels_file),
             threads=chosen.threads,
-            emit=signals.on_event,
-            make_control=signals.make_control,
-            on_run=on_run,
-            on_progress=on_progress,
+            emit=study.signals.on_event,
+            make_control=study.signals.make_control,
+            on_run=study.on_run,
+            on_progress=study.on_progress,
         )
-    except KeyboardInterrupt:
-        screen.say("Stopped at once. The same command goes on.")
-        return signals.exit_code
-    finally:
-        screen.clear()
+    )
+    if found is None:
+        return study.signals.exit_code
     if chosen.json:
         print(json.dumps(found.to_json()))
-    if not found.is_complete:
-        screen.say("Not complete: the same command goes on.")
-        return signals.exit_code
-    if not chosen.json:
+    elif found.is_complete:
         print(found.to_text())
-    screen.say(f"The table and its figure are in {chosen.out}")
-    return 0
+    return study.ended(is_complete=found.is_complete, last=f"The table and its figure are in {out}")

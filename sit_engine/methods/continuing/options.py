@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Never
+from typing import ClassVar, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, again, setting
@@ -129,14 +129,4 @@ class ContinuingOptions(MethodOptions[AutoT]):
                 Sentence("{images} train, each with a number", images=scale.train_images),
             ),
         }
-        own: dict[str, object] = {}
-        views: dict[str, object] = {}
-        reasons: dict[str, str] = {}
-        for path, (value, why) in rules.items():
-            group, _, name = path.rpartition(".")
-            if getattr(self.views if group else self, name) == "auto":
-                (views if group else own)[name] = value
-                reasons[f"method.{path}"] = why
-        own["views"] = self.views.model_copy(update=views)
-        done: Any = self.model_copy(update=own)
-        return done, reasons
+        return self.filled(rules)

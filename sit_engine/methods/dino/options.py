@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Never
+from typing import ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, OpenOptions, again, setting
@@ -250,16 +250,7 @@ class DinoOptions(MethodOptions[AutoT]):
     ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto" of its own."""
         rules = self._rules(scale, facts, device) | view_autos(self.views, facts, scale.preset)
-        values: dict[str, dict[str, object]] = {"views": {}, "local": {}, "": {}}
-        reasons: dict[str, str] = {}
-        for path, (value, why) in rules.items():
-            group, _, name = path.rpartition(".")
-            if getattr(getattr(self, group) if group else self, name) == "auto":
-                values[group][name] = value
-                reasons[f"method.{path}"] = why
-        own = values.pop("")
-        groups = {name: getattr(self, name).model_copy(update=v) for name, v in values.items()}
-        done: Any = self.model_copy(update=own | groups)
+        done, reasons = self.filled(rules)
         _check_local(done.local, scale)
         return done, reasons
 

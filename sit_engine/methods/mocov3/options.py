@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Never
+from typing import ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
@@ -89,17 +89,7 @@ class MocoV3Options(MethodOptions[AutoT]):
     ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto" of its own; see docs/adr/0004-auto-settings.md."""
         del device
-        own: dict[str, object] = {}
-        views: dict[str, object] = {}
-        reasons: dict[str, str] = {}
-        for path, (value, why) in self._rules(scale, facts).items():
-            group, _, name = path.rpartition(".")
-            if getattr(self.views if group else self, name) == "auto":
-                (views if group else own)[name] = value
-                reasons[f"method.{path}"] = why
-        own["views"] = self.views.model_copy(update=views)
-        done: Any = self.model_copy(update=own)
-        return done, reasons
+        return self.filled(self._rules(scale, facts))
 
     def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""

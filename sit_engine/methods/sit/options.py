@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Never
+from typing import ClassVar, Literal, Never
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
@@ -170,18 +170,7 @@ class SitOptions(MethodOptions[AutoT]):
         """Fill every "auto" of its own; see docs/adr/0004-auto-settings.md."""
         del device
         self._check()
-        values: dict[str, dict[str, object]] = {"views": {}, "corruption": {}, "": {}}
-        reasons: dict[str, str] = {}
-        rules = self._rules(scale, facts) | view_autos(self.views, facts, scale.preset)
-        for path, (value, why) in rules.items():
-            group, _, name = path.rpartition(".")
-            if getattr(getattr(self, group) if group else self, name) == "auto":
-                values[group][name] = value
-                reasons[f"method.{path}"] = why
-        own = values.pop("")
-        groups = {name: getattr(self, name).model_copy(update=v) for name, v in values.items()}
-        done: Any = self.model_copy(update=own | groups)
-        return done, reasons
+        return self.filled(self._rules(scale, facts) | view_autos(self.views, facts, scale.preset))
 
     def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""
