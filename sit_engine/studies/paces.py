@@ -13,7 +13,7 @@ from sit_engine.studies.budget import as_run
 
 ROUNDS = 3
 ROUND_S = 1.0
-"""So long each is tried in each round."""
+"""So long each is tried in each round; of short runs less, that measuring takes no more than training."""
 
 
 def measure_paces(
@@ -24,12 +24,13 @@ def measure_paces(
         name: DrySteps.prepare(as_run(config, {"minutes": minutes, "epochs": "auto"}), tell)
         for name, config in configs.items()
     }
-    settled = {name: found.settle(ROUND_S)[0].config for name, found in steps.items()}
+    round_s = min(ROUND_S, minutes)
+    settled = {name: found.settle(round_s)[0].config for name, found in steps.items()}
     rates: dict[str, list[float]] = {name: [] for name in configs}
     for turn in range(ROUNDS):
         for place, (name, config) in enumerate(settled.items()):
             tell("measuring the speeds", turn * len(settled) + place, ROUNDS * len(settled))
-            rates[name].append(steps[name].images_per_s(config, ROUND_S))
+            rates[name].append(steps[name].images_per_s(config, round_s))
     return {
         name: Pace(
             images_per_s=statistics.median(rates[name]),

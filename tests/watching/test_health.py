@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sit_engine import api
+from sit_engine.config import course as courses
 from sit_engine.config.build import build
 from sit_engine.config.course import STEPS_TO_LEARN, Course, least_rank
 from sit_engine.data.sample import write_sample
@@ -166,12 +167,13 @@ def test_a_run_whose_features_collapse_is_called_collapsed(
 
 
 def test_a_run_that_cannot_move_is_called_not_learning(
-    sample: tuple[Path, Path], tmp_path: Path
+    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(courses, "STEPS_TO_LEARN", 50)
     found = readings(
         sample[0],
         tmp_path / "run",
-        optim={"epochs": 66, "learning_rate": 1e-12, "learning_rate_end": 0.0},
+        optim={"epochs": 11, "learning_rate": 1e-12, "learning_rate_end": 0.0},
         watch={"readings": 2, "previews": 0, "report_every": 50},
     )
     codes = [event.code.partition(".")[2] for event in found]
@@ -179,12 +181,15 @@ def test_a_run_that_cannot_move_is_called_not_learning(
     assert [event.state for event in found] == ["unknown", "unknown", "not learning"]
 
 
-def test_a_run_without_labels_is_called_unknown(sample: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_run_without_labels_is_called_unknown(
+    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courses, "STEPS_TO_LEARN", 50)
     found = readings(
         sample[0],
         tmp_path / "run",
         data={"labels": "none"},
-        optim={"epochs": 66},
+        optim={"epochs": 11},
         watch={"readings": 2, "previews": 0, "report_every": 50},
     )
     assert [event.state for event in found] == ["unknown"] * 3
