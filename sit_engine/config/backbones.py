@@ -24,6 +24,9 @@ class FamilyEntry(NamedTuple):
 
 FAMILIES: dict[str, FamilyEntry] = {
     "vit": FamilyEntry("sit_engine.config.vit:VitOptions", "sit_engine.models.vit:build_vit"),
+    "cswin": FamilyEntry(
+        "sit_engine.config.cswin:CswinOptions", "sit_engine.models.cswin:build_cswin"
+    ),
     "timm": FamilyEntry(
         "sit_engine.config.timm:TimmOptions", "sit_engine.models.timm_network:build_timm"
     ),
@@ -96,6 +99,15 @@ class BackboneOptions(OpenOptions[AutoT]):
     def blocks_deep(self: BackboneOptions[Never]) -> int:
         """Blocks from a view to the last map."""
         raise NotImplementedError
+
+    def takes_view(self: BackboneOptions[Never], side: int) -> bool:
+        """Whether the network takes views of that side, in px."""
+        return side % self.stride == 0
+
+    @classmethod
+    def follows_view(cls) -> tuple[str, ...]:
+        """Settings of the network that views of another size may change while its weights fit."""
+        return ("image_size",)
 
     @property
     def has_unsaid_tokens(self) -> bool:
