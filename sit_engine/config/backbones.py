@@ -120,6 +120,14 @@ class BackboneOptions(OpenOptions[AutoT]):
         return False
 
     @property
+    def has_own_layout(self) -> bool:
+        """Whether its weights leave in a folder that this program alone loads, said so in its card."""
+        return False
+
+    def verify(self: BackboneOptions[Never]) -> None:
+        """Raises ConfigError where resolved settings, which may come from a file, are of no network."""
+
+    @property
     def pixels(self: BackboneOptions[Never]) -> str:
         """How the network in timm's layout takes its pixels, for a card."""
         return "ImageNet mean and deviation"

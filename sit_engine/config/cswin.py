@@ -146,6 +146,18 @@ class CswinOptions(BackboneOptions[AutoT]):
         """Where maps and stripes come out whole."""
         return takes_view(side, self.stem_stride, numbers(self.stripes))
 
+    @property
+    def has_own_layout(self) -> bool:
+        """timm has no such network."""
+        return True
+
+    def verify(self: CswinOptions[Never]) -> None:
+        """As what was chosen by hand."""
+        filling = Filling("model", self)
+        _shape(filling, self.image_size)
+        _network(filling)
+        _view(filling, self.image_size, "")
+
     def described(self: CswinOptions[Never]) -> str:
         """For a card."""
         stages = counted(self.stages, "stages")

@@ -173,9 +173,8 @@ class Cswin(Backbone):
 
 
 def _maps(map_BhwD: Tensor) -> Maps:
-    _, high, wide, _ = (int(side) for side in map_BhwD.shape)
     places_BND = map_BhwD.flatten(1, 2)
-    return Maps(places_BND[:, :0], places_BND, (high, wide))
+    return Maps(places_BND[:, :0], places_BND, (int(map_BhwD.shape[1]), int(map_BhwD.shape[2])))
 
 
 def _begin(module: nn.Module) -> None:
