@@ -69,6 +69,10 @@ class BackboneOptions(OpenOptions[AutoT]):
     """Base of every family's options; the network's sizes are asked of resolved ones."""
 
     family: ClassVar[str]
+    title: ClassVar[str] = ""
+    """How it is called where one is chosen; one without a title only comes with weights."""
+    sizes: ClassVar[tuple[str, ...]] = ()
+    """Words for `backbone` that are this family's alone, and so name it."""
 
     if TYPE_CHECKING:  # Each family declares them where they stand among its own.
         image_size: int | AutoT

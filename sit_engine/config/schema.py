@@ -41,6 +41,12 @@ def settings(method: str = DEFAULT_METHOD, family: str = DEFAULT_FAMILY) -> list
     return list(_walk(RunConfig, "", method, family))
 
 
+def titled_families() -> dict[str, str]:
+    """Families of backbones that can be chosen, and what they are called."""
+    titles = {name: load(entry.options).title for name, entry in FAMILIES.items()}
+    return {name: title for name, title in titles.items() if title}
+
+
 def _walk(model: type[Options], prefix: str, method: str, family: str) -> Iterator[Setting]:
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"

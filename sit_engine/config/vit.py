@@ -29,6 +29,8 @@ class VitOptions(BackboneOptions[AutoT]):
     """A plain vision transformer, as timm has it."""
 
     family: ClassVar[str] = "vit"
+    title: ClassVar[str] = "Plain (ViT)"
+    sizes: ClassVar[tuple[str, ...]] = tuple(NAMED)
 
     image_size: int | AutoT = IMAGE_SIZE
     patch_size: int | AutoT = setting(

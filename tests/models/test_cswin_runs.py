@@ -134,7 +134,10 @@ def _leaves_as_a_folder(out: Path, run: Run) -> None:
         torch.testing.assert_close(again.feature(image), loaded.trained.feature(image))
 
 
-@pytest.mark.parametrize("format", ["torchscript", "onnx", "pt2"])
+@pytest.mark.parametrize(
+    "format",
+    ["torchscript", *(pytest.param(name, marks=pytest.mark.long) for name in ("onnx", "pt2"))],
+)
 def test_it_leaves_as_a_program(format: Any, few: Path, tmp_path: Path) -> None:
     run = pretrained(few, tmp_path / "run")
     done = api.export(run.path, format=format, out=tmp_path / f"program.{format}")

@@ -65,8 +65,8 @@ def read_cswin(
             raise unusable(file, why)
     more = [part.theirs for name, part in contents.parts.items() if name not in expected]
     if more:
-        part = display_name(more[0])
-        raise unusable(file, Sentence("no CSWin Transformer has its part {part}", part=part))
+        why = Sentence("no CSWin Transformer has its part {part}", part=display_name(more[0]))
+        raise unusable(file, why)
     tensors = {name: plain_tensor(contents.parts[name].tensor, name, file) for name in expected}
     facts = StartFacts(
         display_name(file.name), options.token_width, options.blocks_deep, None, options.stride,
