@@ -11,7 +11,7 @@ from sit_engine.config.backbones import DEFAULT_FAMILY
 from sit_engine.config.build import build, family_of, from_dotted, merge
 from sit_engine.config.methods import needs_labels
 from sit_engine.config.presets import presets
-from sit_engine.config.schema import Setting, settings, titled_families
+from sit_engine.config.schema import FAMILY, Setting, settings, titled_families
 from sit_engine.config.toml_file import read_values
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -19,7 +19,6 @@ from sit_engine.errors import ConfigError
 SKIPPED = ("preset", "data.folders", "method.classes")
 FILES = ("data.labels_file", "model.weights")
 """A file's name on the command line is what the file system has, and no text of a TOML file."""
-FAMILY = "model.family"
 
 
 def add_settings(parser: argparse.ArgumentParser, *methods: str) -> None:

@@ -360,6 +360,7 @@ def _does_not_fit(side: int, filling: Filling, fitting: list[int]) -> ConfigErro
         "Views of {side} px do not come out whole in a network with a stem of {stem} px, {stages} and "
         "stripes of {stripes}.",
         "Set model.image_size to {near}, or leave model.stripes, model.stages and the stem out.",
+        field="model.image_size",
         side=side,
         stem=filling.get("stem_stride"),
         stages=counted(filling.get("stages"), "stages"),
