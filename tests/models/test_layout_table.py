@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.models.test_cswin_import import CASES as CSWIN
 from tests.models.test_foreign import CHANGES
 from tests.models.test_public_weights import LAYOUTS
 from tests.models.test_timm_family import KINDS
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 CASES_OF: dict[str, Iterable[str]] = {
     "tests/models/test_public_weights.py": LAYOUTS,
     "tests/models/test_timm_family.py": KINDS,
+    "tests/models/test_cswin_import.py": CSWIN,
     "tests/models/test_foreign.py": CHANGES,
     "tests/records/test_imported.py": CASES,
 }
