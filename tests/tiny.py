@@ -71,6 +71,17 @@ DINO: dict[str, Any] = {
     "local": {"count": 2, "size": 8, "scale_min": 0.2, "scale_max": 0.5, "blur": 0.1},
 }
 
+# The family of stripes: maps of 8 × 8 and 4 × 4 places, the first read by columns and rows of one.
+CSWIN: dict[str, Any] = {
+    "family": "cswin", "image_size": 16, "width": 16, "depths": "1,2", "heads": "2,2", "stripes": "1",
+    "stem_stride": 2, "stages": 2,
+}  # fmt: skip
+
+
+def with_cswin(config: RunConfig, **more: Any) -> RunConfig:
+    """The same with a network of the family cswin."""
+    return build(config.model_dump() | {"model": CSWIN | more})
+
 
 def tiny_config(folder: Path, **more: Any) -> RunConfig:
     """The tiny config on `folder`, changed by tables such as optim={"epochs": 2}.

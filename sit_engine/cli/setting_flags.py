@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sit_engine.config.build import build, from_dotted, merge
+from sit_engine.config.backbones import DEFAULT_FAMILY
+from sit_engine.config.build import build, family_of, from_dotted, merge
 from sit_engine.config.methods import needs_labels
 from sit_engine.config.presets import presets
-from sit_engine.config.schema import Setting, settings
+from sit_engine.config.schema import FAMILY, Setting, settings, titled_families
 from sit_engine.config.toml_file import read_values
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -51,6 +52,33 @@ def add_settings(parser: argparse.ArgumentParser, *methods: str) -> None:
             groups[section].add_argument(*names, dest=item.path, metavar="X", help=_help(item))
         added |= {item.path for item in new}
         short |= set(leaves)
+    _add_families(parser, methods[0], short)
+
+
+def _add_families(parser: argparse.ArgumentParser, method: str, short: set[str]) -> None:
+    """The family of backbones, and what each but the usual one has besides."""
+    titles = titled_families()
+    named = "; ".join(f"{name}: {title}" for name, title in titles.items())
+    group = parser.add_argument_group("settings: family of the backbone")
+    group.add_argument(
+        "--model.family", "--family", dest=FAMILY, choices=list(titles),
+        help=f"its kind ({named}; default {DEFAULT_FAMILY}, or whose size --backbone names)",
+    )  # fmt: skip
+    known = {item.path: item for item in settings(method)}
+    for family in titles:
+        group = parser.add_argument_group(f"settings: model of {family}")
+        for item in settings(method, family):
+            same = known.get(item.path)
+            if same is None:
+                names = [f"--{item.path.replace('_', '-')}"]
+                if _leaf(item) not in short:
+                    names.insert(0, f"--{_leaf(item).replace('_', '-')}")
+                group.add_argument(*names, dest=item.path, metavar="X", help=_help(item))
+                known[item.path] = item
+                short.add(_leaf(item))
+            elif same.allowed != item.allowed:
+                flag = next(a for a in parser._actions if a.dest == item.path)
+                flag.help = f"{flag.help}; of {family}: {_help(item)}"
 
 
 def _leaf(item: Setting) -> str:
@@ -81,9 +109,19 @@ def config_from(chosen: argparse.Namespace, folders: list[Path], method: str | N
     if method is None:
         plain = {"preset": chosen.preset} if chosen.preset else {}
         method = build(merge(values, plain)).method.name
-    known = {item.path: item for item in settings(method)}
+    family = _family(chosen, values)
+    known = {item.path: item for item in settings(method, family)}
     given = {path: text for path, text in vars(chosen).items() if "." in path and text is not None}
-    if others := given.keys() - known.keys():
+    others = given.keys() - known.keys() - {FAMILY}
+    if others and (wrong := [path for path in sorted(others) if path.startswith("model.")]):
+        raise ConfigError(
+            "config.not_of_family",
+            "The setting {field} is none of the family {family} of backbones.",
+            "Leave it out, or choose another --model.family.",
+            field=wrong[0],
+            family=family,
+        )
+    if others:
         raise ConfigError(
             "config.not_of_method",
             "The setting {field} is none of the method {method}.",
@@ -95,6 +133,8 @@ def config_from(chosen: argparse.Namespace, folders: list[Path], method: str | N
         text = getattr(chosen, item.path, None)
         if text is not None:
             flags[item.path] = _value(item, text)
+    if getattr(chosen, FAMILY, None) is not None:
+        flags[FAMILY] = family
     tree = from_dotted(flags)
     if chosen.preset:
         tree["preset"] = chosen.preset
@@ -102,3 +142,18 @@ def config_from(chosen: argparse.Namespace, folders: list[Path], method: str | N
     if folders:
         tree.setdefault("data", {})["folders"] = folders
     return build(merge(values, tree))
+
+
+def _family(chosen: argparse.Namespace, values: dict[str, Any]) -> str:
+    """The family that flags name, or the file; a wrong word in a file is told when it is built."""
+    model = values.get("model")
+    own = {
+        "family": getattr(chosen, FAMILY, None),
+        "backbone": getattr(chosen, "model.backbone", None),
+    }
+    said = {name: word for name, word in own.items() if word is not None}
+    if "family" in said:
+        return str(said["family"])
+    in_file = model if isinstance(model, dict) else {}
+    family = family_of({**in_file, **said})
+    return family if family in titled_families() else DEFAULT_FAMILY

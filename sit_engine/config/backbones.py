@@ -24,6 +24,9 @@ class FamilyEntry(NamedTuple):
 
 FAMILIES: dict[str, FamilyEntry] = {
     "vit": FamilyEntry("sit_engine.config.vit:VitOptions", "sit_engine.models.vit:build_vit"),
+    "cswin": FamilyEntry(
+        "sit_engine.config.cswin:CswinOptions", "sit_engine.models.cswin:build_cswin"
+    ),
     "timm": FamilyEntry(
         "sit_engine.config.timm:TimmOptions", "sit_engine.models.timm_network:build_timm"
     ),
@@ -66,6 +69,10 @@ class BackboneOptions(OpenOptions[AutoT]):
     """Base of every family's options; the network's sizes are asked of resolved ones."""
 
     family: ClassVar[str]
+    title: ClassVar[str] = ""
+    """How it is called where one is chosen; one without a title only comes with weights."""
+    sizes: ClassVar[tuple[str, ...]] = ()
+    """Words for `backbone` that are this family's alone, and so name it."""
 
     if TYPE_CHECKING:  # Each family declares them where they stand among its own.
         image_size: int | AutoT
@@ -97,6 +104,15 @@ class BackboneOptions(OpenOptions[AutoT]):
         """Blocks from a view to the last map."""
         raise NotImplementedError
 
+    def takes_view(self: BackboneOptions[Never], side: int) -> bool:
+        """Whether the network takes views of that side, in px."""
+        return side % self.stride == 0
+
+    @classmethod
+    def follows_view(cls) -> tuple[str, ...]:
+        """Settings of the network that views of another size may change while its weights fit."""
+        return ("image_size",)
+
     @property
     def has_unsaid_tokens(self) -> bool:
         """Frozen before tokens were counted, when parts of tasks that are off were built too."""
@@ -106,6 +122,14 @@ class BackboneOptions(OpenOptions[AutoT]):
     def has_timm_layout(self) -> bool:
         """Whether timm can load the network."""
         return False
+
+    @property
+    def has_own_layout(self) -> bool:
+        """Whether its weights leave in a folder that this program alone loads, said so in its card."""
+        return False
+
+    def verify(self: BackboneOptions[Never]) -> None:
+        """Raises ConfigError where resolved settings, which may come from a file, are of no network."""
 
     @property
     def pixels(self: BackboneOptions[Never]) -> str:

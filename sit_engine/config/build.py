@@ -54,10 +54,20 @@ def _of_method(preset: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, 
 def _of_family(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
     """The preset, without what it sets of another family of backbones than the user's."""
     model = user.get("model")
-    family = model.get("family", DEFAULT_FAMILY) if isinstance(model, Mapping) else DEFAULT_FAMILY
+    family = family_of(model) if isinstance(model, Mapping) else DEFAULT_FAMILY
     if family == preset.get("model", {}).get("family", DEFAULT_FAMILY):
         return preset
     return {key: value for key, value in preset.items() if key != "model"}
+
+
+def family_of(model: Mapping[str, Any]) -> Any:
+    """The family of backbones that is named, or whose size `backbone` is."""
+    size = model.get("backbone")
+    by_size = next(
+        (name for name, entry in FAMILIES.items() if size in load(entry.options).sizes),
+        DEFAULT_FAMILY,
+    )
+    return model.get("family", by_size)
 
 
 def _without_other_length(preset: dict[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,8 +116,8 @@ def _method(values: dict[str, Any]) -> Any:
 
 
 def _backbone(values: Mapping[str, Any]) -> Any:
-    fields = dict(values)
-    family = fields.pop("family", DEFAULT_FAMILY)
+    fields, family = dict(values), family_of(values)
+    fields.pop("family", None)
     if not isinstance(family, str) or family not in FAMILIES:
         raise ConfigError(
             "config.family",

@@ -7,7 +7,7 @@ that this floor imports nothing from the floors above (docs/adr/0002-method-tabl
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, Never, TypeAlias, cast
 
@@ -72,6 +72,8 @@ class Scale(NamedTuple):
     batch_size: int = 256
     epochs: float = 100.0
     train_images: int = 256
+    takes_view: Callable[[int], bool] = lambda _: True
+    """Whether the network takes views of a side, in px."""
 
 
 class MethodOptions(OpenOptions[AutoT]):

@@ -53,7 +53,7 @@ def resolve(
     data = _data(Filling("data", config.data, autos), facts)
     filling = Filling("model", config.model, autos)
     if start is not None:
-        _as_start(filling, config.model.family, start)
+        _as_start(filling, config.model, start)
     config.model.fill(filling, facts, device, Requirements(start, config.method.tokens))
     model: BackboneOptions[Never] = filling.done()
     train_images = facts.images - watch_count(
@@ -74,6 +74,7 @@ def resolve(
         batch_size=batch,
         epochs=optim.get("epochs"),
         train_images=train_images,
+        takes_view=model.takes_view,
     )
     method, method_reasons = config.method.resolve(scale, facts, device)
     groups = (data, filling, optim, compute)
@@ -84,23 +85,24 @@ def resolve(
     return Resolved(as_resolved(resolved), reasons)
 
 
-def _as_start(filling: Filling, family: str, start: StartFacts) -> None:
+def _as_start(filling: Filling, model: BackboneOptions, start: StartFacts) -> None:
     """Take the family from the weights to start from, and their network where the family tells it."""
-    if family != start.family:
+    if model.family != start.family:
         raise ConfigError(
             "config.weights_family",
             "The weights {file} are of a backbone of the family {theirs}, and the run's is {family}.",
             "Set model.family = {theirs}, or choose other weights in model.weights.",
             file=start.name,
             theirs=start.family,
-            family=family,
+            family=model.family,
         )
+    # A view may have another side than those of before.
+    is_as_before = filling.get("image_size") in ("auto", start.image_size)
     for name, theirs in start.network.items():
-        # A view may have another side than those of before.
-        if name == "image_size":
-            filling.auto(name, theirs, AS_START)
-        else:
+        if name not in model.follows_view():
             filling.take(name, theirs, start)
+        elif is_as_before:
+            filling.auto(name, theirs, AS_START)
 
 
 def total_steps(epochs: float, train_images: int, batch_size: int) -> int:

@@ -41,6 +41,35 @@ def settings(method: str = DEFAULT_METHOD, family: str = DEFAULT_FAMILY) -> list
     return list(_walk(RunConfig, "", method, family))
 
 
+FAMILY = "model.family"
+
+
+def family_setting() -> Setting:
+    """The choice of a family as a setting, which it is in a file; its options are of other classes."""
+    return Setting(
+        path=FAMILY,
+        title="Kind of network",
+        help="What kind the network is: a plain vision transformer, in which all places of an image see "
+        "each other, or one that reads stripes of it on ever coarser maps, which costs less on large "
+        "images.",
+        unit="",
+        default=DEFAULT_FAMILY,
+        allowed=joined(list(titled_families()), ", "),
+        is_list=False,
+        takes_none=False,
+        choices=tuple(titled_families()),
+        is_number=False,
+        low=None,
+        high=None,
+    )
+
+
+def titled_families() -> dict[str, str]:
+    """Families of backbones that can be chosen, and what they are called."""
+    titles = {name: load(entry.options).title for name, entry in FAMILIES.items()}
+    return {name: title for name, title in titles.items() if title}
+
+
 def _walk(model: type[Options], prefix: str, method: str, family: str) -> Iterator[Setting]:
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"

@@ -29,6 +29,8 @@ class VitOptions(BackboneOptions[AutoT]):
     """A plain vision transformer, as timm has it."""
 
     family: ClassVar[str] = "vit"
+    title: ClassVar[str] = "Plain (ViT)"
+    sizes: ClassVar[tuple[str, ...]] = tuple(NAMED)
 
     image_size: int | AutoT = IMAGE_SIZE
     patch_size: int | AutoT = setting(
@@ -234,13 +236,7 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
 
 def _sizes(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
     is_cpu = device.kind == "cpu"
-    side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
-    why = Sentence("the images' median shorter side is {px} px", px=facts.median_side_px)
-    if is_cpu and side == 64:
-        why = Sentence("{why}; without a GPU larger views would take days", why=why)
-    if device.largest_view is not None and side > device.largest_view:
-        side = device.largest_view
-        why = Sentence("{why}; larger views would leave too few steps in these minutes", why=why)
+    side, why = choose_view(facts, device)
     patch = filling.get("patch_size")
     if patch != "auto" and side % patch:
         side = max(patch, side // patch * patch)
@@ -293,6 +289,19 @@ def _beginning(filling: Filling) -> None:
             "Set model.width to a multiple of 4, or model.positions to learned.",
             width=filling.get("width"),
         )
+
+
+def choose_view(facts: DataFacts, device: DeviceFacts) -> tuple[int, Sentence]:
+    """The side of the views for these images on this device, and why."""
+    is_cpu = device.kind == "cpu"
+    side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
+    why = Sentence("the images' median shorter side is {px} px", px=facts.median_side_px)
+    if is_cpu and side == 64:
+        why = Sentence("{why}; without a GPU larger views would take days", why=why)
+    if device.largest_view is not None and side > device.largest_view:
+        side = device.largest_view
+        why = Sentence("{why}; larger views would leave too few steps in these minutes", why=why)
+    return side, why
 
 
 def _view_side(median_px: int, most_px: int) -> int:

@@ -25,6 +25,7 @@ from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
 from sit_engine.models.timm_folder import (
     any_timm_config,
+    own_config,
     timm_config,
     timm_names,
     write_timm_folder,
@@ -106,12 +107,15 @@ def export_safetensors(
 ) -> None:
     """Write a folder `out` that `timm.create_model('local-dir:…')` loads without arguments.
 
-    timm's networks have a place for a linear classifier [C,D] on what they pool.
+    timm's networks have a place for a linear classifier [C,D] on what they pool; of a family that timm
+    has not the folder is laid out alike, and our own reader loads it (export.model_card says how).
     """
     classes = 0 if head is None else head.out_features
     if isinstance(config.model, TimmOptions):
         described = any_timm_config(config.model, vit, classes)
         weights = {name.removeprefix("network."): t for name, t in vit.state_dict().items()}
+    elif config.model.has_own_layout:
+        described, weights = own_config(config.model, classes), dict(vit.state_dict())
     else:
         assert isinstance(config.model, VitOptions)
         described = timm_config(config.model, classes)

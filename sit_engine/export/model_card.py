@@ -22,13 +22,13 @@ def write_card(run: Run, about: dict[str, Any], out: Path) -> Path:
     """Write `<file>.md` beside a file, or README.md into a folder; gives its path."""
     path = out / "README.md" if out.is_dir() else out.with_name(f"{out.name}.md")
     try:
-        write_aside(path, card(run, about))
+        write_aside(path, card(run, about, is_folder=out.is_dir()))
     except OSError as error:
         raise disk_error(error, path) from None
     return path
 
 
-def card(run: Run, about: dict[str, Any]) -> str:
+def card(run: Run, about: dict[str, Any], *, is_folder: bool) -> str:
     """Markdown: data, split, recipe, figures, preprocessing, licence."""
     config, split = run.config(), run.split()
     is_finetuned = config.method.needs_labels
@@ -51,10 +51,30 @@ def card(run: Run, about: dict[str, Any]) -> str:
         f"{config.model.pixels}. A TorchScript file does all this itself from uint8 images of any size; "
         f"ONNX and .pt2 files take uint8 views of {about['image_size']} × {about['image_size']} px "
         "and normalise them." + _range(split),
+        *(_loading() if is_folder and config.model.has_own_layout else ()),
         "## Licence and limits",
         "Licence: (fill in)\n\nNot to be used for: (fill in)",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+SNIPPET = """\
+from pathlib import Path
+
+from sit_engine.models.weights import build_from, read_weights
+
+network = build_from(read_weights(Path("FOLDER")))  # this folder
+features = network.feature(views)  # [B,3,V,V] normalised as above to [B,D]
+"""
+
+
+def _loading() -> tuple[str, str]:
+    """Of weights that no library loads."""
+    return "## Loading", (
+        "timm cannot load it: timm has no such network. SiT Studio's engine does, and its `config.json` "
+        f"says all sizes:\n\n```python\n{SNIPPET}```\n\nThe tensors have the names of the network's "
+        "authors; a classifier, where there is one, is `head`, a linear layer on the features."
+    )
 
 
 def _data(config: ResolvedConfig, split: dict[str, Any], *, is_finetuned: bool) -> str:

@@ -108,7 +108,7 @@ def _write(
 
 
 def _check_stem(config: ResolvedConfig) -> None:
-    if not config.model.has_timm_layout:
+    if not (config.model.has_timm_layout or config.model.has_own_layout):
         raise ExportError(
             "export.stem",
             "timm has no vision transformer with this run's convolutional stem, so it could not load "

@@ -104,7 +104,8 @@ def settled(values: Mapping[str, Any], facts: DataFacts) -> ResolvedConfig:
     What is asked of `optim` and of the network's tokens changes no view, and must not fail here.
     """
     config = build({group: value for group, value in values.items() if group != "optim"})
-    model = config.model.model_copy(update={"tokens": "auto"})
+    has_tokens = "tokens" in type(config.model).model_fields
+    model = config.model.model_copy(update={"tokens": "auto"} if has_tokens else {})
     enough = replace(facts, images=max(facts.images, FEWEST_IMAGES))
     config = config.model_copy(update={"method": config.method.for_preview(), "model": model})
     return resolve(config, enough, DeviceFacts()).config

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sit_engine.config.backbones import BackboneOptions
 from sit_engine.config.facts import Variant
 from sit_engine.config.timm import TimmOptions
 from sit_engine.config.vit import VitOptions
@@ -132,6 +133,26 @@ def any_timm_config(model: TimmOptions[Never], network: Any, classes: int = 0) -
             "num_classes": classes,
             "first_conv": known.get("first_conv"),
             "classifier": known.get("classifier"),
+        },
+        NETWORK: {"family": model.family, "network": model.same_network()},
+    }
+
+
+def own_config(model: BackboneOptions[Never], classes: int = 0) -> dict[str, Any]:
+    """The `config.json` of a network that timm has not: we rebuild it of what stands at `NETWORK`."""
+    side = model.image_size
+    return {
+        "architecture": model.family,
+        "num_classes": classes,
+        "num_features": model.token_width,
+        "pretrained_cfg": {
+            "input_size": [3, side, side],
+            "interpolation": "bicubic",
+            "crop_pct": 1.0,
+            "mean": list(MEAN),
+            "std": list(STD),
+            "num_classes": classes,
+            "classifier": "head",
         },
         NETWORK: {"family": model.family, "network": model.same_network()},
     }

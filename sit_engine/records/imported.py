@@ -26,7 +26,7 @@ ANOTHER = "another network: --network {name} takes it"
 AS_GIVEN = "as given"
 AS_SAID = "as its settings say"
 """Where the number of heads is from, if somebody said it; else it is the usual one of the layout."""
-BLOCK = re.compile(r"(blocks\.\d+)\..*")
+BLOCK = re.compile(r"((?:blocks|stage\d)\.\d+)\..*")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Imported:
         """What was taken; folded, equal parts of all blocks take one row."""
         rows = []
         for is_block, group in groupby(
-            self.mapped, key=lambda part: part.ours.startswith("blocks.")
+            self.mapped, key=lambda part: BLOCK.match(part.ours) is not None
         ):
             parts = list(group)
             if is_block and folded:

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple, Never, cast
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
+from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import IMAGENET, Colours, StartFacts, Variant
+from sit_engine.config.methods import load
 from sit_engine.config.resolved import open_settings
-from sit_engine.config.timm import FAMILY as TIMM_FAMILY
-from sit_engine.config.timm import TimmOptions
 from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
-from sit_engine.errors import DataError
+from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import read_json
 from sit_engine.paths import display_name
 from sit_engine.records.run import Run
@@ -105,8 +105,9 @@ def describe_start(path: Path) -> Start:
     if path.is_dir():
         file, config = path / FILE, read_json(path / "config.json")
     about = _table(config, NETWORK)
-    if about.get("family") == TIMM_FAMILY:
-        return Start(file, "", _facts_of_timm(path, about))
+    family = about.get("family")
+    if isinstance(family, str) and family != DEFAULT_FAMILY and family in FAMILIES:
+        return Start(file, "", _facts_of_family(path, family, about))
     pretrained, arguments = (_table(config, name) for name in ("pretrained_cfg", "model_args"))
     mean, std = (
         _colours(path, pretrained.get(name, usual))
@@ -164,19 +165,20 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
     return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, read))
 
 
-def _facts_of_timm(path: Path, about: dict[str, Any]) -> StartFacts:
-    """A network of timm says of itself what it is; its pixels are converted before it, not folded."""
+def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFacts:
+    """A folder of another family than plain transformers says of itself which network it is."""
+    why = Sentence("its config.json says no network of the family {family}", family=family)
     try:
-        options = TimmOptions(**_table(about, "network"), drop_path=0.0)
-        left = list(open_settings(options))
-    except (ValidationError, TypeError):
-        left = ["all"]
-    if left:
-        raise _unusable(path, "its config.json says no network of timm")
-    network = cast("TimmOptions[Never]", options)
+        options = load(FAMILIES[family].options)(**_table(about, "network"), drop_path=0.0)
+        if list(open_settings(options)):
+            raise _unusable(path, why)
+        network = cast("BackboneOptions[Never]", options)
+        network.verify()
+    except (ValidationError, TypeError, ConfigError):
+        raise _unusable(path, why) from None
     return StartFacts(
         display_name(str(path)), 0, 0, None, 0, network.image_size,
-        family=TIMM_FAMILY, network=network.same_network(),
+        family=family, network=network.same_network(),
     )  # fmt: skip
 
 

@@ -201,7 +201,7 @@ def _kept(stepper: Stepper, recomputed_blocks: int) -> int:
     for recomputes in (True, False) if recomputed_blocks else (False,):
         stepper.recompute(on=recomputes)
         with (
-            _counted({w.untyped_storage().data_ptr() for w in weights}) as counted,
+            counted_bytes({w.untyped_storage().data_ptr() for w in weights}) as counted,
             autocast(stepper.device, stepper.precision),
         ):
             stepper.learner(views, None)
@@ -216,7 +216,7 @@ class _Count:
 
 
 @contextmanager
-def _counted(known: set[int]) -> Iterator[_Count]:
+def counted_bytes(known: set[int]) -> Iterator[_Count]:
     """Add up what is kept for a backward pass in this block, each piece of memory once."""
     count = _Count()
 

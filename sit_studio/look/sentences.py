@@ -12,7 +12,7 @@ from functools import cache
 from PySide6.QtCore import QCoreApplication
 
 from sit_engine.config.methods import METHODS
-from sit_engine.config.schema import settings
+from sit_engine.config.schema import settings, titled_families
 from sit_engine.counted import Sentence, filled
 from sit_studio.models.failure import Failure
 
@@ -47,7 +47,12 @@ def _title(path: str) -> str:
 
 @cache
 def _titles() -> dict[str, str]:
-    return {item.path: item.title for method in METHODS for item in settings(method)}
+    return {
+        item.path: item.title
+        for method in METHODS
+        for family in titled_families()
+        for item in settings(method, family)
+    }
 
 
 def _said(text: str, context: str) -> str:

@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sit_engine.config.build import build, from_dotted, merge
+from sit_engine.config.backbones import DEFAULT_FAMILY
+from sit_engine.config.build import build, family_of, from_dotted, merge
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, needs_labels, traits
 from sit_engine.config.resolve import Resolved, resolve
-from sit_engine.config.schema import Setting, settings
+from sit_engine.config.schema import FAMILY, Setting, family_setting, settings, titled_families
 from sit_engine.config.toml_file import read_chosen, read_values, to_toml
 from sit_engine.config.traits import Size
 from sit_engine.config.tree import RunConfig
@@ -32,6 +33,7 @@ ELSEWHERE = (
     "data.exclude", "data.path_column", "data.label_column",
 )  # fmt: skip
 WEIGHTS = "model.weights"
+BACKBONE = "model.backbone"
 Kind = Literal["pretrain", "finetune"]
 PRETRAIN: Final = "pretrain"
 FINETUNE: Final = "finetune"
@@ -81,17 +83,36 @@ class SettingsModel:
         size = size or self.size
         if recipe is not None and recipe != self.method:
             self.method = recipe
-            known = {item.path for item in settings(recipe)}
-            texts = self.aside | {p: t for p, t in self.texts.items() if p not in TASK_PATHS}
-            self.texts = {path: text for path, text in texts.items() if path in known}
-            self.aside = {path: text for path, text in texts.items() if path not in known}
+            texts = {p: t for p, t in self.texts.items() if p not in TASK_PATHS}
+            self._keep(self.aside | texts)
         sizes = traits(self.method).sizes
         self.preset = sizes.get(size, sizes["standard"])
+
+    @property
+    def family(self) -> str:
+        """Of its backbone."""
+        text = self.texts.get(FAMILY, DEFAULT_FAMILY)
+        return text if text in titled_families() else DEFAULT_FAMILY
 
     def settings(self) -> list[Setting]:
         """Every setting that the form shows."""
         hidden = (*ELSEWHERE, WEIGHTS) if needs_labels(self.method) else ELSEWHERE
-        return [item for item in settings(self.method) if item.path not in hidden]
+        return [item for item in self._all() if item.path not in hidden]
+
+    def _all(self) -> list[Setting]:
+        return [family_setting(), *settings(self.method, self.family)]
+
+    def _keep(self, texts: dict[str, str]) -> None:
+        """Of these what method and family have; the rest waits aside."""
+        self.texts = texts
+        known = {item.path: item.choices for item in self._all()}
+
+        def fits(path: str, text: str) -> bool:
+            # Families share the name of a setting whose words are each one's own.
+            return path in known and (path != BACKBONE or text in known[path])
+
+        self.texts = {path: text for path, text in texts.items() if fits(path, text)}
+        self.aside = {path: text for path, text in texts.items() if not fits(path, text)}
 
     def set(self, path: str, text: str) -> None:
         """Take the user's word; an empty one gives the setting back."""
@@ -99,6 +120,8 @@ class SettingsModel:
             self.texts[path] = text.strip()
         else:
             self.texts.pop(path, None)
+        if path == FAMILY:
+            self._keep(self.aside | self.texts)
 
     @property
     def start(self) -> Path | None:
@@ -112,7 +135,7 @@ class SettingsModel:
 
     def defaults(self) -> Mapping[str, str]:
         """What settings without a text are by preset and method, as texts."""
-        return _defaults(self.preset, self.method)
+        return _defaults(self.preset, self.method, self.family)
 
     def text(self, path: str) -> str:
         """The user's word, else the default's; empty where there is neither."""
@@ -120,7 +143,7 @@ class SettingsModel:
 
     def values(self) -> dict[str, Any]:
         """The chosen values, nested as a config file would hold them."""
-        known = {item.path: item for item in settings(self.method)}
+        known = {item.path: item for item in self._all()}
         flat: dict[str, Any] = {}
         for path, typed in self.texts.items():
             item, text = known[path], with_hyphens(typed)
@@ -151,13 +174,17 @@ class SettingsModel:
         """Take over a file of settings; of a run, without what was "auto" then."""
         values = read_chosen(path) if of_run else read_values(path)
         method = build(values).method.name
+        model = values.get("model", {})
+        family = family_of(model)
         assert needs_labels(method) == needs_labels(self.method)
         preset = str(values.pop("preset", "standard"))
-        known = {item.path for item in settings(method)} - {*ELSEWHERE}
+        known = {item.path for item in settings(method, family)} - {*ELSEWHERE}
         flat = {name: text for name, text in flat_texts(values).items() if name in known}
-        defaults = _defaults(preset, method)
+        defaults = _defaults(preset, method, family)
         self.preset, self.method, self.aside = preset, method, {}
         self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
+        if family != DEFAULT_FAMILY and family in titled_families():
+            self.texts[FAMILY] = family
 
     def to_toml(self, config: RunConfig) -> str:
         """The settings as a file."""
@@ -229,6 +256,6 @@ def kind_of(path: Path) -> Kind:
 
 
 @lru_cache(maxsize=16)
-def _defaults(preset: str, method: str) -> dict[str, str]:
-    plain = {"preset": preset, "method": {"name": method}}
-    return flat_texts(build(plain).model_dump(mode="json"))
+def _defaults(preset: str, method: str, family: str) -> dict[str, str]:
+    plain = {"preset": preset, "method": {"name": method}, "model": {"family": family}}
+    return {FAMILY: DEFAULT_FAMILY} | flat_texts(build(plain).model_dump(mode="json"))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.models.public_layouts import LAYOUTS
+from tests.models.test_cswin_import import CASES, CSWIN, as
 from tests.models.test_foreign import CHANGES
 from tests.models.test_timm_family import KINDS
 from tests.records.test_imported import CASES
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 CASES_OF: dict[str, Iterable[str]] = {
     "tests/models/test_public_weights.py": LAYOUTS,
     "tests/models/test_timm_family.py": KINDS,
+    "tests/models/test_cswin_import.py": CSWIN,
     "tests/models/test_foreign.py": CHANGES,
     "tests/records/test_imported.py": CASES,
 }

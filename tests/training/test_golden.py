@@ -18,7 +18,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import DINO, engine, tiny_config, tiny_flags
+from tests.tiny import DINO, engine, tiny_config, tiny_flags, with_cswin
 
 GOLDEN = Path(__file__).parent
 # Another torch or CPU adds in another order: 1e-7 a product, grown by AdamW's first steps (which
@@ -62,13 +62,17 @@ def table(found: list[StepReported]) -> str:
         ("golden_losses_dino.txt", DINO),
         ("golden_losses_simdino.txt", DINO | {"loss": "simdino"}),
         ("golden_losses_mocov3.txt", {"name": "mocov3"}),
+        ("golden_losses_cswin.txt", {}),
     ],
 )
 def test_twenty_steps_give_the_golden_losses(
     name: str, method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    watch = {"readings": 0, "previews": 0}
-    found = reports(pretrain(sample[0], tmp_path / "run", watch=watch, method=method))
+    config = tiny_config(sample[0], watch={"readings": 0, "previews": 0}, method=method)
+    config = with_cswin(config) if "cswin" in name else config
+    events: list[Event] = []
+    api.pretrain(config, tmp_path / "run", emit=events.append)
+    found = reports(events)
     text, kept = table(found[:20]), GOLDEN / name
     if not kept.exists():
         kept.write_text(text, "utf-8")

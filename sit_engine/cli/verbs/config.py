@@ -21,10 +21,9 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print TOML; what each setting means stands behind it."""
     config = config_from(chosen, [], chosen.method)
+    helps = {item.path: item.help for item in settings(config.method.name, config.model.family)}
     if chosen.json:
         print(json.dumps(config.model_dump()))
     else:
-        print(
-            to_toml(config, {item.path: item.help for item in settings(config.method.name)}), end=""
-        )
+        print(to_toml(config, helps), end="")
     return 0

@@ -21,7 +21,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         type=Path,
         metavar="FILE",
         help="public weights: a file (.pth, .pt, .bin, .tar, .safetensors) of SiT, DINO, DINOv2, "
-        "MoCo v3, MAE, CLIP, DeiT or timm, or a folder that transformers or timm wrote",
+        "MoCo v3, MAE, CLIP, DeiT, CSWin or timm, or a folder that transformers or timm wrote",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder to make (default: weights/DATE_FILE)"
@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         "--network",
         choices=NETWORKS,
         help="which of its networks (default: SiT 2022 student, SiT 2021 model, DINO teacher, "
-        "MoCo v3 base)",
+        "MoCo v3 base, CSWin model_ema)",
     )
     parser.add_argument(
         "--heads", type=int, help="attention heads, which files do not say (default: as usual)"

@@ -339,20 +339,29 @@ def _momentum(scale: Scale) -> tuple[float, str]:
 
 def _local_size(scale: Scale) -> tuple[int, str]:
     part, whole = LOCAL_SHARE
-    across = -(-scale.image_size // scale.patch_size * part // whole)
-    return max(1, across) * scale.patch_size, Sentence(
+    across = max(1, -(-scale.image_size // scale.patch_size * part // whole))
+    side = _fitting(across * scale.patch_size, scale)[0]
+    return side, Sentence(
         "96 of 224 px as published, in whole patches of {patch} px", patch=scale.patch_size
     )
 
 
+def _fitting(side: int, scale: Scale) -> list[int]:
+    """Sides that the network takes, up to the global views', the nearest first."""
+    sides = [each for each in range(1, scale.image_size + 1) if scale.takes_view(each)]
+    return sorted(sides, key=lambda each: abs(each - side))
+
+
 def _check_local(local: LocalViewOptions[Never], scale: Scale) -> None:
-    if local.count and local.size % scale.patch_size:
+    if local.count and not scale.takes_view(local.size):
         raise ConfigError(
             "config.local_size",
-            "The setting method.local.size = {size} is no multiple of the patch size {patch}.",
-            "Set method.local.size to a multiple of {patch}.",
+            "The setting method.local.size = {size} is no size of views that the network takes, whose "
+            "patches or places have {patch} px.",
+            "Set method.local.size to {near}.",
             size=local.size,
             patch=scale.patch_size,
+            near=" or ".join(map(str, sorted(_fitting(local.size, scale)[:2]))),
         )
     if local.scale_min > local.scale_max:
         raise ConfigError(

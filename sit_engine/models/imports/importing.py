@@ -14,8 +14,10 @@ from sit_engine.config.facts import Variant
 from sit_engine.errors import DataError, DiskError
 from sit_engine.files import read_json
 from sit_engine.models.imports.any_timm import read_any_timm
+from sit_engine.models.imports.cswin import read_cswin
 from sit_engine.models.imports.foreign import open_foreign, weights_file
-from sit_engine.models.imports.networks import ReadNetwork
+from sit_engine.models.imports.layouts import OF_CSWIN
+from sit_engine.models.imports.networks import ReadNetwork, find_network
 from sit_engine.models.imports.plain_network import read_plain
 from sit_engine.models.imports.said import read_said
 from sit_engine.models.timm_folder import write_timm_folder
@@ -50,10 +52,15 @@ def import_weights(
     read: ReadNetwork | None = None
     if timm is None:
         try:
-            read = read_plain(
-                found, file, said,
-                network=network, heads=heads, image_size=image_size, variant=variant,
-            )  # fmt: skip
+            contents = find_network(found, file, network)
+            if contents.layout is OF_CSWIN:
+                read = read_cswin(
+                    contents, file, heads=heads, variant=variant, image_size=image_size
+                )
+            else:
+                read = read_plain(
+                    contents, file, said, heads=heads, image_size=image_size, variant=variant
+                )
         except DataError as refused:
             architecture = said.architecture
             if architecture is None or refused.code != "import.unusable":

@@ -91,7 +91,9 @@ OPEN_CLIP = Naming(
     ),
     with_part="class_embedding",
 )
-NAMINGS = (TIMM, HUGGING_FACE, TOWER, OPEN_CLIP)
+CSWIN = Naming("stage1_conv_embed.", ())
+"""Its authors' names are ours (models.cswin)."""
+NAMINGS = (TIMM, HUGGING_FACE, TOWER, OPEN_CLIP, CSWIN)
 
 
 class Resampling(NamedTuple):
@@ -131,7 +133,9 @@ HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 # The order of the networks is what their authors use: of 2021 the raw weights (not their average),
 # which they finetune; of DINO the teacher, which they evaluate; of MoCo v3 the base encoder. Of 2022
 # no finetuning was published, so it is the student, whose features our own runs give too (ADR 5).
+OF_CSWIN = Layout("CSWin", (r"stage1_conv_embed\.",), ("model_ema", "model"), pixels=IMAGENET)
 LAYOUTS = (
+    OF_CSWIN,
     Layout("SiT 2022", (r"head_recons\.",), ("student", "teacher"), resampling=AS_DINO),
     Layout("SiT, June 2022", (r"cls_token1$",), ("model",), resampling=AS_TORCH),
     Layout("SiT 2021", (r"rot_token$",), ("model", "model_ema"), resampling=AS_TORCH),

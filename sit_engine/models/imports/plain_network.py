@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Never
+from typing import Never
 
 import torch
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ from sit_engine.errors import ConfigError
 from sit_engine.files import file_hash
 from sit_engine.models.imports.foreign import unusable
 from sit_engine.models.imports.layouts import network_like
-from sit_engine.models.imports.networks import Part, ReadNetwork, find_network
+from sit_engine.models.imports.networks import Contents, Part, ReadNetwork
 from sit_engine.models.imports.plain import (
     Parts,
     blocks_of,
@@ -48,20 +48,18 @@ READ = re.compile(
 
 
 def read_plain(
-    found: Mapping[Any, Any],
+    contents: Contents,
     file: Path,
     said: Said,
     *,
-    network: str | None,
     heads: int | None,
     image_size: int | None,
     variant: Variant | None,
 ) -> ReadNetwork:
     """A vision transformer that is plain, or is made so."""
-    contents = find_network(found, file, network)
     layout = contents.layout
     parts = {
-        name: Part(theirs, _plain_tensor(tensor, name, file))
+        name: Part(theirs, plain_tensor(tensor, name, file))
         for name, (theirs, tensor) in contents.parts.items()
     }
     _check_known(parts, file)
@@ -303,7 +301,7 @@ def _options(facts: StartFacts) -> VitOptions[Never]:
         ) from None
 
 
-def _plain_tensor(tensor: Tensor, name: str, file: Path) -> Tensor:
+def plain_tensor(tensor: Tensor, name: str, file: Path) -> Tensor:
     """A copy as float32, which shares its memory with no other."""
     is_plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
     if not (is_plain and tensor.is_floating_point()):

@@ -64,7 +64,12 @@ class ImportedView(QWidget):
             "Width {width}, {depth} blocks, {heads} attention heads ({whence}); views of {side} px, "
             "patches of {patch} px, tokens before the patches: {tokens}."
         )
-        if facts.heads is None:
+        if facts.family == "cswin":
+            sizes = self.tr(
+                "Width {width} of the last map, {depth} blocks over all stages; views of {side} px, "
+                "places of {patch} px."
+            )
+        elif facts.heads is None:
             sizes = self.tr(
                 "Width {width}, {depth} blocks or stages, as timm builds it; views of {side} px, places "
                 "of {patch} px, tokens: {tokens}."

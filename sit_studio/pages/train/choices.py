@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sit_engine.config.methods import METHODS, needs_labels, traits
+from sit_engine.config.schema import FAMILY
 from sit_studio.models.settings_model import WEIGHTS, Kind, SettingsModel
 
 
@@ -36,9 +37,10 @@ def _fill(model: SettingsModel, kept: Mapping[str, Any]) -> None:
     is_known = method in METHODS and needs_labels(method) == needs_labels(model.method)
     if is_known and preset in traits(method).sizes.values():
         model.preset, model.method = preset, method
+    texts = dict(kept["texts"])
+    model.texts = {FAMILY: family} if type(family := texts.get(FAMILY)) is str else {}
     # Weights to start from are proposed anew: those of then may be gone.
     known = {item.path for item in model.settings()} - {WEIGHTS}
-    texts = dict(kept["texts"])
     model.aside = {}
     model.texts = {
         path: text for path, text in texts.items() if path in known and type(text) is str

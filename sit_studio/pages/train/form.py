@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout, QWidget
 
 from sit_engine.config.facts import MEASURED_LATER
-from sit_engine.config.schema import Setting
+from sit_engine.config.schema import FAMILY, Setting, titled_families
 from sit_studio.look.sentences import say, say_text
 from sit_studio.look.words import figure
 from sit_studio.models.settings_model import CheckedSettings, SettingsModel
@@ -30,6 +30,8 @@ def choice_word(path: str, choice: str) -> str:
         "blocks": QCoreApplication.translate("choices", "its last blocks"),
         "head": QCoreApplication.translate("choices", "the classifier alone"),
     }
+    if path == FAMILY:
+        return said(titled_families().get(choice, choice))
     return words.get(choice, choice) if path == "method.trained" else choice
 
 

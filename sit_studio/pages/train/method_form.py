@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, traits
+from sit_engine.config.schema import FAMILY
 from sit_studio.models.failure import Failure
 from sit_studio.models.settings_model import (
     FINETUNE,
@@ -24,7 +25,7 @@ from sit_studio.widgets.basics import Card
 
 LENGTH = ("optim.epochs", "optim.minutes")
 MAIN: dict[Kind, tuple[str, ...]] = {
-    PRETRAIN: ("model.backbone", "model.image_size", "model.patch_size", *LENGTH),
+    PRETRAIN: (FAMILY, "model.backbone", "model.image_size", "model.patch_size", *LENGTH),
     FINETUNE: ("method.trained", "model.image_size", "data.watch_share", *LENGTH),
 }
 
@@ -43,7 +44,10 @@ class MethodForm(QWidget):
         self.model = SettingsModel(method=LABELLED_METHOD if is_labelled else DEFAULT_METHOD)
         self.fields = SettingFields(self.model)
         self._heard: set[SettingField] = set()
-        self._advanced: dict[str, AdvancedForm] = {}
+        self._main: dict[str, Card] = {}
+        """By the family of backbones, whose settings differ."""
+        self._advanced: dict[tuple[str, str], AdvancedForm] = {}
+        """By the panel of a method, and the family."""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(16)
@@ -60,7 +64,8 @@ class MethodForm(QWidget):
             self.panel.recipe_chosen.connect(self.recipe_chosen)
             column.addWidget(self.sizes)
             column.addWidget(self.panel)
-        column.addWidget(self._main_card(MAIN[kind]))
+        self.mains = QVBoxLayout()
+        column.addLayout(self.mains)
         self.folds = QVBoxLayout()
         column.addLayout(self.folds)
         column.addStretch(1)
@@ -74,22 +79,29 @@ class MethodForm(QWidget):
     @property
     def advanced(self) -> AdvancedForm:
         """All other settings of the method that is chosen."""
-        return self._advanced[panel_of(self.model.method)]
+        return self._advanced[panel_of(self.model.method), self.model.family]
 
     def _make_parts(self) -> None:
         """What belongs to the method that is chosen, unless it is there."""
         if self.panel is not None:
             self.panel.make()
-        key = panel_of(self.model.method)
+        family = self.model.family
+        panel = panel_of(self.model.method)
+        if family not in self._main:
+            self._main[family] = self._main_card(MAIN[self.kind])
+            self.mains.addWidget(self._main[family])
+        for name, card in self._main.items():
+            card.setVisible(name == family)
+        key = (panel, family)
         if key not in self._advanced:
-            own = self.panel.own.get(key) if self.panel is not None else None
+            own = self.panel.own.get(panel) if self.panel is not None else None
             shown = own.paths if own is not None else ()
             self._advanced[key] = AdvancedForm(
                 self.model, self.fields, skip=(*MAIN[self.kind], *shown)
             )
             self.folds.addWidget(self._advanced[key])
-        for name, made in self._advanced.items():
-            made.setVisible(name == key)
+        for each, made in self._advanced.items():
+            made.setVisible(each == key)
         for field in {f for fields in self.fields.fields.values() for f in fields} - self._heard:
             self._heard.add(field)
             field.edited.connect(self.edited)

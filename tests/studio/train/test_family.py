@@ -1,0 +1,90 @@
+"""The kind of network in the real window: chosen in plain words, set, and kept for the next start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QComboBox
+from pytestqt.qtbot import QtBot
+
+from sit_engine.config.schema import FAMILY
+from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.settings_model import SettingsModel
+from sit_studio.pages.train.choices import recall, written
+from sit_studio.pages.train.page import TrainPage
+from tests.studio.conftest import ready, wait
+from tests.tiny import CSWIN
+
+OWN = {f"model.{name}": str(value) for name, value in CSWIN.items() if name != "family"}
+
+
+def boxes(page: TrainPage, path: str) -> list[QComboBox]:
+    """Those that can be seen of a setting."""
+    found = [field.editor for field in page.fields.fields[path] if field.isVisibleTo(page)]
+    return [box for box in found if isinstance(box, QComboBox)]
+
+
+def test_it_is_chosen_in_words_and_kept(
+    window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path
+) -> None:
+    page = window.train
+    ready(window, qtbot, few)
+    window.show_page("train")
+    (box,) = boxes(page, FAMILY)
+    words = [box.itemText(number) for number in range(box.count())]
+    assert words == ["Plain (ViT) (default)", "Windows (CSWin): cheaper on large images"]
+    box.setFocus()
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    assert page.model.family == "cswin"
+    (size,) = boxes(page, "model.backbone")
+    assert size.findData("cswin_tiny") > 0
+    assert size.findData("vit_tiny") < 0
+    assert not any(f.isVisibleTo(page) for f in page.fields.fields["model.patch_size"])
+    page.form.advanced._show(True)
+    (stripes,) = [f for f in page.fields.fields["model.stripes"] if f.isVisibleTo(page)]
+    # What is left open is worked out here and now, with its reason.
+    wait(qtbot, lambda: "as published" in stripes.below.text())
+    for path, text in OWN.items():
+        page.model.set(path, text)
+    page.refresh()
+    wait(qtbot, page.start_button.isEnabled)
+    # Another form takes saved settings over.
+    page.save_to(tmp_path / "own.toml")
+    page.model.set(FAMILY, "")
+    page.load_run(tmp_path / "own.toml")
+    assert page.checked.config is not None
+    model = page.checked.config.model
+    assert {name: getattr(model, name) for name in CSWIN} == CSWIN
+
+
+def test_a_wrong_size_stands_beside_its_field(window: MainWindow, qtbot: QtBot, few: Path) -> None:
+    page = window.train
+    ready(window, qtbot, few)
+    window.show_page("train")
+    own = {FAMILY: "cswin", "model.backbone": "cswin_tiny", "model.image_size": "100"}
+    for path, text in own.items():
+        page.model.set(path, text)
+    page.refresh()
+    wait(qtbot, lambda: page.checked.failure is not None)
+    (field,) = [f for f in page.fields.fields["model.image_size"] if f.isVisibleTo(page)]
+    assert "96 or 128" in field.below.text()
+    assert not page.start_button.isEnabled()
+
+
+def test_what_the_other_kind_does_not_have_waits_for_it() -> None:
+    model = SettingsModel(texts={"model.patch_size": "8", "model.backbone": "vit_tiny"})
+    model.set(FAMILY, "cswin")
+    assert set(model.texts) == {FAMILY}
+    model.set("model.depths", "1,2")
+    assert "--model.family cswin" in model.command_line(("photos",), "folders", None)
+    kept = written("pretrain", {"pretrain": model})
+    model.set(FAMILY, "")
+    assert model.texts == {"model.patch_size": "8", "model.backbone": "vit_tiny"}
+    model.set(FAMILY, "cswin")
+    assert model.texts["model.depths"] == "1,2"
+    again: dict[Any, SettingsModel] = {"pretrain": SettingsModel()}
+    assert recall(kept, again) == "pretrain"
+    assert again["pretrain"].texts == {FAMILY: "cswin", "model.depths": "1,2"}
