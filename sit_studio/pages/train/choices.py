@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sit_engine.config.methods import METHODS, needs_labels, traits
-from sit_studio.models.settings_model import WEIGHTS, Kind, SettingsModel
+from sit_studio.models.settings_model import Kind, SettingsModel
 
 
 def written(kind: Kind, models: Mapping[Kind, SettingsModel]) -> str:
@@ -37,7 +37,7 @@ def _fill(model: SettingsModel, kept: Mapping[str, Any]) -> None:
     if is_known and preset in traits(method).sizes.values():
         model.preset, model.method = preset, method
     # Weights to start from are proposed anew: those of then may be gone.
-    known = {item.path for item in model.settings()} - {WEIGHTS}
+    known = {item.path for item in model.settings()}
     texts = dict(kept["texts"])
     model.aside = {}
     model.texts = {
