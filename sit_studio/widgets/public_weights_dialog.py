@@ -110,12 +110,12 @@ class PublicWeightsDialog(Dialog):
                 "the address below, fetch config.json and model.safetensors there into one folder, and "
                 "import the file model.safetensors on the Runs page."
             ).format(licence=one.licence)
-            self.link.setText(f"https://huggingface.co/{one.repository}")
+            self._show_link(f"huggingface.co/{one.repository}")
         else:
             words = self.tr("Licence {licence}: {terms}.").format(
                 licence=one.licence, terms=say_text(one.terms)
             )
-            self.link.setText(f"https://{one.link}")
+            self._show_link(one.link)
         self.terms.setText(words)
         is_here = self._is_here(one.name)
         for part in (self.bar, self.told, self.stop):
@@ -126,6 +126,9 @@ class PublicWeightsDialog(Dialog):
         self.fetch.setEnabled(isinstance(one, PublicWeights))
         self.fetch.setText(self.tr("Fetch") if self.notice.isHidden() else self.tr("Try again"))
         (self.use if is_here else self.fetch).setDefault(True)
+
+    def _show_link(self, address: str) -> None:
+        self.link.setText("{scheme}://{address}".format(scheme="https", address=address))
 
     # Fetching
 

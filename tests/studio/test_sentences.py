@@ -18,7 +18,7 @@ from sit_engine.cli.faults import record_of
 from sit_engine.config.build import build
 from sit_engine.config.course import VERDICTS, Course
 from sit_engine.config.facts import CueFacts, DataFacts, DeviceFacts, MemoryFacts
-from sit_engine.config.methods import METHODS
+from sit_engine.config.methods import METHODS, traits
 from sit_engine.config.presets import presets
 from sit_engine.config.resolve import resolve
 from sit_engine.counted import Sentence, templates_of, with_templates
@@ -266,7 +266,8 @@ def test_the_reasons_of_auto_settings_are_templates_and_literals(method: str) ->
     for images, preset, kind in product((500, 30_000), presets(), ("cpu", "cuda")):
         facts = DataFacts(images, 2, 40, 10, 40, images, cues=cues)
         device = DeviceFacts(kind=kind, images_per_s=100.0, memory=memory, ranks=2)
-        config = build({"preset": preset, "method": {"name": method}})
+        start = {"weights": "start.safetensors"} if traits(method).needs_start else {}
+        config = build({"preset": preset, "method": {"name": method}, "model": start})
         if config.optim.batch_size != "auto" and config.optim.batch_size > images:
             continue  # A published batch that these images cannot fill.
         reasons = resolve(config, facts, device).reasons

@@ -131,13 +131,14 @@ def test_weights_of_a_loaded_config_and_of_a_file_on_disk_are_shown(
     assert page.start_card.weights == file.parent
 
 
-def test_continue_started_from_the_card_goes_on_from_those_weights(
+def test_continue_goes_on_from_the_weights_of_the_card_and_watch_calls_them_the_start(
     window: MainWindow, page: TrainPage, qtbot: QtBot, finished_run: Path
 ) -> None:
     use(page, "continue")
     page.go_on_from(finished_run)
     for path, text in {
-        "optim.epochs": "1", "compute.device": "cpu", "compute.threads": "1", "watch.readings": "1",
+        "optim.epochs": "1", "data.watch_share": "0.25", "watch.readings": "1",
+        "compute.device": "cpu", "compute.threads": "1",
     }.items():  # fmt: skip
         page.model.set(path, text)
     page.refresh()
@@ -147,4 +148,12 @@ def test_continue_started_from_the_card_goes_on_from_those_weights(
     wait(qtbot, lambda: not session.history.is_live)
     assert session.history.state == "completed", session.history.failure
     assert session.run is not None
+    watch = window.watch
+    wait(qtbot, lambda: watch.is_built and watch.working.untrained.caption.text() == "The start")
+    titles = [group.title for group in watch.curves.groups]
+    watch.curves.tabs.setCurrentIndex(titles.index("k-NN"))
+    wait(qtbot, lambda: "the start" in watch.curves.plot._canvas._baselines)
+    assert "untrained" not in watch.curves.plot._canvas._baselines
+    watch.tabs.setCurrentWidget(watch.health)
+    wait(qtbot, lambda: watch.health.knn.caption.text() == "k-NN over the start")
     assert Path(Run(session.run.path).config().model.weights or "").is_relative_to(finished_run)
