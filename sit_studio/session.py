@@ -55,7 +55,9 @@ class Session(Images):
         self.run: Run | None = None
         self.messages = MessageQueue()
         self.asker = Asker(self)
-        self.lister = RunLister(lambda: preferences.runs_folders, self)
+        self.lister = RunLister(
+            lambda: preferences.runs_folders, self, weights=lambda: preferences.weights_folder
+        )
         self.lister.start()
         self.comparer = Comparer(preferences, self)
         self.comparer.failed.connect(self.failed)

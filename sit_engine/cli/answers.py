@@ -333,6 +333,11 @@ def _import(
     ).to_json()  # fmt: skip
 
 
+def _fetch(context: QuestionContext, *, name: str, out: str) -> Json:
+    """Public weights from the hub as a folder to start from; progress is in MB."""
+    return api.fetch_weights(name, path_from(out), on_progress=context.progress).to_json()
+
+
 def _inspect(
     context: QuestionContext, *, run: str, images: list[str], out: str, step: Step | None = None
 ) -> Json:
@@ -384,6 +389,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "neighbours": _neighbours,
     "export": _export,
     "import": _import,
+    "fetch": _fetch,
     "inspect": _inspect,
     "cache": _cache,
     "check": _check,

@@ -77,7 +77,7 @@ class Screen:
             case KnnMeasured():
                 self.say(
                     f"step {event.step}: k-NN {event.accuracy:.1%} ± {event.interval:.1%} of watched "
-                    f"images (untrained {event.untrained:.1%}, raw pixels {event.raw_pixels:.1%})"
+                    f"images ({event.before} {event.untrained:.1%}, raw pixels {event.raw_pixels:.1%})"
                 )
             case HealthMeasured() if event.state != self.health:
                 self.health = event.state

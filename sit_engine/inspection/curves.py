@@ -42,7 +42,7 @@ def write_curves(events: Sequence[Event], path: Path) -> None:
     )
     if readings:
         for value, label, style in (
-            (readings[-1].untrained, "untrained", "--"),
+            (readings[-1].untrained, readings[-1].before, "--"),
             (readings[-1].raw_pixels, "raw pixels", ":"),
         ):
             knn.axhline(100 * value, color=MUTED, linestyle=style, linewidth=1, label=label)

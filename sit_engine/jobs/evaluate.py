@@ -15,12 +15,13 @@ from sit_engine.jobs.networks import (
     is_finetuned,
     load_backbones,
     load_baseline,
+    load_start,
     scratch_twin,
 )
 from sit_engine.machine.device import apply_settings
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import places_of
-from sit_engine.records.report import SCRATCH, UNTRAINED, Report, Scratch
+from sit_engine.records.report import SCRATCH, START, UNTRAINED, Report, Scratch
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 
@@ -65,6 +66,8 @@ def _networks(
     config = run.config()
     side = config.model.image_size
     networks = [MeasuredNetwork(UNTRAINED, loaded.untrained, side)]
+    if (start := load_start(run)) is not None:
+        networks.append(replace(start, name=START))
     for path in request.baselines:
         name = path.name
         while name in (network.name for network in networks):

@@ -108,6 +108,15 @@ def load_baseline(path: Path, name: str) -> MeasuredNetwork:
     return MeasuredNetwork(name, build_from(weights), weights.image_size)
 
 
+def load_start(run: Run) -> MeasuredNetwork | None:
+    """What the run started from, as it was before; None where there was nothing, or it is gone."""
+    weights = run.config().model.weights
+    try:
+        return None if weights is None else load_baseline(Path(weights), str(weights))
+    except (SitError, OSError):
+        return None  # Moved or damaged since: the run itself can be measured all the same.
+
+
 def is_finetuned(run: Run) -> bool:
     """Whether the run learnt classes."""
     return run.config().method.needs_labels

@@ -99,7 +99,10 @@ class HealthMeasured(Event):
 
 @dataclass(frozen=True)
 class KnnMeasured(Event):
-    """Online k-NN of the watch images against the training images; needs labels."""
+    """Online k-NN of the watch images against the training images; needs labels.
+
+    `untrained` is the accuracy before the first step: that of the start, where the run `had_start`.
+    """
 
     step: int
     accuracy: float
@@ -107,6 +110,12 @@ class KnnMeasured(Event):
     interval: float
     raw_pixels: float
     network: str
+    had_start: bool = False
+
+    @property
+    def before(self) -> str:
+        """What the network was before the first step."""
+        return "the start" if self.had_start else "untrained"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sit_engine.paths import display_name
 FORMAT = 2
 DRAWS = 20
 K, TEMPERATURE, BINS = 20, 0.07, 15
-RAW_PIXELS, UNTRAINED, SCRATCH = "raw pixels", "untrained", "scratch"
+RAW_PIXELS, UNTRAINED, START, SCRATCH = "raw pixels", "untrained", "the start", "scratch"
 Main = Literal["pretrained", "finetuned"]
 Kind = Literal["knn", "linear", "few-shot", "classifier"]
 WIDE = 16

@@ -345,7 +345,12 @@ class Leg:
         if reading:
             events, is_best = self.monitor.read(
                 progress.step,
-                Course(progress.total_steps, self.per_epoch, len(self.batches.rows)),
+                Course(
+                    progress.total_steps,
+                    self.per_epoch,
+                    len(self.batches.rows),
+                    has_start=self.config.model.weights is not None,
+                ),
                 progress.curves,
             )
             for event in events:

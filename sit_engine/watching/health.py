@@ -57,7 +57,7 @@ def measure(feature_nD: Tensor) -> Figures:
 
 @dataclass(frozen=True)
 class KnnReading:
-    """Online k-NN accuracy, that of the untrained backbone, and the half width of its interval."""
+    """Online k-NN accuracy, that before the first step, and the half width of its interval."""
 
     accuracy: float
     untrained: float
@@ -96,6 +96,8 @@ def judge(
         return Verdict("collapsed", "health.collapsed")
     if knn is None:
         return Verdict("unknown", "health.unlabelled")
+    if course.has_start:
+        return Verdict("not learning", "health.keep_start", _shares(knn))
     return Verdict("not learning", "health.not_learning", _shares(knn) | course.words())
 
 

@@ -102,8 +102,11 @@ class Monitor:
         if self.watched.has_knn:
             knn, is_best = self._knn(train_nD, step)
             events.append(
-                KnnMeasured(step, knn.accuracy, knn.untrained, knn.interval, self.raw, self.network)
-            )
+                KnnMeasured(
+                    step, knn.accuracy, knn.untrained, knn.interval, self.raw, self.network,
+                    had_start=course.has_start,
+                )
+            )  # fmt: skip
         figures = measure(train_nD[:256])
         if step >= course.judged_from:
             self.figures.append(figures)

@@ -19,6 +19,7 @@ from sit_studio.engine.in_thread import in_thread
 from sit_studio.models.comparison_list import ComparisonList
 from sit_studio.models.history import History
 from sit_studio.models.run_list import RunList
+from sit_studio.models.weights_list import imported_in
 
 LOOK_EVERY_S = 2.0
 log = logging.getLogger(__name__)
@@ -27,18 +28,27 @@ log = logging.getLogger(__name__)
 class RunLister(QThread):
     """Looks at the run folders every two seconds while a page that shows them is open.
 
-    `folders` is called in the window's thread only: settings are not shared between threads.
+    `folders` and `weights` are called in the window's thread only: settings are not shared between
+    threads.
     """
 
     listed = Signal(object)
     compared = Signal(object, object)
     """The comparisons, and the runs of the one that is open."""
+    imported = Signal(object)
+    """The imported weights (models.weights_list)."""
 
-    def __init__(self, folders: Callable[[], list[Path]], parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        folders: Callable[[], list[Path]],
+        parent: QObject | None = None,
+        *,
+        weights: Callable[[], Path | None] = lambda: None,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("run list")
-        self._folders_now = folders
-        self._folders = folders()
+        self._folders_now, self._weights_now = folders, weights
+        self._folders, self._weights = folders(), weights()
         self._opened: Path | None = None
         self._wake = threading.Event()
         self._is_wanted = threading.Event()
@@ -49,7 +59,7 @@ class RunLister(QThread):
         """Whether a page that shows runs is open."""
         (self._wanting.add if wanted else self._wanting.discard)(who)
         if self._wanting:
-            self._folders = self._folders_now()
+            self._ask_where()
             self._is_wanted.set()
             self._wake.set()
         else:
@@ -57,8 +67,11 @@ class RunLister(QThread):
 
     def look_now(self) -> None:
         """Do not wait for the next round; the folders may be others now."""
-        self._folders = self._folders_now()
+        self._ask_where()
         self._wake.set()
+
+    def _ask_where(self) -> None:
+        self._folders, self._weights = self._folders_now(), self._weights_now()
 
     def look_into(self, comparison: Path | None) -> None:
         """Read the runs of this comparison too."""
@@ -79,6 +92,8 @@ class RunLister(QThread):
             if self._leaving.is_set():
                 return
             try:
+                if (weights := self._weights) is not None:
+                    self.imported.emit(imported_in(weights))
                 self.listed.emit(found.look(self._folders))
                 opened = self._opened
                 rows = comparisons.look(self._folders)

@@ -117,6 +117,8 @@ class MainWindow(QMainWindow):
         self.runs.settings_wanted.connect(self.train.load_run)
         self.runs.weights_wanted.connect(self.train.start_from)
         self.watch.weights_wanted.connect(self.train.start_from)
+        self.runs.start_wanted.connect(self.train.go_on_from)
+        self.train.import_wanted.connect(self.runs.import_file)
         for page in self.pages.values():
             if hasattr(page, "page_wanted"):
                 page.page_wanted.connect(self.show_page)

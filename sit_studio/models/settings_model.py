@@ -27,12 +27,12 @@ from sit_engine.errors import ConfigError, SitError
 from sit_engine.paths import escape_name, unescape_name
 from sit_studio.models.failure import Failure, failure_of
 
-# Chosen on other pages, by the presets' cards, or (what finetuning starts from) in its own card.
+WEIGHTS = "model.weights"
+# Chosen on other pages, by the presets' cards, or (what a run starts from) in its own card.
 ELSEWHERE = (
     "preset", "data.folders", "data.labels", "data.labels_file", "data.layout", "data.include",
-    "data.exclude", "data.path_column", "data.label_column",
+    "data.exclude", "data.path_column", "data.label_column", WEIGHTS,
 )  # fmt: skip
-WEIGHTS = "model.weights"
 BACKBONE = "model.backbone"
 Kind = Literal["pretrain", "finetune"]
 PRETRAIN: Final = "pretrain"
@@ -96,8 +96,7 @@ class SettingsModel:
 
     def settings(self) -> list[Setting]:
         """Every setting that the form shows."""
-        hidden = (*ELSEWHERE, WEIGHTS) if needs_labels(self.method) else ELSEWHERE
-        return [item for item in self._all() if item.path not in hidden]
+        return [item for item in self._all() if item.path not in ELSEWHERE]
 
     def _all(self) -> list[Setting]:
         return [family_setting(), *settings(self.method, self.family)]
@@ -178,7 +177,7 @@ class SettingsModel:
         family = family_of(model)
         assert needs_labels(method) == needs_labels(self.method)
         preset = str(values.pop("preset", "standard"))
-        known = {item.path for item in settings(method, family)} - {*ELSEWHERE}
+        known = {item.path for item in settings(method, family)} - {*ELSEWHERE} | {WEIGHTS}
         flat = {name: text for name, text in flat_texts(values).items() if name in known}
         defaults = _defaults(preset, method, family)
         self.preset, self.method, self.aside = preset, method, {}

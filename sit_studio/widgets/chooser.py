@@ -90,6 +90,8 @@ def steps_of(run: Run | None) -> list[int]:
 
 def weights_place(path: Path) -> Path:
     """A chosen file of weights, or its folder where that says what they are: timm's, or ours."""
+    if path.is_dir():
+        return path
     folder = path.parent
     names = ("config.json", "manifest.json")
     return folder if any((folder / name).is_file() for name in names) else path

@@ -15,7 +15,7 @@ from sit_engine.config.build import build, merge
 from sit_engine.data.decode.preprocess import Preprocess, load_views
 from sit_engine.errors import DataError
 from sit_engine.jobs.evaluate_request import EvaluateRequest
-from sit_engine.jobs.networks import load_backbones, load_method
+from sit_engine.jobs.networks import load_backbones, load_method, load_start
 from sit_engine.records.report import Report
 from sit_engine.records.run import Run
 from sit_engine.records.starts import scratch_of
@@ -44,7 +44,7 @@ def test_its_own_training_images_are_what_it_learnt_from(report: Report, finetun
     assert report.train_images == len(run.split()["train"])
     assert report.train_images < 48  # Some are only validated on.
     assert report.main == "finetuned"
-    assert report.columns == ("raw pixels", "untrained", "finetuned")
+    assert report.columns == ("raw pixels", "untrained", "the start", "finetuned")
     assert report.classes == tuple(run.split()["classes"])
 
 
@@ -72,6 +72,24 @@ def test_untrained_is_before_any_weights(run: Path, finetuned: Path) -> None:
     assert not torch.equal(start["norm.weight"], bare["norm.weight"])
 
 
+def test_the_start_is_a_column_as_it_was_before_and_gone_it_is_none(
+    run: Path, report: Report, finetuned: Path, tmp_path: Path
+) -> None:
+    start = load_start(Run(finetuned))
+    assert start is not None
+    trained = load_backbones(Run(run)).trained.state_dict()
+    for name, value in start.backbone.state_dict().items():
+        assert torch.equal(value, trained[name])
+    assert {row.kind for row in report.rows if "the start" in row.scores} >= {"knn"}
+    alone = tmp_path / "run"
+    shutil.copytree(finetuned, alone)
+    config = alone / "config.toml"
+    config.write_text(
+        config.read_text("utf-8").replace(str(run), str(tmp_path / "no-run")), "utf-8"
+    )
+    assert load_start(Run(alone)) is None
+
+
 def test_without_a_twin_it_says_how_to_make_one(report: Report, finetuned: Path) -> None:
     assert report.scratch is not None
     assert report.scratch.run is None
@@ -88,7 +106,7 @@ def test_with_a_twin_scratch_is_a_column_and_gains_are_paired(
     short = build(merge(twin.model_dump(mode="json"), {"optim": {"epochs": 1}}))
     api.pretrain(short, scratch_of(main), emit=lambda _: None)
     report = api.evaluate(main, EvaluateRequest(test=[str(few[1])], knn_only=True))[0]
-    assert report.columns == ("raw pixels", "untrained", "scratch", "finetuned")
+    assert report.columns == ("raw pixels", "untrained", "the start", "scratch", "finetuned")
     assert report.scratch is not None
     assert (report.scratch.run, report.scratch.hint) == (str(scratch_of(main)), "")
     row = report.rows[-1]

@@ -235,6 +235,8 @@ def test_the_start_stands_in_the_curve_as_the_first_reading(base: Path) -> None:
     readings = [e for e, _ in read_events(Run(base / "watched")) if isinstance(e, KnnMeasured)]
     assert readings[0].step == 0
     assert readings[-1].untrained == readings[0].accuracy
+    assert readings[-1].had_start
+    assert readings[-1].before == "the start"
 
 
 def test_the_gradient_does_not_vanish_where_all_features_are_one() -> None:

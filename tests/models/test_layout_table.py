@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.models.public_layouts import LAYOUTS
-from tests.models.test_cswin_import import CASES, CSWIN, as
+from tests.models.test_cswin_import import CASES as CSWIN
 from tests.models.test_foreign import CHANGES
 from tests.models.test_timm_family import KINDS
 from tests.records.test_imported import CASES

@@ -113,6 +113,17 @@ def test_nothing_bad_is_said_before_a_fifth_of_the_run_and_enough_steps() -> Non
         assert "20%" in found.sentence
 
 
+def test_a_run_that_is_not_above_its_start_is_told_to_keep_it_once_it_can_be_judged() -> None:
+    course, same = Course(5000, 50, 3200, has_start=True), KnnReading(0.62, 0.6, 0.05)
+    assert judge([GOOD], same, course, 999).code == "health.early"
+    found = judge([GOOD], same, course, 1000)
+    assert (found.state, found.code) == ("not learning", "health.keep_start")
+    assert found.values == {"accuracy": "62%", "untrained": "60%", "interval": "5%"}
+    assert found.sentence.startswith("Keep the weights that you started from")
+    assert judge([GOOD], KnnReading(0.66, 0.6, 0.05), course, 1000).code == "health.learning"
+    assert judge([GOOD], None, course, 1000).code == "health.unlabelled"
+
+
 def test_a_run_that_is_too_short_is_not_judged_at_all() -> None:
     short, bad = Course(27, 50, 3200), [BAD] * READINGS_FOR_COLLAPSE
     found = judge(bad, KnnReading(0.2, 0.2, 0.1), short, 27)

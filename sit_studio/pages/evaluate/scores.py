@@ -24,6 +24,7 @@ NAME_PX = (96, 168)  # least and most
 COLUMNS = {
     "raw pixels": QT_TRANSLATE_NOOP("scores", "Raw pixels"),
     "untrained": QT_TRANSLATE_NOOP("scores", "Untrained"),
+    "the start": QT_TRANSLATE_NOOP("scores", "The start"),
     "scratch": QT_TRANSLATE_NOOP("scores", "From scratch"),
     "pretrained": QT_TRANSLATE_NOOP("scores", "Pretrained"),
     "finetuned": QT_TRANSLATE_NOOP("scores", "Finetuned"),

@@ -42,6 +42,7 @@ from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 from sit_studio.widgets.basics import EmptyState, button
 from sit_studio.widgets.page import Page
+from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
 
 MOST_COMPARED = 6
 
@@ -52,6 +53,9 @@ class RunsPage(Page):
     page_wanted = Signal(str)
     settings_wanted = Signal(object)
     weights_wanted = Signal(object)
+    """To finetune from."""
+    start_wanted = Signal(object)
+    """Weights to start from, by whatever is chosen on Train."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
@@ -70,6 +74,9 @@ class RunsPage(Page):
             )
         )
         self.action_row.addWidget(self.import_weights)
+        self.public = button(self.tr("Public weights…"), self.show_public)
+        self.public.setToolTip(self.tr("Networks that learnt elsewhere, fetched when you ask"))
+        self.action_row.addWidget(self.public)
         self.race = button(self.tr("Which method suits?"), self._race, icon="evaluate")
         self.action_row.addWidget(self.race)
         self.tabs = QTabWidget()
@@ -91,7 +98,7 @@ class RunsPage(Page):
         session.comparer.changed.connect(session.lister.look_now)
         session.comparer.changed.connect(self._show_buttons)
         session.run_changed.connect(self._show_buttons)
-        self.importing, self.checking = Job(self), Job(self)
+        self.importing, self.checking, self.fetching = Job(self), Job(self), Job(self)
         self.opened: Path | None = None
         self.lister = session.lister
         self.lister.listed.connect(self._on_listed)
@@ -346,6 +353,19 @@ class RunsPage(Page):
     @Slot(object)
     def _on_weights_wanted(self, folder: Path) -> None:
         self.weights_wanted.emit(folder)
+        self.page_wanted.emit("train")
+
+    def show_public(self) -> PublicWeightsDialog:
+        """The list of weights that can be fetched."""
+        folder = self.session.preferences.weights_folder
+        dialog = PublicWeightsDialog(folder, self.fetching, self)
+        dialog.start_wanted.connect(self._on_start_wanted)
+        dialog.open()
+        return dialog
+
+    @Slot(object)
+    def _on_start_wanted(self, folder: Path) -> None:
+        self.start_wanted.emit(folder)
         self.page_wanted.emit("train")
 
     # Settings side by side

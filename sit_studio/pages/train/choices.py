@@ -8,7 +8,7 @@ from typing import Any
 
 from sit_engine.config.methods import METHODS, needs_labels, traits
 from sit_engine.config.schema import FAMILY
-from sit_studio.models.settings_model import WEIGHTS, Kind, SettingsModel
+from sit_studio.models.settings_model import Kind, SettingsModel
 
 
 def written(kind: Kind, models: Mapping[Kind, SettingsModel]) -> str:
@@ -40,7 +40,7 @@ def _fill(model: SettingsModel, kept: Mapping[str, Any]) -> None:
     texts = dict(kept["texts"])
     model.texts = {FAMILY: family} if type(family := texts.get(FAMILY)) is str else {}
     # Weights to start from are proposed anew: those of then may be gone.
-    known = {item.path for item in model.settings()} - {WEIGHTS}
+    known = {item.path for item in model.settings()}
     model.aside = {}
     model.texts = {
         path: text for path, text in texts.items() if path in known and type(text) is str

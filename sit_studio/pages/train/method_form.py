@@ -23,6 +23,7 @@ from sit_studio.pages.train.start_card import StartCard
 from sit_studio.pages.train.task_cards import TaskCards
 from sit_studio.widgets.basics import Card
 
+NO_START = "config.needs_start"
 LENGTH = ("optim.epochs", "optim.minutes")
 MAIN: dict[Kind, tuple[str, ...]] = {
     PRETRAIN: (FAMILY, "model.backbone", "model.image_size", "model.patch_size", *LENGTH),
@@ -53,9 +54,8 @@ class MethodForm(QWidget):
         column.setSpacing(16)
         self.sizes: ChoiceCards | None = None
         self.panel: MethodPanel | None = None
-        self.start: StartCard | None = None
+        self.start = StartCard(kind)
         if is_labelled:
-            self.start = StartCard()
             column.addWidget(self.start)
         else:
             self.sizes = self._size_cards()
@@ -63,6 +63,7 @@ class MethodForm(QWidget):
             self.panel.edited.connect(self.edited)
             self.panel.recipe_chosen.connect(self.recipe_chosen)
             column.addWidget(self.sizes)
+            column.addWidget(self.start)
             column.addWidget(self.panel)
         self.mains = QVBoxLayout()
         column.addLayout(self.mains)
@@ -134,7 +135,7 @@ class MethodForm(QWidget):
 
     def tells(self, failure: Failure | None) -> bool:
         """Whether the form says it beside what it is about."""
-        if failure is None:
+        if failure is None or failure.code == NO_START:
             return True
         is_of_panel = self.panel is not None and self.panel.tells(failure)
         return is_of_panel or failure.values.get("field", "") in self.fields.fields

@@ -11,10 +11,13 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.build import merge
+from sit_engine.config.methods import traits
 from sit_engine.config.traits import Size
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
+from sit_studio.engine.job import Job
 from sit_studio.models.failure import failure_of
+from sit_studio.models.run_list import RunRow
 from sit_studio.models.same_settings import asked_changes
 from sit_studio.models.settings_model import (
     FINETUNE,
@@ -24,6 +27,7 @@ from sit_studio.models.settings_model import (
     SettingsModel,
     kind_of,
 )
+from sit_studio.models.weights_list import ImportedRow
 from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.choices import recall, written
 from sit_studio.pages.train.columns import FollowingColumn
@@ -36,10 +40,12 @@ from sit_studio.pages.train.preview_card import PreviewCard
 from sit_studio.pages.train.same.same_card import SameCard
 from sit_studio.pages.train.search.search_card import SearchCard
 from sit_studio.pages.train.search.search_dialog import SearchDialog
+from sit_studio.pages.train.start_card import StartCard
 from sit_studio.pages.train.what_follows import ask_what_follows
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button
 from sit_studio.widgets.page import Page
+from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
 
 CHOICES = "train/choices"
 KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
@@ -50,6 +56,7 @@ class TrainPage(Page):
 
     is_form = True
     page_wanted = Signal(str)
+    import_wanted = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
@@ -58,7 +65,9 @@ class TrainPage(Page):
         self.title.setText(self.tr("Train"))
         self.kind: Kind = PRETRAIN
         self.checked = CheckedSettings()
-        self._rows: list[Any] = []
+        self._rows: list[RunRow] = []
+        self._imports: list[ImportedRow] = []
+        self.fetching = Job(self)
         self._add_actions()
         self._add_columns()
         session.dataset_changed.connect(self._on_dataset_changed)
@@ -66,6 +75,7 @@ class TrainPage(Page):
         session.run_changed.connect(self._show_start)
         session.comparer.changed.connect(self._show_start)
         session.run_opened.connect(self._show_runs)
+        session.lister.imported.connect(self._on_imported)
         session.lister.listed.connect(self._on_listed)
         self.show_kind(self._recall())
 
@@ -88,6 +98,11 @@ class TrainPage(Page):
     def fields(self) -> SettingFields:
         """Its fields."""
         return self.form.fields
+
+    @property
+    def start_card(self) -> StartCard:
+        """What its run starts from."""
+        return self.form.start
 
     def _add_actions(self) -> None:
         self.copy = button(
@@ -120,15 +135,14 @@ class TrainPage(Page):
         self.kinds.chosen.connect(self.show_kind)
         forms.addWidget(self.kinds)
         self.forms = {kind: MethodForm(kind) for kind in KINDS}
-        for form in self.forms.values():
+        for kind, form in self.forms.items():
             form.edited.connect(self._on_edited)
             form.size_chosen.connect(self._on_size_chosen)
             form.recipe_chosen.connect(self._on_recipe_chosen)
+            form.start.changed.connect(partial(self._on_start_changed, kind))
+            form.start.public_wanted.connect(self.show_public)
+            form.start.import_wanted.connect(self.import_wanted)
             forms.addWidget(form)
-        start = self.forms[FINETUNE].start
-        assert start is not None
-        self.start_card = start
-        self.start_card.changed.connect(self._on_start_changed)
         forms.addStretch(1)
         columns.addWidget(left, 5)
         right = FollowingColumn(self._sights())
@@ -186,6 +200,7 @@ class TrainPage(Page):
     @Slot()
     def refresh(self) -> None:
         """Check the settings and show what follows from them."""
+        self.start_card.show_method(needs_start=traits(self.model.method).needs_start)
         models = {name: form.model for name, form in self.forms.items()}
         self.session.preferences.set(CHOICES, written(self.kind, models))
         self.checked = self.model.check(self.session.dataset.facts, self.session.device)
@@ -249,11 +264,10 @@ class TrainPage(Page):
         self.model.choose(recipe=recipe)
         self.refresh()
 
-    @Slot()
-    def _on_start_changed(self) -> None:
-        self.cost.forget()
-        self.forms[FINETUNE].model.start_from(self.start_card.weights)
-        if self.kind == FINETUNE:
+    def _on_start_changed(self, kind: Kind) -> None:
+        self.forms[kind].model.start_from(self.forms[kind].start.weights)
+        if kind == self.kind:
+            self.cost.forget()
             self.refresh()
 
     @Slot()
@@ -281,14 +295,32 @@ class TrainPage(Page):
         self.session.lister.want("train", False)
 
     @Slot(object)
-    def _on_listed(self, rows: list[Any]) -> None:
+    def _on_listed(self, rows: list[RunRow]) -> None:
         self._rows = rows
         self._show_runs()
+
+    @Slot(object)
+    def _on_imported(self, imports: list[ImportedRow]) -> None:
+        self._imports = imports
 
     @Slot()
     def _show_runs(self) -> None:
         run = self.session.run
-        self.start_card.show_runs(self._rows, run.path if run is not None else None)
+        for form in self.forms.values():
+            form.start.show_found(self._rows, self._imports, run.path if run is not None else None)
+
+    @Slot()
+    def show_public(self) -> None:
+        """The list of weights that can be fetched."""
+        folder = self.session.preferences.weights_folder
+        dialog = PublicWeightsDialog(folder, self.fetching, self)
+        dialog.start_wanted.connect(self.go_on_from)
+        dialog.open()
+
+    @Slot(object)
+    def go_on_from(self, weights: Path) -> None:
+        """Start from these weights, by whatever is chosen."""
+        self.start_card.choose(weights)
 
     # Files
 
@@ -299,7 +331,7 @@ class TrainPage(Page):
     @Slot(object)
     def start_from(self, weights: Path) -> None:
         """Finetune from a folder of weights."""
-        self.start_card.choose(weights)
+        self.forms[FINETUNE].start.choose(weights)
         self.show_kind(FINETUNE)
 
     def _take(self, path: Path, *, of_run: bool) -> None:
@@ -310,8 +342,7 @@ class TrainPage(Page):
             self.notice.tell(failure_of(error))
             return
         self.notice.clear()
-        if kind == FINETUNE:
-            self.start_card.choose(self.forms[kind].model.start)
+        self.forms[kind].start.choose(self.forms[kind].model.start)
         self.show_kind(kind)
 
     def _load(self) -> None:
@@ -367,9 +398,8 @@ class TrainPage(Page):
         if not self.start_button.isEnabled():
             return
         self.cost.stop()
-        with_scratch = self.kind == FINETUNE and self.start_card.with_scratch
         try:
-            self.session.start(self._values(), with_scratch=with_scratch)
+            self.session.start(self._values(), with_scratch=self.start_card.with_scratch)
         except SitError as error:
             self.notice.tell(failure_of(error))
             return

@@ -178,9 +178,10 @@ class CurvesPanel(QWidget):
             }
         )
         if history.knn is not None and "knn" in names:
+            before = self.tr("the start") if history.knn.had_start else self.tr("untrained")
             plot.set_baselines(
                 {
-                    self.tr("untrained"): 100 * history.knn.untrained,
+                    before: 100 * history.knn.untrained,
                     self.tr("raw pixels"): 100 * history.knn.raw_pixels,
                 }
             )

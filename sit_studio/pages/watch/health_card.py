@@ -149,6 +149,8 @@ class WorkingCard(Card):
             small.setVisible(history.traits.watch == "pretraining")
         interval = f" ± {100 * knn.interval:.1f}" if knn is not None else ""
         self.knn.show_text(f"{percent(knn.accuracy if knn is not None else None)}{interval}")
+        had_start = knn is not None and knn.had_start
+        self.untrained.caption.setText(self.tr("The start") if had_start else self.tr("Untrained"))
         self.untrained.show_text(percent(knn.untrained if knn is not None else None))
         self.raw.show_text(percent(knn.raw_pixels if knn is not None else None))
 
@@ -186,7 +188,8 @@ class _Small(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(label(caption, "caption"))
+        self.caption = label(caption, "caption")
+        column.addWidget(self.caption)
         self.text = label("–")
         self.text.setFont(theme.tabular_font(15))
         self.text.setMinimumWidth(full_px(self.text.font(), [widest]))
@@ -245,6 +248,10 @@ class HealthPanel(FigureGrid):
             self.rank.show_figure(figure(health.effective_rank), about)
             self._show_own(health)
         if knn is not None:
+            over = (
+                self.tr("k-NN over the start") if knn.had_start else self.tr("k-NN over untrained")
+            )
+            self.knn.caption.setText(over)
             gain = 100 * (knn.accuracy - knn.untrained)
             about = self.tr("Points, ± {interval}. Above its interval: it has learned.")
             self.knn.show_figure(f"{gain:+.1f}", about.format(interval=f"{100 * knn.interval:.1f}"))

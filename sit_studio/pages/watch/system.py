@@ -189,7 +189,11 @@ def _reading_words(
         case HealthMeasured():
             said = say_text(event.sentence)
             return _tr("Step {step}: {sentence}").format(step=step, sentence=said)
-    text = _tr("Step {step}: k-NN {knn} ± {interval} (untrained {untrained})")
+    text = (
+        _tr("Step {step}: k-NN {knn} ± {interval} (the start {untrained})")
+        if event.had_start
+        else _tr("Step {step}: k-NN {knn} ± {interval} (untrained {untrained})")
+    )
     return text.format(
         step=step,
         knn=percent(event.accuracy),

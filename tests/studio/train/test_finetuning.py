@@ -131,7 +131,9 @@ def test_a_finetuned_run_is_measured_on_its_own_training_images(
     assert page.notice.text == ""
     report = page.results.report
     assert report is not None
-    assert report.columns == ("raw pixels", "untrained", weights.parent.name, "finetuned")
+    assert report.columns == (
+        "raw pixels", "untrained", "the start", weights.parent.name, "finetuned",
+    )  # fmt: skip
     assert report.answers is not None
     assert page.open_page.isVisibleTo(page)
     page.results.setCurrentIndex(4)

@@ -35,8 +35,7 @@ def test_its_title_fields_sizes_and_views_are_shown(
         wait(qtbot, lambda: page.checked.failure is not None)
         assert page.checked.failure is not None
         assert "goes on from weights" in page.checked.failure.message
-        page.model.start_from(finished_run)
-        page.refresh()
+        page.go_on_from(finished_run)
     assert page.checked.failure is None
     # Every setting of it has a field in the panel; whose features are measured stands further below.
     own = {
