@@ -89,14 +89,24 @@ def neighbours(embedded: Path, image: str, *, count: int = 12) -> list[tuple[int
     return [(at, found.paths[at], near) for at, near in found.nearest(feature, count, but=row)]
 
 
-def inspect(path: Path, *, images: Sequence[str], out: Path, step: int | None = None) -> list[Path]:
-    """Write reconstructions and attention of `images` (none: the run's own) into `out`."""
+def inspect(
+    path: Path,
+    *,
+    images: Sequence[str],
+    out: Path,
+    step: int | None = None,
+    keep: float | None = None,
+) -> list[Path]:
+    """Write reconstructions and attention of `images` (none: the run's own) into `out`.
+
+    With `keep` the sheet of attention shows where that share of it lies, instead of heat.
+    """
     from sit_engine.jobs.networks import inspect_into
 
     run = open_run(path)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return inspect_into(run, images, out, step)
+        return inspect_into(run, images, out, step, keep)
     except OSError as error:
         raise disk_error(error, out) from None
 

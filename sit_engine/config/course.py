@@ -22,9 +22,9 @@ VERDICTS = {
     "least. Sets of this size need about {needed} epochs.",
     "health.learning": "It is learning: nearest neighbours are right for {accuracy} of the watched "
     "images, {untrained} before training.",
-    "health.keep_start": "Keep the weights that you started from, as it stands: nearest neighbours are "
-    "right for {accuracy} of the watched images, and were for {untrained} before training "
-    "(± {interval}). More images or epochs may still help.",
+    "health.keep_start": "Keep the weights that you started from: nearest neighbours are right for "
+    "{accuracy} of the watched images, {untrained} before training (± {interval}). More epochs may "
+    "still help.",
     "health.collapsed": "The features have collapsed: every image looks the same to the model. "
     "Lower the learning rate.",
     "health.unlabelled": "The features have not collapsed. Without labels it cannot be known "

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Watch = Literal["pretraining", "validation"]
 """Who looks at a run while it trains: health and k-NN, or the accuracy on held-out images."""
-Picture = Literal["reconstructions", "attention"]
+Picture = Literal["reconstructions", "attention", "usage"]
 Panel = Literal["tasks", "labels"]
 """What the Train page shows of a method beside the form of its settings."""
 Size = Literal["quick", "standard", "paper"]

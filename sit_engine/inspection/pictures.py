@@ -21,12 +21,15 @@ from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Method
 from sit_engine.models.backbone import Backbone
+from sit_engine.records.attention import holding
 from sit_engine.views.apply_common import MEAN, STD
 
 GAP = 2
 LEAST_TILE = 96
 MARGIN = 8
 TITLE = 22
+OUTSIDE = 6
+"""By which pixels outside of a mask are divided."""
 GROUND, TEXT = (255, 255, 255), (27, 36, 48)
 
 
@@ -89,26 +92,40 @@ def write_reconstructions(found: Reconstructions, folder: Path) -> list[Path]:
     columns = [found.input, found.corrupted, found.output, (shown * 255).astype(np.uint8)]
     rows = [[column[row] for column in columns] for row in range(len(found.input))]
     sheet = _sheet(["Input", "Corrupted", "Output", "Difference"], rows)
-    return _write(folder, "reconstructions", sheet, vars(found))
+    return write_picture(folder, "reconstructions", sheet, vars(found))
 
 
 def write_attention(
-    attention_BHYX: np.ndarray, views_B3VV: Tensor, folder: Path, *, most_heads: int = 6
+    attention_BHYX: np.ndarray,
+    views_B3VV: Tensor,
+    folder: Path,
+    *,
+    most_heads: int = 6,
+    keep: float | None = None,
 ) -> list[Path]:
-    """`attention.png` (input, mean, heads) and `attention.npz` with every head and the mean."""
+    """`attention.png` (input, mean, heads) and `attention.npz` with every head and the mean.
+
+    With `keep` the sheet shows where that share of each map's mass lies, and darkens the rest.
+    """
     images = views_B3VV.permute(0, 2, 3, 1).numpy()
     mean = attention_BHYX.mean(1)
     heads = min(most_heads, attention_BHYX.shape[1])
     titles = ["Input", "Mean", *[f"Head {head + 1}" for head in range(heads)]]
     rows = []
     for image, average, of_heads in zip(images, mean, attention_BHYX, strict=True):
-        overlays = [_overlay(image, found) for found in (average, *of_heads[:heads])]
+        maps = (average, *of_heads[:heads])
+        overlays = [
+            _overlay(image, found) if keep is None else _masked(image, holding(found, keep))
+            for found in maps
+        ]
         rows.append([image, *overlays])
     arrays = {"heads": attention_BHYX, "mean": mean, "input": images}
-    return _write(folder, "attention", _sheet(titles, rows), arrays)
+    return write_picture(folder, "attention", _sheet(titles, rows), arrays)
 
 
-def _write(folder: Path, name: str, sheet: Image.Image, arrays: dict[str, Any]) -> list[Path]:
+def write_picture(
+    folder: Path, name: str, sheet: Image.Image, arrays: dict[str, Any]
+) -> list[Path]:
     """Both files whole, in place of whatever bears their names."""
     png, npz = folder / f"{name}.png", folder / f"{name}.npz"
     with in_place_of(png) as aside:
@@ -129,6 +146,13 @@ def _overlay(image: np.ndarray, attention_YX: np.ndarray, alpha: float = 0.65) -
     heat = colormaps["magma"](np.asarray(smooth) / 255)[..., :3] * 255
     grey = np.asarray(image, dtype=np.float32).mean(-1, keepdims=True)
     return np.asarray(heat * alpha + grey * (1 - alpha), dtype=np.uint8)
+
+
+def _masked(image: np.ndarray, kept_YX: np.ndarray) -> np.ndarray:
+    """The image where the mask is on, and nearly black elsewhere."""
+    side = image.shape[0]
+    rows, columns = (np.arange(side) * cells // side for cells in kept_YX.shape)
+    return np.where(kept_YX[rows][:, columns, None], image, image // OUTSIDE)
 
 
 def _sheet(titles: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> Image.Image:

@@ -135,8 +135,13 @@ def scratch_twin(run: Run) -> Run | None:
         return None  # Not begun, of another version, or damaged: it gives no column.
 
 
-def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -> list[Path]:
-    """Reconstructions and attention of `images`, else of some of the run's training images."""
+def inspect_into(
+    run: Run, images: Sequence[str], out: Path, step: int | None, keep: float | None = None
+) -> list[Path]:
+    """Reconstructions and attention of `images`, else of some of the run's training images.
+
+    `keep` draws attention as a mask (`write_attention`).
+    """
     config, record = run.config(), run.split()
     method, _ = load_method(run, step=step)
     # Spread over the whole list, which is sorted by class.
@@ -148,7 +153,11 @@ def inspect_into(run: Run, images: Sequence[str], out: Path, step: int | None) -
     found = reconstruct(method, views, device, seed=config.compute.seed)
     written = write_reconstructions(found, out) if found is not None else []
     attention = attend(method.backbone(config.method.features), views, device)
-    return written if attention is None else written + write_attention(attention, views, out)
+    return (
+        written
+        if attention is None
+        else written + write_attention(attention, views, out, keep=keep)
+    )
 
 
 def _own_paths(run: Run, names: Sequence[str]) -> list[str]:

@@ -159,6 +159,15 @@ class Method(ABC):
         del views_BCYX, seed
         return None
 
+    @property
+    def prototypes(self) -> int:
+        """How many directions images are sorted by; 0 of a method without."""
+        return 0
+
+    def first_choices(self, feature_BD: Tensor) -> Tensor:
+        """Which prototype the teacher takes first of each of its features [B,D]: [B]."""
+        raise NotImplementedError
+
     def classifier(self, which: str) -> nn.Module | None:
         """Normalised views [B,3,V,V] to logits [B,C] by that network; None if it learns no classes."""
         del which

@@ -24,6 +24,7 @@ from sit_engine.inspection.pictures import (
     write_attention,
     write_reconstructions,
 )
+from sit_engine.inspection.prototypes import MOST_IMAGES, count_choices, write_usage
 from sit_engine.methods.protocol import Method
 from sit_engine.records.events import Event, HealthMeasured, KnnMeasured, PreviewWritten
 from sit_engine.records.run import Run
@@ -148,14 +149,32 @@ class Monitor:
 
     def preview(self, step: int) -> PreviewWritten:
         """Reconstructions and attention of the first training images into the run folder."""
-        views = self.watched.train[:PREVIEW_IMAGES]
-        return write_preview(self.run, self.method, views, self.device, self.network, step)
+        watched = self.watched
+        views = watched.train[:PREVIEW_IMAGES]
+        half = MOST_IMAGES // 2
+        many = torch.cat(
+            [watched.train[: MOST_IMAGES - len(watched.watch[:half])], watched.watch[:half]]
+        )
+        usage = count_choices(self.method, many, self.device)
+        return write_preview(
+            self.run, self.method, views, self.device, self.network, step, usage=usage
+        )
 
 
 def write_preview(
-    run: Run, method: Method, views: Tensor, device: torch.device, network: str, step: int
+    run: Run,
+    method: Method,
+    views: Tensor,
+    device: torch.device,
+    network: str,
+    step: int,
+    *,
+    usage: np.ndarray | None = None,
 ) -> PreviewWritten:
-    """Pictures of views [n,3,V,V] as the method sees them, into the run folder."""
+    """Pictures of views [n,3,V,V] as the method sees them, into the run folder.
+
+    `usage` has images by prototype, of a method that has any.
+    """
     found = reconstruct(method, views, device, seed=0)
     attention = attend(method.backbone(network), views, device)
 
@@ -166,6 +185,8 @@ def write_preview(
             write_reconstructions(found, folder)
         if attention is not None:
             write_attention(attention, views, folder)
+        if usage is not None:
+            write_usage(usage, folder)
         return folder
 
     return PreviewWritten(step, f"previews/{run.written(write).name}")

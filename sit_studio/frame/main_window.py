@@ -118,10 +118,16 @@ class MainWindow(QMainWindow):
         self.runs.weights_wanted.connect(self.train.start_from)
         self.watch.weights_wanted.connect(self.train.start_from)
         self.runs.start_wanted.connect(self.train.go_on_from)
+        self.train.comparison_wanted.connect(self._on_comparison_wanted)
         self.train.import_wanted.connect(self.runs.import_file)
         for page in self.pages.values():
             if hasattr(page, "page_wanted"):
                 page.page_wanted.connect(self.show_page)
+
+    @Slot(object)
+    def _on_comparison_wanted(self, path: Path) -> None:
+        self.runs.open_comparison(path)
+        self.show_page("runs")
 
     def _add_keys(self) -> None:
         for number, key in enumerate(self.pages, start=1):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from sit_engine.records.run import Run
@@ -86,6 +87,18 @@ def steps_of(run: Run | None) -> list[int]:
         return []
     found = [re.fullmatch(r"step-(\d+)", name) for name in names]
     return sorted((int(match[1]) for match in found if match), reverse=True)
+
+
+def choose_weights(title: str, parent: QWidget, use: Callable[[Path], object]) -> None:
+    """Ask for a file of weights of any kind."""
+    dialog = QFileDialog(parent, title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    kinds = "*.pth *.pth.tar *.pt *.bin *.tar *.safetensors"
+    named = QCoreApplication.translate("chooser", "Weights ({kinds})").format(kinds=kinds)
+    dialog.setNameFilters([named, QCoreApplication.translate("chooser", "All files (*)")])
+    dialog.fileSelected.connect(lambda name: use(Path(name)))
+    dialog.open()
 
 
 def weights_place(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
+from sit_engine.config.methods import entrants, traits
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_engine.records.comparison import Budget, Comparison
@@ -38,6 +39,14 @@ def budget_words(budget: Budget) -> str:
     }
     amount = budget.amount
     return filled(texts[budget.unit], n=count(amount) if amount >= 1000 else f"{amount:g}")
+
+
+def entrant_word(name: str) -> str:
+    """Whoever can enter a race, for example "DINO", or "DINO: simdino" of a variant."""
+    entrant = entrants()[name]
+    of = traits(entrant.values["name"])
+    title = say_text(of.title or of.name)
+    return title if name == of.name else f"{title}: {name}"
 
 
 def progress_words(row: ComparisonRow, share: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelectionModel, Signal, Slot
@@ -169,3 +169,12 @@ class PublicWeightsDialog(Dialog):
     def _use(self) -> None:
         self.start_wanted.emit(self.place(self.name))
         self.accept()
+
+
+def open_public_weights(
+    folder: Path, job: Job, parent: QWidget, use: Callable[[Path], object]
+) -> None:
+    """Show the list; `use` hears of the folder below `folder` to start from."""
+    dialog = PublicWeightsDialog(folder, job, parent)
+    dialog.start_wanted.connect(use)
+    dialog.open()

@@ -13,8 +13,9 @@ from PIL import Image
 from sit_engine import api
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.inspection.curves import write_curves
-from sit_engine.inspection.pictures import GAP, MARGIN, TITLE
+from sit_engine.inspection.pictures import GAP, MARGIN, OUTSIDE, TITLE
 from sit_engine.jobs.networks import load_method
+from sit_engine.records.attention import holding
 from sit_engine.records.events import Event, KnnMeasured, RunResumed, StepReported
 from sit_engine.records.run_folder import open_run
 from tests.tiny import tiny_config
@@ -163,3 +164,18 @@ def test_a_gap_and_a_resume_change_the_picture(tmp_path: Path) -> None:
 
 def test_the_curves_of_a_resumed_run_are_drawn_from_its_folder(run: Path, tmp_path: Path) -> None:
     assert api.draw_curves(run, tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_a_mask_shows_the_image_where_the_share_lies_and_darkens_the_rest(
+    run: Path, tmp_path: Path
+) -> None:
+    api.inspect(run, images=[], out=tmp_path, keep=0.6)
+    found = np.load(tmp_path / "attention.npz")
+    with Image.open(tmp_path / "attention.png") as sheet:
+        assert sheet.size == sheet_size(4, 8)
+        for column, maps in ((1, found["mean"]), (2, found["heads"][:, 0])):
+            kept = np.kron(holding(maps[3], 0.6), np.ones((4, 4), dtype=bool))
+            assert 0 < kept.sum() < kept.size
+            shown, image = tile(sheet, 3, column), found["input"][3]
+            assert np.array_equal(shown[kept], image[kept])
+            assert np.array_equal(shown[~kept], image[~kept] // OUTSIDE)

@@ -25,6 +25,7 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import RunFinished, RunResumed
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.look import theme
+from sit_studio.pages.watch.page import TABS
 from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import wait
 from tests.studio.dataset.test_drops import drop
@@ -173,9 +174,10 @@ def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     assert len(history.curve("loss")) > 5
     wait(qtbot, lambda: watch.is_built and watch.pictures.shown >= 0)
     wait(qtbot, lambda: watch.pictures.reconstructions_tab.grid.isVisible())
-    for number, name in enumerate(("reconstructions", "attention", "health", "system", "log")):
-        watch.tabs.setCurrentIndex(number)
-        camera.shoot(f"watch-{name}")
+    for number, name in enumerate(TABS):
+        if watch.tabs.isTabVisible(number):
+            watch.tabs.setCurrentIndex(number)
+            camera.shoot(f"watch-{name}")
     (knn,) = (number for number, group in enumerate(groups()) if group.title == "k-NN")
     watch.curves.tabs.setCurrentIndex(knn)
     camera.shoot("watch-knn")

@@ -11,7 +11,7 @@ from sit_engine.cli.screen import Screen
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
-    """RUN, images, --out, --step."""
+    """RUN, images, --out, --keep, --step."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
     parser.add_argument(
         "images", nargs="*", metavar="IMAGE", help="image files (default: some of the run's own)"
@@ -20,8 +20,22 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     add_folders_flag(parser)
     add_missing_flag(parser)
     parser.add_argument(
+        "--keep",
+        type=_share,
+        metavar="SHARE",
+        help="draw attention as a mask of the places that hold this share of it, such as 0.6",
+    )
+    parser.add_argument(
         "--step", type=int, help="the checkpoint of this step (default: the newest)"
     )
+
+
+def _share(text: str) -> float:
+    """Argparse's type of a share."""
+    value = float(text)
+    if not 0 < value <= 1:
+        raise ValueError(text)
+    return value
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -35,6 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
         images=[str(Path(image).expanduser().absolute()) for image in chosen.images],
         out=chosen.out.expanduser().absolute(),
         step=chosen.step,
+        keep=chosen.keep,
     )
     paths = [str(path) for path in written]
     print(json.dumps({"files": paths}) if chosen.json else "\n".join(paths))

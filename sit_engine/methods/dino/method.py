@@ -158,6 +158,17 @@ class Dino(Method):
         del none
         return self._rated(self.networks.student.head(global_BD).unflatten(0, (GLOBAL_VIEWS, -1)))
 
+    @property
+    def prototypes(self) -> int:
+        """None in SimDINO."""
+        return 0 if self.networks.centre is None else len(self.networks.centre)
+
+    def first_choices(self, feature_BD: Tensor) -> Tensor:
+        """Centred as what the student is taught; sharpening changes no order."""
+        assert self.networks.centre is not None
+        answer_BK: Tensor = self.networks.teacher.head(feature_BD) - self.networks.centre
+        return answer_BK.argmax(-1)
+
     def before_update(self, step_info: StepInfo) -> None:
         """In the first epochs the prototypes stay where they are: they learn nothing from noise."""
         prototypes = self.networks.student.head.prototypes

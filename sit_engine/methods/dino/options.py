@@ -9,7 +9,14 @@ from typing import ClassVar, Literal, Never
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, OpenOptions, again, setting
 from sit_engine.config.methods import MethodOptions, Scale
-from sit_engine.config.traits import TEACHER_MOMENTUM, CurveInfo, HealthCard, Preset, Size
+from sit_engine.config.traits import (
+    TEACHER_MOMENTUM,
+    CurveInfo,
+    HealthCard,
+    Picture,
+    Preset,
+    Size,
+)
 from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
@@ -120,6 +127,7 @@ class DinoOptions(MethodOptions[AutoT]):
         "large ones (arXiv 2104.14294)"
     )
     curves: ClassVar[tuple[CurveInfo, ...]] = CURVES
+    pictures: ClassVar[tuple[Picture, ...]] = ("attention", "usage")
     presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"paper-dino": PAPER_DINO})
     sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
         {"quick": "quick", "standard": "standard", "paper": "paper-dino"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from PySide6.QtWidgets import QApplication, QCheckBox, QGridLayout, QWidget
 
 from sit_engine.config.build import build
-from sit_engine.config.methods import entrants, traits
+from sit_engine.config.methods import entrants
 from sit_engine.config.tree import RunConfig
 from sit_studio.look.sentences import say_text
 from sit_studio.models.failure import Failure
 from sit_studio.pages.runs.study_dialog import StudyDialog
 from sit_studio.session import Session
 from sit_studio.widgets.basics import label
+from sit_studio.widgets.comparison_words import entrant_word
 
 
 class MethodsDialog(StudyDialog):
@@ -35,9 +36,7 @@ class MethodsDialog(StudyDialog):
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(1, 1)
         for row, (name, entrant) in enumerate(entrants().items()):
-            of = traits(entrant.values["name"])
-            title = say_text(of.title or of.name)
-            box = QCheckBox(title if name == of.name else f"{title}: {name}")
+            box = QCheckBox(entrant_word(name))
             box.setChecked(True)
             box.toggled.connect(lambda _: self.show_cost())
             self.boxes[name] = box

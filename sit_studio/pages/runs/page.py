@@ -42,7 +42,7 @@ from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 from sit_studio.widgets.basics import EmptyState, button
 from sit_studio.widgets.page import Page
-from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
+from sit_studio.widgets.public_weights_dialog import open_public_weights
 
 MOST_COMPARED = 6
 
@@ -333,15 +333,7 @@ class RunsPage(Page):
     # Weights of others
 
     def _choose_weights(self) -> None:
-        dialog = QFileDialog(self, self.tr("Weights to import"))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        kinds = "*.pth *.pth.tar *.pt *.bin *.tar *.safetensors"
-        dialog.setNameFilters(
-            [self.tr("Weights ({kinds})").format(kinds=kinds), self.tr("All files (*)")]
-        )
-        dialog.fileSelected.connect(lambda name: self.import_file(Path(name)))
-        dialog.open()
+        choose_weights(self.tr("Weights to import"), self, self.import_file)
 
     def import_file(self, file: Path) -> ImportDialog:
         """Ask what to take of a file of weights, and take it."""
@@ -355,13 +347,10 @@ class RunsPage(Page):
         self.weights_wanted.emit(folder)
         self.page_wanted.emit("train")
 
-    def show_public(self) -> PublicWeightsDialog:
+    def show_public(self) -> None:
         """The list of weights that can be fetched."""
         folder = self.session.preferences.weights_folder
-        dialog = PublicWeightsDialog(folder, self.fetching, self)
-        dialog.start_wanted.connect(self._on_start_wanted)
-        dialog.open()
-        return dialog
+        open_public_weights(folder, self.fetching, self, self._on_start_wanted)
 
     @Slot(object)
     def _on_start_wanted(self, folder: Path) -> None:

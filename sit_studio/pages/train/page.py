@@ -17,7 +17,6 @@ from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
 from sit_studio.engine.job import Job
 from sit_studio.models.failure import failure_of
-from sit_studio.models.run_list import RunRow
 from sit_studio.models.same_settings import asked_changes
 from sit_studio.models.settings_model import (
     FINETUNE,
@@ -27,12 +26,12 @@ from sit_studio.models.settings_model import (
     SettingsModel,
     kind_of,
 )
-from sit_studio.models.weights_list import ImportedRow
 from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.choices import recall, written
 from sit_studio.pages.train.columns import FollowingColumn
 from sit_studio.pages.train.cost_card import CostCard
 from sit_studio.pages.train.form import SettingFields
+from sit_studio.pages.train.found import Found
 from sit_studio.pages.train.labels_card import LabelsCard, has_labels
 from sit_studio.pages.train.method_form import MethodForm
 from sit_studio.pages.train.obstacles import why_no_search, why_not
@@ -45,7 +44,7 @@ from sit_studio.pages.train.what_follows import ask_what_follows
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button
 from sit_studio.widgets.page import Page
-from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
+from sit_studio.widgets.public_weights_dialog import open_public_weights
 
 CHOICES = "train/choices"
 KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
@@ -57,6 +56,7 @@ class TrainPage(Page):
     is_form = True
     page_wanted = Signal(str)
     import_wanted = Signal(object)
+    comparison_wanted = Signal(object)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent)
@@ -65,8 +65,6 @@ class TrainPage(Page):
         self.title.setText(self.tr("Train"))
         self.kind: Kind = PRETRAIN
         self.checked = CheckedSettings()
-        self._rows: list[RunRow] = []
-        self._imports: list[ImportedRow] = []
         self.fetching = Job(self)
         self._add_actions()
         self._add_columns()
@@ -74,9 +72,7 @@ class TrainPage(Page):
         session.device_known.connect(self.refresh)
         session.run_changed.connect(self._show_start)
         session.comparer.changed.connect(self._show_start)
-        session.run_opened.connect(self._show_runs)
-        session.lister.imported.connect(self._on_imported)
-        session.lister.listed.connect(self._on_listed)
+        self.found = Found(session, self.forms, self)
         self.show_kind(self._recall())
 
     def _recall(self) -> Kind:
@@ -157,6 +153,7 @@ class TrainPage(Page):
         pretrain = self.forms[PRETRAIN]
         assert pretrain.panel is not None
         self.preview = PreviewCard(self.session, pretrain)
+        pretrain.panel.race.wanted.connect(self.comparison_wanted)
         self.preview.heard.connect(pretrain.panel.show_arrays)
         self.same = SameCard(self.session, pretrain.model)
         self.same.edited.connect(pretrain.edited)
@@ -223,6 +220,7 @@ class TrainPage(Page):
             self.notice.clear()
         self.notice.setProperty("of_form", failure is not None)
         self._show_start()
+        self.found.show_race()
         best = self.checked.resolved.config if self.checked.resolved else self.checked.config
         if self.kind == PRETRAIN:
             self.preview.show_config(best)
@@ -294,28 +292,11 @@ class TrainPage(Page):
         super().hideEvent(event)
         self.session.lister.want("train", False)
 
-    @Slot(object)
-    def _on_listed(self, rows: list[RunRow]) -> None:
-        self._rows = rows
-        self._show_runs()
-
-    @Slot(object)
-    def _on_imported(self, imports: list[ImportedRow]) -> None:
-        self._imports = imports
-
-    @Slot()
-    def _show_runs(self) -> None:
-        run = self.session.run
-        for form in self.forms.values():
-            form.start.show_found(self._rows, self._imports, run.path if run is not None else None)
-
     @Slot()
     def show_public(self) -> None:
         """The list of weights that can be fetched."""
         folder = self.session.preferences.weights_folder
-        dialog = PublicWeightsDialog(folder, self.fetching, self)
-        dialog.start_wanted.connect(self.go_on_from)
-        dialog.open()
+        open_public_weights(folder, self.fetching, self, self.go_on_from)
 
     @Slot(object)
     def go_on_from(self, weights: Path) -> None:

@@ -16,7 +16,7 @@ from sit_studio.models.settings_model import FINETUNE, PRETRAIN, Kind
 from sit_studio.models.weights_list import ImportedRow
 from sit_studio.widgets.basics import Card, button, label, set_role
 from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.chooser import weights_place
+from sit_studio.widgets.chooser import choose_weights, weights_place
 
 MOST = 50
 """Runs, and imports."""
@@ -181,13 +181,7 @@ class StartCard(Card):
             self.choose(weights_place(path))
 
     def _browse_file(self) -> None:
-        kinds = "*.safetensors *.pth *.pth.tar *.pt *.bin *.tar"
-        found, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Weights to start from"), "",
-            self.tr("Weights ({kinds})").format(kinds=kinds),
-        )  # fmt: skip
-        if found:
-            self.take(Path(found))
+        choose_weights(self.tr("Weights to start from"), self, self.take)
 
     def _browse_folder(self) -> None:
         if found := QFileDialog.getExistingDirectory(self, self.tr("Folder of weights or a run")):

@@ -18,15 +18,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.records.attention import KEPT, holding
 from sit_studio.look import theme
 from sit_studio.pages.watch.tiles import TileGrid
 from sit_studio.widgets.basics import follow_theme
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.gallery.array_images import (
     Pixels,
     error_colours,
     error_table,
     heat_colours,
     heat_table,
+    outside_dark,
     to_image,
 )
 from sit_studio.widgets.gallery.enlarged import Enlarged
@@ -36,7 +39,7 @@ HEAD_COLUMNS = 7
 HEAD_ROW_PX = 92
 
 
-class _Stack(QWidget):
+class PictureStack(QWidget):
     """The pictures, or a sentence that says why there are none."""
 
     def __init__(self, parent: QWidget | None) -> None:
@@ -60,7 +63,7 @@ class _Stack(QWidget):
         self._stack.setCurrentWidget(self._content)
 
 
-class ReconstructionView(_Stack):
+class ReconstructionView(PictureStack):
     """Rows of Input, Corrupted, Output and Difference; a click or Enter enlarges a tile."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -135,7 +138,7 @@ class ReconstructionView(_Stack):
             self._enlarged.show_picture(self._layers(*place), self._name(*place))
 
 
-class AttentionView(_Stack):
+class AttentionView(PictureStack):
     """Where the model looks in one image: one map large, all heads below it, mean first."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -153,7 +156,19 @@ class AttentionView(_Stack):
         self.alpha.setRange(0, 100)
         self.alpha.setMinimumHeight(20)
         self.alpha.setAccessibleName(self.tr("Strength of the overlay"))
+        self.way = Choice()
+        self.way.setAccessibleName(self.tr("How attention is drawn"))
+        share = f"{100 * KEPT:.0f}"
+        self.way.addItem(self.tr("Heat"), False)
+        self.way.addItem(self.tr("Mask of {share}\u202f%").format(share=share), True)
+        self.way.setToolTip(
+            self.tr(
+                "Mask: the image where {share}\u202f% of the attention lies, and the rest darker, as "
+                "the authors of DINO draw it"
+            ).format(share=share)
+        )
         self._lay_out()
+        self.way.currentIndexChanged.connect(lambda _: self._show_image())
         self.images.current_changed.connect(self._on_image_chosen)
         self.heads.current_changed.connect(self._on_head_chosen)
         self.large.tile_opened.connect(self._on_opened)
@@ -170,8 +185,12 @@ class AttentionView(_Stack):
         self._show_image()
         self._show_content()
 
+    @property
+    def as_mask(self) -> bool:
+        """Whether attention is a mask over the image, and not heat."""
+        return bool(self.way.currentData())
+
     def _lay_out(self) -> None:
-        caption = QLabel(self.tr("Overlay"))
         self._percent = QLabel()
         self._percent.setFont(theme.tabular_font(12))
         self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -180,10 +199,11 @@ class AttentionView(_Stack):
         legend.setAccessibleName(self.tr("Attention from least to most, in each map."))
         strength = QHBoxLayout()
         strength.setSpacing(8)
-        strength.addWidget(caption)
+        strength.addWidget(self.way)
         strength.addWidget(self.alpha, 1)
         strength.addWidget(self._percent)
         strength.addWidget(legend, 1)
+        self.way.currentIndexChanged.connect(lambda _: legend.setVisible(not self.as_mask))
         maps = QVBoxLayout()
         maps.setSpacing(8)
         maps.addWidget(self.large, 1)
@@ -222,7 +242,12 @@ class AttentionView(_Stack):
         image = self.images.current[1]
         heat = self._maps[image, row * HEAD_COLUMNS + column]
         pixels = self._images[image]
-        return (to_image(pixels), to_image(heat_colours(heat, len(pixels))))
+        over = (
+            outside_dark(pixels, holding(heat, KEPT))
+            if self.as_mask
+            else heat_colours(heat, len(pixels))
+        )
+        return (to_image(pixels), to_image(over))
 
     def _head_name(self, row: int, column: int) -> str:
         head = row * HEAD_COLUMNS + column

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 REDRAW_MS = 120
 MOST_EPOCHS = 100_000
-TABS = ("reconstructions", "attention", "health", "system", "log")
+PICTURES = ("reconstructions", "attention", "usage")
+TABS = (*PICTURES, "health", "system", "log")
 
 
 class WatchPage(Page):
@@ -122,6 +123,7 @@ class WatchPage(Page):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.pictures.reconstructions_tab, self.tr("Reconstructions"))
         self.tabs.addTab(self.pictures.attention_tab, self.tr("Attention"))
+        self.tabs.addTab(self.pictures.usage_tab, self.tr("Prototypes"))
         for panel, word in ((self.health, self.tr("Health")), (self.system, self.tr("System"))):
             self.tabs.addTab(scrolled(panel), word)
         self.tabs.addTab(self.log, self.tr("Log"))
@@ -336,7 +338,7 @@ class WatchPage(Page):
         self._show_tabs()
         self.curves.show_history(history)
         front = TABS[self.tabs.currentIndex()]
-        has_slider = front in ("reconstructions", "attention")
+        has_slider = front in PICTURES
         self.pictures.slider.setVisible(has_slider and bool(history.previews))
         if has_slider:
             self.pictures.show_history(history, Path(self.session.run.path))

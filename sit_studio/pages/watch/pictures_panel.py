@@ -1,4 +1,4 @@
-"""Reconstructions and attention of one preview, with the slider through all previews."""
+"""Reconstructions, attention and prototypes of one preview, with the slider through all previews."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from sit_studio.engine.run_lister import load_arrays
 from sit_studio.models.history import History
 from sit_studio.pages.watch.epoch_slider import EpochSlider
 from sit_studio.pages.watch.model_pictures import AttentionView, ReconstructionView
+from sit_studio.pages.watch.usage_view import UsageView
 
 
 class PicturesPanel(QObject):
-    """Two views for two tabs, fed from the same step; files are read in a thread."""
+    """Three views for three tabs, fed from the same step; files are read in a thread."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reconstructions_tab = ReconstructionView()
         self.attention_tab = AttentionView()
+        self.usage_tab = UsageView()
         self.slider = EpochSlider()
         self.slider.step_chosen.connect(self._on_step_chosen)
         self.folder = Path()
@@ -34,6 +36,7 @@ class PicturesPanel(QObject):
         waiting = self.tr("The first pictures appear when training starts.")
         self.reconstructions_tab.show_empty(waiting)
         self.attention_tab.show_empty(waiting)
+        self.usage_tab.show_empty(waiting)
 
     def show_history(self, history: History, folder: Path) -> None:
         """Offer its previews; the newest, or the chosen one, is shown."""
@@ -58,6 +61,8 @@ class PicturesPanel(QObject):
         place = self.folder / self.history.previews[step]
         load_arrays(place / "reconstructions.npz", lambda found: self._reconstructions(step, found))
         load_arrays(place / "attention.npz", lambda found: self._attention(step, found))
+        if "usage" in self.history.traits.pictures:
+            load_arrays(place / "usage.npz", lambda found: self._usage(step, found))
 
     def _reconstructions(self, step: int, found: dict[str, Any] | None) -> None:
         if step != self.shown:
@@ -74,6 +79,16 @@ class PicturesPanel(QObject):
         if self.history.terms and "reconstruction" not in self.history.terms:
             return self.tr("This run reconstructs nothing: the task is switched off.")
         return self.tr("This run reconstructs nothing, or its pictures are gone.")
+
+    def _usage(self, step: int, found: dict[str, Any] | None) -> None:
+        if step != self.shown:
+            return
+        if found is None:
+            self.usage_tab.show_empty(
+                self.tr("This run has no prototypes, or the pictures of this step are gone.")
+            )
+            return
+        self.usage_tab.show_counts(found["counts"])
 
     def _attention(self, step: int, found: dict[str, Any] | None) -> None:
         if step != self.shown:

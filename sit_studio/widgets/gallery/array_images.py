@@ -60,6 +60,15 @@ def heat_colours(heat: NDArray[np.float32], side_px: int) -> Pixels:
     return colours
 
 
+def outside_dark(pixels: Pixels, kept: NDArray[np.bool_]) -> Pixels:
+    """A picture [Y,X,3] as it is where a mask [h,w] is on, and black elsewhere."""
+    rows, columns = (
+        np.arange(side) * cells // side
+        for side, cells in zip(pixels.shape[:2], kept.shape, strict=True)
+    )
+    return np.where(kept[rows][:, columns, None], pixels, np.uint8(0))
+
+
 @cache
 def error_table(is_dark: bool) -> Pixels:
     """511 colours for the differences -255…255, more of them for the small ones."""

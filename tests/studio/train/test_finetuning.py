@@ -18,6 +18,7 @@ from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
 from sit_studio.pages.evaluate import page as evaluate
 from sit_studio.pages.watch.health_card import verdict
+from sit_studio.pages.watch.page import TABS
 from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import ready, wait
 from tests.tiny import engine, vit_of
@@ -90,7 +91,7 @@ def test_watch_shows_what_a_finetuning_run_has_and_hides_what_it_lacks(
     wait(qtbot, lambda: page.tabs.isTabVisible(0) and curves.tabs.isTabVisible(2))
     assert not curves.tabs.isTabVisible(1)
     # Each kind keeps the tab that was chosen for it, and shows nothing of the run before.
-    page.tabs.setCurrentIndex(2)
+    page.tabs.setCurrentIndex(TABS.index("health"))
     curves.tabs.setCurrentIndex(2)
     wait(qtbot, lambda: page.health.rank.figure.text() != "–")
     assert window.session.open_run(run)

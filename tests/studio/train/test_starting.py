@@ -13,6 +13,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.starts import find_start
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.page import TrainPage
+from sit_studio.pages.watch.page import TABS
 from tests.models import foreign_files as files
 from tests.studio.conftest import choose_recipe, ready, wait
 
@@ -154,6 +155,6 @@ def test_continue_goes_on_from_the_weights_of_the_card_and_watch_calls_them_the_
     watch.curves.tabs.setCurrentIndex(titles.index("k-NN"))
     wait(qtbot, lambda: "the start" in watch.curves.plot._canvas._baselines)
     assert "untrained" not in watch.curves.plot._canvas._baselines
-    watch.tabs.setCurrentWidget(watch.health)
+    watch.tabs.setCurrentIndex(TABS.index("health"))
     wait(qtbot, lambda: watch.health.knn.caption.text() == "k-NN over the start")
     assert Path(Run(session.run.path).config().model.weights or "").is_relative_to(finished_run)

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from sit_engine.records.attention import holding
 from sit_studio.look import theme
 from sit_studio.pages.watch.model_pictures import AttentionView, ReconstructionView
 from sit_studio.widgets.gallery.array_images import (
@@ -160,6 +161,27 @@ def test_attention_shows_the_mean_first_and_follows_choices(qtbot: QtBot) -> Non
     assert view._large_name() == "Head 1, Image 2"
     QTest.keyClick(view.large, Qt.Key.Key_Return)
     assert enlarged_of(window).accessibleName() == "Head 1, Image 2"
+
+
+def test_attention_as_a_mask_shows_the_image_where_it_lies(qtbot: QtBot) -> None:
+    view = AttentionView()
+    window = shown_in_window(view, qtbot)
+    heads = np.random.default_rng(0).gamma(0.3, size=(2, 3, 8, 8)).astype(np.float32)
+    pixels = np.maximum(photos(2, 64), 1)
+    view.show_arrays(pixels, heads)
+    heat = view._head_layers(0, 2)[1]
+    QTest.keyClick(view.way, Qt.Key.Key_Down)
+    assert view.as_mask
+    plain, over = view._head_layers(0, 2)
+    assert over != heat
+    kept = np.kron(holding(heads[0, 1], 0.6), np.ones((8, 8), dtype=bool))
+    for x, y in ((0, 0), (13, 40), (63, 63), (31, 7)):
+        shown = over.pixelColor(x, y)
+        assert shown == (plain.pixelColor(x, y) if kept[y, x] else QColor("black"))
+    assert 0 < kept.sum() < kept.size
+    QTest.keyClick(view.way, Qt.Key.Key_Up)
+    assert view._head_layers(0, 2)[1] == heat
+    window.close()
 
 
 def test_fewer_images_and_heads_are_fine(qtbot: QtBot) -> None:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn import functional
 
 from sit_engine import api
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
+from sit_engine.data.decode.preprocess import Preprocess, load_views
+from sit_engine.inspection.prototypes import MOST_IMAGES, count_choices
 from sit_engine.inspection.shown_views import show
 from sit_engine.jobs.evaluate_request import EvaluateRequest
+from sit_engine.jobs.networks import load_method
+from sit_engine.methods.dino.method import Dino
+from sit_engine.methods.dino.options import DinoOptions
 from sit_engine.models.weights import read_weights
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import HealthMeasured, KnnMeasured, PreviewWritten, StepReported
+from sit_engine.records.places import places_of
 from sit_engine.records.run import Run
 from sit_engine.records.starts import find_start
 from sit_engine.training import checkpoint
@@ -82,7 +90,8 @@ def test_its_teacher_is_watched_and_its_curves_are_told(runs: dict[str, Path]) -
         assert set(health[-1].curves) == {own}
         previews = [event for event in events if isinstance(event, PreviewWritten)]
         found = {path.name for path in (runs[loss] / previews[-1].path).iterdir()}
-        assert found == {"attention.png", "attention.npz"}
+        usage = {"usage.png", "usage.npz"} if loss == "dino" else set()
+        assert found == {"attention.png", "attention.npz"} | usage
 
 
 def test_a_preview_shows_global_and_local_views_in_their_sizes(sample: tuple[Path, Path]) -> None:
@@ -114,3 +123,30 @@ def test_the_teacher_is_exported_measured_and_finetuned(
     config = tiny_finetune(sample[0], model={"weights": str(run)}, optim={"epochs": 1})
     api.finetune(config, tmp_path / "tuned", emit=lambda _: None)
     assert (tmp_path / "tuned" / "checkpoints").is_dir()
+
+
+def test_a_preview_counts_what_the_teacher_chooses_first(runs: dict[str, Path]) -> None:
+    run = Run(runs["dino"])
+    config = run.config()
+    method, step = load_method(run)
+    assert isinstance(method, Dino)
+    assert isinstance(config.method, DinoOptions)
+    counts = np.load(run.path / "previews" / f"step-{step:08d}" / "usage.npz")["counts"]
+    assert len(counts) == config.method.prototypes
+    split = run.split()
+    images = sorted(split["train"]) + sorted(split.get("watch", []))
+    assert counts.sum() == min(MOST_IMAGES, len(images))
+    # One image by hand: its logits less the centre.
+    views = load_views([places_of(run).path(split["train"][0])], 16)
+    chosen = count_choices(method, views, torch.device("cpu"))
+    assert chosen is not None
+    network = method.networks.teacher
+    with torch.no_grad():
+        feature = network.backbone.eval().feature(Preprocess(16).normalise(views))
+        assert network.head.prototypes is not None
+        assert method.networks.centre is not None
+        unit = functional.normalize(network.head.layers(feature), dim=-1)
+        cosines = unit @ functional.normalize(network.head.prototypes.weight, dim=-1).T
+        expected = (cosines - method.networks.centre).argmax().item()
+    assert np.flatnonzero(chosen).tolist() == [expected]
+    assert count_choices(load_method(Run(runs["simdino"]))[0], views, torch.device("cpu")) is None
