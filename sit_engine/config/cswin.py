@@ -79,7 +79,7 @@ class CswinOptions(BackboneOptions[AutoT]):
     """A CSWin Transformer: cheaper than a plain one on large images."""
 
     family: ClassVar[str] = FAMILY
-    title: ClassVar[str] = "Windows (CSWin): cheaper on large images"
+    title: ClassVar[str] = "Windows (CSWin): for large images"
     sizes: ClassVar[tuple[str, ...]] = tuple(NAMED)
 
     image_size: int | AutoT = IMAGE_SIZE

@@ -106,8 +106,8 @@ class ExportPage(Page):
             ("pt2", self.tr("torch.export program"),
              self.tr("One file for torch, its newer format; takes views that are cut to size.")),
             ("safetensors", self.tr("Weights for timm (safetensors)"),
-             self.tr("A folder that timm loads by name; for going on in Python. Of a CSWin network, which "
-                     "timm has not, one that this program's engine loads.")),
+             self.tr("A folder that timm loads by name; for going on in Python. Of a CSWin network, "
+                     "which timm has not, one that this program's engine loads.")),
         ):  # fmt: skip
             box = QRadioButton(word)
             box.setAccessibleDescription(about)
