@@ -256,7 +256,8 @@ def _shape(filling: Filling, side: int) -> None:
     filling.auto("stem_stride", stem, stem_why)
     for name in ("depths", "heads"):
         if filling.get(name) != "auto":
-            filling.auto("stages", len(numbers(filling.get(name))), f"as many as model.{name} has")
+            why = Sentence("as many as {setting} has", setting=f"model.{name}")
+            filling.auto("stages", len(numbers(filling.get(name))), why)
     if filling.get("stripes") != "auto":
         count = len(numbers(filling.get("stripes"))) + 1
         filling.auto("stages", count, "one more than model.stripes has")
