@@ -142,6 +142,11 @@ class CswinOptions(BackboneOptions[AutoT]):
         """Over all stages."""
         return sum(numbers(self.depths))
 
+    @property
+    def blocks_alike(self: CswinOptions[Never]) -> float:
+        """Each merge halves what a block keeps: a quarter of the places, of twice the width."""
+        return sum(depth / (1 << stage) for stage, depth in enumerate(numbers(self.depths)))
+
     def takes_view(self: CswinOptions[Never], side: int) -> bool:
         """Where maps and stripes come out whole."""
         return takes_view(side, self.stem_stride, numbers(self.stripes))
