@@ -114,6 +114,11 @@ class BackboneOptions(OpenOptions[AutoT]):
         return ("image_size",)
 
     @property
+    def blocks_alike(self: BackboneOptions[Never]) -> float:
+        """How many blocks as large as the largest would keep what all of them keep in a pass."""
+        return self.blocks_deep
+
+    @property
     def has_unsaid_tokens(self) -> bool:
         """Frozen before tokens were counted, when parts of tasks that are off were built too."""
         return False

@@ -79,7 +79,7 @@ class CswinOptions(BackboneOptions[AutoT]):
     """A CSWin Transformer: cheaper than a plain one on large images."""
 
     family: ClassVar[str] = FAMILY
-    title: ClassVar[str] = "Windows (CSWin): cheaper on large images"
+    title: ClassVar[str] = "Windows (CSWin): for large images"
     sizes: ClassVar[tuple[str, ...]] = tuple(NAMED)
 
     image_size: int | AutoT = IMAGE_SIZE
@@ -141,6 +141,11 @@ class CswinOptions(BackboneOptions[AutoT]):
     def blocks_deep(self: CswinOptions[Never]) -> int:
         """Over all stages."""
         return sum(numbers(self.depths))
+
+    @property
+    def blocks_alike(self: CswinOptions[Never]) -> float:
+        """Each merge halves what a block keeps: a quarter of the places, of twice the width."""
+        return sum(depth / (1 << stage) for stage, depth in enumerate(numbers(self.depths)))
 
     def takes_view(self: CswinOptions[Never], side: int) -> bool:
         """Where maps and stripes come out whole."""
@@ -256,7 +261,8 @@ def _shape(filling: Filling, side: int) -> None:
     filling.auto("stem_stride", stem, stem_why)
     for name in ("depths", "heads"):
         if filling.get(name) != "auto":
-            filling.auto("stages", len(numbers(filling.get(name))), f"as many as model.{name} has")
+            why = Sentence("as many as {setting} has", setting=f"model.{name}")
+            filling.auto("stages", len(numbers(filling.get(name))), why)
     if filling.get("stripes") != "auto":
         count = len(numbers(filling.get("stripes"))) + 1
         filling.auto("stages", count, "one more than model.stripes has")

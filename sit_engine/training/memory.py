@@ -137,12 +137,12 @@ def _measure(
 ) -> _Need | None:
     """From steps of few and of twice as many images; None if not even they fit."""
     found: list[int] = []
-    depth = config.model.blocks_deep
+    alike = config.model.blocks_alike
     try:
         for batch in (FEW, MORE):
             stepper = _small(config, store, rows[:batch], labels[:batch], recompute=recompute)
             is_cpu = stepper.device.type == "cpu"
-            found.append(_kept(stepper, depth if recompute else 0) if is_cpu else _peak(stepper))
+            found.append(_kept(stepper, alike if recompute else 0) if is_cpu else _peak(stepper))
             del stepper
             if not is_cpu:
                 free_memory()  # The next peak, and what is free for the run, are without this one.
@@ -186,11 +186,11 @@ def _peak(stepper: Stepper) -> int:
     return torch.cuda.max_memory_allocated(stepper.device)
 
 
-def _kept(stepper: Stepper, recomputed_blocks: int) -> int:
+def _kept(stepper: Stepper, recomputed_blocks: float) -> int:
     """Bytes of the weights with all that belongs to them, and of what one pass keeps.
 
     The CPU's allocator does not tell what it gave, so what autograd keeps is added up instead. With
-    gradient checkpointing one of the blocks is there in full while it is worked out again.
+    gradient checkpointing the largest of the blocks is there in full while it is worked out again.
     """
     weights = list(stepper.method.networks.parameters())
     trained = sum(w.nbytes for w in weights if w.requires_grad)
@@ -206,7 +206,7 @@ def _kept(stepper: Stepper, recomputed_blocks: int) -> int:
         ):
             stepper.learner(views, None)
         is_whole = recomputed_blocks and not recomputes
-        kept += counted.bytes // recomputed_blocks if is_whole else counted.bytes
+        kept += int(counted.bytes / recomputed_blocks) if is_whole else counted.bytes
     return fixed + int(PASSING * kept)
 
 

@@ -257,4 +257,4 @@ def kind_of(path: Path) -> Kind:
 @lru_cache(maxsize=16)
 def _defaults(preset: str, method: str, family: str) -> dict[str, str]:
     plain = {"preset": preset, "method": {"name": method}, "model": {"family": family}}
-    return {FAMILY: DEFAULT_FAMILY} | flat_texts(build(plain).model_dump(mode="json"))
+    return flat_texts(build(plain).model_dump(mode="json")) | {FAMILY: DEFAULT_FAMILY}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Never
 
 import pytest
@@ -16,6 +17,7 @@ from sit_engine.config.filling import Filling
 from sit_engine.errors import ConfigError
 from sit_engine.models.backbone import compiled, maps
 from sit_engine.models.cswin import Cswin, build_cswin
+from sit_engine.training.memory import counted_bytes
 from tests.models import cswin_plain
 
 SMALL: dict[str, Any] = {
@@ -68,12 +70,11 @@ def test_sizes_are_the_published_ones(name: str, count: int) -> None:
 
 
 def test_the_smallest_takes_as_many_products_as_published() -> None:
+    options = filled("cuda", backbone="cswin_tiny")
     with torch.device("meta"):
-        network = build_cswin(
-            filled("cuda", backbone="cswin_tiny"), drop_path=0.0, fused_attention=False
-        )
+        network = build_cswin(options, drop_path=0.0, fused_attention=False)
         image = torch.empty(1, 3, 224, 224)
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.feature(image)
     # The counter has a product and its sum as two.
     assert counter.get_total_flops() / 2 == pytest.approx(4.32e9, rel=0.01)
@@ -167,6 +168,25 @@ def test_worked_again_in_the_backward_pass_it_gives_the_same() -> None:
     wanted = _worked(network)
     network.set_recompute(on=True)
     torch.testing.assert_close(_worked(network), wanted)
+
+
+def test_what_its_largest_block_keeps_is_foretold() -> None:
+    """Gradient checkpointing holds one block in full: the largest, not the mean."""
+    network, image = small(image_size=64, width=32, depths="1,2,4,1"), torch.randn(2, 3, 64, 64)
+    weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
+
+    def kept(read: Callable[[], object]) -> int:
+        with counted_bytes(set(weights)) as count:
+            read()
+        return count.bytes
+
+    first: Any = network.stage1[0]  # type: ignore[index]
+    before = network.stage1_conv_embed(image).detach()
+    of_first = kept(lambda: first(before))
+    assert kept(lambda: network.maps(image)) / network.options.blocks_alike == pytest.approx(
+        of_first, rel=0.35
+    )
+    assert network.options.blocks_alike < network.blocks_deep / 2
 
 
 @pytest.mark.long

@@ -26,6 +26,7 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.methods.plain_views import PlainViews
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.stepper import Stepper
+from tests.tiny import CSWIN
 
 STEPS, BATCH, IMAGES, SIDE = 10, 8, 24, 20
 DINO: dict[str, Any] = {
@@ -46,18 +47,21 @@ METHODS: dict[str, dict[str, Any]] = {
     "mocov3": {"name": "mocov3", "head_width": 32, "head_out": 16},
     # Batch norm over all ranks; in parts it would be of each part (docs/adr/0019).
     "conv": {"name": "sit", "head_width": 32, "head_out": 16},
+    # Another family of backbones.
+    "cswin": {"name": "sit", "head_width": 32, "head_out": 16, "contrast_loss": "info_nce"},
     "dino": DINO, "simdino": DINO | {"loss": "simdino"},
 }  # fmt: skip
 
 
 def config_of(method: str, parts: int, recompute: str) -> ResolvedConfig:
     """Resolved, without drop path: that is drawn by each rank for itself."""
+    plain = {
+        "image_size": 16, "patch_size": 4, "width": 32, "depth": 2, "heads": 2,
+        "stem": "conv" if method == "conv" else "patch",
+    }  # fmt: skip
     chosen = {
         "preset": "quick",
-        "model": {
-            "image_size": 16, "patch_size": 4, "width": 32, "depth": 2, "heads": 2, "drop_path": 0.0,
-            "stem": "conv" if method == "conv" else "patch",
-        },
+        "model": (CSWIN if method == "cswin" else plain) | {"drop_path": 0.0},
         "method": METHODS[method],
         "optim": {"batch_size": BATCH, "epochs": 100.0},
         "compute": {

@@ -47,6 +47,7 @@ CASES = {
     "noise:float64:1:off": 1e-8,
     "conv:float64:1:off": 1e-8,
     "sit2021:float64:2:off": 1e-8,
+    "cswin:float64:2:on": 1e-8,
     "dino:float64:1:off": 1e-8,
     "dino:float64:2:on": 1e-8,
     "simdino:float64:1:off": 1e-8,

@@ -41,6 +41,7 @@ from sit_studio.session import Session
 from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 from sit_studio.widgets.basics import EmptyState, button
+from sit_studio.widgets.chooser import choose_weights
 from sit_studio.widgets.page import Page
 from sit_studio.widgets.public_weights_dialog import open_public_weights
 

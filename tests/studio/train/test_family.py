@@ -35,10 +35,12 @@ def test_it_is_chosen_in_words_and_kept(
     window.show_page("train")
     (box,) = boxes(page, FAMILY)
     words = [box.itemText(number) for number in range(box.count())]
-    assert words == ["Plain (ViT) (default)", "Windows (CSWin): cheaper on large images"]
+    assert words == ["Plain (ViT) (default)", "Windows (CSWin): for large images"]
     box.setFocus()
     QTest.keyClick(box, Qt.Key.Key_Down)
     assert page.model.family == "cswin"
+    (box,) = boxes(page, FAMILY)
+    assert box.currentText() == "Windows (CSWin): for large images"
     (size,) = boxes(page, "model.backbone")
     assert size.findData("cswin_tiny") > 0
     assert size.findData("vit_tiny") < 0
