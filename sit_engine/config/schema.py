@@ -50,8 +50,8 @@ def family_setting() -> Setting:
         path=FAMILY,
         title="Kind of network",
         help="What kind the network is: a plain vision transformer, in which all places of an image see "
-        "each other, or one that reads stripes of it on ever coarser maps, which costs less on large "
-        "images.",
+        "each other, or one that reads stripes of it on ever coarser maps, whose cost grows with the "
+        "pixels and not faster.",
         unit="",
         default=DEFAULT_FAMILY,
         allowed=joined(list(titled_families()), ", "),

@@ -173,8 +173,9 @@ class SettingsModel:
         """Take over a file of settings; of a run, without what was "auto" then."""
         values = read_chosen(path) if of_run else read_values(path)
         method = build(values).method.name
-        model = values.get("model", {})
-        family = family_of(model)
+        # One that cannot be chosen comes with its weights.
+        named = family_of(values.get("model", {}))
+        family = named if named in titled_families() else DEFAULT_FAMILY
         assert needs_labels(method) == needs_labels(self.method)
         preset = str(values.pop("preset", "standard"))
         known = {item.path for item in settings(method, family)} - {*ELSEWHERE} | {WEIGHTS}
@@ -182,7 +183,7 @@ class SettingsModel:
         defaults = _defaults(preset, method, family)
         self.preset, self.method, self.aside = preset, method, {}
         self.texts = {name: text for name, text in flat.items() if defaults.get(name) != text}
-        if family != DEFAULT_FAMILY and family in titled_families():
+        if family != DEFAULT_FAMILY:
             self.texts[FAMILY] = family
 
     def to_toml(self, config: RunConfig) -> str:

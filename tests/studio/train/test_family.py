@@ -90,3 +90,12 @@ def test_what_the_other_kind_does_not_have_waits_for_it() -> None:
     again: dict[Any, SettingsModel] = {"pretrain": SettingsModel()}
     assert recall(kept, again) == "pretrain"
     assert again["pretrain"].texts == {FAMILY: "cswin", "model.depths": "1,2"}
+
+
+def test_a_kind_that_only_comes_with_weights_is_not_chosen(tmp_path: Path) -> None:
+    file = tmp_path / "timm.toml"
+    file.write_text('[model]\nfamily = "timm"\nwidth = 32\narchitecture = "convnext_atto"\n')
+    model = SettingsModel()
+    model.load(file)
+    assert model.family == "vit"
+    assert model.values()["model"] == {"width": "32"}
