@@ -119,7 +119,9 @@ class MainWindow(QMainWindow):
         self.watch.weights_wanted.connect(self.train.start_from)
         self.runs.start_wanted.connect(self.train.go_on_from)
         self.train.comparison_wanted.connect(self._on_comparison_wanted)
-        self.train.import_wanted.connect(self.runs.import_file)
+        self.train.import_wanted.connect(
+            lambda file: self.runs.import_file(file, self.train.go_on_from)
+        )
         for page in self.pages.values():
             if hasattr(page, "page_wanted"):
                 page.page_wanted.connect(self.show_page)

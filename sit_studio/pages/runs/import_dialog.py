@@ -46,7 +46,7 @@ FIELDS = {
 class ImportDialog(Dialog):
     """A form, then the listing; closing it while the file is read ends that."""
 
-    finetune_wanted = Signal(object)
+    use_wanted = Signal(object)
 
     def __init__(self, file: Path, folder: Path, job: Job, parent: QWidget | None = None) -> None:
         super().__init__(QApplication.translate("ImportDialog", "Import weights"), parent)
@@ -68,8 +68,8 @@ class ImportDialog(Dialog):
         self.close_button = button(self.tr("Close"), self.reject)
         self.show_folder = button(self.tr("Show in file manager"), self._show_folder, icon="folder")
         self.go = button(self.tr("Import"), self.start, primary=True)
-        self.finetune = button(self.tr("Finetune from it"), self._finetune, primary=True)
-        for part in (self.again, self.close_button, self.show_folder, self.go, self.finetune):
+        self.use = button(self.tr("Finetune from it"), self._use, primary=True)
+        for part in (self.again, self.close_button, self.show_folder, self.go, self.use):
             self.row.addWidget(part)
         self.go.setDefault(True)
         self._show_buttons()
@@ -158,7 +158,7 @@ class ImportDialog(Dialog):
 
     def _show_buttons(self) -> None:
         is_done, is_busy = self.stack.currentIndex() == 1, self.job.is_busy
-        for part in (self.again, self.show_folder, self.finetune):
+        for part in (self.again, self.show_folder, self.use):
             part.setVisible(is_done)
         self.go.setVisible(not is_done)
         self.go.setEnabled(not is_busy)
@@ -217,7 +217,7 @@ class ImportDialog(Dialog):
     def _hear(self, answer: Answer) -> None:
         self.listing.show_imported(Imported.from_json(answer))
         self.stack.setCurrentIndex(1)
-        self.finetune.setDefault(True)
+        self.use.setDefault(True)
 
     @Slot(object)
     def _on_refused(self, failure: Failure) -> None:
@@ -244,9 +244,9 @@ class ImportDialog(Dialog):
         self.go.setDefault(True)
         self._show_buttons()
 
-    def _finetune(self) -> None:
+    def _use(self) -> None:
         if self.listing.found is not None:
-            self.finetune_wanted.emit(self.listing.found.path)
+            self.use_wanted.emit(self.listing.found.path)
             self.accept()
 
     def _show_folder(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -277,14 +278,9 @@ class RunsPage(Page):
 
     def _show_folder(self) -> None:
         if (row := self._one()) and not show_in_file_manager(row.path):
-            self.notice.tell(
-                Failure(
-                    "studio.no_file_manager",
-                    self.tr("No file manager could be opened."),
-                    self.tr("The run is in {path}.").format(path=row.path),
-                ),
-                kind="warn",
-            )
+            what = self.tr("No file manager could be opened.")
+            hint = self.tr("The run is in {path}.").format(path=row.path)
+            self.notice.tell(Failure("studio.no_file_manager", what, hint), kind="warn")
 
     def _check(self) -> None:
         if row := self._one():
@@ -308,15 +304,9 @@ class RunsPage(Page):
         if self.session.run is not None and self.session.run.path == path:
             self.session.close_run()
         if not move_to_trash(path):
-            self.notice.tell(
-                Failure(
-                    "studio.no_trash",
-                    self.tr("The run could not be moved to the trash."),
-                    self.tr("Its disk may have none; remove the folder {path} by hand.").format(
-                        path=path
-                    ),
-                )
-            )
+            what = self.tr("The run could not be moved to the trash.")
+            hint = self.tr("Its disk may have none; remove the folder {path} by hand.")
+            self.notice.tell(Failure("studio.no_trash", what, hint.format(path=path)))
         self.lister.look_now()
 
     def _add_folder(self) -> None:
@@ -336,10 +326,12 @@ class RunsPage(Page):
     def _choose_weights(self) -> None:
         choose_weights(self.tr("Weights to import"), self, self.import_file)
 
-    def import_file(self, file: Path) -> ImportDialog:
-        """Ask what to take of a file of weights, and take it."""
+    def import_file(self, file: Path, use: Callable[[Path], object] | None = None) -> ImportDialog:
+        """Ask what to take of a file of weights, and take it; `use` None: to finetune from."""
         dialog = ImportDialog(file, self.session.preferences.weights_folder, self.importing, self)
-        dialog.finetune_wanted.connect(self._on_weights_wanted)
+        dialog.use_wanted.connect(use or self._on_weights_wanted)
+        if use is not None:
+            dialog.use.setText(self.tr("Start from it"))
         dialog.open()
         return dialog
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QWidget
 
+from sit_studio.engine.job import Job
 from sit_studio.models.comparison_list import ComparisonRow
 from sit_studio.models.race_advice import advice, entrant_of
 from sit_studio.models.run_list import RunRow
 from sit_studio.models.settings_model import Kind
 from sit_studio.models.weights_list import ImportedRow
 from sit_studio.pages.train.method_form import MethodForm
+from sit_studio.pages.train.start_card import StartCard
 from sit_studio.session import Session
+from sit_studio.widgets.public_weights_dialog import open_public_weights
 
 
 class Found(QObject):
     """Follows the lister, and tells the forms."""
 
-    def __init__(self, session: Session, forms: Mapping[Kind, MethodForm], parent: QObject) -> None:
-        super().__init__(parent)
-        self.session, self.forms = session, forms
+    def __init__(self, session: Session, forms: Mapping[Kind, MethodForm], page: QWidget) -> None:
+        super().__init__(page)
+        self.session, self.forms, self.page = session, forms, page
+        self.fetching = Job(self)
+        for form in forms.values():
+            form.start.public_wanted.connect(partial(self.show_public, form.start))
         self._runs: list[RunRow] = []
         self._imports: list[ImportedRow] = []
         self._races: list[ComparisonRow] = []
@@ -50,6 +58,11 @@ class Found(QObject):
         run = self.session.run
         for form in self.forms.values():
             form.start.show_found(self._runs, self._imports, run.path if run is not None else None)
+
+    def show_public(self, card: StartCard) -> None:
+        """The list of weights that can be fetched, for one of the cards."""
+        folder = self.session.preferences.weights_folder
+        open_public_weights(folder, self.fetching, self.page, card.choose)
 
     def show_race(self) -> None:
         """Whether another method answered better on the open images than the one that is chosen."""

@@ -15,7 +15,6 @@ from sit_engine.config.methods import traits
 from sit_engine.config.traits import Size
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
-from sit_studio.engine.job import Job
 from sit_studio.models.failure import failure_of
 from sit_studio.models.same_settings import asked_changes
 from sit_studio.models.settings_model import (
@@ -44,7 +43,6 @@ from sit_studio.pages.train.what_follows import ask_what_follows
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button
 from sit_studio.widgets.page import Page
-from sit_studio.widgets.public_weights_dialog import open_public_weights
 
 CHOICES = "train/choices"
 KINDS: tuple[Kind, ...] = (PRETRAIN, FINETUNE)
@@ -65,7 +63,6 @@ class TrainPage(Page):
         self.title.setText(self.tr("Train"))
         self.kind: Kind = PRETRAIN
         self.checked = CheckedSettings()
-        self.fetching = Job(self)
         self._add_actions()
         self._add_columns()
         session.dataset_changed.connect(self._on_dataset_changed)
@@ -136,7 +133,6 @@ class TrainPage(Page):
             form.size_chosen.connect(self._on_size_chosen)
             form.recipe_chosen.connect(self._on_recipe_chosen)
             form.start.changed.connect(partial(self._on_start_changed, kind))
-            form.start.public_wanted.connect(self.show_public)
             form.start.import_wanted.connect(self.import_wanted)
             forms.addWidget(form)
         forms.addStretch(1)
@@ -291,12 +287,6 @@ class TrainPage(Page):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.session.lister.want("train", False)
-
-    @Slot()
-    def show_public(self) -> None:
-        """The list of weights that can be fetched."""
-        folder = self.session.preferences.weights_folder
-        open_public_weights(folder, self.fetching, self, self.go_on_from)
 
     @Slot(object)
     def go_on_from(self, weights: Path) -> None:

@@ -36,6 +36,7 @@ from sit_studio.widgets.gallery.enlarged import Enlarged
 
 DEFAULT_ALPHA = 65  # percent
 HEAD_COLUMNS = 7
+STRIP_GAP_PX, LEAST_STRIP_PX, MOST_STRIP_PX = 8, 24, 120
 HEAD_ROW_PX = 92
 
 
@@ -308,15 +309,22 @@ class PictureLegend(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(240, 20)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._words_px() + LEAST_STRIP_PX, 20)
+
+    def _words_px(self) -> int:
+        """What words and gaps take beside the strip."""
+        return sum(map(self.fontMetrics().horizontalAdvance, self._words)) + 2 * STRIP_GAP_PX
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         metrics = painter.fontMetrics()
         first, last = self._words
-        strip = min(120, self.width() // 3)
+        strip = min(MOST_STRIP_PX, self.width() - self._words_px())
         x = 0
         painter.setPen(QColor(theme.tokens().muted))
         middle = (self.height() + metrics.ascent() - metrics.descent()) // 2
         painter.drawText(x, middle, first)
-        x += metrics.horizontalAdvance(first) + 8
+        x += metrics.horizontalAdvance(first) + STRIP_GAP_PX
         painter.drawImage(QRect(x, self.height() // 2 - 5, strip, 10), self._image)
-        painter.drawText(x + strip + 8, middle, last)
+        painter.drawText(x + strip + STRIP_GAP_PX, middle, last)

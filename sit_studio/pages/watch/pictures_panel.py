@@ -83,12 +83,14 @@ class PicturesPanel(QObject):
     def _usage(self, step: int, found: dict[str, Any] | None) -> None:
         if step != self.shown:
             return
-        if found is None:
+        counts = None if found is None else found.get("counts")
+        # Anyone may have written the file.
+        if counts is None or counts.ndim != 1 or counts.dtype.kind not in "iu":
             self.usage_tab.show_empty(
                 self.tr("This run has no prototypes, or the pictures of this step are gone.")
             )
             return
-        self.usage_tab.show_counts(found["counts"])
+        self.usage_tab.show_counts(counts)
 
     def _attention(self, step: int, found: dict[str, Any] | None) -> None:
         if step != self.shown:

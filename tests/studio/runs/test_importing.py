@@ -69,7 +69,7 @@ def test_a_refusal_says_which_field_and_the_corrected_import_is_listed_and_used(
     whole = len(found.mapped) + len(found.resized) + len(found.folded) + len(found.dropped)
     assert folded < dialog.listing.table.lines.count == whole
 
-    dialog.finetune.click()
+    dialog.use.click()
     assert window.stack.currentWidget() is window.train
     assert window.train.kind == "finetune"
     assert window.train.start_card.weights == found.path

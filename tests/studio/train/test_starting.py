@@ -12,8 +12,10 @@ from pytestqt.qtbot import QtBot
 from sit_engine.records.run import Run
 from sit_engine.records.starts import find_start
 from sit_studio.frame.main_window import MainWindow
+from sit_studio.pages.runs.import_dialog import ImportDialog
 from sit_studio.pages.train.page import TrainPage
 from sit_studio.pages.watch.page import TABS
+from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
 from tests.models import foreign_files as files
 from tests.studio.conftest import choose_recipe, ready, wait
 
@@ -125,11 +127,37 @@ def test_weights_of_a_loaded_config_and_of_a_file_on_disk_are_shown(
     page._take(tmp_path / "kept.toml", of_run=False)
     assert page.start_card.weights == file.parent
     assert page.start_card.box.currentText() == file.parent.name
-    # A checkpoint of others is imported first.
-    foreign = files.saved(files.sit2022(), tmp_path / "checkpoint.pth")
-    page.start_card.take(foreign)
-    assert window.runs.findChildren(type(window.runs.import_file(foreign)))
-    assert page.start_card.weights == file.parent
+
+
+def test_a_checkpoint_of_others_is_imported_first_and_becomes_the_start(
+    window: MainWindow, page: TrainPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page.start_card.take(files.saved(files.sit2022(), tmp_path / "checkpoint.pth"))
+    assert page.start_card.weights is None
+    (dialog,) = window.runs.findChildren(ImportDialog)
+    dialog.heads.setText("4")
+    dialog.go.click()
+    wait(qtbot, lambda: dialog.listing.found is not None)
+    assert dialog.use.text() == "Start from it"
+    dialog.use.click()
+    assert dialog.listing.found is not None
+    assert page.kind == "pretrain"
+    assert page.model.start == dialog.listing.found.path
+
+
+def test_public_weights_become_the_start_of_the_card_that_asked(
+    window: MainWindow, page: TrainPage, tmp_path: Path
+) -> None:
+    place = tmp_path / "runs" / "weights" / "vit-tiny"
+    place.mkdir(parents=True)
+    (place / "import.json").write_text("{}")
+    page.start_card.public.click()
+    (dialog,) = page.findChildren(PublicWeightsDialog)
+    dialog.choose("vit-tiny")
+    assert not dialog.fetch.isVisibleTo(dialog)
+    dialog.use.click()
+    assert page.forms["pretrain"].start.weights == place
+    assert page.forms["finetune"].start.weights is None
 
 
 def test_continue_goes_on_from_the_weights_of_the_card_and_watch_calls_them_the_start(
