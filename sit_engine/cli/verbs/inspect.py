@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
+from sit_engine.counted import Sentence
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -36,7 +37,7 @@ def _share(text: str) -> float:
     with suppress(ValueError):
         if 0 < (value := float(text)) <= 1:
             return value
-    raise argparse.ArgumentTypeError(f"{text} is no share above 0 and up to 1")
+    raise argparse.ArgumentTypeError(Sentence("{text} is no share above 0 and up to 1", text=text))
 
 
 def run(chosen: argparse.Namespace) -> int:
