@@ -21,7 +21,7 @@ from sit_engine.jobs.networks import (
 from sit_engine.machine.device import apply_settings
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import places_of
-from sit_engine.records.report import SCRATCH, START, UNTRAINED, Report, Scratch
+from sit_engine.records.report import SCRATCH, UNTRAINED, Report, Scratch
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 
@@ -67,7 +67,7 @@ def _networks(
     side = config.model.image_size
     networks = [MeasuredNetwork(UNTRAINED, loaded.untrained, side)]
     if (start := load_start(run)) is not None:
-        networks.append(replace(start, name=START))
+        networks.append(start)
     for path in request.baselines:
         name = path.name
         while name in (network.name for network in networks):

@@ -25,6 +25,7 @@ from sit_engine.models.backbone import Backbone
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.paths import display_name
 from sit_engine.records.places import places_of
+from sit_engine.records.report import START
 from sit_engine.records.run import Run
 from sit_engine.records.starts import find_start, scratch_of
 from sit_engine.training import checkpoint
@@ -112,7 +113,7 @@ def load_start(run: Run) -> MeasuredNetwork | None:
     """What the run started from, as it was before; None where there was nothing, or it is gone."""
     weights = run.config().model.weights
     try:
-        return None if weights is None else load_baseline(Path(weights), str(weights))
+        return None if weights is None else load_baseline(Path(weights), START)
     except (SitError, OSError):
         return None  # Moved or damaged since: the run itself can be measured all the same.
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from sit_engine import api
+from sit_engine.cli.main import main
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.inspection.curves import write_curves
 from sit_engine.inspection.pictures import GAP, MARGIN, OUTSIDE, TITLE
@@ -179,3 +180,11 @@ def test_a_mask_shows_the_image_where_the_share_lies_and_darkens_the_rest(
             shown, image = tile(sheet, 3, column), found["input"][3]
             assert np.array_equal(shown[kept], image[kept])
             assert np.array_equal(shown[~kept], image[~kept] // OUTSIDE)
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "nan", "most"])
+def test_what_is_no_share_is_a_sentence(share: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["inspect", "run", "--out", "pictures", "--keep", share])
+    assert ended.value.code == 2
+    assert f"{share} is no share above 0 and up to 1" in capfd.readouterr().err

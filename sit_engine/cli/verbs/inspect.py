@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
+from sit_engine.counted import Sentence
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -32,10 +34,10 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
 
 def _share(text: str) -> float:
     """Argparse's type of a share."""
-    value = float(text)
-    if not 0 < value <= 1:
-        raise ValueError(text)
-    return value
+    with suppress(ValueError):
+        if 0 < (value := float(text)) <= 1:
+            return value
+    raise argparse.ArgumentTypeError(Sentence("{text} is no share above 0 and up to 1", text=text))
 
 
 def run(chosen: argparse.Namespace) -> int:
