@@ -19,8 +19,11 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import probe_once
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.schedules import cosine
-from sit_engine.training.stepper import Stepper
+from sit_engine.training.stepper import Stepper, measure_images_per_s
 
+MOST_EPOCHS = 400.0
+TRIED_S = 0.3
+"""So long steps are tried to know how many there is time for."""
 NOT_OF_A_NETWORK = ("weights",)
 
 
@@ -48,18 +51,24 @@ def supervised_config(like: ResolvedConfig, labels_n: np.ndarray, seed: int) -> 
 
 
 def train_supervised(
-    config: ResolvedConfig, views_n3VV: Tensor, labels_n: np.ndarray
+    config: ResolvedConfig, views_n3VV: Tensor, labels_n: np.ndarray, *, seconds: float
 ) -> tuple[nn.Module, int]:
-    """The classifier, normalised views [B,3,V,V] to logits [B,C], after all steps, and their count."""
+    """The classifier, normalised views [B,3,V,V] to logits [B,C], after all steps, and their count.
+
+    It trains for about so long: what "auto" says is the least, since that is meant for networks that
+    have learnt before.
+    """
     pixels = views_n3VV.permute(0, 2, 3, 1).contiguous().numpy()
     everyone, square = np.arange(len(pixels)), np.ones(len(pixels), dtype=np.float32)
     store = PixelStore(config.model.image_size, pixels, everyone, square, None)
+    rate = measure_images_per_s(config, store, everyone, labels_n, seconds=TRIED_S)
     stepper = Stepper(config, store, everyone, labels_n)
     stepper.method.prepare(stepper.batches)
     optim, epoch = config.optim, stepper.batches.steps_per_epoch
-    steps = total_steps(optim.epochs, len(pixels), stepper.batches.batch_size)
+    epochs = min(MOST_EPOCHS, max(optim.epochs, seconds * rate / len(pixels)))
+    steps = total_steps(epochs, len(pixels), stepper.batches.batch_size)
     peak = optim.learning_rate * stepper.batches.batch_size / 256
-    warmup = round(optim.warmup_epochs * epoch)
+    warmup = round(steps * optim.warmup_epochs / optim.epochs)
     for step in range(steps):
         stepper.step(
             StepInfo(stepper.seed, step, steps, epoch),

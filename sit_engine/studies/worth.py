@@ -217,6 +217,7 @@ def _from_scratch(
         for shots in rows if shots != ALL
     }  # fmt: skip
     given_s = (1 - PRETRAINING_SHARE) * request.minutes * 60
+    each_s = given_s / (SCRATCH_DRAWS * (len(rows) - 1) + 1)
     for draw in range(SCRATCH_DRAWS):
         for place, shots in enumerate(rows):
             is_over = cells.seconds > given_s and draw > 0
@@ -229,7 +230,7 @@ def _from_scratch(
                 continue
             views_n3VV = given.reader.views([given.train.paths[row] for row in chosen], side)
             config = supervised_config(like, labels[chosen], draw)
-            classifier, _ = train_supervised(config, views_n3VV, labels[chosen])
+            classifier, _ = train_supervised(config, views_n3VV, labels[chosen], seconds=each_s)
             classifier.to(device).eval()
             chances = probabilities(classifier, views_m3VV, device=device)
             right = chances.argmax(1).numpy() == given.test.labels
