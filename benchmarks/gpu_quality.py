@@ -103,8 +103,10 @@ def finetuned(chosen: argparse.Namespace) -> str:
             "compute": {"device": chosen.device},
         }
     )
-    if not out.exists():
-        api.finetune(wanted, out, emit=lambda _: None, with_scratch=True)
+    if out.exists():
+        parser_words = "is there already; what it holds may be unfinished: take another --out"
+        raise SystemExit(f"{out} {parser_words}")
+    api.finetune(wanted, out, emit=lambda _: None, with_scratch=True)
     lines = ["\n## Finetuned on all labels, accuracy of the classifier, %\n", "| start | test |"]
     lines.append("|---|---|")
     twin = api.scratch_twin(out)[1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sit_engine.paths import display_name
 from sit_engine.records.events import ConfigChanged, Event, KnnMeasured, RunResumed, StepReported
 
 SERIES = ("#0F6E84", "#C4561B", "#6B4FA0", "#3E7D2E", "#B0306A", "#7A6A12")
@@ -66,6 +67,11 @@ def _plot(axis: Axes, title: str, points: Sequence[tuple[int, float]], colour: s
         axis.text(0.5, 0.5, "No point yet.", transform=axis.transAxes, ha="center", color=MUTED)
     axis.set_xlabel("Step", fontsize=8, color=MUTED)
     plain(axis)
+
+
+def legend_label(name: str) -> str:
+    """Text of the user: no mathematics between dollars, not left out for its first sign."""
+    return "\u200b" + display_name(name).replace("$", r"\$")
 
 
 def plain(axis: Axes) -> None:

@@ -75,6 +75,7 @@ def _stepper(found: bundle.Bundle) -> Stepper:
     with foreign_errors(found.path):
         stepper = Stepper(_config(found), store, rows, batch["labels_N"].numpy())
         stepper.method.networks.load_state_dict(found.model)
+        stepper.method.for_positions(torch.tensor(found.about["positions"]))
         stepper.optimiser.load_state_dict(found.optimiser)
         stepper.cut(int(found.about["parts"]))
         stepper.recompute(on=bool(found.about["recompute"]))

@@ -136,6 +136,10 @@ class Method(ABC):
         """Called once before the first step of a leg, when the weights are in place."""
         del batches
 
+    def for_positions(self, positions: Tensor) -> None:
+        """Called where the images of one step, by their places among all, are all there are: a replay."""
+        del positions
+
     def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
         """How often to draw each training image, relative to the others; None: each once an epoch."""
         del labels_n

@@ -149,6 +149,20 @@ def _use(found: Worth, best: Column, shots: int) -> Sentence:
         )
     needed = labels_needed(scratch, best.scores[shots].accuracy)
     if needed is None:
+        of_all = scratch.scores.get(ALL)
+        if of_all is None:
+            return Sentence(
+                "Use {name}. With {labels} a class it answers {accuracy} % rightly, which training from "
+                "scratch does not reach with any number of labels that was tried.",
+                **values,
+            )
+        if of_all.accuracy >= best.scores[shots].accuracy:
+            return Sentence(
+                "Use {name}. With {labels} a class it answers {accuracy} % rightly, which training from "
+                "scratch reaches only with more than {most} a class.",
+                **values,
+                most=shots_word(max(scratch.scores)),
+            )
         return Sentence(
             "Use {name}. With {labels} a class it answers {accuracy} % rightly, which training from "
             "scratch does not reach with all of your labels.",

@@ -137,8 +137,10 @@ def figures(mine: Mapping[int, Cell], first: Mapping[int, Cell]) -> dict[Measure
     return found
 
 
-def gap(mine: Mapping[int, Cell], first: Mapping[int, Cell], key: Measure) -> Gap | None:
-    """How much more is right than of `first`, over the seeds that both have."""
+def gap(
+    mine: Mapping[int, Cell], first: Mapping[int, Cell], key: Measure, *, among: int = 1
+) -> Gap | None:
+    """How much more is right than of `first`, over the seeds that both have; one of so many gaps."""
     differences = {}
     for seed in sorted(mine.keys() & first.keys()) if mine is not first else ():
         names, ours = mine[seed].values(key, seed)
@@ -149,4 +151,4 @@ def gap(mine: Mapping[int, Cell], first: Mapping[int, Cell], key: Measure) -> Ga
     if not differences:
         return None
     table = lined_up(differences)
-    return Gap(mean_over_seeds(table), *interval(table))
+    return Gap(mean_over_seeds(table), *interval(table, among=among))

@@ -246,11 +246,15 @@ def _table(request: CompareRequest, places: Sequence[Place], paces: dict[str, Pa
 
 
 def _best(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
-    """Of the settings that every seed so far measured, the one that answers most by neighbours."""
-    seeds = set(rows[0][2])
-    whole = {name: cells for name, kind, cells in rows if kind == "config" and set(cells) == seeds}
-    if not seeds or len(whole) < 2:
+    """Of the settings measured so far the one that answers most by neighbours, over their common seeds.
+
+    It is the best of several on the same images: the intervals of its gaps allow for that.
+    """
+    ours = {name: cells for name, kind, cells in rows if kind == "config" and cells}
+    seeds = set.intersection(*map(set, ours.values())) if ours else set[int]()
+    if not seeds or len(ours) < 2:
         return None
+    whole = {name: {seed: cells[seed] for seed in seeds} for name, cells in ours.items()}
     right = {
         name: np.mean([cell.knn.mean() for cell in cells.values()]) for name, cells in whole.items()
     }
@@ -258,7 +262,8 @@ def _best(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
     gaps = {
         other: found
         for other, _, cells in rows
-        if other != name and (found := gap(whole[name], cells, "knn")) is not None
+        if other != name
+        and (found := gap(whole[name], cells, "knn", among=len(ours) - 1)) is not None
     }
     return Best(name, float(right[name]), gaps)
 

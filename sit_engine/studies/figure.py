@@ -7,8 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from sit_engine.files import disk_error, in_place_of
-from sit_engine.inspection.curves import MUTED, SERIES, plain
-from sit_engine.paths import display_name
+from sit_engine.inspection.curves import MUTED, SERIES, legend_label, plain
 from sit_engine.records.comparison import Comparison
 
 NAME = "accuracy.png"
@@ -35,7 +34,7 @@ def write_figure(found: Comparison, folder: Path) -> None:
             shown["mean"],
             color=colour,
             linewidth=1.8,
-            label=display_name(curve.name),
+            label=legend_label(curve.name),
         )
     axis.set_xlabel(_axis_words(found), fontsize=8, color=MUTED)
     axis.legend(frameon=False, fontsize=8)

@@ -111,9 +111,10 @@ def plan(
 def read_paces(record: Mapping[str, Any]) -> dict[str, Pace]:
     """By the names of settings; none where a budget is no time, of before, or changed by hand."""
     try:
-        return TypeAdapter(dict[str, Pace]).validate_python(record.get("paces", {}))
+        found = TypeAdapter(dict[str, Pace]).validate_python(record.get("paces", {}))
     except ValueError:
         return {}
+    return found if all(0 < pace.images_per_s < float("inf") for pace in found.values()) else {}
 
 
 def _save(places: Sequence[tuple[Run, Places]]) -> None:

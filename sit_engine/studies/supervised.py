@@ -5,6 +5,7 @@ Shapes: n labelled images, V side of a view, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def supervised_config(like: ResolvedConfig, labels_n: np.ndarray, seed: int) -> 
             "method": {"name": LABELLED_METHOD},
             "data": {"folders": ["unused"], "watch_share": 0},
             "model": model,
-            "compute": like.compute.model_dump() | {"seed": seed},
+            # How the run's batches are cut and recomputed is a matter of its own batches.
+            "compute": like.compute.model_dump() | {"seed": seed, "parts": 1, "recompute": "off"},
         }
     )
     facts = DataFacts(
@@ -51,12 +53,17 @@ def supervised_config(like: ResolvedConfig, labels_n: np.ndarray, seed: int) -> 
 
 
 def train_supervised(
-    config: ResolvedConfig, views_n3VV: Tensor, labels_n: np.ndarray, *, seconds: float
-) -> tuple[nn.Module, int]:
-    """The classifier, normalised views [B,3,V,V] to logits [B,C], after all steps, and their count.
+    config: ResolvedConfig,
+    views_n3VV: Tensor,
+    labels_n: np.ndarray,
+    *,
+    seconds: float,
+    on_step: Callable[[], None] = lambda: None,
+) -> nn.Module:
+    """The classifier, normalised views [B,3,V,V] to logits [B,C], after about so many seconds.
 
-    It trains for about so long: what "auto" says is the least, since that is meant for networks that
-    have learnt before.
+    Not for the epochs of "auto", which are meant for networks that have learnt before. `on_step` may
+    break off.
     """
     pixels = views_n3VV.permute(0, 2, 3, 1).contiguous().numpy()
     everyone, square = np.arange(len(pixels)), np.ones(len(pixels), dtype=np.float32)
@@ -65,11 +72,12 @@ def train_supervised(
     stepper = Stepper(config, store, everyone, labels_n)
     stepper.method.prepare(stepper.batches)
     optim, epoch = config.optim, stepper.batches.steps_per_epoch
-    epochs = min(MOST_EPOCHS, max(optim.epochs, seconds * rate / len(pixels)))
+    epochs = min(MOST_EPOCHS, max(1.0, seconds * rate / len(pixels)))
     steps = total_steps(epochs, len(pixels), stepper.batches.batch_size)
     peak = optim.learning_rate * stepper.batches.batch_size / 256
     warmup = round(steps * optim.warmup_epochs / optim.epochs)
     for step in range(steps):
+        on_step()
         stepper.step(
             StepInfo(stepper.seed, step, steps, epoch),
             learning_rate=cosine(peak, optim.learning_rate_end, step, steps, warmup),
@@ -77,4 +85,4 @@ def train_supervised(
         )
     classifier = stepper.method.classifier(config.method.features)
     assert classifier is not None
-    return classifier, steps
+    return classifier

@@ -7,7 +7,9 @@ alone). Shapes: n labelled and m test images, D width, V side of a view.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones, load_baseline
 from sit_engine.machine.device import apply_settings
 from sit_engine.models.backbone import Backbone
+from sit_engine.paths import escape_name
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget
 from sit_engine.records.on_progress import OnProgress
@@ -44,6 +47,7 @@ from sit_engine.records.report import DRAWS, RAW_PIXELS, Score
 from sit_engine.records.run import Run
 from sit_engine.records.worth import ALL, Column, Kind, Worth
 from sit_engine.studies.compare import OnRun, compare
+from sit_engine.studies.plan import carried
 from sit_engine.studies.supervised import supervised_config, train_supervised
 from sit_engine.studies.worth_figure import write_figure
 from sit_engine.training.start import Emit, MakeControl
@@ -89,17 +93,18 @@ def worth(
         labels_file=request.labels_file,
     )
     place = out / PRETRAINED
+    asked = carried(asked, place)
     done = compare(
         asked, place, emit=emit, make_control=make_control, on_run=on_run, tell=tell, least=1
     )
     runs = {name: Run(place / "runs" / f"{name}-seed0") for name in configs}
     if not done.is_complete:
-        return _found(request, each, [], None, is_complete=False)
+        return _found(request, each, [], None, [], is_complete=False)
     own = runs[OWN]
-    given = _given(own, request, tell)
+    given = _given(own, asked, tell)
     columns = _probed(request, runs, given, tell)
-    columns.append(_from_scratch(request, own, given, out, tell))
-    found = _found(request, each, columns, given, is_complete=True)
+    scratch, left_out = _from_scratch(request, own, given, out, tell)
+    found = _found(request, each, [*columns, scratch], given, left_out, is_complete=True)
     try:
         write_aside(out / FILE, json.dumps(found.to_json(), indent=1))
     except OSError as error:
@@ -130,10 +135,10 @@ def _configs(request: WorthRequest) -> dict[str, dict[str, Any]]:
     return configs
 
 
-def _given(own: Run, request: WorthRequest, tell: OnProgress) -> Given:
-    if not request.test:
+def _given(own: Run, asked: CompareRequest, tell: OnProgress) -> Given:
+    if not asked.test:
         return load_held_out(own, tell)
-    return load_labelled(own, [request.folder], request.test, tell, labels_file=request.labels_file)
+    return load_labelled(own, [asked.folder], asked.test, tell, labels_file=asked.labels_file)
 
 
 # Ways with features
@@ -182,10 +187,17 @@ def _asked(
     for shots in _possible(train):
         tell(f"probes of {name}", shots, max(SHOTS))
         found = few_shot(train_nD, train, test_mD, test, shots=shots, draws=DRAWS)
-        scores[shots] = mean_score(found)
+        scores[shots] = over_images(mean_score(found), len(test))
     probed = linear_probe(train_nD, train, test_mD, classes=len(given.classes), parts=parts)
     scores[ALL] = binomial_score(probed.answers == test)
     return scores
+
+
+def over_images(score: Score, images: int) -> Score:
+    """The interval over draws, and over which test images there happened to be: squares added."""
+    of_images = binomial_score(np.arange(images) < round(score.accuracy * images)).interval
+    drawn = 0.0 if math.isnan(score.interval) else score.interval
+    return Score(score.accuracy, math.hypot(drawn, of_images))
 
 
 def _possible(labels: np.ndarray) -> list[int]:
@@ -199,82 +211,112 @@ def _possible(labels: np.ndarray) -> list[int]:
 
 def _from_scratch(
     request: WorthRequest, own: Run, given: Given, out: Path, tell: OnProgress
-) -> Column:
+) -> tuple[Column, list[str]]:
     """The own run's network trained from nothing on the labels alone, while its minutes last.
 
-    Round after round, each with one draw of every number of labels, so that all rows stand early.
+    Round after round, each with one draw of every number of labels, so that all rows stand early. With
+    it a sentence about each thing that was left out.
     """
-    cells = _Cells(out / CELLS)
+    cells = _Cells(out / CELLS, _fingerprint(given))
     device = apply_settings(own.config().compute, or_cpu=True)
     like, labels = own.config(), given.train.labels
     side = like.model.image_size
-    if len(given.test) * side * side * 3 > MOST_VIEWS_BYTES:
-        return Column(SCRATCH, "scratch", {})
+    if _bytes(given.test.paths, side) > MOST_VIEWS_BYTES:
+        why = Sentence("Training from scratch was left out: the test images are too many to keep.")
+        return Column(SCRATCH, "scratch", {}), [why]
+    rows, left_out = [*_possible(labels), ALL], list[str]()
+    if _bytes(given.train.paths, side) > MOST_VIEWS_BYTES:
+        rows.remove(ALL)
+        left_out.append(
+            Sentence("Training from scratch on all labels was left out: they are too many to keep.")
+        )
     views_m3VV = given.reader.views(given.test.paths, side)
-    rows = [*_possible(labels), ALL]
     drawn = {
         shots: list(drawn_labels(labels, shots=shots, draws=SCRATCH_DRAWS, seed=0))
         for shots in rows if shots != ALL
     }  # fmt: skip
+    wanted = [(draw, shots) for draw in range(SCRATCH_DRAWS) for shots in rows
+              if shots != ALL or draw == 0]  # fmt: skip
     given_s = (1 - PRETRAINING_SHARE) * request.minutes * 60
-    each_s = given_s / (SCRATCH_DRAWS * (len(rows) - 1) + 1)
-    for draw in range(SCRATCH_DRAWS):
-        for place, shots in enumerate(rows):
-            is_over = cells.seconds > given_s and draw > 0
-            if cells.knows(shots, draw) or is_over or (shots == ALL and draw > 0):
-                continue
-            tell("training from labels alone", draw * len(rows) + place, SCRATCH_DRAWS * len(rows))
-            began_s = time.perf_counter()
-            chosen = np.arange(len(labels)) if shots == ALL else drawn[shots][draw]
-            if len(chosen) * side * side * 3 > MOST_VIEWS_BYTES:
-                continue
-            views_n3VV = given.reader.views([given.train.paths[row] for row in chosen], side)
-            config = supervised_config(like, labels[chosen], draw)
-            classifier, _ = train_supervised(config, views_n3VV, labels[chosen], seconds=each_s)
-            classifier.to(device).eval()
-            chances = probabilities(classifier, views_m3VV, device=device)
-            right = chances.argmax(1).numpy() == given.test.labels
-            cells.add(shots, draw, right, time.perf_counter() - began_s)
-    return Column(SCRATCH, "scratch", cells.scores())
+    for place, (draw, shots) in enumerate(wanted):
+        is_over = cells.seconds > given_s and draw > 0
+        if cells.knows(shots, draw) or is_over:
+            continue
+        told = partial(tell, "training from labels alone", place, len(wanted))
+        told()
+        began_s = time.perf_counter()
+        chosen = np.arange(len(labels)) if shots == ALL else drawn[shots][draw]
+        views_n3VV = given.reader.views([given.train.paths[row] for row in chosen], side)
+        config = supervised_config(like, labels[chosen], draw)
+        classifier = train_supervised(
+            config, views_n3VV, labels[chosen], seconds=given_s / len(wanted), on_step=told
+        )
+        classifier.to(device).eval()
+        chances = probabilities(classifier, views_m3VV, device=device)
+        right = chances.argmax(1).numpy() == given.test.labels
+        cells.add(shots, draw, right, time.perf_counter() - began_s)
+    return Column(SCRATCH, "scratch", cells.scores()), left_out
+
+
+def _bytes(paths: Sequence[str], side: int) -> int:
+    return len(paths) * side * side * 3
+
+
+def _fingerprint(given: Given) -> str:
+    """Of what is learnt from and what is asked: answers about other images are no answers."""
+    found = hashlib.sha256()
+    for images in (given.train, given.test):
+        for path, label in zip(images.paths, images.labels.tolist(), strict=True):
+            found.update(f"{escape_name(path)}\0{label}\0".encode())
+    return found.hexdigest()
 
 
 class _Cells:
-    """What each training from labels alone came to, a JSON line each, written when it is known."""
+    """What each training from labels alone came to: a small file of JSON lines, written whole.
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        text = file.read_text("utf-8") if file.exists() else ""
-        self.found: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    Lines about other images, and what is no line of ours, are passed over.
+    """
+
+    def __init__(self, file: Path, images: str) -> None:
+        self.file, self.images = file, images
+        text = file.read_text("utf-8", "replace") if file.exists() else ""
+        self.found = [cell for line in text.splitlines() if (cell := _cell_of(line, images))]
 
     @property
     def seconds(self) -> float:
         """Spent on all of them."""
-        return sum(float(one["seconds"]) for one in self.found)
+        return float(sum(cell["seconds"] for cell in self.found))
 
     def knows(self, shots: int, draw: int) -> bool:
         return any((one["shots"], one["draw"]) == (shots, draw) for one in self.found)
 
     def add(self, shots: int, draw: int, right: np.ndarray, seconds: float) -> None:
         cell = {"shots": shots, "draw": draw, "right": int(right.sum()), "asked": len(right)}
-        self.found.append(cell | {"seconds": seconds})
+        self.found.append(cell | {"seconds": seconds, "images": self.images})
         try:
-            with self.file.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(self.found[-1]) + "\n")
+            write_aside(self.file, "".join(f"{json.dumps(one)}\n" for one in self.found))
         except OSError as error:
             raise disk_error(error, self.file) from None
 
     def scores(self) -> dict[int, Score]:
-        """Over draws; of a single one the interval is that of its test images."""
+        """Over draws and test images."""
         by_shots: dict[int, list[float]] = {}
         asked = 1
         for one in self.found:
             asked = int(one["asked"])
             by_shots.setdefault(int(one["shots"]), []).append(one["right"] / asked)
-        scores = {}
-        for shots, values in by_shots.items():
-            right = np.arange(asked) < round(values[0] * asked)
-            scores[shots] = mean_score(values) if len(values) > 1 else binomial_score(right)
-        return scores
+        return {shots: over_images(mean_score(found), asked) for shots, found in by_shots.items()}
+
+
+def _cell_of(line: str, images: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+        numbers = {name: int(found[name]) for name in ("shots", "draw", "right", "asked")}
+        is_ours = found["images"] == images and 0 <= numbers["right"] <= numbers["asked"] > 0
+        seconds = float(found["seconds"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    return numbers | {"seconds": seconds, "images": images} if is_ours else None
 
 
 def _found(
@@ -282,6 +324,7 @@ def _found(
     each: float,
     columns: Sequence[Column],
     given: Given | None,
+    left_out: Sequence[str],
     *,
     is_complete: bool,
 ) -> Worth:
@@ -294,6 +337,7 @@ def _found(
             few=SCRATCH_DRAWS,
         )
     ]
+    about = "" if given is None else str(given.left_out)
     return Worth(
         folder=request.folder,
         test=request.test,
@@ -303,6 +347,6 @@ def _found(
         test_images=len(given.test) if given is not None else 0,
         classes=len(given.classes) if given is not None else 0,
         columns=tuple(columns),
-        notes=(*map(str, notes), *([str(given.left_out)] if given and str(given.left_out) else [])),
+        notes=tuple(text for text in (*map(str, notes), *map(str, left_out), about) if text),
         is_complete=is_complete,
     )

@@ -8,8 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from sit_engine.files import disk_error, in_place_of
-from sit_engine.inspection.curves import MUTED, SERIES, plain
-from sit_engine.paths import display_name
+from sit_engine.inspection.curves import MUTED, SERIES, legend_label, plain
 from sit_engine.records.worth import Column, Worth, shots_word
 
 NAME = "worth.png"
@@ -31,7 +30,7 @@ def write_figure(found: Worth, folder: Path) -> None:
         axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
         axis.plot(
             x, middle, color=colour, linewidth=1.8, linestyle=DASHES[column.kind], marker="o",
-            markersize=3.5, label=display_name(column.name),
+            markersize=3.5, label=legend_label(column.name),
         )  # fmt: skip
     axis.set_xticks(list(places.values()), [_tick(shots) for shots in places])
     axis.set_xlabel("Labels a class", fontsize=8, color=MUTED)

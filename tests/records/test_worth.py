@@ -47,6 +47,17 @@ def test_what_scratch_never_reaches_is_said() -> None:
     )
 
 
+def test_what_scratch_reaches_with_all_labels_alone_is_said_so() -> None:
+    strong = column("from scratch", "scratch", 20, 25, 40, 50, 60, 95)
+    high = column("w", "frozen", 60, 65, 70, 75, 80, 85)
+    said = advice(found(PIXELS, strong, high))
+    assert "which training from scratch reaches only with more than 20 labels a class" in said
+    some = Column("from scratch", "scratch", {5: Score(0.4, 0.01)})
+    assert "does not reach with any number of labels that was tried" in advice(
+        found(PIXELS, some, high)
+    )
+
+
 def test_what_needs_no_training_is_advised_where_the_rest_is_not_beyond_chance_better() -> None:
     frozen = column("w", "frozen", 25, 30, 36, 41, 50, 60)
     going_on = column("w continued", "continued", 25, 30, 37, 41, 51, 61)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from sit_engine import api
 from sit_engine.errors import SitError
+from sit_engine.records.report import Score
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 from sit_engine.records.worth import ALL, Worth
@@ -94,3 +97,28 @@ def test_a_folder_without_classes_is_a_sentence(few: Path, tmp_path: Path) -> No
     with pytest.raises(SitError, match="fewer than two classes"):
         ask(tmp_path / "photos", tmp_path / "photos", tmp_path / "out", [])
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_line_of_ours_or_about_other_images_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "scratch.jsonl"
+    cells = worth._Cells(file, "these")
+    cells.add(2, 0, np.array([True, False]), 1.5)
+    file.write_text(
+        file.read_text("utf-8") + '{"shots": 5, "draw": 0}\n[]\n{"shots": 2, "dr', "utf-8"
+    )
+    again = worth._Cells(file, "these")
+    assert again.knows(2, 0)
+    assert len(again.found) == 1
+    again.add(2, 1, np.array([True, True]), 1.0)
+    assert len(worth._Cells(file, "these").found) == 2
+    assert worth._Cells(file, "others").found == []
+
+
+def test_the_interval_is_over_draws_and_test_images() -> None:
+    """Without it two ways of equal worth were told apart in half of all trials of 60 test images."""
+    found = worth.over_images(Score(0.5, 0.03), 100)
+    assert found.accuracy == 0.5
+    assert found.interval == pytest.approx(math.hypot(0.03, 0.096), abs=0.002)
+    assert worth.over_images(Score(0.5, float("nan")), 100).interval == pytest.approx(
+        0.096, abs=0.002
+    )

@@ -83,6 +83,8 @@ class Continuing(Method):
         self.kinds = self.options.view_kinds(config.model.image_size)
         self.size = (config.model.image_size, config.model.image_size)
         self.networks = Networks(config, self.options, fused=fused_attention)
+        self.distinct = 1.0
+        """Numbers that there are, as a share of the images."""
         self.compile(on=False)
 
     def compile(self, *, on: bool) -> None:
@@ -100,8 +102,15 @@ class Continuing(Method):
 
         A run that goes on has them in its checkpoint. Where images have gone since they are given anew.
         """
+        self._give_numbers(batches)
+        given = self.networks.numbers[: len(batches.rows)]
+        self.distinct = len(set(given.tolist())) / len(given)
+
+    def _give_numbers(self, batches: Batches) -> None:
         known, count = self.networks.numbers, len(batches.rows)
-        if count == len(known) and int(known.min()) > UNKNOWN:
+        # Where images have gone since, or in a replay, those that are left come first.
+        is_known = count <= len(known) and bool((known[:count] > UNKNOWN).all())
+        if is_known and bool((known[count:] == UNKNOWN).all()):
             return
         found = numbered(
             self._features(batches),
@@ -135,13 +144,25 @@ class Continuing(Method):
         return NumberedViews(view_BCYX, torch.where(numbers_B < 0, stand_in_B, numbers_B))
 
     def loss(self, views: NumberedViews, gathered: None = None) -> Losses:
-        """Cross-entropy of the numbers, and how much of the way from chance to its floor is done."""
+        """Cross-entropy of the numbers, and how much of the way from chance to its floor is done.
+
+        Beside it how many numbers there are: where near-duplicates took most of them, all is soon told
+        apart and little is learnt.
+        """
         del gathered  # No loss compares images.
         student, options = self.networks.student, self.options
         feature_BD = self.pooled(student.backbone, views.view).flatten(1)
         loss = number_loss(feature_BD, student.head.weight, views.numbers, options.label_smoothing)
         done = told_apart(loss.detach(), options.head_rows, options.label_smoothing)
-        return Losses(loss, {"numbers": loss.detach()}, {"told_apart": done})
+        distinct = loss.new_tensor(self.distinct)
+        return Losses(loss, {"numbers": loss.detach()}, {"told_apart": done, "distinct": distinct})
+
+    def for_positions(self, positions: Tensor) -> None:
+        """Those of a step alone stand first, in its order, with their numbers."""
+        numbers = self.networks.numbers
+        own = numbers[positions.to(numbers.device) % len(numbers)]
+        numbers.fill_(UNKNOWN)
+        numbers[: len(own)] = own
 
     def before_update(self, step_info: StepInfo) -> None:
         """At first the head alone learns: what it asks for while it is random would spoil the network."""

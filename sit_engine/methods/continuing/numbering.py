@@ -20,9 +20,11 @@ def numbered(
 ) -> NDArray[np.int64]:
     """Numbers [n] from 0 on without gaps, at most `most` of them.
 
-    Images that a chain of near-duplicates joins share one.
+    Images that a chain of near-duplicates joins share one. What all features have in common tells no
+    image from another and is taken off first: of much alike images all raw features are near.
     """
     count = len(features_nD)
+    features_nD = features_nD - features_nD.mean(0)
     number_n: NDArray[np.int64] = np.arange(count)
     if duplicates_above < 1:
         near = near_pairs(features_nD, duplicates_above, lambda *_: None, most=max(1, 20 * count))

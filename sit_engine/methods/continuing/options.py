@@ -53,6 +53,9 @@ class ContinuingOptions(MethodOptions[AutoT]):
     curves: ClassVar[tuple[CurveInfo, ...]] = (
         CurveInfo("numbers", "numbers of the images"),
         CurveInfo("told_apart", "images told apart", "Told apart", "%", is_share=True),
+        CurveInfo(
+            "distinct", "images with a number of their own", "Told apart", "%", is_share=True
+        ),
     )
 
     images: int | AutoT = setting(

@@ -35,13 +35,15 @@ def fetch(name: str, folder: Path, tell: OnProgress) -> PublicWeights:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in FILES:
-            url = hf_hub_url(weights.repository, file)
-            told = get_hf_file_metadata(url, token=False)
-            place, etag = folder / file, told.etag or ""
+            place = folder / file
             if place.exists():
                 continue
-            _check_room(folder, told.size or 0)
+            url = hf_hub_url(weights.repository, file)
+            told = get_hf_file_metadata(url, token=False)
+            etag = told.etag or ""
             partial = folder / f"{file}.{file_word(etag)}.partial"
+            has_come = partial.stat().st_size if partial.exists() else 0
+            _check_room(folder, (told.size or 0) - has_come)
             _download(url, partial, told.size, tell)
             _check(partial, etag, weights)
             partial.replace(place)
