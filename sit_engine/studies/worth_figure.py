@@ -50,7 +50,9 @@ def _line(column: Column, places: dict[int, int]) -> list[tuple[float, float, fl
         if (score := column.scores.get(shots)) is not None:
             noise = 0.0 if math.isnan(score.interval) else score.interval
             middle, half = 100 * score.accuracy, 100 * noise
-            points.append((float(place), middle, middle - half, middle + half))
+            points.append(
+                (float(place), middle, max(0.0, middle - half), min(100.0, middle + half))
+            )
     return points
 
 
