@@ -37,14 +37,13 @@ from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.evaluation.features import probabilities
 from sit_engine.machine.device import probe_once
-from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.weights import load_weights, read_weights
 from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
 from sit_engine.records.starts import describe_start, find_start
 from sit_engine.records.summary import summarise
 from sit_engine.studies.paired import interval
-from sit_engine.training.schedules import cosine
+from sit_engine.studies.supervised import train_steps
 from sit_engine.training.stepper import Stepper
 
 MODEL = {"image_size": 32, "patch_size": 8, "width": 96, "depth": 4, "heads": 3}
@@ -167,17 +166,7 @@ def finetune(
     stepper.method.prepare(stepper.batches)
     optim, epoch = config.optim, stepper.batches.steps_per_epoch
     steps = total_steps(optim.epochs, len(rows), stepper.batches.batch_size)
-    peak = optim.learning_rate * stepper.batches.batch_size / 256
-    warmup = round(optim.warmup_epochs * epoch)
-    for step in range(steps):
-        rate = cosine(peak, optim.learning_rate_end, step, steps, warmup)
-        stepper.step(
-            StepInfo(stepper.seed, step, steps),
-            learning_rate=rate,
-            weight_decay=optim.weight_decay,
-        )
-    classifier = stepper.method.classifier(config.method.features)
-    assert classifier is not None
+    classifier = train_steps(stepper, config, steps, round(optim.warmup_epochs * epoch))
     chances = probabilities(classifier, test.views, device=stepper.device)
     return float(np.mean(chances.argmax(1).numpy() == test.labels)), steps
 

@@ -259,11 +259,16 @@ def _row(name: str, kind: Kind, correct: dict[str, np.ndarray]) -> ReportRow:
     return ReportRow(name, kind, None, scores, {column: gain(column) for column in others})
 
 
+def possible_shots(labels_n: np.ndarray) -> list[int]:
+    """Labels a class that every class can give, within reason."""
+    counts = np.bincount(labels_n)
+    counts = counts[counts > 0]
+    return [n for n in SHOTS if n <= counts.min() and n * len(counts) <= MOST_FEW]
+
+
 def _few_shot_rows(read: _Read, seed: int, tell: Tell) -> list[ReportRow]:
     """As many labels a class as every class of the training images can give, within reason."""
-    counts = np.bincount(read.train)
-    counts = counts[counts > 0]
-    possible = [n for n in SHOTS if n <= counts.min() and n * len(counts) <= MOST_FEW]
+    possible = possible_shots(read.train)
     total = len(possible) * len(read.features) * DRAWS
     rows, before = [], 0
 

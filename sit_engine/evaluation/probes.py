@@ -37,9 +37,14 @@ def binomial_score(correct_m: np.ndarray) -> Score:
 
     It varies with the draw of test images, and is above 0 even where all answers are right.
     """
-    count, accuracy = len(correct_m), float(np.mean(correct_m))
+    accuracy = float(np.mean(correct_m))
+    return Score(accuracy, half_width(accuracy, len(correct_m)))
+
+
+def half_width(accuracy: float, count: int) -> float:
+    """Of Wilson's interval, of a share of `count` answers."""
     spread = math.sqrt(accuracy * (1 - accuracy) / count + Z**2 / (4 * count**2))
-    return Score(accuracy, Z * spread / (1 + Z**2 / count))
+    return Z * spread / (1 + Z**2 / count)
 
 
 def knn_predict(

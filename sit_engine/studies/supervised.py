@@ -6,7 +6,6 @@ Shapes: n labelled images, V side of a view, C classes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,23 +24,17 @@ from sit_engine.training.stepper import Stepper, measure_images_per_s
 MOST_EPOCHS = 400.0
 TRIED_S = 0.3
 """So long steps are tried to know how many there is time for."""
-NOT_OF_A_NETWORK = ("weights",)
 
 
 def supervised_config(like: ResolvedConfig, labels_n: np.ndarray, seed: int) -> ResolvedConfig:
     """What "auto" gives for so few labels, all of which train, on the network of another run."""
     counts = np.bincount(labels_n)
     counts = counts[counts > 0]
-    model: dict[str, Any] = {
-        name: value
-        for name, value in like.model.model_dump().items()
-        if name not in NOT_OF_A_NETWORK
-    }
     config = build(
         {
             "method": {"name": LABELLED_METHOD},
             "data": {"folders": ["unused"], "watch_share": 0},
-            "model": model,
+            "model": like.model.model_dump() | {"weights": None},
             # How the run's batches are cut and recomputed is a matter of its own batches.
             "compute": like.compute.model_dump() | {"seed": seed, "parts": 1, "recompute": "off"},
         }
@@ -71,15 +64,27 @@ def train_supervised(
     rate = measure_images_per_s(config, store, everyone, labels_n, seconds=TRIED_S)
     stepper = Stepper(config, store, everyone, labels_n)
     stepper.method.prepare(stepper.batches)
-    optim, epoch = config.optim, stepper.batches.steps_per_epoch
+    optim = config.optim
     epochs = min(MOST_EPOCHS, max(1.0, seconds * rate / len(pixels)))
     steps = total_steps(epochs, len(pixels), stepper.batches.batch_size)
-    peak = optim.learning_rate * stepper.batches.batch_size / 256
     warmup = round(steps * optim.warmup_epochs / optim.epochs)
+    return train_steps(stepper, config, steps, warmup, on_step)
+
+
+def train_steps(
+    stepper: Stepper,
+    config: ResolvedConfig,
+    steps: int,
+    warmup: int,
+    on_step: Callable[[], None] = lambda: None,
+) -> nn.Module:
+    """The classifier after those steps, by the rate and decay of the settings."""
+    optim = config.optim
+    peak = optim.learning_rate * stepper.batches.batch_size / 256
     for step in range(steps):
         on_step()
         stepper.step(
-            StepInfo(stepper.seed, step, steps, epoch),
+            StepInfo(stepper.seed, step, steps, stepper.batches.steps_per_epoch),
             learning_rate=cosine(peak, optim.learning_rate_end, step, steps, warmup),
             weight_decay=optim.weight_decay,
         )

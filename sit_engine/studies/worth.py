@@ -25,11 +25,12 @@ from sit_engine.config.methods import DEFAULT_METHOD, pretraining_methods, trait
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.evaluation.features import centred_units, extract, probabilities, raw_pixels
-from sit_engine.evaluation.measure import MOST_FEW, SHOTS, Given
+from sit_engine.evaluation.measure import SHOTS, Given, possible_shots
 from sit_engine.evaluation.probes import (
     binomial_score,
     drawn_labels,
     few_shot,
+    half_width,
     linear_probe,
     mean_score,
 )
@@ -157,25 +158,32 @@ def _probed(
         kind: Kind = "own" if name == OWN else "continued"
         side = run.config().model.image_size
         networks.append((name, kind, load_backbones(run).trained, side))
-    columns = []
-    for name, kind, backbone, side in networks:
+    own_side = runs[OWN].config().model.image_size
+    works: dict[int, dict[str, Work]] = {own_side: {RAW_PIXELS: raw_pixels}}
+    for name, _, backbone, side in networks:
         work = partial(extract, backbone.to(device), device=device)
-        rows = _rows(given, name, work, side, tell)
-        parts = backbone.feature_parts
-        columns.append(Column(name, kind, _asked(rows, given, parts, name, tell)))
-    side = runs[OWN].config().model.image_size
-    pixels = centred_units(*_rows(given, RAW_PIXELS, raw_pixels, side, tell))
-    first = Column(RAW_PIXELS, "raw pixels", _asked(pixels, given, 1, RAW_PIXELS, tell))
-    return [first, *columns]
+        works.setdefault(side, {})[name] = work
+    rows = _rows(given, works, tell)
+    pixels = centred_units(*rows[RAW_PIXELS])
+    columns = [Column(RAW_PIXELS, "raw pixels", _asked(pixels, given, 1, RAW_PIXELS, tell))]
+    for name, kind, backbone, _ in networks:
+        scores = _asked(rows[name], given, backbone.feature_parts, name, tell)
+        columns.append(Column(name, kind, scores))
+    return columns
 
 
 def _rows(
-    given: Given, name: str, work: Work, side: int, tell: OnProgress
-) -> tuple[Tensor, Tensor]:
-    read = partial(
-        read_through, given.reader, side=side, works={name: work}, tell=tell, phase="reading images"
-    )
-    return read(given.train.paths)[name], read(given.test.paths)[name]
+    given: Given, works: Mapping[int, dict[str, Work]], tell: OnProgress
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """What each work makes of the images to learn from and to ask; one reading for each side."""
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    for side, of_side in works.items():
+        read = partial(
+            read_through, given.reader, side=side, works=of_side, tell=tell, phase="reading images"
+        )
+        train, test = read(given.train.paths), read(given.test.paths)
+        found |= {name: (train[name], test[name]) for name in of_side}
+    return found
 
 
 def _asked(
@@ -184,7 +192,7 @@ def _asked(
     """Accuracy by labels a class, and with all of them."""
     (train_nD, test_mD), train, test = rows, given.train.labels, given.test.labels
     scores = {}
-    for shots in _possible(train):
+    for shots in possible_shots(train):
         tell(f"probes of {name}", shots, max(SHOTS))
         found = few_shot(train_nD, train, test_mD, test, shots=shots, draws=DRAWS)
         scores[shots] = over_images(mean_score(found), len(test))
@@ -195,15 +203,8 @@ def _asked(
 
 def over_images(score: Score, images: int) -> Score:
     """The interval over draws, and over which test images there happened to be: squares added."""
-    of_images = binomial_score(np.arange(images) < round(score.accuracy * images)).interval
     drawn = 0.0 if math.isnan(score.interval) else score.interval
-    return Score(score.accuracy, math.hypot(drawn, of_images))
-
-
-def _possible(labels: np.ndarray) -> list[int]:
-    counts = np.bincount(labels)
-    counts = counts[counts > 0]
-    return [n for n in SHOTS if n <= counts.min() and n * len(counts) <= MOST_FEW]
+    return Score(score.accuracy, math.hypot(drawn, half_width(score.accuracy, images)))
 
 
 # From labels alone
@@ -224,7 +225,7 @@ def _from_scratch(
     if _bytes(given.test.paths, side) > MOST_VIEWS_BYTES:
         why = Sentence("Training from scratch was left out: the test images are too many to keep.")
         return Column(SCRATCH, "scratch", {}), [why]
-    rows, left_out = [*_possible(labels), ALL], list[str]()
+    rows, left_out = [*possible_shots(labels), ALL], list[str]()
     if _bytes(given.train.paths, side) > MOST_VIEWS_BYTES:
         rows.remove(ALL)
         left_out.append(

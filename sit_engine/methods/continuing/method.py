@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Never
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,13 +19,11 @@ from sit_engine.methods.continuing.numbering import numbered
 from sit_engine.methods.continuing.options import ContinuingOptions
 from sit_engine.methods.plain_views import plain_views
 from sit_engine.methods.protocol import Losses, Method, StepInfo
+from sit_engine.methods.read_all import read_all
 from sit_engine.models.backbone import Backbone, compiled, pooled
 from sit_engine.models.families import build_backbone
 from sit_engine.to_device import to_device
-from sit_engine.views.apply import apply_views
-from sit_engine.views.draw import centre_params
 
-FEATURE_BATCH = 128
 UNKNOWN = -1
 
 
@@ -112,26 +109,14 @@ class Continuing(Method):
         is_known = count <= len(known) and bool((known[:count] > UNKNOWN).all())
         if is_known and bool((known[count:] == UNKNOWN).all()):
             return
+        backbone = self.networks.student.backbone
         found = numbered(
-            self._features(batches),
+            read_all(batches, backbone, backbone.feature, self.size).cpu().numpy(),
             duplicates_above=self.options.duplicates_above,
             most=self.options.head_rows,
         )
         known.fill_(UNKNOWN)
         known[: min(count, len(known))] = torch.from_numpy(found[: len(known)]).to(known.device)
-
-    def _features(self, batches: Batches) -> np.ndarray:
-        """What is read of every image, in evaluation mode: [n,D]."""
-        backbone = self.networks.student.backbone
-        was_training = backbone.training
-        backbone.eval()
-        parts = []
-        for start in range(0, len(batches.rows), FEATURE_BATCH):
-            batch = batches.some(np.arange(start, min(start + FEATURE_BATCH, len(batches.rows))))
-            view = apply_views(batch.images_BSSC, centre_params(batch.aspect_B), self.size)
-            parts.append(backbone.feature(view).float().cpu().numpy())
-        backbone.train(was_training)
-        return np.concatenate(parts)
 
     def make_views(self, batch: Batch, step_info: StepInfo) -> NumberedViews:
         """A view of each of this rank's images, and its number."""
@@ -154,7 +139,7 @@ class Continuing(Method):
         feature_BD = self.pooled(student.backbone, views.view).flatten(1)
         loss = number_loss(feature_BD, student.head.weight, views.numbers, options.label_smoothing)
         done = told_apart(loss.detach(), options.head_rows, options.label_smoothing)
-        distinct = loss.new_tensor(self.distinct)
+        distinct = loss.new_full((), self.distinct)
         return Losses(loss, {"numbers": loss.detach()}, {"told_apart": done, "distinct": distinct})
 
     def for_positions(self, positions: Tensor) -> None:

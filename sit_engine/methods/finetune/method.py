@@ -21,14 +21,13 @@ from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, Method, StepInfo, Trained
+from sit_engine.methods.read_all import read_all
 from sit_engine.models.backbone import Backbone, compiled
 from sit_engine.models.families import build_backbone
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
 from sit_engine.to_device import to_device
 from sit_engine.views.apply import apply_views
-from sit_engine.views.draw import centre_params, draw_views
-
-FEATURE_BATCH = 128
+from sit_engine.views.draw import draw_views
 
 
 @dataclass(frozen=True)
@@ -164,21 +163,8 @@ class Finetune(Method):
             weights = len(batches.labels) / (self.classes * counts)
             self.weight_C = torch.from_numpy(weights).float().to(batches.device)
         if self.options.trained == "head":
-            self.kept_features = self._read_all(batches)
-
-    @torch.no_grad()
-    def _read_all(self, batches: Batches) -> Tensor:
-        """What the head reads of every image, in evaluation mode: [n,D], [n,2D] or [n,T,D]."""
-        student = self.networks.student
-        was_training = student.training
-        student.eval()
-        parts = []
-        for start in range(0, len(batches.rows), FEATURE_BATCH):
-            batch = batches.some(np.arange(start, min(start + FEATURE_BATCH, len(batches.rows))))
-            views = apply_views(batch.images_BSSC, centre_params(batch.aspect_B), self.size)
-            parts.append(student.read(views).float())
-        student.train(was_training)
-        return torch.cat(parts)
+            student = self.networks.student
+            self.kept_features = read_all(batches, student, student.read, self.size)
 
     def make_views(self, batch: Batch, step_info: StepInfo) -> FinetuneViews:
         """One changed view of each of this rank's images with its target, or its kept features.
