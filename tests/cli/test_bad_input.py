@@ -379,7 +379,10 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_half_made_run(
     assert not (small_disk / "run").exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+@pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="a limit on file sizes is set in a fork, which only Linux does safely here",
+)
 @pytest.mark.parametrize("most_bytes", [0, 1000, 40_000])
 def test_a_limit_of_the_kernel_on_file_sizes_is_a_disk_error(
     most_bytes: int, sample: tuple[Path, Path], tmp_path: Path
