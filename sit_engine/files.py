@@ -36,7 +36,7 @@ def write_aside(path: Path, text: str) -> None:
 
 
 def write_bytes_aside(path: Path, content: bytes) -> None:
-    """The same, byte for byte."""
+    """Write a whole file of bytes or nothing, as `write_aside` does for text."""
     with in_place_of(path) as aside:
         aside.write_bytes(content)
 

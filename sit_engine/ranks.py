@@ -35,7 +35,7 @@ LOST = (
 
 
 class _State:
-    """Of this process: the group for decisions of the host, and whether it acts alone for now."""
+    """This process's state: the group for the host's decisions, and whether it acts alone for now."""
 
     control: Any = None
     is_alone = False
@@ -134,7 +134,7 @@ def lost(error: BaseException) -> RankError | None:
 
 
 def wait() -> None:
-    """Until every rank is here."""
+    """Wait until every rank is here."""
     agree([0])
 
 

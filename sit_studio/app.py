@@ -61,7 +61,7 @@ def _can_load(library: str) -> bool:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The parser of the command line."""
     made = argparse.ArgumentParser(
         prog="sit-studio",
         description="The window: pretrain a vision transformer on your own images without labels.",

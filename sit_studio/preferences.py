@@ -40,7 +40,7 @@ class Preferences:
         return [unescape_name(text) for text in self.texts(name)]
 
     def set_names(self, name: str, names: Sequence[str]) -> None:
-        """Remember it."""
+        """Remember a list of paths."""
         self.set(name, [escape_name(path) for path in names])
 
     def number(self, name: str, default: float) -> float:
@@ -56,7 +56,7 @@ class Preferences:
         return found if isinstance(found, QByteArray) else QByteArray()
 
     def set(self, name: str, value: str | float | list[str] | QByteArray) -> None:
-        """Remember."""
+        """Remember a value."""
         self._store.setValue(name, value)
 
     def sync(self) -> None:

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Session(Images):
-    """One for a window. Signals say what changed; whoever hears looks at the attributes."""
+    """The state of one window. Signals say what changed; whoever hears looks at the attributes."""
 
     run_opened = Signal()
     run_changed = Signal()

@@ -69,7 +69,7 @@ def fault(error: Exception) -> SitError:
 
 
 def _is_memory(error: BaseException | None) -> bool:
-    """Also of what hides behind the error: libraries tell a lack of memory as one of imports."""
+    """Whether memory ran out, also where a library tells it as a failed import."""
     for _ in range(10):
         if error is None:
             return False

@@ -31,7 +31,7 @@ def add_missing_flag(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def folders_of(chosen: argparse.Namespace) -> list[str]:
-    """As they were typed, from the root on."""
+    """The folders as they were typed, from the root on."""
     return [str(Path(name).expanduser().absolute()) for name in chosen.moved_to]
 
 
@@ -42,7 +42,7 @@ def find(chosen: argparse.Namespace, run: Path, screen: Screen) -> None:
 
 
 def found(chosen: argparse.Namespace, run: Path, screen: Screen) -> str:
-    """The same, and what to say of it."""
+    """Look for the images as `find` does, and give the sentence that says where they are."""
     from sit_engine import api
 
     told = api.find_folders(

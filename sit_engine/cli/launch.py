@@ -83,7 +83,7 @@ def launch(count: int, words: Sequence[str]) -> int:
 
 
 def _guilt(code: int) -> int:
-    """Who was ended from outside comes first, then who failed by itself, then who was left alone."""
+    """How blamable a process is: ended from outside first, then failed by itself, then left alone."""
     if code < 0:
         return 0
     return 3 if code == 0 else 2 if code == RankError.exit_code else 1

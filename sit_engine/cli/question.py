@@ -31,7 +31,7 @@ class QuestionContext:
     is_over: Callable[[], bool]
 
     def progress(self, phase: str, done: int, total: int) -> None:
-        """So many of so many; the way out of a long answer when it is over."""
+        """Tell that `done` of `total` are done; raises CancelledError once the asker has gone."""
         if self.is_over():
             raise CancelledError
         self.say({"phase": phase, "done": done, "total": total})
@@ -94,7 +94,7 @@ def facts_from(values: Json) -> DataFacts:
 
 
 def path_from(name: str) -> Path:
-    """Absolute, `~` expanded."""
+    """The path, absolute, with `~` expanded."""
     try:
         return Path(name).expanduser().absolute()
     except RuntimeError:
@@ -102,5 +102,5 @@ def path_from(name: str) -> Path:
 
 
 def paths_from(names: list[str]) -> list[str]:
-    """The same of several."""
+    """Several paths, each as `path_from` gives it."""
     return [str(path_from(name)) for name in names]

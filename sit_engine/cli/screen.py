@@ -48,7 +48,7 @@ class Screen:
         self.health = "unknown"
 
     def show(self, event: Event) -> None:
-        """One event."""
+        """Show one event."""
         # Nobody may be watching any more (`| head`, a closed terminal): the run goes on.
         with contextlib.suppress(OSError):
             if not self.quiet:
@@ -164,7 +164,7 @@ class Screen:
 
 
 def duration(seconds: float) -> str:
-    """For example "3 min 20 s"."""
+    """A time in words, for example "3 min 20 s"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

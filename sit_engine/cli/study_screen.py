@@ -39,11 +39,11 @@ class StudyScreen:
         self.signals.install()
 
     def on_run(self, name: str, number: int, total: int) -> None:
-        """A run begins."""
+        """Note that a run begins."""
         self.say_of_run(f"Run {number} of {total}: {name}")
 
     def say_of_run(self, words: str) -> None:
-        """Those of the run that begins."""
+        """Say something of the run that begins; raises KeyboardInterrupt where it is to stop."""
         self.signals.go_on()
         self.screen.say(words)
 

@@ -33,7 +33,7 @@ class Signals:
         self.terminated = False
 
     def install(self) -> None:
-        """From now on; the process ends with the leg, so nothing is put back."""
+        """Hear signals from now on; the process ends with the leg, so nothing is put back."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._on_signal)
@@ -46,7 +46,7 @@ class Signals:
         self.control.ask("stop")
 
     def go_on(self) -> None:
-        """Between runs: a command may have come in the last step of one, which nobody carries out."""
+        """Leave between two runs where a command came in the last step of one; raises KeyboardInterrupt."""
         if self.asked:
             raise KeyboardInterrupt
 
@@ -67,7 +67,7 @@ class Signals:
 
     @property
     def exit_code(self) -> int:
-        """Of a leg that ended early."""
+        """The exit code of a leg that ended early."""
         return TERMINATED_EXIT_CODE if self.terminated else STOPPED_EXIT_CODE
 
 
@@ -90,7 +90,7 @@ def add_gpus_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def number(text: str) -> int:
-    """Of processes; argparse calls it by this name where it is none."""
+    """A number of processes; argparse calls the type by this name where the text is no number."""
     count = int(text)
     if count < 1:
         raise argparse.ArgumentTypeError("it must be 1 or more")

@@ -129,17 +129,17 @@ class CswinOptions(BackboneOptions[AutoT]):
 
     @property
     def stride(self: CswinOptions[Never]) -> int:
-        """A place of the last map."""
+        """Pixels of a view across one place of the last map."""
         return self.stem_stride << (self.stages - 1)
 
     @property
     def token_width(self: CswinOptions[Never]) -> int:
-        """Of the last map."""
+        """Width of the last map."""
         return self.width << (self.stages - 1)
 
     @property
     def blocks_deep(self: CswinOptions[Never]) -> int:
-        """Over all stages."""
+        """Blocks of all stages together."""
         return sum(numbers(self.depths))
 
     @property
@@ -148,7 +148,7 @@ class CswinOptions(BackboneOptions[AutoT]):
         return sum(depth / (1 << stage) for stage, depth in enumerate(numbers(self.depths)))
 
     def takes_view(self: CswinOptions[Never], side: int) -> bool:
-        """Where maps and stripes come out whole."""
+        """Whether maps and stripes come out whole for views of that side, in px."""
         return takes_view(side, self.stem_stride, numbers(self.stripes))
 
     @property
@@ -157,14 +157,14 @@ class CswinOptions(BackboneOptions[AutoT]):
         return True
 
     def verify(self: CswinOptions[Never]) -> None:
-        """As what was chosen by hand."""
+        """Raises ConfigError where sizes do not fit, as for sizes chosen by hand."""
         filling = Filling("model", self)
         _shape(filling, self.image_size)
         _network(filling)
         _view(filling, self.image_size, "")
 
     def described(self: CswinOptions[Never]) -> str:
-        """For a card."""
+        """The network in words, for a card."""
         stages = counted(self.stages, "stages")
         return (
             f"CSWin of width {self.width}, {stages} of {self.depths} blocks and {self.heads} heads, "
@@ -172,7 +172,7 @@ class CswinOptions(BackboneOptions[AutoT]):
         )
 
     def same_network(self: CswinOptions[Never]) -> dict[str, Any]:
-        """All but where it starts and what it drops."""
+        """All settings but the start and the rate of dropped paths."""
         names = type(self).model_fields.keys() - {"weights", "drop_path"}
         return {name: getattr(self, name) for name in sorted(names)}
 
@@ -201,7 +201,7 @@ class CswinOptions(BackboneOptions[AutoT]):
     def fill(
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:
-        """From the weights that it starts from, the images and the device."""
+        """Fill every "auto" from the weights to start from, the images and the device."""
         side, why = choose_view(facts, device)
         if filling.get("image_size") != "auto":
             side = filling.get("image_size")
@@ -332,7 +332,7 @@ def _check_count(filling: Filling, name: str, count: int) -> None:
 
 
 def _usual_stripes(side: int, stem: int, stages: int) -> tuple[int, ...]:
-    """One column or row, then two, then half of the map: of 224 and 384 px as published."""
+    """The published stripes: one column or row, then two, then half of the map (224 and 384 px)."""
     third = side // stem >> 2
     return (1, 2, max(1, third // 2))[: stages - 1]
 

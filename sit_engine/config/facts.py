@@ -64,7 +64,7 @@ class DataFacts:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> DataFacts:
-        """From plain values, as dataclasses.asdict writes them."""
+        """The facts from plain values, as dataclasses.asdict writes them."""
         cues = values.get("cues")
         return cls(**dict(values) | {"cues": None if cues is None else CueFacts(**cues)})
 

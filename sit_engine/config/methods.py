@@ -145,7 +145,7 @@ class MethodOptions(OpenOptions[AutoT]):
         return (ViewKind(image_size),)
 
     def for_preview(self) -> MethodOptions[AutoT]:
-        """With the same views, and without what else could fail to resolve."""
+        """Options with the same views, without what else could fail to resolve."""
         return self
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:

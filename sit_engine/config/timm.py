@@ -68,27 +68,27 @@ class TimmOptions(BackboneOptions[AutoT]):
 
     @property
     def stride(self: TimmOptions[Never]) -> int:
-        """A place."""
+        """Pixels of a view across one place of the last map."""
         return self.place_size
 
     @property
     def token_width(self: TimmOptions[Never]) -> int:
-        """The width."""
+        """Width of the network."""
         return self.width
 
     @property
     def blocks_deep(self: TimmOptions[Never]) -> int:
-        """The depth."""
+        """Blocks or stages of the network."""
         return self.depth
 
     @property
     def has_timm_layout(self) -> bool:
-        """It is timm's."""
+        """True: the network is timm's own."""
         return True
 
     @property
     def pixels(self: TimmOptions[Never]) -> str:
-        """Its own."""
+        """The network's own mean and deviation of pixels, for a card."""
         mean, std = (", ".join(f"{value:.4g}" for value in three) for three in self.colours)
         return f"mean {mean} and deviation {std}"
 
@@ -107,22 +107,22 @@ class TimmOptions(BackboneOptions[AutoT]):
 
     @property
     def divisions(self) -> tuple[tuple[str, str], ...]:
-        """Places divide the view."""
+        """Settings that must divide others: places the view."""
         return (("place_size", "image_size"),)
 
     def described(self: TimmOptions[Never]) -> str:
-        """For a card."""
+        """The network in words, for a card."""
         return f"timm's {self.architecture}, of width {self.width}, places of {self.place_size} px"
 
     def same_network(self: TimmOptions[Never]) -> dict[str, Any]:
-        """All but where it starts and what it drops."""
+        """All settings but the start and the rate of dropped paths."""
         names = type(self).model_fields.keys() - {"weights", "drop_path"}
         return {name: getattr(self, name) for name in sorted(names)}
 
     def fill(
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:
-        """From its weights, which say everything; there are none of it without."""
+        """Fill every "auto" from the weights, which say everything; there is no network without."""
         left = [name for name in type(self).model_fields if filling.get(name) == "auto"]
         if needs.start is None and set(left) - {"drop_path"}:
             raise ConfigError(

@@ -54,5 +54,5 @@ def numbered(kinds: Sequence[ViewKind]) -> Iterator[tuple[int, ViewKind]]:
 
 
 def view_name(number: int) -> str:
-    """Of the stream of its draws, and of its arrays in a preview."""
+    """The name of a view's stream of draws, and of its arrays in a preview."""
     return f"view {number}"

@@ -113,27 +113,27 @@ class VitOptions(BackboneOptions[AutoT]):
 
     @property
     def prefix_count(self: VitOptions[Never]) -> int:
-        """Tokens before the patches, with those that nothing reads."""
+        """Tokens before the patches, registers among them."""
         return self.tokens + self.registers
 
     @property
     def stride(self: VitOptions[Never]) -> int:
-        """A patch."""
+        """Pixels across one patch."""
         return self.patch_size
 
     @property
     def token_width(self: VitOptions[Never]) -> int:
-        """The width."""
+        """Width of the stream of tokens."""
         return self.width
 
     @property
     def blocks_deep(self: VitOptions[Never]) -> int:
-        """The depth."""
+        """Number of blocks."""
         return self.depth
 
     @property
     def has_unsaid_tokens(self) -> bool:
-        """As they are read, not yet resolved."""
+        """Whether the number of tokens is still open, as it is before settings are resolved."""
         return self.tokens == "auto"
 
     @property
@@ -143,11 +143,11 @@ class VitOptions(BackboneOptions[AutoT]):
 
     @property
     def divisions(self) -> tuple[tuple[str, str], ...]:
-        """Patches divide the view, heads the width."""
+        """Settings that must divide others: patches the view, heads the width."""
         return (("patch_size", "image_size"), ("heads", "width"))
 
     def described(self: VitOptions[Never]) -> str:
-        """For a card."""
+        """The network in words, for a card."""
         more = f", {counted(self.registers, 'registers')}" if self.registers else ""
         more += "" if self.variant == "plain" else f", variant {self.variant}"
         return (
@@ -156,7 +156,7 @@ class VitOptions(BackboneOptions[AutoT]):
         )
 
     def same_network(self: VitOptions[Never]) -> dict[str, Any]:
-        """All sizes, and the stem."""
+        """All sizes and the stem."""
         names = (
             "image_size",
             "patch_size",
@@ -187,7 +187,7 @@ class VitOptions(BackboneOptions[AutoT]):
 
     @classmethod
     def of_start(cls, start: StartFacts) -> VitOptions[Never]:
-        """The network of those weights."""
+        """The settings of the network that has these weights."""
         assert start.heads is not None
         made: VitOptions[Never] = VitOptions(
             image_size=start.image_size,
@@ -209,7 +209,7 @@ class VitOptions(BackboneOptions[AutoT]):
     def fill(
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:
-        """From the weights that it starts from, the images and the device."""
+        """Fill every "auto" from the weights to start from, the images and the device."""
         if needs.start is not None:
             _as_start(filling, needs.start)
         _sizes(filling, facts, device)
@@ -262,7 +262,7 @@ def _sizes(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
 
 
 def _tokens(filling: Filling, read: int | None) -> None:
-    """One for each task of the method that reads one; a method without such tasks takes any."""
+    """The number of tokens: one for each task that reads one, any for a method without such tasks."""
     filling.auto("tokens", 1 if read is None else read, "one for each task that reads one")
     if read not in (None, filling.get("tokens")):
         raise ConfigError(

@@ -77,7 +77,7 @@ class Wrong:
 
 
 def page(report: Report, wrong: Sequence[Wrong], *, run: str) -> str:
-    """The whole page."""
+    """The whole page as HTML."""
     title = f"{run}, step {report.step}"
     parts = [_head(report, title), _figures(report), _few_shot(report)]
     if report.answers is not None:

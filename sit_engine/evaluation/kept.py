@@ -31,7 +31,7 @@ NO_ANSWER = -1
 
 
 class KeptFeatures:
-    """Of one network and its classifier, for files that are as they were."""
+    """Features of one network and its classifier, for files that are as they were."""
 
     def __init__(
         self, network: nn.Module, classifier: nn.Module | None, side: int, reader: Reader
@@ -89,7 +89,7 @@ class KeptFeatures:
 
 
 def _folder() -> Path:
-    """In the pixel cache, whose size is told and which people empty."""
+    """The folder of kept features: in the pixel cache, whose size is told and which people empty."""
     return PixelCache().root / FEATURES
 
 
@@ -106,7 +106,7 @@ def _fingerprint(parts: Sequence[nn.Module], side: int, reader: Reader) -> str:
 
 
 def _key(path: str) -> int:
-    """Of a file as it is now."""
+    """The key of a file as it is now."""
     try:
         state = Path(path).stat()
     except OSError:

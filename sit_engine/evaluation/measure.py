@@ -101,7 +101,7 @@ class _Read:
 
 
 def check_labelled(train: np.ndarray, test: np.ndarray) -> None:
-    """At least two classes with training images, and test images of classes that train has."""
+    """Raise DataError unless two classes have training images and the test images are of such classes."""
     if len(np.unique(train)) < 2:
         raise DataError(
             "data.one_class",
@@ -174,7 +174,7 @@ def evaluate(
 def _read(
     networks: Sequence[MeasuredNetwork], given: Given, device: torch.device, tell: Tell
 ) -> _Read:
-    """One reading of the files for each side of views that is needed."""
+    """Read the files once for each side of views that is needed."""
     train: dict[str, Tensor] = {}
     test: dict[str, Tensor] = {}
     main_side = networks[-1].side
@@ -245,7 +245,7 @@ def _probe(read: _Read, tell: Tell) -> dict[str, Probed]:
 
 
 def _row(name: str, kind: Kind, correct: dict[str, np.ndarray]) -> ReportRow:
-    """Gains are paired over test images: mean difference, interval from its standard error."""
+    """One row of the table; gains are paired over test images, intervals from the standard error."""
     *others, ours = correct
 
     def gain(over: str) -> Score:
@@ -267,7 +267,7 @@ def possible_shots(labels_n: np.ndarray) -> list[int]:
 
 
 def _few_shot_rows(read: _Read, seed: int, tell: Tell) -> list[ReportRow]:
-    """As many labels a class as every class of the training images can give, within reason."""
+    """The few-shot rows: as many labels a class as every class can give, within reason."""
     possible = possible_shots(read.train)
     total = len(possible) * len(read.features) * DRAWS
     rows, before = [], 0
@@ -288,7 +288,7 @@ def _few_shot_rows(read: _Read, seed: int, tell: Tell) -> list[ReportRow]:
 
 
 def _few_shot_row(shots: int, found: dict[str, list[float]]) -> ReportRow:
-    """Gains are paired over draws: each column learnt from the same images."""
+    """One few-shot row; gains are paired over draws, as each column learnt from the same images."""
     *others, ours = found
 
     def gain(over: str) -> Score:

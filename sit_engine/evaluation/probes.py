@@ -42,7 +42,7 @@ def binomial_score(correct_m: np.ndarray) -> Score:
 
 
 def half_width(accuracy: float, count: int) -> float:
-    """Of Wilson's interval, of a share of `count` answers."""
+    """Half the width of Wilson's 95 % interval for a share of `count` answers."""
     spread = math.sqrt(accuracy * (1 - accuracy) / count + Z**2 / (4 * count**2))
     return Z * spread / (1 + Z**2 / count)
 

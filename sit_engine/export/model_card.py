@@ -69,7 +69,7 @@ features = network.feature(views)  # [B,3,V,V] normalised as above to [B,D]
 
 
 def _loading() -> tuple[str, str]:
-    """Of weights that no library loads."""
+    """The section on loading weights that no library loads."""
     return "## Loading", (
         "timm cannot load it: timm has no such network. SiT Studio's engine does, and its `config.json` "
         f"says all sizes:\n\n```python\n{SNIPPET}```\n\nThe tensors have the names of the network's "
@@ -105,7 +105,7 @@ def _recipe(config: ResolvedConfig) -> str:
 
 
 def _folded(config: ResolvedConfig) -> str:
-    """That a start's own normalisation is in the first layer now; of one that is gone nothing is said."""
+    """The line that says that a start's own normalisation is folded into the first layer now."""
     try:
         start = describe_start(Path(config.model.weights)) if config.model.weights else None
     except SitError:

@@ -20,7 +20,7 @@ class Features(nn.Module):
         self.vit = backbone  # The name is in files that were exported.
 
     def forward(self, view_BCVV: Tensor) -> Tensor:
-        """[B,3,V,V] to [B,D]."""
+        """Features of views: [B,3,V,V] to [B,D]."""
         return self.vit.feature(view_BCVV)
 
 
@@ -32,7 +32,7 @@ class Probabilities(nn.Module):
         self.classifier = classifier
 
     def forward(self, view_BCVV: Tensor) -> Tensor:
-        """[B,3,V,V] to [B,C]."""
+        """Probabilities of views: [B,3,V,V] to [B,C]."""
         return torch.softmax(self.classifier(view_BCVV), dim=-1)
 
 

@@ -27,7 +27,7 @@ HALF_SIDE = 0.5**0.5
 
 
 def show_pairs(paths: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
-    """By name original, colours, mirrored, turned and half: uint8 [B,V,V,3] of the images' squares.
+    """The images' squares and four changes of them, by name: uint8 [B,V,V,3] each.
 
     Raises DataError for an image that cannot be read.
     """

@@ -50,7 +50,7 @@ def write_usage(counts_K: np.ndarray, folder: Path) -> list[Path]:
 
 
 def usage_words(counts_K: np.ndarray) -> str:
-    """In a line."""
+    """The usage of prototypes as one line of words."""
     images = counted(int(counts_K.sum()), "images", ",")
     never = int((counts_K == 0).sum())
     return (

@@ -73,11 +73,11 @@ class Shown:
         return next((float(mask.mean()) for mask in masks), None)
 
     def save(self, folder: Path) -> dict[str, str]:
-        """One .npy file for each of `arrays`; gives their paths by name."""
+        """Write `arrays` as one .npy file each; gives their paths by name."""
         return save_arrays(folder, self.arrays())
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """By name: "original", and "clean" or another part behind each view's name."""
+        """The arrays by name: "original", and "clean" or another part behind each view's name."""
         return {"original": self.original} | {
             f"{view.name} {part}": array
             for view in self.views
@@ -87,7 +87,7 @@ class Shown:
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
-    """One .npy file each, replaced whole; gives their paths by name."""
+    """Write one .npy file for each array, replaced whole; gives their paths by name."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for name, values in arrays.items():

@@ -102,7 +102,7 @@ def _decode(
     on_progress: OnProgress,
     cancel: Callable[[], bool] | None,
 ) -> tuple[ImageIndex, PixelStore]:
-    """Those of the images that can be read; what is decoded here stays in the cache."""
+    """The images that can be read; what is decoded here stays in the cache."""
     index, store = PixelCache().fill(
         some,
         side=side,

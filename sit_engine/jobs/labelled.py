@@ -52,7 +52,7 @@ class Decoding:
 
     @classmethod
     def of(cls, run: Run) -> Decoding:
-        """As the run decodes its own images."""
+        """The decoding that the run itself uses for its images."""
         config = run.config()
         asked = frozen_range(run.split()) or config.data.value_range
         budget_bytes = int(config.data.cache_gb * 1e9)
@@ -85,13 +85,13 @@ class LabelledImages:
     """Images of a run that are not there any more."""
 
     def only(self, rows: np.ndarray) -> LabelledImages:
-        """These images."""
+        """These images only, as labelled images."""
         return LabelledImages(
             self.index.subset(rows), tuple(self.hashes[row] for row in rows), self.gone
         )
 
     def images(self, labels: np.ndarray) -> ImageSet:
-        """Those with a label of at least 0."""
+        """The images with a label of at least 0, as a set to measure with."""
         rows = np.flatnonzero(labels >= 0)
         return ImageSet(tuple(self.index.path(int(row)) for row in rows), labels[rows])
 
@@ -125,7 +125,7 @@ def decode_usable(
     *,
     squares: int | None = None,
 ) -> LabelledImages:
-    """Those of some images that decode in a sacrificial process; `squares`: the side of a run's own."""
+    """The images that decode in a sacrificial process; `squares` is the side of a run's own."""
     if not len(listed):
         return LabelledImages(listed, ())
     index, store = PixelCache().fill(

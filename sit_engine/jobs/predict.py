@@ -61,11 +61,11 @@ class Predicted:
     classes: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The outcome as plain values."""
         return asdict(self) | {"out": str(self.out)}
 
     def to_text(self) -> str:
-        """One or two sentences."""
+        """The outcome in one or two sentences."""
         counts = sorted(self.classes.items(), key=lambda item: -item[1])
         said = ", ".join(f"{display_name(name)} {count:,}" for name, count in counts if count)
         text = f"Answered {counted(self.images, 'images', ',')} into {self.out}: {said}."
@@ -163,7 +163,7 @@ def predict(
 
 
 def _check_out(out: Path) -> None:
-    """Before the work: a table of ours may be replaced, another file never."""
+    """Raise before the work unless `out` is free or a table of ours: another file is never replaced."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if not out.exists():

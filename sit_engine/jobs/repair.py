@@ -58,7 +58,7 @@ def _mend(run: Run) -> list[Warned]:
 
 
 def _moved(run: Run) -> list[Warned]:
-    """Without it the images are looked for where they were."""
+    """Put a damaged `moved.json` aside: without it the images are looked for where they were."""
     try:
         if run.moved_file.exists():
             places.read(run.moved_file)
@@ -90,7 +90,7 @@ def _aside(path: Path, error: CheckpointError | FileError) -> Warned:
 
 
 def _format(run: Run) -> list[Warned]:
-    """There is one format so far; a number of a later one stays, and is told by `open_run`."""
+    """Write the format's number anew; one of a later version stays, and is told by `open_run`."""
     file = run.path / "format"
     try:
         int(own_files.read_text(file, most=32))

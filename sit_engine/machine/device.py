@@ -83,7 +83,7 @@ def find_device(wanted: str) -> torch.device:
 
 
 def why_no_gpu() -> str:
-    """One phrase for a person without a usable GPU."""
+    """Why there is no usable GPU, as one phrase for a person."""
     if torch.cuda.is_available():
         return ""
     if torch.version.cuda is None:
@@ -137,7 +137,7 @@ def why_not_compile() -> str:
 
 
 def probe_once(compute: ComputeOptions) -> DeviceFacts:
-    """As `probe`, measured once in this process for the same settings."""
+    """What `probe` finds, measured once in this process for the same settings."""
     return _probe_once(compute.model_copy(update={"seed": 0}))
 
 

@@ -42,7 +42,7 @@ def tuned_malloc(options: ComputeOptions) -> Iterator[None]:
 
 
 def _has_limit() -> bool:
-    """As `ulimit -v` sets it; what the heap takes of it, compiled kernels lack."""
+    """Whether `ulimit -v` bounds the address space: what the heap takes, compiled kernels lack."""
     if sys.platform == "win32":
         return False
     import resource

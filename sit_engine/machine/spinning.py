@@ -93,7 +93,7 @@ class IdleTeam:
         self._over.wait()
 
     def leave(self) -> None:
-        """Let them go."""
+        """Let the threads go."""
         self._over.set()
         self._thread.join()
 

@@ -64,6 +64,6 @@ def at_least_single(values: Tensor) -> Tensor:
 
 
 def _products(one_BK: Tensor, other_BK: Tensor) -> Tensor:
-    """Of all pairs, in fp32 also where autocast would halve it: [B,B]."""
+    """Products of all pairs of rows, [B,B], in fp32 also where autocast would halve it."""
     with torch.autocast(one_BK.device.type, enabled=False):
         return one_BK @ other_BK.T

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def rising_momentum(first: float, step: int, total_steps: int) -> float:
-    """From `first` to 1 along a cosine: 1 − ½·(1 + cos(π·step/total))·(1 − first)."""
+    """Momentum that rises from `first` to 1: 1 − ½·(1 + cos(π·step/total))·(1 − first)."""
     progress = min(1.0, step / max(1, total_steps))
     return 1 - (1 - first) * (math.cos(math.pi * progress) + 1) / 2
 
@@ -19,7 +19,7 @@ def rising_momentum(first: float, step: int, total_steps: int) -> float:
 def average_(
     teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: float, finite: Tensor
 ) -> None:
-    """In place: teacher ← m·teacher + (1−m)·student; where `finite` is 0 it stays as it was.
+    """Update in place: teacher ← m·teacher + (1−m)·student; nothing changes where `finite` is 0.
 
     On CPU in one pass over each weight: the differences of all at once cost fresh memory, which took
     eight times as long. On a GPU few launches count for more.

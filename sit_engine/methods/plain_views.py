@@ -33,7 +33,7 @@ class PlainViews:
 
 
 def plain_views(kinds: Sequence[ViewKind], batch: Batch, step_info: StepInfo) -> PlainViews:
-    """Of this rank's images; drawn for the whole batch, so that the number of ranks changes nothing."""
+    """Views of this rank's images, drawn for the whole batch so that ranks change nothing."""
     own, made = np.arange(len(batch.aspect_B))[batch.own], []
     for view in draw_step(kinds, batch.aspect_B, seed=step_info.seed, step=step_info.step):
         view_BCVV = apply_views(batch.images_BSSC, view.params.take(own), view.size)

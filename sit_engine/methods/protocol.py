@@ -25,7 +25,7 @@ class StepInfo:
 
     @property
     def epoch(self) -> int:
-        """Counted from 0."""
+        """The epoch of the step, counted from 0."""
         return self.step // max(1, self.steps_per_epoch)
 
 
@@ -45,14 +45,14 @@ class Losses:
     curves: dict[str, Tensor] = field(default_factory=dict)
 
     def detached(self) -> Losses:
-        """The same values, which keep nothing of the pass."""
+        """The same values without the graph of the pass."""
         return Losses(
             self.total.detach(), self.terms, {name: c.detach() for name, c in self.curves.items()}
         )
 
     @staticmethod
     def mean(each: list[Losses]) -> Losses:
-        """Of equally large micro-batches."""
+        """The mean of equally large micro-batches."""
         if len(each) == 1:
             return each[0]
 
@@ -153,7 +153,7 @@ class Method(ABC):
         return None
 
     def gather(self, embedded: list[Any]) -> list[Any]:
-        """For each micro-batch what `loss` needs to know of the others, from what all embedded."""
+        """What `loss` needs to know of the other micro-batches, for each, from what all embedded."""
         return [None] * len(embedded)
 
     # For people to look at, and to take home

@@ -34,7 +34,7 @@ class Stem(nn.Sequential):
         super().__init__(first, nn.Identity(), nn.LayerNorm(width, EPSILON))
 
     def forward(self, image_BCYX: Tensor) -> Tensor:
-        """[B,3,Y,X] to [B,h,w,D]."""
+        """The first map: [B,3,Y,X] to [B,h,w,D]."""
         map_BhwD: Tensor = self[2](self[0](image_BCYX).permute(0, 2, 3, 1))
         return map_BhwD
 
@@ -96,7 +96,7 @@ class Cswin(Backbone):
         return [_maps(map_BhwD) for map_BhwD in self._passed(image_BCYX)]
 
     def attention(self, image_BCYX: Tensor) -> Tensor:
-        """From the mean query of the last block to each place, as all of them attend to all there.
+        """Attention from the mean query of the last block to each place: all attend to all there.
 
         Worked out from queries and keys, so that fused attention hides nothing. Rows sum to one.
         """
@@ -107,7 +107,7 @@ class Cswin(Backbone):
         return cast("Block", last).mean_attention(before_BhwD)
 
     def level(self, name: str) -> int:
-        """By block over the stages; a merge lies as deep as the block before it."""
+        """The level by block over the stages; a merge lies as deep as the block before it."""
         part, _, rest = name.partition(".")
         before = numbers(self.options.depths)
         if part == "norm":
@@ -119,11 +119,11 @@ class Cswin(Backbone):
         return sum(before[: int(part.removeprefix("stage")) - 1]) + int(rest.partition(".")[0]) + 1
 
     def first_layer(self) -> list[nn.Parameter]:
-        """Of the stem."""
+        """The convolution of the stem."""
         return list(self.stage1_conv_embed.parameters())
 
     def freeze(self, *, but_last: int) -> None:
-        """By level, so that a merge learns with the block before it."""
+        """Freeze by level, so that a merge learns with the block before it."""
         least = self.blocks_deep - but_last + 1 if but_last else self.blocks_deep + 2
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(self.level(name) >= least)
@@ -131,12 +131,12 @@ class Cswin(Backbone):
             block.drop_path = 0.0
 
     def set_fused_attention(self, *, fused: bool) -> None:
-        """In every block."""
+        """Choose torch's fused attention or plain products in every block."""
         for block in self._blocks():
             block.is_fused = fused
 
     def set_recompute(self, *, on: bool) -> None:
-        """In every block."""
+        """Set recomputation of activations in every block."""
         self.recompute = on
 
     def fit(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -178,7 +178,7 @@ def _maps(map_BhwD: Tensor) -> Maps:
 
 
 def _begin(module: nn.Module) -> None:
-    """As the authors' code begins: linear layers normal of 0.02, convolutions as torch has them."""
+    """Initialise as the authors' code: linear layers normal of 0.02, convolutions as torch has them."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

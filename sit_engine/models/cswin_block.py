@@ -40,7 +40,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(MLP_RATIO * width, width)
 
     def forward(self, map_BhwD: Tensor) -> Tensor:
-        """[B,h,w,D] to [B,h,w,D]."""
+        """The MLP of every place: [B,h,w,D] to [B,h,w,D]."""
         made: Tensor = self.fc2(functional.gelu(self.fc1(map_BhwD)))
         return made
 
@@ -65,12 +65,12 @@ class Block(nn.Module):
         self.mlp = Mlp(width)
 
     def forward(self, map_BhwD: Tensor) -> Tensor:
-        """[B,h,w,D] to [B,h,w,D]."""
+        """The block's output: [B,h,w,D] to [B,h,w,D]."""
         map_BhwD = map_BhwD + self._dropped(self.proj(self._attended(self.norm1(map_BhwD))))
         return map_BhwD + self._dropped(self.mlp(self.norm2(map_BhwD)))
 
     def mean_attention(self, map_BhwD: Tensor) -> Tensor:
-        """From the mean query to each place where all attend to all: [B,h,w,D] to [B,G,h,w]."""
+        """Attention from the mean query where all attend to all: [B,h,w,D] to [B,G,h,w]."""
         qkv = self.qkv(self.norm1(map_BhwD)).flatten(1, 2)
         query_BNGK, key_BNGK, _ = torch.unflatten(qkv, 2, (3, self.heads, -1)).unbind(2)
         query_BGK = query_BNGK.mean(1) * query_BNGK.shape[-1] ** -0.5
@@ -109,7 +109,7 @@ class Block(nn.Module):
         return placed.reshape(-1, high, wide, channels)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """[B·S,G,T,K] each to the mean of values."""
+        """Attention of each stripe's queries over its values: [B·S,G,T,K]."""
         if self.is_fused:
             return functional.scaled_dot_product_attention(query, key, value)
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)

@@ -59,7 +59,7 @@ class ContrastHead(nn.Module):
         self.apply(_init_linear)
 
     def forward(self, class_BD: Tensor) -> Tensor:
-        """[B,D] to [B,out]."""
+        """Projections of tokens: [B,D] to [B,out]."""
         out: Tensor = self.layers(class_BD)
         return out
 
@@ -126,7 +126,7 @@ class TokenHeads(nn.ModuleList):
     """A classifier for each token: [B,T,D] to the logits of each [B,T,C]."""
 
     def forward(self, tokens_BTD: Tensor) -> Tensor:
-        """[B,T,D] to [B,T,C]."""
+        """Logits of each token: [B,T,D] to [B,T,C]."""
         return torch.stack([head(tokens_BTD[:, t]) for t, head in enumerate(self)], dim=1)
 
 

@@ -22,7 +22,7 @@ EPSILON = 1e-5
 
 
 def strides(patch: int) -> list[int]:
-    """Of the convolutions: as many twos as divide the patch size, then what is left of it."""
+    """The strides of the convolutions: as many twos as divide the patch size, then what is left."""
     found = []
     while patch % 2 == 0:
         found.append(2)
@@ -61,7 +61,7 @@ class ConvStem(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def forward(self, image_BCYX: Tensor) -> Tensor:
-        """[B,3,Y,X] to [B,N,D]."""
+        """A token for each patch: [B,3,Y,X] to [B,N,D]."""
         made: Tensor = self.proj(self.layers(image_BCYX))
         return made.flatten(2).transpose(1, 2)
 
@@ -98,7 +98,7 @@ class StemNorm(nn.Module):
         return made
 
     def _over_ranks(self, x_BCYX: Tensor) -> Tensor:
-        """As models.heads.BatchNorm: the law of total variance over equally large shares."""
+        """Mean and variance over ranks by the law of total variance, as in models.heads.BatchNorm."""
         exact_BCYX = x_BCYX.to(torch.promote_types(x_BCYX.dtype, torch.float32))
         variance_C, mean_C = torch.var_mean(exact_BCYX, dim=(0, 2, 3), correction=0)
         mean_RC, variance_RC = ranks.gathered(torch.stack([mean_C, variance_C])).unbind(1)

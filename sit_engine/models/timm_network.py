@@ -86,17 +86,17 @@ class Timm(Backbone):
         return
 
     def level(self, name: str) -> int:
-        """By the number of block or stage in timm's names."""
+        """The level by the number of block or stage in timm's names."""
         return _level(name, self.blocks_deep)
 
     def first_layer(self) -> list[nn.Parameter]:
-        """What timm says is first."""
+        """The layer that timm says is first."""
         first = self.network.pretrained_cfg.get("first_conv") or ()
         names = (first,) if isinstance(first, str) else tuple(first)
         return [p for name in names for p in self.network.get_submodule(name).parameters()]
 
     def freeze(self, *, but_last: int) -> None:
-        """With the averages of norms over a batch."""
+        """Freeze, with the averages of norms over a batch."""
         least = self.blocks_deep - but_last + 1 if but_last else self.blocks_deep + 2
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(self.level(name) >= least)
@@ -117,13 +117,13 @@ class Timm(Backbone):
         return self
 
     def set_fused_attention(self, *, fused: bool) -> None:
-        """Where a network knows it."""
+        """Choose fused attention where the network knows it."""
         for module in self.network.modules():
             if hasattr(module, "fused_attn"):
                 module.fused_attn = fused
 
     def set_recompute(self, *, on: bool) -> None:
-        """Where a network can."""
+        """Set recomputation where the network can."""
         if hasattr(self.network, "set_grad_checkpointing"):
             self.network.set_grad_checkpointing(on)
 

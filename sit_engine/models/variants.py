@@ -8,7 +8,7 @@ from sit_engine.config.facts import Variant
 
 
 class Differs(NamedTuple):
-    """In what a variant is not the plain vision transformer."""
+    """What a variant differs in from the plain vision transformer."""
 
     activation: str | None = None
     """As timm calls it."""
@@ -24,7 +24,7 @@ class Differs(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """For timm, without those that a plain network takes too, and without the epsilon."""
+        """Arguments for timm, without those that a plain network takes too, and without the epsilon."""
         given = {"act_layer": self.activation} if self.activation else {}
         return given | ({"pre_norm": True} if self.has_norm_before else {})
 

@@ -88,17 +88,17 @@ class Vit(VisionTransformer, Backbone):
         return found_BHN.reshape(batch, -1, *self._grid(image_BCYX))
 
     def level(self, name: str) -> int:
-        """Of timm's names."""
+        """The level by timm's names."""
         if name.startswith("blocks."):
             return int(name.split(".")[1]) + 1
         return self.blocks_deep + 1 if name.startswith("norm.") else 0
 
     def first_layer(self) -> list[nn.Parameter]:
-        """Of the patch projection, or of the stem in its place."""
+        """The patch projection, or the first convolution of the stem in its place."""
         return list(self.patch_embed.parameters())
 
     def freeze(self, *, but_last: int) -> None:
-        """With a stem's averages."""
+        """Freeze, with a stem's averages."""
         self.requires_grad_(False)
         freeze_stem(self)
         last = self.blocks_deep - but_last
@@ -111,12 +111,12 @@ class Vit(VisionTransformer, Backbone):
                 part.requires_grad_(True)
 
     def set_fused_attention(self, *, fused: bool) -> None:
-        """In every block."""
+        """Choose torch's fused attention or plain products in every block."""
         for block in self.blocks:
             block.attn.fused_attn = fused  # type: ignore[union-attr]
 
     def set_recompute(self, *, on: bool) -> None:
-        """In every block."""
+        """Set recomputation of activations in every block."""
         self.set_grad_checkpointing(on)
 
     def fit(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -76,7 +76,7 @@ def check_epochs(epochs: float) -> None:
 
 
 def drop(run: Run, command: CommandName, leg: int, **values: float) -> None:
-    """As `send`, for a caller who knows the leg that runs; no event is read."""
+    """Drop a command as `send` does, for a caller who knows the leg that runs; no event is read."""
     name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
     record = {"command": command, "leg": leg, "values": values}
     try:

@@ -145,7 +145,7 @@ class Comparison:
     best: Best | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The comparison as plain values."""
         names = {"folder": escape_name(self.folder), "test": tuple(map(escape_name, self.test))}
         return {"format": FORMAT} | asdict(self) | names
 

@@ -37,7 +37,7 @@ def table(found: Comparison) -> list[str]:
 
 
 def _gap(figure: Figure | None) -> str:
-    """For example "+2.1 [+0.4, +3.8]"; a dash for the first line itself."""
+    """A gap in points, for example "+2.1 [+0.4, +3.8]"; a dash for the first line itself."""
     if figure is None or figure.gap is None:
         return "–"
     gap = figure.gap

@@ -240,7 +240,7 @@ def _is_ours(folder: Path) -> bool:
 def save(
     folder: Path, about: dict[str, Any], paths: Sequence[str], columns: Columns, pairs: list[Pair]
 ) -> None:
-    """All but the features and maps, into the folder of `writing`."""
+    """Write all but features and maps into the folder of `writing`."""
     for name in ARRAYS:
         np.save(folder / f"{name}.npy", getattr(columns, name))
     write_lines(folder / "paths", paths)

@@ -27,7 +27,7 @@ class Exported:
     card: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The record as plain values."""
         return asdict(self) | {
             "path": str(self.path),
             "card": str(self.card) if self.card else None,

@@ -109,7 +109,7 @@ class Imported:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Imported:
-        """What `to_json` gave."""
+        """The record that `to_json` gave."""
         return cls(**record | {
             "path": Path(record["path"]),
             "facts": StartFacts(**record["facts"]),
@@ -160,7 +160,7 @@ class Imported:
         return list(dict.fromkeys(names))
 
     def to_text(self) -> str:
-        """For people: equal parts of all blocks, and dropped parts of one kind, take a line each."""
+        """The listing for people: equal parts of all blocks share a line, as do dropped parts of a kind."""
         facts = self.facts
         blocks = counted(facts.depth, "blocks")
         if facts.heads is None:
@@ -216,6 +216,6 @@ def _why(item: Dropped) -> str:
 
 
 def _shaped(part: dict[str, Any]) -> dict[str, Any]:
-    """With its shape as a tuple, which JSON has not."""
+    """The entry with its shape as a tuple, which JSON has not."""
     shape = part["shape"]
     return part | {"shape": None if shape is None else tuple(shape)}

@@ -29,7 +29,7 @@ class ProgressReporter:
         self.say(0)
 
     def say(self, done: int) -> None:
-        """So many are done."""
+        """Tell that `done` are done."""
         self.done = done
         now = time.monotonic()
         if self.on_progress is not None and (
@@ -39,10 +39,10 @@ class ProgressReporter:
             self.on_progress(self.phase, done, self.total)
 
     def say_of(self, done: int, total: int) -> None:
-        """So many of a total that is known only now."""
+        """Tell that `done` of a total, known only now, are done."""
         self.total = total
         self.say(done)
 
     def step(self) -> None:
-        """One more is done."""
+        """Tell that one more is done."""
         self.say(self.done + 1)

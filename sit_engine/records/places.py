@@ -81,7 +81,7 @@ def moved_along(file: str, before: str, now: str) -> str:
 
 
 def file_along(file: str | None, before: Sequence[str], now: Sequence[str]) -> str | None:
-    """The same of a label file, if there is one, and of several folders."""
+    """Where a label file, if there is one, is after several folders moved."""
     for old, new in zip(before, now, strict=False):
         file = None if file is None else moved_along(file, old, new)
     return file
@@ -136,7 +136,7 @@ def _unusable(file: Path, why: str) -> FileError:
 
 
 def save(run: Run, places: Places) -> None:
-    """From now on the run's images are looked for there."""
+    """Remember where the run's images are from now on."""
     record = {
         "folders": [escape_name(folder) for folder in places.folders],
         "labels_file": None if places.labels_file is None else escape_name(places.labels_file),

@@ -29,7 +29,7 @@ class PublicWeights:
 
     @property
     def megabytes(self) -> float:
-        """Of its file."""
+        """Size of its file in MB."""
         return 4 * self.millions
 
     @property
@@ -45,7 +45,7 @@ class PublicWeights:
 
 @dataclass(frozen=True)
 class GatedWeights:
-    """One that its owners give to those alone who accept their terms: fetched by hand."""
+    """Public weights that are given only to those who accept their terms: fetched by hand."""
 
     name: str
     repository: str

@@ -135,7 +135,7 @@ class Report:
     test: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The report as plain values."""
         scratch = None if self.scratch is None else packed(asdict(self.scratch))
         return {"format": FORMAT} | asdict(self) | {"scratch": scratch, "settings": settings()}
 
@@ -205,7 +205,7 @@ def _cells(texts: list[str], widths: list[int]) -> str:
 
 
 def percent(score: Score | None, sign: str = "") -> str:
-    """For example "81.2 ± 3.4"; a dash for what was not measured."""
+    """A score in percent, for example "81.2 ± 3.4"; a dash for what was not measured."""
     if score is None:
         return "–"
     return f"{100 * score.accuracy:{sign}.1f} ± {100 * score.interval:.1f}"

@@ -30,52 +30,52 @@ class Run:
 
     @property
     def config_file(self) -> Path:
-        """The resolved settings."""
+        """The file of resolved settings."""
         return self.path / CONFIG
 
     @property
     def chosen_file(self) -> Path:
-        """What was asked for, before any "auto" was worked out."""
+        """The file of what was asked for, before any "auto" was worked out."""
         return self.path / CHOSEN
 
     @property
     def wanted_file(self) -> Path:
-        """The resolved settings, or what was asked for while there are none."""
+        """The file of resolved settings, or of what was asked for while there are none."""
         return self.config_file if self.config_file.is_file() else self.chosen_file
 
     @property
     def split_file(self) -> Path:
-        """Which images train and which are watched."""
+        """The file that says which images train and which are watched."""
         return self.path / "split.json"
 
     @property
     def moved_file(self) -> Path:
-        """Where the images are now, if they moved (records.places)."""
+        """The file that says where the images are now, if they moved (records.places)."""
         return self.path / "moved.json"
 
     @property
     def events_file(self) -> Path:
-        """One JSON event a line."""
+        """The event log, one JSON event a line."""
         return self.path / "events.jsonl"
 
     @property
     def lock_file(self) -> Path:
-        """Who writes."""
+        """The lock of the process that writes."""
         return self.path / "lock"
 
     @property
     def checkpoints(self) -> Path:
-        """One folder a checkpoint."""
+        """The folder of checkpoints, one folder each."""
         return self.path / "checkpoints"
 
     @property
     def previews(self) -> Path:
-        """One folder a step."""
+        """The folder of previews, one folder a step."""
         return self.path / "previews"
 
     @property
     def control(self) -> Path:
-        """Commands waiting for the trainer."""
+        """The folder of commands that wait for the trainer."""
         return self.path / "control"
 
     def folder(self, name: str) -> Path:
@@ -100,7 +100,7 @@ class Run:
             raise _unusable(self.config_file, error) from None
 
     def wanted(self) -> RunConfig:
-        """The same, or what was asked for where they are not worked out yet."""
+        """The settings, or what was asked for where they are not resolved yet."""
         is_prepared = self.config_file.is_file()
         return build(self.values() if is_prepared else read_values(self.chosen_file))
 

@@ -48,7 +48,7 @@ class Tuning:
 
     @property
     def best(self) -> tuple[str, Gap] | None:
-        """Who met the default in the final, and its k-NN over the default's."""
+        """The settings that met the default in the final, and their k-NN over the default's."""
         if self.final is None:
             return None
         first, *_ = ranked(self.final)
@@ -160,12 +160,12 @@ def ranked(rung: Comparison) -> list[str]:
 
 
 def above(rung: Comparison) -> list[str]:
-    """Those of `ranked` that did better than the default, if only by chance."""
+    """The settings of `ranked` that did better than the default, if only by chance."""
     return [name for name in ranked(rung) if _gap_of(rung, name).mean > 0]
 
 
 def best_of_factors(names: Sequence[str], candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Of the candidates in `names` (best first) the best of each factor."""
+    """The best candidate of each factor among `names` (best first)."""
     by_name = {candidate.name: candidate for candidate in candidates}
     found: dict[str, Candidate] = {}
     for name in names:
@@ -174,7 +174,7 @@ def best_of_factors(names: Sequence[str], candidates: Sequence[Candidate]) -> li
 
 
 def in_points(gap: Gap) -> str:
-    """For example "+2.1 [+0.4, +3.8]"."""
+    """A gap in points, for example "+2.1 [+0.4, +3.8]"."""
     return f"{100 * gap.mean:+.1f} [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
 
 

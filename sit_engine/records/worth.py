@@ -54,7 +54,7 @@ class Worth:
         return tuple(sorted(found, key=lambda shot: shot or math.inf))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """The study as plain values."""
         names = {"folder": escape_name(self.folder), "test": tuple(map(escape_name, self.test))}
         return {"format": FORMAT} | asdict(self) | names
 
@@ -69,7 +69,7 @@ class Worth:
 
 
 def shots_word(shots: int) -> str:
-    """For example "5 labels"; "all labels" for `ALL`."""
+    """A row's name, for example "5 labels"; "all labels" for `ALL`."""
     return "all labels" if shots == ALL else counted(shots, "labels")
 
 
@@ -98,7 +98,7 @@ def _cell(score: Score) -> str:
 
 
 def advice(found: Worth) -> Sentence:
-    """Whom to use, or that nothing pays yet.
+    """The advice: which way to use, or that nothing pays yet.
 
     Ways are compared where they have few labels, in the middle row; one is ahead of another where the
     difference is larger than both intervals together (their squares added).
@@ -136,7 +136,7 @@ def advice(found: Worth) -> Sentence:
 
 
 def _use(found: Worth, best: Column, shots: int) -> Sentence:
-    """With how many labels training from nothing would answer as well."""
+    """The advice to use a way, and with how many labels training from nothing would answer as well."""
     values = {
         "name": display_name(best.name),
         "labels": shots_word(shots),

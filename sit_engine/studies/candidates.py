@@ -53,7 +53,7 @@ TABLE: tuple[tuple[str, str, Change | Callable[[ResolvedConfig], Change]], ...] 
 
 
 def candidates(base: RunConfig, facts: DataFacts, device: DeviceFacts) -> tuple[Candidate, ...]:
-    """Those of the table that differ from `base`, and from each other, once every "auto" is worked out.
+    """The candidates of the table that differ from `base` and from each other once resolved.
 
     What cannot be had with `base` is left out: other sizes than those of weights that it starts from.
     """

@@ -53,7 +53,7 @@ class Cell:
 
     @classmethod
     def read(cls, path: Path) -> Cell:
-        """What `save` wrote."""
+        """The cell that `save` wrote."""
         with np.load(path) as found:
             values = {field.name: found[field.name] for field in fields(cls)}
         values["images"] = np.array([unescape_name(path) for path in values["images"].tolist()])

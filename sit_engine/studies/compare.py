@@ -246,7 +246,7 @@ def _table(request: CompareRequest, places: Sequence[Place], paces: dict[str, Pa
 
 
 def _best(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
-    """Of the settings measured so far the one that answers most by neighbours, over their common seeds.
+    """The settings that answer most by neighbours, over the seeds that all have so far.
 
     It is the best of several on the same images: the intervals of its gaps allow for that.
     """

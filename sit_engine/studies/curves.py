@@ -11,7 +11,7 @@ from sit_engine.records.run import Run
 
 
 def curve_of(runs: Sequence[Run], name: str, pace: Pace | None) -> Curve | None:
-    """Over the steps at which all of the runs, one a seed, have a reading; none without readings.
+    """The curve over the steps at which all runs, one a seed, have a reading; None without readings.
 
     Minutes are those of the pace; without one those that passed, the mean over the runs.
     """

@@ -42,7 +42,7 @@ def measure_paces(
 
 
 def _memory(steps: DrySteps, config: ResolvedConfig) -> int:
-    """Of one step as it was measured before; 0 where the settings left nothing to find out."""
+    """Bytes of one step as measured before; 0 where the settings left nothing to find out."""
     memory = steps.device.memory
     if memory is None:
         return 0

@@ -109,7 +109,7 @@ def plan(
 
 
 def read_paces(record: Mapping[str, Any]) -> dict[str, Pace]:
-    """By the names of settings; none where a budget is no time, of before, or changed by hand."""
+    """Paces by the names of settings; none where the budget is no time, or the file is older."""
     try:
         found = TypeAdapter(dict[str, Pace]).validate_python(record.get("paces", {}))
     except ValueError:
@@ -118,13 +118,13 @@ def read_paces(record: Mapping[str, Any]) -> dict[str, Pace]:
 
 
 def _save(places: Sequence[tuple[Run, Places]]) -> None:
-    """Not before all is agreed on: a refusal leaves every run as it was."""
+    """Write the plan once all is agreed on: a refusal leaves every run as it was."""
     for run, found in places:
         save(run, found)
 
 
 def _of_before(path: str, moves: Iterable[tuple[str, str]]) -> str:
-    """A path in a folder of now as it was in that of before."""
+    """The path in a folder of now as it was in that of before."""
     for new, old in moves:
         if Path(path).is_relative_to(new):
             return old + path.removeprefix(new)
@@ -132,7 +132,7 @@ def _of_before(path: str, moves: Iterable[tuple[str, str]]) -> str:
 
 
 def carried(request: CompareRequest, out: Path) -> CompareRequest:
-    """The same with label file and test folders that moved along with the folder of images."""
+    """The request with label file and test folders that moved along with the folder of images."""
     old = _frozen(out).get("folder")
     if not isinstance(old, str) or not has_moved(old, request.folder):
         return request

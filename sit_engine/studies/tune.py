@@ -73,7 +73,7 @@ class TuneRequest:
 
 @dataclass(frozen=True)
 class Rung:
-    """Who takes part, and how long each of its runs trains."""
+    """One round of a search: who takes part, and how long each of its runs trains."""
 
     names: tuple[str, ...]
     minutes: float
@@ -103,7 +103,7 @@ class _Book:
         return build(values)
 
     def add(self, rung: Rung) -> None:
-        """From now on it is this one, whatever is found when the command is given again."""
+        """Freeze a setting of the search, whatever is found when the command is given again."""
         self.rungs.append(rung)
         self.freeze()
 
@@ -117,7 +117,7 @@ class _Book:
 
     @property
     def spent(self) -> float:
-        """Minutes."""
+        """Minutes spent so far."""
         return self.spent_before + (time.monotonic() - self.began_s) / 60
 
     def found(self, rungs: list[Comparison], *, is_complete: bool = False) -> Tuning:
@@ -132,7 +132,7 @@ class _Book:
         )
 
     def tell(self, tuning: Tuning) -> Tuning:
-        """Write it."""
+        """Write what was found so far."""
         _write(self.out / "tuning.json", json.dumps(tuning.to_json(), indent=1))
         return tuning
 
@@ -187,7 +187,7 @@ def tune(
 def next_rung(
     tried: tuple[Candidate, ...], found: list[Comparison], minutes: float, spent: float
 ) -> Rung | None:
-    """Who meets the default next; none where nothing did better than it.
+    """The settings that meet the default next; None where nothing did better than it.
 
     A rung has its share of the minutes that are left, but no less than half of its third: starting
     and measuring take time too. Its seeds are new ones: who won by chance has to win again.
@@ -235,7 +235,7 @@ def _work(
 
 
 def _of_rung(config: RunConfig, watch_share: float) -> RunConfig:
-    """In runs of seconds, readings and previews would take much of the time."""
+    """The settings for a rung; in runs of seconds readings and previews would take much of the time."""
     watch = config.watch.model_copy(update={"readings": 0, "previews": 0})
     data = config.data.model_copy(update={"watch_share": watch_share})
     return config.model_copy(update={"watch": watch, "data": data})
@@ -361,7 +361,7 @@ def _check_frozen(request: TuneRequest, out: Path, tell: OnProgress) -> None:
 
 
 def _carried(request: TuneRequest, out: Path) -> TuneRequest:
-    """The same with a label file that moved along with the folder of images."""
+    """The request with a label file that moved along with the folder of images."""
     old = unescape_name(str(_frozen(out).get("folder")))
     if not _frozen(out) or not has_moved(old, request.folder):
         return request

@@ -264,7 +264,7 @@ def _bytes(paths: Sequence[str], side: int) -> int:
 
 
 def _fingerprint(given: Given) -> str:
-    """Of what is learnt from and what is asked: answers about other images are no answers."""
+    """A fingerprint of what is learnt from and asked: answers about other images are no answers."""
     found = hashlib.sha256()
     for images in (given.train, given.test):
         for path, label in zip(images.paths, images.labels.tolist(), strict=True):
@@ -300,7 +300,7 @@ class _Cells:
             raise disk_error(error, self.file) from None
 
     def scores(self) -> dict[int, Score]:
-        """Over draws and test images."""
+        """The scores, over draws and test images."""
         by_shots: dict[int, list[float]] = {}
         asked = 1
         for one in self.found:

@@ -126,7 +126,7 @@ def recover(run: Run) -> int:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether it verifies."""
+    """Whether the checkpoint verifies."""
     try:
         verify(path)
     except CheckpointError:

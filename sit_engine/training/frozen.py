@@ -40,7 +40,7 @@ def read(run: Run) -> dict[str, bytes]:
 
 
 def newest_copies(run: Run) -> tuple[Path | None, dict[str, bytes]]:
-    """Of the newest checkpoint whose copies agree with its manifest; none in runs of before.
+    """The copies of the newest checkpoint that agree with its manifest; none in older runs.
 
     The networks beside them need not be sound: what is copied was so when the run trained.
     """
@@ -176,7 +176,7 @@ def _with_copy(error: FileError, folder: Path | None, name: str) -> Warned:
 
 
 def bad_copies(step: int) -> Warned:
-    """Of a checkpoint whose networks are sound."""
+    """Damaged copies of a checkpoint whose networks are sound."""
     return warning(
         "checkpoint.bad_copies",
         "The copies of config.toml and split.json in the checkpoint of step {step} are damaged.",

@@ -11,7 +11,7 @@ from sit_engine.training.recovery.out_of_memory import Change
 
 
 def steps_of(epochs: float, per_epoch: int) -> int:
-    """So many epochs of `per_epoch` steps, in steps."""
+    """Steps of so many epochs of `per_epoch` steps."""
     return round(max(0.0, epochs) * per_epoch)
 
 

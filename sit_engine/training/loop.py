@@ -224,7 +224,7 @@ class Leg:
             return None, change
 
     def learning_rate(self) -> float:
-        """At the present step; the setting is for 256 images, so it is scaled by the batch."""
+        """The learning rate of the present step: the setting, which is for 256 images, by the batch."""
         optim, progress = self.config.optim, self.progress
         warmup = round(optim.warmup_epochs * self.per_epoch)
         peak = optim.learning_rate * self.batch_size / 256
@@ -301,7 +301,7 @@ class Leg:
         self.store.tell_mended(self.emit)
 
     def _go_back(self, why: str) -> None:
-        """To an earlier checkpoint, and on from there differently; after too many times the run ends."""
+        """Go back to an earlier checkpoint and on differently; after too many times the run ends."""
         before, rate = self.progress, self.config.optim.learning_rate
         is_last = before.rollbacks >= MOST_ROLLBACKS
         kept = self._bundle(why) if is_last and ranks.is_first() else None
@@ -320,7 +320,7 @@ class Leg:
         return MetricsWindow(self.device, tuple(marked))
 
     def _bundle(self, why: str) -> Path | None:
-        """One of the steps that were not finite, to be looked at; a full disk is told, and no more."""
+        """Write the bundle of a step that was not finite; a full disk is told, and no more."""
         decay = self.optimiser.adamw.param_groups[0]["weight_decay"]
         try:
             return bundle.write(

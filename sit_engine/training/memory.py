@@ -84,19 +84,19 @@ class _Need:
 
 
 def _view_bytes(config: ResolvedConfig) -> int:
-    """Of the views of an image: those of a whole batch, and once more when it is cut."""
+    """Bytes of an image's views: those of a whole batch, and once more when it is cut."""
     kinds = config.method.view_kinds(config.model.image_size)
     return 2 * sum(kind.view_bytes() for kind in kinds)
 
 
 def _resident_bytes(device: DeviceFacts, store: PixelStore, rows: np.ndarray, free: int) -> int:
-    """Of the training pixels that stay on a GPU (data.feed.batches)."""
+    """Bytes of the training pixels that stay on a GPU (data.feed.batches)."""
     pixels = len(rows) * store.side**2 * 3
     return pixels if device.kind != "cpu" and pixels <= GPU_SHARE * free else 0
 
 
 def _free_bytes(device: str) -> int:
-    """What is left for one process: on the GPU, or of this machine's or container's memory."""
+    """Bytes left for one process: on the GPU, or of this machine's or container's memory."""
     if device != "cpu":
         return int(torch.cuda.mem_get_info(device)[0])
     free: int = psutil.virtual_memory().available
@@ -116,7 +116,7 @@ def _known(
     *,
     recompute: bool = False,
 ) -> _Need | None:
-    """As measured now, or on this machine before; that not even a few images fit may pass."""
+    """The need as measured now, or on this machine before; that not even a few images fit may pass."""
     classes, images = int(labels.max(initial=-1)) + 1, min(MORE, len(rows))
     what = f"memory {a_step_of(config)} {classes} {images} {recompute}"
     if (numbers := recall(what)) is not None and len(numbers) == 2:
@@ -135,7 +135,7 @@ def _measure(
     *,
     recompute: bool = False,
 ) -> _Need | None:
-    """From steps of few and of twice as many images; None if not even they fit."""
+    """Measure the need from steps of few and of twice as many images; None if not even they fit."""
     found: list[int] = []
     alike = config.model.blocks_alike
     try:

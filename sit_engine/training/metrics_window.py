@@ -45,7 +45,7 @@ class MetricsWindow:
     paused_s: float = 0.0
 
     def add(self, done: Done) -> None:
-        """One finished step."""
+        """Add one finished step."""
         losses, finite, norm = done.losses, done.finite, done.norm
         self.waited_s += done.waited_s
         values = {"loss": losses.total, "norm": norm} | losses.terms | losses.curves

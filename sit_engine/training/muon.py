@@ -25,7 +25,7 @@ SIZE = 0.2
 
 
 def orthogonal(matrices_GRC: Tensor) -> Tensor:
-    """Near the nearest (semi-)orthogonal matrices: singular values within about 0.7 and 1.2."""
+    """A matrix near the nearest (semi-)orthogonal one: singular values within about 0.7 and 1.2."""
     is_tall = matrices_GRC.shape[1] > matrices_GRC.shape[2]
     x_GRC = matrices_GRC.mT if is_tall else matrices_GRC
     x_GRC = x_GRC / (x_GRC.norm(dim=(1, 2), keepdim=True) + 1e-7)

@@ -64,7 +64,7 @@ class Optimiser:
             parameter.grad = None
 
     def norm(self) -> Tensor:
-        """Of all gradients together, before clipping."""
+        """The norm of all gradients together, before clipping."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
         return norm

@@ -66,7 +66,7 @@ def _speed(config: ResolvedConfig, store: PixelStore) -> str:
 
 
 def course_of(config: ResolvedConfig, facts: DataFacts) -> Course:
-    """Of resolved settings on such images."""
+    """The course of a run with these resolved settings on such images."""
     has_labels = config.method.needs_labels
     share = config.data.watch_share
     images = facts.images - watch_count(share, facts, one_a_class=has_labels)
@@ -79,7 +79,7 @@ def _course(config: ResolvedConfig, train_images: int) -> Course:
 
 
 def minutes_needed(config: ResolvedConfig, rate: float) -> float:
-    """At `rate` images/s, until a run can be judged."""
+    """Minutes until a run can be judged, at `rate` images/s."""
     return math.ceil(STEPS_TO_LEARN * config.optim.batch_size / rate / 6) / 10
 
 

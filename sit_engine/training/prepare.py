@@ -148,7 +148,7 @@ def with_start(config: RunConfig) -> tuple[RunConfig, StartFacts | None]:
 def prepare_resumed(
     run: Run, config: ResolvedConfig, emit: Emit, *, without_missing: bool = False
 ) -> tuple[TrainingData, list[Change]]:
-    """The same data as when the run was started, found again by its frozen split.
+    """The data as when the run was started, found again by its frozen split.
 
     `without_missing`: images that are gone leave the split, which is then written anew; the changes
     say how many.
@@ -227,7 +227,7 @@ def _without(
 
 
 def teller(emit: Emit) -> OnProgress:
-    """Progress as events."""
+    """A listener that tells progress as events."""
     return lambda phase, done, total: emit(PhaseChanged(phase, done, total))
 
 
@@ -280,7 +280,7 @@ def list_images(
 
 
 def _with_watched(index: ImageIndex, *, is_wanted: bool) -> ImageIndex:
-    """Without validation images that are not wanted, or show nothing that can be learnt."""
+    """The split without validation images that are not wanted, or show nothing that can be learnt."""
     if not has_parts(index.layout):
         return index
     train, val = index.part_rows("train"), index.part_rows("val")

@@ -219,7 +219,7 @@ def _newest(run: Run, tell: Emit) -> Path | None:
 
 
 def _as_asked(config: RunConfig, how: GoingOn) -> RunConfig:
-    """Of a run that never began: nothing is frozen that other folders would have to agree with."""
+    """The settings of a run that never began: nothing is frozen that other folders must agree with."""
     optim, data = config.optim, config.data
     if how.epochs is not None:
         optim = optim.model_copy(update={"epochs": float(how.epochs), "minutes": None})

@@ -117,7 +117,7 @@ def cover_each(rect_BK4: Integers, target_B: Integers, grid: Grid) -> tuple[Tens
 def cover_batch(
     rect_BK4: Integers, target_B: Integers, grid: Grid, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """The same as `cover_each` on any device, without waiting for it.
+    """The masks of `cover_each` on any device, without waiting for it.
 
     Whether a cell is covered by the first n rectangles is a product of their rows and columns; the
     smallest sufficient n is bisected for all samples at once.

@@ -40,11 +40,11 @@ class CorruptionPlan:
 
     @property
     def partner_B(self) -> Numbers:
-        """The batch mate whose pixels each sample gets; itself where it needs none."""
+        """The batch mate whose pixels each sample gets; itself where it needs none: [B]."""
         return np.arange(self.count) if self.drawn is None else self.drawn.partner_B
 
     def among_others(self) -> CorruptionPlan:
-        """The same where nobody is his own batch mate, as long as there are others.
+        """The batch mates where nobody is his own, as long as there are others: [B].
 
         In a large batch that is one in hundreds; of the few images of a preview it is every third.
         """

@@ -94,7 +94,7 @@ def draw_views(
 def draw_kind(
     kind: ViewKind, aspect_B: Tensor, number: int, *, seed: int, step: int, rank: int = 0
 ) -> ViewParams:
-    """Of the view of that number. A crop's ratio is the original's, whatever its size then is."""
+    """Draw the view of that number; a crop's ratio is the original's, whatever its size then is."""
     if kind.law is None:
         return centre_params(aspect_B)
     aspect_array_B = aspect_B.detach().cpu().numpy().astype(np.float64)

@@ -196,7 +196,7 @@ def corrupt_local(
 
 @one_thread()
 def blur_blocks_(view_BCYX: Tensor, local: Local) -> None:
-    """In place: each blur block from its own pixels and the rim that its kernel reaches.
+    """Blur in place each blur block from its own pixels and the rim that its kernel reaches.
 
     The same as cutting it out of a blurred view, and at 224 px on CPU several times faster.
     """

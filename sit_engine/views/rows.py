@@ -28,7 +28,7 @@ class Rows:
 
     @classmethod
     def all(cls, count: int) -> Rows:
-        """One process has the whole batch."""
+        """All rows: one process has the whole batch."""
         return cls(count, slice(0, count), np.empty(0, dtype=np.int64))
 
     @classmethod
@@ -45,11 +45,11 @@ class Rows:
 
     @property
     def numbers(self) -> Numbers:
-        """Of all samples here, [B]."""
+        """Numbers of all samples here, [B]."""
         return np.concatenate([np.arange(self.own.start, self.own.stop), self.others])
 
     def place(self, partner_N: Numbers) -> Numbers:
-        """For each sample here, the row here of its partner; itself where that is not here."""
+        """The row here of each sample's partner; itself where that is not here."""
         row_N = np.full(self.count, -1)
         row_N[self.numbers] = np.arange(len(self.numbers))
         row_B = row_N[partner_N[self.numbers]]

@@ -84,7 +84,7 @@ NOT_STARTED = Verdict("unknown", "health.not_started")
 def judge(
     readings: Sequence[Figures], knn: KnnReading | None, course: Course, step: int
 ) -> Verdict:
-    """From the readings since it can be judged (oldest first), and the newest k-NN, at `step`."""
+    """The verdict at `step` from the readings that can be judged (oldest first) and the newest k-NN."""
     if knn is not None and knn.accuracy - knn.untrained > knn.interval:
         return Verdict("learning", "health.learning", _shares(knn))
     if course.is_too_short:

@@ -48,7 +48,7 @@ class Watcher(Protocol):
 def make_watcher(
     run: Run, method: Method, watched: Watched, device: torch.device, options: MethodOptions
 ) -> Watcher:
-    """As the method says that it is watched."""
+    """The watcher that the method asks for."""
     kinds = {"pretraining": Monitor, "validation": Validator}
     made: Watcher = kinds[options.watch](run, method, watched, device, options)
     return made

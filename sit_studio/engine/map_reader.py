@@ -36,7 +36,7 @@ def load_map(folder: Path, kind: MapKind, on_loaded: Callable[[Loaded | Failure]
 
 
 def read_map(folder: Path, kind: MapKind) -> Loaded | Failure:
-    """In the thread of the caller."""
+    """Read a map in the thread of the caller."""
     try:
         found = Embedded.open(folder)
         points = found.map(kind)

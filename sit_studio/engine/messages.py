@@ -52,7 +52,7 @@ class MessageQueue:
         self._messages: deque[Message] = deque()
 
     def put(self, messages: Iterable[Message]) -> None:
-        """Append; never blocks."""
+        """Append a message; never blocks."""
         self._messages.extend(messages)
 
     def take(self, most: int = MOST_AT_ONCE) -> list[Message]:

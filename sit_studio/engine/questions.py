@@ -173,7 +173,7 @@ class Spare:
 
     @property
     def is_there(self) -> bool:
-        """Whether one waits."""
+        """Whether a child waits."""
         return self._asker is not None and self._asker.is_spare
 
     def make_ready(self, parent: QObject) -> None:

@@ -85,7 +85,7 @@ class RunLister(QThread):
         self._is_wanted.set()
 
     def run(self) -> None:
-        """Look until `leave`."""
+        """Look at the folders until `leave`."""
         found, comparisons = RunList(), ComparisonList()
         while True:
             self._is_wanted.wait()

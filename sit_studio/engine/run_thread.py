@@ -53,7 +53,7 @@ class LegRequest:
     """It ends at once and completes the run as it stands."""
 
     def flags(self) -> list[str]:
-        """Of `sit-engine resume`."""
+        """The flags of `sit-engine resume`."""
         epochs = [] if self.epochs is None else ["--epochs", str(self.epochs)]
         accept = ["--accept-changes"] if self.accept_changes else []
         without = ["--without-missing"] if self.without_missing else []
@@ -122,7 +122,7 @@ class EngineThread(QThread):
     # In the thread
 
     def run(self) -> None:
-        """Follow until `leave`."""
+        """Follow the run until `leave`."""
         try:
             self._follow()
         except Exception as error:  # noqa: BLE001 - the boundary of this thread
@@ -244,7 +244,7 @@ class EngineThread(QThread):
         self._show("alive")
 
     def _train_here(self, leg: LegRequest) -> None:
-        """The same verbs in this thread; what they tell goes straight into the messages."""
+        """Train in this thread by the same verbs; what they tell goes straight into the messages."""
         path = self.run_folder.path
         self._is_training, self._leg_here = False, True
         self._show("alive")

@@ -10,7 +10,7 @@ from sit_studio.widgets.page import Page
 
 
 class FocusKeeper(QObject):
-    """Of one window. Qt hands the focus of a button that goes off or away to its neighbour.
+    """Keeps the focus of one window: Qt hands that of a button that goes off to its neighbour.
 
     That neighbour may be Stop, and the user's next Space would end the run. Here the page gets it;
     a button that comes back while the page still has it gets it back.

@@ -49,7 +49,7 @@ FRAME_PX = 48
 
 
 def first_size(available: QSize) -> QSize:
-    """Of the first window: whole on the screen with its frame, that its foot can be seen."""
+    """The size of the first window: whole on the screen with its frame."""
     return QSize(1280, 800).boundedTo(available - QSize(16, FRAME_PX))
 
 

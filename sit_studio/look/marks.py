@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def QT_TRANSLATE_NOOP(_context: str, text: str) -> str:
-    """The text itself."""
+    """The text itself, marked for translation."""
     return text

@@ -28,7 +28,7 @@ def say(failure: Failure) -> tuple[str, str]:
 
 
 def say_text(text: str) -> str:
-    """One sentence or phrase of the engine: a problem, a warning, a reason, a health reading."""
+    """A sentence or phrase of the engine in the user's language."""
     return titled(_said(text, ENGINE))
 
 

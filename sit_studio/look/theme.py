@@ -54,7 +54,7 @@ class _State:
 
 @cache
 def notifier() -> Notifier:
-    """The one notifier."""
+    """The one notifier of theme changes."""
     return Notifier()
 
 
@@ -106,7 +106,7 @@ def apply(application: QApplication, choice: str) -> None:
 
 @contextmanager
 def undressed(application: QApplication) -> Iterator[None]:
-    """Without our style sheet while many widgets are made, and in it again.
+    """Take our style sheet off while many widgets are made, and put it on again.
 
     Qt works out the look of a widget anew with every parent that it gets, and at once at the end.
     """

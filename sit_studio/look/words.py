@@ -43,7 +43,7 @@ def size(bytes_: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """For example "3 min 20 s"."""
+    """A time in words, for example "3 min 20 s"."""
     if not math.isfinite(seconds):
         return "–"
     minutes, rest = divmod(round(seconds), 60)

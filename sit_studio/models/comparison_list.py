@@ -147,7 +147,7 @@ def _row_of(reader: _Reader) -> ComparisonRow:
 
 
 def _comparisons_in(folder: Path) -> list[Path]:
-    """Those directly in `folder`, or the folder itself when it is one."""
+    """The comparisons directly in `folder`, or the folder itself when it is one."""
     if _stamp(folder / ASKED):
         return [folder]
     try:

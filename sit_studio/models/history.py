@@ -154,12 +154,12 @@ class History:
         return name in self.curves and len(self.curves[name]) > 0
 
     def epoch_of(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Steps as epochs."""
+        """Epochs of these steps."""
         per_epoch = self.started.steps_per_epoch if self.started else 1
         return step / max(1, per_epoch)
 
     def minutes_of(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Steps as minutes of training, without the time between legs."""
+        """Minutes of training at these steps, without the time between legs."""
         seconds = self.curve("seconds")
         if not len(seconds):
             return np.zeros_like(step)
@@ -200,7 +200,7 @@ class History:
         self.asked = ""
 
     def add(self, event: Event, time: float) -> None:
-        """One event of the run, in order."""
+        """Take one event of the run, in order."""
         self.version += 1
         is_progress = isinstance(event, PhaseChanged) and event.done > 0
         if not isinstance(event, StepReported) and not is_progress:

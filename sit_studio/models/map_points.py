@@ -47,7 +47,7 @@ class Embedding:
         }[key]
 
     def values_of(self, key: Key) -> NDArray[np.integer]:
-        """One value an image, as an index into `names_of`."""
+        """The value of each image, as an index into `names_of`."""
         found: dict[Key, NDArray[np.integer]] = {
             "class": self.labels,
             "folder": self.folder,
@@ -150,7 +150,7 @@ class MapWindow:
         )
 
     def resized(self, width: int, height: int) -> MapWindow:
-        """The same middle and zoom in a picture of another size."""
+        """The window with the same middle and zoom in a picture of another size."""
         return MapWindow(self.x, self.y, self.scale, width, height)
 
 

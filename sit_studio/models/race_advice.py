@@ -23,7 +23,7 @@ class Advice:
 
 
 def entrant_of(method: str, texts: Mapping[str, str]) -> str | None:
-    """As which entrant such settings would race; None: the method takes part in no race."""
+    """The entrant that such settings would race as; None: the method takes part in no race."""
     found = None
     for name, entrant in entrants().items():
         own = {f"method.{key}": value for key, value in entrant.values.items() if key != "name"}
@@ -37,7 +37,7 @@ def entrant_of(method: str, texts: Mapping[str, str]) -> str | None:
 def advice(
     rows: Sequence[ComparisonRow], folders: Sequence[str], entrant: str | None
 ) -> Advice | None:
-    """From the newest whole race on that folder which the entrant took part in."""
+    """The advice of the newest whole race on that folder which the entrant took part in."""
     if entrant is None or len(folders) != 1:
         return None
     known = entrants()

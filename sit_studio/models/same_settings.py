@@ -20,7 +20,7 @@ PUBLISHED_CROPS = "0.2"
 
 
 def asked_changes(model: SettingsModel) -> tuple[Change, ...]:
-    """Those that a setting of the model's method decides."""
+    """The changes that a setting of the model's method decides."""
     known = {item.path for item in model.settings()}
     paths: dict[Change, str] = {"colours": COLOURS, "mirrored": FLIP, "turned": TURN, "half": CROP}
     return tuple(change for change in CHANGES if paths[change] in known)
@@ -43,7 +43,7 @@ def answered(model: SettingsModel, change: Change, *, same: bool) -> dict[str, s
 
 
 def chosen(model: SettingsModel) -> list[str]:
-    """Those of the settings that the user decided; another weight of the turn is no answer."""
+    """The settings that the user decided; another weight of the turn is no answer."""
     return [
         path for path in PATHS if path in model.texts and (path != TURN or model.texts[path] == "0")
     ]

@@ -90,7 +90,7 @@ class SettingsModel:
 
     @property
     def family(self) -> str:
-        """Of its backbone."""
+        """The family of its backbone."""
         text = self.texts.get(FAMILY, DEFAULT_FAMILY)
         return text if text in titled_families() else DEFAULT_FAMILY
 
@@ -102,7 +102,7 @@ class SettingsModel:
         return [family_setting(), *settings(self.method, self.family)]
 
     def _keep(self, texts: dict[str, str]) -> None:
-        """Of these what method and family have; the rest waits aside."""
+        """Keep what method and family have; the rest waits aside."""
         self.texts = texts
         known = {item.path: item.choices for item in self._all()}
 

@@ -31,7 +31,7 @@ def state_word(state: str) -> str:
 
 
 def budget_words(budget: Budget) -> str:
-    """For example "30 minutes"."""
+    """A budget in words, for example "30 minutes"."""
     texts = {
         "minutes": QCoreApplication.translate("comparison", "{n} minutes"),
         "epochs": QCoreApplication.translate("comparison", "{n} epochs"),

@@ -58,7 +58,7 @@ class ShortNames:
         self._found: dict[str, str] = {}
 
     def of(self, name: str, font: QFont, width: float) -> str:
-        """One of the names as it is to be painted."""
+        """The name number `index` as it is to be painted."""
         if self._for != (font, width):
             is_few = len(self.names) <= MOST_COMPARED
             self._found = short_names(font, self.names, width) if is_few else {}

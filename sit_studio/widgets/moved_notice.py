@@ -26,7 +26,7 @@ TOLD = "studio.moved"
 
 
 def worded(failure: Failure) -> Failure:
-    """The same, with what the buttons do in place of what is to be typed in a terminal."""
+    """The failure with buttons in place of what is to be typed in a terminal."""
     find_it = QCoreApplication.translate(
         "moved",
         "If it moved, find it: its images are known by their content. Otherwise check that the "
@@ -54,7 +54,7 @@ def worded(failure: Failure) -> Failure:
 
 
 def folder_gone(folder: str) -> Failure:
-    """Of a comparison or a search that would go on."""
+    """The failure of a comparison or a search whose folder of images is gone."""
     message = QCoreApplication.translate(
         "moved", "The folder of its images is not there: {folder}."
     )

@@ -62,7 +62,7 @@ class PageArea(QScrollArea):
         return super().eventFilter(watched, event)
 
     def minimumSizeHint(self) -> QSize:
-        """As wide as its content needs: that never scrolls."""
+        """The size that its content needs: a page never scrolls sideways."""
         inside = self.widget()
         wide = inside.minimumSizeHint().width() + BAR_PX if inside is not None else 0
         return QSize(wide, super().minimumSizeHint().height())

@@ -73,7 +73,7 @@ class PublicWeightsDialog(Dialog):
         self.choose(self.names[0])
 
     def choose(self, name: str) -> None:
-        """Show this one."""
+        """Select the weights of that name."""
         index = self.table.lines.index(self.names.index(name), 0)
         flags = QItemSelectionModel.SelectionFlag
         self.table.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)

@@ -49,7 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _device(path: Path) -> str:
-    """Of the run's settings; those that are damaged are brought back later."""
+    """The device of the run's settings; damaged settings are brought back later."""
     run = open_run(path, prepared=False)
     with suppress(SitError):
         return run.wanted().compute.device

@@ -22,7 +22,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """One line a run, and a second one for what is wrong with it."""
+    """Print one line a run, and a second one for what is wrong with it."""
     folder = chosen.folder.expanduser().absolute()
     if not folder.is_dir():
         raise RunError(
@@ -43,7 +43,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _row(path: Path) -> dict[str, str | int]:
-    """One run, read by itself: what is wrong with it hides no other."""
+    """The line of one run, read by itself: what is wrong with it hides no other."""
     run = Run(path)
     row: dict[str, str | int] = {
         "path": str(path), "status": "damaged", "step": 0, "total_steps": 0, "leg": -1,

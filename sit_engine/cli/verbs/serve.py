@@ -75,7 +75,7 @@ class Serving:
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def say(self, record: dict[str, Any]) -> None:
-        """One line out."""
+        """Write one line of JSON to standard output."""
         self.out.write(json.dumps(record).encode("ascii") + b"\n")
         self.out.flush()
 

@@ -51,7 +51,7 @@ PASSING_PROBLEMS = frozenset(
 
 
 def default_workers() -> int:
-    """As many children as cores this process may use, at most 16."""
+    """The number of decoder children: the cores that this process may use, at most 16."""
     if sys.platform == "linux":
         return min(len(os.sched_getaffinity(0)), 16)
     return min(os.cpu_count() or 1, 16)

@@ -109,7 +109,7 @@ def _as_floats(values: Values) -> Values:
 
 
 def _stored_values(image: Image.Image) -> Values:
-    """As they are in the file, [Y,X] or [Y,X,C] with alpha last."""
+    """The values as they lie in the file, [Y,X] or [Y,X,C] with alpha last."""
     if isinstance(image, tiff.TiffValues):
         return image.values()
     if image.mode[0] in "IF":

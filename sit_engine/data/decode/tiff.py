@@ -64,7 +64,7 @@ def kind_of(tags: Tags) -> Literal["u", "i", "f"]:
 
 
 def bits_of(tags: Tags) -> int:
-    """Bits a value."""
+    """Bits of one value."""
     return int(max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
 
 

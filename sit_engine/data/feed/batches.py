@@ -120,7 +120,7 @@ class Batches:
         return list(self.store.problems.values())
 
     def draw(self, number: int) -> None:
-        """From here on other orders of images, one for each number; 0 is the first."""
+        """Use other orders of images from here on, one for each `number`; 0 is the first."""
         self.order.number = number
         self.order_on_device = (-1, self.order_on_device[1])
         if self.prefetcher is not None:
@@ -162,7 +162,7 @@ class Batches:
         return Batch(images, self.aspect[positions], labels_B, positions_B, own, read)
 
     def _reader(self, positions: Positions) -> Callable[[Positions], Tensor]:
-        """For `Batch.more`; it holds no Batches, whose thread would then never end."""
+        """The reader for `Batch.more`; it holds no Batches, whose thread would then never end."""
         on_device, source, device = self.on_device, self.source, self.device
 
         def read(indices: Positions) -> Tensor:

@@ -133,7 +133,7 @@ class ImageIndex:
         return self.subset(self.part_rows(*parts)).with_used_classes()
 
     def with_used_classes(self) -> ImageIndex:
-        """The same images; classes that none of them has are dropped."""
+        """The index without the classes that none of its images has."""
         used = np.unique(self.labels[self.labels != UNLABELLED])
         number = np.full(len(self.classes) + 1, UNLABELLED, dtype=np.int32)
         number[used] = np.arange(len(used), dtype=np.int32)
@@ -142,7 +142,7 @@ class ImageIndex:
         )
 
     def with_classes(self, classes: Sequence[str]) -> ImageIndex:
-        """The same images with these classes in this order; one of another class has no label.
+        """The index with these classes in this order; an image of another class has no label.
 
         A run's classes keep their numbers though folders came or went since.
         """
@@ -196,5 +196,5 @@ def _spread(values: NDArray[np.int32]) -> dict[str, int] | None:
 
 
 def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """By the bytes of their paths, as everything is sorted."""
+    """The problems sorted by the bytes of their paths, as everything is sorted."""
     return tuple(sorted(problems, key=lambda found: os.fsencode(found.path)))

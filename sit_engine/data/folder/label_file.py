@@ -144,7 +144,7 @@ def columns_in(file: str | Path) -> list[str]:
 
 
 def guess_columns(names: Sequence[str]) -> LabelColumns | None:
-    """Those that are called as such columns usually are; None where that is not plain."""
+    """The columns that are called as such columns usually are; None where that is not plain."""
     found = []
     for usual in (_PATHS, _LABELS):
         plain = [re.sub(r"[\W_]+", "", name.lower()) for name in names]
@@ -185,7 +185,7 @@ class _Finder:
         self._loose: dict[str, int] | None = None
 
     def find(self, row: LabelRow) -> int | None:
-        """As it is written, as `scan --json` or our tables write it, or with Windows' separators."""
+        """The image of a path, as written, as our tables write it, or with Windows' separators."""
         names = (
             row.path,
             unescape_name(row.path),
@@ -203,7 +203,7 @@ class _Finder:
         return next((image for name in names if (image := self._loosely(name)) is not None), None)
 
     def _loosely(self, name: str) -> int | None:
-        """By the name without its ending or with it in another case, if one image alone fits."""
+        """The image by its name without the ending or in another case, if one image alone fits."""
         places = [str(self.file.parent), *self.roots]
         parts = re.split(r"[/\\]", name)
         # Of another machine's whole path every end may be the part that is the same here.

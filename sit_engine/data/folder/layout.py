@@ -91,11 +91,11 @@ class Placing:
         self._known: dict[tuple[int, str], tuple[str | None, Part | None]] = {}
 
     def class_of(self, root: int, path: str) -> str | None:
-        """None for an image that lies in no class."""
+        """The class of an image; None for one that lies in no class."""
         return self._of(root, path)[0]
 
     def part_of(self, root: int, path: str) -> Part | None:
-        """None for an image outside of all parts; all train where the layout has none."""
+        """The part of an image; None outside of all parts, "train" where the layout has none."""
         return self._of(root, path)[1]
 
     def _of(self, root: int, path: str) -> tuple[str | None, Part | None]:

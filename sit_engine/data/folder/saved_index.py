@@ -224,7 +224,7 @@ class SavedIndex:
         return self.paths[i] if len(self.roots) == 1 else self.path(i)
 
     def problem(self, i: int) -> Problem:
-        """Problem `i`."""
+        """The problem number `i`."""
         found = _row(self.problems, i)
         # Indexes of before have no parts.
         parts = found.pop() if isinstance(found, list) and len(found) == 4 else None

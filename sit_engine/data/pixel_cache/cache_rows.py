@@ -295,7 +295,7 @@ class _Finder:
         return _hashable(self.book.key(self.index, i, self.value_range))
 
     def find(self, records: Sequence[Record]) -> Iterator[int | None]:
-        """For each record its image; None: of another folder, or read another way."""
+        """The image of each record; None where it is of another folder, or was read another way."""
         keys = [_hashable(record) for record in records]
         wanted = np.array([hash(key) for key in keys], dtype=np.int64)
         starts = np.searchsorted(self.hashes, wanted, "left").tolist()

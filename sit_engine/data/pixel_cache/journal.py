@@ -80,7 +80,7 @@ class Appender:
         self.file.close()
 
     def append(self, records: Iterable[Record]) -> None:
-        """One more line each."""
+        """Append the records, one line each."""
         rest = memoryview(b"".join(sealed(record) for record in records))
         while rest:
             rest = rest[self.file.write(rest) :]
@@ -91,7 +91,7 @@ class Appender:
 
 
 class FileLock:
-    """One holder among all processes; the system frees it when its process ends, however."""
+    """A lock with one holder among all processes; the system frees it when its process ends."""
 
     def __init__(self, path: Path, *, wait_s: float, on_wait: Callable[[], None]) -> None:
         self.path, self.wait_s, self.on_wait = path, wait_s, on_wait

@@ -54,7 +54,7 @@ class PixelStore:
 
     @property
     def sha256(self) -> tuple[bytes, ...]:
-        """Of each image's whole file."""
+        """SHA-256 of each image's whole file."""
         return tuple(row.tobytes() for row in self.hashes)
 
     @property
@@ -68,7 +68,7 @@ class PixelStore:
         return int((self.row_of == NOT_CACHED).sum())
 
     def readable(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-        """Those of some images that can be read: of streamed ones that is not known before."""
+        """The images among these that can be read; of streamed ones that is not known before."""
         if self.files is None:
             return rows
         shape = (_TRIED_AT_ONCE, self.side, self.side, 3)

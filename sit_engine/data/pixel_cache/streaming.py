@@ -52,7 +52,7 @@ class FileSquares:
         weakref.finalize(self, _close, self.pool, self.squares, self.folder)
 
     def share_cores(self, processes: int) -> None:
-        """So many processes of this machine stream: each with its part of the decoders."""
+        """Share the cores among `count` processes of this machine that stream."""
         self.pool.workers = max(1, self.pool.workers // processes)
 
     def read(

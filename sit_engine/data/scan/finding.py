@@ -228,7 +228,7 @@ class _Search:
                 self._keep(name, min(free, key=lambda file: (not file.endswith(f"/{same}"), file)))
 
     def _bases(self, names: Iterable[str], files_of: Mapping[str, list[str]]) -> dict[str, str]:
-        """By number of a folder of the run: the folder under which most files bear their old names."""
+        """The folder, by number of a folder of the run, under which most files bear their old names."""
         votes: dict[str, Counter[str]] = defaultdict(Counter)
         for name in names:
             ending = f"/{_relative(name)}"

@@ -28,7 +28,7 @@ _HEADS = {
 
 
 def ours_among(names: Collection[str]) -> set[str]:
-    """Of the names in one folder those of files that we wrote, and of weights; none is opened."""
+    """The names, among those in one folder, of files that we wrote and of weights; none is opened."""
     return set(_ours_among(set(names)))
 
 

@@ -51,7 +51,7 @@ class Reading(TypedDict, total=False):
 
 
 def how_read(data: DataOptions) -> Reading:
-    """By these settings; those of a run that began have no layout left to find."""
+    """The reading that these settings ask for; a run that has begun has no layout left to find."""
     return Reading(
         labels=data.labels,
         labels_file=data.labels_file,

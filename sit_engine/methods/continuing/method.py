@@ -89,7 +89,7 @@ class Continuing(Method):
         self.pooled = compiled(pooled) if on else pooled
 
     def backbone(self, which: str) -> Backbone:
-        """The student's: there is no other."""
+        """The student's backbone: there is no other."""
         del which
         return self.networks.student.backbone
 
@@ -143,14 +143,14 @@ class Continuing(Method):
         return Losses(loss, {"numbers": loss.detach()}, {"told_apart": done, "distinct": distinct})
 
     def for_positions(self, positions: Tensor) -> None:
-        """Those of a step alone stand first, in its order, with their numbers."""
+        """Put the numbers of a step's images first, in its order: a replay holds no others."""
         numbers = self.networks.numbers
         own = numbers[positions.to(numbers.device) % len(numbers)]
         numbers.fill_(UNKNOWN)
         numbers[: len(own)] = own
 
     def before_update(self, step_info: StepInfo) -> None:
-        """At first the head alone learns: what it asks for while it is random would spoil the network."""
+        """Keep the backbone still at first: a random head's gradients would spoil the network."""
         if step_info.step < self.options.frozen_share * step_info.total_steps:
             for parameter in self.networks.student.backbone.parameters():
                 parameter.grad = None

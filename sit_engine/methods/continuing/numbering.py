@@ -40,7 +40,7 @@ def numbered(
 
 
 def _most_like(features_nD: NDArray[np.float32], kept: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each image the place in `kept` of the one with the highest cosine."""
+    """The place in `kept` with the highest cosine, for each image."""
     lengths = np.linalg.norm(features_nD, axis=1, keepdims=True)
     unit_nD = features_nD / np.maximum(lengths, 1e-12)
     found = [

@@ -101,11 +101,11 @@ class ContinuingOptions(MethodOptions[AutoT]):
         return min(self.images, self.most_numbers)
 
     def view_kinds(self: ContinuingOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
-        """One."""
+        """One view of each image."""
         return (ViewKind(image_size, self.views, blur=self.views.blur_first, for_teacher=False),)
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
-        """The published optimiser, rate and length; a small set has smaller batches."""
+        """The published optimiser, rate and length; smaller batches for a small set."""
         batch = min(BATCH, 1 << max(1, (facts.images // 4).bit_length() - 1))
         values = {
             "model.drop_path": 0.0,

@@ -105,7 +105,7 @@ class Dino(Method):
         return DinoViews(views.each, self.options.teacher_temperature_at(step_info.epoch))
 
     def loss(self, views: DinoViews, gathered: Gathered | None = None) -> Losses:
-        """Of all pairs of a global view with the teacher and another view with the student.
+        """The loss over all pairs of a global view with the teacher and another view with the student.
 
         The coding rate of a micro-batch was worked out before: `gathered`.
         """
@@ -129,11 +129,11 @@ class Dino(Method):
         return Losses(loss, {"dino": loss.detach()}, {"doubt": doubt(taught_GBK)})
 
     def _features(self, network: Network, views: Sequence[Tensor]) -> Tensor:
-        """Of views of one size in one pass: [V·B,D], view after view."""
+        """Features of views of one size from one pass: [V·B,D], view after view."""
         return self.pooled(network.backbone, torch.cat(list(views))).flatten(1)
 
     def _rated(self, unit_GBK: Tensor) -> tuple[Tensor, Tensor]:
-        """What the coding rate adds to the loss, −γ·R, and R: the mean of the global views'."""
+        """The coding rate's part of the loss, −γ·R, and R itself, as means over the global views."""
         size, images = unit_GBK.shape[-1], unit_GBK.shape[1] * ranks.count()
         rates = [coding_rate(unit_BK, self.options.coding_precision) for unit_BK in unit_GBK]
         rate = torch.stack(rates).mean()
@@ -160,17 +160,17 @@ class Dino(Method):
 
     @property
     def prototypes(self) -> int:
-        """None in SimDINO."""
+        """The number of prototypes; none in SimDINO."""
         return 0 if self.networks.centre is None else len(self.networks.centre)
 
     def first_choices(self, feature_BD: Tensor) -> Tensor:
-        """Centred as what the student is taught; sharpening changes no order."""
+        """The first choice of each feature, centred as in the loss; sharpening changes no order."""
         assert self.networks.centre is not None
         answer_BK: Tensor = self.networks.teacher.head(feature_BD) - self.networks.centre
         return answer_BK.argmax(-1)
 
     def before_update(self, step_info: StepInfo) -> None:
-        """In the first epochs the prototypes stay where they are: they learn nothing from noise."""
+        """Keep the prototypes still in the first epochs: they learn nothing from noise."""
         prototypes = self.networks.student.head.prototypes
         if prototypes is not None and step_info.epoch < self.options.frozen_epochs:
             prototypes.weight.grad = None

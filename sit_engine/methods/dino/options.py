@@ -211,7 +211,7 @@ class DinoOptions(MethodOptions[AutoT]):
 
     @property
     def has_teacher(self) -> bool:
-        """Always."""
+        """True: the teacher is a slow average of the student."""
         return True
 
     @property
@@ -236,7 +236,7 @@ class DinoOptions(MethodOptions[AutoT]):
         )
 
     def teacher_temperature_at(self: DinoOptions[Never], epoch: int) -> float:
-        """From the first to the last in equal steps over the epochs of the warm-up, then constant."""
+        """Temperature of the teacher: rises in equal steps over the warm-up's epochs, then stays."""
         first, last, epochs = (
             self.teacher_temperature_start, self.teacher_temperature, self.teacher_warmup_epochs,
         )  # fmt: skip
@@ -298,7 +298,7 @@ def _paper() -> dict[str, tuple[object, str]]:
 
 
 def _small(scale: Scale, facts: DataFacts, device: DeviceFacts) -> dict[str, tuple[object, str]]:
-    """For some thousand images; the figures of others that they rest on stand in docs/adr/0027."""
+    """The small-set defaults; the published figures that they rest on stand in docs/adr/0027."""
     no_blur = "off: it takes time, and views of up to 64 px gained nothing by it"
     is_large = scale.image_size >= LARGE_PX
     crops = "the paper's value" if is_large else "in small views smaller crops show too little"
@@ -333,7 +333,7 @@ def _small(scale: Scale, facts: DataFacts, device: DeviceFacts) -> dict[str, tup
 
 
 def _momentum(scale: Scale) -> tuple[float, str]:
-    """By the batch as the authors advise, but never so slow that a short run ends before it moves."""
+    """The momentum by the batch as the authors advise, but not so slow that a short run ends first."""
     by_batch = 0.996 if scale.batch_size >= 512 else 0.9995
     by_steps = round(max(0.9, 1 - 20 / max(1, scale.total_steps)), 5)
     if by_steps < by_batch:

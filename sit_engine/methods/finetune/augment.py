@@ -48,7 +48,7 @@ def rand_augment(images_BSSC: Tensor, strength: int, step_info: StepInfo) -> Ten
 
 
 def erase_(views_BCYX: Tensor, probability: float, step_info: StepInfo) -> None:
-    """In place: a random block of a view becomes N(0,1) noise, with that probability."""
+    """Erase in place: a random block of a view becomes N(0,1) noise, with that probability."""
     if probability == 0:
         return
     rng = numpy_stream(step_info.seed, step_info.step, ranks.number(), "erase")

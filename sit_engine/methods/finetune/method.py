@@ -53,7 +53,7 @@ class Classifier(nn.Module):
         self.head = head
 
     def forward(self, view_BCYX: Tensor) -> Tensor:
-        """[B,3,V,V] to [B,C]."""
+        """Logits of views: [B,3,V,V] to [B,C]."""
         return self.answers(self.read(view_BCYX)).mean(1)
 
     def answers(self, read: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ class Finetune(Method):
         self.kept_features: Tensor | None = None
 
     def _freeze(self) -> None:
-        """What does not train neither learns nor drops its path."""
+        """Freeze what does not train: it neither learns nor drops its path."""
         if self.options.trained == "all":
             return
         backbone = self.networks.student.backbone
@@ -136,7 +136,7 @@ class Finetune(Method):
         return self.networks.teacher if which == "teacher" else self.networks.student
 
     def trained_parameters(self) -> list[Trained]:
-        """With layer-wise rates: decay^(blocks above), as in BEiT (arXiv 2106.08254, appendix)."""
+        """Parameters with layer-wise rates decay^(blocks above) (BEiT, arXiv 2106.08254, appendix)."""
         return [
             Trained(name, parameter, self._rate(name))
             for name, parameter in self.networks.student.named_parameters()
@@ -150,7 +150,7 @@ class Finetune(Method):
         return decay ** (backbone.blocks_deep + 1 - backbone.level(name.removeprefix("backbone.")))
 
     def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:
-        """With balanced sampling every class is drawn as often as every other."""
+        """How often each image is drawn: with balanced sampling every class as often as every other."""
         if self.options.balance != "sampling":
             return None
         weights: np.ndarray = 1 / np.bincount(labels_n, minlength=self.classes)[labels_n]

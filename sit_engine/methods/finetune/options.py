@@ -123,16 +123,16 @@ class FinetuneOptions(MethodOptions[AutoT]):
 
     @property
     def has_teacher(self) -> bool:
-        """The slow average of the weights."""
+        """True: the teacher is a slow average of the weights."""
         return True
 
     @property
     def patience_readings(self: FinetuneOptions[Never]) -> int:
-        """As its setting says."""
+        """Readings without gain after which the run ends, as its setting says."""
         return self.patience
 
     def view_kinds(self: FinetuneOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
-        """One, cropped and mirrored; what else changes it stands in finetune.augment."""
+        """One view, cropped and mirrored; what else changes it stands in finetune.augment."""
         law: ViewOptions[Never] = ViewOptions(
             crop_scale_min=self.crop_scale_min, flip=self.flip,
             jitter=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0,

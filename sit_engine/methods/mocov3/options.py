@@ -60,7 +60,7 @@ class MocoV3Options(MethodOptions[AutoT]):
 
     @property
     def has_teacher(self) -> bool:
-        """The momentum encoder."""
+        """True: the momentum encoder."""
         return True
 
     @property
@@ -69,7 +69,7 @@ class MocoV3Options(MethodOptions[AutoT]):
         return "auto" in (self.views.colours, self.views.flip)
 
     def view_kinds(self: MocoV3Options[Never], image_size: int) -> tuple[ViewKind, ...]:
-        """Two, which student and teacher both see."""
+        """Two views, which student and teacher both see."""
         return pair_of(self.views, image_size)
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:

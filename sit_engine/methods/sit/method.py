@@ -148,7 +148,7 @@ class Sit(Method):
         return (teacher or self.networks.student).backbone
 
     def trained_parameters(self) -> list[Trained]:
-        """All but the teacher; in the recipe of 2021 tokens and positions do not decay."""
+        """All parameters but the teacher's; in the recipe of 2021 tokens and positions do not decay."""
         return [
             Trained(name, p, decays=self.options.tokens_decay or not name.endswith(TOKEN_NAMES))
             for name, p in self.networks.named_parameters()
@@ -189,7 +189,7 @@ class Sit(Method):
         )  # fmt: skip
 
     def _clean(self, batch: Batch, rows: Rows, view: DrawnView, *, out: Tensor) -> Tensor:
-        """One view, turned, of all of `rows`; of the own ones in `out` too."""
+        """One view of all of `rows`, turned; that of this rank's own images goes into `out` too."""
         images, numbers = batch.images_BSSC, rows.numbers
         if rows.is_all:
             view_BCYX = apply_views(images, view.params, self.size, out=out)

@@ -139,7 +139,7 @@ class SitOptions(MethodOptions[AutoT]):
 
     @property
     def tokens(self) -> int:
-        """One for rotation and one for contrast; reconstruction reads the patches."""
+        """The tokens: one for rotation and one for contrast; reconstruction reads the patches."""
         return (self.rotation_weight > 0) + (self.contrast_weight > 0)
 
     @property
@@ -148,7 +148,7 @@ class SitOptions(MethodOptions[AutoT]):
         return "auto" in (self.views.colours, self.views.flip)
 
     def view_kinds(self: SitOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
-        """Two, which share all but blur, solarisation and corruption."""
+        """Two views, which share all but blur, solarisation and corruption."""
         first, second = (
             replace(
                 kind,
@@ -161,7 +161,7 @@ class SitOptions(MethodOptions[AutoT]):
         return first, second
 
     def for_preview(self) -> MethodOptions[AutoT]:
-        """What a task is judged on changes no view."""
+        """The options unchanged: what a task is judged on changes no view."""
         return self.model_copy(update={"reconstruct": "all", "features": "student"})
 
     def resolve(

@@ -77,7 +77,7 @@ class Sit2021Options(SitOptions[AutoT]):
     head_out: int = again(SitOptions, "head_out", 512)
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
-        """As published: patches, and AdamW, whose weight decay is the same from start to end."""
+        """The published values: patches, and AdamW, whose weight decay stays constant."""
         del facts
         values = {
             "model.stem": "patch",

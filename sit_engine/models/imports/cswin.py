@@ -94,7 +94,7 @@ def read_cswin(
 
 
 def _options(contents: Contents, file: Path, side: int) -> CswinOptions[Never]:
-    """By the shapes of its first layer and the numbers of its blocks; heads are those of its width."""
+    """The settings by the shapes of the first layer and the numbers of blocks; heads by the width."""
     first = contents.parts.get("stage1_conv_embed.0.weight")
     if first is None or first.tensor.dim() != 4:
         raise unusable(file, "its stage1_conv_embed.0.weight is missing")

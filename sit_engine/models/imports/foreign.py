@@ -78,7 +78,7 @@ def open_foreign(file: Path) -> Mapping[Any, Any]:
 
 
 def weights_file(path: Path) -> Path:
-    """Of a folder, as `transformers` and timm write one, the file with its tensors, or their list."""
+    """The file with a folder's tensors, or their list, as `transformers` and timm write folders."""
     if not path.is_dir():
         return path
     names = (*TENSORS, *(f"{name}{INDEX}" for name in TENSORS))

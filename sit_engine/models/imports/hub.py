@@ -125,7 +125,7 @@ def _check_room(folder: Path, size: int) -> None:
 
 
 def _check(path: Path, etag: str, weights: PublicWeights) -> None:
-    """By the sha256 that the hub tells of large files."""
+    """Compare the files with the sha256 that the hub tells of large files."""
     if len(etag) != SHA256_DIGITS:
         return
     found = hashlib.sha256()

@@ -292,7 +292,7 @@ def network_like(names: Iterable[str]) -> str | None:
 
 
 def layout_of(names: Iterable[str], arch: Any) -> Layout:
-    """By the marks of all names of the file."""
+    """The layout of a file by the marks in all its names."""
     known = list(names)
     found = next(
         layout

@@ -30,7 +30,7 @@ class NumberKind:
 
 
 def number(kind: object, value: object) -> float | int:
-    """One number of its bytes."""
+    """The number that these bytes hold."""
     if not isinstance(kind, NumberKind) or not isinstance(value, bytes):
         raise pickle.UnpicklingError("GLOBAL numpy.scalar of other than numbers was not allowed")
     (made,) = np.frombuffer(value, kind.order + kind.name)

@@ -122,7 +122,7 @@ def _check_known(parts: Parts, file: Path) -> None:
 
 
 def _variant(parts: Parts, said: Said, given: Variant | None, file: Path) -> Variant:
-    """By its norms and its activation; a file alone does not say which of two CLIP has."""
+    """The variant by norms and activation; a file alone does not say which of two CLIP has."""
     if "fc_norm.weight" in parts and "norm.weight" not in parts:
         for kind in ("weight", "bias"):
             if f"fc_norm.{kind}" in parts:

@@ -40,7 +40,7 @@ class Said:
 
 
 def read_said(file: Path) -> Said:
-    """Of the folder in which `file` lies, if it has the name that such a folder gives it."""
+    """The settings beside `file`, if it has the name that such a folder gives its tensors."""
     if file.name not in TENSORS and not file.name.endswith(".index.json"):
         return Said()
     config = read_json(file.with_name("config.json"))

@@ -128,7 +128,7 @@ def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
 
 
 def unlock(file: IO[bytes]) -> None:
-    """Give it back."""
+    """Release the lock of an open file."""
     if sys.platform == "win32":
         file.seek(FAR)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)

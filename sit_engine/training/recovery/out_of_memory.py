@@ -26,7 +26,7 @@ class Change:
     why: str
 
     def plain(self) -> dict[str, str]:
-        """As a checkpoint keeps it, whose state holds no class of ours."""
+        """The change as plain values, as a checkpoint keeps it."""
         return {name: str(text) for name, text in asdict(self).items()}
 
 

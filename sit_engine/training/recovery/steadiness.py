@@ -113,7 +113,7 @@ def why_unsteady(progress: Progress) -> str | None:
 
 
 def in_a_row(steps: Sequence[int]) -> int:
-    """Of ascending steps: the longest stretch without a gap."""
+    """The longest stretch without a gap of ascending steps."""
     longest = length = 0
     last = -math.inf
     for step in steps:

@@ -73,7 +73,7 @@ class FileList(QWidget):
         self.show_rows(FileRows())
 
     def show_rows(self, rows: FileRows) -> None:
-        """Other rows."""
+        """Show other rows."""
         self.rows = rows
         self.table.lines.show(rows.count, rows.cells)
         self.table.setVisible(rows.count > 0)

@@ -29,7 +29,7 @@ class SummaryCards(QWidget):
             row.addWidget(card, 1)
 
     def show_counting(self, files: int) -> None:
-        """So many files were found so far."""
+        """Show that so many files were found so far."""
         self.images.show_figure(count(files), self.tr("files so far"))
 
     def show_summary(self, found: dict[str, Any]) -> None:

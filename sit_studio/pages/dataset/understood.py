@@ -118,7 +118,7 @@ class Understood(QWidget):
 
     @Slot()
     def _count(self) -> None:
-        """Of the images that are open: those of an earlier pattern's leaving are not among them."""
+        """Count the open images that the patterns would leave."""
         index = self._index
         if index is None or not len(index):
             return

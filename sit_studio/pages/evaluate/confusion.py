@@ -52,7 +52,7 @@ class ConfusionMatrix(QAbstractScrollArea):
         follow_theme(self, self.viewport().update)
 
     def show_counts(self, names: Sequence[str], counts_CC: NDArray[np.int64]) -> None:
-        """Other classes and counts."""
+        """Show other classes and counts."""
         self.names = [display_name(name) for name in names]
         self.shorts = ShortNames(self.names)
         self.counts_CC = counts_CC

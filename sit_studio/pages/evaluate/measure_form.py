@@ -73,7 +73,7 @@ class MeasureForm(Card):
         self.body.addLayout(grid)
 
     def show_run(self, run: Run | None, *, is_finetuned: bool) -> None:
-        """The checkpoints of a run, and whether it knows its training images by itself."""
+        """Show the checkpoints of a run, and whether it knows its training images by itself."""
         self.checkpoint.show_run(run, is_finetuned=is_finetuned)
         hint = self.tr("A folder with one sub-folder a class")
         own = self.tr("The run's own training images")

@@ -170,7 +170,7 @@ class EvaluatePage(Page):
 
     @Slot()
     def _on_room(self) -> None:
-        """In a low window the form makes way for whatever needs the room, until somebody chooses."""
+        """Fold the form in a low window for whatever needs the room, until somebody chooses."""
         if not self.is_fold_chosen and self.isVisible():
             is_wanted = self.height() >= LOW_PX or self.results.currentIndex() == 0
             self.fold.setChecked(is_wanted)
@@ -272,7 +272,7 @@ class EvaluatePage(Page):
         return Path() if self.session.run is None else self.session.run.path / "evaluations"
 
     def _newest_report(self) -> Report | None:
-        """Of this version: one that another wrote may hold other figures."""
+        """The newest report of this version: one that another wrote may hold other figures."""
         if self.session.run is None:
             return None
         try:

@@ -160,7 +160,7 @@ def gain_word(name: str) -> str:
 
 
 def gain_sentence(gain: float, interval: float, over: str) -> str:
-    """For example "+15.2 ± 3.8 points over untrained: better"."""
+    """A gain in words, for example "+15.2 ± 3.8 points over untrained: better"."""
     if gain > interval:
         verdict = QCoreApplication.translate("scores", "better")
     elif gain < -interval:

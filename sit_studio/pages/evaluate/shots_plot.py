@@ -57,7 +57,7 @@ def series_of(report: Report) -> list[Series]:
 
 
 class ShotsPlot(QWidget):
-    """So few points that they are painted here; the pointer reads a point's figures."""
+    """A plot of so few points that they are painted here; the pointer reads a point's figures."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,7 +67,7 @@ class ShotsPlot(QWidget):
         follow_theme(self, self.update)
 
     def show_series(self, series: Sequence[Series]) -> None:
-        """Other lines."""
+        """Show other lines."""
         self.series = series
         self.setAccessibleName(self.tr("Accuracy by labels a class"))
         self.setAccessibleDescription(". ".join(map(_spoken, series)))
@@ -87,7 +87,7 @@ class ShotsPlot(QWidget):
         return sorted({shots for one in self.series for shots, _ in one.points})
 
     def _range(self) -> tuple[float, float, float]:
-        """From a tick below the lowest interval to one above the highest, and the tick."""
+        """The range from a tick below the lowest interval to one above the highest, and the tick."""
         scores = [score for one in self.series for _, score in one.points]
         low = min((s.accuracy - s.interval for s in scores), default=0.0)
         high = max((s.accuracy + s.interval for s in scores), default=1.0)

@@ -31,7 +31,7 @@ class AccuracyOverTime(QWidget):
         column.addWidget(self.about)
 
     def show_curves(self, courses: Sequence[Course]) -> None:
-        """Those of one comparison; none: no run has a reading yet."""
+        """Show the curves of one comparison; none: no run has a reading yet."""
         if tuple(courses) != self.courses:
             self.courses = tuple(courses)
             self._draw()
@@ -71,7 +71,7 @@ class AccuracyOverTime(QWidget):
 
 
 def _curve(course: Course, shares: Sequence[float]) -> Curve:
-    """Percent over seconds."""
+    """A curve of percent over seconds."""
     made = Curve()
     made.extend([60 * minutes for minutes in course.minutes], [100 * share for share in shares])
     return made

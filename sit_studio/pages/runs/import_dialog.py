@@ -193,7 +193,7 @@ class ImportDialog(Dialog):
         self.job.start("import", params | numbers, self._hear)
 
     def _number(self, name: str) -> int | None:
-        """None: left to the file; 0: no number at all."""
+        """The number in a field. None: left to the file; 0: no number at all."""
         text = str(getattr(self, name).text()).strip()
         if not text:
             return None
@@ -257,6 +257,6 @@ class ImportDialog(Dialog):
 
 
 def _name_for(file: Path) -> str:
-    """After time and file: many such files are called checkpoint.pth."""
+    """A name after time and file: many such files are called checkpoint.pth."""
     name = file_word(file.name.split(".")[0])
     return f"{time.strftime('%Y-%m-%d_%H%M%S')}_{name or 'imported'}"

@@ -49,7 +49,7 @@ class ImportedView(QWidget):
         self.found: Imported | None = None
 
     def show_imported(self, found: Imported) -> None:
-        """Another import."""
+        """Show another import."""
         self.found = found
         network = (
             self.tr("its network {name}").format(name=found.network)

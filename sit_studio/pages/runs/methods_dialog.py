@@ -51,7 +51,7 @@ class MethodsDialog(StudyDialog):
 
     @property
     def settings_count(self) -> int:
-        """One a method."""
+        """How many settings are compared: one a method."""
         return len(self.chosen())
 
     def problem(self) -> Failure | None:

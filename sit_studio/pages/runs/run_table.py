@@ -153,7 +153,7 @@ class RunTableModel(QAbstractTableModel):
 
 
 def status_width(font: QFont) -> int:
-    """As wide as the longest word, within reason: a longer one is cut and stands in the tooltip."""
+    """The width of the status column: its longest word, within reason; a longer one is cut."""
     widest = full_px(font, map(word, STATUSES))
     return min(max(widest + CELL_PX, RunTableModel.WIDTHS["status"]), MOST_STATUS_PX)
 

@@ -106,7 +106,7 @@ class SideBySideDialog(StudyDialog):
 
     @property
     def settings_count(self) -> int:
-        """A run's each."""
+        """How many settings are compared: one a run."""
         return len(self.rows)
 
     def problem(self) -> Failure | None:
@@ -121,7 +121,7 @@ class SideBySideDialog(StudyDialog):
         return [plain_name(field.text()) for field in self.names]
 
     def configs(self) -> dict[str, RunConfig]:
-        """Those of the runs, but for their images."""
+        """The runs' settings, but for their images."""
         names, first = self._names(), self.firsts.checkedId()
         order = [first, *(number for number in range(len(names)) if number != first)]
         data = self._data(self.rows[first].path)

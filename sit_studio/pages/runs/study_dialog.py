@@ -66,7 +66,7 @@ class StudyDialog(Dialog):
         return None
 
     def configs(self) -> Mapping[str, RunConfig]:
-        """By name, the reference first; raises SitError or OSError."""
+        """The settings by name, the reference first; raises SitError or OSError."""
         raise NotImplementedError
 
     # The fields
@@ -140,7 +140,7 @@ class StudyDialog(Dialog):
 
     @property
     def budget(self) -> Budget | None:
-        """None while the field holds no number above 0."""
+        """The budget; None while the field holds no number above 0."""
         try:
             amount = float(self.amount.text().replace(",", "."))
         except ValueError:

@@ -53,7 +53,7 @@ class CostCard(Card):
         self._show_buttons()
 
     def show_device(self, facts: DeviceFacts | None) -> None:
-        """Without a GPU: why, before anyone waits for hours."""
+        """Show the device; without a GPU also why, before anyone waits for hours."""
         text = ""
         if facts is not None and facts.why_no_gpu:
             why = say_text(facts.why_no_gpu)
@@ -80,7 +80,7 @@ class CostCard(Card):
         self.sentence.setText(self.tr("Starting the engine…"))
 
     def stop(self) -> None:
-        """Cancel."""
+        """Cancel the measurement."""
         if self.job.is_busy:
             self.job.cancel()
             self.sentence.setText(self.tr("Measuring was cancelled."))
@@ -100,7 +100,7 @@ class CostCard(Card):
         self.failed.emit(failure)
 
     def _show_short(self, minutes: float | None, steps: int) -> None:
-        """That the run is too short to learn, and what would do; nothing where it is not."""
+        """Say that the run is too short to learn, and what would do; nothing where it is not."""
         self.short.setVisible(minutes is not None)
         self.longer.setVisible(minutes is not None)
         if minutes is None:

@@ -189,7 +189,7 @@ class SettingFields:
         self.fields: dict[str, list[SettingField]] = {}
 
     def add(self, field: SettingField) -> SettingField:
-        """One more field; a setting may stand in two places."""
+        """Add one more field; a setting may stand in two places."""
         self.fields.setdefault(field.item.path, []).append(field)
         return field
 

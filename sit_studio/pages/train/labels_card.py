@@ -29,7 +29,7 @@ def labels_wanted() -> str:
 
 
 class LabelsCard(Card):
-    """One bar a class."""
+    """Shows one bar a class."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(" ", parent)

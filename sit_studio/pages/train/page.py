@@ -84,12 +84,12 @@ class TrainPage(Page):
 
     @property
     def model(self) -> SettingsModel:
-        """What it holds."""
+        """The settings that the form in front holds."""
         return self.form.model
 
     @property
     def fields(self) -> SettingFields:
-        """Its fields."""
+        """The fields of the form in front."""
         return self.form.fields
 
     @property

@@ -39,7 +39,7 @@ class ViewsPreview(QWidget):
         self.update()
 
     def show_empty(self, text: str) -> None:
-        """No pictures; why."""
+        """Show no pictures; say why."""
         self.rows, self.empty = [], text
         self.updateGeometry()
         self.update()

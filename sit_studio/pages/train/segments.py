@@ -44,7 +44,7 @@ class Segments(QWidget):
 
 
 class LongChoice(Choice):
-    """The same as a list, where there are too many to stand side by side."""
+    """The same choices as a list, where there are too many to stand side by side."""
 
     chosen = Signal(str)
 

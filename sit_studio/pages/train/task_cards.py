@@ -218,7 +218,7 @@ class TaskCard(Card):
         return "", "", ()
 
     def show_settings(self) -> None:
-        """As the settings have it."""
+        """Show the switch, weight and choice as the settings have them."""
         on = is_on(self.model, self.task)
         if on:
             self._before = self.model.texts.get(weight_path(self.task), "")

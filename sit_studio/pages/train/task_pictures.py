@@ -33,7 +33,7 @@ Groups = Sequence[Sequence[Tile]]
 
 
 class TaskPictures(QWidget):
-    """As many groups as fit, all of one size; `sign` stands between the pictures of a group."""
+    """Shows as many groups as fit, all of one size; `sign` stands between a group's pictures."""
 
     def __init__(self, sign: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)

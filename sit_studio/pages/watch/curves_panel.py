@@ -134,7 +134,7 @@ class CurvesPanel(QWidget):
         self._draw()
 
     def _show_tabs(self) -> None:
-        """Those that runs of this kind have curves for; each kind keeps the one chosen for it."""
+        """Show the tabs that runs of this kind have curves for; each kind keeps its chosen one."""
         kind = self.history.traits.watch
         # Qt chooses another when the one in front is hidden; that is nobody's choice.
         self._kind = ""
@@ -218,7 +218,7 @@ class CurvesPanel(QWidget):
 
     @Slot()
     def _on_smoothing(self) -> None:
-        """One weight for all plots: the slider tells the truth on every tab."""
+        """Set one weight for all plots: the slider tells the truth on every tab."""
         for group, plot in zip(self.groups, self.plots, strict=True):
             plot.set_smoothing(self.smoothing.value() / 100 if group.is_smoothed else 0.0)
         self.plot.refresh()
@@ -316,5 +316,5 @@ class CurvesPanel(QWidget):
 
 
 def _compared(group: Group, history: History) -> tuple[str, ...]:
-    """Of another run's plot of that name; of its losses the terms alone."""
+    """The curves of another run for that plot; of its losses the terms alone."""
     return tuple(history.terms) if group.title == LOSSES else names_of(group, history)

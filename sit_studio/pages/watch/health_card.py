@@ -42,7 +42,7 @@ def verdict(history: History) -> tuple[str, str]:
 
 
 def _validated(history: History) -> tuple[str, str]:
-    """Of a finetuning run: how often it is right, against what needs no model at all."""
+    """The words for a finetuning run: how often it is right, against what needs no model at all."""
     found = history.validation
     if found is None:
         return "unknown", _waiting(history)
@@ -78,7 +78,7 @@ def _waiting(history: History) -> str:
 
 
 def waiting_words(history: History) -> str:
-    """That the device waits for data, and what to do; empty where it does not."""
+    """The words for a device that waits for data, and what to do; empty where it does not wait."""
     share = history.waiting_share
     if share is None:
         return ""
@@ -160,7 +160,7 @@ class WorkingCard(Card):
 
 
 class _Sentence(QLabel):
-    """As high as the longest one needs, so that nothing below it moves with what it says.
+    """A sentence as high as the longest one needs, so that nothing below it moves.
 
     A line below it, which comes and goes, takes of that room.
     """
@@ -232,7 +232,7 @@ class HealthPanel(FigureGrid):
             self.own[curve.name].show_figure(said, say_text(about))
 
     def show_history(self, history: History) -> None:
-        """The newest reading."""
+        """Show the newest reading."""
         if history.traits is not self._traits:
             self._show_cards(history)
         health, knn = history.health, history.knn

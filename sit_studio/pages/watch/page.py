@@ -261,7 +261,7 @@ class WatchPage(Page):
 
     @Slot()
     def pause_or_resume(self) -> None:
-        """For the keyboard."""
+        """Pause or resume by a key."""
         for part in (self.pause, self.resume):
             if part.isVisibleTo(self) and part.isEnabled():
                 part.click()

@@ -18,7 +18,7 @@ OTHERS_OPACITY, NOTHING_OPACITY, DIM_OPACITY = 0.65, 0.45, 0.14
 
 
 def colour_of(number: int) -> QColor:
-    """Of the group with that code."""
+    """The colour of the group with that code."""
     colours = theme.tokens()
     if number < len(colours.series):
         return QColor(colours.series[number])
@@ -28,12 +28,12 @@ def colour_of(number: int) -> QColor:
 
 
 def shape_of(number: int) -> Shape:
-    """Of the group with that code."""
+    """The shape of the group with that code."""
     return MORE_SHAPES[number // len(theme.tokens().series) % len(MORE_SHAPES)]
 
 
 def style_of(grouping: Grouping, lit: Set[int]) -> MapStyle:
-    """With all groups lit, or only these and the others dim."""
+    """The style with all groups lit, or only these and the others dim."""
     muted = QColor(theme.tokens().muted)
     colours, opacities, shapes = [], [], []
     for code in range(len(grouping.names) + 2):

@@ -21,11 +21,11 @@ class MapSurface(QWidget):
     view: MapWindow
 
     def move_by(self, dx: float, dy: float) -> None:
-        """So many device pixels right and down."""
+        """Move by so many device pixels right and down."""
         raise NotImplementedError
 
     def zoom_by(self, factor: float, px: float, py: float) -> None:
-        """About a place in device pixels."""
+        """Zoom about a place in device pixels."""
         raise NotImplementedError
 
     def point_at(self, place: QPointF) -> int:

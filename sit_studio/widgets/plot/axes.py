@@ -105,7 +105,7 @@ def _tick(value: float, spacing: float) -> str:
 
 
 def _short(value: float) -> str:
-    """Up to three digits: 0.05, 2, 5.4e-5."""
+    """A number of up to three digits: 0.05, 2, 5.4e-5."""
     mantissa, _, exponent = f"{value:.3g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 

@@ -31,7 +31,7 @@ class Band:
             self._plot.removeItem(item)
 
     def set_colour(self, colour: str) -> None:
-        """That of its line, faint."""
+        """Set the colour of its line, faint."""
         faint = QColor(colour)
         faint.setAlphaF(OPACITY)
         self._fill.setBrush(pg.mkBrush(faint))

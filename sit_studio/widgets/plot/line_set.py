@@ -39,7 +39,7 @@ class LineSet:
 
     @property
     def labels(self) -> list[str]:
-        """In the order of their colours: our own first."""
+        """The labels in the order of their colours: our own first."""
         return [*self.own(), *self._overlays]
 
     def own(self) -> dict[str, Curve]:
@@ -102,7 +102,7 @@ class LineSet:
         self.legend.recolour()
 
     def extent(self) -> tuple[float, float]:
-        """From the first point of all to the last, and never nothing."""
+        """The range from the first point of all to the last, and never nothing."""
         ends = [(x[0], x[-1]) for x in (line.x() for line in self) if len(x)]
         x0 = float(min((end[0] for end in ends), default=0.0))
         x1 = float(max((end[1] for end in ends), default=1.0))

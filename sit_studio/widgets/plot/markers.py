@@ -77,7 +77,7 @@ class Flags:
 
 
 def _most_telling(markers: list[Marker], visible: NDArray[np.intp]) -> list[int]:
-    """At most MOST_MARKERS: first the rare kinds, the others evenly thinned."""
+    """At most MOST_MARKERS markers: first the rare kinds, the others evenly thinned."""
     rare = [int(i) for i in visible if markers[i].kind not in LESSER]
     many = [int(i) for i in visible if markers[i].kind in LESSER]
     room = max(MOST_MARKERS - len(rare), 0)

@@ -318,7 +318,7 @@ class CurvePlot(QWidget):
 
     @Slot()
     def _on_view_changed(self) -> None:
-        """Before the paint which the view asked for, so that one is enough."""
+        """Redraw before the paint which the view asked for, so that one is enough."""
         if self._is_in_follow:
             return
         if self._is_following:

@@ -52,7 +52,7 @@ def save_svg(path: Path, view: QGraphicsView, title: str) -> None:
 
 
 def save_csv(path: Path, curves: Mapping[str, Curve], to_epoch: Convert | None) -> None:
-    """One row a step, one column a curve; a gap is an empty cell."""
+    """Write one row a step and one column a curve; a gap is an empty cell."""
     all_steps: list[Array] = [curve.steps for curve in curves.values()]
     steps = np.unique(np.concatenate(all_steps)) if all_steps else np.empty(0)
     columns: list[list[str]] = [[f"{step:.0f}" for step in steps]]

@@ -59,7 +59,7 @@ def points(share: float) -> str:
 
 
 def gap_text(gap: Gap) -> str:
-    """For example "+2.1 [+0.4, +3.8]"."""
+    """A gap in points, for example "+2.1 [+0.4, +3.8]"."""
     return f"{points(gap.mean)} [{points(gap.low)}, {points(gap.high)}]"
 
 
@@ -114,7 +114,7 @@ class GapTableModel(QAbstractTableModel):
 
     @property
     def lines(self) -> Sequence[Line]:
-        """The rows."""
+        """The rows of the table."""
         return self.found.lines if self.found is not None else ()
 
     def show_comparison(self, found: Comparison) -> None:
@@ -183,7 +183,7 @@ class GapTableModel(QAbstractTableModel):
         return f"{100 * figure.accuracy:.1f}{gap}"
 
     def _cost(self, line: Line) -> str:
-        """With an asterisk where a run of the line is incomplete."""
+        """The cost in words, with an asterisk where a run of the line is incomplete."""
         cost = self.found.cost(line) if self.found is not None else None
         if cost is None:
             return ""
@@ -316,7 +316,7 @@ def _paint_figures(painter: QPainter, top: QRectF, cell: Drawn) -> None:
 
 
 def _colour(cell: Drawn) -> QColor:
-    """Of a difference; quiet rows and what may be chance have none."""
+    """The colour of a difference; quiet rows and what may be chance have none."""
     colours, said = theme.tokens(), verdict(cell.figure.gap)
     if cell.quiet or not said:
         return QColor(colours.muted)

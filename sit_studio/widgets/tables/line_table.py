@@ -23,7 +23,7 @@ class LineModel(QAbstractTableModel):
         self.cells: Callable[[int], list[str]] = lambda _: []
 
     def show(self, count: int, cells: Callable[[int], list[str]]) -> None:
-        """Other rows."""
+        """Show other rows."""
         self.beginResetModel()
         self.count, self.cells = count, cells
         self.endResetModel()

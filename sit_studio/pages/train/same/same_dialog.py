@@ -19,7 +19,7 @@ Arrays = dict[str, NDArray[np.uint8]]
 
 
 class SameDialog(Dialog):
-    """One question at a time; what was answered is told at the end, and nothing when it is closed."""
+    """Asks one question at a time; answers are told at the end, and nothing when it is closed."""
 
     answered = Signal(object)
 

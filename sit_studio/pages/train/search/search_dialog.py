@@ -32,7 +32,7 @@ LAST = "search/last"
 
 
 class SearchDialog(Dialog):
-    """Over `path` a search that was begun; else a form for one that starts from `values`.
+    """Shows the search in `path`, or a form for one that starts from `values`.
 
     `settings_wanted` names the file of what was found. Closing it leaves the search alone.
     """
