@@ -20,9 +20,9 @@ from sit_engine.config.build import build
 from sit_engine.config.methods import entrants
 from sit_engine.config.tree import RunConfig
 from sit_engine.jobs.evaluate_request import EvaluateRequest
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Budget
-from sit_engine.records.comparison_text import to_text
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Budget
+from sit_engine.records.studies.comparison_text import to_text
 
 METHODS = ("sit", "dino", "simdino", "mocov3")
 NETWORK = {

@@ -20,8 +20,8 @@ from benchmarks.tables import MODEL, compute, unpacked
 from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Budget, Comparison, Figure
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Budget, Comparison, Figure
 
 WHOLE = {"seeds": 2, "minutes": 8.0}
 FIXED: dict[str, Any] = {"learned_weights": []}

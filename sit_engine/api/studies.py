@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sit_engine.api.runs import Emit, MakeControl
 from sit_engine.config.tree import RunConfig
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Comparison
 from sit_engine.records.on_progress import OnProgress
-from sit_engine.records.tuning import Tuning
-from sit_engine.records.worth import Worth
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Comparison
+from sit_engine.records.studies.tuning import Tuning
+from sit_engine.records.studies.worth import Worth
 
 
 def compare(

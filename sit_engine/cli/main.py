@@ -31,20 +31,28 @@ class Verb(NamedTuple):
 VERBS = {
     "demo": Verb("demo", "do the whole job on the built-in sample of photographs, in minutes"),
     "scan": Verb("scan", "list and check a folder: what is usable, what is not and why"),
-    "pretrain": Verb("pretrain", "train a vision transformer on folders of images, without labels"),
-    "finetune": Verb("finetune", "teach a network your labels, from a run, weights or nothing"),
-    "resume": Verb("resume", "continue a run from its newest good checkpoint"),
-    "pause": Verb("control", "checkpoint a running run and end it for now"),
-    "stop": Verb("control", "checkpoint a running run and stop it"),
-    "finish": Verb("control", "end a running run early and keep it as complete"),
-    "checkpoint": Verb("control", "write a checkpoint of a running run now"),
-    "preview": Verb("control", "write reconstructions and attention of a running run now"),
-    "extend": Verb("control", "make a running run longer"),
-    "compare": Verb(
-        "compare", "train several settings on one folder alike, and say which is better"
+    "pretrain": Verb(
+        "training.pretrain", "train a vision transformer on folders of images, without labels"
     ),
-    "worth": Verb("worth", "find out whether pretraining or public weights pay on a folder"),
-    "tune": Verb("tune", "find settings for a folder in short runs, and say what they gain"),
+    "finetune": Verb(
+        "training.finetune", "teach a network your labels, from a run, weights or nothing"
+    ),
+    "resume": Verb("training.resume", "continue a run from its newest good checkpoint"),
+    "pause": Verb("training.control", "checkpoint a running run and end it for now"),
+    "stop": Verb("training.control", "checkpoint a running run and stop it"),
+    "finish": Verb("training.control", "end a running run early and keep it as complete"),
+    "checkpoint": Verb("training.control", "write a checkpoint of a running run now"),
+    "preview": Verb("training.control", "write reconstructions and attention of a running run now"),
+    "extend": Verb("training.control", "make a running run longer"),
+    "compare": Verb(
+        "studies.compare", "train several settings on one folder alike, and say which is better"
+    ),
+    "worth": Verb(
+        "studies.worth", "find out whether pretraining or public weights pay on a folder"
+    ),
+    "tune": Verb(
+        "studies.tune", "find settings for a folder in short runs, and say what they gain"
+    ),
     "evaluate": Verb("evaluate", "measure a run on labelled folders beside honest baselines"),
     "predict": Verb("predict", "answer a folder of images with a finetuned run or a model, as CSV"),
     "embed": Verb("embed", "write the features of images, a map of them and near-duplicates"),

@@ -16,9 +16,9 @@ from sit_engine.cli.main import entry
 from sit_engine.own_files import parse_json
 
 LOADED = (
-    "sit_engine.cli.verbs.pretrain",
-    "sit_engine.cli.verbs.finetune",
-    "sit_engine.cli.verbs.resume",
+    "sit_engine.cli.verbs.training.pretrain",
+    "sit_engine.cli.verbs.training.finetune",
+    "sit_engine.cli.verbs.training.resume",
     "sit_engine.training.start",
 )
 

@@ -46,7 +46,7 @@ class Signals:
         self.control.ask("stop")
 
     def go_on(self) -> None:
-        """Leave between two runs where a command came in the last step of one; raises KeyboardInterrupt."""
+        """Raise KeyboardInterrupt between two runs where a command came in the last step of one."""
         if self.asked:
             raise KeyboardInterrupt
 

@@ -160,7 +160,7 @@ class Imported:
         return list(dict.fromkeys(names))
 
     def to_text(self) -> str:
-        """The listing for people: equal parts of all blocks share a line, as do dropped parts of a kind."""
+        """The listing for people: equal parts of all blocks, or dropped for one reason, share a line."""
         facts = self.facts
         blocks = counted(facts.depth, "blocks")
         if facts.heads is None:

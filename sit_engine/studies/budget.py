@@ -9,7 +9,7 @@ from sit_engine.config.facts import DataFacts
 from sit_engine.config.resolve import resolve, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.machine.device import probe_once
-from sit_engine.records.comparison import Budget, Pace
+from sit_engine.records.studies.comparison import Budget, Pace
 from sit_engine.training.prepare import with_start
 
 

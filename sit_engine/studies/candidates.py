@@ -10,7 +10,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.errors import ConfigError
-from sit_engine.records.tuning import Candidate
+from sit_engine.records.studies.tuning import Candidate
 from sit_engine.training.prepare import with_start
 
 Change = Mapping[str, Any]

@@ -20,8 +20,8 @@ from sit_engine.evaluation.probes import few_shot, knn_predict, linear_probe
 from sit_engine.evaluation.reading import Tell, Work, read_through
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.paths import escape_name, unescape_name
-from sit_engine.records.comparison import MEASURES, Figure, Gap, Measure
 from sit_engine.records.report import DRAWS, RAW_PIXELS
+from sit_engine.records.studies.comparison import MEASURES, Figure, Gap, Measure
 from sit_engine.studies.paired import interval, lined_up, mean_over_seeds
 
 

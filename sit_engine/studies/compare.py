@@ -23,14 +23,14 @@ from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.machine.device import apply_settings
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Best, ComparedRun, Comparison, Kind, Line, Pace
 from sit_engine.records.events import Outcome
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import Places, places_of
 from sit_engine.records.report import RAW_PIXELS, UNTRAINED
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import discard_unstarted, is_run
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Best, ComparedRun, Comparison, Kind, Line, Pace
 from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell, figures, gap, measure
 from sit_engine.studies.curves import curve_of, training_s

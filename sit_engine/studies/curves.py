@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sit_engine.records.comparison import Curve, Pace
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, KnnMeasured, PhaseChanged, RunFinished
 from sit_engine.records.run import Run
+from sit_engine.records.studies.comparison import Curve, Pace
 
 
 def curve_of(runs: Sequence[Run], name: str, pace: Pace | None) -> Curve | None:

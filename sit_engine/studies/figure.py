@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.inspection.curves import MUTED, SERIES, legend_label, plain
-from sit_engine.records.comparison import Comparison
+from sit_engine.records.studies.comparison import Comparison
 
 NAME = "accuracy.png"
 

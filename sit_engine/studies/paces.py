@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.jobs.dry_steps import DrySteps
-from sit_engine.records.comparison import Pace
 from sit_engine.records.on_progress import OnProgress
+from sit_engine.records.studies.comparison import Pace
 from sit_engine.studies.budget import as_run
 
 ROUNDS = 3

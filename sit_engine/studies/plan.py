@@ -30,13 +30,13 @@ from sit_engine.evaluation.measure import check_labelled
 from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.jobs.labelled import numbers_to_ask, only_test
 from sit_engine.paths import display_name, escape_name
-from sit_engine.records.compare_request import ASKED, CompareRequest
-from sit_engine.records.comparison import Pace
 from sit_engine.records.events import warning
 from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import Places, file_along, moved_along, save
 from sit_engine.records.run import Run
+from sit_engine.records.studies.compare_request import ASKED, CompareRequest
+from sit_engine.records.studies.comparison import Pace
 from sit_engine.studies.budget import with_budget
 from sit_engine.studies.paces import measure_paces
 from sit_engine.training.prepare import list_images

@@ -25,13 +25,13 @@ from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, read_json, write_aside
 from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name, unescape_name
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Budget, Comparison
 from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import file_along, save
 from sit_engine.records.run import Run
-from sit_engine.records.tuning import (
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Budget, Comparison
+from sit_engine.records.studies.tuning import (
     DEFAULT,
     JOIN,
     RUNGS,

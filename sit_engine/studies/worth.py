@@ -41,12 +41,12 @@ from sit_engine.jobs.networks import load_backbones, load_baseline
 from sit_engine.machine.device import apply_settings
 from sit_engine.models.backbone import Backbone
 from sit_engine.paths import escape_name
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Budget
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.report import DRAWS, RAW_PIXELS, Score
 from sit_engine.records.run import Run
-from sit_engine.records.worth import ALL, Column, Kind, Worth
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Budget
+from sit_engine.records.studies.worth import ALL, Column, Kind, Worth
 from sit_engine.studies.compare import OnRun, compare
 from sit_engine.studies.plan import carried
 from sit_engine.studies.supervised import supervised_config, train_supervised

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.inspection.curves import MUTED, SERIES, legend_label, plain
-from sit_engine.records.worth import Column, Worth, shots_word
+from sit_engine.records.studies.worth import Column, Worth, shots_word
 
 NAME = "worth.png"
 DASHES = {"raw pixels": ":", "scratch": "--", "frozen": "-.", "continued": "-", "own": "-"}

@@ -16,9 +16,9 @@ from sit_engine.config.build import build, merge
 from sit_engine.config.toml_file import read_chosen, to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.files import disk_error
-from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.locking.run_lock import holder_here, is_running
 from sit_engine.records.run import Run
+from sit_engine.records.studies.compare_request import CompareRequest
 from sit_studio.engine.process import Trainer, end_from_outside
 from sit_studio.preferences import Preferences
 

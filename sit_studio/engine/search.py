@@ -11,11 +11,11 @@ from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.files import read_json
 from sit_engine.paths import unescape_name
-from sit_engine.records.comparison import Comparison
-from sit_engine.records.comparison_text import to_text
 from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.tuning import RUNGS, Tuning
+from sit_engine.records.studies.comparison import Comparison
+from sit_engine.records.studies.comparison_text import to_text
+from sit_engine.records.studies.tuning import RUNGS, Tuning
 
 ASKED, FOUND, TUNED = "tune.json", "tuning.json", "tuned.toml"
 

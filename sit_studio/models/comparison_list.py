@@ -16,11 +16,11 @@ from pydantic import TypeAdapter
 
 from sit_engine.files import read_json
 from sit_engine.paths import display_name, safe_cell
-from sit_engine.records.compare_request import ASKED
-from sit_engine.records.comparison import MEASURES, Budget, Comparison
-from sit_engine.records.comparison_text import to_text
 from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
+from sit_engine.records.studies.compare_request import ASKED
+from sit_engine.records.studies.comparison import MEASURES, Budget, Comparison
+from sit_engine.records.studies.comparison_text import to_text
 from sit_studio.models.run_list import RunList, RunRow
 
 TABLE = "comparison.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sit_engine.config.methods import entrants
-from sit_engine.records.comparison import Budget, Gap
+from sit_engine.records.studies.comparison import Budget, Gap
 from sit_studio.models.comparison_list import ComparisonRow
 
 

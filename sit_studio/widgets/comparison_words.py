@@ -7,8 +7,8 @@ from PySide6.QtCore import QCoreApplication
 from sit_engine.config.methods import entrants, traits
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.comparison import Budget, Comparison
-from sit_engine.records.verdict import verdict
+from sit_engine.records.studies.comparison import Budget, Comparison
+from sit_engine.records.studies.verdict import verdict
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
 from sit_studio.models.comparison_list import ComparisonRow

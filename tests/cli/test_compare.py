@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sit_engine.cli.main import main
-from sit_engine.cli.verbs.compare import named, racing
+from sit_engine.cli.verbs.studies.compare import named, racing
 from sit_engine.config.toml_file import to_toml
-from sit_engine.records.comparison import Comparison
-from sit_engine.records.comparison_text import to_text
 from sit_engine.records.run import Run
+from sit_engine.records.studies.comparison import Comparison
+from sit_engine.records.studies.comparison_text import to_text
 from sit_engine.records.summary import summarise
 from tests.cli.test_bad_input import tell
 from tests.tiny import start_engine, tiny_config, wait_for_step

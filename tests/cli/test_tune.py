@@ -12,8 +12,8 @@ import pytest
 from sit_engine.cli.main import main
 from sit_engine.config.toml_file import read, to_toml
 from sit_engine.records.run import Run
+from sit_engine.records.studies.tuning import Tuning
 from sit_engine.records.summary import summarise
-from sit_engine.records.tuning import Tuning
 from tests.cli.test_bad_input import tell
 from tests.tiny import start_engine, tiny_config, wait_for_step
 

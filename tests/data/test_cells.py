@@ -14,8 +14,8 @@ from sit_engine.evaluation.measure import Predictions
 from sit_engine.evaluation.written import _table
 from sit_engine.jobs.predict import _lines
 from sit_engine.paths import cell_name, name_cell, plain_cell, safe_cell
-from sit_engine.records.comparison import Budget, Comparison, Figure, Line
 from sit_engine.records.embedding import Columns, Embedded, save
+from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Line
 from sit_studio.models.comparison_list import to_csv
 from sit_studio.models.curve import Curve
 from sit_studio.models.predictions import read_predictions

@@ -22,14 +22,6 @@ from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.pixel_cache.cache_rows import RowBook
 from sit_engine.data.pixel_cache.journal import sealed
 from sit_engine.own_files import parse_json
-from sit_engine.records.comparison import (
-    Budget,
-    ComparedRun,
-    Comparison,
-    Figure,
-    Gap,
-    Line,
-)
 from sit_engine.records.embedding import Columns, save_map
 from sit_engine.records.embedding import save as save_embedded
 from sit_engine.records.events import (
@@ -49,6 +41,14 @@ from sit_engine.records.events import (
     ValidationMeasured,
     Warned,
     to_line,
+)
+from sit_engine.records.studies.comparison import (
+    Budget,
+    ComparedRun,
+    Comparison,
+    Figure,
+    Gap,
+    Line,
 )
 from tests.models import foreign_files
 from tests.tiny import TINY

@@ -24,11 +24,11 @@ from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.config.toml_file import read_chosen, read_values, to_toml
 from sit_engine.jobs.networks import load_backbones, load_method
-from sit_engine.records.comparison import Comparison
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import HealthMeasured, StepReported, read_line, to_line
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
+from sit_engine.records.studies.comparison import Comparison
 from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell
 from sit_studio.frame.main_window import MainWindow

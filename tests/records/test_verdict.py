@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sit_engine.records.comparison import Best, Budget, Comparison, Figure, Gap, Kind, Line
-from sit_engine.records.verdict import verdict
+from sit_engine.records.studies.comparison import Best, Budget, Comparison, Figure, Gap, Kind, Line
+from sit_engine.records.studies.verdict import verdict
 
 AHEAD, LEVEL = Gap(0.05, 0.02, 0.08), Gap(0.01, -0.02, 0.04)
 ROWS: tuple[tuple[str, Kind], ...] = (

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sit_engine.records.report import Score
-from sit_engine.records.worth import ALL, Column, Kind, Worth, advice, labels_needed
+from sit_engine.records.studies.worth import ALL, Column, Kind, Worth, advice, labels_needed
 
 SHOTS = (1, 2, 5, 10, 20, ALL)
 

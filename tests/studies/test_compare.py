@@ -18,12 +18,12 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.errors import SitError
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_held_out
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import MEASURES, Budget, Comparison, Gap, Line, Pace
-from sit_engine.records.comparison_text import to_text
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import MEASURES, Budget, Comparison, Gap, Line, Pace
+from sit_engine.records.studies.comparison_text import to_text
 from sit_engine.studies import paces
 from sit_engine.studies.cells import Cell
 from sit_engine.studies.plan import Plan, held, plan, read_paces

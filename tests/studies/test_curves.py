@@ -10,9 +10,9 @@ from PIL import Image
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.toml_file import to_toml
-from sit_engine.records.comparison import Budget, Comparison, Curve, Pace
 from sit_engine.records.events import Event, KnnMeasured, PhaseChanged, RunFinished, to_line
 from sit_engine.records.run import Run
+from sit_engine.records.studies.comparison import Budget, Comparison, Curve, Pace
 from sit_engine.studies.curves import curve_of, training_s
 from sit_engine.studies.figure import NAME, write_figure
 from tests.tiny import tiny_config

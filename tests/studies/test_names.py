@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sit_engine.records.comparison import Budget, Comparison
-from sit_engine.records.tuning import Tuning
+from sit_engine.records.studies.comparison import Budget, Comparison
+from sit_engine.records.studies.tuning import Tuning
 from sit_engine.studies.cells import Cell
 
 ODD, STORED = "/k\udce4se\\x41", r"/k\xe4se\x5cx41"

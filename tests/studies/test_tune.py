@@ -16,10 +16,10 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.toml_file import read
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import SitError
-from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
-from sit_engine.records.tuning import DEFAULT, Candidate, Tuning, shown
+from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
+from sit_engine.records.studies.tuning import DEFAULT, Candidate, Tuning, shown
 from sit_engine.studies.candidates import TABLE, candidates
 from sit_engine.studies.tune import next_rung
 from tests.tiny import tiny_config

@@ -14,8 +14,8 @@ from sit_engine import api
 from sit_engine.errors import SitError
 from sit_engine.records.report import Score
 from sit_engine.records.run import Run
+from sit_engine.records.studies.worth import ALL, Worth
 from sit_engine.records.summary import summarise
-from sit_engine.records.worth import ALL, Worth
 from sit_engine.studies import cells, paces, supervised, worth
 from tests.tiny import tiny_config
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sit_engine.paths import display_name
-from sit_engine.records.comparison import Curve as Course
+from sit_engine.records.studies.comparison import Curve as Course
 from sit_studio.models.curve import Curve
 from sit_studio.widgets.basics import label
 

@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison_text import to_text
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison_text import to_text
 from sit_studio.engine.comparer import Comparer, compare_words
 from sit_studio.file_manager import is_folder, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow, to_csv

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, 
 from sit_engine.config.tree import RunConfig
 from sit_engine.counted import filled
 from sit_engine.errors import SitError
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Budget
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Budget
 from sit_studio.engine.comparer import compare_words
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.session import Session

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.comparison import MEASURES, Comparison, Figure, Gap, Line, Measure
+from sit_engine.records.studies.comparison import MEASURES, Comparison, Figure, Gap, Line, Measure
 from sit_studio.look import theme
 from sit_studio.look.words import count
 from sit_studio.widgets.elision import full_px

@@ -20,7 +20,8 @@ from sit_engine.config.methods import entrants
 from sit_engine.config.resolve import resolve
 from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.records.comparison import (
+from sit_engine.records.run import Run
+from sit_engine.records.studies.comparison import (
     Best,
     Budget,
     ComparedRun,
@@ -31,9 +32,8 @@ from sit_engine.records.comparison import (
     Line,
     Pace,
 )
-from sit_engine.records.comparison import Curve as Course
-from sit_engine.records.comparison_text import to_text
-from sit_engine.records.run import Run
+from sit_engine.records.studies.comparison import Curve as Course
+from sit_engine.records.studies.comparison_text import to_text
 from sit_engine.records.summary import summarise
 from sit_studio.engine.comparer import Words
 from sit_studio.frame.main_window import MainWindow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records.comparison import Best, Comparison, Gap
+from sit_engine.records.studies.comparison import Best, Comparison, Gap
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.comparison_list import read_comparison
 from sit_studio.models.race_advice import advice, entrant_of

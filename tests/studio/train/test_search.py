@@ -12,10 +12,10 @@ from pytestqt.qtbot import QtBot
 from sit_engine.config.build import build
 from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import RunConfig
-from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.run import Run
+from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
+from sit_engine.records.studies.tuning import DEFAULT, Candidate, Tuning
 from sit_engine.records.summary import summarise
-from sit_engine.records.tuning import DEFAULT, Candidate, Tuning
 from sit_studio.engine.search import asked_of, read_search
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.search.search_dialog import SearchDialog

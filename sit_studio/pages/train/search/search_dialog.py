@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QGridLayout, QLineEdit, QStackedWidg
 
 from sit_engine.config.build import build, merge
 from sit_engine.errors import SitError
-from sit_engine.records.tuning import DEFAULT
+from sit_engine.records.studies.tuning import DEFAULT
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.engine.search import TUNED, Search, Standing, asked_of, read_search
 from sit_studio.file_manager import is_folder

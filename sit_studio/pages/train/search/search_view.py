@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTabWidget, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.records.tuning import DEFAULT, RUNGS, Tuning, shown
+from sit_engine.records.studies.tuning import DEFAULT, RUNGS, Tuning, shown
 from sit_studio.engine.search import Standing
 from sit_studio.look.words import count, duration
 from sit_studio.widgets.basics import label, set_role

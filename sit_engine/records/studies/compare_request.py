@@ -11,7 +11,7 @@ from typing import Any
 from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.files import read_json
-from sit_engine.records.comparison import Budget
+from sit_engine.records.studies.comparison import Budget
 
 FORMAT = 1
 ASKED = "compare.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sit_engine.cli.setting_flags import add_settings, config_from
 from sit_engine.cli.terminal_leg import add_gpus_flag, add_quiet_flag, work
-from sit_engine.cli.verbs.pretrain import folders_of, place_for
+from sit_engine.cli.verbs.training.pretrain import folders_of, place_for
 from sit_engine.config.methods import LABELLED_METHOD
 from sit_engine.errors import RunError
 

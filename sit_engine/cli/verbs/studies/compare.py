@@ -17,9 +17,9 @@ from sit_engine.config.toml_file import read
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.paths import display_name
-from sit_engine.records.compare_request import CompareRequest
-from sit_engine.records.comparison import Budget
-from sit_engine.records.comparison_text import to_text
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Budget
+from sit_engine.records.studies.comparison_text import to_text
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from sit_engine.counted import counted
 from sit_engine.paths import escape_name, unescape_name
-from sit_engine.records.comparison import Comparison, Gap, Line
-from sit_engine.records.comparison_text import table
+from sit_engine.records.studies.comparison import Comparison, Gap, Line
+from sit_engine.records.studies.comparison_text import table
 
 FORMAT = 1
 DEFAULT = "Default"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sit_engine.counted import Sentence
 from sit_engine.paths import display_name
-from sit_engine.records.comparison import Best, Comparison, Gap
+from sit_engine.records.studies.comparison import Best, Comparison, Gap
 
 
 def verdict(found: Comparison) -> tuple[Sentence, ...]:

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 from sit_engine.cli.study_screen import StudyScreen, add_study_flags
-from sit_engine.cli.verbs.compare import named
 from sit_engine.cli.verbs.evaluate import absolute
-from sit_engine.records.tuning import RUNGS
+from sit_engine.cli.verbs.studies.compare import named
+from sit_engine.records.studies.tuning import RUNGS
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sit_engine.counted import counted
 from sit_engine.paths import display_name
-from sit_engine.records.comparison import MEASURES, Comparison, Cost, Figure, Line
-from sit_engine.records.verdict import verdict
+from sit_engine.records.studies.comparison import MEASURES, Comparison, Cost, Figure, Line
+from sit_engine.records.studies.verdict import verdict
 
 
 def to_text(found: Comparison) -> str:
