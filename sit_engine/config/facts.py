@@ -91,6 +91,10 @@ class StartFacts:
     """Of its backbone (config.backbones)."""
     network: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """The settings of its network, of a family that has not those above, which are 0 then."""
+    method: str = ""
+    """The method whose heads lie beside the backbone; empty: there are none."""
+    head_sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Sizes of those heads, by the method's settings."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,18 @@ from typing import Any, ClassVar, Literal, NamedTuple, Never, TypeAlias, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.fields import AutoT, OpenOptions, setting
-from sit_engine.config.traits import CurveInfo, Panel, Picture, Preset, Size, Watch
+from sit_engine.config.filling import AS_START
+from sit_engine.config.traits import (
+    CurveInfo,
+    ForeignHeads,
+    Panel,
+    Picture,
+    Preset,
+    Size,
+    Watch,
+)
 from sit_engine.config.view_kinds import ViewKind
 
 
@@ -103,6 +112,10 @@ class MethodOptions(OpenOptions[AutoT]):
     """Which preset is meant by each size of a run."""
     variants: ClassVar[Mapping[str, Preset]] = MappingProxyType({})
     """Settings of its own with which it enters a race by another name, beside its usual ones."""
+    head_settings: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Settings that are the rows of a tensor of its heads, and that tensor; a start of the same method
+    gives it heads of those sizes."""
+    foreign_heads: ClassVar[ForeignHeads | None] = None
 
     features: Literal["teacher", "student"] = setting(
         "student",
@@ -152,6 +165,13 @@ class MethodOptions(OpenOptions[AutoT]):
         """The method's own values for "auto" settings outside it, and why, by the settings' paths."""
         del facts
         return {}
+
+    def as_start(self, start: StartFacts | None) -> tuple[Any, dict[str, str]]:
+        """The options with the sizes of a start's heads where they are "auto", and the reasons."""
+        if start is None or start.method != self.name:
+            return self, {}
+        sizes = {name: (start.head_sizes[name], AS_START) for name in self.head_settings}
+        return self.filled({name: rule for name, rule in sizes.items() if rule[0]})
 
     def filled(self, rules: Rules) -> tuple[Any, dict[str, str]]:
         """The options with the value of each rule where an "auto" stands, and the reasons.

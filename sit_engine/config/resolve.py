@@ -76,10 +76,12 @@ def resolve(
         train_images=train_images,
         takes_view=model.takes_view,
     )
-    method, method_reasons = config.method.resolve(scale, facts, device)
+    own, head_reasons = config.method.as_start(start)
+    method, method_reasons = own.resolve(scale, facts, device)
     groups = (data, filling, optim, compute)
     update = {item.group: item.done() for item in groups} | {"method": method}
-    reasons = {key: why for item in groups for key, why in item.reasons.items()} | method_reasons
+    reasons = {key: why for item in groups for key, why in item.reasons.items()}
+    reasons |= head_reasons | method_reasons
     resolved = config.model_copy(update=update)
     check_together(resolved, is_resolved=True)
     return Resolved(as_resolved(resolved), reasons)

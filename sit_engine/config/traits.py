@@ -54,6 +54,18 @@ class Preset:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ForeignHeads:
+    """What the heads of a method are called in its authors' files, beside the backbone."""
+
+    layout: str
+    """Name of the layout (models.imports.layouts)."""
+    parts: tuple[tuple[str, str], ...]
+    """Patterns of whole names, and what they become: the names that the method has for them."""
+    ones: str = ""
+    """The name of tensors that must be 1 all over, which the method has no weights for."""
+
+
 AGREEMENT = CurveInfo(
     "agreement",
     "agreement of two views",

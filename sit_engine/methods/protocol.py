@@ -111,6 +111,10 @@ class Method(ABC):
     def backbone(self, which: str) -> Backbone:
         """The backbone of the "student" or the "teacher"."""
 
+    def head_modules(self) -> dict[str, list[nn.Module]]:
+        """Modules that a start of the same method gives weights, by how their tensors' names begin."""
+        return {}
+
     def trained_parameters(self) -> list[Trained]:
         """What the optimiser updates."""
         return [Trained(name, p) for name, p in self.networks.named_parameters() if p.requires_grad]

@@ -24,11 +24,10 @@ from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
 from sit_engine.models.timm_network import sized
 from sit_engine.models.variants import VARIANTS
-from sit_engine.records.starts import NETWORK
+from sit_engine.records.starts import FILE, HEADS, NETWORK
 from sit_engine.views.apply_common import MEAN, STD
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 
 
 def write_timm_folder(
@@ -38,8 +37,11 @@ def write_timm_folder(
     *,
     mark: str,
     more: Mapping[str, str] | None = None,
+    heads: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write the folder aside, then rename it; `more` are texts of further files.
+
+    `heads` stand in a file of their own: timm would not know them.
 
     A folder that is there already is written into when it is empty or its config has the key `mark`.
     """
@@ -50,9 +52,11 @@ def write_timm_folder(
         new = contextlib.nullcontext(out) if out.is_dir() else in_place_of(out)
         with new as folder:
             folder.mkdir(exist_ok=True)
-            with in_place_of(folder / WEIGHTS) as aside:
-                kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-                save_file(kept, aside, metadata={"format": "pt"})
+            for file, given in ((FILE, tensors), (HEADS, heads or {})):
+                kept = {name: value.detach().cpu().contiguous() for name, value in given.items()}
+                if kept:
+                    with in_place_of(folder / file) as aside:
+                        save_file(kept, aside, metadata={"format": "pt"})
             for name, text in {CONFIG: json.dumps(config, indent=1), **(more or {})}.items():
                 write_aside(folder / name, text)
     except OSError as error:

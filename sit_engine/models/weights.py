@@ -5,6 +5,7 @@ Shapes: N patches, D width, C colours, P patch size.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Never
@@ -12,7 +13,7 @@ from typing import Never
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sit_engine.config.backbones import FAMILIES, BackboneOptions
 from sit_engine.config.facts import StartFacts
@@ -22,7 +23,7 @@ from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
 from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import build_backbone
-from sit_engine.records.starts import KNOWN, Start, describe_start
+from sit_engine.records.starts import HEADS, KNOWN, Start, describe_start
 from sit_engine.views.apply_common import MEAN, STD
 
 
@@ -55,6 +56,44 @@ def read_weights(path: Path) -> Weights:
     }
     _fold_normalisation(named, start)
     return Weights(start.facts, named)
+
+
+def read_heads(path: Path) -> dict[str, Tensor]:
+    """Heads beside a backbone (`StartFacts.method`), by the names that their method has for them.
+
+    Of a checkpoint these are the parts of the network that is taken, and those that stand alone.
+    """
+    start = describe_start(path)
+    if not start.facts.method:
+        return {}
+    file = start.file if start.prefix else start.file.with_name(HEADS)
+    network = start.prefix.removesuffix("backbone.")
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from None
+    return {
+        name.removeprefix(network): value.float()
+        for name, value in sorted(tensors.items())
+        if ".backbone." not in name
+    }
+
+
+def load_heads(modules: Mapping[str, Sequence[nn.Module]], heads: Mapping[str, Tensor]) -> bool:
+    """Into modules, by how their tensors' names begin; False, and nothing changes, unless all fit."""
+    given = [
+        (module, {name: heads.get(f"{prefix}{name}") for name in module.state_dict()})
+        for prefix, each in modules.items()
+        for module in each
+    ]
+    for module, tensors in given:
+        for name, own in module.state_dict().items():
+            found = tensors[name]
+            if found is None or found.shape != own.shape:
+                return False
+    for module, tensors in given:
+        module.load_state_dict(tensors)
+    return bool(given)
 
 
 def _own(name: str, start: Start) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Never, cast
 
@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import IMAGENET, Colours, StartFacts, Variant
-from sit_engine.config.methods import load
+from sit_engine.config.methods import METHODS, load, traits
 from sit_engine.config.resolved import open_settings
 from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
@@ -28,7 +28,8 @@ from sit_engine.paths import display_name
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 
-FILE = "model.safetensors"
+FILE, HEADS = "model.safetensors", "heads.safetensors"
+"""The backbone of a folder, and the heads beside it if there are any."""
 # Widths of the usual vision transformers, whose files need not say how many heads they have.
 USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16}
 KNOWN = re.compile(
@@ -114,13 +115,25 @@ def describe_start(path: Path) -> Start:
         for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
     )
     heads, patch = (_count(path, arguments, name) for name in ("num_heads", "patch_size"))
+    method, sizes = _heads_of(path, about)
     tokens, variant = about.get("tokens"), about.get("variant", "plain")
     if variant not in typing.get_args(Variant) or tokens not in (None, 0, 1, 2):
         raise _unusable(
             path, "its config.json says of its tokens or its variant what no network has"
         )
     read = Read(heads, patch, tokens, variant)
-    return Start(file, "", _facts(path, file, "", read), mean, std)
+    facts = replace(_facts(path, file, "", read), method=method, head_sizes=sizes)
+    return Start(file, "", facts, mean, std)
+
+
+def _heads_of(path: Path, about: dict[str, Any]) -> tuple[str, dict[str, int]]:
+    """The method whose heads an import kept, and their sizes."""
+    method = about.get("method", "")
+    if method not in METHODS or not (path / HEADS).is_file():
+        return "", {}
+    sizes = _table(about, "head_sizes")
+    found = {name: _count(path, sizes, name) or 0 for name in traits(method).head_settings}
+    return method, found
 
 
 def _table(config: dict[str, Any], name: str) -> dict[str, Any]:
@@ -154,15 +167,20 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
         why = Sentence("its run has no network {network}, but {known}", network=chosen, known=known)
         raise _unusable(path, why)
     prefix = f"{chosen}.backbone."
+    method = config.method
+    sizes = {name: getattr(method, name) for name in method.head_settings}
+    heads_of = method.name if sizes else ""
     if not isinstance(config.model, VitOptions):
         facts = StartFacts(
             display_name(str(path)), 0, 0, None, 0, config.model.image_size,
             family=config.model.family, network=config.model.same_network(),
+            method=heads_of, head_sizes=sizes,
         )  # fmt: skip
         return Start(path / FILE, prefix, facts)
     model = config.model
     read = Read(model.heads, model.patch_size, model.tokens, model.variant)
-    return Start(path / FILE, prefix, _facts(path, path / FILE, prefix, read))
+    facts = replace(_facts(path, path / FILE, prefix, read), method=heads_of, head_sizes=sizes)
+    return Start(path / FILE, prefix, facts)
 
 
 def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFacts:

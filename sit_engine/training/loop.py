@@ -15,7 +15,7 @@ from sit_engine.data.folder.index import problems_warning
 from sit_engine.errors import SitError
 from sit_engine.machine.device import peak_memory_bytes
 from sit_engine.methods.protocol import StepInfo
-from sit_engine.models.weights import load_weights, read_weights
+from sit_engine.models.weights import load_heads, load_weights, read_heads, read_weights
 from sit_engine.records.commands import Command, answer_to
 from sit_engine.records.events import (
     CommandAnswered,
@@ -55,6 +55,10 @@ STEPS_BEFORE_ESTIMATE = 30
 STEPS_BETWEEN = 10
 LEAST_POINTS = 30
 """Of a curve, in runs that are long enough to have them."""
+OTHER_HEADS = (
+    "The heads of the weights do not fit these settings of the method: its heads begin anew, and only "
+    "the backbone goes on."
+)
 LENGTHS = ("optim.epochs", "optim.batch_size")
 """Settings that say how many steps a run has."""
 
@@ -141,9 +145,14 @@ class Leg:
     def _start_from_weights(self) -> None:
         if self.config.model.weights is None:
             return
-        weights = read_weights(Path(self.config.model.weights))
+        path = Path(self.config.model.weights)
+        weights = read_weights(path)
         for which in ("student", "teacher"):
             load_weights(self.method.backbone(which), weights)
+        if weights.facts.method == self.config.method.name and not load_heads(
+            self.method.head_modules(), read_heads(path)
+        ):
+            self.emit(warning("start.heads", OTHER_HEADS))
 
     def _started(self) -> RunStarted:
         return RunStarted(

@@ -98,6 +98,10 @@ class Dino(Method):
         networks = self.networks
         return (networks.teacher if which == "teacher" else networks.student).backbone
 
+    def head_modules(self) -> dict[str, list[nn.Module]]:
+        """The heads of student and teacher; the centre begins anew, and follows within some steps."""
+        return {"head.": [self.networks.student.head, self.networks.teacher.head]}
+
     def make_views(self, batch: Batch, step_info: StepInfo) -> DinoViews:
         """Global and local views of each of this rank's images."""
         self.answers.clear()  # A step may be tried again.

@@ -12,6 +12,7 @@ from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.traits import (
     TEACHER_MOMENTUM,
     CurveInfo,
+    ForeignHeads,
     HealthCard,
     Picture,
     Preset,
@@ -35,6 +36,8 @@ FEW_EPOCHS, LONG_EPOCHS = 10, 100
 """In a run shorter than the first the prototypes learn from the start; from the second on the teacher's
 temperature rises.
 """
+PROTOTYPES, LENGTHS = "head.prototypes.weight", "head.prototypes.lengths"
+
 CURVES = (
     CurveInfo("dino", "agreement on prototypes"),
     CurveInfo("compression", "compression"),
@@ -140,6 +143,24 @@ class DinoOptions(MethodOptions[AutoT]):
                 {"loss": "simdino"},
             )
         }
+    )
+
+    head_settings: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "head_width": "head.layers.0.weight",
+            "bottleneck": "head.layers.4.weight",
+            "prototypes": PROTOTYPES,
+        }
+    )
+    foreign_heads: ClassVar[ForeignHeads | None] = ForeignHeads(
+        "DINO",
+        (
+            (r"head\.mlp\.(\d\.\w+)", r"head.layers.\1"),
+            (r"head\.last_layer\.(?:weight_v|parametrizations\.weight\.original1)", PROTOTYPES),
+            # Prototypes of ours have length 1 (methods.md 2): lengths of their own are no such head.
+            (r"head\.last_layer\.(?:weight_g|parametrizations\.weight\.original0)", LENGTHS),
+        ),
+        ones=LENGTHS,
     )
 
     features: Literal["teacher", "student"] = again(MethodOptions, "features", "teacher")

@@ -78,6 +78,12 @@ class MocoV3(Method):
         networks = self.networks
         return (networks.teacher if which == "teacher" else networks.student).backbone
 
+    def head_modules(self) -> dict[str, list[nn.Module]]:
+        """Both projectors, and the predictor."""
+        networks = self.networks
+        projectors: list[nn.Module] = [networks.student.projector, networks.teacher.projector]
+        return {"projector.": projectors, "predictor.": [networks.predictor]}
+
     def make_views(self, batch: Batch, step_info: StepInfo) -> PlainViews:
         """Two views of each of this rank's images."""
         return plain_views(self.kinds, batch, step_info)

@@ -9,7 +9,14 @@ from typing import ClassVar, Literal, Never
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
 from sit_engine.config.methods import MethodOptions, Scale
-from sit_engine.config.traits import AGREEMENT, TEACHER_MOMENTUM, CurveInfo, Preset, Size
+from sit_engine.config.traits import (
+    AGREEMENT,
+    TEACHER_MOMENTUM,
+    CurveInfo,
+    ForeignHeads,
+    Preset,
+    Size,
+)
 from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
@@ -40,6 +47,17 @@ class MocoV3Options(MethodOptions[AutoT]):
     presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"paper-mocov3": PAPER})
     sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
         {"quick": "quick", "standard": "standard", "paper": "paper-mocov3"}
+    )
+
+    head_settings: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"head_width": "projector.0.weight", "head_out": "projector.6.weight"}
+    )
+    foreign_heads: ClassVar[ForeignHeads | None] = ForeignHeads(
+        "MoCo v3",
+        (
+            (r"head\.(\d\.(?:weight|bias))", r"projector.\1"),
+            (r"predictor\.(\d\.(?:weight|bias))", r"predictor.\1"),
+        ),
     )
 
     temperature: float = setting(

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from sit_engine.files import read_json
 from sit_engine.models.imports.any_timm import read_any_timm
 from sit_engine.models.imports.cswin import read_cswin
 from sit_engine.models.imports.foreign import open_foreign, weights_file
+from sit_engine.models.imports.heads import Heads, find_heads
 from sit_engine.models.imports.layouts import OF_CSWIN
 from sit_engine.models.imports.networks import ReadNetwork, find_network
 from sit_engine.models.imports.plain_network import read_plain
@@ -23,6 +23,7 @@ from sit_engine.models.imports.said import read_said
 from sit_engine.models.timm_folder import write_timm_folder
 from sit_engine.paths import display_name
 from sit_engine.records.imported import Imported
+from sit_engine.records.starts import NETWORK
 
 MARK = "sit_studio_import"
 
@@ -50,9 +51,11 @@ def import_weights(
     found = open_foreign(file)
     architecture = timm
     read: ReadNetwork | None = None
+    heads_of: Heads | None = None
     if timm is None:
         try:
             contents = find_network(found, file, network)
+            heads_of = find_heads(contents, file)
             if contents.layout is OF_CSWIN:
                 read = read_cswin(
                     contents, file, heads=heads, variant=variant, image_size=image_size
@@ -68,11 +71,19 @@ def import_weights(
     if read is None:
         read = read_any_timm(found, file, said, str(architecture), image_size)
     done = replace(read.done, path=out, source=display_name(path.name))
-    _write(done, read.tensors, read.config)
+    if heads_of is not None:
+        done = replace(
+            done,
+            mapped=(*done.mapped, *heads_of.mapped),
+            dropped=tuple(part for part in done.dropped if part.name not in heads_of.names),
+            facts=replace(done.facts, method=heads_of.method, head_sizes=heads_of.sizes),
+        )
+        read.config[NETWORK] |= {"method": heads_of.method, "head_sizes": heads_of.sizes}
+    _write(done, read, heads_of.tensors if heads_of else {})
     return done
 
 
-def _write(done: Imported, tensors: Mapping[str, Tensor], config: dict[str, Any]) -> None:
+def _write(done: Imported, read: ReadNetwork, heads: Mapping[str, Tensor]) -> None:
     there = read_json(done.path / "config.json").get(MARK, {})
     if there and there.get("sha256") != done.sha256:
         raise DiskError(
@@ -85,11 +96,12 @@ def _write(done: Imported, tensors: Mapping[str, Tensor], config: dict[str, Any]
     record = done.to_json()
     del record["path"]
     origin = {name: record[name] for name in ("source", "sha256", "layout", "network")}
-    config["pretrained_cfg"] |= {"mean": list(done.mean), "std": list(done.std)}
+    read.config["pretrained_cfg"] |= {"mean": list(done.mean), "std": list(done.std)}
     write_timm_folder(
         done.path,
-        tensors,
-        config | {MARK: origin},
+        read.tensors,
+        read.config | {MARK: origin},
         mark=MARK,
         more={"import.json": json.dumps(record, indent=1)},
+        heads=heads,
     )

@@ -65,6 +65,8 @@ class Contents:
     network: str | None
     parts: dict[str, Part]
     dropped: tuple[Dropped, ...]
+    beside: dict[str, Part]
+    """What stands beside the backbone, of which a method may know its heads."""
 
 
 class ReadNetwork(NamedTuple):
@@ -98,14 +100,15 @@ def find_network(found: Mapping[Any, Any], file: Path, network: str | None = Non
     chosen = network or next(iter(order), None) or next(iter(present))
     place = present[chosen]
     others = {word: other for word, other in present.items() if word != chosen}
-    parts, dropped = _split(dictionaries[place.keys], layout, place, others, file)
+    parts, dropped, beside = _split(dictionaries[place.keys], layout, place, others, file)
     dropped += [
         Dropped(word, None, ANOTHER.format(name=word))
         if word
         else Dropped(".".join([*other.keys, other.prefix]), None, "another network, without a name")
         for word, other in others.items()
     ]
-    return Contents(layout, chosen, parts, (*dropped, *_unread(found, place, others)))
+    dropped += _unread(found, place, others)
+    return Contents(layout, chosen, parts, tuple(dropped), beside)
 
 
 def _dictionaries(
@@ -167,9 +170,10 @@ def _split(
     place: Place,
     others: Mapping[str | None, Place],
     file: Path,
-) -> tuple[dict[str, Part], list[Dropped]]:
+) -> tuple[dict[str, Part], list[Dropped], dict[str, Part]]:
     """The backbone, by timm's names, and what stands beside it."""
     ours: dict[str, Part] = {}
+    beside: dict[str, Part] = {}
     dropped: list[Dropped] = []
     # What another network stands in is its own, unless this one stands in it too.
     prefixes = tuple(
@@ -191,7 +195,8 @@ def _split(
         else:
             why = "batch-norm statistics" if plain.endswith(STATISTICS) else why
             dropped.append(Dropped(name, tuple(value.shape), why or OUTSIDE))
-    return ours, dropped
+            beside[inner] = Part(name, value)
+    return ours, dropped, beside
 
 
 def _renamed(name: str, naming: Naming) -> str:
