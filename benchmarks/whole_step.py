@@ -29,7 +29,7 @@ from benchmarks.recipe import (
 from benchmarks.slow_step import SlowStep
 from benchmarks.table import Effort, Row, Work, alternate, clock_for, main, ratio, row, wait_for
 from sit_engine.machine.malloc import tuned_malloc
-from sit_engine.models.backbone import Maps, maps, pooled
+from sit_engine.models.backbone import last_alone, pooled
 from sit_engine.training.stepper import Stepper
 
 QUICK = [Case("vit_tiny", 32, 16), Case("vit_tiny", 224, 4)]
@@ -99,10 +99,10 @@ def use_graphs(stepper: Stepper) -> None:
     """An experiment: the networks' passes compiled into CUDA graphs, which save launches."""
     method = stepper.method
     # The student's pass comes first in a step, and its backward pass last.
-    for name, function in (("maps", maps), ("pooled", pooled)):
+    for name, function in (("stages", last_alone), ("pooled", pooled)):
         assert hasattr(method, name)
         replayed = torch.compile(function, mode="reduce-overhead")
-        setattr(method, name, _cloned(replayed, begins_step=name == "maps"))
+        setattr(method, name, _cloned(replayed, begins_step=name == "stages"))
 
 
 def _cloned(function: Callable[..., Any], *, begins_step: bool) -> Callable[..., Any]:
@@ -112,8 +112,9 @@ def _cloned(function: Callable[..., Any], *, begins_step: bool) -> Callable[...,
         if begins_step:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         made = function(*inputs)
-        if isinstance(made, Maps):
-            return Maps(made.tokens.clone(), made.places.clone(), made.grid)
+        if isinstance(made, tuple):
+            (last,) = made
+            return (last._replace(tokens=last.tokens.clone(), places=last.places.clone()),)
         return made.clone()
 
     return call

@@ -28,6 +28,10 @@ class Maps(NamedTuple):
         """What a task reads, [B,D]: a token before the places, or their mean where there is none."""
         return self.tokens[:, number] if self.tokens.shape[1] else self.places.mean(1)
 
+    def first(self, count: int) -> Maps:
+        """The same of the first images of the batch."""
+        return Maps(self.tokens[:count], self.places[:count], self.grid)
+
 
 class Backbone(nn.Module):
     """A network that turns images into a map of features; a family's class fills in what differs."""
@@ -44,6 +48,15 @@ class Backbone(nn.Module):
     @abstractmethod
     def maps(self, image_BCYX: Tensor) -> Maps:
         """All that the last map holds. Images may have any height and width that the stride divides."""
+
+    def stages(self, image_BCYX: Tensor) -> tuple[Maps, ...]:
+        """The last map of each size, the finest first; the last one is that of `maps`."""
+        return (self.maps(image_BCYX),)
+
+    @property
+    def stage_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Stride in px and width of each of `stages`."""
+        return ((self.stride, self.width),)
 
     @abstractmethod
     def pooled(self, image_BCYX: Tensor) -> Tensor:
@@ -91,9 +104,14 @@ class Backbone(nn.Module):
         """Weights of the same sizes for another view size, resized where that is needed."""
 
 
-def maps(backbone: Backbone, image_BCYX: Tensor) -> Maps:
-    """`Backbone.maps` as a function, for `compiled`."""
-    return backbone.maps(image_BCYX)
+def last_alone(backbone: Backbone, image_BCYX: Tensor) -> tuple[Maps, ...]:
+    """The last of `stages`, whose others are not kept: a function, for `compiled`."""
+    return (backbone.maps(image_BCYX),)
+
+
+def stages(backbone: Backbone, image_BCYX: Tensor) -> tuple[Maps, ...]:
+    """`Backbone.stages` as a function, for `compiled`."""
+    return backbone.stages(image_BCYX)
 
 
 def pooled(backbone: Backbone, image_BCYX: Tensor) -> Tensor:

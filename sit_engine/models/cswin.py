@@ -63,7 +63,7 @@ class Cswin(Backbone):
         self.options = options
         depths, heads = numbers(options.depths), numbers(options.heads)
         stripes = (*numbers(options.stripes), None)
-        self.blocks_deep, self.stages = sum(depths), len(depths)
+        self.blocks_deep, self.stages_count = sum(depths), len(depths)
         self.stride, self.width = options.stride, options.token_width
         self.recompute = False
         steepness = drop_path / max(1, self.blocks_deep - 1)
@@ -86,6 +86,21 @@ class Cswin(Backbone):
         """The last map, after the final norm."""
         *_, last_BhwD = self._passed(image_BCYX)
         return _maps(self.norm(last_BhwD))
+
+    def stages(self, image_BCYX: Tensor) -> tuple[Maps, ...]:
+        """The map after each stage; the last one after the final norm."""
+        *before, last_BhwD = (
+            map_BhwD
+            for map_BhwD, is_last in zip(self._passed(image_BCYX), self._ends(), strict=True)
+            if is_last
+        )
+        return *map(_maps, before), _maps(self.norm(last_BhwD))
+
+    @property
+    def stage_sizes(self) -> tuple[tuple[int, int], ...]:
+        """The stride doubles, and so does the width."""
+        first = self.options.stem_stride, self.options.width
+        return tuple((first[0] << stage, first[1] << stage) for stage in range(self.stages_count))
 
     def pooled(self, image_BCYX: Tensor) -> Tensor:
         """The mean place."""
@@ -147,10 +162,15 @@ class Cswin(Backbone):
     def _steps(self) -> Iterator[nn.Module]:
         """Stem, blocks and merges in their order."""
         yield self.stage1_conv_embed
-        for stage in range(1, self.stages + 1):
+        for stage in range(1, self.stages_count + 1):
             if stage > 1:
                 yield self.get_submodule(f"merge{stage - 1}")
             yield from cast("nn.ModuleList", self.get_submodule(f"stage{stage}"))
+
+    def _ends(self) -> Iterator[bool]:
+        """Whether a block is the last of its stage."""
+        for depth in numbers(self.options.depths):
+            yield from (number == depth - 1 for number in range(depth))
 
     def _blocks(self) -> Iterator[Block]:
         return (step for step in self._steps() if isinstance(step, Block))

@@ -5,11 +5,14 @@ Shapes: B batch, N patches, D width, C channels, Y X pixels, P patch size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sit_engine import ranks
+from sit_engine.models.backbone import Maps
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -90,6 +93,33 @@ class ReconstructionHead(nn.Module):
         pixels = pixels.reshape(batch, high, wide, channels, patch, patch).permute(0, 3, 1, 4, 2, 5)
         image = pixels.reshape(batch, channels, high * patch, wide * patch)
         return image + self.to_pixels.bias[:, None, None]
+
+
+class StagesHead(nn.Module):
+    """Pixels from the maps of all stages: each as wide as the finest, enlarged to it, added up."""
+
+    def __init__(self, sizes: Sequence[tuple[int, int]], *, layers: int) -> None:
+        super().__init__()
+        self.stride, width = sizes[0]
+        self.narrow = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(own), nn.Linear(own, width)) for _, own in sizes
+        )
+        self.head = ReconstructionHead(width, self.stride, layers=layers)
+        self.narrow.apply(_init_linear)
+
+    def forward(self, stages: Sequence[Maps]) -> Tensor:
+        """Places [B,N,D] of each stage, the finest first, to [B,C,Y,X]."""
+        high, wide = stages[0].grid
+        total_BDhw: Tensor | None = None
+        for narrow, stage in zip(self.narrow, stages, strict=True):
+            map_BDhw = narrow(stage.places).transpose(1, 2).unflatten(2, stage.grid)
+            times = high // stage.grid[0]
+            # As linear layers and enlarging by repetition commute, the small map is narrowed.
+            larger = map_BDhw.repeat_interleave(times, 2).repeat_interleave(times, 3)
+            total_BDhw = larger if total_BDhw is None else total_BDhw + larger
+        assert total_BDhw is not None
+        pixels: Tensor = self.head(total_BDhw.flatten(2).transpose(1, 2), (high, wide))
+        return pixels
 
 
 class LinearHead(nn.Linear):

@@ -15,7 +15,7 @@ from sit_engine.config.cswin import NAMED, CswinOptions, numbers
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.filling import Filling
 from sit_engine.errors import ConfigError
-from sit_engine.models.backbone import compiled, maps
+from sit_engine.models.backbone import compiled, stages
 from sit_engine.models.cswin import Cswin, build_cswin
 from sit_engine.training.memory import counted_bytes
 from tests.models import cswin_plain
@@ -155,10 +155,21 @@ def test_half_precision_is_near() -> None:
     assert torch.nn.functional.cosine_similarity(found.float(), wanted).min() > 0.99
 
 
-def _worked(network: Cswin, read: Any = maps) -> tuple[Tensor, list[Tensor]]:
+def test_the_map_of_each_stage_is_that_of_its_last_block() -> None:
+    network, image = small(depths="2,1", heads="2,2", stripes="2", stages=2), torch.randn(2, 3, 32, 48)
+    found, layers = network.stages(image), network.layers(image)
+    torch.testing.assert_close(found[0].places, layers[1].places)
+    torch.testing.assert_close(found[1].places, network.maps(image).places)
+    for each, (stride, width) in zip(found, network.stage_sizes, strict=True):
+        assert each.grid == (32 // stride, 48 // stride)
+        assert each.places.shape[-1] == width
+    assert network.stage_sizes[-1] == (network.stride, network.width)
+
+
+def _worked(network: Cswin, read: Any = stages) -> tuple[Tensor, list[Tensor]]:
     """The last map, and how the parameters would move."""
     image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    places = read(network, image).places
+    places = read(network, image)[-1].places
     moved = torch.autograd.grad(places.square().mean(), list(network.parameters()))
     return places.detach(), list(moved)
 
@@ -195,7 +206,7 @@ def test_compiled_the_pass_gives_the_same(recompute: bool) -> None:
     network = small(width=8, stages=3, depths="1,1,1", heads="2,2,2", stripes="1,2")
     wanted = _worked(network)
     network.set_recompute(on=recompute)
-    torch.testing.assert_close(_worked(network, compiled(maps)), wanted, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(_worked(network, compiled(stages)), wanted, atol=1e-4, rtol=1e-3)
 
 
 def test_levels_count_blocks_over_the_stages_and_freezing_follows_them() -> None:

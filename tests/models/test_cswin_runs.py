@@ -57,6 +57,16 @@ def test_every_method_trains_it(method: str, few: Path, tmp_path: Path) -> None:
     assert ("reconstructions.npz" in previews) is method.startswith("sit")
 
 
+def test_pixels_may_come_from_the_maps_of_all_stages(few: Path, tmp_path: Path) -> None:
+    run = pretrained(few, tmp_path / "run", method={"reconstruct_from": "stages"})
+    before = checkpoint.load_model(checkpoint.folder(run, 0))
+    after = checkpoint.load_model(checkpoint.newest_verified(run)[0])
+    narrow = [name for name in after if ".narrow." in name]
+    assert {name.split(".")[2] for name in narrow} == {"0", "1"}
+    assert not [name for name in narrow if torch.equal(before[name], after[name])]
+    assert (max(run.previews.iterdir()) / "reconstructions.npz").is_file()
+
+
 def test_a_run_that_is_resumed_is_one_that_was_never_broken(few: Path, tmp_path: Path) -> None:
     """With drop path, and the schedule of the whole."""
     whole = with_cswin(tiny_config(few, optim={"epochs": 2}), drop_path=0.3)

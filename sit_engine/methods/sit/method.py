@@ -7,8 +7,9 @@ Shapes: B images, T tokens before N patches, D width, K head output, C channels,
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Never
+from typing import NamedTuple, Never, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +24,9 @@ from sit_engine.methods.grad_cache import EmbeddedTokens, Gathered, gather
 from sit_engine.methods.protocol import Losses, Method, Reconstruction, StepInfo, Trained
 from sit_engine.methods.sit.losses import LearnedWeights, l1, masked_l1
 from sit_engine.methods.sit.options import SitOptions
-from sit_engine.models.backbone import Backbone, compiled, maps, pooled
+from sit_engine.models.backbone import Backbone, Maps, compiled, last_alone, pooled, stages
 from sit_engine.models.families import build_backbone
-from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead
+from sit_engine.models.heads import ContrastHead, LinearHead, ReconstructionHead, StagesHead
 from sit_engine.views.apply import apply_views
 from sit_engine.views.corrupt import corrupt
 from sit_engine.views.rotate import ROTATIONS, rotate_
@@ -107,7 +108,11 @@ class Networks(nn.Module):
         self.reconstruction_head: nn.Module | None = None
         if options.reconstruction_weight > 0:
             layers = 0 if is_linear else RECONSTRUCTION_LAYERS
-            self.reconstruction_head = ReconstructionHead(width, backbone.stride, layers=layers)
+            self.reconstruction_head = (
+                StagesHead(backbone.stage_sizes, layers=layers)
+                if options.reconstruct_from == "stages"
+                else ReconstructionHead(width, backbone.stride, layers=layers)
+            )
         self.learned_weights = LearnedWeights(
             [task for task in options.learned_weights if options.weight_of(task) > 0]
         )
@@ -139,7 +144,7 @@ class Sit(Method):
 
     def compile(self, *, on: bool) -> None:
         """Whether torch compiles both backbones' passes; heads and losses are small."""
-        self.maps = compiled(maps) if on else maps
+        self.stages = compiled(self._stages) if on else self._stages
         self.pooled = compiled(pooled) if on else pooled
 
     def backbone(self, which: str) -> Backbone:
@@ -217,7 +222,8 @@ class Sit(Method):
         The contrast of a micro-batch was worked out before: `gathered`.
         """
         networks, options = self.networks, self.options
-        seen = self.maps(networks.student.backbone, views.corrupted)
+        read = self.stages(networks.student.backbone, views.corrupted)
+        seen = read[-1]
         judged = self._judged(views)
         curves = {"mask_share": judged.share, "bound_reached": views.bound_reached}
         terms: dict[str, Tensor] = {}
@@ -234,8 +240,7 @@ class Sit(Method):
             is_right_B = logits_B4.detach().argmax(-1) == views.turns
             curves["rotation_accuracy"] = is_right_B.float().mean()
         if networks.reconstruction_head is not None:
-            places_BND = seen.places[: len(judged.clean)]
-            output = networks.reconstruction_head(places_BND, seen.grid)
+            output = self._pixels([each.first(len(judged.clean)) for each in read])
             terms["reconstruction"] = (
                 l1(output, judged.clean)
                 if options.reconstruct == "all"
@@ -248,6 +253,19 @@ class Sit(Method):
                 weighed, curves[f"weight_{task}"] = networks.learned_weights.weigh(task, loss)
             total = total + options.weight_of(task) * weighed
         return Losses(total, {name: term.detach() for name, term in terms.items()}, curves)
+
+    @property
+    def _stages(self) -> Callable[[Backbone, Tensor], tuple[Maps, ...]]:
+        """What the tasks read: the maps of all stages where one asks for them, else the last."""
+        return stages if self.options.reconstruct_from == "stages" else last_alone
+
+    def _pixels(self, read: Sequence[Maps]) -> Tensor:
+        """[B,C,Y,X] of what was read."""
+        head = self.networks.reconstruction_head
+        assert head is not None
+        if isinstance(head, StagesHead):
+            return cast("Tensor", head(read))
+        return cast("Tensor", head(read[-1].places, read[-1].grid))
 
     def _judged(self, views: SitViews) -> Judged:
         """What the reconstruction is judged on: a view that was left whole has nothing to repair."""
@@ -282,7 +300,7 @@ class Sit(Method):
         """What the contrast needs to know of a micro-batch; None without that task."""
         if self.options.contrast_weight == 0:
             return None
-        seen = self.maps(self.networks.student.backbone, views.corrupted)
+        seen = self.stages(self.networks.student.backbone, views.corrupted)[-1]
         return EmbeddedTokens(seen.token(-1).clone(), self._keys(views))
 
     def gather(self, embedded: list[EmbeddedTokens | None]) -> list[Gathered] | list[None]:
@@ -299,8 +317,7 @@ class Sit(Method):
         hidden = corrupt(self.options.corruption, views_BCYX, seed=seed, step=0, view=0)
         was_training = networks.training
         networks.eval()
-        seen = networks.student.backbone.maps(hidden.view)
-        output = networks.reconstruction_head(seen.places, seen.grid).float()
+        output = self._pixels(self._stages(networks.student.backbone, hidden.view)).float()
         networks.train(was_training)
         is_all = self.options.reconstruct == "all"
         return Reconstruction(hidden.view, output, hidden.mask | is_all)

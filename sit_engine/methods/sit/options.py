@@ -111,6 +111,12 @@ class SitOptions(MethodOptions[AutoT]):
         "Reconstruct",
         "Which pixels the reconstruction is judged on: those that were corrupted, or all.",
     )
+    reconstruct_from: Literal["last", "stages"] = setting(
+        "last",
+        "Reconstruct from",
+        "last: the network's last map; stages: the maps of all its stages, added up at the finest, where "
+        "it has several.",
+    )
     head_kind: Literal["mlp", "linear"] = setting(
         "mlp", "Heads", "mlp: three layers for contrast and reconstruction; linear: one."
     )
