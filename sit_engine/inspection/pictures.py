@@ -21,7 +21,7 @@ from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.files import in_place_of
 from sit_engine.methods.protocol import Method
 from sit_engine.models.backbone import Backbone
-from sit_engine.records.attention import holding
+from sit_engine.records.attention import Crosses, holding
 from sit_engine.views.apply_common import MEAN, STD
 
 GAP = 2
@@ -83,6 +83,28 @@ def attend(backbone: Backbone, views_B3VV: Tensor, device: torch.device) -> np.n
     found_BHYX = backbone.attention(normalised)
     backbone.train(was_training)
     return None if found_BHYX is None else found_BHYX.float().cpu().numpy()
+
+
+@torch.no_grad()
+def find_crosses(backbone: Backbone, views_B3VV: Tensor, device: torch.device) -> Crosses | None:
+    """`Backbone.crosses` in half precision; None of a network whose places read no stripes."""
+    was_training = backbone.training
+    backbone.eval()
+    normalised = Preprocess(views_B3VV.shape[-1]).to(device).normalise(views_B3VV.to(device))
+    found = backbone.crosses(normalised)
+    backbone.train(was_training)
+    if not found:
+        return None
+    return Crosses(tuple(tuple(each.half().cpu().numpy() for each in stage) for stage in found))
+
+
+def write_crosses(crosses: Crosses, folder: Path) -> list[Path]:
+    """`crosses.npz` in `folder`: of each stage `stage1_columns` and `stage1_rows` [n,h,w,a,b]."""
+    file = folder / "crosses.npz"
+    with in_place_of(file) as aside, aside.open("wb") as opened:
+        arrays: dict[str, Any] = crosses.arrays()
+        np.savez_compressed(opened, **arrays)
+    return [file]
 
 
 def write_reconstructions(found: Reconstructions, folder: Path) -> list[Path]:

@@ -16,8 +16,10 @@ from sit_engine.errors import CheckpointError, ConfigError, DataError, SitError
 from sit_engine.evaluation.measure import MeasuredNetwork
 from sit_engine.inspection.pictures import (
     attend,
+    find_crosses,
     reconstruct,
     write_attention,
+    write_crosses,
     write_reconstructions,
 )
 from sit_engine.methods.protocol import Method
@@ -153,12 +155,10 @@ def inspect_into(
     device = torch.device("cpu")
     found = reconstruct(method, views, device, seed=config.compute.seed)
     written = write_reconstructions(found, out) if found is not None else []
-    attention = attend(method.backbone(config.method.features), views, device)
-    return (
-        written
-        if attention is None
-        else written + write_attention(attention, views, out, keep=keep)
-    )
+    backbone = method.backbone(config.method.features)
+    attention, crosses = attend(backbone, views, device), find_crosses(backbone, views, device)
+    written += [] if attention is None else write_attention(attention, views, out, keep=keep)
+    return written + ([] if crosses is None else write_crosses(crosses, out))
 
 
 def _own_paths(run: Run, names: Sequence[str]) -> list[str]:

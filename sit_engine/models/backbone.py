@@ -79,6 +79,15 @@ class Backbone(nn.Module):
     def attention(self, image_BCYX: Tensor) -> Tensor | None:
         """How what is read attends to the places in the last block, [B,H,h,w]; None if it shows none."""
 
+    def crosses(self, image_BCYX: Tensor) -> list[tuple[Tensor, ...]]:
+        """For each stage how a place attends within the stripes that it reads, [B,h,w,a,b] each.
+
+        The first is of stripes from top to bottom, the second from left to right; empty where places read
+        no stripes.
+        """
+        del image_BCYX
+        return []
+
     @abstractmethod
     def level(self, name: str) -> int:
         """How deep a parameter lies: 0 before the blocks, 1 … `blocks_deep`, one more behind them."""

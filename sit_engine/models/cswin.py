@@ -121,6 +121,15 @@ class Cswin(Backbone):
             before_BhwD = self._through(step, before_BhwD)
         return cast("Block", last).mean_attention(before_BhwD)
 
+    def crosses(self, image_BCYX: Tensor) -> list[tuple[Tensor, ...]]:
+        """Of the last block of each stage."""
+        found, map_BhwD, ends = [], image_BCYX, self._ends()
+        for step in self._steps():
+            if isinstance(step, Block) and next(ends):
+                found.append(step.cross(map_BhwD))
+            map_BhwD = self._through(step, map_BhwD)
+        return found
+
     def level(self, name: str) -> int:
         """The level by block over the stages; a merge lies as deep as the block before it."""
         part, _, rest = name.partition(".")

@@ -78,16 +78,31 @@ class Block(nn.Module):
         shares_BGN = torch.softmax(scores_BGN.float(), -1)
         return shares_BGN.reshape(*shares_BGN.shape[:2], *map_BhwD.shape[1:3])
 
+    def cross(self, map_BhwD: Tensor) -> tuple[Tensor, ...]:
+        """How each place of [B,h,w,D] attends within its stripe of columns and its stripe of rows.
+
+        [B,h,w,a,b] each, for a stripe of a × b places, as the mean over heads; one alone where all attend
+        to all. What a place reads sums to one.
+        """
+        return tuple(
+            self._shares(qkv, shape) for qkv, shape in self._branches(self.norm1(map_BhwD))
+        )
+
     def _attended(self, normed_BhwD: Tensor) -> Tensor:
+        branches = self._branches(normed_BhwD)
+        made = [self._branch(number, *branch) for number, branch in enumerate(branches)]
+        return made[0] if len(made) == 1 else torch.cat(made, -1)
+
+    def _branches(self, normed_BhwD: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
+        """Queries, keys and values [B,h,w,3,C] of each branch, and the shape of its stripes."""
         high, wide = int(normed_BhwD.shape[1]), int(normed_BhwD.shape[2])
         qkv = torch.unflatten(self.qkv(normed_BhwD), -1, (3, -1))
         if self.stripe is None:
-            return self._branch(0, qkv, (high, wide))
+            return [(qkv, (high, wide))]
         # A stripe that is wider than the map is the whole map.
         columns, rows = (high, min(self.stripe, wide)), (min(self.stripe, high), wide)
         half = qkv.shape[-1] // 2
-        vertical = self._branch(0, qkv[..., :half], columns)
-        return torch.cat([vertical, self._branch(1, qkv[..., half:], rows)], -1)
+        return [(qkv[..., :half], columns), (qkv[..., half:], rows)]
 
     def _branch(self, number: int, qkv_Bhw3C: Tensor, shape: tuple[int, int]) -> Tensor:
         """Attention within all stripes of a `shape` at once: [B,h,w,3,C] to [B,h,w,C].
@@ -95,18 +110,35 @@ class Block(nn.Module):
         Positions are added to the values' mean after windowing, so that none look out of a stripe.
         """
         high, wide, channels = (int(qkv_Bhw3C.shape[axis]) for axis in (1, 2, -1))
-        down, across = high // shape[0], wide // shape[1]
-        heads = self.heads // len(self.attns)
-        cut = torch.unflatten(qkv_Bhw3C, 2, (across, shape[1]))
-        cut = torch.unflatten(cut, 1, (down, shape[0]))
-        # One copy, in which queries, keys, values and the positions' images are but views.
-        stripes = cut.permute(0, 1, 3, 2, 4, 5, 6).reshape(-1, shape[0] * shape[1], 3, channels)
-        each = torch.unflatten(stripes, 3, (heads, -1))
-        query, key, value = each.permute(2, 0, 3, 1, 4).unbind(0)
+        stripes, query, key, value = self._cut(qkv_Bhw3C, shape)
         mixed = self._attend(query, key, value).transpose(1, 2).flatten(2)
         mixed = mixed + self.attns[number](stripes[:, :, 2], shape)
+        down, across = high // shape[0], wide // shape[1]
         placed: Tensor = mixed.reshape(-1, down, across, *shape, channels).permute(0, 1, 3, 2, 4, 5)
         return placed.reshape(-1, high, wide, channels)
+
+    def _shares(self, qkv_Bhw3C: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Mean attention over heads of each place over its stripe of a × b: [B,h,w,a,b]."""
+        high, wide = (int(qkv_Bhw3C.shape[axis]) for axis in (1, 2))
+        _, query, key, _ = self._cut(qkv_Bhw3C, shape)
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+        shares = scores.float().softmax(-1).mean(1)
+        down, across = high // shape[0], wide // shape[1]
+        placed: Tensor = shares.reshape(-1, down, across, *shape, *shape)
+        return placed.permute(0, 1, 3, 2, 4, 5, 6).reshape(-1, high, wide, *shape)
+
+    def _cut(
+        self, qkv_Bhw3C: Tensor, shape: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """All stripes of a `shape`, [B·S,T,3,C]; their queries, keys and values, [B·S,G,T,K] each."""
+        high, wide, channels = (int(qkv_Bhw3C.shape[axis]) for axis in (1, 2, -1))
+        cut = torch.unflatten(qkv_Bhw3C, 2, (wide // shape[1], shape[1]))
+        cut = torch.unflatten(cut, 1, (high // shape[0], shape[0]))
+        # One copy, in which queries, keys, values and the positions' images are but views.
+        stripes = cut.permute(0, 1, 3, 2, 4, 5, 6).reshape(-1, shape[0] * shape[1], 3, channels)
+        each = torch.unflatten(stripes, 3, (self.heads // len(self.attns), -1))
+        query, key, value = each.permute(2, 0, 3, 1, 4).unbind(0)
+        return stripes, query, key, value
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attention of each stripe's queries over its values: [B·S,G,T,K]."""

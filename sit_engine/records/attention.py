@@ -1,7 +1,9 @@
-"""Attention of a preview: which places hold most of it. Loads no torch."""
+"""Attention of a preview: which places hold most of it, and what a place reads. Loads no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,3 +27,51 @@ def holding(maps_YX: NDArray[Any], share: float) -> NDArray[np.bool_]:
     found = np.zeros(flat.shape, dtype=bool)
     np.put_along_axis(found, order, kept & (total > 0), -1)
     return found.reshape(maps_YX.shape)
+
+
+@dataclass(frozen=True)
+class Crosses:
+    """How each place attends within its stripes, by stages: arrays [n,h,w,a,b] (`Backbone.crosses`)."""
+
+    stages: tuple[tuple[NDArray[Any], ...], ...]
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Crosses:
+        """Of `arrays`, which anyone may have written; ValueError where they are none."""
+        stages: list[tuple[NDArray[Any], ...]] = []
+        while (name := f"stage{len(stages) + 1}_columns") in arrays:
+            rows = arrays.get(name.replace("columns", "rows"))
+            stages.append((arrays[name],) if rows is None else (arrays[name], rows))
+        every = [each for stage in stages for each in stage]
+        if not every or any(each.ndim != 5 or each.dtype.kind != "f" for each in every):
+            raise ValueError("no crosses")
+        for stage in stages:
+            for each in stage:
+                images, high, wide, down, across = each.shape
+                fits = 0 not in each.shape and high % down == 0 and wide % across == 0
+                if not fits or (images, high, wide) != (len(every[0]), *stage[0].shape[1:3]):
+                    raise ValueError("crosses that fit no map")
+        return cls(tuple(stages))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `of` reads."""
+        return {
+            f"stage{number}_{kind}": each
+            for number, stage in enumerate(self.stages, start=1)
+            for kind, each in zip(("columns", "rows"), stage, strict=False)
+        }
+
+    def grid(self, stage: int) -> tuple[int, int]:
+        """Rows and columns of the places of a stage."""
+        high, wide = self.stages[stage][0].shape[1:3]
+        return int(high), int(wide)
+
+    def heat(self, image: int, stage: int, row: int, column: int) -> NDArray[np.float32]:
+        """[h,w], what the place reads: the mean of its two stripes, 0 elsewhere; sums to one."""
+        found = np.zeros(self.grid(stage), np.float32)
+        for each in self.stages[stage]:
+            own = each[image, row, column]
+            top, left = row // own.shape[0] * own.shape[0], column // own.shape[1] * own.shape[1]
+            found[top : top + own.shape[0], left : left + own.shape[1]] += own
+        found /= len(self.stages[stage])
+        return found

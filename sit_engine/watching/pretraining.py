@@ -20,8 +20,10 @@ from sit_engine.evaluation.features import centred_units, extract, raw_pixels
 from sit_engine.evaluation.probes import binomial_score, knn_predict
 from sit_engine.inspection.pictures import (
     attend,
+    find_crosses,
     reconstruct,
     write_attention,
+    write_crosses,
     write_reconstructions,
 )
 from sit_engine.inspection.prototypes import MOST_IMAGES, count_choices, write_usage
@@ -177,6 +179,7 @@ def write_preview(
     """
     found = reconstruct(method, views, device, seed=0)
     attention = attend(method.backbone(network), views, device)
+    crosses = find_crosses(method.backbone(network), views, device)
 
     def write() -> Path:
         folder = run.folder("previews") / f"step-{step:08d}"
@@ -185,6 +188,8 @@ def write_preview(
             write_reconstructions(found, folder)
         if attention is not None:
             write_attention(attention, views, folder)
+        if crosses is not None:
+            write_crosses(crosses, folder)
         if usage is not None:
             write_usage(usage, folder)
         return folder

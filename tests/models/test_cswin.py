@@ -15,6 +15,7 @@ from sit_engine.config.cswin import NAMED, CswinOptions, numbers
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.filling import Filling
 from sit_engine.errors import ConfigError
+from sit_engine.inspection.pictures import find_crosses
 from sit_engine.models.backbone import compiled, stages
 from sit_engine.models.cswin import Cswin, build_cswin
 from sit_engine.training.memory import counted_bytes
@@ -125,6 +126,61 @@ def test_a_stripe_wider_than_the_map_is_the_whole_map() -> None:
             )
 
 
+@pytest.mark.parametrize("size", [(32, 32), (32, 64)])
+def test_crosses_hold_what_each_place_reads(size: tuple[int, int]) -> None:
+    """Against every pair of places under the mask of stripes, and to a pass through the values."""
+    network, image = small(), torch.randn(2, 3, *size)
+    with torch.no_grad():
+        found = network.crosses(image)
+        layers, ends = (
+            network.layers(image),
+            torch.tensor(numbers(network.options.depths)).cumsum(0),
+        )
+        crosses = find_crosses(
+            network, (image * 20 + 128).clamp(0, 255).byte(), torch.device("cpu")
+        )
+    assert crosses is not None
+    assert [len(stage) for stage in found] == [2, 2, 2, 1]
+    for number, stage in enumerate(found):
+        grid = layers[int(ends[number]) - 1].grid
+        stripe = (*numbers(network.options.stripes), None)[number]
+        for is_vertical, each in zip((True, False), stage, strict=False):
+            assert each.shape[:3] == (2, *grid)
+            torch.testing.assert_close(each.sum((3, 4)), torch.ones(2, *grid))
+            sees = cswin_plain.sees(*grid, stripe, is_vertical=is_vertical)
+            assert each.shape[3] * each.shape[4] == int(sees[0].sum())
+        row, column = grid[0] - 1, 1
+        heat = crosses.heat(1, number, row, column)
+        assert heat.shape == grid
+        assert heat.sum() == pytest.approx(1, abs=0.01)
+        seen = torch.zeros(grid, dtype=torch.bool)
+        for is_vertical in (True, False):
+            own = cswin_plain.sees(*grid, stripe, is_vertical=is_vertical)
+            seen |= own[row * grid[1] + column].reshape(grid)
+        assert not heat[~seen.numpy()].any()
+        assert (heat[seen.numpy()] > 0).all()
+
+
+def test_a_cross_is_worked_out_of_queries_and_keys() -> None:
+    network, image = (
+        small(depths="1", heads="4", stages=1, stripes="none"),
+        torch.randn(1, 3, 16, 16),
+    )
+    with torch.no_grad():
+        ((whole,),) = network.crosses(image)
+        block: Any = network.stage1[0]  # type: ignore[index]
+        query, key, _ = (
+            block.qkv(block.norm1(network.stage1_conv_embed(image))).flatten(1, 2).chunk(3, -1)
+        )
+        of_heads = [
+            (q @ k.transpose(1, 2) * q.shape[-1] ** -0.5).softmax(-1)
+            for q, k in zip(query.chunk(4, -1), key.chunk(4, -1), strict=True)
+        ]
+    high, wide = whole.shape[1:3]
+    wanted = torch.stack(of_heads).mean(0).reshape(1, high, wide, high, wide)
+    torch.testing.assert_close(whole, wanted, atol=1e-6, rtol=1e-4)
+
+
 def test_attention_is_that_of_the_mean_query_of_the_last_block() -> None:
     network = small()
     image = torch.randn(2, 3, 32, 64)
@@ -156,7 +212,10 @@ def test_half_precision_is_near() -> None:
 
 
 def test_the_map_of_each_stage_is_that_of_its_last_block() -> None:
-    network, image = small(depths="2,1", heads="2,2", stripes="2", stages=2), torch.randn(2, 3, 32, 48)
+    network, image = (
+        small(depths="2,1", heads="2,2", stripes="2", stages=2),
+        torch.randn(2, 3, 32, 48),
+    )
     found, layers = network.stages(image), network.layers(image)
     torch.testing.assert_close(found[0].places, layers[1].places)
     torch.testing.assert_close(found[1].places, network.maps(image).places)
