@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Slot
 
+from sit_engine.records.attention import Crosses
 from sit_studio.engine.run_lister import load_arrays
 from sit_studio.models.history import History
+from sit_studio.pages.watch.attention_view import AttentionView
 from sit_studio.pages.watch.epoch_slider import EpochSlider
-from sit_studio.pages.watch.model_pictures import AttentionView, ReconstructionView
+from sit_studio.pages.watch.model_pictures import ReconstructionView
 from sit_studio.pages.watch.usage_view import UsageView
 
 
@@ -61,6 +63,7 @@ class PicturesPanel(QObject):
         place = self.folder / self.history.previews[step]
         load_arrays(place / "reconstructions.npz", lambda found: self._reconstructions(step, found))
         load_arrays(place / "attention.npz", lambda found: self._attention(step, found))
+        load_arrays(place / "crosses.npz", lambda found: self._crosses(step, found))
         if "usage" in self.history.traits.pictures:
             load_arrays(place / "usage.npz", lambda found: self._usage(step, found))
 
@@ -91,6 +94,14 @@ class PicturesPanel(QObject):
             )
             return
         self.usage_tab.show_counts(counts)
+
+    def _crosses(self, step: int, found: dict[str, Any] | None) -> None:
+        if step != self.shown:
+            return
+        try:
+            self.attention_tab.show_crosses(None if found is None else Crosses.of(found))
+        except ValueError:
+            self.attention_tab.show_crosses(None)  # Anyone may have written the file.
 
     def _attention(self, step: int, found: dict[str, Any] | None) -> None:
         if step != self.shown:

@@ -60,6 +60,16 @@ def heat_colours(heat: NDArray[np.float32], side_px: int) -> Pixels:
     return colours
 
 
+def cell_colours(heat: NDArray[np.float32], side_px: int) -> Pixels:
+    """[h,w] from 0 to its greatest, each place as it is, to [side,side,3] of magma."""
+    greatest = float(np.nanmax(heat, initial=0.0))
+    levels = np.nan_to_num(heat / greatest if 0 < greatest < np.inf else np.zeros_like(heat))
+    rows, columns = (np.arange(side_px) * cells // side_px for cells in heat.shape)
+    index = (np.clip(levels, 0, 1) * 255 + 0.5).astype(np.uint8)
+    colours: Pixels = heat_table()[index[rows][:, columns]]
+    return colours
+
+
 def outside_dark(pixels: Pixels, kept: NDArray[np.bool_]) -> Pixels:
     """A picture [Y,X,3] as it is where a mask [h,w] is on, and black elsewhere."""
     rows, columns = (

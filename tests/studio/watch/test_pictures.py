@@ -6,19 +6,21 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from sit_engine.records.attention import holding
+from sit_engine.records.attention import Crosses, holding
 from sit_studio.look import theme
-from sit_studio.pages.watch.model_pictures import AttentionView, ReconstructionView
+from sit_studio.pages.watch.attention_view import AttentionView
+from sit_studio.pages.watch.model_pictures import ReconstructionView
 from sit_studio.widgets.gallery.array_images import (
     Pixels,
     error_colours,
     heat_colours,
+    heat_table,
     scaled,
     to_image,
 )
@@ -182,6 +184,70 @@ def test_attention_as_a_mask_shows_the_image_where_it_lies(qtbot: QtBot) -> None
     QTest.keyClick(view.way, Qt.Key.Key_Up)
     assert view._head_layers(0, 2)[1] == heat
     window.close()
+
+
+def crosses_of(images: int) -> Crosses:
+    """Stages of 8 × 8 places in stripes of 2, and of 4 × 4 that read all."""
+    draw = np.random.default_rng(3)
+    columns, rows = (draw.random((images, 8, 8, *shape)) for shape in ((8, 2), (2, 8)))
+    whole = draw.random((images, 4, 4, 4, 4))
+    return Crosses(
+        tuple(
+            tuple((each / each.sum((3, 4), keepdims=True)).astype(np.float16) for each in stage)
+            for stage in ((columns, rows), (whole,))
+        )
+    )
+
+
+def test_a_click_shows_the_cross_that_a_place_reads_in_each_stage(qtbot: QtBot) -> None:
+    view = AttentionView()
+    window = shown_in_window(view, qtbot)
+    view.show_arrays(photos(2, 64), np.zeros((2, 3, 4, 4), np.float32))
+    assert view.way.count() == 2
+    crosses = crosses_of(2)
+    view.show_crosses(Crosses.of(crosses.arrays()))
+    view.way.setCurrentIndex(2)
+    assert view.reads_place
+    rect = view.large.tile_rect(0, 0)
+    # The place in row 1, column 6 of the first stage.
+    at = rect.topLeft() + QPoint(rect.width() * 13 // 16, rect.height() * 3 // 16)
+    QTest.mouseClick(view.large.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert not window.findChildren(Enlarged)
+    heat = crosses.heat(0, 0, 1, 6)
+    bright = np.kron(heat > 0, np.ones((8, 8), dtype=bool))
+    over = view._head_layers(0, 0)[1]
+    dark = QColor(*(int(part) for part in heat_table()[0]))
+    for x, y in ((52, 12), (60, 60), (3, 3), (3, 60), (20, 30)):
+        assert (over.pixelColor(x, y) != dark) == bright[y, x], (x, y)
+    QTest.keyClick(view.large, Qt.Key.Key_Down)
+    assert view._cell(0) == (2, 6)
+    assert view._cell(1) == (1, 3)
+    QTest.keyClick(view.heads, Qt.Key.Key_Right)
+    assert view._large_name() == "Stage 2, Image 1"
+    QTest.keyClick(view.large, Qt.Key.Key_Left)
+    assert view._cell(1) == (1, 2)
+    QTest.keyClick(view.large, Qt.Key.Key_Return)
+    assert enlarged_of(window).accessibleName() == "Stage 2, Image 1"
+    view.show_crosses(None)
+    assert (view.way.count(), view.reads_place) == (2, False)
+    assert view._head_name(0, 0) == "Mean"
+
+
+def test_crosses_that_fit_no_map_are_none() -> None:
+    arrays = crosses_of(2).arrays()
+    for name, value in (
+        ("stage1_rows", arrays["stage1_rows"][:1]),
+        ("stage1_columns", arrays["stage1_columns"][:, :, :, :3]),
+        ("stage2_columns", arrays["stage2_columns"].astype(int)),
+        ("stage1_columns", arrays["stage1_columns"][0]),
+    ):
+        damaged = arrays | {
+            name: value[:, :, :, :3] if name == "stage1_columns" and value.ndim == 5 else value
+        }
+        with pytest.raises(ValueError, match="crosses"):
+            Crosses.of(damaged)
+    with pytest.raises(ValueError, match="crosses"):
+        Crosses.of({})
 
 
 def test_fewer_images_and_heads_are_fine(qtbot: QtBot) -> None:
