@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.files import disk_error
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.records.embedding import DUPLICATES_ABOVE, Embedded, MapKind
@@ -56,13 +57,14 @@ def embed(
     step: int | None = None,
     network: str | None = None,
     duplicates_above: float = DUPLICATES_ABOVE,
+    features: FeatureKind = "usual",
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Write features, a map and near-duplicates of folders into `out`; gives its `about.json`."""
     from sit_engine.jobs.embed import EmbedRequest
     from sit_engine.jobs.embed import embed as write
 
-    asked = EmbedRequest(folders, step, network, duplicates_above)
+    asked = EmbedRequest(folders, step, network, duplicates_above, features)
     return write(open_run(path), asked, out, on_progress)
 
 

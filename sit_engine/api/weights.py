@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.config.facts import Variant
-from sit_engine.errors import RunError
+from sit_engine.errors import ConfigError, RunError
 from sit_engine.records.exported import Exported
 from sit_engine.records.imported import Imported
 from sit_engine.records.on_progress import OnProgress
@@ -21,16 +22,25 @@ def export(
     head: Literal["features", "classifier"] | None = None,
     step: int | None = None,
     network: str | None = None,
+    features: FeatureKind = "usual",
 ) -> Exported:
     """Write a run's model so that it runs without us; a program is reopened and compared.
 
-    `head` None is the classifier of a finetuned run, and features of any other.
+    `head` None is the classifier of a finetuned run, and features of any other. Raises ConfigError where
+    other `features` are asked of weights or a classifier, which have none.
     """
     from sit_engine.export.write import Model, write
     from sit_engine.jobs.networks import load_backbones
 
     run = open_run(path)
-    loaded = load_backbones(run, step=step, network=network)
+    loaded = load_backbones(run, step=step, network=network, features=features)
+    answers = head or ("features" if loaded.classifier is None else "classifier")
+    if features != "usual" and (format == "safetensors" or answers == "classifier"):
+        raise ConfigError(
+            "export.features",
+            "Features of another kind than usual are those of a program that gives features.",
+            "Choose the format torchscript, onnx or pt2 and the head features, or leave --features out.",
+        )
     if head == "classifier" and loaded.classifier is None:
         raise RunError(
             "run.no_classifier",

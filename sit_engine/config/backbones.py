@@ -6,13 +6,17 @@ table. The entries are strings, as those of methods are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Never, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Never, TypeAlias, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.fields import AutoT, FileName, OpenOptions, setting
 from sit_engine.config.filling import Filling
+
+FeatureKind: TypeAlias = Literal["usual", "with-mean", "last-layers"]
+"""What a feature is made of: what the network is usually read by, that and the mean place beside it, or
+the last four blocks (`models.backbone`)."""
 
 
 class FamilyEntry(NamedTuple):

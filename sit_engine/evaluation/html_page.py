@@ -252,6 +252,8 @@ def _settings(report: Report) -> str:
     }
     facts = [(names[name], value) for name, value in settings().items()]
     facts += [(f"C of the probe, {column}", c) for column, c in report.linear_c.items()]
+    if report.features != "usual":
+        facts.append(("Features", report.features))
     facts += [("Learnt from", ", ".join(report.train)), ("Tested on", ", ".join(report.test))]
     if report.scratch is not None and report.scratch.run is not None:
         facts.append(("From scratch", report.scratch.run))

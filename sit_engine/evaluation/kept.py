@@ -98,7 +98,7 @@ def _fingerprint(parts: Sequence[nn.Module], side: int, reader: Reader) -> str:
     for part in parts:
         # The weights of attention do not tell how many heads they are of.
         heads = [getattr(module, "num_heads", None) for module in part.modules()]
-        digest.update(f"{heads}".encode())
+        digest.update(f"{heads} {getattr(part, 'features', '')}".encode())
         for name, value in part.state_dict().items():
             digest.update(f"{name} {tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())

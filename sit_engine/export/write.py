@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.errors import ExportError
@@ -29,6 +30,13 @@ READ = (
     "class token after the final norm",
     "rotation token, then contrastive token, after the final norm",
 )
+
+
+MORE: dict[FeatureKind, str] = {
+    "usual": "",
+    "with-mean": ", with the mean place behind it",
+    "last-layers": ", behind the same of the three blocks before it, each normed",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ def write(run: Run, model: Model, *, format: str, out: Path) -> Exported:
         "network": model.network,
         "head": model.head,
         "output": "features" if model.classifier is None else "probabilities",
-        "features": READ[config.model.token_count],
+        "features": READ[config.model.token_count] + MORE[model.backbone.features],
         "image_size": config.model.image_size,
         "value_range": split["value_range"],
     }

@@ -15,6 +15,7 @@ import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.labels import number_classes
 from sit_engine.data.folder.layout import Placing
@@ -56,6 +57,7 @@ class EmbedRequest:
     step: int | None = None
     network: str | None = None
     duplicates_above: float = DUPLICATES_ABOVE
+    features: FeatureKind = "usual"
 
 
 def embed(
@@ -72,7 +74,9 @@ def embed(
     check_place(out)
     _check_outside(out, request.folders)
     tell = on_progress or (lambda *_: None)
-    loaded = load_backbones(run, step=request.step, network=request.network)
+    loaded = load_backbones(
+        run, step=request.step, network=request.network, features=request.features
+    )
     index = _find(run, request.folders, on_progress)
     classes = list(run.split()["classes"]) if loaded.classifier is not None else []
     classes += [name for name in index.classes if name not in classes]
@@ -86,6 +90,7 @@ def embed(
             "run": str(run.path),
             "step": loaded.step,
             "network": loaded.network,
+            "features": request.features,
             "classes": classes,
             "sub_folders": sub_folders,
             "folders": list(index.roots),
@@ -149,10 +154,12 @@ def _read(
     device = apply_settings(config.compute, or_cpu=True)
     loaded.trained.to(device)
     paths = [index.path(row) for row in range(len(index))]
-    shape = (len(paths), config.model.feature_width)
+    side = config.model.image_size
+    probe = extract(loaded.trained, torch.zeros(1, 3, side, side, dtype=torch.uint8), device=device)
+    shape = (len(paths), probe.shape[1])
     features_nD = open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
     answers_n = np.full(len(paths), NONE, dtype=np.int32)
-    side, reader = config.model.image_size, reader_of(run)
+    reader = reader_of(run)
     kept = KeptFeatures(loaded.trained, loaded.classifier, side, reader)
     has_answers = loaded.classifier is not None
     unknown = kept.fill(paths, features_nD, answers_n, has_answers=has_answers)
@@ -206,7 +213,9 @@ def feature_of(embedded: Embedded, image: str) -> NDArray[np.float32]:
     run = open_run(embedded.run)
     config = run.config()
     (path,) = readable([image])
-    loaded = load_backbones(run, step=embedded.about["step"], network=embedded.about["network"])
+    about = embedded.about
+    features: FeatureKind = about.get("features", "usual")
+    loaded = load_backbones(run, step=about["step"], network=about["network"], features=features)
     device = apply_settings(config.compute, or_cpu=True)
     views = reader_of(run).views([path], config.model.image_size)
     found = extract(loaded.trained.to(device), views, device=torch.device(device))

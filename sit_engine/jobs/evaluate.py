@@ -32,7 +32,9 @@ def evaluate_run(
     """The report, and its file in the run's `evaluations/`."""
     config = run.config()
     device = apply_settings(config.compute, or_cpu=True)
-    loaded = load_backbones(run, step=request.step, network=request.network)
+    loaded = load_backbones(
+        run, step=request.step, network=request.network, features=request.features
+    )
     networks, scratch = _networks(run, request, loaded)
     given = load_labelled(
         run,
@@ -55,7 +57,13 @@ def evaluate_run(
         tell=on_progress or (lambda *_: None),
     )
     folders = places_of(run).folders if request.train is None else request.train
-    report = replace(report, scratch=scratch, train=tuple(folders), test=tuple(request.test))
+    report = replace(
+        report,
+        scratch=scratch,
+        train=tuple(folders),
+        test=tuple(request.test),
+        features=request.features,
+    )
     return write_report(run, report, predictions)
 
 
@@ -80,6 +88,8 @@ def _networks(
         if twin is not None:
             networks.append(_column(SCRATCH, twin, load_backbones(twin)))
     main = "finetuned" if is_finetuned(run) else "pretrained"
+    for each in networks:
+        each.backbone.features = request.features
     return [*networks, _column(main, run, loaded)], scratch
 
 

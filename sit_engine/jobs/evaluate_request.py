@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutChoice
 
@@ -27,6 +28,8 @@ class EvaluateRequest:
     columns: LabelColumns | None = None
     step: int | None = None
     network: str | None = None
+    features: FeatureKind = "usual"
+    """What the features of every network are made of."""
     knn_only: bool = False
     """Leave the linear probe and few-shot out, which take longer."""
     without_missing: bool = False

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.scan.split import check_none_gone, frozen_range
@@ -82,7 +83,13 @@ def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
     return method, int(manifest["step"])
 
 
-def load_backbones(run: Run, *, step: int | None = None, network: str | None = None) -> Backbones:
+def load_backbones(
+    run: Run,
+    *,
+    step: int | None = None,
+    network: str | None = None,
+    features: FeatureKind = "usual",
+) -> Backbones:
     """Trained and untrained backbone; `network` overrides the method's choice."""
     config = run.config()
     chosen = network or config.method.features
@@ -100,9 +107,9 @@ def load_backbones(run: Run, *, step: int | None = None, network: str | None = N
     model = config.model.model_copy(update={"weights": None})
     bare = build_method(config.model_copy(update={"model": model}), torch.device("cpu"))
     classifier = method.classifier(chosen)
-    return Backbones(
-        method.backbone(chosen).eval(), bare.backbone("student").eval(), chosen, found, classifier
-    )
+    trained, untrained = method.backbone(chosen).eval(), bare.backbone("student").eval()
+    trained.features = untrained.features = features
+    return Backbones(trained, untrained, chosen, found, classifier)
 
 
 def load_baseline(path: Path, name: str) -> MeasuredNetwork:

@@ -11,8 +11,13 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple, ParamSpec, TypeVar
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from sit_engine.config.backbones import FeatureKind
+
+LAST_LAYERS = 4
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -44,6 +49,8 @@ class Backbone(nn.Module):
     """T"""
     blocks_deep: int
     """Blocks from the image to the last map."""
+    features: FeatureKind = "usual"
+    """What `feature` is made of."""
 
     @abstractmethod
     def maps(self, image_BCYX: Tensor) -> Maps:
@@ -63,13 +70,29 @@ class Backbone(nn.Module):
         """The tokens that features are made of: [B,T,D]; without tokens the mean place, [B,1,D]."""
 
     def feature(self, image_BCYX: Tensor) -> Tensor:
-        """What every measurement reads: [B,C,Y,X] to [B, max(1,T) · D]."""
+        """What every measurement reads: [B,C,Y,X] to [B, max(1,T) · D]; more by `features`."""
+        if self.features == "last-layers":
+            return torch.cat(self._last_layers(image_BCYX), 1)
+        if self.features == "with-mean" and self.tokens_before:
+            seen = self.maps(image_BCYX)
+            return torch.cat([seen.tokens.flatten(1), seen.places.mean(1)], 1)
         return self.pooled(image_BCYX).flatten(1)
+
+    def _last_layers(self, image_BCYX: Tensor) -> list[Tensor]:
+        """The last blocks' tokens, of networks without any their mean place; DINO's authors read four.
+
+        Each layer has mean 0 and deviation 1, so that no layer outweighs the others in a cosine; the last
+        one is the normed one.
+        """
+        last = [each.tokens if self.tokens_before else each.places.mean(1, keepdim=True)
+                for each in self.layers(image_BCYX)[-LAST_LAYERS:-1]]  # fmt: skip
+        read = [each.flatten(1) for each in (*last, self.pooled(image_BCYX))]
+        return [functional.layer_norm(each, each.shape[1:]) for each in read]
 
     @property
     def feature_parts(self) -> int:
-        """Tokens that a feature is made of; a linear probe reads each by itself."""
-        return max(1, self.tokens_before)
+        """Parts of a feature that a linear probe reads each by itself: the tokens before the places."""
+        return max(1, self.tokens_before) if self.features == "usual" else 1
 
     @abstractmethod
     def layers(self, image_BCYX: Tensor) -> list[Maps]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.counted import counted, packed, unpacked
 from sit_engine.files import read_json
 from sit_engine.paths import display_name
@@ -133,6 +134,7 @@ class Report:
     page: str = ""
     train: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    features: FeatureKind = "usual"
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain values."""
@@ -218,6 +220,8 @@ def _notes(report: Report) -> list[str]:
         f"{report.left_out}".strip(),
         f"± is the 95 % interval: {INTERVALS}.",
     ]
+    if report.features != "usual":
+        notes.append(f"Features: {report.features}.")
     if caution := few_shot_caution(report):
         notes.append(caution)
     if report.answers is not None:

@@ -140,7 +140,7 @@ def test_the_report_is_json_of_format_2_and_is_kept_in_the_run(
     assert json.loads(file.read_text()) == record
     assert set(record) == {
         "format", "main", "columns", "rows", "k_sweep", "train_images", "test_images", "classes",
-        "network", "step", "linear_c", "left_out", "settings", "answers", "scratch", "page",
+        "network", "step", "linear_c", "features", "left_out", "settings", "answers", "scratch", "page",
         "train", "test",
     }  # fmt: skip
     assert record["format"] == 2

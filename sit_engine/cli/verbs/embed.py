@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.screen import Screen
-from sit_engine.cli.verbs.evaluate import absolute, add_checkpoint_flags
+from sit_engine.cli.verbs.evaluate import absolute, add_checkpoint_flags, add_features_flag
 from sit_engine.counted import counted
 from sit_engine.records.embedding import DUPLICATES_ABOVE, KINDS
 
@@ -36,6 +36,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     add_folders_flag(parser)
     add_missing_flag(parser)
     add_checkpoint_flags(parser)
+    add_features_flag(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -53,6 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
         step=chosen.step,
         network=chosen.network,
         duplicates_above=chosen.duplicates_above,
+        features=chosen.features,
         on_progress=screen.progress,
     )
     if chosen.map != "pca":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import get_args
 
 from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, find
 from sit_engine.cli.layout_flags import add_column_flags, add_layout_flag, columns_of
 from sit_engine.cli.screen import Screen
+from sit_engine.config.backbones import FeatureKind
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 
 
@@ -50,6 +52,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     add_folders_flag(parser)
     add_missing_flag(parser, ", of this report")
     add_checkpoint_flags(parser)
+    add_features_flag(parser)
 
 
 def add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +66,17 @@ def add_checkpoint_flags(parser: argparse.ArgumentParser) -> None:
         "--network",
         metavar="NAME",
         help="whose features, such as student or teacher (default: the method's choice)",
+    )
+
+
+def add_features_flag(parser: argparse.ArgumentParser) -> None:
+    """--features, for every verb that reads features."""
+    parser.add_argument(
+        "--features",
+        choices=get_args(FeatureKind),
+        default="usual",
+        help="what a feature is made of: usual: what the network is read by; with-mean: and the mean of "
+        "its places beside it; last-layers: of its last four blocks (default usual)",
     )
 
 
@@ -84,6 +98,7 @@ def run(chosen: argparse.Namespace) -> int:
             layout=chosen.layout,
             step=chosen.step,
             network=chosen.network,
+            features=chosen.features,
             knn_only=chosen.knn_only,
             without_missing=chosen.without_missing,
         ),

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.verbs.evaluate import add_checkpoint_flags
+from sit_engine.cli.verbs.evaluate import add_checkpoint_flags, add_features_flag
 from sit_engine.counted import counted
 from sit_engine.records.exported import Exported
 
@@ -55,6 +55,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
     add_checkpoint_flags(parser)
+    add_features_flag(parser)
 
 
 def snippet(done: Exported) -> str:
@@ -80,6 +81,7 @@ def run(chosen: argparse.Namespace) -> int:
         head=chosen.head,
         step=chosen.step,
         network=chosen.network,
+        features=chosen.features,
     )
     if chosen.json:
         print(json.dumps(done.to_json()))

@@ -66,7 +66,7 @@ class Classifier(nn.Module):
         if isinstance(self.head, TokenHeads):
             return self.backbone.pooled(view_BCYX)
         if not isinstance(self.head, MlpHead):
-            return self.backbone.feature(view_BCYX)
+            return self.backbone.pooled(view_BCYX).flatten(1)
         seen = self.backbone.maps(view_BCYX)
         return torch.cat([seen.token(0), seen.places.mean(1)], dim=-1)
 
