@@ -10,25 +10,25 @@ from torch.nn import functional
 
 
 class Channels(NamedTuple):
-    """`count` of `total` channels, from `first` on; behind the last comes channel 0."""
+    """`number` of `total` channels, from `first` on; behind the last comes channel 0."""
 
     first: int
-    count: int
+    number: int
     total: int
 
     def of(self, shared: Tensor, dim: int) -> Tensor:
         """Those channels of a tensor that has all, in their own order; a view where they do not wrap."""
         before_end = self.total - self.first
-        if self.count <= before_end:
-            return shared.narrow(dim, self.first, self.count)
-        rest = shared.narrow(dim, 0, self.count - before_end)
+        if self.number <= before_end:
+            return shared.narrow(dim, self.first, self.number)
+        rest = shared.narrow(dim, 0, self.number - before_end)
         return torch.cat([shared.narrow(dim, self.first, before_end), rest], dim)
 
     def spread(self, own: Tensor) -> Tensor:
         """The last dimension at its places among all channels, with 0 elsewhere."""
         before_end = self.total - self.first
-        if self.count <= before_end:
-            return functional.pad(own, (self.first, before_end - self.count))
-        head, tail = own.split([before_end, self.count - before_end], dim=-1)
-        between = self.total - self.count
+        if self.number <= before_end:
+            return functional.pad(own, (self.first, before_end - self.number))
+        head, tail = torch.split(own, [before_end, self.number - before_end], dim=-1)
+        between = self.total - self.number
         return torch.cat([functional.pad(tail, (0, between)), head], dim=-1)

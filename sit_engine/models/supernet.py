@@ -53,13 +53,18 @@ class Stem(nn.Module):
 
     def forward(self, image_BCYX: Tensor, own: Channels) -> Tensor:
         """Tokens and places with their positions, [B,T+N,D]."""
-        weight, bias = own.of(self.proj.weight, 0), own.of(self.proj.bias, 0)
+        weight, bias = self.projection(own)
         map_BDhw = functional.conv2d(image_BCYX, weight, bias, self.patch)
         tokens_BND = map_BDhw.flatten(2).transpose(1, 2)
         if self.token is not None:
             token = own.of(self.token, 2).expand(len(tokens_BND), -1, -1)
             tokens_BND = torch.cat([token, tokens_BND], dim=1)
         return tokens_BND + self._positions(own, (map_BDhw.shape[2], map_BDhw.shape[3]))
+
+    def projection(self, own: Channels) -> tuple[Tensor, Tensor]:
+        """Weight [D,3,P,P] and bias [D] of those channels."""
+        assert self.proj.bias is not None
+        return own.of(self.proj.weight, 0), own.of(self.proj.bias, 0)
 
     def _positions(self, own: Channels, grid: tuple[int, int]) -> Tensor:
         table_1ND = own.of(self.positions, 2)
@@ -224,8 +229,7 @@ class Supernet(Backbone):
         )
         made = build_searched(model, drop_path=0.0, fused_attention=self.fused)
         own, stem, tensors = self.channels(shape, end), self._stem(shape), made.state_dict()
-        tensors["patch_embed.proj.weight"] = own.of(stem.proj.weight, 0)
-        tensors["patch_embed.proj.bias"] = own.of(stem.proj.bias, 0)
+        tensors["patch_embed.proj.weight"], tensors["patch_embed.proj.bias"] = stem.projection(own)
         tensors["pos_embed"] = own.of(stem.positions, 2)
         if stem.token is not None:
             token = own.of(stem.token, 2)

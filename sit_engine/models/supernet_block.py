@@ -102,7 +102,7 @@ class Slot(nn.Module):
 def sliced_norm(norm: nn.LayerNorm, tokens_BND: Tensor, own: Channels) -> Tensor:
     """Over the channels that are there, by their own weights."""
     weight, bias = own.of(norm.weight, 0), own.of(norm.bias, 0)
-    return functional.layer_norm(tokens_BND, (own.count,), weight, bias, norm.eps)
+    return functional.layer_norm(tokens_BND, (own.number,), weight, bias, norm.eps)
 
 
 def _linear(layer: nn.Linear, tokens: Tensor, into: Channels, out: Channels) -> Tensor:
