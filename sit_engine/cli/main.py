@@ -45,6 +45,7 @@ VERBS = {
     ),
     "worth": Verb("worth", "find out whether pretraining or public weights pay on a folder"),
     "tune": Verb("tune", "find settings for a folder in short runs, and say what they gain"),
+    "search": Verb("search", "find the network for a folder under a budget, and say if it pays"),
     "evaluate": Verb("evaluate", "measure a run on labelled folders beside honest baselines"),
     "predict": Verb("predict", "answer a folder of images with a finetuned run or a model, as CSV"),
     "embed": Verb("embed", "write the features of images, a map of them and near-duplicates"),

@@ -217,6 +217,14 @@ def as_settings(shape: NetworkShape, image_size: int) -> dict[str, Any]:
     }
 
 
+def options_of(shape: NetworkShape, image_size: int, tokens: int) -> SearchedOptions[Never]:
+    """A network as resolved settings."""
+    values = as_settings(shape, image_size)
+    del values["family"]
+    made: SearchedOptions[Never] = SearchedOptions(**values, tokens=tokens, drop_path=0.0)
+    return made
+
+
 def check_tokens(filling: Filling, needs: Requirements) -> None:
     """As many as the tasks read."""
     if needs.tokens not in (None, filling.get("tokens")):

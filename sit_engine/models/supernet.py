@@ -22,7 +22,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.searched import SearchedOptions, as_settings
+from sit_engine.config.searched import options_of
 from sit_engine.config.sharing import End, ends_of, first_channel
 from sit_engine.config.supernet import SupernetOptions
 from sit_engine.models.backbone import Backbone, Maps
@@ -222,11 +222,7 @@ class Supernet(Backbone):
     @torch.no_grad()
     def extract(self, shape: NetworkShape, end: End = "leading") -> Searched:
         """That network by itself, with its own copy of the weights: the same answers."""
-        model: SearchedOptions[Never] = SearchedOptions(
-            **{k: v for k, v in as_settings(shape, self.space.image_size).items() if k != "family"},
-            tokens=self.options.tokens,
-            drop_path=0.0,
-        )
+        model = options_of(shape, self.space.image_size, self.options.tokens)
         made = build_searched(model, drop_path=0.0, fused_attention=self.fused)
         own, stem, tensors = self.channels(shape, end), self._stem(shape), made.state_dict()
         tensors["patch_embed.proj.weight"], tensors["patch_embed.proj.bias"] = stem.projection(own)
