@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sit_engine.config.network_shape import NetworkShape
 from sit_engine.config.sharing import End, ends_of
@@ -100,8 +100,7 @@ class Scorer:
     def _classified(self) -> float:
         classifier = self.method.classifier(self.chosen)
         assert classifier is not None
-        answers = probabilities(classifier, self.watched.watch, device=self.device).argmax(1)
-        return float((answers.numpy() == self.watched.watch_labels).mean())
+        return classified(classifier, self.watched, self.device)
 
     def _features(self, views: Tensor) -> Tensor:
         return extract(self.supernet, views, device=self.device)
@@ -111,11 +110,7 @@ class Scorer:
         watched = self.watched
         if not len(watched.watch) or watched.classes < 2:
             return None
-        answers = knn_predict(
-            self._features(watched.train), watched.train_labels, features_mD,
-            classes=watched.classes,
-        )  # fmt: skip
-        return float((answers == watched.watch_labels).mean())
+        return neighbours(self._features(watched.train), features_mD, watched)
 
     @torch.no_grad()
     def _loss(self) -> float:
@@ -139,3 +134,31 @@ class Scorer:
 def _held_out(watched: Watched) -> Tensor:
     """Watched images; without labels none are held out, and some that trained have to do."""
     return watched.watch if len(watched.watch) else watched.train
+
+
+def classified(classifier: nn.Module, watched: Watched, device: torch.device) -> float:
+    """The share of held-out images that a classifier answers rightly."""
+    answers = probabilities(classifier, watched.watch, device=device).argmax(1)
+    return float((answers.numpy() == watched.watch_labels).mean())
+
+
+def neighbours(train_nD: Tensor, held_out_mD: Tensor, watched: Watched) -> float:
+    """The share of held-out images whose nearest neighbours are right."""
+    answers = knn_predict(train_nD, watched.train_labels, held_out_mD, classes=watched.classes)
+    return float((answers == watched.watch_labels).mean())
+
+
+def network_parts(run: Run, emit: Emit) -> Parts:
+    """The accuracy of a network that was trained alone, asked as those in a supernet are."""
+    config = run.config()
+    data, _ = prepare_resumed(run, config, emit)
+    method, _ = load_method(run)
+    device, chosen = apply_settings(config.compute, or_cpu=True), config.method.features
+    if (classifier := method.classifier(chosen)) is not None:
+        return Parts(accuracy=classified(classifier.to(device), data.watched, device))
+    backbone = method.backbone(chosen).to(device)
+    train, held_out = (
+        extract(backbone, views, device=device)
+        for views in (data.watched.train, data.watched.watch)
+    )
+    return Parts(neighbours(train, held_out, data.watched))
