@@ -77,6 +77,12 @@ CSWIN: dict[str, Any] = {
     "stem_stride": 2, "stages": 2,
 }  # fmt: skip
 
+# A space of small networks, of patches of 4 and 8 px, in one with shared weights.
+SUPERNET: dict[str, Any] = {
+    "family": "supernet", "image_size": 16, "patches": "4,8", "widths": "8,16,24,32", "least_depth": 1,
+    "slots": 3, "heads": "1,2,4", "attentions": "8,16,24", "mlps": "16,32,48", "low": 3e4, "high": 2e5,
+}  # fmt: skip
+
 
 def with_cswin(config: RunConfig, **more: Any) -> RunConfig:
     """The same with a network of the family cswin."""

@@ -28,6 +28,8 @@ from sit_engine.api.settings import describe_device as describe_device
 from sit_engine.api.settings import dry_run as dry_run
 from sit_engine.api.settings import resolve as resolve
 from sit_engine.api.studies import compare as compare
+from sit_engine.api.studies import end_search as end_search
+from sit_engine.api.studies import search as search
 from sit_engine.api.studies import tune as tune
 from sit_engine.api.studies import worth as worth
 from sit_engine.api.weights import export as export

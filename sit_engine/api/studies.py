@@ -7,11 +7,19 @@ from pathlib import Path
 
 from sit_engine.api.runs import Emit, MakeControl
 from sit_engine.config.tree import RunConfig
+from sit_engine.errors import RunError
+from sit_engine.records.commands import ANY_LEG, CommandName, drop, send
+from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.on_progress import OnProgress
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import is_run
 from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import Comparison
+from sit_engine.records.studies.network_request import NetworkRequest
+from sit_engine.records.studies.network_search import SUPERNET, NetworkSearch
 from sit_engine.records.studies.tuning import Tuning
 from sit_engine.records.studies.worth import Worth
+from sit_engine.records.summary import summarise
 
 
 def compare(
@@ -85,6 +93,45 @@ def worth(
         folder, dict(zip(named, weights, strict=True)), minutes, test, labels_file, threads
     )
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+
+
+def search(
+    request: NetworkRequest,
+    out: Path,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None = None,
+    on_run: Callable[[str, int, int], None] = lambda *_: None,
+    on_progress: OnProgress = lambda *_: None,
+) -> NetworkSearch:
+    """Find the network for a folder under a budget; `out` holds it as `network.toml` then.
+
+    The same call again goes on. `records.network_search.read_search` reads the folder meanwhile.
+    """
+    from sit_engine.studies.search import search as work
+
+    return work(request, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+
+
+def end_search(out: Path, *, keep: bool) -> None:
+    """Ask the search that works on `out` to rest or, with `keep`, to end with what it has.
+
+    While its supernet trains, that run ends: at once, or early and kept.
+    """
+    command: CommandName = "finish" if keep else "stop"
+    supernet = Run(out / SUPERNET)
+    is_training = is_run(supernet.path) and summarise(supernet).status == "running"
+    if is_training:
+        send(supernet, command)
+    elif is_running(Run(out)):
+        drop(Run(out), command, ANY_LEG)
+    else:
+        raise RunError(
+            "search.not_running",
+            "The search {path} is not working now.",
+            "Go on with it by `sit-engine search` as it was given before.",
+            path=out,
+        )
 
 
 def named_apart(names: Sequence[str]) -> list[str]:

@@ -53,6 +53,9 @@ VERBS = {
     "tune": Verb(
         "studies.tune", "find settings for a folder in short runs, and say what they gain"
     ),
+    "search": Verb(
+        "studies.search", "find the network for a folder under a budget, and say if it pays"
+    ),
     "evaluate": Verb("evaluate", "measure a run on labelled folders beside honest baselines"),
     "predict": Verb("predict", "answer a folder of images with a finetuned run or a model, as CSV"),
     "embed": Verb("embed", "write the features of images, a map of them and near-duplicates"),

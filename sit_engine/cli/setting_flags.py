@@ -9,6 +9,7 @@ from typing import Any
 
 from sit_engine.config.backbones import DEFAULT_FAMILY
 from sit_engine.config.build import build, family_of, from_dotted, merge
+from sit_engine.config.found_network import is_place, read_network
 from sit_engine.config.methods import needs_labels
 from sit_engine.config.presets import presets
 from sit_engine.config.schema import FAMILY, Setting, settings, titled_families
@@ -17,6 +18,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 
 SKIPPED = ("preset", "data.folders", "method.classes")
+BACKBONE = "model.backbone"
 FILES = ("data.labels_file", "model.weights")
 """A file's name on the command line is what the file system has, and no text of a TOML file."""
 
@@ -105,6 +107,7 @@ def _value(item: Setting, text: str) -> Any:
 def config_from(chosen: argparse.Namespace, folders: list[Path], method: str | None) -> RunConfig:
     """The config that file and flags ask for; flags win. Without `method` that of file or preset."""
     values: dict[str, Any] = read_values(chosen.config) if chosen.config else {}
+    values = _with_found(chosen, values)
     flags: dict[str, Any] = {}
     if method is None:
         plain = {"preset": chosen.preset} if chosen.preset else {}
@@ -144,12 +147,21 @@ def config_from(chosen: argparse.Namespace, folders: list[Path], method: str | N
     return build(merge(values, tree))
 
 
+def _with_found(chosen: argparse.Namespace, values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the file with the network of a search, where --backbone names a folder or file."""
+    word = getattr(chosen, BACKBONE, None)
+    if word is None or not is_place(word):
+        return values
+    setattr(chosen, BACKBONE, None)
+    return values | {"model": read_network(Path(word))}
+
+
 def _family(chosen: argparse.Namespace, values: dict[str, Any]) -> str:
     """The family that flags name, or the file; a wrong word in a file is told when it is built."""
     model = values.get("model")
     own = {
         "family": getattr(chosen, FAMILY, None),
-        "backbone": getattr(chosen, "model.backbone", None),
+        "backbone": getattr(chosen, BACKBONE, None),
     }
     said = {name: word for name, word in own.items() if word is not None}
     if "family" in said:

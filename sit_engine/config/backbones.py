@@ -31,6 +31,12 @@ FAMILIES: dict[str, FamilyEntry] = {
     "cswin": FamilyEntry(
         "sit_engine.config.cswin:CswinOptions", "sit_engine.models.cswin:build_cswin"
     ),
+    "searched": FamilyEntry(
+        "sit_engine.config.searched:SearchedOptions", "sit_engine.models.searched:build_searched"
+    ),
+    "supernet": FamilyEntry(
+        "sit_engine.config.supernet:SupernetOptions", "sit_engine.models.supernet:build_supernet"
+    ),
     "timm": FamilyEntry(
         "sit_engine.config.timm:TimmOptions", "sit_engine.models.timm_network:build_timm"
     ),

@@ -243,10 +243,7 @@ def _sizes(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
         why = Sentence("{why}; a multiple of the patch size {patch}", why=why, patch=patch)
     filling.auto("image_size", side, why)
     image_size = filling.get("image_size")
-    wanted = image_size / 8
-    if is_cpu:
-        wanted = image_size / 4 if facts.images > MANY_IMAGES else max(wanted, CPU_PATCH_PX)
-    patch = _patch(image_size, wanted)
+    patch = choose_patch(image_size, facts, is_cpu=is_cpu)
     why = Sentence("{across} × {across} patches in a view", across=image_size // patch)
     if is_cpu:
         why = Sentence("{why}, to see each image often", why=why)
@@ -309,8 +306,14 @@ def _view_side(median_px: int, most_px: int) -> int:
     return max([side for side in sides if side <= median_px * 1.1], default=sides[0])
 
 
-def _patch(image_size: int, wanted: float) -> int:
-    """The divisor of the view size nearest to `wanted`, at most 16."""
+def choose_patch(image_size: int, facts: DataFacts, *, is_cpu: bool) -> int:
+    """The divisor of the view size, at most 16, that leaves about eight patches across it.
+
+    Fewer on a CPU, where each image is to be seen often.
+    """
+    wanted = image_size / 8
+    if is_cpu:
+        wanted = image_size / 4 if facts.images > MANY_IMAGES else max(wanted, CPU_PATCH_PX)
     wanted = min(16.0, wanted)
     divisors = [n for n in range(1, min(image_size, 32) + 1) if image_size % n == 0]
     return min(divisors, key=lambda n: (abs(n - wanted), -n))

@@ -52,6 +52,13 @@ class Backbone(nn.Module):
     features: FeatureKind = "usual"
     """What `feature` is made of."""
 
+    has_unused_parameters: bool = False
+    """Whether a step may leave some out."""
+
+    def begin_step(self, seed: int, step: int) -> None:
+        """Called before the passes of a training step, for what it draws of the network itself."""
+        del seed, step
+
     @abstractmethod
     def maps(self, image_BCYX: Tensor) -> Maps:
         """All that the last map holds. Images may have any height and width that the stride divides."""

@@ -271,8 +271,9 @@ def _fix_positions(vit: Vit) -> None:
 
 def _attend_first(attention: Any, normed_BND: Tensor, first: int) -> Tensor:
     """Softmax attention of the `first` T tokens over all: [B,T+N,D] to [B,T,D]."""
-    batch, count, width = normed_BND.shape
+    batch, count, _ = normed_BND.shape
     heads, weight, bias = attention.num_heads, attention.qkv.weight, attention.qkv.bias
+    width = len(weight) // 3
     query = functional.linear(normed_BND[:, :first], weight[:width], bias[:width])
     key_value = functional.linear(normed_BND, weight[width:], bias[width:])
     query_BHTK = query.reshape(batch, first, heads, -1).transpose(1, 2)

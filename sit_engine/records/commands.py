@@ -26,6 +26,7 @@ from sit_engine.records.summary import summarise
 CommandName = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
 
 MOST_AT_ONCE, MOST_BYTES, MOST_VALUES = 100, 1 << 16, 20
+ANY_LEG = -1
 _NAME = re.compile(r"\d+-[0-9a-f]+\.json")
 
 DONE = "command.done"

@@ -110,7 +110,11 @@ class Stepper:
         self.over_ranks: DistributedDataParallel | None = None
         if ranks.count() > 1:
             ranks.wait()  # The others may still decode images, longer than DDP would wait.
-            self.over_ranks = DistributedDataParallel(learner, gradient_as_bucket_view=True)
+            self.over_ranks = DistributedDataParallel(
+                learner,
+                gradient_as_bucket_view=True,
+                find_unused_parameters=self.method.backbone("student").has_unused_parameters,
+            )
         self.learner: nn.Module = self.over_ranks or learner
 
     def cut(self, count: int) -> None:
@@ -153,6 +157,8 @@ class Stepper:
     def losses_of(self, batch: Batch, step_info: StepInfo) -> Losses:
         """The losses of a batch; the weights have its gradients then."""
         views = self.method.make_views(batch, step_info)
+        for which in ("student", "teacher"):
+            self.method.backbone(which).begin_step(step_info.seed, step_info.step)
         self.optimiser.clear()
         is_whole = self.micro_batches == 1
         return self._learn(step_info, [views] if is_whole else views.split(self.micro_batches))

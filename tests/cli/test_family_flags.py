@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from sit_engine.cli.main import main
+from sit_engine.config.found_network import network_text
+from sit_engine.config.network_shape import uniform
 from sit_engine.errors import ConfigError
 
 
@@ -58,3 +60,24 @@ def test_another_familys_flag_is_a_sentence(
 ) -> None:
     assert main(["config", *words]) == ConfigError.exit_code
     assert said in capsys.readouterr().err
+
+
+def test_a_backbone_may_be_what_a_search_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = uniform(4, 24, depth=2, heads=3, mlp=48)
+    (tmp_path / "network.toml").write_text(network_text(shape, 32))
+    for place in (tmp_path, tmp_path / "network.toml"):
+        found = shown(capsys, "--backbone", str(place), "--mlp", "16,32")
+        assert (found["family"], found["heads"], found["mlp"]) == ("searched", "3,3", "16,32")
+        assert found["tokens"] == "auto"
+    for wrong, said in (
+        (tmp_path / "none", "cannot be read: it is missing"),
+        (tmp_path.parent, "holds no network that a search found"),
+        (Path(__file__), "is not valid TOML"),
+    ):
+        assert main(["config", "--backbone", str(wrong)]) == ConfigError.exit_code
+        assert said in capsys.readouterr().err
+    (tmp_path / "other.toml").write_text('[model]\nfamily = "cswin"\n')
+    assert main(["config", "--backbone", str(tmp_path / "other.toml")]) == ConfigError.exit_code
+    assert "says no network of the family searched" in capsys.readouterr().err

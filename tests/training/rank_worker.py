@@ -26,7 +26,7 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.methods.plain_views import PlainViews
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.stepper import Stepper
-from tests.tiny import CSWIN
+from tests.tiny import CSWIN, SUPERNET
 
 STEPS, BATCH, IMAGES, SIDE = 10, 8, 24, 20
 DINO: dict[str, Any] = {
@@ -49,6 +49,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "conv": {"name": "sit", "head_width": 32, "head_out": 16},
     # Another family of backbones.
     "cswin": {"name": "sit", "head_width": 32, "head_out": 16, "contrast_loss": "info_nce"},
+    # Each step trains another network, and leaves parameters out.
+    "supernet": {"name": "sit", "head_width": 32, "head_out": 16, "contrast_loss": "info_nce"},
     "dino": DINO, "simdino": DINO | {"loss": "simdino"},
 }  # fmt: skip
 
@@ -61,7 +63,7 @@ def config_of(method: str, parts: int, recompute: str) -> ResolvedConfig:
     }  # fmt: skip
     chosen = {
         "preset": "quick",
-        "model": (CSWIN if method == "cswin" else plain) | {"drop_path": 0.0},
+        "model": {"cswin": CSWIN, "supernet": SUPERNET}.get(method, plain) | {"drop_path": 0.0},
         "method": METHODS[method],
         "optim": {"batch_size": BATCH, "epochs": 100.0},
         "compute": {

@@ -48,6 +48,8 @@ CASES = {
     "conv:float64:1:off": 1e-8,
     "sit2021:float64:2:off": 1e-8,
     "cswin:float64:2:on": 1e-8,
+    "supernet:float64:1:off": 1e-8,
+    "supernet:float64:2:on": 1e-8,
     "dino:float64:1:off": 1e-8,
     "dino:float64:2:on": 1e-8,
     "simdino:float64:1:off": 1e-8,

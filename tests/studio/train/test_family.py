@@ -35,7 +35,11 @@ def test_it_is_chosen_in_words_and_kept(
     window.show_page("train")
     (box,) = boxes(page, FAMILY)
     words = [box.itemText(number) for number in range(box.count())]
-    assert words == ["Plain (ViT) (default)", "Windows (CSWin): for large images"]
+    assert words == [
+        "Plain (ViT) (default)",
+        "Windows (CSWin): for large images",
+        "Block by block (ViTAS): what a search found",
+    ]
     box.setFocus()
     QTest.keyClick(box, Qt.Key.Key_Down)
     assert page.model.family == "cswin"

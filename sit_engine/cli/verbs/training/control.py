@@ -7,12 +7,14 @@ import json
 import time
 from pathlib import Path
 
+from sit_engine import api
 from sit_engine.errors import RunError
 from sit_engine.records.commands import send
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CommandAnswered, RunFinished
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
+from sit_engine.records.studies.network_search import is_search
 from sit_engine.records.summary import summarise
 
 WAIT_S = 120.0
@@ -21,7 +23,12 @@ ENDINGS = ("pause", "stop", "finish")
 
 def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
     """RUN, and how far to extend."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "run",
+        type=Path,
+        metavar="RUN",
+        help="a run folder; pause, stop and finish take a search's too",
+    )
     if verb == "extend":
         parser.add_argument("--epochs", type=float, required=True, help="epochs in all")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for the answer")
@@ -29,7 +36,12 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Drop the command and wait until the run has answered it."""
-    found = open_run(chosen.run.expanduser().absolute())
+    place = chosen.run.expanduser().absolute()
+    if is_search(place) and chosen.verb in ENDINGS:
+        api.end_search(place, keep=chosen.verb == "finish")
+        print(json.dumps({"command": chosen.verb, "answer": "sent"}) if chosen.json else "sent")
+        return 0
+    found = open_run(place)
     values = {"epochs": chosen.epochs} if chosen.verb == "extend" else {}
     seen = len(read_events(found))
     send(found, chosen.verb, **values)

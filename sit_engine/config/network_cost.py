@@ -1,0 +1,170 @@
+"""What networks of a space cost, from one table an operation, and draws that keep a budget; no torch.
+
+Shapes: n codes of G genes; p patch sizes, d widths, h heads, a attention and m MLP widths of a space.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from sit_engine import own_files
+from sit_engine.config.network_shape import BlockShape, NetworkShape
+from sit_engine.config.space import FRONT, OF_SLOT, Space
+from sit_engine.errors import ConfigError
+
+CostUnit: TypeAlias = Literal["multiply-adds", "parameters", "milliseconds"]
+LEAST_SHARE = 0.9
+"""Of the budget that a network takes at least, as published."""
+AT_ONCE, MOST_DRAWS = 256, 200_000
+CALIBRATION_DRAWS, CALIBRATION_STEP = 1000, 0.01
+"""Networks whose mean cost is compared with the budget, and how far the probability moves."""
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """The cost of each operation that a space has; that of a network is their sum."""
+
+    first_pd: np.ndarray
+    """From pixels to tokens, and whatever comes once: [p,d]."""
+    attention_pdha: np.ndarray
+    mlp_pdm: np.ndarray
+
+    def costs(self, space: Space, codes_nG: np.ndarray) -> np.ndarray:
+        """Of each network, [n]."""
+        patch, width = codes_nG[:, 0], codes_nG[:, 1]
+        slots = codes_nG[:, FRONT:].reshape(len(codes_nG), -1, OF_SLOT)
+        heads, attention, mlp = (slots[:, :, gene] for gene in range(OF_SLOT))
+        own = (patch[:, None], width[:, None])
+        inner = self.attention_pdha[(*own, heads, attention)] + self.mlp_pdm[(*own, mlp)]
+        found: np.ndarray = self.first_pd[patch, width] + (inner * space.is_real(codes_nG)).sum(1)
+        return found
+
+    def to_text(self) -> str:
+        """As JSON."""
+        return json.dumps({name: value.tolist() for name, value in vars(self).items()})
+
+    @classmethod
+    def read(cls, path: Path) -> CostTable:
+        """The file of what `to_text` gave; one of other sizes is a sentence."""
+        try:
+            found = own_files.read_json(path)
+            tables = {name: np.array(found[name], dtype=float) for name in cls.__annotations__}
+        except (KeyError, ValueError) as error:
+            raise ConfigError(
+                "config.cost_table",
+                "The table of times {path} cannot be read: {why}.",
+                "Search again in a new folder; times are measured anew then.",
+                path=path,
+                why=error,
+            ) from None
+        return cls(**tables)
+
+
+def counted_table(space: Space, unit: CostUnit, tokens: int = 1) -> CostTable:
+    """Of multiply-adds or parameters, by their formulas (config.network_shape)."""
+
+    def count(patch: int, width: int, *blocks: BlockShape) -> int:
+        shape = NetworkShape(patch, width, blocks)
+        if unit == "parameters":
+            return shape.parameters(space.image_size, tokens=tokens)
+        return shape.multiply_adds(space.image_size)
+
+    return filled_table(
+        space,
+        first=count,
+        attention=lambda p, d, h, a: count(p, d, BlockShape(h, a, 0)) - count(p, d),
+        mlp=lambda p, d, m: count(p, d, BlockShape(1, 0, m)) - count(p, d, BlockShape(1, 0, 0)),
+    )
+
+
+def filled_table(
+    space: Space,
+    *,
+    first: Callable[[int, int], float],
+    attention: Callable[[int, int, int, int], float],
+    mlp: Callable[[int, int, int], float],
+) -> CostTable:
+    """From what each operation costs, asked once a shape."""
+    pairs = [(patch, width) for patch in space.patches for width in space.widths]
+    sizes = (len(space.patches), len(space.widths))
+    heads = [(heads, wide) for heads in space.heads for wide in space.attentions]
+    return CostTable(
+        np.array([first(*pair) for pair in pairs], dtype=float).reshape(sizes),
+        np.array([attention(*pair, *one) for pair in pairs for one in heads], dtype=float).reshape(
+            *sizes, len(space.heads), len(space.attentions)
+        ),
+        np.array(
+            [mlp(*pair, hidden) for pair in pairs for hidden in space.mlps], dtype=float
+        ).reshape(*sizes, len(space.mlps)),
+    )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a network may cost, and how much memory an answer of it may take."""
+
+    table: CostTable
+    low: float
+    high: float
+    memory_bytes: float | None = None
+
+    def within(self, space: Space, codes_nG: np.ndarray) -> np.ndarray:
+        """Which networks keep them: [n]."""
+        costs_n = self.table.costs(space, codes_nG)
+        is_within = (costs_n >= self.low) & (costs_n <= self.high)
+        if self.memory_bytes is not None:
+            for row in np.flatnonzero(is_within):
+                needed = space.shape(codes_nG[row]).answer_bytes(space.image_size)
+                is_within[row] = needed <= self.memory_bytes
+        return is_within
+
+    def draw(
+        self, space: Space, identity: float, generator: np.random.Generator, count: int = 1
+    ) -> np.ndarray:
+        """So many codes within the limits, [count,G], as often drawn as that takes."""
+        found: list[np.ndarray] = []
+        tried = 0
+        while sum(map(len, found)) < count:
+            if tried >= MOST_DRAWS and not found:
+                raise out_of_reach(self)
+            codes_nG = space.draw(AT_ONCE, identity, generator)
+            tried += AT_ONCE
+            found.append(codes_nG[self.within(space, codes_nG)])
+            found = [rows for rows in found if len(rows)]
+        return np.concatenate(found)[:count]
+
+    def calibrate(self, space: Space) -> float:
+        """The probability of an identity with which the mean cost of drawn networks keeps the budget.
+
+        From one half in steps of 0.01, by a thousand networks each, as published. Where slots alone
+        cannot bring the mean into the window, the end that comes nearest.
+        """
+        identity, moved = 0.5, 0.0
+        for turn in range(round(1 / CALIBRATION_STEP)):
+            generator = np.random.default_rng([turn, 1])
+            mean = self.table.costs(
+                space, space.draw(CALIBRATION_DRAWS, identity, generator)
+            ).mean()
+            step = CALIBRATION_STEP if mean > self.high else -CALIBRATION_STEP
+            # Turning back means that one step jumps over the window.
+            if self.low <= mean <= self.high or step == -moved or not 0 <= identity + step < 1:
+                break
+            identity, moved = round(identity + step, 4), step
+        return identity
+
+
+def out_of_reach(limits: Limits) -> ConfigError:
+    """None of very many networks kept the limits."""
+    return ConfigError(
+        "config.search_budget",
+        "No network of the space costs between {low} and {high}.",
+        "Give another budget, a larger memory, or another space.",
+        low=f"{limits.low:.4g}",
+        high=f"{limits.high:.4g}",
+    )

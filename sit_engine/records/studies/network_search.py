@@ -1,0 +1,240 @@
+"""A search for a network as it lies in its folder: what was asked, what was tried, and what is best.
+
+`search.json` holds what was asked and planned, `journal.jsonl` a line for each network that was asked,
+`supernet/` the run that all of them share their weights from, `anew/` a comparison of the best trained
+by themselves, `network.toml` what was found. Any of it may still be missing. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import TypeAdapter
+
+from sit_engine.config.fields import FileName
+from sit_engine.config.network_cost import CostUnit
+from sit_engine.config.network_shape import BlockShape, NetworkShape
+from sit_engine.config.sharing import Sharing
+from sit_engine.config.space import Space
+from sit_engine.errors import SitError
+from sit_engine.files import read_json
+from sit_engine.own_files import lines, parse_json
+from sit_engine.paths import escape_name
+from sit_engine.records.studies.comparison import Comparison
+
+FORMAT = 1
+ASKED, JOURNAL, SUPERNET, ANEW = "search.json", "journal.jsonl", "supernet", "anew"
+Source = Literal["evolution", "random", "uniform"]
+SEARCHED, RANDOM, UNIFORM = "searched", "random search", "uniform"
+"""What the networks are called that train anew."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that was asked in the supernet, and its figures on held-out images."""
+
+    patch_size: int
+    width: int
+    blocks: tuple[tuple[int, int, int], ...]
+    """Heads, attention width and MLP width of each."""
+    cost: float
+    """In the search's unit."""
+    multiply_adds: int
+    parameters: int
+    source: Source
+    generation: int
+    """Of the evolution; 0 of others."""
+    accuracy: float | None
+    """Share right: of the classifier where it was trained from labels, else of nearest neighbours."""
+    loss: float | None
+    """Of pretraining; None where it was trained from labels."""
+    rank: float | None
+    """Effective rank of features; None where the accuracy is of a classifier."""
+
+    @property
+    def shape(self) -> NetworkShape:
+        """Its sizes."""
+        return NetworkShape(
+            self.patch_size, self.width, tuple(BlockShape(*block) for block in self.blocks)
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many networks are asked, worked out once from the time that one takes."""
+
+    population: int
+    generations: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a search was asked for, and what was worked out from it; frozen in its folder."""
+
+    folder: FileName
+    unit: CostUnit
+    low: float
+    high: float
+    minutes: float
+    sharing: Sharing
+    objectives: int
+    is_labelled: bool
+    """Whether the supernet learns from labels."""
+    memory_mb: float | None
+    space: Space
+    plain: tuple[int, int, tuple[tuple[int, int, int], ...]]
+    """The uniform network of the budget: patch size, width and blocks."""
+    seed: int
+    time_error: float | None = None
+    """Median share by which the table of times misses whole networks; None: times are not the budget."""
+    plan: Plan | None = None
+    """None: not known yet."""
+    is_done: bool = False
+    """Whether all networks were asked that were to be, or someone ended it."""
+    wanted: dict[str, Any] = field(default_factory=dict)
+    """The request as it was, to know it again."""
+
+    @property
+    def uniform(self) -> NetworkShape:
+        """The plain network of the same budget."""
+        patch, width, blocks = self.plain
+        return NetworkShape(patch, width, tuple(BlockShape(*block) for block in blocks))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        space = self.space._asdict()
+        return {"format": FORMAT} | asdict(self) | {
+            "folder": escape_name(self.folder), "space": space,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Asked:
+        """What `to_json` gave, with whatever else stands beside it; ValueError for anything else."""
+        return TypeAdapter(cls).validate_json(json.dumps(record), strict=False)
+
+
+@dataclass(frozen=True)
+class NetworkSearch:
+    """A search so far."""
+
+    asked: Asked
+    candidates: tuple[Candidate, ...]
+    """In the order they were asked."""
+    comparison: Comparison | None
+    """Of the best trained anew; None: not begun."""
+
+    @cached_property
+    def scores(self) -> tuple[float, ...]:
+        """Of each candidate, the more the better: its accuracy where it comes from a classifier.
+
+        Without labels the mean of how far loss and accuracy (or effective rank) lie from the mean of
+        the first generation, each in its standard deviations there.
+        """
+        return tuple(scores(self.candidates, is_labelled=self.asked.is_labelled))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: what was asked, the best, the front, and the comparison."""
+        best = {source: self.best(source) for source in get_args(Source)}
+        return {
+            "format": FORMAT,
+            "asked": self.asked.to_json(),
+            "networks": len(self.candidates),
+            "best": {source: asdict(one) for source, one in best.items() if one is not None},
+            "front": [asdict(one) for one in self.front],
+            "best_by_generation": list(self.best_by_generation()),
+            "comparison": None if self.comparison is None else self.comparison.to_json(),
+        }
+
+    @property
+    def generation(self) -> int:
+        """The newest of the evolution; −1 before the first."""
+        found = [one.generation for one in self.candidates if one.source == "evolution"]
+        return max(found, default=-1)
+
+    def best(self, source: Source = "evolution") -> Candidate | None:
+        """The best that was found in that way."""
+        own = [
+            (score, -number)
+            for number, (score, one) in enumerate(zip(self.scores, self.candidates, strict=True))
+            if one.source == source
+        ]
+        return self.candidates[-max(own)[1]] if own else None
+
+    @property
+    def front(self) -> tuple[Candidate, ...]:
+        """Of all, those than which none is both cheaper and better; by rising cost."""
+        ranked = sorted(
+            zip(self.scores, self.candidates, strict=True),
+            key=lambda pair: (pair[1].cost, -pair[0]),
+        )
+        found: list[Candidate] = []
+        highest = float("-inf")
+        for score, one in ranked:
+            if score > highest:
+                highest = score
+                found.append(one)
+        return tuple(found)
+
+    def best_by_generation(self) -> tuple[float, ...]:
+        """The best score up to each generation of the evolution."""
+        found: list[float] = []
+        for score, one in zip(self.scores, self.candidates, strict=True):
+            if one.source != "evolution":
+                continue
+            while len(found) <= one.generation:
+                found.append(found[-1] if found else float("-inf"))
+            found[one.generation] = max(found[one.generation], score)
+        return tuple(found)
+
+
+def scores(candidates: Sequence[Candidate], *, is_labelled: bool) -> list[float]:
+    """As `NetworkSearch.scores`."""
+    if is_labelled:
+        return [one.accuracy or 0.0 for one in candidates]
+    first = [one for one in candidates if one.source == "evolution" and one.generation == 0]
+    first = first or list(candidates)
+    parts = (lambda one: -(one.loss or 0.0), _quality)
+    found = [0.0] * len(candidates)
+    for part in parts:
+        known = [part(one) for one in first]
+        mean, deviation = statistics.fmean(known), statistics.pstdev(known) or 1.0
+        for number, one in enumerate(candidates):
+            found[number] += (part(one) - mean) / deviation / len(parts)
+    return found
+
+
+def _quality(candidate: Candidate) -> float:
+    return (candidate.rank or 0.0) if candidate.accuracy is None else candidate.accuracy
+
+
+def is_search(path: Path) -> bool:
+    """Whether a folder holds a search for a network."""
+    return (path / ASKED).is_file()
+
+
+def read_search(path: Path) -> NetworkSearch:
+    """A search's folder as it is now, also while it is worked on; ValueError if it is none."""
+    asked = Asked.from_json(read_json(path / ASKED))
+    candidates = tuple(read_journal(path / JOURNAL))
+    record = read_json(path / ANEW / "comparison.json")
+    comparison = Comparison.from_json(record) if record else None
+    return NetworkSearch(asked, candidates, comparison)
+
+
+def read_journal(path: Path) -> Iterable[Candidate]:
+    """Networks in the order they were asked; a line that is cut off or no such record is passed over."""
+    kind = TypeAdapter(Candidate)
+    try:
+        for line in lines(path):
+            try:
+                yield kind.validate_json(json.dumps(parse_json(line)), strict=False)
+            except ValueError:
+                continue
+    except SitError:
+        return

@@ -1,0 +1,214 @@
+"""What a search for a network is asked for: checked, worked out once, and frozen in its folder.
+
+Called by studies.search.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sit_engine.config.network_cost import LEAST_SHARE, CostTable, CostUnit, Limits, counted_table
+from sit_engine.config.network_shape import NetworkShape, uniform
+from sit_engine.config.resolve import resolve
+from sit_engine.config.space import PUBLISHED, PUBLISHED_LARGE, Space
+from sit_engine.config.tree import ResolvedConfig
+from sit_engine.config.vit import VitOptions
+from sit_engine.data.folder.folder_facts import facts_of
+from sit_engine.errors import ConfigError, DataError, RunError
+from sit_engine.files import disk_error, is_free, write_aside
+from sit_engine.machine.device import apply_settings, probe_once
+from sit_engine.paths import display_name
+from sit_engine.records.on_progress import OnProgress
+from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest, read_budget
+from sit_engine.records.studies.network_search import ASKED, Asked, is_search, read_search
+from sit_engine.studies.latency import measured_table, median_error, of_network
+from sit_engine.studies.search_space import plain_in, plain_under, space_around
+from sit_engine.training.prepare import list_images
+from sit_engine.training.start import check_outside
+
+TIMES = "times.json"
+LEAST_OF_FRONT = 0.3
+"""Of the budget, where cost is an objective too."""
+SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
+
+
+def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
+    """As frozen in `out`; of a new search worked out now and written there."""
+    _check(request)
+    if is_search(out):
+        asked = read_search(out).asked
+        then, now = asked.wanted, request.wanted()
+        others = [name for name in now if then.get(name) != now[name]]
+        if others:
+            raise RunError(
+                "search.other",
+                "The folder {out} holds a search that was asked for with other {what}.",
+                "Choose another --out, or ask for the same again to go on.",
+                out=out,
+                what=", ".join(others),
+            )
+        return asked
+    if not is_free(out):
+        raise RunError(
+            "search.exists",
+            "{out} exists already and holds no search for a network.",
+            "Choose another --out.",
+            out=out,
+        )
+    check_outside(out, [request.folder])
+    asked = _worked_out(request, out, tell)
+    freeze(asked, out)
+    return asked
+
+
+def freeze(asked: Asked, out: Path) -> None:
+    """Write what is known by now."""
+    _write(out / ASKED, json.dumps(asked.to_json(), indent=1))
+
+
+def limits_of(asked: Asked, out: Path) -> Limits:
+    """What a network of the search may cost."""
+    memory = None if asked.memory_mb is None else 1e6 * asked.memory_mb
+    table = (
+        CostTable.read(out / TIMES)
+        if asked.unit == "milliseconds"
+        else counted_table(asked.space, asked.unit)
+    )
+    return Limits(table, asked.low, asked.high, memory)
+
+
+def _worked_out(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
+    resolved, classes = _resolved(request, tell)
+    if request.is_labelled and classes < 2:
+        raise DataError(
+            "search.no_labels",
+            "The images of {folder} have no labels of two classes to learn from.",
+            "Leave --from-labels out, or name labels with --labels-file.",
+            folder=display_name(request.folder),
+        )
+    side = resolved.model.image_size
+    device = apply_settings(resolved.compute, or_cpu=True)
+    high, unit = read_budget(request.budget) or (
+        float(_own_network(resolved).multiply_adds(side)),
+        "multiply-adds",
+    )
+    cost = _cost(unit, side, device)
+    if request.space == "auto":
+        plain = plain_under(resolved.model.stride, cost, high)
+        space = space_around(plain, side)
+    else:
+        space = SPACES[request.space]
+        cost = _cost(unit, space.image_size, device)
+        plain = plain_in(space, cost, high)
+        if not request.is_labelled and any(p % min(space.patches) for p in space.patches):
+            raise ConfigError(
+                "search.patches",
+                "The patch sizes of the space {space} are no multiples of each other, which learning "
+                "without labels needs here.",
+                "Give --from-labels, or leave --space out.",
+                space=request.space,
+            )
+    asked = Asked(
+        folder=request.folder,
+        unit=unit,
+        low=high * (LEAST_OF_FRONT if request.objectives == 2 else LEAST_SHARE),
+        high=high,
+        minutes=request.minutes,
+        sharing=request.sharing,
+        objectives=request.objectives,
+        is_labelled=request.is_labelled,
+        memory_mb=request.memory_mb,
+        space=space,
+        plain=(plain.patch_size, plain.width, plain.blocks),
+        seed=resolved.compute.seed,
+        wanted=request.wanted(),
+    )
+    if unit == "milliseconds":
+        table = measured_table(space, device, tell)
+        _write(out / TIMES, table.to_text())
+        asked = replace(asked, time_error=median_error(space, table, device))
+    limits = limits_of(asked, out)
+    # Before hours are spent: there is such a network.
+    limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
+    return asked
+
+
+def _resolved(request: NetworkRequest, tell: OnProgress) -> tuple[ResolvedConfig, int]:
+    """The user's settings on these images, and how many classes there are."""
+    listed = list_images(request.config, tell)
+    facts = facts_of(listed)
+    device = probe_once(request.config.compute)
+    return resolve(request.config, facts, device).config, facts.classes
+
+
+def _own_network(config: ResolvedConfig) -> NetworkShape:
+    """The plain network that the user's settings name, whose cost is the budget."""
+    model = config.model
+    if not isinstance(model, VitOptions):
+        raise ConfigError(
+            "search.no_cost",
+            "Without a budget the network's cost is that of a plain vision transformer, and the "
+            "settings name one of the family {family}.",
+            "Give --budget.",
+            family=model.family,
+        )
+    return uniform(
+        model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
+    )
+
+
+def _cost(unit: CostUnit, side: int, device: torch.device) -> Callable[[NetworkShape], float]:
+    """Of whole networks; a time is that of the multiply-adds of a network that is measured once."""
+    if unit == "parameters":
+        return lambda shape: float(shape.parameters(side))
+    if unit == "multiply-adds":
+        return lambda shape: float(shape.multiply_adds(side))
+
+    @lru_cache
+    def rate(patch: int) -> float:
+        usual = uniform(patch, 96, depth=4, heads=3, mlp=384)
+        return of_network(usual, side, device) / usual.multiply_adds(side)
+
+    return lambda shape: shape.multiply_adds(side) * rate(shape.patch_size)
+
+
+def _check(request: NetworkRequest) -> None:
+    for name, value, least in (
+        ("minutes", request.minutes, 0.0), ("objectives", request.objectives, 1),
+        ("population", request.population, 2), ("generations", request.generations, 1),
+        ("memory", request.memory_mb, 0.0), ("seeds", request.seeds, 1),
+    ):  # fmt: skip
+        if value is not None and not (
+            least <= value < float("inf") and value > 0 and (name != "objectives" or value <= 2)
+        ):
+            raise ConfigError(
+                "search.number",
+                "The number of {name} cannot be {value}.",
+                "Give 1 or 2." if name == "objectives" else "Give a larger one.",
+                name=name,
+                value=value,
+            )
+    read_budget(request.budget)
+    if request.config.method.needs_labels:
+        raise ConfigError(
+            "search.method",
+            "The settings are for {method}, which learns from labels; the networks that are found "
+            "pretrain.",
+            "Give settings of a method that pretrains, and --from-labels for a search by labels.",
+            method=request.config.method.name,
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_aside(path, text)
+    except OSError as error:
+        raise disk_error(error, path) from None

@@ -1,0 +1,120 @@
+"""The space that a search takes for a budget, and the plain network of the same cost beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from sit_engine.config.network_shape import BlockShape, NetworkShape, uniform
+from sit_engine.config.space import Space, tenths
+from sit_engine.errors import ConfigError
+
+NEAR = 0.95
+"""Of a budget, for a plain network that has about that cost."""
+HEADS = {False: (1, 2, 4), True: (2, 4, 8)}
+WIDE = 64
+"""Numbers of heads that are tried, of networks narrower and wider than that."""
+WIDTH_STEP, HEAD_WIDTH, MLP_RATIO = 8, 32, 4
+BLOCK_WIDTH = 24
+"""A plain network has a block for so much of its width: 96 wide are 4 deep, as "auto" has it."""
+WIDEST, SHALLOW, DEEPEST = 1024, 4, 24
+LARGER = 2
+"""The widest networks of a space are so much wider than the plain one; published: 384 to 192."""
+FEWEST_ACROSS, FINEST = 2, 4
+"""Patches along a view, and pixels along a patch."""
+
+Cost = Callable[[NetworkShape], float]
+
+
+def plain_under(patch: int, cost: Cost, high: float) -> NetworkShape:
+    """The plain vision transformer of about the budget, never above it, of the most usual proportions.
+
+    ConfigError where even the smallest costs more.
+    """
+    found = [
+        shape
+        for width in range(WIDTH_STEP, WIDEST + 1, WIDTH_STEP)
+        for depth in _depths(width)
+        if cost(shape := _plain(patch, width, depth)) <= high
+    ]
+    return _usual(found, cost, high, _plain(patch, WIDTH_STEP, 1))
+
+
+def _depths(width: int) -> range:
+    usual = width / BLOCK_WIDTH
+    return range(max(1, round(usual / 2)), min(DEEPEST, max(SHALLOW, round(2 * usual))) + 1)
+
+
+def _plain(patch: int, width: int, depth: int) -> NetworkShape:
+    wanted = width / HEAD_WIDTH
+    heads = min(HEADS[width >= WIDE], key=lambda count: abs(math.log(count / wanted)))
+    return uniform(patch, width, depth=depth, heads=heads, mlp=MLP_RATIO * width)
+
+
+def space_around(plain: NetworkShape, image_size: int) -> Space:
+    """Lists up to about twice the plain network's sizes, in the proportions of the published space.
+
+    The plain network is in it.
+    """
+    patch = plain.patch_size
+    patches = [patch]
+    if image_size % (2 * patch) == 0 and image_size // (2 * patch) >= FEWEST_ACROSS:
+        patches.append(2 * patch)
+    if patch % 2 == 0 and patch // 2 >= FINEST:
+        patches.insert(0, patch // 2)
+    heads = HEADS[plain.width >= WIDE]
+    unit = max(heads)
+    step = unit * max(1, round(LARGER * plain.width / 10 / unit))
+    hidden = plain.blocks[0].mlp
+    return Space(
+        image_size,
+        tuple(patches),
+        _listed(tenths(LARGER * plain.width, 3), plain.width),
+        max(1, plain.depth // 2),
+        math.ceil(4 / 3 * plain.depth),
+        heads,
+        _listed((step * number for number in range(1, 11)), plain.width),
+        _listed(tenths(3 * hidden // 2), hidden),
+    )
+
+
+def _listed(values: Iterable[int], own: int) -> tuple[int, ...]:
+    return tuple(sorted({*values, own}))
+
+
+def plain_in(space: Space, cost: Cost, high: float) -> NetworkShape:
+    """Of a given space the network nearest to a plain one that has all blocks alike and fits the budget.
+
+    Of its middle patch size; ConfigError where none fits.
+    """
+    patch = space.patches[len(space.patches) // 2]
+    found = []
+    for width in space.widths:
+        inner = BlockShape(
+            min(space.heads, key=lambda count: abs(math.log(count * HEAD_WIDTH / width))),
+            min(space.attentions, key=lambda wide: abs(wide - width)),
+            min(space.mlps, key=lambda hidden: abs(hidden - MLP_RATIO * width)),
+        )
+        for depth in range(space.least_depth, space.slots + 1):
+            shape = NetworkShape(patch, width, (inner,) * depth)
+            if cost(shape) <= high:
+                found.append(shape)
+    return _usual(found, cost, high, NetworkShape(patch, space.widths[0], (inner,)))
+
+
+def _usual(
+    found: Sequence[NetworkShape], cost: Cost, high: float, smallest: NetworkShape
+) -> NetworkShape:
+    """Of those near the budget the most usual proportions, else the costliest."""
+    if not found:
+        raise ConfigError(
+            "search.budget_small",
+            "The smallest network costs {least}, more than the budget of {budget}.",
+            "Give a larger budget.",
+            least=f"{cost(smallest):.3g}",
+            budget=f"{high:.3g}",
+        )
+    near = [shape for shape in found if cost(shape) >= NEAR * high]
+    if not near:
+        return max(found, key=cost)
+    return min(near, key=lambda shape: abs(math.log(BLOCK_WIDTH * shape.depth / shape.width)))

@@ -1,0 +1,342 @@
+"""The search for a network: a real tiny one, gone on with, ended early, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sit_engine import api
+from sit_engine.config.build import build
+from sit_engine.config.found_network import read_network
+from sit_engine.config.network_cost import Limits, counted_table
+from sit_engine.config.searched import SearchedOptions
+from sit_engine.config.space import Space
+from sit_engine.errors import SitError
+from sit_engine.records.commands import Command
+from sit_engine.records.network_search_text import to_text, verdict
+from sit_engine.records.run import Run
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
+from sit_engine.records.studies.network_request import NetworkRequest, read_budget
+from sit_engine.records.studies.network_search import (
+    Candidate,
+    NetworkSearch,
+    Source,
+    read_search,
+    scores,
+)
+from sit_engine.studies import search_request
+from sit_engine.studies.evolution import evolve, first_generation
+from sit_engine.studies.search_space import plain_in, plain_under, space_around
+from tests.tiny import tiny_config
+
+SOURCES: tuple[Source, ...] = ("uniform", "evolution", "random")
+
+
+def request_of(folder: Path, **more: Any) -> NetworkRequest:
+    base = build(tiny_config(folder).model_dump() | {"model": {"image_size": 16, "patch_size": 4}})
+    given: dict[str, Any] = {"budget": "300k", "minutes": 0.01, "population": 4, "generations": 3}
+    return NetworkRequest(str(folder), base, **given | more)
+
+
+def searched(request: NetworkRequest, out: Path, **more: Any) -> NetworkSearch:
+    return api.search(request, out, emit=lambda _: None, **more)
+
+
+@pytest.fixture(scope="module")
+def found(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole search without labels, and nothing trained anew."""
+    out = tmp_path_factory.mktemp("search") / "out"
+    searched(request_of(few), out)
+    return out
+
+
+def test_it_ends_with_a_network_under_the_budget(found: Path) -> None:
+    search = read_search(found)
+    assert search.asked.is_done
+    by = {source: [c for c in search.candidates if c.source == source] for source in
+          ("evolution", "random", "uniform")}  # fmt: skip
+    assert 4 <= len(by["evolution"]) <= 12
+    assert len(by["random"]) == len(by["evolution"])
+    assert len(by["uniform"]) == 1
+    assert len({one.shape for one in by["evolution"]}) == len(by["evolution"])
+    for one in (*by["evolution"], *by["random"]):
+        assert 270_000 <= one.cost == one.shape.multiply_adds(16) <= 300_000
+        assert one.loss is not None
+        assert one.rank is not None
+    best = search.best()
+    assert best is not None
+    evolved = [s for s, c in zip(search.scores, search.candidates, strict=True)
+               if c.source == "evolution"]  # fmt: skip
+    assert search.best_by_generation()[-1] == max(evolved)
+    model = read_network(found)
+    assert (model["patch_size"], model["width"]) == (best.patch_size, best.width)
+    config = build({"model": model})
+    assert config.model.family == "searched"
+    assert "evolution" not in to_text(search)
+    assert "uniform" in to_text(search)
+    assert json.loads(json.dumps(search.to_json()))["networks"] == len(search.candidates)
+
+
+def test_a_search_that_was_killed_goes_on_and_ends_the_same(
+    found: Path, few: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    whole = (out / "journal.jsonl").read_text().splitlines()
+    # In the middle of a line, and before it was done.
+    (out / "journal.jsonl").write_text("\n".join(whole[:5]) + "\n" + whole[5][:30])
+    record = json.loads((out / "search.json").read_text()) | {"is_done": False}
+    (out / "search.json").write_text(json.dumps(record))
+    (out / "network.toml").unlink()
+    again = searched(request_of(few), out)
+    assert again.candidates == read_search(found).candidates
+    assert (out / "network.toml").read_text() == (found / "network.toml").read_text()
+    with pytest.raises(SitError, match="asked for with other budget"):
+        searched(request_of(few, budget="200k"), out)
+
+
+class _After:
+    """A control that says a word once so many networks were asked."""
+
+    def __init__(self, word: Any, count: int) -> None:
+        self.word, self.left = word, count
+
+    def poll(self) -> list[Command]:
+        self.left -= 1
+        return [Command(self.word, -1)] if self.left == 0 else []
+
+
+@pytest.mark.parametrize("word", ["finish", "stop"])
+def test_someone_ends_it_early_and_it_keeps_what_it_has(
+    word: str, found: Path, few: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    (out / "journal.jsonl").unlink()
+    (out / "network.toml").unlink()
+    record = json.loads((out / "search.json").read_text()) | {"is_done": False}
+    (out / "search.json").write_text(json.dumps(record))
+    ended = searched(request_of(few), out, make_control=lambda _: _After(word, 4))
+    assert len(ended.candidates) == 3
+    assert ended.asked.is_done is (word == "finish")
+    assert (out / "network.toml").exists() is (word == "finish")
+    whole = searched(request_of(few), out)
+    assert (len(whole.candidates) == 3) is (word == "finish")
+
+
+def test_labels_judge_by_accuracy_and_the_best_train_anew(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is compared is looked at here, comparing in tests/studies/test_compare.py."""
+    out, asked = tmp_path / "out", list[CompareRequest]()
+    line = Line("uniform", "config", {"knn": Figure(0.5, 3, None)})
+    told = Comparison("f", (), Budget("minutes", 2.0), 2, 5, (line,), (), 10, 10, "", True)
+
+    def compare(request: CompareRequest, place: Path, **_: object) -> None:
+        asked.append(request)
+        place.mkdir()
+        (place / "comparison.json").write_text(json.dumps(told.to_json()))
+
+    monkeypatch.setattr("sit_engine.studies.search.compare", compare)
+    request = request_of(few, is_labelled=True, objectives=2, sharing="both", generations=2)
+    done = searched(replace(request, anew_minutes=2.0, seeds=2), out)
+    assert all(one.loss is None and one.accuracy is not None for one in done.candidates)
+    assert list(done.scores) == [one.accuracy for one in done.candidates]
+    costs = [one.cost for one in done.front]
+    assert costs == sorted(costs)
+    assert min(costs) < 270_000
+    assert done.comparison == told
+    (given,) = asked
+    assert list(given.configs) == ["uniform", "searched", "random search"]
+    assert (given.budget, given.seeds) == (Budget("minutes", 2.0), 2)
+    for config, source in zip(given.configs.values(), SOURCES, strict=True):
+        best = done.best(source)
+        assert best is not None
+        assert isinstance(config.model, SearchedOptions)
+        assert config.model.width == best.width
+        assert config.method.name == "sit"
+
+
+@pytest.mark.long
+def test_the_best_train_anew_side_by_side(few: Path, tmp_path: Path) -> None:
+    runs: list[str] = []
+    request = request_of(few, anew_minutes=0.005, seeds=1)
+    done = searched(request, tmp_path / "out", on_run=lambda name, *_: runs.append(name))
+    assert runs == ["supernet", "uniform-seed0", "searched-seed0", "random search-seed0"]
+    assert verdict(done)
+    assert "k-NN" in to_text(done)
+
+
+# Without training
+
+
+SPACE = Space(16, (4, 8), (8, 16, 24, 32), 1, 4, (1, 2), (8, 16), (16, 32, 48))
+
+
+def test_evolution_asks_the_same_again_and_only_within_the_budget() -> None:
+    limits = Limits(counted_table(SPACE, "multiply-adds"), 1e5, 3e5)
+    first = first_generation(SPACE, limits, 0.3, 8, seed=3)
+    assert len(np.unique(first, axis=0)) == 8
+
+    def asked(objectives: int) -> tuple[list[tuple[int, ...]], list[float]]:
+        codes: list[tuple[int, ...]] = []
+        best: list[float] = []
+
+        def score(each: list[np.ndarray], number: int) -> list[float]:
+            assert number == len(best)
+            assert limits.within(SPACE, np.stack(each)).all()
+            codes.extend(tuple(code.tolist()) for code in each)
+            found = [float(SPACE.shape(code).width) for code in each]
+            best.append(max(found))
+            return found
+
+        evolve(SPACE, limits, first, generations=6, objectives=objectives, seed=1, score=score)
+        return codes, best
+
+    one, best = asked(1)
+    assert asked(1) == (one, best)
+    assert (SPACE.canonical(np.array(one)) == np.array(one)).all()
+    assert max(best) == 32
+    assert asked(2)[0] != one
+
+
+def test_without_pymoo_it_says_how_to_get_it(few: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SitError) as caught:
+        searched(request_of(few), tmp_path / "out")
+    assert "sit-studio[search]" in caught.value.hint
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("auto", None), ("300M", (3e8, "multiply-adds")), ("1.3G", (1.3e9, "multiply-adds")),
+        ("5M-parameters", (5e6, "parameters")), ("20ms", (20.0, "milliseconds")),
+    ],
+)  # fmt: skip
+def test_a_budget_is_read(text: str, expected: Any) -> None:
+    assert read_budget(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"budget": "much"}, "budget cannot be much"), ({"budget": "0M"}, "budget cannot be 0M"),
+        ({"budget": "10"}, "smallest network costs"), ({"objectives": 3}, "cannot be 3"),
+        ({"minutes": -1.0}, "cannot be -1"), ({"space": "published"}, "no multiples"),
+        ({"memory_mb": 1e-6}, "No network of the space"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_is_a_sentence(
+    more: dict[str, Any], said: str, few: Path, tmp_path: Path
+) -> None:
+    given = {"budget": "1G"} | more if "space" in more else more
+    with pytest.raises(SitError, match=said):
+        searched(request_of(few, **given), tmp_path / "out")
+    (tmp_path / "own.txt").write_text("mine")
+    with pytest.raises(SitError, match="holds no search"):
+        searched(request_of(few), tmp_path)
+
+
+@pytest.mark.parametrize("high", [3e5, 3e6, 3e7, 3e8, 3e9])
+@pytest.mark.parametrize(("side", "patch"), [(32, 4), (64, 8), (224, 16)])
+def test_a_space_follows_the_budget_and_the_views(high: float, side: int, patch: int) -> None:
+    def cost(shape: Any) -> float:
+        return float(shape.multiply_adds(side))
+
+    if side == 224 and high == 3e5:
+        with pytest.raises(SitError, match="smallest network costs"):
+            plain_under(patch, cost, high)
+        return
+    plain = plain_under(patch, cost, high)
+    assert cost(plain) <= high
+    assert cost(plain) >= 0.85 * high or high < 1e6
+    space = space_around(plain, side)
+    assert (space.shape(space.code(plain))) == plain
+    assert all(wide % heads == 0 for wide in space.attentions for heads in space.heads)
+    assert all(side % each == 0 and each % space.patches[0] == 0 for each in space.patches)
+    limits = Limits(counted_table(space, "multiply-adds"), 0.9 * high, high)
+    assert len(limits.draw(space, limits.calibrate(space), np.random.default_rng(0), 20)) == 20
+    assert plain_in(space, cost, high) in {plain, plain_in(space, cost, high)}
+
+
+def candidate(loss: float, accuracy: float | None, rank: float, **more: Any) -> Candidate:
+    given: dict[str, Any] = {
+        "patch_size": 4, "width": 8, "blocks": ((1, 8, 16),), "cost": 1.0, "multiply_adds": 1,
+        "parameters": 1, "source": "evolution", "generation": 0,
+    }  # fmt: skip
+    return Candidate(**given | more, accuracy=accuracy, loss=loss, rank=rank)
+
+
+def test_scores_without_labels_weigh_loss_and_neighbours_alike() -> None:
+    first = [candidate(1.0, 0.5, 9), candidate(3.0, 0.7, 1)]
+    later = candidate(1.0, 0.7, 0, generation=1)
+    assert scores([*first, later], is_labelled=False) == pytest.approx([0.0, 0.0, 1.0])
+    # Where nothing has a label, effective rank stands in the place of neighbours.
+    unlabelled = [replace(one, accuracy=None) for one in first]
+    assert scores(unlabelled, is_labelled=False) == pytest.approx([1.0, -1.0])
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (Gap(0.03, 0.01, 0.05), "was worth its time"),
+        (Gap(-0.03, -0.05, -0.01), "Take the uniform one"),
+        (Gap(0.01, -0.02, 0.04), "not ahead of the uniform one of the same cost beyond chance"),
+    ],
+)
+def test_the_verdict_says_whether_it_was_worth_it(gap: Gap, said: str, found: Path) -> None:
+    lines = (
+        Line("uniform", "config", {"knn": Figure(0.5, 3, None)}),
+        Line("searched", "config", {"knn": Figure(0.5 + gap.mean, 3, gap)}),
+        Line("random search", "config", {"knn": Figure(0.6, 3, Gap(0.02, 0.0, 0.04))}),
+    )
+    comparison = Comparison("f", (), Budget("minutes", 1.0), 3, 5, lines, (), 10, 10, "", True)
+    search = replace(read_search(found), comparison=comparison)
+    first, *rest = verdict(search)
+    assert said in first
+    assert bool(rest) is (gap.mean < 0.02)
+    assert not verdict(replace(search, comparison=replace(comparison, is_complete=False)))
+
+
+def test_a_budget_of_time_is_measured_once_an_operation(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock is made up: every operation takes as long."""
+    calls: list[int] = []
+
+    def instead(work: Callable[[], object], _: object) -> float:
+        if len(calls) % 25 == 0:
+            work()
+        calls.append(1)
+        return 0.01
+
+    monkeypatch.setattr("sit_engine.studies.latency.milliseconds", instead)
+    request = request_of(few, budget="0.16ms", memory_mb=50.0)
+    asked = search_request.asked_for(request, tmp_path / "out", lambda *_: None)
+    space = asked.space
+    inner = 1 + len(space.attentions) + len(space.mlps)
+    operations = len(space.patches) * len(space.widths) * inner
+    operations += len(space.patches) * len(space.heads) * len(space.attentions)
+    assert operations < len(calls) < operations + 20
+    limits = search_request.limits_of(asked, tmp_path / "out")
+    (code,) = limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
+    depth = space.shape(code).depth
+    assert limits.table.costs(space, code[None])[0] == pytest.approx(0.01 + 0.03 * depth)
+    assert asked.time_error is not None
+    assert asked.time_error > 0
+
+
+def test_a_search_is_told_to_end_from_elsewhere(found: Path) -> None:
+    with pytest.raises(SitError, match="is not working now"):
+        api.end_search(found, keep=True)
+    assert not list(Run(found).control.glob("*.json"))
