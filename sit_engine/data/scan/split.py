@@ -35,6 +35,8 @@ def make_split(
 ) -> Split:
     """Draw `watch_count` labelled images, the same share of each class; a class keeps at least one.
 
+    Frames of one video stay together: whole videos are drawn until there are enough.
+
     With `one_a_class` it gives at least one, too, so that every class is validated on.
     """
     generator = np.random.default_rng([seed, 1])
@@ -45,12 +47,29 @@ def make_split(
         _check_two_each(index, counts)
         quotas = [max(1, quota) for quota in quotas]
     chosen: list[int] = []
+    items = index.items()
     for label, quota in enumerate(quotas):
-        rows = generator.permutation(np.flatnonzero(index.labels == label))
-        chosen += rows[:quota].tolist()
+        rows = np.flatnonzero(index.labels == label)
+        if items is None:
+            chosen += generator.permutation(rows)[:quota].tolist()
+        else:
+            chosen += _whole_items(items[rows], quota, generator, rows)
     watch = np.array(sorted(chosen), dtype=np.int64)
     train = np.setdiff1d(np.arange(len(index.paths)), watch)
     return Split(train, watch)
+
+
+def _whole_items(
+    items_n: NDArray[np.int64], quota: int, generator: np.random.Generator, rows: NDArray[np.int64]
+) -> list[int]:
+    """Rows of whole items, at least `quota` if any; one item is left to learn from."""
+    order = generator.permutation(np.unique(items_n))[1:]
+    chosen: list[int] = []
+    for item in order if quota else ():
+        chosen += rows[items_n == item].tolist()
+        if len(chosen) >= quota:
+            break
+    return chosen
 
 
 def _check_two_each(index: ImageIndex, counts: np.ndarray) -> None:
