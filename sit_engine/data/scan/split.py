@@ -16,6 +16,7 @@ from sit_engine.paths import display_name, image_name
 
 PARTS = ("train", "watch")
 MOST_TOLD = 3
+MOST_HELD_ITEMS = 100
 HASH_BYTES = 16
 """Of each file's SHA-256, kept in the split: enough to know a file again, and half as long."""
 SAME_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -57,6 +58,16 @@ def make_split(
     watch = np.array(sorted(chosen), dtype=np.int64)
     train = np.setdiff1d(np.arange(len(index.paths)), watch)
     return Split(train, watch)
+
+
+def split_items(index: ImageIndex, share: float, seed: int) -> Split:
+    """Hold out whole items, labelled or not: that share, 4 at least, 100 at most, and never half."""
+    items = index.items()
+    items = np.arange(len(index)) if items is None else items
+    order = np.random.default_rng([seed, 1]).permutation(np.unique(items))
+    count = min(max(4, round(share * len(order))), MOST_HELD_ITEMS, len(order) // 2)
+    is_held = np.isin(items, order[:count])
+    return Split(np.flatnonzero(~is_held), np.flatnonzero(is_held))
 
 
 def _whole_items(
