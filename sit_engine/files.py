@@ -11,6 +11,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from sit_engine import own_files
 from sit_engine.errors import DiskError, FileError, OutOfMemoryError, SitError
 
 LONGEST_ENDING = 12
+_MOST_HASHED_BYTES = 1 << 26
+_SAMPLES, _SAMPLE_BYTES = 16, 1 << 20
 OLD = ".old"
 ASIDE = re.compile(r"\.new-[0-9a-f]{12}-(\d+)-")
 
@@ -149,6 +152,29 @@ def file_hash(path: Path) -> str:
     """sha256 of a file: checkpoints are verified by it, and exported programs known again."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_print(path: str) -> str:
+    """What a video is known by: sha256 of the whole file, of one over 64 MiB of its size and samples."""
+    state = Path(path).stat()
+    return _file_print(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _file_print(path: str, size: int, _: int) -> str:
+    if size <= _MOST_HASHED_BYTES:
+        return file_hash(Path(path))
+    digest = hashlib.sha256(str(size).encode("ascii"))
+    with Path(path).open("rb") as file:
+        for place in range(_SAMPLES):
+            file.seek(place * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
+            digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+def frame_print(video: str, time: str) -> str:
+    """What a frame is known by, from what its video is known by and its time."""
+    return hashlib.sha256(f"{video}#t={time}".encode("ascii")).hexdigest()
 
 
 def out_of_memory() -> OutOfMemoryError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sit_engine.config.facts import DataFacts
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import GifRule, RunConfig
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutChoice
@@ -36,12 +36,14 @@ def scan(
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
     config: RunConfig | None = None,
+    frame_rate: float = 1.0,
+    gifs: GifRule = "image",
 ) -> ScanResult:
     """List, read and fully decode every file; gives what is usable, every problem, and the cues.
 
     `on_listed` gets what the headers alone say; `test` folders are searched for training images, or
     without them the folders' own test images, if their `layout` has some. Decoded as a run with
-    `config` would have it.
+    `config` would have it. Of videos `frame_rate` frames a second are read.
     """
     from sit_engine.data.folder.folder_facts import facts_of
     from sit_engine.data.scan.full_scan import full_scan
@@ -60,6 +62,8 @@ def scan(
         on_listed=on_listed,
         cache_gb=cache_gb,
         config=config,
+        frame_rate=frame_rate,
+        gifs=gifs,
     )
     if found.store is None or not facts_of(found.index).has_cues:
         return found

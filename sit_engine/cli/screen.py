@@ -17,6 +17,7 @@ from sit_engine.records.events import (
     HealthMeasured,
     KnnMeasured,
     PhaseChanged,
+    RetrievalMeasured,
     RolledBack,
     RunFinished,
     RunResumed,
@@ -74,11 +75,8 @@ class Screen:
                 self.say(f"Resumed at step {event.from_step} from {event.checkpoint}")
             case StepReported():
                 self._draw(self._step_line(event))
-            case KnnMeasured():
-                self.say(
-                    f"step {event.step}: k-NN {event.accuracy:.1%} ± {event.interval:.1%} of watched "
-                    f"images ({event.before} {event.untrained:.1%}, raw pixels {event.raw_pixels:.1%})"
-                )
+            case KnnMeasured() | RetrievalMeasured():
+                self._measured(event)
             case HealthMeasured() if event.state != self.health:
                 self.health = event.state
                 self.say(f"step {event.step}: {event.sentence}")
@@ -91,6 +89,20 @@ class Screen:
                 | RunFinished()
             ):
                 self._tell(event)
+
+    def _measured(self, event: KnnMeasured | RetrievalMeasured) -> None:
+        match event:
+            case KnnMeasured():
+                self.say(
+                    f"step {event.step}: k-NN {event.accuracy:.1%} ± {event.interval:.1%} of watched "
+                    f"images ({event.before} {event.untrained:.1%}, raw pixels {event.raw_pixels:.1%})"
+                )
+            case RetrievalMeasured():
+                self.say(
+                    f"step {event.step}: {counted(event.queries, 'edited copies')} find their originals "
+                    f"with a mean average precision of {event.precision:.2f} ± {event.interval:.2f} "
+                    f"(mean features {event.pooled:.2f}, raw thumbnails {event.raw:.2f})"
+                )
 
     def _tell(self, event: Event) -> None:
         match event:

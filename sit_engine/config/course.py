@@ -29,6 +29,11 @@ VERDICTS = {
     "Lower the learning rate.",
     "health.unlabelled": "The features have not collapsed. Without labels it cannot be known "
     "whether they fit your classes; k-NN watches from two classes and a hundred images on.",
+    "health.finds": "It is learning: edited copies of held-out videos find their originals with a mean "
+    "average precision of {precision}; the features that it started from, {pooled}.",
+    "health.finds_no_better": "No gain can be seen yet: edited copies of held-out videos find their "
+    "originals with a mean average precision of {precision} (± {interval}); the features that it "
+    "started from, {pooled}.",
     "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
     "the watched images, {untrained} before training (± {interval}). Sets of this size need about "
     "{needed} epochs; more of them, or more images, may help.",

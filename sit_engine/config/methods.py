@@ -54,6 +54,9 @@ METHODS: dict[str, MethodEntry] = {
         "sit_engine.methods.continuing.options:ContinuingOptions",
         "sit_engine.methods.continuing.method:Continuing",
     ),
+    "svrtn": MethodEntry(
+        "sit_engine.methods.svrtn.options:SvrtnOptions", "sit_engine.methods.svrtn.method:Svrtn"
+    ),
     "finetune": MethodEntry(
         "sit_engine.methods.finetune.options:FinetuneOptions",
         "sit_engine.methods.finetune.method:Finetune",

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Watch = Literal["pretraining", "validation"]
-"""Who looks at a run while it trains: health and k-NN, or the accuracy on held-out images."""
+Watch = Literal["pretraining", "validation", "retrieval"]
+"""Who looks at a run while it trains: health and k-NN, the accuracy on held-out images, or whether
+edited copies of held-out videos find their originals."""
 Picture = Literal["reconstructions", "attention", "usage"]
 Panel = Literal["tasks", "labels"]
 """What the Train page shows of a method beside the form of its settings."""

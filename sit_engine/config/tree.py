@@ -12,6 +12,8 @@ from sit_engine.config.fields import AutoT, FileName, OpenOptions, Options, sett
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, MethodOptions, load
 from sit_engine.config.vit import VitOptions
 
+GifRule: TypeAlias = Literal["image", "video"]
+"""What a GIF that moves is."""
 CACHE_FACTOR = 1.15
 """Side of the decoded squares in view sizes, where nothing sharper is asked for."""
 
@@ -58,6 +60,19 @@ class DataOptions(OpenOptions[AutoT]):
         "Leave out",
         "Patterns, such as masks or *_mask.png: files that match one, or lie in a folder that does, "
         "are not looked at.",
+    )
+    frame_rate: float = setting(
+        1.0,
+        "Frames a second",
+        "Of videos: how many pictures a second are taken. Each stands for itself, as an image does.",
+        unit="1/s",
+        gt=0,
+        le=60,
+    )
+    gifs: GifRule = setting(
+        "image",
+        "Moving GIFs",
+        "What a GIF that moves is: an image, of which the first picture is used, or a video.",
     )
     watch_share: float | AutoT = setting(
         "auto",

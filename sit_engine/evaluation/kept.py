@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from sit_engine.data.folder.frames import file_of
 from sit_engine.data.pixel_cache.cache import FEATURES, PixelCache
 from sit_engine.evaluation.reading import Reader
 from sit_engine.files import in_place_of
@@ -108,7 +109,7 @@ def _fingerprint(parts: Sequence[nn.Module], side: int, reader: Reader) -> str:
 def _key(path: str) -> int:
     """The key of a file as it is now."""
     try:
-        state = Path(path).stat()
+        state = Path(file_of(path)).stat()
     except OSError:
         return GONE
     text = f"{state.st_size} {state.st_mtime_ns} {path}"

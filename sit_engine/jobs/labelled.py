@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 from sit_engine.config.tree import CACHE_FACTOR
 from sit_engine.counted import Sentence
 from sit_engine.data.decode.decode_pool import shared_decoders
+from sit_engine.data.folder.frames import file_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import UNLABELLED
@@ -302,7 +303,7 @@ def _own_sides(
     gone = own.missing(found.index) if without_missing else []
     split = own.split(found.index, but=gone)
     # Those that are there and cannot be used are among the problems.
-    gone = [name for name in gone if not Path(own.places.path(name)).exists()]
+    gone = [name for name in gone if not Path(file_of(own.places.path(name))).exists()]
     found = replace(found, gone=len(gone))
     return found.only(split.train), found.only(split.watch)
 

@@ -12,6 +12,7 @@ from torch import nn
 from sit_engine.config.backbones import FeatureKind
 from sit_engine.data.decode.decode_pool import DecodePool
 from sit_engine.data.decode.preprocess import load_views
+from sit_engine.data.folder.frames import file_of
 from sit_engine.data.scan.split import check_none_gone, frozen_range
 from sit_engine.errors import CheckpointError, ConfigError, DataError, SitError
 from sit_engine.evaluation.measure import MeasuredNetwork
@@ -172,7 +173,7 @@ def _own_paths(run: Run, names: Sequence[str]) -> list[str]:
     """Where those images of the split are now that are not gone; none of them is a sentence."""
     places = places_of(run)
     places.check_there(run)
-    paths = [path for path in map(places.path, names) if Path(path).exists()]
+    paths = [path for path in map(places.path, names) if Path(file_of(path)).exists()]
     if not paths:
         check_none_gone(names)
     return paths

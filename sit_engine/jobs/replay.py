@@ -71,7 +71,9 @@ def _stepper(found: bundle.Bundle) -> Stepper:
     batch = found.batch
     pixels = batch["images_NSSC"].numpy()
     rows = np.arange(len(pixels))
-    store = PixelStore(pixels.shape[1], pixels, rows, batch["aspect_N"].numpy(), None)
+    items = batch["items_N"].numpy() if "items_N" in batch else None
+    aspect = batch["aspect_N"].numpy()
+    store = PixelStore(pixels.shape[1], pixels, rows, aspect, None, items=items)
     with foreign_errors(found.path):
         stepper = Stepper(_config(found), store, rows, batch["labels_N"].numpy())
         stepper.method.networks.load_state_dict(found.model)

@@ -119,6 +119,23 @@ class KnnMeasured(Event):
 
 
 @dataclass(frozen=True)
+class RetrievalMeasured(Event):
+    """Edited copies of `videos` held-out videos look for their originals among these and training's.
+
+    Mean average precision over `queries` copies, of the clips' vectors with the half width of its 95 %
+    interval, of the start's frame features pooled by their mean, and of raw thumbnails.
+    """
+
+    step: int
+    precision: float
+    interval: float
+    pooled: float
+    raw: float
+    queries: int
+    videos: int
+
+
+@dataclass(frozen=True)
 class ValidationMeasured(Event):
     """Finetuning's reading on `images` labelled images that are held out of training.
 

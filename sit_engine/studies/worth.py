@@ -116,7 +116,11 @@ def worth(
 
 def _configs(request: WorthRequest) -> dict[str, dict[str, Any]]:
     """The runs: own pretraining by the default method, and each public network continued."""
-    going_on = [name for name in pretraining_methods() if traits(name).needs_start]
+    going_on = [
+        name
+        for name in pretraining_methods()
+        if traits(name).needs_start and traits(name).watch == "pretraining"
+    ]
     compute = {} if request.threads is None else {"threads": request.threads}
     configs: dict[str, dict[str, Any]] = {
         OWN: {"method": {"name": DEFAULT_METHOD}, "compute": compute}

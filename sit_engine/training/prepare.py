@@ -18,7 +18,6 @@ from sit_engine.config.resolve import FEWEST_IMAGES, resolve, watch_count
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence, counted
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
-from sit_engine.data.decode.preprocess import load_views
 from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import ImageIndex, Problem, problems_warning
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
@@ -34,6 +33,7 @@ from sit_engine.data.scan.split import (
     check_none_gone,
     frozen_range,
     make_split,
+    split_items,
     to_record,
     without,
 )
@@ -52,10 +52,7 @@ from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
 from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.training.stepper import measure_images_per_s
-from sit_engine.watching.pretraining import PREVIEW_IMAGES, Watched
-
-MOST_KNN_IMAGES = 1000
-MOST_WATCHED_BYTES = 256 * 2**20
+from sit_engine.training.watched import HELD_SHARE, training_data
 
 Emit = Callable[[Event], None]
 
@@ -75,6 +72,9 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[ResolvedConfig
     count = watch_count(share, facts, one_a_class=has_labels)
     if facts.validation:
         split = Split(index.part_rows("train"), index.part_rows("val"))
+    elif config.method.watch == "retrieval":
+        share = resolved.config.data.watch_share or HELD_SHARE
+        split = split_items(index, share, config.compute.seed)
     else:
         split = make_split(index, count, config.compute.seed, one_a_class=has_labels)
     labels = index.labels[split.train]
@@ -101,7 +101,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[ResolvedConfig
     record |= {"cache_side": store.side, "pixels": pixels}
     store.tell_mended(emit)
     write_settings(run, resolved.config, resolved.reasons, record)
-    return resolved.config, _training_data(index, store, split, resolved.config, emit)
+    return resolved.config, training_data(index, store, split, resolved.config, emit)
 
 
 def with_cues(
@@ -180,7 +180,7 @@ def prepare_resumed(
                 "The training images are not the ones that this run was started with: files changed.",
             )
         )
-    return _training_data(index, store, split, config, emit), []
+    return training_data(index, store, split, config, emit), []
 
 
 def _without(
@@ -211,7 +211,7 @@ def _without(
         Problem(name.partition(":")[2], "is gone since the run began", "file.gone") for name in gone
     ]
     emit(problems_warning(lost))
-    data = _training_data(index, store, split, config, emit)
+    data = training_data(index, store, split, config, emit)
     replace_split(run, left, emit)
     changes = [
         Change(
@@ -370,39 +370,3 @@ def digest(store: PixelStore, rows: np.ndarray, names: Sequence[str]) -> str:
     for part in np.array_split(rows, max(1, len(rows) // 1024)):
         found.update(store.rows(part)[:, ::8, ::8].tobytes())
     return found.hexdigest()
-
-
-def _training_data(
-    index: ImageIndex, store: PixelStore, split: Split, config: ResolvedConfig, emit: Emit
-) -> TrainingData:
-    side = config.model.image_size
-    most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
-    generator = np.random.default_rng([config.compute.seed, 2])
-    if config.method.needs_labels:
-        train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch
-    else:
-        is_labelled = len(split.watch) > 0
-        train = split.train[index.labels[split.train] >= 0] if is_labelled else split.train
-        train = generator.permutation(train)[: most if is_labelled else 256]
-        watch = generator.permutation(split.watch)[: most // 2]
-    if not ranks.is_first():
-        # Nothing is measured here.
-        train, watch = train[:0], watch[:0]
-    # Of a streamed folder it is not known before which files can be read.
-    train, watch = store.readable(train), store.readable(watch)
-    rows = np.concatenate([train, watch])
-    views = load_views(
-        [index.path(int(row)) for row in rows],
-        side,
-        store.value_range,
-        on_progress=lambda done, total: emit(PhaseChanged("reading watched images", done, total)),
-        threads=config.compute.threads,
-    )
-    watched = Watched(
-        train=views[: len(train)],
-        train_labels=index.labels[train],
-        watch=views[len(train) :],
-        watch_labels=index.labels[watch],
-        classes=max(1, len(index.classes)),
-    )
-    return TrainingData(store, split.train, index.labels[split.train], watched)

@@ -36,6 +36,15 @@ PREVIEW_IMAGES = 8
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Videos held out of training: squares [n,S,S,3] of their frames, and which rows are whose."""
+
+    squares: np.ndarray
+    aspect: Tensor
+    videos: list[np.ndarray]
+
+
+@dataclass(frozen=True)
 class Watched:
     """uint8 views [n,3,V,V] for the monitor, and labels where there are any.
 
@@ -48,6 +57,8 @@ class Watched:
     watch: Tensor
     watch_labels: np.ndarray
     classes: int
+    held: HeldOut | None = None
+    """Of methods that are watched by retrieval."""
 
     @property
     def has_knn(self) -> bool:

@@ -13,6 +13,7 @@ from sit_engine.methods.protocol import Method
 from sit_engine.records.events import Event, PreviewWritten
 from sit_engine.records.run import Run
 from sit_engine.watching.pretraining import Monitor, Watched
+from sit_engine.watching.retrieval import Retrieval
 from sit_engine.watching.validation import Validator
 
 
@@ -49,6 +50,6 @@ def make_watcher(
     run: Run, method: Method, watched: Watched, device: torch.device, options: MethodOptions
 ) -> Watcher:
     """The watcher that the method asks for."""
-    kinds = {"pretraining": Monitor, "validation": Validator}
+    kinds = {"pretraining": Monitor, "validation": Validator, "retrieval": Retrieval}
     made: Watcher = kinds[options.watch](run, method, watched, device, options)
     return made

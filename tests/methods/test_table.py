@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "sit_engine/config/methods.py"
 FOLDERS = {
     ROOT / "sit_engine/methods" / name
-    for name in ("sit", "dino", "mocov3", "continuing", "finetune")
+    for name in ("sit", "dino", "mocov3", "continuing", "finetune", "svrtn")
 }
 SOURCES = [
     path

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sit_engine.cli.layout_flags import add_column_flags, add_layout_flag, columns_of, lines_of
 from sit_engine.cli.screen import Screen
+from sit_engine.cli.video_flags import add_video_flags
 from sit_engine.config.build import build
 from sit_engine.config.presets import presets
 from sit_engine.counted import counted
@@ -56,6 +58,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         default="standard",
         help="decode images as a run with this preset wants them, so that it finds them decoded",
     )
+    add_video_flags(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -77,6 +80,8 @@ def run(chosen: argparse.Namespace) -> int:
         exclude=chosen.exclude,
         test=test,
         config=build({"preset": chosen.preset}),
+        frame_rate=chosen.frame_rate,
+        gifs=chosen.gifs,
         on_progress=screen.progress,
     ).to_json()
     screen.clear()
@@ -99,7 +104,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _print(found: dict[str, Any]) -> None:
     files = counted(found["images"], "files", ",")
     print(f"{files}: {found['usable']:,} usable, {len(found['problems']):,} not")
-    for line in lines_of(found):
+    for line in [*lines_of(found), *_of_videos(found)]:
         print(line)
     if found["classes"]:
         print(
@@ -124,6 +129,15 @@ def _print(found: dict[str, Any]) -> None:
     if found["duplicates"]:
         print(f"Exact duplicates: {counted(len(found['duplicates']), 'groups', ',')}")
     _print_some([f"{display_name(item['path'])}: {item['reason']}" for item in found["problems"]])
+
+
+def _of_videos(found: dict[str, Any]) -> list[str]:
+    videos = found.get("videos")
+    if videos is None:
+        return []
+    length = timedelta(seconds=round(videos["seconds"]))
+    frames = counted(videos["frames"], "frames", ",")
+    return [f"{counted(videos['count'], 'videos', ',')} of {length} in all, read as {frames}"]
 
 
 def _print_some(lines: list[str]) -> None:

@@ -31,6 +31,10 @@ Cancel = Callable[[], bool]
 
 TIME_LIMIT_S = 20.0
 START_LIMIT_S = 60.0
+JOB_LIMIT_S = 900.0
+"""Of a job on a video, which tells that it goes on."""
+GOING_ON = b'{"going_on": true}\n'
+"""A child's line that is no answer: the file in hand is long, and is still being read."""
 # Jobs wait in a child's pipe so that it never waits for the parent; kept so small that writing
 # them can never block, whatever the system's pipe holds (4 KiB on Windows).
 MOST_QUEUED = 4
@@ -134,7 +138,10 @@ class DecodePool:
             yield from self._bury(child, waiting)
         elif not child.is_ready:
             child.is_ready, child.since = True, time.monotonic()
+            child.began = child.since
             self._failed_starts = 0
+        elif line == GOING_ON:
+            child.since = time.monotonic()
         else:
             yield child.queued[0][0], unpacked(json.loads(line))
             child.finish_one()
@@ -221,7 +228,7 @@ class _Child:
         self.queued: deque[tuple[Any, Job]] = deque()
         self.sizes: deque[int] = deque()
         self.is_ready = False
-        self.since = time.monotonic()
+        self.since = self.began = time.monotonic()
         self.late_job: tuple[Any, Job] | None = None
         self.unsent: tuple[Any, Job] | None = None
         self.process = _start()
@@ -238,7 +245,7 @@ class _Child:
         ):
             return False
         if not self.queued:
-            self.since = time.monotonic()
+            self.since = self.began = time.monotonic()
         self.queued.append((job_id, job))
         self.sizes.append(len(line))
         try:
@@ -253,12 +260,14 @@ class _Child:
         """The first job is answered; the time of the next one begins."""
         self.queued.popleft()
         self.sizes.popleft()
-        self.since = time.monotonic()
+        self.since = self.began = time.monotonic()
 
     def stop_if_late(self, limit_s: float) -> None:
         """Kill it when the file in hand, or starting, takes too long."""
         limit_s = limit_s if self.is_ready else START_LIMIT_S
-        if self.queued and self.late_job is None and time.monotonic() - self.since > limit_s:
+        now = time.monotonic()
+        is_late = now - self.since > limit_s or now - self.began > max(JOB_LIMIT_S, limit_s)
+        if self.queued and self.late_job is None and is_late:
             self.late_job = self.queued[0]
             self.process.kill()
 

@@ -15,14 +15,19 @@ import signal
 import sys
 import warnings
 import zlib
+from dataclasses import asdict
+from pathlib import Path
 from typing import IO, Any
 
 from sit_engine.counted import packed
+from sit_engine.data.decode.decode_pool import GOING_ON
 from sit_engine.data.decode.deep import is_deep, value_ranks
-from sit_engine.data.decode.opening import opened
+from sit_engine.data.decode.opening import is_film, opened, opened_video
 from sit_engine.data.decode.rgb import read_header, squash, thumbnail
 from sit_engine.data.decode.unreadable import UnreadableError
+from sit_engine.data.decode.video import Tick
 from sit_engine.data.folder.index import PARTLY
+from sit_engine.files import file_print, frame_print
 
 READY = b'{"ready": true}\n'
 Answer = dict[str, Any]
@@ -36,8 +41,14 @@ def main() -> int:
     answers = _take_stdout()
     answers.write(READY)
     answers.flush()
+
+    def on_tick() -> None:
+        answers.write(GOING_ON)
+        answers.flush()
+
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(packed(answer(json.loads(line)))).encode("ascii") + b"\n")
+        found = answer(json.loads(line), on_tick)
+        answers.write(json.dumps(packed(found)).encode("ascii") + b"\n")
         answers.flush()
     return 0
 
@@ -52,9 +63,13 @@ def _take_stdout() -> IO[bytes]:
     return os.fdopen(kept, "wb")
 
 
-def answer(job: dict[str, Any]) -> Answer:
+def answer(job: dict[str, Any], on_tick: Tick = lambda: None) -> Answer:
     """What one job found, or {"problem": plain reason, "code": …}."""
     try:
+        if job["job"] == "frames":
+            return _frames(job, on_tick)
+        if job["job"] == "header" and is_film(job["path"], gifs=job.get("gifs", False)):
+            return _film(job["path"], on_tick)
         with opened(job["path"]) as (image, file):
             match job["job"]:
                 case "header":
@@ -87,6 +102,40 @@ def _header(image: Any) -> Answer:
         "depth": "deep" if header.deep else "8bit",
         "notes": list(header.notes),
     }
+
+
+def _film(path: str, on_tick: Tick) -> Answer:
+    with opened_video(path, on_tick) as video:
+        found = asdict(video.header())
+    about = {"channels": 3, "depth": "8bit", "notes": [], "mode": "RGB", "format": "VIDEO"}
+    return {"width": found["width"], "height": found["height"], "video": found} | about
+
+
+def _frames(job: dict[str, Any], on_tick: Tick) -> Answer:
+    """The frames of a video at some times, each in its row; what is not there says why."""
+    state = Path(job["path"]).stat()
+    known = file_print(job["path"])
+    frames: list[Answer] = [{}] * len(job["times"])
+    with opened_video(job["path"], on_tick) as video:
+        try:
+            for place, picture in video.frames(job["times"]):
+                pixels, width, height = squash(picture, job["side"], None, sharp=job["sharp"])
+                _write(job["out"], job["offsets"][place], pixels)
+                frames[place] = {
+                    "width": width,
+                    "height": height,
+                    "sha256": frame_print(known, job["times"][place]),
+                    "crc": zlib.crc32(pixels),
+                    "notes": [],
+                }
+            why = video.missing() if {} in frames else None
+        except UnreadableError as problem:
+            # The pictures before are good.
+            why = problem
+    if why is not None:
+        absent = {"problem": why.reason, "code": why.code}
+        frames = [found or packed(absent) for found in frames]
+    return {"frames": frames, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
 
 
 def _thumbnail(image: Any, side: int) -> Answer:

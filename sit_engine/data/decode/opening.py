@@ -18,27 +18,92 @@ from sit_engine.counted import Sentence
 from sit_engine.data.decode import fits, tiff
 from sit_engine.data.decode.not_images import LOOKED_AT, is_heic, is_raw, name_foreign
 from sit_engine.data.decode.unreadable import DAMAGE, UnreadableError
+from sit_engine.data.decode.video import Tick, Video, is_video
+from sit_engine.data.folder.frames import split_name
 
 # How Pillow and tifffile say that a file may be sound, but is none of those that they read.
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|texture compression format|requires the 'imagecodecs' package",
     re.IGNORECASE,
 )
+_AVIF_BRANDS = (b"avif", b"avis")
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"8BPS", *tiff.MAGIC)
 
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
-    """The image of a file with its open file; every failure inside becomes an UnreadableError."""
+    """The image of a file with its open file; every failure inside becomes an UnreadableError.
+
+    A path that names a frame of a video (data.folder.frames) gives that picture.
+    """
+    with _file(path) as (file, time):
+        if time is not None:
+            with _video(file, lambda: None) as video:
+                found = next(video.frames([time]), None)
+                if found is None:
+                    raise video.missing()
+                yield found[1], file
+            return
+        # A handle of its own: some of Pillow's readers close theirs.
+        with os.fdopen(os.dup(file.fileno()), "rb") as its, _open(its) as image:
+            yield image, file
+
+
+@contextmanager
+def opened_video(path: str, on_tick: Tick) -> Iterator[Video]:
+    """The video of a file; every failure inside becomes an UnreadableError."""
+    with _file(path) as (file, _), _video(file, on_tick) as video:
+        yield video
+
+
+def is_film(path: str, *, gifs: bool) -> bool:
+    """Whether a file is a video, by its first bytes and its name; of `gifs` those that move are."""
+    with _file(path) as (file, _):
+        start = file.read(LOOKED_AT)
+        if is_heic(start) or is_raw(start) or start[8:12] in _AVIF_BRANDS:
+            return False
+        if gifs and start.startswith(b"GIF8"):
+            file.seek(0)
+            with Image.open(file) as image:
+                return bool(getattr(image, "is_animated", False))
+        return is_video(start, path)
+
+
+@contextmanager
+def _file(path: str | Path) -> Iterator[tuple[IO[bytes], str | None]]:
+    """An open regular file, and the time where the path names a frame in it."""
+    name, time = split_name(str(path))
+    if time is not None and os.path.lexists(path):
+        name, time = str(path), None  # Somebody calls a file so.
     with _QUIET:
         try:
-            with open(path, "rb", opener=_open_at_once) as file:
+            with open(name, "rb", opener=_open_at_once) as file:
                 _check_regular(file)
-                # A handle of its own: some of Pillow's readers close theirs.
-                with os.fdopen(os.dup(file.fileno()), "rb") as its, _open(its) as image:
-                    yield image, file
+                yield file, time
         except (OSError, Image.DecompressionBombError, *DAMAGE) as error:
             raise _plain_reason(error) from None
+
+
+@contextmanager
+def _video(file: IO[bytes], on_tick: Tick) -> Iterator[Video]:
+    try:
+        import av
+    except ImportError:
+        raise UnreadableError(
+            "data.video",
+            "is a video; install PyAV (pip install 'sit-studio[video]') to read it",
+        ) from None
+    av.logging.set_level(None)
+    try:
+        video = Video(file, on_tick)
+        try:
+            yield video
+        finally:
+            video.close()
+    except av.FFmpegError:
+        raise UnreadableError(
+            "data.damaged_video", "is damaged, cut off or no video: it cannot be opened"
+        ) from None
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -50,6 +50,8 @@ class Batch:
     """Which of the training images they are."""
     own: slice = field(default_factory=_all)
     """Which of the N images the pixels are."""
+    items_B: Tensor | None = None
+    """Which item each of the N images is of: a video, or an image on its own; None: no videos."""
     read: Callable[[Positions], Tensor] | None = None
     """What `more` asks; None: the pixels are all N."""
 
@@ -91,6 +93,7 @@ class Batches:
         size = batch_size // self.processes
         self.own = slice(number * size, (number + 1) * size)
         self.aspect = torch.from_numpy(np.ascontiguousarray(store.aspect[rows], dtype=np.float32))
+        self.items = None if store.items is None else store.items[rows]
         self.order = _Order(len(rows), batch_size, seed, weights)
         self.on_device = self._upload_all() if device.type == "cuda" else None
         self.order_on_device = (-1, torch.empty(0, dtype=torch.int64, device=device))
@@ -159,7 +162,8 @@ class Batches:
         is_whole = own == slice(0, len(positions))
         read = None if is_whole else self._reader(positions)
         positions_B = torch.from_numpy(positions)
-        return Batch(images, self.aspect[positions], labels_B, positions_B, own, read)
+        items_B = None if self.items is None else torch.from_numpy(self.items[positions])
+        return Batch(images, self.aspect[positions], labels_B, positions_B, own, items_B, read)
 
     def _reader(self, positions: Positions) -> Callable[[Positions], Tensor]:
         """The reader for `Batch.more`; it holds no Batches, whose thread would then never end."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sit_engine.config.facts import Layout
 from sit_engine.counted import packed
+from sit_engine.data.folder.frames import file_of, split_name, videos_of
 from sit_engine.data.folder.labels import UNLABELLED
 from sit_engine.data.folder.layout import Part, Placing, has_parts
 from sit_engine.paths import escape_name
@@ -22,6 +23,8 @@ ValueRange: TypeAlias = tuple[float, float]
 SEVERAL_PAGES = "has several pages or frames; the first is used"
 CHANNEL_PAGES = "keeps its channels as pages; the first is used"
 DEEP_ALPHA = "has 16 bits a channel and is read at 8"
+PAST_THE_END = "data.past_the_end"
+"""Code of a frame that is not there: the header promised a little more than the video has."""
 PARTLY = "is damaged; only the part before the damage is used"
 NOT_IN_FULL = (SEVERAL_PAGES, CHANNEL_PAGES, DEEP_ALPHA, PARTLY)
 """Notes on files that are used, of which not everything is; each completes "the file …"."""
@@ -48,8 +51,31 @@ def problems_warning(problems: Sequence[Problem]) -> Warned:
 
 
 @dataclass(frozen=True)
+class VideoFacts:
+    """What a video says of itself; width and height are those of the upright picture."""
+
+    path: str
+    """As its frames' paths begin, relative to its root."""
+    root: int
+    width: int
+    height: int
+    seconds: float
+    frame_rate: float
+    """Pictures a second, on average; 0 where it does not say."""
+    codec: str
+    container: str
+    rotation: int
+    """By how many degrees it is turned clockwise to be upright."""
+    frames: int
+    """How many of them are used."""
+
+
+@dataclass(frozen=True)
 class ImageIndex:
     """The usable images of some folders; all arrays and `paths` have one entry an image.
+
+    A video has a stretch of entries, one for each frame that is used, whose path names its time
+    (data.folder.frames).
 
     Paths are relative to their root with "/" between folders; bytes that are not UTF-8 stand in
     them as lone surrogates. Problems and duplicates begin with the root where there are several.
@@ -82,6 +108,8 @@ class ImageIndex:
     """Files and folders that are no images of the user's, by reason (data.folder.wanted)."""
     linked_again: tuple[str, ...] = ()
     """Links to folders that were seen already; named as problems are."""
+    videos: tuple[VideoFacts, ...] = ()
+    """The videos among the files, in their order."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -89,6 +117,14 @@ class ImageIndex:
     def path(self, i: int) -> str:
         """Absolute path of image `i`, to open it with."""
         return os.path.join(self.roots[self.root_of[i]], self.paths[i])  # noqa: PTH118 - a million
+
+    def file(self, i: int) -> str:
+        """Absolute path of the file that image `i` is in."""
+        return file_of(self.path(i))
+
+    def items(self) -> NDArray[np.int64] | None:
+        """Which item each image is of, a video or an image on its own; None without videos."""
+        return videos_of(self.root_of, self.paths) if self.videos else None
 
     def name(self, i: int) -> str:
         """How image `i` is called in problems, duplicates and reports."""
@@ -114,10 +150,8 @@ class ImageIndex:
         kept = np.ones(len(self), dtype=np.bool_)
         kept[list(problems)] = False
         left = self.subset(np.flatnonzero(kept)) if problems else self
-        return replace(
-            left.with_used_classes(),
-            problems=sort_problems([*self.problems, *problems.values()]),
-        )
+        told = _once_a_video(problems.values()) if self.videos else problems.values()
+        return replace(left.with_used_classes(), problems=sort_problems([*self.problems, *told]))
 
     def part_rows(self, *parts: Part) -> NDArray[np.int64]:
         """The images of these parts; all are "train" where the layout has no parts."""
@@ -185,7 +219,16 @@ class ImageIndex:
             "layout": self.layout,
             "parts": dict(self.parts),
             "not_looked_at": dict(self.not_looked_at),
+            **self._videos_to_json(),
         }
+
+    def _videos_to_json(self) -> dict[str, Any]:
+        """Nothing where there are none, so that folders of images are told as ever."""
+        if not self.videos:
+            return {}
+        seconds = float(sum(video.seconds for video in self.videos))
+        frames = sum("#t=" in path and split_name(path)[1] is not None for path in self.paths)
+        return {"videos": {"count": len(self.videos), "seconds": seconds, "frames": frames}}
 
 
 def _spread(values: NDArray[np.int32]) -> dict[str, int] | None:
@@ -193,6 +236,16 @@ def _spread(values: NDArray[np.int32]) -> dict[str, int] | None:
         return None
     middle = int(np.median(values))
     return {"min": int(values.min()), "median": middle, "max": int(values.max())}
+
+
+def _once_a_video(problems: Iterable[Problem]) -> list[Problem]:
+    """The same fault of many frames is one of their video; the end of one is none."""
+    found: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        if problem.code != PAST_THE_END:
+            path = file_of(problem.path)
+            found.setdefault((path, problem.code), replace(problem, path=path))
+    return list(found.values())
 
 
 def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:

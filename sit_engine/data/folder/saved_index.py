@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 from sit_engine.config.facts import CueFacts, DataFacts, Layout
 from sit_engine.counted import Sentence, packed, parts_of, sentence_of
 from sit_engine.data.folder.folder_facts import facts_of
-from sit_engine.data.folder.index import ImageIndex, Problem
+from sit_engine.data.folder.index import ImageIndex, Problem, VideoFacts
 from sit_engine.data.folder.remarks import remarks
 from sit_engine.errors import RunError
 from sit_engine.files import in_place_of
@@ -34,7 +34,7 @@ NOT_DECODED = "was listed, but not decoded: not all images have room in the cach
 """A note of full_scan; of these images neither damage nor copies are known."""
 
 
-_LINES = ("paths", "problems", "duplicates", "leaks")
+_LINES = ("paths", "problems", "duplicates", "leaks", "videos")
 _FILES = {
     *("summary.json", "labels.npy", "sizes.npy", "root_of.npy", *_LINES),
     *(f"{name}.offsets.npy" for name in _LINES),
@@ -69,6 +69,7 @@ def save_index(
         write_lines(aside / "problems", map(_problem_line, index.problems))
         _write_tuples(aside / "duplicates", index.duplicates)
         _write_tuples(aside / "leaks", leaks)
+        write_lines(aside / "videos", (json.dumps(asdict(video)) for video in index.videos))
     return summary
 
 
@@ -183,6 +184,8 @@ class SavedIndex:
     problems: Lines
     duplicates: Lines
     leaks: Lines
+    videos: Lines | None
+    """None in indexes of before."""
 
     @classmethod
     def open(cls, folder: Path) -> SavedIndex:
@@ -203,6 +206,7 @@ class SavedIndex:
             problems=Lines(folder / "problems"),
             duplicates=Lines(folder / "duplicates"),
             leaks=Lines(folder / "leaks"),
+            videos=Lines(folder / "videos") if (folder / "videos").exists() else None,
         )
         if {len(found), len(found.labels), len(found.root_of)} != {len(found.sizes)}:
             raise damaged(place, "its arrays differ in length")
@@ -239,6 +243,15 @@ class SavedIndex:
         """A test image that is a training image too, and the training image."""
         test, train = _texts(_row(self.leaks, i), self.leaks, "leaks", i, 2)
         return test, train
+
+    def video(self, i: int) -> VideoFacts:
+        """What video `i` says of itself; there are `len(videos)`."""
+        assert self.videos is not None
+        try:
+            return TypeAdapter(VideoFacts).validate_python(_row(self.videos, i))
+        except ValueError:
+            why = Sentence("line {line} describes no video", line=i + 1)
+            raise damaged(self.videos.path, why) from None
 
     def facts(self) -> DataFacts:
         """The numbers that "auto" settings depend on."""

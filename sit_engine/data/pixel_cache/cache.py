@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.config.tree import CACHE_FACTOR
+from sit_engine.counted import unpacked
 from sit_engine.data.decode.decode_pool import PASSING_PROBLEMS, Cancel, decoders
+from sit_engine.data.folder.frames import file_of, split_name
 from sit_engine.data.folder.index import ImageIndex, ValueRange
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.pixel_cache import adopting
@@ -34,6 +36,8 @@ from sit_engine.files import cache_root, clear_asides, out_of_memory
 from sit_engine.paths import unescape_name
 from sit_engine.records.on_progress import OnProgress, ProgressReporter
 
+FRAMES_A_JOB = 64
+"""Of a video: what a kill costs at most, and as many as a line to a decoder holds."""
 FEATURES = "features"
 """The folder of features that networks read (evaluation.kept)."""
 DEFAULT_BUDGET_BYTES = 20 * 10**9
@@ -251,26 +255,31 @@ class _Filling:
         missing = _wanted(known, most)
         progress = ProgressReporter(self.on_progress, "decoding", len(missing))
         with self.book.appending(), decoders(self.workers) as pool:
-            for i, answer in pool.run(self._jobs(missing), cancel=self.cancel):
-                known.keep(i, self._record(i, answer))
-                progress.step()
+            for images, answer in pool.run(self._jobs(missing), cancel=self.cancel):
+                for i, found in zip(images, _each(answer, len(images)), strict=True):
+                    known.keep(i, self._record(i, found))
+                    progress.step()
         return known
 
-    def _jobs(self, missing: NDArray[np.int64]) -> Iterator[tuple[int, dict[str, Any]]]:
-        for i in missing.tolist():
-            row = self.row_of_job[i] = self.book.take_row()
-            yield (
-                i,
-                {
-                    "job": "decode",
-                    "path": self.index.path(i),
-                    "side": self.book.side,
-                    "sharp": self.book.is_sharp,
-                    "range": self.value_range,
-                    "out": str(self.book.pixels_file),
-                    "offset": row * self.book.row_bytes,
-                },
-            )
+    def _jobs(self, missing: NDArray[np.int64]) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
+        """An image a job, and a stretch of a video's frames, which are decoded in one go."""
+        how = {
+            "side": self.book.side,
+            "sharp": self.book.is_sharp,
+            "out": str(self.book.pixels_file),
+        }
+        for images, path, times in _stretches(self.index, missing):
+            offsets = [self._offset(i) for i in images]
+            job: dict[str, Any]
+            if times:
+                job = {"job": "frames", "times": times, "offsets": offsets}
+            else:
+                job = {"job": "decode", "range": self.value_range, "offset": offsets[0]}
+            yield images, job | {"path": path} | how
+
+    def _offset(self, i: int) -> int:
+        row = self.row_of_job[i] = self.book.take_row()
+        return row * self.book.row_bytes
 
     def _record(self, i: int, answer: dict[str, Any]) -> Record:
         row = self.row_of_job.pop(i)
@@ -286,6 +295,40 @@ class _Filling:
         if answer.get("code") not in PASSING_PROBLEMS:
             self.book.append(record)
         return record
+
+
+def _each(answer: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """The answers about the single images of a job; one on a video as a whole is all its frames'."""
+    if "frames" not in answer:
+        return [answer] * count
+    stamp = {name: answer[name] for name in ("size", "mtime_ns")}
+    return [unpacked(found) if "problem" in found else found | stamp for found in answer["frames"]]
+
+
+_Stretch = tuple[tuple[int, ...], str, list[str]]
+"""Images of an index, the file that they are in, and their times if it is a video."""
+
+
+def _stretches(index: ImageIndex, images: NDArray[np.int64]) -> Iterator[_Stretch]:
+    """Single images, and frames beside each other of one video, few enough for a job's line."""
+    if not index.videos:
+        yield from (((i,), index.path(i), []) for i in images.tolist())
+        return
+    some: list[int] = []
+    file, times = "", list[str]()
+    for i in images.tolist():
+        path, time = split_name(index.path(i))
+        if some and (time is None or path != file or len(some) == FRAMES_A_JOB):
+            yield tuple(some), file, times
+            some, times = [], []
+        if time is None:
+            yield (i,), path, []
+            continue
+        file = path
+        some.append(i)
+        times.append(time)
+    if some:
+        yield tuple(some), file, times
 
 
 def _wanted(known: Known, most: int) -> NDArray[np.int64]:
@@ -309,6 +352,7 @@ def _streamed(
         pixels=mapped.pixels,
         row_of=known.row,
         aspect=_aspect(index),
+        items=index.items(),
         value_range=value_range,
         files=files,
         guard=Guard(index, mapped, known.row, known.sums, value_range=value_range, files=files),
@@ -333,6 +377,7 @@ def _result(
         pixels=mapped.pixels,
         row_of=rows,
         aspect=_aspect(left),
+        items=left.items(),
         value_range=value_range,
         hashes=known.hashes[usable],
         guard=Guard(left, mapped, rows, sums, value_range=value_range, workers=workers),
@@ -353,10 +398,18 @@ def _duplicates(index: ImageIndex, hashes: NDArray[np.uint8]) -> tuple[tuple[str
     if not len(hashes):
         return ()
     # Equal hashes beside each other; of equal ones the earlier image first.
+    # Of videos the first frames tell.
+    chosen = np.array([not _is_later(path) for path in index.paths]) if index.videos else None
+    if chosen is not None and not chosen.all():
+        return _duplicates(replace(index.subset(np.flatnonzero(chosen)), videos=()), hashes[chosen])
     words = hashes.view(np.uint64)
     order = np.lexsort(words.T)
     is_new = np.r_[True, (words[order[1:]] != words[order[:-1]]).any(axis=1)]
     starts = np.flatnonzero(is_new)
     groups = np.split(order, starts[1:]) if len(starts) < len(order) else []
     found = sorted(group.tolist() for group in groups if len(group) > 1)
-    return tuple(tuple(index.name(i) for i in group) for group in found)
+    return tuple(tuple(file_of(index.name(i)) for i in group) for group in found)
+
+
+def _is_later(path: str) -> bool:
+    return split_name(path)[1] not in (None, "0")

@@ -107,7 +107,7 @@ class Guard:
 
     def _is_changed(self, image: int) -> bool:
         try:
-            state = Path(self.index.path(image)).stat()
+            state = Path(self.index.file(image)).stat()
         except OSError:
             return True
         stamp = int(self.index.bytes[image]), int(self.index.mtime_ns[image])

@@ -40,6 +40,8 @@ class PixelStore:
     """Width / height of the originals."""
     value_range: ValueRange | None
     """What became 0 and 255 in deep images; None: their types' full ranges, or no deep image."""
+    items: NDArray[np.int64] | None = None
+    """Which item each is of, a video or an image on its own; None: each is an image."""
     hashes: NDArray[np.uint8] = field(default_factory=_no_hashes)
     """SHA-256 of each image's whole file [n,32]; empty where not all files were read."""
     files: FileSquares | None = None

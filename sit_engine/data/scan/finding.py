@@ -14,12 +14,13 @@ from pathlib import Path
 
 from sit_engine.config.tree import DataOptions
 from sit_engine.data.decode.decode_pool import Cancel
+from sit_engine.data.folder.frames import file_of, frame_name, split_name
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.scan.listing import list_files
 from sit_engine.data.scan.split import HASH_BYTES, PARTS, hashes_of
 from sit_engine.errors import CancelledError, DataError, FileError
-from sit_engine.files import file_hash
+from sit_engine.files import file_hash, file_print, frame_print
 from sit_engine.paths import display_name, image_name, root_and_path
 from sit_engine.records.events import Warned, warning
 from sit_engine.records.on_progress import OnProgress, ProgressReporter
@@ -180,7 +181,7 @@ class _Search:
             root, path = root_and_path(name)
             if root < len(self.tops):
                 place = f"{self.tops[root]}/{path}"
-                if place in self.files:
+                if file_of(place) in self.files:
                     wanted[name] = place
         self._believe(wanted)
 
@@ -192,7 +193,9 @@ class _Search:
             return
         self._list(there)
         wanted = {name: places.path(name) for name in left if places.has_folder_of(name)}
-        self._believe({name: place for name, place in wanted.items() if place in self.files})
+        self._believe(
+            {name: place for name, place in wanted.items() if file_of(place) in self.files}
+        )
         self.look_at_all(names)
 
     def _believe(self, wanted: Mapping[str, str]) -> None:
@@ -211,9 +214,10 @@ class _Search:
         if not left:
             return
         self._hash(file for file in self.files if file not in self.taken)
+        self._hash_frames(left)
         files_of = defaultdict(list)
         for file, digest in self.digest_of.items():
-            if file in self.files and file not in self.taken:
+            if file_of(file) in self.files and file not in self.taken:
                 files_of[digest].append(file)
         bases = self._bases(left, files_of)
         # Of equal files the one that still bears the name, below the folder where most do.
@@ -226,6 +230,12 @@ class _Search:
             free = [file for file in files_of[self.known[name]] if file not in self.taken]
             if name not in self.path_of and free:
                 self._keep(name, min(free, key=lambda file: (not file.endswith(f"/{same}"), file)))
+
+    def _hash_frames(self, names: Iterable[str]) -> None:
+        """Where frames are looked for: those of all files at the times that are asked for."""
+        times = sorted({time for name in names if (time := split_name(_relative(name))[1])})
+        for file in self.files if times else ():
+            self._hash(frame_name(file, time) for time in times)
 
     def _bases(self, names: Iterable[str], files_of: Mapping[str, list[str]]) -> dict[str, str]:
         """The folder, by number of a folder of the run, under which most files bear their old names."""
@@ -280,7 +290,10 @@ class _Search:
 
 def _digest(file: str) -> str | None:
     """What the content of a file is known by; None where it cannot be read."""
+    path, time = split_name(file)
     try:
+        if time is not None:
+            return frame_print(file_print(path), time)[: 2 * HASH_BYTES]
         return file_hash(Path(file))[: 2 * HASH_BYTES]
     except OSError:
         return None

@@ -11,10 +11,11 @@ from typing import Any
 
 from sit_engine.config.facts import CueFacts, DeviceFacts
 from sit_engine.config.resolve import FEWEST_IMAGES, resolve
-from sit_engine.config.tree import RunConfig
+from sit_engine.config.tree import GifRule, RunConfig
 from sit_engine.counted import packed
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
 from sit_engine.data.folder.folder_facts import facts_of
+from sit_engine.data.folder.frames import file_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import LabelRule
@@ -63,6 +64,8 @@ def full_scan(
     on_listed: Callable[[ImageIndex], None] | None = None,
     cache_gb: float | None = None,
     config: RunConfig | None = None,
+    frame_rate: float = 1.0,
+    gifs: GifRule = "image",
 ) -> ScanResult:
     """Decode every file; `on_listed` gets what the headers alone say, long before the end.
 
@@ -80,6 +83,8 @@ def full_scan(
         patterns=patterns,
         on_progress=on_progress,
         cancel=cancel,
+        frame_rate=frame_rate,
+        gifs=gifs,
     )
     listed = whole.of_parts("train", "val")
     if on_listed is not None:
@@ -109,7 +114,13 @@ def full_scan(
     index, store = fill(listed)
     if test:
         to_ask = scan(
-            test, labels="none", patterns=patterns, on_progress=on_progress, cancel=cancel
+            test,
+            labels="none",
+            patterns=patterns,
+            on_progress=on_progress,
+            cancel=cancel,
+            frame_rate=frame_rate,
+            gifs=gifs,
         )
     else:
         to_ask = whole.subset(whole.part_rows("test"))
@@ -141,8 +152,9 @@ def _leaks(
     names: dict[bytes, str] = {}
     for i, digest in enumerate(train_store.sha256):
         names.setdefault(digest, train.name(i))
-    return tuple(
-        (test.name(i), names[digest])
+    leaks = (
+        (file_of(test.name(i)), file_of(names[digest]))
         for i, digest in enumerate(test_store.sha256)
         if digest in names
     )
+    return tuple(dict.fromkeys(leaks))

@@ -27,6 +27,8 @@ class Headers:
         self.deep = np.zeros(count, dtype=np.bool_)
         self.channels = np.zeros(count, dtype=np.uint8)
         self.notes: Counter[str] = Counter()
+        self.videos: dict[int, dict[str, Any]] = {}
+        """What each video says of itself (data.decode.video.VideoHeader)."""
         self.problems: dict[int, tuple[str, str]] = {}
         """Reason and code of each file that is no usable image."""
 
@@ -39,6 +41,8 @@ class Headers:
         self.deep[number] = found["depth"] == "deep"
         self.channels[number] = found["channels"]
         self.notes.update(found["notes"])
+        if "video" in found:
+            self.videos[number] = found["video"]
 
 
 class Memory:
@@ -67,7 +71,8 @@ def _key(listing: Listing, number: int) -> int:
     return hash((listing.path(number), listing.bytes[number], listing.mtime_ns[number]))
 
 
-MEMORY = Memory()
+MEMORY, WITH_GIFS = Memory(), Memory()
+"""The second one where moving GIFs are videos."""
 
 
 def read_headers(
@@ -76,15 +81,20 @@ def read_headers(
     *,
     cancel: Cancel | None = None,
     workers: int | None = None,
-    memory: Memory = MEMORY,
+    memory: Memory | None = None,
+    gifs: bool = False,
 ) -> Headers:
-    """The header of every file that was listed; `on_each` is called after each."""
+    """The header of every file that was listed; `on_each` is called after each.
+
+    With `gifs` those that move are videos.
+    """
     headers = Headers(len(listing))
+    memory = memory or (WITH_GIFS if gifs else MEMORY)
 
     def unknown() -> Iterator[tuple[int, dict[str, Any]]]:
         for number in range(len(listing)):
             if (found := memory.find(listing, number)) is None:
-                yield number, {"job": "header", "path": listing.path(number)}
+                yield number, {"job": "header", "path": listing.path(number), "gifs": gifs}
             else:
                 headers.keep(number, found)
                 on_each()

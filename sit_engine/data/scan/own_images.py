@@ -13,7 +13,7 @@ from typing import Any, Never
 
 from typing_extensions import TypedDict
 
-from sit_engine.config.tree import DataOptions, RunConfig
+from sit_engine.config.tree import DataOptions, GifRule, RunConfig
 from sit_engine.data.decode.decode_pool import Cancel
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
@@ -48,6 +48,8 @@ class Reading(TypedDict, total=False):
     columns: LabelColumns
     layout: LayoutChoice
     patterns: Patterns
+    frame_rate: float
+    gifs: GifRule
 
 
 def how_read(data: DataOptions) -> Reading:
@@ -58,6 +60,8 @@ def how_read(data: DataOptions) -> Reading:
         columns=LabelColumns(data.path_column, data.label_column),
         layout=data.layout,
         patterns=Patterns(data.include, data.exclude),
+        frame_rate=data.frame_rate,
+        gifs=data.gifs,
     )
 
 

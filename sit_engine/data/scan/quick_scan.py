@@ -6,15 +6,18 @@ Called by api.scan; the full decode, which finds the damaged files, is cache.Pix
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from sit_engine.config.build import check_labels
+from sit_engine.config.tree import GifRule
 from sit_engine.counted import Sentence
 from sit_engine.data.decode.decode_pool import Cancel
-from sit_engine.data.folder.index import ImageIndex, Problem, sort_problems
+from sit_engine.data.folder.frames import frame_name, frames_in, time_text
+from sit_engine.data.folder.index import ImageIndex, Problem, VideoFacts, sort_problems
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS, LabelColumns, labels_from
 from sit_engine.data.folder.labels import LabelRule, number_classes
 from sit_engine.data.folder.layout import LayoutChoice, Placing, has_parts, understand
@@ -38,20 +41,26 @@ def scan(
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
     workers: int | None = None,
+    frame_rate: float = 1.0,
+    gifs: GifRule = "image",
 ) -> ImageIndex:
     """List the folders with all sub-folders and read every file's header in child processes.
 
     Raises DataError for a folder that is missing, no folder, or unreadable. What is wrong with
     single files stands in `problems`. Nothing in the folders is changed. With the rule "csv" the
     labels stand in `labels_file` (data.folder.label_file). The index has the images of all parts of the
-    layout, and says which layout "auto" was taken for.
+    layout, and says which layout "auto" was taken for. Of videos it has `frame_rate` frames a
+    second.
     """
     check_labels(labels, labels_file)
     counting = ProgressReporter(on_progress, "listing")
     listing = list_files(folders, patterns=patterns, on_count=counting.say, cancel=cancel)
     progress = ProgressReporter(on_progress, "headers", len(listing))
-    headers = read_headers(listing, progress.step, cancel=cancel, workers=workers)
-    return _index(listing, headers, labels, labels_file, columns, layout)
+    headers = read_headers(
+        listing, progress.step, cancel=cancel, workers=workers, gifs=gifs == "video"
+    )
+    index = _index(listing, headers, labels, labels_file, columns, layout)
+    return _with_frames(index, listing, headers, frame_rate) if headers.videos else index
 
 
 def _index(
@@ -96,16 +105,41 @@ def _index(
         problems=sort_problems(problems),
         notes=tuple(sorted(headers.notes.items())),
         layout=layout,
-        parts=_parts(listing, chosen, placing),
+        parts=_parts(((listing.root_of[i], listing.paths[i]) for i in chosen), placing),
         not_looked_at=tuple(sorted((listing.not_looked_at + Counter(ours=our_texts)).items())),
         linked_again=tuple(sorted(listing.linked_again)),
     )
 
 
-def _parts(listing: Listing, chosen: list[int], placing: Placing) -> tuple[tuple[str, int], ...]:
+def _with_frames(index: ImageIndex, listing: Listing, headers: Headers, rate: float) -> ImageIndex:
+    """The index with each video's frames in its place."""
+    chosen = [number for number in range(len(listing)) if number not in headers.problems]
+    videos: list[VideoFacts] = []
+    counts = np.ones(len(index), dtype=np.int64)
+    paths: list[str] = []
+    for row, number in enumerate(chosen):
+        path, about = index.paths[row], headers.videos.get(number)
+        if about is None:
+            paths.append(path)
+            continue
+        counts[row] = frames = frames_in(about["seconds"], rate)
+        paths += [frame_name(path, time_text(frame, rate)) for frame in range(frames)]
+        videos.append(VideoFacts(path=path, root=int(index.root_of[row]), frames=frames, **about))
+    repeated = index.subset(np.repeat(np.arange(len(index)), counts))
+    return replace(
+        repeated,
+        paths=paths,
+        videos=tuple(videos),
+        parts=_parts(
+            zip(repeated.root_of.tolist(), paths, strict=True), Placing(index.layout, index.roots)
+        ),
+    )
+
+
+def _parts(places: Iterable[tuple[int, str]], placing: Placing) -> tuple[tuple[str, int], ...]:
     if not has_parts(placing.layout):
         return ()
-    parts = (placing.part_of(listing.root_of[i], listing.paths[i]) for i in chosen)
+    parts = (placing.part_of(*place) for place in places)
     return tuple(sorted(Counter(part or "other" for part in parts).items()))
 
 

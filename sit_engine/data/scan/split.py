@@ -16,6 +16,7 @@ from sit_engine.paths import display_name, image_name
 
 PARTS = ("train", "watch")
 MOST_TOLD = 3
+MOST_HELD_ITEMS = 100
 HASH_BYTES = 16
 """Of each file's SHA-256, kept in the split: enough to know a file again, and half as long."""
 SAME_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -35,6 +36,8 @@ def make_split(
 ) -> Split:
     """Draw `watch_count` labelled images, the same share of each class; a class keeps at least one.
 
+    Frames of one video stay together: whole videos are drawn until there are enough.
+
     With `one_a_class` it gives at least one, too, so that every class is validated on.
     """
     generator = np.random.default_rng([seed, 1])
@@ -45,12 +48,39 @@ def make_split(
         _check_two_each(index, counts)
         quotas = [max(1, quota) for quota in quotas]
     chosen: list[int] = []
+    items = index.items()
     for label, quota in enumerate(quotas):
-        rows = generator.permutation(np.flatnonzero(index.labels == label))
-        chosen += rows[:quota].tolist()
+        rows = np.flatnonzero(index.labels == label)
+        if items is None:
+            chosen += generator.permutation(rows)[:quota].tolist()
+        else:
+            chosen += _whole_items(items[rows], quota, generator, rows)
     watch = np.array(sorted(chosen), dtype=np.int64)
     train = np.setdiff1d(np.arange(len(index.paths)), watch)
     return Split(train, watch)
+
+
+def split_items(index: ImageIndex, share: float, seed: int) -> Split:
+    """Hold out whole items, labelled or not: that share, 4 at least, 100 at most, and never half."""
+    items = index.items()
+    items = np.arange(len(index)) if items is None else items
+    order = np.random.default_rng([seed, 1]).permutation(np.unique(items))
+    count = min(max(4, round(share * len(order))), MOST_HELD_ITEMS, len(order) // 2)
+    is_held = np.isin(items, order[:count])
+    return Split(np.flatnonzero(~is_held), np.flatnonzero(is_held))
+
+
+def _whole_items(
+    items_n: NDArray[np.int64], quota: int, generator: np.random.Generator, rows: NDArray[np.int64]
+) -> list[int]:
+    """Rows of whole items, at least `quota` if any; one item is left to learn from."""
+    order = generator.permutation(np.unique(items_n))[1:]
+    chosen: list[int] = []
+    for item in order if quota else ():
+        chosen += rows[items_n == item].tolist()
+        if len(chosen) >= quota:
+            break
+    return chosen
 
 
 def _check_two_each(index: ImageIndex, counts: np.ndarray) -> None:

@@ -67,6 +67,8 @@ class MocoV3(Method):
         self.options: MocoV3Options[Never] = config.method
         self.kinds = self.options.view_kinds(config.model.image_size)
         self.networks = Networks(config, self.options, fused=fused_attention)
+        self.items_M: Tensor | None = None
+        """Of the step whose views were made last (Batch.items_B)."""
         self.compile(on=False)
 
     def compile(self, *, on: bool) -> None:
@@ -86,6 +88,7 @@ class MocoV3(Method):
 
     def make_views(self, batch: Batch, step_info: StepInfo) -> PlainViews:
         """Two views of each of this rank's images."""
+        self.items_M = batch.items_B
         return plain_views(self.kinds, batch, step_info)
 
     def loss(self, views: PlainViews, gathered: Gathered | None = None) -> Losses:
@@ -118,7 +121,7 @@ class MocoV3(Method):
         )
         with torch.no_grad():
             key_BK = torch.cat([networks.teacher.projector(half) for half in key_BD.chunk(2)])
-        return info_nce(query_BK, key_BK, self.options.temperature)
+        return info_nce(query_BK, key_BK, self.options.temperature, self.items_M)
 
     @torch.no_grad()
     def embed(self, views: PlainViews) -> EmbeddedTokens:

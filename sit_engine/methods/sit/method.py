@@ -139,6 +139,8 @@ class Sit(Method):
         self.size = (side, side)
         self.networks = Networks(config, self.options, fused_attention=fused_attention)
         self.kept: tuple[Tensor, Tensor] | None = None
+        self.items_M: Tensor | None = None
+        """Of the step whose views were made last (Batch.items_B)."""
         self.momentum = self.options.momentum
         self.compile(on=False)
 
@@ -166,6 +168,7 @@ class Sit(Method):
         All is drawn for the whole batch, so that the number of ranks changes nothing. A batch mate
         whose pixels are needed and that another rank has is made here too.
         """
+        self.items_M = batch.items_B
         count = len(batch.aspect_B)
         start, stop, _ = batch.own.indices(count)
         own, mine = slice(start, stop), stop - start
@@ -282,12 +285,12 @@ class Sit(Method):
         assert head is not None
         query_BK = head(contrast_BD)
         if key_BD is None:
-            return nt_xent(query_BK, self.options.temperature)
+            return nt_xent(query_BK, self.options.temperature, self.items_M)
         assert teacher is not None
         assert teacher.contrast_head is not None
         with torch.no_grad():
             key_BK = teacher.contrast_head(key_BD)
-        return info_nce(query_BK, key_BK, self.options.temperature)
+        return info_nce(query_BK, key_BK, self.options.temperature, self.items_M)
 
     @torch.no_grad()
     def _keys(self, views: SitViews) -> Tensor | None:

@@ -99,6 +99,8 @@ def write(
         "labels_N": torch.from_numpy(stepper.batches.labels[positions].astype(np.int64)),
         "train_labels": torch.from_numpy(stepper.batches.labels.astype(np.int64)),
     }
+    if (items := stepper.batches.items) is not None:
+        batch["items_N"] = torch.from_numpy(items[positions])
     state = {"optimiser": stepper.optimiser.state_dict(), "progress": asdict(progress)}
     return run.written(
         lambda: _write(run, about, batch, model, state, checkpoint_manager.copies[CONFIG])

@@ -1,0 +1,25 @@
+"""What is asked of a method that makes vectors of clips: by its watcher, by indexes and exports."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from sit_engine.methods.protocol import Method
+from sit_engine.methods.svrtn.encoder import ClipEncoder
+from sit_engine.methods.svrtn.table import FrameTable
+
+
+class ClipMethod(Method):
+    """A frozen network that reads frames, and an encoder of clips of them."""
+
+    side: int
+    """Of a frame's view, in px."""
+    clip_frames: int
+    """Frames of a clip."""
+    table: FrameTable | None = None
+    """Features of the training frames; None before the first step."""
+
+    @property
+    @abstractmethod
+    def clips(self) -> ClipEncoder:
+        """What makes vectors of clips."""

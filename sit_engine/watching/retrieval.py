@@ -1,0 +1,220 @@
+"""Looks at a run that learns clips: do edited copies of held-out videos find their originals?
+
+Beside the clips' vectors stand frame features pooled by their mean, and raw thumbnails. The database
+holds the held-out videos and those of training. Draws from generators of its own.
+Shapes: n frames, F length of a feature, D width, S side of a square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from sit_engine.config.course import Course
+from sit_engine.config.methods import MethodOptions
+from sit_engine.evaluation.retrieval import average_precision, chamfer, mean_precision
+from sit_engine.methods.clip_method import ClipMethod
+from sit_engine.methods.protocol import Method
+from sit_engine.methods.svrtn import temporal
+from sit_engine.methods.svrtn.spatial import draw_edit, edited
+from sit_engine.methods.svrtn.table import frame_features
+from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
+from sit_engine.records.events import Event, HealthMeasured, PreviewWritten, RetrievalMeasured
+from sit_engine.records.run import Run
+from sit_engine.views.seeds import numpy_stream
+from sit_engine.watching.health import NOT_STARTED, Figures, Verdict, judge, measure
+from sit_engine.watching.pretraining import Watched, write_preview
+
+EDITS_A_VIDEO = 3
+THUMBNAIL = 8
+_SEED = 41
+"""Of the edits that are measured on, in every run."""
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Of the videos: clean features of each, and of their edited copies; thumbnails alike."""
+
+    clean: list[Tensor]
+    copies: list[list[Tensor]]
+    raw_clean: list[NDArray[np.float32]]
+    raw_copies: list[list[NDArray[np.float32]]]
+
+
+@dataclass
+class Retrieval:
+    """Its readings so far are part of a checkpoint's state."""
+
+    run: Run
+    method: Method
+    watched: Watched
+    device: torch.device
+    options: MethodOptions
+    figures: list[Figures] = field(default_factory=list)
+    pooled: float = float("nan")
+    raw: float = float("nan")
+    best: float = -1.0
+    is_over: ClassVar[bool] = False
+    is_spare: ClassVar[bool] = True
+    _read_once: _Features | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for a checkpoint."""
+        readings = [[f.deviation_ratio, f.effective_rank, float(f.width)] for f in self.figures]
+        return {"readings": readings, "pooled": self.pooled, "raw": self.raw, "best": self.best}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint's `state`."""
+        self.figures = [Figures(d, r, int(w)) for d, r, w in state["readings"]]
+        self.pooled, self.raw, self.best = state["pooled"], state["raw"], state["best"]
+
+    def read(
+        self, step: int, course: Course, curves: Mapping[str, float]
+    ) -> tuple[list[Event], bool]:
+        """How well copies find their originals, and how the vectors of training clips lie."""
+        method = self.method
+        assert isinstance(method, ClipMethod)
+        assert method.table is not None
+        training = [
+            torch.from_numpy(np.asarray(method.table.features[first:end], dtype=np.float32))
+            for first, end in dict.fromkeys(map(method.table.stretch, range(method.table.count)))
+        ][:1000]
+        vectors = [vectors_of(method.clips, one, method.clip_frames) for one in training]
+        events, is_best = list[Event](), False
+        found: RetrievalMeasured | None = None
+        if self.watched.held is not None:
+            found = self._measure(method, training, vectors, step)
+            events.append(found)
+            is_best = step > 0 and found.precision > self.best
+            self.best = max(self.best, found.precision) if step else self.best
+        figures = measure(torch.cat(vectors)[:256])
+        if step >= course.judged_from:
+            self.figures.append(figures)
+        verdict = judge(self.figures, None, course, step) if step else NOT_STARTED
+        if step and found is not None:
+            verdict = _judged(found, verdict)
+        events.append(
+            HealthMeasured(
+                step=step,
+                images=min(256, sum(map(len, vectors))),
+                deviation_ratio=figures.deviation_ratio,
+                effective_rank=figures.effective_rank,
+                width=figures.width,
+                state=verdict.state,
+                sentence=verdict.sentence,
+                code=verdict.code,
+                values=verdict.values,
+                curves=dict(curves),
+            )
+        )
+        return events, is_best
+
+    def _measure(
+        self, method: ClipMethod, training: list[Tensor], vectors: list[Tensor], step: int
+    ) -> RetrievalMeasured:
+        held = self._features(method)
+        k = method.clip_frames
+        clean = [vectors_of(method.clips, one, k) for one in held.clean]
+        copies = [[vectors_of(method.clips, copy, k) for copy in of] for of in held.copies]
+        found = precisions_of([*clean, *vectors], copies)
+        if np.isnan(self.pooled):
+            mean, everything = method.clips.mean.cpu(), [*held.clean, *training]
+            self.pooled = float(
+                np.mean(
+                    precisions_of(
+                        [pooled(one - mean, k) for one in everything],
+                        [[pooled(copy - mean, k) for copy in of] for of in held.copies],
+                    )
+                )
+            )
+            raw = [torch.from_numpy(one) for one in held.raw_clean]
+            raw_copies = [[torch.from_numpy(copy) for copy in of] for of in held.raw_copies]
+            self.raw = float(np.mean(precisions_of(raw, raw_copies)))
+        score = mean_precision(found)
+        return RetrievalMeasured(
+            step, score.value, score.interval, self.pooled, self.raw, score.queries, len(clean)
+        )
+
+    def _features(self, method: ClipMethod) -> _Features:
+        """Read once in a leg: the network that reads frames does not learn."""
+        if self._read_once is not None:
+            return self._read_once
+        held = self.watched.held
+        assert held is not None
+        side = method.side
+        clean, copies, raw_clean, raw_copies = [], [], [], []
+        for number, rows in enumerate(held.videos):
+            squares, aspect = held.squares[rows], held.aspect[rows]
+            clean.append(frame_features(method.backbone("student"), squares, aspect, side).cpu())
+            raw_clean.append(thumbnails(squares))
+            own, own_raw = [], []
+            for copy in range(EDITS_A_VIDEO):
+                rng = numpy_stream(_SEED, copy, number, "watched edit")
+                order = timed(len(rows), rng)
+                found = edited(squares[order], [draw_edit(rng)] * len(order), rng)
+                own.append(
+                    frame_features(method.backbone("student"), found, aspect[order], side).cpu()
+                )
+                own_raw.append(thumbnails(found))
+            copies.append(own)
+            raw_copies.append(own_raw)
+        self._read_once = _Features(clean, copies, raw_clean, raw_copies)
+        return self._read_once
+
+    def preview(self, step: int) -> PreviewWritten:
+        """Attention of the first training frames."""
+        return write_preview(
+            self.run, self.method, self.watched.train[:8], self.device, "student", step
+        )
+
+
+def _judged(found: RetrievalMeasured, verdict: Verdict) -> Verdict:
+    """What the ranking says, but where the features have collapsed or it is too early."""
+    values = {name: f"{getattr(found, name):.0%}" for name in ("precision", "pooled", "interval")}
+    if found.precision - found.pooled > found.interval:
+        return Verdict("learning", "health.finds", values)
+    if verdict.code == "health.unlabelled":
+        return Verdict("not learning", "health.finds_no_better", values)
+    return verdict
+
+
+def timed(count: int, rng: np.random.Generator) -> list[int]:
+    """The frames of a copy of a video of `count` frames, edited in time."""
+    kinds: tuple[temporal.Edit, ...] = ("none", "fast", "slow", "reverse", "cut", "shuffle")
+    kind = kinds[int(rng.integers(len(kinds)))]
+    found = temporal.edit(kind, range(count), count, (), rng)
+    return [frame for frame in found if frame >= 0] or [0]
+
+
+def thumbnails(squares_nSSC: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Unit rows: squares averaged to 8 × 8 pixels, without what a row has for a mean."""
+    images = torch.from_numpy(np.ascontiguousarray(squares_nSSC)).permute(0, 3, 1, 2).float()
+    small = functional.interpolate(images, size=(THUMBNAIL, THUMBNAIL), mode="area").flatten(1)
+    unit: NDArray[np.float32] = functional.normalize(small - small.mean(1, keepdim=True)).numpy()
+    return unit
+
+
+def pooled(feature_nF: Tensor, length: int) -> Tensor:
+    """Unit means of the features of each clip."""
+    means = [feature_nF[start:end].mean(0) for start, end in clips_of(len(feature_nF), length)]
+    return functional.normalize(torch.stack(means))
+
+
+def precisions_of(database: Sequence[Tensor], copies: Sequence[Sequence[Tensor]]) -> list[float]:
+    """Average precision of each copy; copies of video i are to find database entry i."""
+    vectors = torch.cat(list(database)).numpy()
+    video_n = np.repeat(np.arange(len(database)), [len(one) for one in database])
+    found = []
+    for number, of in enumerate(copies):
+        for copy in of:
+            score = chamfer(copy.numpy(), vectors, video_n, len(database))
+            ranked = np.argsort(-score, kind="stable").astype(str).tolist()
+            found.append(average_precision(ranked, {str(number)}))
+    return found
