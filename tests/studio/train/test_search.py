@@ -59,7 +59,7 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
     dialog.minutes.setText("never")
     assert not dialog.go.isEnabled()
     dialog.minutes.setText("0,3")
-    assert "About 0.3 minutes" in dialog.cost.text()
+    assert "About 0.3 minutes" in dialog.cost_words.text()
     out = Path(dialog.out.path)
     assert out.parent == window.session.preferences.runs_folder
     dialog.go.click()
