@@ -1,8 +1,8 @@
 """Is it worth it on this folder? Public weights, own pretraining and none, asked the same questions.
 
-The folder of such a study holds `worth.json` (what was found), `worth.png`, `pretrained/` (a
-comparison: the runs that were trained for equal time) and `scratch.jsonl` (each training from labels
-alone). Shapes: n labelled and m test images, D width, V side of a view.
+The folder of such a study holds `asked.json`, `worth.json` (what was found), `worth.png`, `worth.html`,
+`pretrained/` (a comparison: the runs that were trained for equal time) and `scratch.jsonl` (each training
+from labels alone). Shapes: n labelled and m test images, D width, V side of a view.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,20 +42,32 @@ from sit_engine.jobs.networks import load_backbones, load_baseline
 from sit_engine.machine.device import apply_settings
 from sit_engine.models.backbone import Backbone
 from sit_engine.paths import escape_name
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.report import DRAWS, RAW_PIXELS, Score
 from sit_engine.records.run import Run
 from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import Budget
-from sit_engine.records.studies.worth import ALL, Column, Kind, Worth
+from sit_engine.records.studies.worth import (
+    ALL,
+    ASKED,
+    FILE,
+    PAGE,
+    PRETRAINED,
+    Column,
+    Kind,
+    Worth,
+    WorthAsked,
+)
 from sit_engine.studies.compare import OnRun, compare
 from sit_engine.studies.plan import carried
 from sit_engine.studies.supervised import supervised_config, train_supervised
 from sit_engine.studies.worth_figure import write_figure
+from sit_engine.studies.worth_page import page
 from sit_engine.training.start import Emit, MakeControl
 
 OWN, SCRATCH = "own pretraining", "from scratch"
-FILE, CELLS, PRETRAINED = "worth.json", "scratch.jsonl", "pretrained"
+CELLS = "scratch.jsonl"
 PRETRAINING_SHARE = 0.6
 """Of the minutes; the rest trains networks from labels alone."""
 SCRATCH_DRAWS = 3
@@ -72,6 +85,12 @@ class WorthRequest:
     labels_file: str | None = None
     threads: int | None = None
 
+    @property
+    def record(self) -> WorthAsked:
+        """What of it stands in the study's folder."""
+        places = tuple(str(path) for path in self.weights.values())
+        return WorthAsked(self.folder, places, self.minutes, self.test, self.labels_file)
+
 
 def worth(
     request: WorthRequest,
@@ -83,6 +102,32 @@ def worth(
     tell: OnProgress,
 ) -> Worth:
     """Pretrain what is to be pretrained, ask every way with few labels and with all; resumable."""
+    is_new = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, out) from None
+    try:
+        with RunLock(Run(out)):
+            return _worked(
+                request, out, emit=emit, make_control=make_control, on_run=on_run, tell=tell
+            )
+    finally:
+        if is_new and not (out / PRETRAINED).exists():
+            _discard(out)
+
+
+def _worked(
+    request: WorthRequest,
+    out: Path,
+    *,
+    emit: Emit,
+    make_control: MakeControl | None,
+    on_run: OnRun,
+    tell: OnProgress,
+) -> Worth:
+    """In its folder, which no other process writes."""
+    _write(out / ASKED, json.dumps(request.record.to_json(), indent=1), is_new=True)
     configs = _configs(request)
     each = PRETRAINING_SHARE * request.minutes / len(configs)
     asked = CompareRequest(
@@ -106,12 +151,28 @@ def worth(
     columns = _probed(request, runs, given, tell)
     scratch, left_out = _from_scratch(request, own, given, out, tell)
     found = _found(request, each, [*columns, scratch], given, left_out, is_complete=True)
-    try:
-        write_aside(out / FILE, json.dumps(found.to_json(), indent=1))
-    except OSError as error:
-        raise disk_error(error, out) from None
+    # Not before all is agreed on: a refusal leaves what was asked as it was.
+    _write(out / ASKED, json.dumps(request.record.to_json(), indent=1))
     write_figure(found, out)
+    _write(out / PAGE, page(found, out))
+    _write(out / FILE, json.dumps(found.to_json(), indent=1))
     return found
+
+
+def _discard(out: Path) -> None:
+    """A study that was refused before anything was trained leaves no folder."""
+    with suppress(OSError):
+        (out / ASKED).unlink(missing_ok=True)
+        out.rmdir()
+
+
+def _write(path: Path, text: str, *, is_new: bool = False) -> None:
+    if is_new and path.exists():
+        return
+    try:
+        write_aside(path, text)
+    except OSError as error:
+        raise disk_error(error, path) from None
 
 
 def _configs(request: WorthRequest) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from sit_engine import api
 from sit_engine.errors import SitError
 from sit_engine.records.report import Score
 from sit_engine.records.run import Run
-from sit_engine.records.studies.worth import ALL, Worth
+from sit_engine.records.studies.worth import ALL, Worth, WorthAsked
 from sit_engine.records.summary import summarise
 from sit_engine.studies import cells, paces, supervised, worth
 from tests.tiny import tiny_config
@@ -70,6 +70,15 @@ def test_every_way_is_asked_with_the_same_labels_and_the_same_command_goes_on(
     assert summarise(run).status == "completed"
     with Image.open(out / "worth.png") as picture:
         assert picture.size[0] > 500
+    page = (out / "worth.html").read_text("utf-8")
+    assert "start continued" in page
+    assert "http" not in page
+    assert f"<td>{100 * found.columns[1].scores[ALL].accuracy:.1f}" in page
+    asked = WorthAsked.of_folder(out)
+    assert (asked.folder, asked.weights) == (str(folder), (str(start),))
+    # What lies in it is no image of anybody's.
+    index = api.scan([str(tmp_path)], layout="classes").index
+    assert {name.split("/")[0] for name in index.paths} == {"train", "test"}
 
     before = {path: path.stat().st_mtime_ns for path in (out / "pretrained" / "runs").rglob("*.pt")}
     scratch = (out / "scratch.jsonl").read_text("utf-8")

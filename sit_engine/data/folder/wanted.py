@@ -31,6 +31,7 @@ _OURS: tuple[frozenset[str], ...] = (
     frozenset(("format", "config.toml")),
     frozenset(("format", "chosen.toml")),
     frozenset(("comparison.json", "runs")),
+    frozenset(("asked.json", "pretrained")),
     frozenset(("features.npy", "about.json")),
     frozenset(("import.json",)),
     frozenset(("pixels.bin", "rows.jsonl")),

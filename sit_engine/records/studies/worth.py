@@ -5,19 +5,54 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from sit_engine.config.fields import FileName
 from sit_engine.counted import Sentence, counted, joined
-from sit_engine.paths import display_name, escape_name
+from sit_engine.files import read_json
+from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.report import Score
 
 FORMAT = 1
+FILE, ASKED, PAGE, PRETRAINED = "worth.json", "asked.json", "worth.html", "pretrained"
+"""In the folder of a study: what was found and what was asked, a page to send on, the runs."""
 Kind = Literal["raw pixels", "frozen", "continued", "own", "scratch"]
 ALL = 0
 """Stands for all labels where labels a class are counted."""
+
+
+@dataclass(frozen=True)
+class WorthAsked:
+    """What a study is asked, so that it can be gone on with."""
+
+    folder: str
+    weights: tuple[str, ...]
+    """Where they lie."""
+    minutes: float
+    test: tuple[str, ...] = ()
+    labels_file: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        names = {name: tuple(map(escape_name, getattr(self, name))) for name in ("weights", "test")}
+        file = self.labels_file and escape_name(self.labels_file)
+        return asdict(self) | names | {"folder": escape_name(self.folder), "labels_file": file}
+
+    @classmethod
+    def of_folder(cls, path: Path) -> WorthAsked:
+        """What stands in the folder of a study; raises KeyError, TypeError or ValueError."""
+        record = read_json(path / ASKED)
+        file = record["labels_file"]
+        return cls(
+            unescape_name(record["folder"]),
+            tuple(map(unescape_name, record["weights"])),
+            float(record["minutes"]),
+            tuple(map(unescape_name, record["test"])),
+            None if file is None else unescape_name(file),
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +115,7 @@ def table(found: Worth) -> list[str]:
         cells = []
         for column in found.columns:
             score = column.scores.get(shots)
-            cells.append("–" if score is None else _cell(score))
+            cells.append("–" if score is None else points(score))
         rows.append([shots_word(shots), *cells])
     wide = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = [
@@ -91,7 +126,8 @@ def table(found: Worth) -> list[str]:
     return [lines[0], "─" * len(lines[0]), *lines[1:]]
 
 
-def _cell(score: Score) -> str:
+def points(score: Score) -> str:
+    """A score in percent, for example "81.2 ± 3.4"."""
     if math.isnan(score.interval):
         return f"{100 * score.accuracy:.1f}"
     return f"{100 * score.accuracy:.1f} ± {100 * score.interval:.1f}"

@@ -32,6 +32,7 @@ from sit_studio.pages.dataset.label_source import LabelSource
 from sit_studio.pages.dataset.not_in_full import not_in_full
 from sit_studio.pages.dataset.summary_cards import SummaryCards
 from sit_studio.pages.dataset.understood import Understood
+from sit_studio.pages.dataset.worth.worth_dialog import LAST, WorthDialog
 from sit_studio.session import Session
 from sit_studio.widgets.bars import ROW_PX, BarList
 from sit_studio.widgets.basics import Card, EmptyState, button, clear_layout, label
@@ -59,7 +60,8 @@ class DatasetPage(Page):
         self.go_on = button(
             self.tr("Next: Train"), lambda: self.page_wanted.emit("train"), primary=True
         )
-        for part in (self.other, self.cancel, self.go_on):
+        self.worth = button(self.tr("Does pretraining pay?"), self.show_worth, icon="evaluate")
+        for part in (self.other, self.cancel, self.worth, self.go_on):
             self.action_row.addWidget(part)
         self.stack = QStackedWidget()
         self.drop = self._drop_zone()
@@ -67,6 +69,8 @@ class DatasetPage(Page):
         self.stack.addWidget(self._found())
         self.body.addWidget(self.stack, 1)
         session.dataset_changed.connect(self._on_dataset_changed)
+        session.comparer.changed.connect(self._show_worth_button)
+        session.run_changed.connect(self._show_worth_button)
         session.scan_progressed.connect(self._on_progress)
         self._on_dataset_changed()
 
@@ -151,6 +155,34 @@ class DatasetPage(Page):
         bars.body.addWidget(self.no_classes, 1, Qt.AlignmentFlag.AlignTop)
         column.addWidget(bars, 1)
         return side
+
+    def show_worth(self) -> None:
+        """Whether pretraining pays on these images: a new study, or the one that is under way."""
+        comparer, last = self.session.comparer, self.session.preferences.text(LAST)
+        under_way = Path(last) if last and comparer.path == Path(last) else None
+        WorthDialog(self.session, under_way, self).open()
+
+    @Slot()
+    def _show_worth_button(self) -> None:
+        """Where there are labels to ask with, and nothing else trains."""
+        dataset, comparer = self.session.dataset, self.session.comparer
+        facts = dataset.facts if dataset.is_usable else None
+        self.worth.setVisible(facts is not None and facts.classes > 1)
+        is_other = comparer.is_busy and str(comparer.path) != self.session.preferences.text(LAST)
+        why_not = (
+            self.tr("A comparison trains now.")
+            if is_other
+            else self.tr("Only folders that are opened one at a time can be weighed.")
+            if len(dataset.folders) != 1
+            else self.tr("A run trains now.")
+            if self.session.history.is_live
+            else ""
+        )
+        self.worth.setEnabled(not why_not)
+        self.worth.setToolTip(
+            why_not
+            or self.tr("Does pretraining, or going on from public weights, pay on these images?")
+        )
 
     # What was given
 
@@ -267,6 +299,7 @@ class DatasetPage(Page):
         self.go_on.setEnabled(dataset.is_usable)
         self.progress.setVisible(is_scanning)
         self.progress_words.setVisible(is_scanning)
+        self._show_worth_button()
         self.labels.show_dataset(dataset)
         if dataset.failure is not None:
             self.notice.tell(dataset.failure)

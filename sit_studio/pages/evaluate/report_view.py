@@ -31,11 +31,12 @@ from sit_studio.pages.evaluate.scores import (
     answers_sentence,
     facts_sentence,
     left_out_words,
+    series_of,
 )
-from sit_studio.pages.evaluate.shots_plot import ShotsPlot, series_of
 from sit_studio.widgets.basics import Card, clear_layout, label, scrolled
 from sit_studio.widgets.gallery.gallery import Gallery
 from sit_studio.widgets.map.panel import Chosen
+from sit_studio.widgets.plot.shots_plot import ShotsPlot
 
 Rows = NDArray[np.int64]
 NO_ROWS: Rows = np.empty(0, dtype=np.int64)

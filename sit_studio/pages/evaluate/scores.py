@@ -17,6 +17,7 @@ from sit_studio.look.marks import QT_TRANSLATE_NOOP
 from sit_studio.look.words import THIN, count
 from sit_studio.widgets.basics import Card, follow_theme, label, set_role
 from sit_studio.widgets.elision import full_px, short
+from sit_studio.widgets.plot.shots_plot import Series
 
 MINUS = "\u2212"
 LINE_PX, FIGURE_PX = 28, 104
@@ -218,3 +219,14 @@ def left_out_words(report: Report) -> str:
     if not parts:
         return ""
     return QCoreApplication.translate("scores", "Left out: {what}.").format(what=", ".join(parts))
+
+
+def series_of(report: Report) -> list[Series]:
+    """The run's own first, so that it has the first colour."""
+    rows = [row for row in report.rows if row.kind == "few-shot" and row.shots]
+    found = []
+    for column in reversed(report.columns):
+        points = [(row.shots or 0, row.scores[column]) for row in rows if column in row.scores]
+        if points:
+            found.append(Series(column_word(column), tuple(sorted(points, key=lambda p: p[0]))))
+    return found

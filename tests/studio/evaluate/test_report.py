@@ -23,8 +23,8 @@ from sit_studio.look.words import THIN
 from sit_studio.models.predictions import read_predictions
 from sit_studio.pages.evaluate.confusion import ConfusionMatrix
 from sit_studio.pages.evaluate.report_view import ReportView
-from sit_studio.pages.evaluate.scores import MeasureCard, answers_sentence, gain_sentence
-from sit_studio.pages.evaluate.shots_plot import ShotsPlot, series_of
+from sit_studio.pages.evaluate.scores import MeasureCard, answers_sentence, gain_sentence, series_of
+from sit_studio.widgets.plot.shots_plot import ShotsPlot
 
 COLUMNS = ["raw pixels", "untrained", "model.safetensors", "finetuned"]
 CLASSES = ["cat", "dog <b>", "hörnchen"]

@@ -19,11 +19,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.records.report import Report, Score
+from sit_engine.records.report import Score
 from sit_studio.look import theme
 from sit_studio.look.words import THIN
 from sit_studio.models.map_picture import Shape
-from sit_studio.pages.evaluate.scores import column_word
 from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.style import swatch
 
@@ -43,17 +42,6 @@ class Series:
 
     name: str
     points: tuple[tuple[int, Score], ...]
-
-
-def series_of(report: Report) -> list[Series]:
-    """The run's own first, so that it has the first colour."""
-    rows = [row for row in report.rows if row.kind == "few-shot" and row.shots]
-    found = []
-    for column in reversed(report.columns):
-        points = [(row.shots or 0, row.scores[column]) for row in rows if column in row.scores]
-        if points:
-            found.append(Series(column_word(column), tuple(sorted(points, key=lambda p: p[0]))))
-    return found
 
 
 class ShotsPlot(QWidget):
