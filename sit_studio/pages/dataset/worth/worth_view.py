@@ -58,7 +58,13 @@ class WorthView(QWidget):
         column.addWidget(self.facts)
         self.waiting = label("", "muted", wrap=True)
         column.addWidget(self.waiting, 1)
-        self._of_found = (self.copy, self.page, self.advice, self.tabs, self.facts)
+        self._of_found: tuple[QWidget, ...] = (
+            self.copy,
+            self.page,
+            self.advice,
+            self.tabs,
+            self.facts,
+        )
         for part in self._of_found:
             part.hide()
 
