@@ -25,6 +25,8 @@ class CostCard(Card):
     """
 
     measure_wanted = Signal()
+    kinds_wanted = Signal()
+    """The settings with each kind of network."""
     longer_wanted = Signal(float)
     failed = Signal(object)
 
@@ -36,8 +38,11 @@ class CostCard(Card):
         self.job.progressed.connect(self._on_progressed)
         self.job.failed.connect(self._on_failed)
         self._can_measure = False
+        self._waiting: dict[str, dict[str, Any]] = {}
+        """Kinds of networks still to be measured, by what they are called."""
         self.measure = button(self.tr("Measure"), self.measure_wanted.emit)
         self.cancel = button(self.tr("Cancel"), self.stop)
+        self.measure_kinds = button(self.tr("Measure each kind of network"), self.kinds_wanted.emit)
         self.head.addWidget(self.cancel)
         self.head.addWidget(self.measure)
         self.sentence = label("", "muted", wrap=True)
@@ -48,6 +53,9 @@ class CostCard(Card):
         self.body.addWidget(self.sentence)
         self.body.addWidget(self.short)
         self.body.addWidget(self.longer, 0, Qt.AlignmentFlag.AlignLeft)
+        self.kinds = label("", "muted", wrap=True)
+        self.body.addWidget(self.kinds)
+        self.body.addWidget(self.measure_kinds, 0, Qt.AlignmentFlag.AlignLeft)
         self.body.addWidget(self.device)
         self.forget()
         self._show_buttons()
@@ -64,12 +72,15 @@ class CostCard(Card):
         """Whether the settings and images are such that it can be measured."""
         self._can_measure = can
         self.measure.setToolTip(why_not)
+        self.measure_kinds.setToolTip(why_not)
         self._show_buttons()
 
     def forget(self) -> None:
         """What was measured holds no longer: other settings, other images."""
         self.stop()
         self._show_short(None, 0)
+        self.kinds.setText("")
+        self.kinds.hide()
         self.sentence.setText(
             self.tr("A few real steps on this machine tell how long the run will take.")
         )
@@ -79,8 +90,33 @@ class CostCard(Card):
         self.job.start("dry_run", {"config": config}, self._hear)
         self.sentence.setText(self.tr("Starting the engine…"))
 
+    def measure_each(self, configs: dict[str, dict[str, Any]]) -> None:
+        """Take the steps with each kind of network, by what it is called, one after the other."""
+        self._waiting = dict(configs)
+        self.kinds.setText("")
+        self._measure_next()
+
+    def _measure_next(self) -> None:
+        if not self._waiting:
+            self.sentence.setText(self.tr("With the sizes that each kind takes by itself here:"))
+            return
+        title = next(iter(self._waiting))
+        config = self._waiting.pop(title)
+        self.job.start("dry_run", {"config": config}, lambda answer: self._hear_kind(title, answer))
+        self.sentence.setText(self.tr("Measuring: {kind}").format(kind=title))
+
+    def _hear_kind(self, title: str, answer: Answer) -> None:
+        text = self.tr("{kind}: {rate} images/s, memory {memory}, about {time} for this run").format(
+            kind=title, rate=figure(answer["images_per_s"]), memory=size(answer["memory_bytes"]),
+            time=duration(answer["seconds_left"]),
+        )  # fmt: skip
+        self.kinds.setText(f"{self.kinds.text()}\n{text}".strip())
+        self.kinds.show()
+        self._measure_next()
+
     def stop(self) -> None:
         """Cancel the measurement."""
+        self._waiting = {}
         if self.job.is_busy:
             self.job.cancel()
             self.sentence.setText(self.tr("Measuring was cancelled."))
@@ -88,7 +124,9 @@ class CostCard(Card):
     @Slot()
     def _show_buttons(self) -> None:
         self.cancel.setVisible(self.job.is_busy)
-        self.measure.setEnabled(self._can_measure and not self.job.is_busy)
+        can = self._can_measure and not self.job.is_busy
+        self.measure.setEnabled(can)
+        self.measure_kinds.setEnabled(can)
 
     @Slot(str, int, int)
     def _on_progressed(self, phase: str, done: int, total: int) -> None:

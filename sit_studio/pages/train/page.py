@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.build import merge
 from sit_engine.config.methods import traits
+from sit_engine.config.schema import titled_families
 from sit_engine.config.traits import Size
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
@@ -29,7 +30,7 @@ from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.choices import recall, written
 from sit_studio.pages.train.columns import FollowingColumn
 from sit_studio.pages.train.cost_card import CostCard
-from sit_studio.pages.train.form import SettingFields
+from sit_studio.pages.train.form import SettingFields, said
 from sit_studio.pages.train.found import Found
 from sit_studio.pages.train.labels_card import LabelsCard, has_labels
 from sit_studio.pages.train.method_form import MethodForm
@@ -155,6 +156,7 @@ class TrainPage(Page):
         self.same.edited.connect(pretrain.edited)
         self.cost = CostCard()
         self.cost.measure_wanted.connect(self._measure)
+        self.cost.kinds_wanted.connect(self._measure_kinds)
         self.cost.failed.connect(self.notice.tell)
         self.cost.longer_wanted.connect(
             lambda minutes: self._on_edited("optim.minutes", f"{minutes:g}")
@@ -234,6 +236,8 @@ class TrainPage(Page):
         can = dataset.is_usable and self.checked.failure is None
         can = can and (not needs_labels or has_labels(dataset))
         self.cost.set_can_measure(can, why)
+        # Weights have a network already.
+        self.cost.measure_kinds.setVisible(self.model.start is None)
         self.search.show_why(why or why_no_search(dataset))
 
     @Slot(str, str)
@@ -383,6 +387,17 @@ class TrainPage(Page):
     @Slot()
     def _measure(self) -> None:
         self.cost.measure_with(merge(self._values(), {"data": self.session.dataset.settings()}))
+
+    def _measure_kinds(self) -> None:
+        """With each kind of network, of the sizes that it takes by itself."""
+        values = merge(self._values(), {"data": self.session.dataset.settings()})
+        side = {key: each for key, each in values.get("model", {}).items() if key == "image_size"}
+        self.cost.measure_each(
+            {
+                said(title): values | {"model": side | {"family": name}}
+                for name, title in titled_families().items()
+            }
+        )
 
     def shut_down(self) -> None:
         """End what still runs: the window closes."""

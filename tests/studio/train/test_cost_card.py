@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
+from sit_engine.config.schema import titled_families
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import ready, wait
 from tests.studio.watch.test_buttons import fill_form
@@ -27,3 +28,23 @@ def test_a_run_that_is_too_short_offers_the_minutes_that_would_do(
     assert float(page.model.texts["optim.minutes"]) == cost.minutes > 0
     assert "optim.epochs" not in page.model.texts
     assert cost.longer.isHidden()
+
+
+def test_each_kind_of_network_is_measured_before_one_is_chosen(
+    window: MainWindow, qtbot: QtBot, few: Path
+) -> None:
+    ready(window, qtbot, few)
+    window.show_page("train")
+    fill_form(window)
+    cost = window.train.cost
+    wait(qtbot, cost.measure_kinds.isEnabled)
+    cost.measure_kinds.click()
+    titles = list(titled_families().values())
+    wait(qtbot, lambda: "sizes that each kind takes" in cost.sentence.text(), 60_000)
+    lines = cost.kinds.text().splitlines()
+    for line, title in zip(lines, titles, strict=True):
+        assert line.startswith(title)
+        assert "images/s" in line
+    # Other settings: what was measured holds no longer.
+    fill_form(window, optim__epochs="3")
+    wait(qtbot, cost.kinds.isHidden)

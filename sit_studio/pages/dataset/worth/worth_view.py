@@ -43,8 +43,8 @@ class WorthView(QWidget):
         self.page.setToolTip(self.tr("One HTML file with all of it, to send on"))
         head.addWidget(self.state)
         head.addWidget(self.progress, 1)
-        for part in (self.bar, self.copy, self.page):
-            head.addWidget(part)
+        for widget in (self.bar, self.copy, self.page):
+            head.addWidget(widget)
         column.addLayout(head)
         self.advice = label("", "cardTitle", wrap=True, selectable=True)
         column.addWidget(self.advice)
