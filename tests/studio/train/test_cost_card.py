@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from pytestqt.qtbot import QtBot
 
+from sit_engine.config.build import build
 from sit_engine.config.schema import titled_families
 from sit_studio.frame.main_window import MainWindow
 from tests.studio.conftest import ready, wait
 from tests.studio.watch.test_buttons import fill_form
+from tests.tiny import tiny_config, with_cswin
 
 
 def test_a_run_that_is_too_short_offers_the_minutes_that_would_do(
@@ -31,20 +35,28 @@ def test_a_run_that_is_too_short_offers_the_minutes_that_would_do(
 
 
 def test_each_kind_of_network_is_measured_before_one_is_chosen(
-    window: MainWindow, qtbot: QtBot, few: Path
+    window: MainWindow, qtbot: QtBot, few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready(window, qtbot, few)
     window.show_page("train")
     fill_form(window)
     cost = window.train.cost
     wait(qtbot, cost.measure_kinds.isEnabled)
-    cost.measure_kinds.click()
-    titles = list(titled_families().values())
-    wait(qtbot, lambda: "sizes that each kind takes" in cost.sentence.text(), 60_000)
+    asked: dict[str, dict[str, Any]] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(cost, "measure_each", asked.update)
+        cost.measure_kinds.click()
+    assert list(asked) == list(titled_families().values())
+    assert [each["model"] for each in asked.values()] == [
+        {"image_size": "16", "family": family} for family in titled_families()
+    ]
+    # In sizes of their own they take longer than a test should.
+    config = build(tiny_config(few).model_dump())
+    cost.measure_each({"Plain": config.model_dump(), "Windows": with_cswin(config).model_dump()})
+    wait(qtbot, lambda: "sizes that each kind takes" in cost.sentence.text())
     lines = cost.kinds.text().splitlines()
-    for line, title in zip(lines, titles, strict=True):
-        assert line.startswith(title)
-        assert "images/s" in line
+    assert [line.partition(":")[0] for line in lines] == ["Plain", "Windows"]
+    assert all("images/s" in line for line in lines)
     # Other settings: what was measured holds no longer.
     fill_form(window, optim__epochs="3")
     wait(qtbot, cost.kinds.isHidden)
