@@ -58,5 +58,5 @@ def test_each_kind_of_network_is_measured_before_one_is_chosen(
     assert [line.partition(":")[0] for line in lines] == ["Plain", "Windows"]
     assert all("images/s" in line for line in lines)
     # Other settings: what was measured holds no longer.
-    fill_form(window, optim__epochs="3")
+    window.train.form.edited.emit("optim.epochs", "3")
     wait(qtbot, cost.kinds.isHidden)
