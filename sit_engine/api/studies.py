@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sit_engine.api.runs import Emit, MakeControl
+from sit_engine.config.methods import DEFAULT_METHOD
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import RunError
 from sit_engine.records.commands import ANY_LEG, CommandName, drop, send
@@ -75,6 +76,7 @@ def worth(
     test: tuple[str, ...] = (),
     labels_file: str | None = None,
     threads: int | None = None,
+    method: str | None = None,
     emit: Emit,
     make_control: MakeControl | None = None,
     on_run: Callable[[str, int, int], None] = lambda *_: None,
@@ -83,14 +85,21 @@ def worth(
     """Whether pretraining on `folder`, or going on from public weights, pays there; resumable.
 
     Each of `weights` is asked frozen and continued, beside own pretraining, raw pixels and the same
-    network trained from labels alone. The same call again goes on.
+    network trained from labels alone. `method` is whoever can enter a race, the default
+    one for None. The same call again goes on.
     """
     from sit_engine.studies.worth import WorthRequest
     from sit_engine.studies.worth import worth as work
 
     named = named_apart([path.name for path in weights])
     asked = WorthRequest(
-        folder, dict(zip(named, weights, strict=True)), minutes, test, labels_file, threads
+        folder,
+        dict(zip(named, weights, strict=True)),
+        minutes,
+        test,
+        labels_file,
+        threads,
+        method or DEFAULT_METHOD,
     )
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
 

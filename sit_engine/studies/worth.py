@@ -22,7 +22,7 @@ import numpy as np
 from torch import Tensor
 
 from sit_engine.config.build import build
-from sit_engine.config.methods import DEFAULT_METHOD, pretraining_methods, traits
+from sit_engine.config.methods import DEFAULT_METHOD, entrants, pretraining_methods, traits
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.evaluation.features import centred_units, extract, probabilities, raw_pixels
@@ -84,12 +84,16 @@ class WorthRequest:
     test: tuple[str, ...] = ()
     labels_file: str | None = None
     threads: int | None = None
+    method: str = DEFAULT_METHOD
+    """Of own pretraining: whoever can enter a race (`config.methods.entrants`)."""
 
     @property
     def record(self) -> WorthAsked:
         """What of it stands in the study's folder."""
         places = tuple(str(path) for path in self.weights.values())
-        return WorthAsked(self.folder, places, self.minutes, self.test, self.labels_file)
+        return WorthAsked(
+            self.folder, places, self.minutes, self.test, self.labels_file, self.method
+        )
 
 
 def worth(
@@ -176,16 +180,23 @@ def _write(path: Path, text: str, *, is_new: bool = False) -> None:
 
 
 def _configs(request: WorthRequest) -> dict[str, dict[str, Any]]:
-    """The runs: own pretraining by the default method, and each public network continued."""
+    """The runs: own pretraining, and each public network continued."""
+    own = entrants().get(request.method)
+    if own is None:
+        raise ConfigError(
+            "worth.method",
+            "There is no method {name} to pretrain with from nothing.",
+            "Choose one of {known}.",
+            name=request.method,
+            known=", ".join(entrants()),
+        )
     going_on = [
         name
         for name in pretraining_methods()
         if traits(name).needs_start and traits(name).watch == "pretraining"
     ]
     compute = {} if request.threads is None else {"threads": request.threads}
-    configs: dict[str, dict[str, Any]] = {
-        OWN: {"method": {"name": DEFAULT_METHOD}, "compute": compute}
-    }
+    configs: dict[str, dict[str, Any]] = {OWN: {"method": dict(own.values), "compute": compute}}
     for name, path in request.weights.items():
         for method in going_on:
             configs[f"{name} continued"] = {

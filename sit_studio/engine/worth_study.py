@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sit_engine.config.methods import DEFAULT_METHOD
 from sit_engine.config.tree import RunConfig
 from sit_engine.files import read_json
 from sit_engine.records.locking.run_lock import is_running
@@ -26,13 +27,14 @@ class WorthStudy:
     minutes: float
     labels_file: str | None = None
     test: tuple[str, ...] = ()
+    method: str = DEFAULT_METHOD
     configs: Mapping[str, RunConfig] = field(default_factory=dict)
     """None: the study has settings of its own."""
 
     def words(self, files: list[Path], out: Path) -> list[str]:
         """The command."""
         del files
-        words = ["worth", self.folder, "--minutes", repr(self.minutes)]
+        words = ["worth", self.folder, "--minutes", repr(self.minutes), "--method", self.method]
         words += ["--weights", *self.weights] if self.weights else []
         words += ["--labels-file", self.labels_file] if self.labels_file else []
         words += ["--test", *self.test] if self.test else []
@@ -42,7 +44,9 @@ class WorthStudy:
 def study_of(path: Path) -> WorthStudy:
     """What a study was asked; raises KeyError, TypeError or ValueError."""
     asked = WorthAsked.of_folder(path)
-    return WorthStudy(asked.folder, asked.weights, asked.minutes, asked.labels_file, asked.test)
+    return WorthStudy(
+        asked.folder, asked.weights, asked.minutes, asked.labels_file, asked.test, asked.method
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from sit_engine.config.fields import FileName
+from sit_engine.config.methods import DEFAULT_METHOD
 from sit_engine.counted import Sentence, counted, joined
 from sit_engine.files import read_json
 from sit_engine.paths import display_name, escape_name, unescape_name
@@ -34,6 +35,8 @@ class WorthAsked:
     minutes: float
     test: tuple[str, ...] = ()
     labels_file: str | None = None
+    method: str = DEFAULT_METHOD
+    """Of own pretraining."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -52,6 +55,7 @@ class WorthAsked:
             float(record["minutes"]),
             tuple(map(unescape_name, record["test"])),
             None if file is None else unescape_name(file),
+            str(record["method"]),
         )
 
 

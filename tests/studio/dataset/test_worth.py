@@ -51,6 +51,7 @@ def test_it_is_asked_stopped_and_found_again(
     assert dialog.chosen() == (str(weights),)
     dialog.weights.item(0).setCheckState(Qt.CheckState.Unchecked)
     dialog.minutes.setText("1")
+    dialog.method.setCurrentIndex(dialog.method.findData("mocov3"))
     out = Path(dialog.out.path)
     dialog.go.click()
     assert session.comparer._trainer is not None
@@ -68,6 +69,7 @@ def test_it_is_asked_stopped_and_found_again(
         "--minutes",
         "1.0",
     ]
+    assert study_of(out).method == "mocov3"
     assert read_worth(out).state == "interrupted"
     dialog.close_button.click()
     wait(qtbot, lambda: not window.dataset.findChildren(WorthDialog))

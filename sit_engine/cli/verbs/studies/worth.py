@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sit_engine.cli.study_screen import StudyScreen, add_study_flags
 from sit_engine.cli.verbs.evaluate import absolute
+from sit_engine.config.methods import DEFAULT_METHOD, entrants
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -23,6 +24,12 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     )
     parser.add_argument(
         "--minutes", type=float, default=30, metavar="M", help="for all training (default 30)"
+    )
+    parser.add_argument(
+        "--method",
+        choices=list(entrants()),
+        default=DEFAULT_METHOD,
+        help=f"of own pretraining, such as the winner of `compare --methods` (default {DEFAULT_METHOD})",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR",
@@ -46,6 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
             test=tuple(absolute(folder) for folder in chosen.test),
             labels_file=chosen.labels_file and absolute(chosen.labels_file),
             threads=chosen.threads,
+            method=chosen.method,
             emit=study.signals.on_event,
             make_control=study.signals.make_control,
             on_run=study.on_run,

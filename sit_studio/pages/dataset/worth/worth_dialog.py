@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sit_engine.config.methods import entrants
 from sit_engine.paths import display_name
 from sit_studio.engine.job import Job
 from sit_studio.engine.worth_study import WorthStanding, WorthStudy, read_worth, study_of
@@ -22,7 +23,9 @@ from sit_studio.models.weights_list import imported_in
 from sit_studio.pages.dataset.worth.worth_view import WorthView
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import choose_weights, weights_place
+from sit_studio.widgets.comparison_words import entrant_word
 from sit_studio.widgets.long_study_dialog import LongStudyDialog
 from sit_studio.widgets.public_weights_dialog import open_public_weights
 
@@ -55,6 +58,11 @@ class WorthDialog(LongStudyDialog):
             self.add_weights(row.path, is_chosen=False)
         self.add_line(self.tr("Weights to try"), self._chooser())
         self.weights.setAccessibleName(self.tr("Weights to try"))
+        self.method = Choice()
+        for name in entrants():
+            self.method.addItem(entrant_word(name), name)
+        self.method.setToolTip(self.tr("“Which method suits?” on the Runs page tells which"))
+        self.add_line(self.tr("Own pretraining by"), self.method)
         self.add_fields(USUAL_MINUTES)
         last = session.preferences.text(LAST)
         self.show_last = button(
@@ -126,7 +134,9 @@ class WorthDialog(LongStudyDialog):
         """What the form asks."""
         dataset = self.session.dataset
         test = () if dataset.has_own_test else dataset.test
-        return WorthStudy(folder, self.chosen(), minutes, dataset.labels_file, test)
+        return WorthStudy(
+            folder, self.chosen(), minutes, dataset.labels_file, test, self.method.currentData()
+        )
 
     def show_now(self, now: Any, *, is_stopping: bool) -> None:
         """In the view."""
