@@ -149,21 +149,40 @@ def few_shot(
     seed: int = 0,
     on_draw: Callable[[int], None] = lambda _: None,
 ) -> list[float]:
-    """Accuracy of logistic regression (C = 1) on `shots` labels a class, once per random draw.
+    """Accuracy of `few_shot_right`, once per random draw."""
+    right = few_shot_right(
+        train_nD, train_labels_n, test_mD, test_labels_m,
+        shots=shots, draws=draws, seed=seed, on_draw=on_draw,
+    )  # fmt: skip
+    return [float(share) for share in right.mean(1)]
+
+
+def few_shot_right(
+    train_nD: Tensor,
+    train_labels_n: np.ndarray,
+    test_mD: Tensor,
+    test_labels_m: np.ndarray,
+    *,
+    shots: int,
+    draws: int = 20,
+    seed: int = 0,
+    on_draw: Callable[[int], None] = lambda _: None,
+) -> np.ndarray:
+    """Whether logistic regression (C = 1) on `shots` labels a class is right, [draws,m].
 
     The same `seed` draws the same images for every kind of feature, so draws can be paired. All
     training rows give the scale of the features: that needs no label.
     """
     train, test = _standardised(train_nD, test_mD)
-    accuracies = []
+    right = []
     with one_thread():
         drawn = drawn_labels(train_labels_n, shots=shots, draws=draws, seed=seed)
         for draw, chosen in enumerate(drawn):
             on_draw(draw)
             few, all_test = _rotated(train[chosen], test)
             answers = _fit(_regression(1.0), few, train_labels_n[chosen]).predict(all_test)
-            accuracies.append(float(np.mean(answers == test_labels_m)))
-    return accuracies
+            right.append(answers == test_labels_m)
+    return np.array(right)
 
 
 def mean_score(values: list[float]) -> Score:

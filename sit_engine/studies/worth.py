@@ -7,16 +7,18 @@ from labels alone). Shapes: n labelled and m test images, D width, V side of a v
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -30,7 +32,7 @@ from sit_engine.evaluation.measure import SHOTS, Given, possible_shots
 from sit_engine.evaluation.probes import (
     binomial_score,
     drawn_labels,
-    few_shot,
+    few_shot_right,
     half_width,
     linear_probe,
     mean_score,
@@ -56,10 +58,13 @@ from sit_engine.records.studies.worth import (
     PRETRAINED,
     Column,
     Kind,
+    Lead,
     Worth,
     WorthAsked,
+    middle,
 )
 from sit_engine.studies.compare import OnRun, compare
+from sit_engine.studies.paired import interval
 from sit_engine.studies.plan import carried
 from sit_engine.studies.supervised import supervised_config, train_supervised
 from sit_engine.studies.worth_figure import write_figure
@@ -152,9 +157,10 @@ def _worked(
         return _found(request, each, [], None, [], is_complete=False)
     own = runs[OWN]
     given = _given(own, asked, tell)
-    columns = _probed(request, runs, given, tell)
-    scratch, left_out = _from_scratch(request, own, given, out, tell)
-    found = _found(request, each, [*columns, scratch], given, left_out, is_complete=True)
+    answered, left_out = _from_scratch(request, own, given, out, tell)
+    ways = [*_probed(request, runs, given, tell), answered]
+    found = _found(request, each, [way.column for way in ways], given, left_out, is_complete=True)
+    found = replace(found, leads=tuple(_leads(ways, middle(found.shots))))
     # Not before all is agreed on: a refusal leaves what was asked as it was.
     _write(out / ASKED, json.dumps(request.record.to_json(), indent=1))
     write_figure(found, out)
@@ -223,7 +229,7 @@ def _given(own: Run, asked: CompareRequest, tell: OnProgress) -> Given:
 
 def _probed(
     request: WorthRequest, runs: Mapping[str, Run], given: Given, tell: OnProgress
-) -> list[Column]:
+) -> list[Way]:
     """Raw pixels, each network frozen and continued, and the own one, all by the same probes."""
     device = apply_settings(runs[OWN].config().compute, or_cpu=True)
     networks: list[tuple[str, Kind, Backbone, int]] = []
@@ -241,11 +247,10 @@ def _probed(
         works.setdefault(side, {})[name] = work
     rows = _rows(given, works, tell)
     pixels = centred_units(*rows[RAW_PIXELS])
-    columns = [Column(RAW_PIXELS, "raw pixels", _asked(pixels, given, 1, RAW_PIXELS, tell))]
+    ways = [_asked(RAW_PIXELS, "raw pixels", pixels, given, 1, tell)]
     for name, kind, backbone, _ in networks:
-        scores = _asked(rows[name], given, backbone.feature_parts, name, tell)
-        columns.append(Column(name, kind, scores))
-    return columns
+        ways.append(_asked(name, kind, rows[name], given, backbone.feature_parts, tell))
+    return ways
 
 
 def _rows(
@@ -262,19 +267,40 @@ def _rows(
     return found
 
 
+class Way(NamedTuple):
+    """A column, and by labels a class whether each test image was answered rightly, [draws,m]."""
+
+    column: Column
+    right: dict[int, np.ndarray]
+
+
 def _asked(
-    rows: tuple[Tensor, Tensor], given: Given, parts: int, name: str, tell: OnProgress
-) -> dict[int, Score]:
-    """Accuracy by labels a class, and with all of them."""
+    name: str,
+    kind: Kind,
+    rows: tuple[Tensor, Tensor],
+    given: Given,
+    parts: int,
+    tell: OnProgress,
+) -> Way:
+    """Answers with few labels a class, and with all of them."""
     (train_nD, test_mD), train, test = rows, given.train.labels, given.test.labels
-    scores = {}
+    scores, right = {}, {}
     for shots in possible_shots(train):
         tell(f"probes of {name}", shots, max(SHOTS))
-        found = few_shot(train_nD, train, test_mD, test, shots=shots, draws=DRAWS)
-        scores[shots] = over_images(mean_score(found), len(test))
+        right[shots] = few_shot_right(train_nD, train, test_mD, test, shots=shots, draws=DRAWS)
+        scores[shots] = over_images(mean_score(list(right[shots].mean(1))), len(test))
     probed = linear_probe(train_nD, train, test_mD, classes=len(given.classes), parts=parts)
     scores[ALL] = binomial_score(probed.answers == test)
-    return scores
+    return Way(Column(name, kind, scores), right)
+
+
+def _leads(ways: Sequence[Way], shots: int) -> Iterator[Lead]:
+    """Of every way over every other, over the draws that both have; the best of several is read."""
+    for one, other in permutations((way for way in ways if shots in way.right), 2):
+        draws = min(len(one.right[shots]), len(other.right[shots]))
+        gap = one.right[shots][:draws].astype(float) - other.right[shots][:draws]
+        low, high = interval(gap, among=max(1, len(ways) - 1))
+        yield Lead(one.column.name, other.column.name, float(gap.mean()), low, high)
 
 
 def over_images(score: Score, images: int) -> Score:
@@ -288,7 +314,7 @@ def over_images(score: Score, images: int) -> Score:
 
 def _from_scratch(
     request: WorthRequest, own: Run, given: Given, out: Path, tell: OnProgress
-) -> tuple[Column, list[str]]:
+) -> tuple[Way, list[str]]:
     """The own run's network trained from nothing on the labels alone, while its minutes last.
 
     Round after round, each with one draw of every number of labels, so that all rows stand early. With
@@ -300,7 +326,7 @@ def _from_scratch(
     side = like.model.image_size
     if _bytes(given.test.paths, side) > MOST_VIEWS_BYTES:
         why = Sentence("Training from scratch was left out: the test images are too many to keep.")
-        return Column(SCRATCH, "scratch", {}), [why]
+        return Way(Column(SCRATCH, "scratch", {}), {}), [why]
     rows, left_out = [*possible_shots(labels), ALL], list[str]()
     if _bytes(given.train.paths, side) > MOST_VIEWS_BYTES:
         rows.remove(ALL)
@@ -332,7 +358,7 @@ def _from_scratch(
         chances = probabilities(classifier, views_m3VV, device=device)
         right = chances.argmax(1).numpy() == given.test.labels
         cells.add(shots, draw, right, time.perf_counter() - began_s)
-    return Column(SCRATCH, "scratch", cells.scores()), left_out
+    return Way(Column(SCRATCH, "scratch", cells.scores()), cells.right()), left_out
 
 
 def _bytes(paths: Sequence[str], side: int) -> int:
@@ -368,32 +394,49 @@ class _Cells:
         return any((one["shots"], one["draw"]) == (shots, draw) for one in self.found)
 
     def add(self, shots: int, draw: int, right: np.ndarray, seconds: float) -> None:
-        cell = {"shots": shots, "draw": draw, "right": int(right.sum()), "asked": len(right)}
+        cell = {"shots": shots, "draw": draw, "right": _packed(right), "asked": len(right)}
         self.found.append(cell | {"seconds": seconds, "images": self.images})
         try:
             write_aside(self.file, "".join(f"{json.dumps(one)}\n" for one in self.found))
         except OSError as error:
             raise disk_error(error, self.file) from None
 
+    def right(self) -> dict[int, np.ndarray]:
+        """By labels a class whether each test image was answered rightly, [draws,m], in order."""
+        found: dict[int, list[np.ndarray]] = {}
+        for one in sorted(self.found, key=lambda one: int(one["draw"])):
+            found.setdefault(int(one["shots"]), []).append(_unpacked(one["right"], one["asked"]))
+        return {shots: np.array(rows) for shots, rows in found.items()}
+
     def scores(self) -> dict[int, Score]:
         """The scores, over draws and test images."""
-        by_shots: dict[int, list[float]] = {}
-        asked = 1
-        for one in self.found:
-            asked = int(one["asked"])
-            by_shots.setdefault(int(one["shots"]), []).append(one["right"] / asked)
-        return {shots: over_images(mean_score(found), asked) for shots, found in by_shots.items()}
+        return {
+            shots: over_images(mean_score(list(right.mean(1))), right.shape[1])
+            for shots, right in self.right().items()
+        }
+
+
+def _packed(right: np.ndarray) -> str:
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def _unpacked(text: str, asked: int) -> np.ndarray:
+    bits = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+    if asked < 1 or len(bits) != (asked + 7) // 8:
+        raise ValueError("not that many answers")
+    return np.unpackbits(bits, count=asked).astype(bool)
 
 
 def _cell_of(line: str, images: str) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-        numbers = {name: int(found[name]) for name in ("shots", "draw", "right", "asked")}
-        is_ours = found["images"] == images and 0 <= numbers["right"] <= numbers["asked"] > 0
-        seconds = float(found["seconds"])
+        numbers = {name: int(found[name]) for name in ("shots", "draw", "asked")}
+        right, seconds = str(found["right"]), float(found["seconds"])
+        _unpacked(right, numbers["asked"])
+        is_ours = found["images"] == images
     except (ValueError, TypeError, KeyError):
         return None
-    return numbers | {"seconds": seconds, "images": images} if is_ours else None
+    return numbers | {"right": right, "seconds": seconds, "images": images} if is_ours else None
 
 
 def _found(

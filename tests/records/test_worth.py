@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from sit_engine.records.report import Score
-from sit_engine.records.studies.worth import ALL, Column, Kind, Worth, advice, labels_needed
+from sit_engine.records.studies.worth import ALL, Column, Kind, Lead, Worth, advice, labels_needed
 
 SHOTS = (1, 2, 5, 10, 20, ALL)
 
@@ -87,3 +88,17 @@ def test_the_table_has_every_way_and_reads_back() -> None:
     ]  # fmt: skip
     assert "48.0 ± 1.0" in text[6]
     assert Worth.from_json(json.loads(json.dumps(study.to_json()))) == study
+
+
+def test_paired_leads_tell_what_intervals_leave_open() -> None:
+    near = column("w", "frozen", 20, 25, 34, 40, 48, 58, noise=8.0)
+    unpaired = found(PIXELS, column("from scratch", "scratch", 10, 15, 30, 30, 45, 60), near)
+    assert "does not pay yet" in advice(unpaired)
+    leads = (
+        Lead("w", "from scratch", 0.04, 0.01, 0.07), Lead("w", "raw pixels", 0.19, 0.1, 0.2),
+    )  # fmt: skip
+    assert advice(replace(unpaired, leads=leads)).startswith("Use w.")
+    noise = (Lead("w", "from scratch", 0.04, -0.01, 0.09),)
+    assert "does not pay yet" in advice(replace(unpaired, leads=noise))
+    again = Worth.from_json(json.loads(json.dumps(replace(unpaired, leads=leads).to_json())))
+    assert again.leads == leads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -62,6 +63,10 @@ def test_every_way_is_asked_with_the_same_labels_and_the_same_command_goes_on(
     ]  # fmt: skip
     assert found.is_complete
     assert found.test_images == 8
+    named = {(lead.name, lead.over) for lead in found.leads}
+    assert len(named) == len(found.leads) == 5 * 4
+    for lead in found.leads:
+        assert lead.low <= lead.mean <= lead.high
     for column in found.columns:
         assert {1, 2, 5, ALL} <= set(column.scores) | {20}
         assert all(0 <= score.accuracy <= 1 for score in column.scores.values())
@@ -112,6 +117,10 @@ def test_what_is_no_line_of_ours_or_about_other_images_is_passed_over(tmp_path: 
     file = tmp_path / "scratch.jsonl"
     cells = worth._Cells(file, "these")
     cells.add(2, 0, np.array([True, False]), 1.5)
+    damaged = json.loads(file.read_text("utf-8")) | {"shots": 9}
+    for right in ("*", "", 7):
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(json.dumps(damaged | {"right": right}) + "\n")
     file.write_text(
         file.read_text("utf-8") + '{"shots": 5, "draw": 0}\n[]\n{"shots": 2, "dr', "utf-8"
     )
@@ -119,7 +128,9 @@ def test_what_is_no_line_of_ours_or_about_other_images_is_passed_over(tmp_path: 
     assert again.knows(2, 0)
     assert len(again.found) == 1
     again.add(2, 1, np.array([True, True]), 1.0)
-    assert len(worth._Cells(file, "these").found) == 2
+    both = worth._Cells(file, "these")
+    assert both.right()[2].tolist() == [[True, False], [True, True]]
+    assert both.scores()[2].accuracy == 0.75
     assert worth._Cells(file, "others").found == []
 
 

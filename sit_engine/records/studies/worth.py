@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -69,6 +70,21 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """How much more `name` answers rightly than `over`, in 0…1, with its 95 % interval.
+
+    Paired: over the same draws of labelled images and the same test images, in the row that the advice
+    looks at.
+    """
+
+    name: str
+    over: str
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Worth:
     """All ways on one folder, asked about the same test images."""
 
@@ -85,6 +101,8 @@ class Worth:
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
     is_complete: bool
+    leads: tuple[Lead, ...] = ()
+    """None in studies of before: there ways are compared by their intervals."""
 
     @property
     def shots(self) -> tuple[int, ...]:
@@ -140,10 +158,10 @@ def points(score: Score) -> str:
 def advice(found: Worth) -> Sentence:
     """The advice: which way to use, or that nothing pays yet.
 
-    Ways are compared where they have few labels, in the middle row; one is ahead of another where the
-    difference is larger than both intervals together (their squares added).
+    Ways are compared where they have few labels, in the middle row; one is ahead of another where all of
+    the paired interval of their difference lies above 0.
     """
-    shots = _middle(found)
+    shots = middle(found.shots)
     ways = [
         c for c in found.columns if c.kind in ("frozen", "continued", "own") and shots in c.scores
     ]
@@ -152,7 +170,7 @@ def advice(found: Worth) -> Sentence:
         return Sentence("There is too little to tell: no way was measured with few labels.")
     best = max(ways, key=lambda column: column.scores[shots].accuracy)
     against = max(plain, key=lambda column: column.scores[shots].accuracy)
-    if not _is_ahead(best.scores[shots], against.scores[shots]):
+    if not _is_ahead(found, best, against):
         return Sentence(
             "Pretraining does not pay yet here: with {labels} a class {name} answers {accuracy} %, and "
             "{best} is not beyond chance above it ({images} images, {minutes} minutes).",
@@ -163,7 +181,7 @@ def advice(found: Worth) -> Sentence:
             images=found.train_images,
             minutes=f"{found.minutes:g}",
         )
-    level = [c for c in ways if not _is_ahead(best.scores[shots], c.scores[shots])]
+    level = [c for c in ways if not _is_ahead(found, best, c)]
     # What needs no training is the first choice among those that chance may have put in order.
     use = max(level, key=lambda c: (c.kind == "frozen", c.scores[shots].accuracy))
     said = [_use(found, use, shots)]
@@ -233,14 +251,20 @@ def labels_needed(scratch: Column, accuracy: float) -> float | None:
     return None
 
 
-def _middle(found: Worth) -> int:
-    few = [shots for shots in found.shots if shots != ALL]
+def middle(shots: Sequence[int]) -> int:
+    """The row that the advice looks at: the middle one of few labels."""
+    few = [each for each in shots if each != ALL]
     return few[len(few) // 2] if few else ALL
 
 
-def _is_ahead(one: Score, other: Score) -> bool:
-    noise = math.hypot(*(0.0 if math.isnan(s.interval) else s.interval for s in (one, other)))
-    return one.accuracy - other.accuracy > noise
+def _is_ahead(found: Worth, one: Column, other: Column) -> bool:
+    for lead in found.leads:
+        if (lead.name, lead.over) == (one.name, other.name):
+            return lead.low > 0
+    shots = middle(found.shots)
+    scores = one.scores[shots], other.scores[shots]
+    noise = math.hypot(*(0.0 if math.isnan(s.interval) else s.interval for s in scores))
+    return scores[0].accuracy - scores[1].accuracy > noise
 
 
 def _percent(column: Column, shots: int) -> str:
