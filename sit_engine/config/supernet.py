@@ -123,6 +123,20 @@ class SupernetOptions(BackboneOptions[AutoT]):
         """All slots."""
         return self.slots
 
+    @property
+    def blocks_alike(self: SupernetOptions[Never]) -> float:
+        """The fewest that share what a pass keeps."""
+        return self.least_depth
+
+    @property
+    def has_own_layout(self) -> bool:
+        """Nobody else has such networks."""
+        return True
+
+    def verify(self: SupernetOptions[Never]) -> None:
+        """As what was chosen by hand."""
+        check_space(self)
+
     def described(self: SupernetOptions[Never]) -> str:
         """For a card."""
         return f"supernet of {self.space.networks:.1e} networks, sharing {self.sharing}"

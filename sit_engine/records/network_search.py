@@ -22,15 +22,19 @@ from sit_engine.config.network_cost import CostUnit
 from sit_engine.config.network_shape import BlockShape, NetworkShape
 from sit_engine.config.sharing import Sharing
 from sit_engine.config.space import Space
-from sit_engine.errors import SitError
+from sit_engine.errors import RunError, SitError
 from sit_engine.files import read_json
 from sit_engine.own_files import lines, parse_json
 from sit_engine.paths import escape_name
 from sit_engine.records.comparison import Comparison
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import is_run
+from sit_engine.records.summary import summarise
 
 FORMAT = 1
 ASKED, JOURNAL, SUPERNET, ANEW = "search.json", "journal.jsonl", "supernet", "anew"
 Source = Literal["evolution", "random", "uniform"]
+Phase = Literal["training", "asking", "training anew", "done"]
 SEARCHED, RANDOM, UNIFORM = "searched", "random search", "uniform"
 """What the networks are called that train anew."""
 
@@ -128,6 +132,8 @@ class NetworkSearch:
     """In the order they were asked."""
     comparison: Comparison | None
     """Of the best trained anew; None: not begun."""
+    phase: Phase
+    """What there is of it on disk, also while nobody works on it."""
 
     @cached_property
     def scores(self) -> tuple[float, ...]:
@@ -143,6 +149,7 @@ class NetworkSearch:
         best = {source: self.best(source) for source in get_args(Source)}
         return {
             "format": FORMAT,
+            "phase": self.phase,
             "asked": self.asked.to_json(),
             "networks": len(self.candidates),
             "best": {source: asdict(one) for source, one in best.items() if one is not None},
@@ -219,12 +226,30 @@ def is_search(path: Path) -> bool:
 
 
 def read_search(path: Path) -> NetworkSearch:
-    """A search's folder as it is now, also while it is worked on; ValueError if it is none."""
-    asked = Asked.from_json(read_json(path / ASKED))
+    """A search's folder as it is now, also while it is worked on; a sentence if it holds none."""
+    try:
+        asked = Asked.from_json(read_json(path / ASKED))
+        record = read_json(path / ANEW / "comparison.json")
+        comparison = Comparison.from_json(record) if record else None
+    except ValueError as error:
+        raise RunError(
+            "search.unreadable",
+            "The search {path} cannot be read: {why}.",
+            "Search again with another --out; its supernet is a run that stays.",
+            path=path,
+            why=str(error).splitlines()[0],
+        ) from None
     candidates = tuple(read_journal(path / JOURNAL))
-    record = read_json(path / ANEW / "comparison.json")
-    comparison = Comparison.from_json(record) if record else None
-    return NetworkSearch(asked, candidates, comparison)
+    return NetworkSearch(asked, candidates, comparison, _phase(path, asked, comparison))
+
+
+def _phase(path: Path, asked: Asked, comparison: Comparison | None) -> Phase:
+    if asked.is_done:
+        is_whole = comparison is None or comparison.is_complete
+        return "done" if is_whole else "training anew"
+    supernet = Run(path / SUPERNET)
+    is_trained = is_run(supernet.path) and summarise(supernet).status == "completed"
+    return "asking" if is_trained else "training"
 
 
 def read_journal(path: Path) -> Iterable[Candidate]:

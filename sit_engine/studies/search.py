@@ -26,6 +26,7 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.counted import Sentence
 from sit_engine.errors import RunError
 from sit_engine.files import disk_error, write_aside
+from sit_engine.records.commands import take_commands
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget
 from sit_engine.records.events import Outcome
@@ -96,10 +97,12 @@ def search(
             out=out,
         )
     asked = asked_for(request, out, tell)
+    _make_control(Run(out))
     with RunLock(Run(out)):
         if not asked.is_done:
             if _train(request, asked, out, emit, make_control, on_run) != "completed":
                 return read_search(out)
+            take_commands(Run(out))  # Whatever was said to a search that had ended.
             control = (make_control or FolderControl)(Run(out))
             try:
                 _Asking(request, asked, out, emit, tell, control).work()
@@ -111,6 +114,14 @@ def search(
         if request.anew_minutes > 0:
             _train_anew(request, out, emit, make_control, on_run, tell)
     return read_search(out)
+
+
+def _make_control(run: Run) -> None:
+    """The folder for commands from elsewhere."""
+    try:
+        run.control.mkdir(exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, run.control) from None
 
 
 # The supernet
@@ -193,6 +204,7 @@ class _Asking:
         _end_line(self.journal)
         self.found = list(read_journal(self.journal))
         self.known = {(one.source, one.shape): one for one in self.found}
+        self.figures = {one.shape: _parts_of(one) for one in self.found}
         self.run = Run(out / SUPERNET)
         self.identity = _identity(self.run)
         self.scorer: Scorer | None = None
@@ -201,8 +213,9 @@ class _Asking:
         """The uniform network, evolution, and random search with as many."""
         self._ask(self.asked.uniform, "uniform", 0)
         if self.asked.plan is None:
+            scorer = self._ready()
             began_s = time.perf_counter()
-            self._parts(self.asked.uniform)
+            scorer.parts(self.asked.uniform)
             self._plan(time.perf_counter() - began_s)
         assert self.asked.plan is not None
         plan = self.asked.plan
@@ -256,8 +269,7 @@ class _Asking:
         if (known := self.known.get((source, shape))) is not None:
             return known
         self._obey()
-        figures = next((one for one in self.found if one.shape == shape), None)
-        parts = self._parts(shape) if figures is None else _parts_of(figures)
+        parts = self._parts(shape)
         candidate = Candidate(
             patch_size=shape.patch_size,
             width=shape.width,
@@ -277,9 +289,16 @@ class _Asking:
         return candidate
 
     def _parts(self, shape: NetworkShape) -> Parts:
+        """Measured once, whoever asks."""
+        if shape not in self.figures:
+            self.figures[shape] = self._ready().parts(shape)
+        return self.figures[shape]
+
+    def _ready(self) -> Scorer:
+        """Loaded when the first answer is missing."""
         if self.scorer is None:
             self.scorer = Scorer(self.run, self.emit)
-        return self.scorer.parts(shape)
+        return self.scorer
 
     def _cost(self, shape: NetworkShape) -> float:
         return float(self.limits.table.costs(self.space, self.space.code(shape)[None])[0])

@@ -13,6 +13,7 @@ from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.jobs.networks import load_method
 from sit_engine.models.supernet import Supernet
+from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import HealthMeasured, StepReported
 from sit_engine.records.run import Run
@@ -68,3 +69,7 @@ def test_a_run_says_how_often_a_slot_is_none_and_is_read_in_one_network(
         own = found.channels(found.shown, "leading")
         alone = found.extract(found.shown).feature(image)
         torch.testing.assert_close(own.of(found.feature(image), 1), alone, atol=1e-5, rtol=1e-5)
+    out = api.export(run.path, format="safetensors", out=tmp_path / "out").path
+    with torch.no_grad():
+        again = build_from(read_weights(out))
+        torch.testing.assert_close(again.feature(image), found.eval().feature(image))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 
 from sit_engine import api
+from sit_engine.cli.main import main
 from sit_engine.config.build import build
 from sit_engine.config.found_network import read_network
 from sit_engine.config.network_cost import Limits, counted_table
 from sit_engine.config.searched import SearchedOptions
 from sit_engine.config.space import Space
-from sit_engine.errors import SitError
-from sit_engine.records.commands import Command
+from sit_engine.config.toml_file import to_toml
+from sit_engine.errors import ConfigError, RunError, SitError
+from sit_engine.records.commands import Command, drop, take_commands
 from sit_engine.records.compare_request import CompareRequest
 from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.network_request import NetworkRequest, read_budget
 from sit_engine.records.network_search import Candidate, NetworkSearch, Source, read_search, scores
 from sit_engine.records.network_search_text import to_text, verdict
@@ -42,6 +45,14 @@ def request_of(folder: Path, **more: Any) -> NetworkRequest:
 
 def searched(request: NetworkRequest, out: Path, **more: Any) -> NetworkSearch:
     return api.search(request, out, emit=lambda _: None, **more)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _known_speed() -> Iterator[None]:
+    """No clock says how long a supernet trains."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sit_engine.training.prepare.known_speed", lambda *_: 600.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -330,7 +341,39 @@ def test_a_budget_of_time_is_measured_once_an_operation(
     assert asked.time_error > 0
 
 
-def test_a_search_is_told_to_end_from_elsewhere(found: Path) -> None:
-    with pytest.raises(SitError, match="is not working now"):
-        api.end_search(found, keep=True)
-    assert not list(Run(found).control.glob("*.json"))
+def test_a_search_is_told_to_end_from_elsewhere(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    assert main(["finish", str(out)]) == RunError.exit_code
+    assert "is not working now" in capsys.readouterr().err
+    with RunLock(Run(out)) as run:
+        assert main(["finish", str(out), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["answer"] == "sent"
+        assert [command.command for command in take_commands(run)] == ["finish"]
+    # A word that came too late means nothing to the next.
+    drop(Run(out), "stop", -1)
+    record = json.loads((out / "search.json").read_text())
+    (out / "search.json").write_text(json.dumps(record | {"is_done": False}))
+    assert read_search(out).phase == "asking"
+
+
+def test_the_command_line_searches_and_goes_on(
+    found: Path, few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "base.toml"
+    settings.write_text(to_toml(request_of(few).base))
+    words = ["search", str(few), "--minutes", "0.01", "--population", "4", "--generations", "3",
+             "--config", str(settings), "--out"]  # fmt: skip
+    assert main([*words, str(tmp_path / "new"), "--budget", "much"]) == ConfigError.exit_code
+    assert "budget cannot be much" in capsys.readouterr().err
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    assert main([*words, str(out), "--budget", "300k", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["phase"] == "done"
+    assert set(told["best"]) == {"evolution", "random", "uniform"}
+    (out / "search.json").write_text('{"folder": 3}')
+    assert main([*words, str(out), "--budget", "300k"]) == RunError.exit_code
+    assert "cannot be read" in capsys.readouterr().err
