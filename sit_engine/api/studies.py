@@ -102,15 +102,20 @@ def search(
     emit: Emit,
     make_control: MakeControl | None = None,
     on_run: Callable[[str, int, int], None] = lambda *_: None,
+    on_generation: Callable[[NetworkSearch, int], None] = lambda *_: None,
     on_progress: OnProgress = lambda *_: None,
 ) -> NetworkSearch:
     """Find the network for a folder under a budget; `out` holds it as `network.toml` then.
 
+    `on_generation` is told the search so far and the number of the generation that was asked, from 0.
     The same call again goes on. `records.network_search.read_search` reads the folder meanwhile.
     """
     from sit_engine.studies.search import search as work
 
-    return work(request, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+    return work(
+        request, out, emit=emit, make_control=make_control, on_run=on_run,
+        on_generation=on_generation, tell=on_progress,
+    )  # fmt: skip
 
 
 def end_search(out: Path, *, keep: bool) -> None:

@@ -123,6 +123,10 @@ class SupernetOptions(BackboneOptions[AutoT]):
         """All slots."""
         return self.slots
 
+    def takes_view(self: SupernetOptions[Never], side: int) -> bool:
+        """Where every patch size divides it."""
+        return all(side % patch == 0 for patch in numbers(self.patches))
+
     @property
     def blocks_alike(self: SupernetOptions[Never]) -> float:
         """The fewest that share what a pass keeps."""

@@ -60,6 +60,19 @@ def _cells(found: NetworkSearch, one: Candidate) -> list[str]:
     ]
 
 
+def generation_text(found: NetworkSearch, number: int) -> str:
+    """The best so far, once a generation was asked."""
+    best = found.best()
+    if best is None or found.asked.plan is None:
+        return ""
+    cost, accuracy, loss, rank, patch, width, blocks = _cells(found, best)
+    return (
+        f"Generation {number + 1} of {found.asked.plan.generations}: best at {cost} "
+        f"{UNITS[found.asked.unit]}, accuracy {accuracy} %, loss {loss}, rank {rank}; patch {patch}, "
+        f"width {width}, blocks {blocks}"
+    )
+
+
 def verdict(found: NetworkSearch) -> tuple[Sentence, ...]:
     """Whether the search was worth its time; nothing is said before all have been trained anew."""
     comparison = found.comparison

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -59,6 +60,8 @@ from sit_engine.studies.search_score import Parts, Scorer
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.start import Emit, MakeControl, resume, start
 
+OnGeneration = Callable[[NetworkSearch, int], None]
+
 SUPERNET_SHARE = 2 / 3
 """Of the minutes; in the rest networks are asked."""
 POPULATION, GENERATIONS, FEWEST = 50, 40, 4
@@ -85,6 +88,7 @@ def search(
     emit: Emit,
     make_control: MakeControl | None,
     on_run: OnRun,
+    on_generation: OnGeneration,
     tell: OnProgress,
 ) -> NetworkSearch:
     """Train, ask, and train the best anew, whatever is missing of it; who ends a run ends it for now."""
@@ -105,7 +109,8 @@ def search(
             take_commands(Run(out))  # Whatever was said to a search that had ended.
             control = (make_control or FolderControl)(Run(out))
             try:
-                _Asking(request, asked, out, emit, tell, control).work()
+                asking = _Asking(request, asked, out, emit, tell, control)
+                asking.work(on_generation)
             except _Left as left:
                 if not left.for_good:
                     return read_search(out)
@@ -209,7 +214,7 @@ class _Asking:
         self.identity = _identity(self.run)
         self.scorer: Scorer | None = None
 
-    def work(self) -> None:
+    def work(self, on_generation: OnGeneration) -> None:
         """The uniform network, evolution, and random search with as many."""
         self._ask(self.asked.uniform, "uniform", 0)
         if self.asked.plan is None:
@@ -223,11 +228,11 @@ class _Asking:
             self.space, self.limits, self.identity, plan.population, self.asked.seed
         )
         evolve(
-            self.space, self.limits, first,
+            self.space, self.limits, self.identity, first,
             generations=plan.generations,
             objectives=self.asked.objectives,
             seed=self.asked.seed,
-            score=self._generation,
+            score=lambda codes, number: self._generation(codes, number, on_generation),
         )  # fmt: skip
         count = sum(one.source == "evolution" for one in self.found)
         drawn = first_generation(self.space, self.limits, self.identity, count, self.asked.seed + 1)
@@ -245,7 +250,9 @@ class _Asking:
         self.asked = replace(self.asked, plan=plan)
         freeze(self.asked, self.out)
 
-    def _generation(self, codes: list[np.ndarray], number: int) -> list[float]:
+    def _generation(
+        self, codes: list[np.ndarray], number: int, on_generation: OnGeneration
+    ) -> list[float]:
         assert self.asked.plan is not None
         own: list[Candidate] = []
         phase = Sentence(
@@ -254,6 +261,7 @@ class _Asking:
         for done, code in enumerate(codes):
             self.tell(phase, done, len(codes))
             own.append(self._ask(self.space.shape(code), "evolution", number))
+        on_generation(NetworkSearch(self.asked, tuple(self.found), None, "asking"), number)
         evolved = [one for one in self.found if one.source == "evolution"]
         by_shape = dict(
             zip(

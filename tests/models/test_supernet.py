@@ -144,6 +144,20 @@ def test_recomputing_gives_the_same() -> None:
     torch.testing.assert_close(supernet.maps(image).places, plain, atol=1e-5, rtol=1e-5)
 
 
+def test_views_of_another_shape_have_positions_of_their_own() -> None:
+    """As many places as usual, but not in their rows."""
+    supernet = network(patches="4")
+    options = supernet.options
+    assert options.takes_view(24)
+    assert not filled().takes_view(12)
+    shape = supernet.drawn
+    with torch.no_grad(), supernet.answering(shape):
+        wide = supernet.maps(torch.zeros(1, 3, 8, 32)).places
+        alone = supernet.extract(shape).maps(torch.zeros(1, 3, 8, 32)).places
+    own = supernet.channels(shape, "leading")
+    torch.testing.assert_close(own.of(wide, 2), alone, atol=1e-5, rtol=1e-5)
+
+
 # Codes and budgets
 
 

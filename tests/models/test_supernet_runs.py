@@ -18,8 +18,9 @@ from sit_engine.records.event_log import read_events
 from sit_engine.records.events import HealthMeasured, StepReported
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import SUPERNET, tiny_config, tiny_finetune
+from tests.tiny import DINO, SUPERNET, tiny_config, tiny_finetune
 from tests.training.test_resume import stop_at
 
 
@@ -51,6 +52,14 @@ def test_it_trains_and_goes_on_to_the_bit(
     losses = [event.loss for event in events if isinstance(event, StepReported)]
     assert len(losses) > 1
     assert all(0 < loss < 1e3 for loss in losses)
+
+
+@pytest.mark.parametrize("method", [{"name": "sit2021"}, DINO, {"name": "mocov3"}], ids=str)
+def test_every_method_trains_it(method: dict[str, Any], few: Path, tmp_path: Path) -> None:
+    """Small crops too, which every patch size divides."""
+    values = tiny_config(few, method=method, optim={"epochs": 2}).model_dump()
+    api.pretrain(build(values | {"model": SUPERNET}), tmp_path / "run", emit=lambda _: None)
+    assert summarise(open_run(tmp_path / "run")).status == "completed"
 
 
 def test_a_run_says_how_often_a_slot_is_none_and_is_read_in_one_network(

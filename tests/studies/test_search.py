@@ -27,10 +27,10 @@ from sit_engine.records.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.network_request import NetworkRequest, read_budget
 from sit_engine.records.network_search import Candidate, NetworkSearch, Source, read_search, scores
-from sit_engine.records.network_search_text import to_text, verdict
+from sit_engine.records.network_search_text import generation_text, to_text, verdict
 from sit_engine.records.run import Run
 from sit_engine.studies import search_request
-from sit_engine.studies.evolution import evolve, first_generation
+from sit_engine.studies.evolution import evolve, first_generation, into_limits
 from sit_engine.studies.search_space import plain_in, plain_under, space_around
 from tests.tiny import tiny_config
 
@@ -101,7 +101,13 @@ def test_a_search_that_was_killed_goes_on_and_ends_the_same(
     record = json.loads((out / "search.json").read_text()) | {"is_done": False}
     (out / "search.json").write_text(json.dumps(record))
     (out / "network.toml").unlink()
-    again = searched(request_of(few), out)
+    told: list[str] = []
+    again = searched(
+        request_of(few), out,
+        on_generation=lambda found, number: told.append(generation_text(found, number)),
+    )  # fmt: skip
+    assert [line.partition(":")[0] for line in told] == [f"Generation {n} of 3" for n in (1, 2, 3)]
+    assert "0.2" in told[-1] or "0.3" in told[-1]
     assert again.candidates == read_search(found).candidates
     assert (out / "network.toml").read_text() == (found / "network.toml").read_text()
     with pytest.raises(SitError, match="asked for with other budget"):
@@ -203,7 +209,7 @@ def test_evolution_asks_the_same_again_and_only_within_the_budget() -> None:
             best.append(max(found))
             return found
 
-        evolve(SPACE, limits, first, generations=6, objectives=objectives, seed=1, score=score)
+        evolve(SPACE, limits, 0.3, first, generations=6, objectives=objectives, seed=1, score=score)
         return codes, best
 
     one, best = asked(1)
@@ -211,6 +217,19 @@ def test_evolution_asks_the_same_again_and_only_within_the_budget() -> None:
     assert (SPACE.canonical(np.array(one)) == np.array(one)).all()
     assert max(best) == 32
     assert asked(2)[0] != one
+
+
+def test_a_child_outside_the_budget_takes_no_more_genes_than_it_needs() -> None:
+    limits = Limits(counted_table(SPACE, "multiply-adds"), 1e5, 3e5)
+    drawn = SPACE.draw(200, 0.2, np.random.default_rng(0))
+    is_within = limits.within(SPACE, drawn)
+    assert 0 < is_within.sum() < 200
+    found = into_limits(SPACE, limits, 0.3, drawn, np.random.default_rng(1))
+    assert limits.within(SPACE, found).all()
+    assert (found[is_within] == drawn[is_within]).all()
+    kept = (found == drawn)[~is_within].mean()
+    donors = limits.draw(SPACE, 0.3, np.random.default_rng(2), 200)
+    assert kept > (donors == drawn)[~is_within].mean() + 0.1
 
 
 def test_without_pymoo_it_says_how_to_get_it(few: Path, tmp_path: Path, monkeypatch: Any) -> None:
