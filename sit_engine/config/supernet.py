@@ -7,7 +7,6 @@ are those of ViTAS (arXiv 2106.13700) until a search says others.
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, ClassVar, Never
 
 from sit_engine.config.backbones import (
@@ -64,10 +63,8 @@ class SupernetOptions(BackboneOptions[AutoT]):
     memory_mb: float | None = setting(
         None, "Memory", "The most that answering one image may take.", unit="MB", gt=0
     )
-    times: FileName | None = setting(
-        None,
-        "Table of times",
-        "A file with the time of each operation, for a budget of milliseconds.",
+    times: str | None = setting(
+        None, "Table of times", "The time of each operation, for a budget of milliseconds."
     )
     identity: float | AutoT = setting(
         "auto",
@@ -213,6 +210,4 @@ def check_space(options: SupernetOptions[Never]) -> None:
 
 @lru_cache(maxsize=8)
 def _table(space: Space, unit: CostUnit, times: str | None) -> CostTable:
-    if times is not None:
-        return CostTable.read(Path(times))
-    return counted_table(space, unit)
+    return counted_table(space, unit) if times is None else CostTable.of_text(times, space)

@@ -95,8 +95,10 @@ class Asked:
     plain: tuple[int, int, tuple[tuple[int, int, int], ...]]
     """The uniform network of the budget: patch size, width and blocks."""
     seed: int
+    times: str | None = None
+    """The table of times that costs are read from; None: times are not the budget."""
     time_error: float | None = None
-    """Median share by which the table of times misses whole networks; None: times are not the budget."""
+    """Median share by which that table misses whole networks."""
     plan: Plan | None = None
     """None: not known yet."""
     is_done: bool = False

@@ -55,7 +55,7 @@ from sit_engine.records.run_folder import is_run
 from sit_engine.records.summary import summarise
 from sit_engine.studies.compare import OnRun, compare
 from sit_engine.studies.evolution import check_pymoo, evolve, first_generation
-from sit_engine.studies.search_request import TIMES, asked_for, freeze, limits_of
+from sit_engine.studies.search_request import asked_for, freeze, limits_of
 from sit_engine.studies.search_score import Parts, Scorer
 from sit_engine.training.control import Control, FolderControl
 from sit_engine.training.start import Emit, MakeControl, resume, start
@@ -132,7 +132,7 @@ def _make_control(run: Run) -> None:
 # The supernet
 
 
-def supernet_config(request: NetworkRequest, asked: Asked, out: Path) -> RunConfig:
+def supernet_config(request: NetworkRequest, asked: Asked) -> RunConfig:
     """The user's settings, or those of learning from labels, on the space of the search."""
     space = asked.space
     model = {
@@ -150,7 +150,7 @@ def supernet_config(request: NetworkRequest, asked: Asked, out: Path) -> RunConf
         "low": asked.low,
         "high": asked.high,
         "memory_mb": asked.memory_mb,
-        "times": str(out / TIMES) if asked.unit == "milliseconds" else None,
+        "times": asked.times,
     }
     base = request.config
     values = base.model_dump() | {"model": model}
@@ -183,7 +183,7 @@ def _train(
     on_run(SUPERNET, 1, 1)
     if is_run(run.path):
         return resume(run.path, emit=emit, make_control=make_control).outcome
-    config = supernet_config(request, asked, out)
+    config = supernet_config(request, asked)
     return start(config, run.path, emit=emit, make_control=make_control).outcome
 
 
@@ -204,7 +204,7 @@ class _Asking:
     ) -> None:
         self.request, self.asked, self.out = request, asked, out
         self.emit, self.tell, self.control = emit, tell, control
-        self.space, self.limits = asked.space, limits_of(asked, out)
+        self.space, self.limits = asked.space, limits_of(asked)
         self.journal = out / JOURNAL
         _end_line(self.journal)
         self.found = list(read_journal(self.journal))

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from sit_engine.config.build import build
 from sit_engine.config.network_cost import LEAST_SHARE, CostTable, CostUnit, Limits, counted_table
 from sit_engine.config.network_shape import NetworkShape, uniform
 from sit_engine.config.resolve import resolve
@@ -21,19 +23,21 @@ from sit_engine.config.space import PUBLISHED, PUBLISHED_LARGE, Space
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.data.folder.folder_facts import facts_of
+from sit_engine.data.scan.own_images import has_moved, look_for_all
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, write_aside
 from sit_engine.machine.device import apply_settings, probe_once
-from sit_engine.paths import display_name
+from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.network_request import ChosenSpace, NetworkRequest, read_budget
-from sit_engine.records.network_search import ASKED, Asked, is_search, read_search
+from sit_engine.records.network_search import ASKED, SUPERNET, Asked, is_search, read_search
 from sit_engine.records.on_progress import OnProgress
+from sit_engine.records.places import file_along, save
+from sit_engine.records.run import Run
 from sit_engine.studies.latency import measured_table, median_error, of_network
 from sit_engine.studies.search_space import plain_in, plain_under, space_around
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import check_outside
 
-TIMES = "times.json"
 LEAST_OF_FRONT = 0.3
 """Of the budget, where cost is an objective too."""
 SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
@@ -44,8 +48,8 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
     _check(request)
     if is_search(out):
         asked = read_search(out).asked
-        then, now = asked.wanted, request.wanted()
-        others = [name for name in now if then.get(name) != now[name]]
+        is_moved = has_moved(asked.folder, request.folder)
+        others = _differing(_along(asked, request) if is_moved else asked.wanted, request.wanted())
         if others:
             raise RunError(
                 "search.other",
@@ -54,7 +58,7 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
                 out=out,
                 what=", ".join(others),
             )
-        return asked
+        return _moved(asked, request, out, tell) if is_moved else asked
     if not is_free(out):
         raise RunError(
             "search.exists",
@@ -63,7 +67,39 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
             out=out,
         )
     check_outside(out, [request.folder])
-    asked = _worked_out(request, out, tell)
+    asked = _worked_out(request, tell)
+    freeze(asked, out)
+    return asked
+
+
+def _differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Settings are compared as they are read now: one that is new since has its default."""
+
+    def is_same(name: str) -> bool:
+        if name == "settings" and isinstance(then.get(name), dict):
+            return build(then[name]) == build(now[name])
+        return bool(then.get(name) == now[name])
+
+    return [name for name in now if not is_same(name)]
+
+
+def _along(asked: Asked, request: NetworkRequest) -> dict[str, Any]:
+    """What was asked for then, in the folder of now."""
+    file = asked.wanted.get("label file")
+    if isinstance(file, str):
+        file = file_along(unescape_name(file), [asked.folder], [request.folder])
+    return asked.wanted | {
+        "folder": escape_name(request.folder),
+        "label file": None if file is None else escape_name(file),
+    }
+
+
+def _moved(asked: Asked, request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
+    """The same on images that lie elsewhere now, once all that its supernet began with is there."""
+    begun = [run for run in (Run(out / SUPERNET),) if run.config_file.is_file()]
+    for run, found in look_for_all(begun, request.folder, tell):
+        save(run, found)
+    asked = replace(asked, folder=request.folder, wanted=request.wanted())
     freeze(asked, out)
     return asked
 
@@ -73,18 +109,18 @@ def freeze(asked: Asked, out: Path) -> None:
     _write(out / ASKED, json.dumps(asked.to_json(), indent=1))
 
 
-def limits_of(asked: Asked, out: Path) -> Limits:
+def limits_of(asked: Asked) -> Limits:
     """What a network of the search may cost."""
     memory = None if asked.memory_mb is None else 1e6 * asked.memory_mb
     table = (
-        CostTable.read(out / TIMES)
-        if asked.unit == "milliseconds"
-        else counted_table(asked.space, asked.unit)
+        counted_table(asked.space, asked.unit)
+        if asked.times is None
+        else CostTable.of_text(asked.times, asked.space)
     )
     return Limits(table, asked.low, asked.high, memory)
 
 
-def _worked_out(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
+def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
     resolved, classes = _resolved(request, tell)
     if request.is_labelled and classes < 2:
         raise DataError(
@@ -132,9 +168,9 @@ def _worked_out(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
     )
     if unit == "milliseconds":
         table = measured_table(space, device, tell)
-        _write(out / TIMES, table.to_text())
-        asked = replace(asked, time_error=median_error(space, table, device))
-    limits = limits_of(asked, out)
+        error = median_error(space, table, device)
+        asked = replace(asked, times=table.to_text(), time_error=error)
+    limits = limits_of(asked)
     # Before hours are spent: there is such a network.
     limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
     return asked

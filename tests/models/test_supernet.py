@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Never, get_args
 
 import numpy as np
@@ -227,18 +226,18 @@ def test_calibration_brings_the_mean_into_the_window() -> None:
     assert Limits(table, 1e12, 2e12).calibrate(PUBLISHED) == 0.0
 
 
-def test_a_table_of_times_is_read_and_asked(tmp_path: Path) -> None:
+def test_a_table_of_times_is_read_and_asked() -> None:
     space = filled().space
     table = counted_table(space, "parameters")
-    file = tmp_path / "times.json"
-    file.write_text(table.to_text())
-    again = CostTable.read(file)
-    assert (again.attention_pdha == table.attention_pdha).all()
-    options = filled(unit="milliseconds", times=str(file), low=0.0, high=1e9)
+    text = table.to_text()
+    assert (CostTable.of_text(text, space).attention_pdha == table.attention_pdha).all()
+    options = filled(unit="milliseconds", times=text, low=0.0, high=1e9)
     assert options.limits.table.first_pd[0, 0] == table.first_pd[0, 0]
-    file.write_text("{}")
+    for wrong in ("{}", "no", "[]", text.replace("[[", "[", 1).replace("]]", "]", 1)):
+        with pytest.raises(ConfigError, match="table of times"):
+            CostTable.of_text(wrong, space)
     with pytest.raises(ConfigError, match="table of times"):
-        CostTable.read(file)
+        CostTable.of_text(text, space._replace(heads=(1, 2)))
 
 
 @pytest.mark.parametrize(

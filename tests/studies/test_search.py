@@ -19,6 +19,7 @@ from sit_engine.config.found_network import read_network
 from sit_engine.config.network_cost import Limits, counted_table
 from sit_engine.config.searched import SearchedOptions
 from sit_engine.config.space import Space
+from sit_engine.config.supernet import SupernetOptions
 from sit_engine.config.toml_file import to_toml
 from sit_engine.errors import ConfigError, RunError, SitError
 from sit_engine.records.commands import Command, drop, take_commands
@@ -31,6 +32,8 @@ from sit_engine.records.network_search_text import generation_text, to_text, ver
 from sit_engine.records.run import Run
 from sit_engine.studies import search_request
 from sit_engine.studies.evolution import evolve, first_generation, into_limits
+from sit_engine.studies.search import supernet_config
+from sit_engine.studies.search_request import freeze
 from sit_engine.studies.search_space import plain_in, plain_under, space_around
 from tests.tiny import tiny_config
 
@@ -112,6 +115,18 @@ def test_a_search_that_was_killed_goes_on_and_ends_the_same(
     assert (out / "network.toml").read_text() == (found / "network.toml").read_text()
     with pytest.raises(SitError, match="asked for with other budget"):
         searched(request_of(few, budget="200k"), out)
+
+
+def test_it_goes_on_where_its_images_have_moved(found: Path, photos: Path, tmp_path: Path) -> None:
+    out, moved = tmp_path / "out", tmp_path / "moved"
+    first = searched(request_of(photos), out)
+    shutil.move(photos, moved)
+    lines = (out / "journal.jsonl").read_text().splitlines()
+    (out / "journal.jsonl").write_text("\n".join(lines[:-2]) + "\n")
+    freeze(replace(first.asked, is_done=False), out)
+    again = searched(request_of(moved), out)
+    assert again.candidates == first.candidates
+    assert again.asked.folder == str(moved)
 
 
 class _After:
@@ -352,7 +367,10 @@ def test_a_budget_of_time_is_measured_once_an_operation(
     operations = len(space.patches) * len(space.widths) * inner
     operations += len(space.patches) * len(space.heads) * len(space.attentions)
     assert operations < len(calls) < operations + 20
-    limits = search_request.limits_of(asked, tmp_path / "out")
+    limits = search_request.limits_of(asked)
+    config = supernet_config(request, asked)
+    assert isinstance(config.model, SupernetOptions)
+    assert config.model.times == asked.times
     (code,) = limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
     depth = space.shape(code).depth
     assert limits.table.costs(space, code[None])[0] == pytest.approx(0.01 + 0.03 * depth)
