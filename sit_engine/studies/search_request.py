@@ -122,11 +122,11 @@ def limits_of(asked: Asked) -> Limits:
 
 def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
     resolved, classes = _resolved(request, tell)
-    if request.is_labelled and classes < 2:
+    if classes < 2 and (request.is_labelled or request.anew_minutes):
         raise DataError(
             "search.no_labels",
-            "The images of {folder} have no labels of two classes to learn from.",
-            "Leave --from-labels out, or name labels with --labels-file.",
+            "The images of {folder} have no labels of two classes to learn from or to compare by.",
+            "Leave --from-labels and --anew out, or name labels with --labels-file.",
             folder=display_name(request.folder),
         )
     side = resolved.model.image_size

@@ -286,6 +286,21 @@ def test_what_cannot_be_searched_is_a_sentence(
         searched(request_of(few), tmp_path)
 
 
+def test_images_without_labels_are_searched_by_loss_and_rank(few: Path, tmp_path: Path) -> None:
+    flat, out = tmp_path / "flat", tmp_path / "out"
+    flat.mkdir()
+    for number, image in enumerate(sorted(few.rglob("*.*"))):
+        shutil.copy(image, flat / f"{number}{image.suffix}")
+    for wanting in ({"anew_minutes": 1.0}, {"is_labelled": True}):
+        with pytest.raises(SitError, match="no labels of two classes"):
+            searched(request_of(flat, **wanting), out)
+        assert not out.exists()
+    found = searched(request_of(flat, generations=2), out)
+    assert {one.accuracy for one in found.candidates} == {None}
+    assert all(one.loss and one.rank for one in found.candidates)
+    assert found.best() is not None
+
+
 @pytest.mark.parametrize("high", [3e5, 3e6, 3e7, 3e8, 3e9])
 @pytest.mark.parametrize(("side", "patch"), [(32, 4), (64, 8), (224, 16)])
 def test_a_space_follows_the_budget_and_the_views(high: float, side: int, patch: int) -> None:
