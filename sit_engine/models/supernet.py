@@ -215,8 +215,9 @@ class Supernet(Backbone):
         self.recompute = on
 
     def fit(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weights of the same space as they are."""
-        return tensors
+        """Weights of the same space as they are; of an export the classifier is left."""
+        own = self.state_dict()
+        return {name: value for name, value in tensors.items() if name in own}
 
     # Out of it
 

@@ -26,6 +26,7 @@ from sit_engine.machine.device import apply_settings
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.supernet import Supernet
 from sit_engine.records.run import Run
+from sit_engine.training import checkpoint
 from sit_engine.training.prepare import prepare_resumed
 from sit_engine.training.start import Emit
 from sit_engine.watching import health
@@ -52,7 +53,9 @@ class Scorer:
         self.watched, self.seed = data.watched, config.compute.seed
         self.is_labelled = config.method.needs_labels
         self.chosen = config.method.features
-        self.method, _ = load_method(run)
+        # The last weights, as published: which ones validated best is said of one network alone.
+        _, manifest, _ = checkpoint.newest_verified(run)
+        self.method, _ = load_method(run, step=int(manifest["step"]))
         self.device = apply_settings(config.compute, or_cpu=True)
         self.method.networks.to(self.device)
         self.sharing = self.supernet.options.sharing
