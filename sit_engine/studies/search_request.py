@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -129,28 +129,17 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
             "Leave --from-labels and --anew out, or name labels with --labels-file.",
             folder=display_name(request.folder),
         )
-    side = resolved.model.image_size
     device = apply_settings(resolved.compute, or_cpu=True)
     high, unit = read_budget(request.budget) or (
-        float(_own_network(resolved).multiply_adds(side)),
+        float(_own_network(resolved).multiply_adds(resolved.model.image_size)),
         "multiply-adds",
     )
-    cost = _cost(unit, side, device)
-    if request.space == "auto":
-        plain = plain_under(resolved.model.stride, cost, high)
-        space = space_around(plain, side)
-    else:
-        space = SPACES[request.space]
-        cost = _cost(unit, space.image_size, device)
-        plain = plain_in(space, cost, high)
-        if not request.is_labelled and any(p % min(space.patches) for p in space.patches):
-            raise ConfigError(
-                "search.patches",
-                "The patch sizes of the space {space} are no multiples of each other, which learning "
-                "without labels needs here.",
-                "Give --from-labels, or leave --space out.",
-                space=request.space,
-            )
+    space, plain = _space_and_plain(request, resolved, unit, high, device)
+    times, error = None, None
+    if unit == "milliseconds":
+        table = measured_table(space, device, tell)
+        times, error = table.to_text(), median_error(space, table, device)
+        plain = plain_in(space, partial(_in_table, table, space), high)
     asked = Asked(
         folder=request.folder,
         unit=unit,
@@ -164,16 +153,38 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
         space=space,
         plain=(plain.patch_size, plain.width, plain.blocks),
         seed=resolved.compute.seed,
+        times=times,
+        time_error=error,
         wanted=request.wanted(),
     )
-    if unit == "milliseconds":
-        table = measured_table(space, device, tell)
-        error = median_error(space, table, device)
-        asked = replace(asked, times=table.to_text(), time_error=error)
     limits = limits_of(asked)
     # Before hours are spent: there is such a network.
     limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
     return asked
+
+
+def _space_and_plain(
+    request: NetworkRequest,
+    resolved: ResolvedConfig,
+    unit: CostUnit,
+    high: float,
+    device: torch.device,
+) -> tuple[Space, NetworkShape]:
+    """What networks are chosen from, and the uniform one of the budget."""
+    if request.space == "auto":
+        side = resolved.model.image_size
+        plain = plain_under(resolved.model.stride, _cost(unit, side, device), high)
+        return space_around(plain, side), plain
+    space = SPACES[request.space]
+    if not request.is_labelled and any(patch % min(space.patches) for patch in space.patches):
+        raise ConfigError(
+            "search.patches",
+            "The patch sizes of the space {space} are no multiples of each other, which learning "
+            "without labels needs here.",
+            "Give --from-labels, or leave --space out.",
+            space=request.space,
+        )
+    return space, plain_in(space, _cost(unit, space.image_size, device), high)
 
 
 def _resolved(request: NetworkRequest, tell: OnProgress) -> tuple[ResolvedConfig, int]:
@@ -198,6 +209,10 @@ def _own_network(config: ResolvedConfig) -> NetworkShape:
     return uniform(
         model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
     )
+
+
+def _in_table(table: CostTable, space: Space, shape: NetworkShape) -> float:
+    return float(table.costs(space, space.code(shape)[None])[0])
 
 
 def _cost(unit: CostUnit, side: int, device: torch.device) -> Callable[[NetworkShape], float]:

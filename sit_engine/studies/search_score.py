@@ -32,7 +32,9 @@ from sit_engine.training.start import Emit
 from sit_engine.watching import health
 from sit_engine.watching.pretraining import Watched
 
-LOSS_IMAGES = 256
+LOSS_IMAGES, MEMORY_IMAGES = 128, 500
+"""Held-out images whose views are learnt from in thought, and training images that neighbours come from:
+few, so that many networks can be asked."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Scorer:
         watched = self.watched
         if not len(watched.watch) or watched.classes < 2:
             return None
-        return neighbours(self._features(watched.train), features_mD, watched)
+        return neighbours(self._features(watched.train[:MEMORY_IMAGES]), features_mD, watched)
 
     @torch.no_grad()
     def _loss(self) -> float:
@@ -147,7 +149,8 @@ def classified(classifier: nn.Module, watched: Watched, device: torch.device) ->
 
 def neighbours(train_nD: Tensor, held_out_mD: Tensor, watched: Watched) -> float:
     """The share of held-out images whose nearest neighbours are right."""
-    answers = knn_predict(train_nD, watched.train_labels, held_out_mD, classes=watched.classes)
+    labels_n = watched.train_labels[: len(train_nD)]
+    answers = knn_predict(train_nD, labels_n, held_out_mD, classes=watched.classes)
     return float((answers == watched.watch_labels).mean())
 
 
@@ -160,8 +163,8 @@ def network_parts(run: Run, emit: Emit) -> Parts:
     if (classifier := method.classifier(chosen)) is not None:
         return Parts(accuracy=classified(classifier.to(device), data.watched, device))
     backbone = method.backbone(chosen).to(device)
+    memory = data.watched.train[:MEMORY_IMAGES]
     train, held_out = (
-        extract(backbone, views, device=device)
-        for views in (data.watched.train, data.watched.watch)
+        extract(backbone, views, device=device) for views in (memory, data.watched.watch)
     )
     return Parts(neighbours(train, held_out, data.watched))
