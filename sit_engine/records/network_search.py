@@ -8,10 +8,11 @@ by themselves, `network.toml` what was found. Any of it may still be missing. Lo
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -33,6 +34,8 @@ from sit_engine.records.summary import summarise
 
 FORMAT = 1
 ASKED, JOURNAL, SUPERNET, ANEW = "search.json", "journal.jsonl", "supernet", "anew"
+NOT_FINITE = -1e3
+"""What a figure that is no number counts, in standard deviations."""
 Source = Literal["evolution", "random", "uniform"]
 Phase = Literal["training", "asking", "training anew", "done"]
 SEARCHED, RANDOM, UNIFORM = "searched", "random search", "uniform"
@@ -211,10 +214,12 @@ def scores(candidates: Sequence[Candidate], *, is_labelled: bool) -> list[float]
     parts = (lambda one: -(one.loss or 0.0), _quality)
     found = [0.0] * len(candidates)
     for part in parts:
-        known = [part(one) for one in first]
+        known = [value for one in first if math.isfinite(value := part(one))] or [0.0]
         mean, deviation = statistics.fmean(known), statistics.pstdev(known) or 1.0
         for number, one in enumerate(candidates):
-            found[number] += (part(one) - mean) / deviation / len(parts)
+            value = part(one)
+            share = (value - mean) / deviation if math.isfinite(value) else NOT_FINITE
+            found[number] += share / len(parts)
     return found
 
 
@@ -254,13 +259,18 @@ def _phase(path: Path, asked: Asked, comparison: Comparison | None) -> Phase:
     return "asking" if is_trained else "training"
 
 
+@cache
+def _candidate() -> TypeAdapter[Candidate]:
+    return TypeAdapter(Candidate)
+
+
 def read_journal(path: Path) -> Iterable[Candidate]:
     """Networks in the order they were asked; a line that is cut off or no such record is passed over."""
-    kind = TypeAdapter(Candidate)
+    kind = _candidate()
     try:
         for line in lines(path):
             try:
-                yield kind.validate_json(json.dumps(parse_json(line)), strict=False)
+                yield kind.validate_python(parse_json(line))
             except ValueError:
                 continue
     except SitError:

@@ -335,6 +335,9 @@ def test_scores_without_labels_weigh_loss_and_neighbours_alike() -> None:
     first = [candidate(1.0, 0.5, 9), candidate(3.0, 0.7, 1)]
     later = candidate(1.0, 0.7, 0, generation=1)
     assert scores([*first, later], is_labelled=False) == pytest.approx([0.0, 0.0, 1.0])
+    broken = candidate(float("nan"), 0.9, 5, generation=1)
+    assert scores([*first, broken], is_labelled=False)[:2] == pytest.approx([0.0, 0.0])
+    assert scores([*first, broken], is_labelled=False)[2] < -100
     # Where nothing has a label, effective rank stands in the place of neighbours.
     unlabelled = [replace(one, accuracy=None) for one in first]
     assert scores(unlabelled, is_labelled=False) == pytest.approx([1.0, -1.0])
