@@ -38,6 +38,9 @@ def _table(found: NetworkSearch) -> list[str]:
         best = found.best(source)
         if best is not None:
             rows.append([name, *_cells(found, best)])
+    if found.asked.objectives == 2:
+        front = enumerate(found.front, 1)
+        rows += [[f"front {number}", *_cells(found, one)] for number, one in front]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()

@@ -51,6 +51,10 @@ FILES: dict[Source, str] = {
 }  # fmt: skip
 
 
+FRONT = "front"
+"""The folder of networks by rising cost, none of which is worse than a cheaper one."""
+
+
 def search(
     request: NetworkRequest,
     out: Path,
@@ -161,16 +165,22 @@ def _train(
 
 
 def _write_networks(out: Path) -> None:
-    """The best of each kind as files of settings; nothing where none was asked."""
+    """The best of each kind as files of settings, and the front where cost was an objective too."""
     found = read_search(out)
-    for source, name in FILES.items():
-        best = found.best(source)
-        if best is not None:
-            text = network_text(best.shape, found.asked.space.image_size)
-            try:
-                write_aside(out / name, text)
-            except OSError as error:
-                raise disk_error(error, out) from None
+    best = {name: found.best(source) for source, name in FILES.items()}
+    if found.asked.objectives == 2:
+        best |= {f"{FRONT}/{number}.toml": one for number, one in enumerate(found.front, 1)}
+    for name, one in best.items():
+        if one is not None:
+            _write(out / name, network_text(one.shape, found.asked.space.image_size))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_aside(path, text)
+    except OSError as error:
+        raise disk_error(error, path) from None
 
 
 def _train_anew(

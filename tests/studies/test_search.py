@@ -179,6 +179,9 @@ def test_labels_judge_by_accuracy_and_the_best_train_anew(
     costs = [one.cost for one in done.front]
     assert costs == sorted(costs)
     assert min(costs) < 270_000
+    for number, one in enumerate(done.front, 1):
+        assert read_network(out / "front" / f"{number}.toml")["width"] == one.width
+    assert f"front {len(costs)}" in to_text(done)
     assert done.comparison == told
     (given,) = asked
     assert list(given.configs) == ["uniform", "searched", "random search"]
