@@ -48,6 +48,9 @@ def test_it_trains_and_goes_on_to_the_bit(
     begun = checkpoint.load_model(checkpoint.folder(Run(tmp_path / "whole"), 0))
     moved = {name for name, value in one.items() if not torch.equal(value, begun[name])}
     assert "student.backbone.slots.0.value.weight" in moved
+    # Each step another network: of both patch sizes.
+    for patch in (4, 8):
+        assert f"student.backbone.stems.{patch}.proj.weight" in moved
     events = [event for event, _ in read_events(Run(tmp_path / "whole"))]
     losses = [event.loss for event in events if isinstance(event, StepReported)]
     assert len(losses) > 1
