@@ -17,10 +17,10 @@ from pathlib import Path
 from benchmarks.tables import unpacked
 from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.records.network_search_text import ROWS, verdict
 from sit_engine.records.studies.comparison import Comparison, Figure
 from sit_engine.records.studies.network_request import NetworkRequest
 from sit_engine.records.studies.network_search import NetworkSearch, Source
+from sit_engine.records.studies.network_search_text import ROWS, verdict
 
 
 def main() -> None:

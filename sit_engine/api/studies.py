@@ -9,7 +9,7 @@ from sit_engine.api.runs import Emit, MakeControl
 from sit_engine.config.methods import DEFAULT_METHOD
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import RunError
-from sit_engine.records.commands import ANY_LEG, CommandName, drop, send
+from sit_engine.records.commands import ANY_LEG, drop, send
 from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run import Run
@@ -17,7 +17,7 @@ from sit_engine.records.run_folder import is_run
 from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import Comparison
 from sit_engine.records.studies.network_request import NetworkRequest
-from sit_engine.records.studies.network_search import SUPERNET, NetworkSearch
+from sit_engine.records.studies.network_search import ANEW, SUPERNET, NetworkSearch
 from sit_engine.records.studies.tuning import Tuning
 from sit_engine.records.studies.worth import Worth
 from sit_engine.records.summary import summarise
@@ -111,36 +111,41 @@ def search(
     emit: Emit,
     make_control: MakeControl | None = None,
     on_run: Callable[[str, int, int], None] = lambda *_: None,
+    on_generation: Callable[[NetworkSearch, int], None] = lambda *_: None,
     on_progress: OnProgress = lambda *_: None,
 ) -> NetworkSearch:
     """Find the network for a folder under a budget; `out` holds it as `network.toml` then.
 
+    `on_generation` is told the search so far and the number of the generation that was asked, from 0.
     The same call again goes on. `records.network_search.read_search` reads the folder meanwhile.
     """
     from sit_engine.studies.search import search as work
 
-    return work(request, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
+    return work(
+        request, out, emit=emit, make_control=make_control, on_run=on_run,
+        on_generation=on_generation, tell=on_progress,
+    )  # fmt: skip
 
 
 def end_search(out: Path, *, keep: bool) -> None:
     """Ask the search that works on `out` to rest or, with `keep`, to end with what it has.
 
-    While its supernet trains, that run ends: at once, or early and kept.
+    While its supernet trains, that run ends, at once or early and kept; while networks train anew, the
+    one under way rests.
     """
-    command: CommandName = "finish" if keep else "stop"
-    supernet = Run(out / SUPERNET)
-    is_training = is_run(supernet.path) and summarise(supernet).status == "running"
-    if is_training:
-        send(supernet, command)
-    elif is_running(Run(out)):
-        drop(Run(out), command, ANY_LEG)
-    else:
+    for place in (out / SUPERNET, *sorted((out / ANEW / "runs").glob("*"))):
+        run = Run(place)
+        if is_run(place) and summarise(run).status == "running":
+            send(run, "finish" if keep and place.name == SUPERNET else "stop")
+            return
+    if not is_running(Run(out)):
         raise RunError(
             "search.not_running",
             "The search {path} is not working now.",
             "Go on with it by `sit-engine search` as it was given before.",
             path=out,
         )
+    drop(Run(out), "finish" if keep else "stop", ANY_LEG)
 
 
 def named_apart(names: Sequence[str]) -> list[str]:

@@ -18,7 +18,9 @@ NETWORK = "network.toml"
 
 def is_place(word: str) -> bool:
     """Whether a word for a backbone is a place on disk, and no size."""
-    is_size = any(word in load(entry.options).sizes for entry in FAMILIES.values())
+    is_size = word in ("auto", "custom") or any(
+        word in load(entry.options).sizes for entry in FAMILIES.values()
+    )
     return not is_size and (
         "/" in word or "\\" in word or word.endswith(".toml") or Path(word).exists()
     )

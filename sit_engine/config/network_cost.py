@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -19,6 +18,8 @@ from sit_engine.config.space import FRONT, OF_SLOT, Space
 from sit_engine.errors import ConfigError
 
 CostUnit: TypeAlias = Literal["multiply-adds", "parameters", "milliseconds"]
+DIGITS = 6
+"""Of a table as text; times are in milliseconds."""
 LEAST_SHARE = 0.9
 """Of the budget that a network takes at least, as published."""
 AT_ONCE, MOST_DRAWS = 256, 200_000
@@ -47,23 +48,34 @@ class CostTable:
 
     def to_text(self) -> str:
         """As JSON."""
-        return json.dumps({name: value.tolist() for name, value in vars(self).items()})
+        return json.dumps(
+            {name: np.round(value, DIGITS).tolist() for name, value in vars(self).items()}
+        )
 
     @classmethod
-    def read(cls, path: Path) -> CostTable:
-        """The file of what `to_text` gave; one of other sizes is a sentence."""
+    def of_text(cls, text: str, space: Space) -> CostTable:
+        """What `to_text` gave; anything else, or a table of another space, is a sentence."""
         try:
-            found = own_files.read_json(path)
-            tables = {name: np.array(found[name], dtype=float) for name in cls.__annotations__}
-        except (KeyError, ValueError) as error:
-            raise ConfigError(
-                "config.cost_table",
-                "The table of times {path} cannot be read: {why}.",
-                "Search again in a new folder; times are measured anew then.",
-                path=path,
-                why=error,
-            ) from None
-        return cls(**tables)
+            found = own_files.parse_json(text)
+            table = cls(
+                **{name: np.array(found[name], dtype=float) for name in cls.__annotations__}
+            )
+        except (KeyError, TypeError, ValueError):
+            raise _no_table() from None
+        pair = (len(space.patches), len(space.widths))
+        inner = (*pair, len(space.heads), len(space.attentions))
+        shapes = (table.first_pd.shape, table.attention_pdha.shape, table.mlp_pdm.shape)
+        if shapes != (pair, inner, (*pair, len(space.mlps))):
+            raise _no_table()
+        return table
+
+
+def _no_table() -> ConfigError:
+    return ConfigError(
+        "config.cost_table",
+        "The table of times is none of this space.",
+        "Search again in a new folder; times are measured anew then.",
+    )
 
 
 def counted_table(space: Space, unit: CostUnit, tokens: int = 1) -> CostTable:

@@ -7,7 +7,6 @@ are those of ViTAS (arXiv 2106.13700) until a search says others.
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, ClassVar, Never
 
 from sit_engine.config.backbones import (
@@ -64,10 +63,8 @@ class SupernetOptions(BackboneOptions[AutoT]):
     memory_mb: float | None = setting(
         None, "Memory", "The most that answering one image may take.", unit="MB", gt=0
     )
-    times: FileName | None = setting(
-        None,
-        "Table of times",
-        "A file with the time of each operation, for a budget of milliseconds.",
+    times: str | None = setting(
+        None, "Table of times", "The time of each operation, for a budget of milliseconds."
     )
     identity: float | AutoT = setting(
         "auto",
@@ -122,6 +119,24 @@ class SupernetOptions(BackboneOptions[AutoT]):
     def blocks_deep(self: SupernetOptions[Never]) -> int:
         """All slots."""
         return self.slots
+
+    def takes_view(self: SupernetOptions[Never], side: int) -> bool:
+        """Where every patch size divides it."""
+        return all(side % patch == 0 for patch in numbers(self.patches))
+
+    @property
+    def blocks_alike(self: SupernetOptions[Never]) -> float:
+        """The fewest that share what a pass keeps."""
+        return self.least_depth
+
+    @property
+    def has_own_layout(self) -> bool:
+        """Nobody else has such networks."""
+        return True
+
+    def verify(self: SupernetOptions[Never]) -> None:
+        """As what was chosen by hand."""
+        check_space(self)
 
     def described(self: SupernetOptions[Never]) -> str:
         """For a card."""
@@ -195,6 +210,4 @@ def check_space(options: SupernetOptions[Never]) -> None:
 
 @lru_cache(maxsize=8)
 def _table(space: Space, unit: CostUnit, times: str | None) -> CostTable:
-    if times is not None:
-        return CostTable.read(Path(times))
-    return counted_table(space, unit)
+    return counted_table(space, unit) if times is None else CostTable.of_text(times, space)

@@ -72,8 +72,9 @@ def _loading() -> tuple[str, str]:
     """The section on loading weights that no library loads."""
     return "## Loading", (
         "timm cannot load it: timm has no such network. SiT Studio's engine does, and its `config.json` "
-        f"says all sizes:\n\n```python\n{SNIPPET}```\n\nThe tensors have the names of the network's "
-        "authors; a classifier, where there is one, is `head`, a linear layer on the features."
+        f"says all sizes:\n\n```python\n{SNIPPET}```\n\nThe tensors have the names of "
+        "`network.state_dict()`; a classifier, where there is one, is `head`, a linear layer on the "
+        "features."
     )
 
 

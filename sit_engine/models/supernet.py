@@ -41,7 +41,8 @@ class Stem(nn.Module):
     def __init__(self, patch: int, width: int, tokens: int, image_size: int, finest: int) -> None:
         super().__init__()
         self.patch, self.finer = patch, patch // finest if patch % finest == 0 else 1
-        count = tokens + (image_size // patch) ** 2
+        across = image_size // patch
+        self.grid, count = (across, across), tokens + across**2
         self.proj = nn.Conv2d(3, width, patch, patch)
         self.token = nn.Parameter(torch.empty(1, tokens, width)) if tokens else None
         self.positions = nn.Parameter(torch.empty(1, count, width))
@@ -68,9 +69,9 @@ class Stem(nn.Module):
 
     def _positions(self, own: Channels, grid: tuple[int, int]) -> Tensor:
         table_1ND = own.of(self.positions, 2)
-        before = 0 if self.token is None else self.token.shape[1]
-        if grid[0] * grid[1] == table_1ND.shape[1] - before:
+        if grid == self.grid:
             return table_1ND
+        before = 0 if self.token is None else self.token.shape[1]
         resized: Tensor = resample_abs_pos_embed(
             table_1ND, new_size=list(grid), num_prefix_tokens=before
         )
@@ -214,8 +215,9 @@ class Supernet(Backbone):
         self.recompute = on
 
     def fit(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Weights of the same space as they are."""
-        return tensors
+        """Weights of the same space as they are; of an export the classifier is left."""
+        own = self.state_dict()
+        return {name: value for name, value in tensors.items() if name in own}
 
     # Out of it
 

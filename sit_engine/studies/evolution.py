@@ -17,9 +17,10 @@ from sit_engine.errors import ConfigError
 
 MUTATION_ETA, CROSSOVER_POINTS = 3, 2
 """As published: polynomial mutation with η = 3, 2-point crossover; selection is a binary tournament."""
-KILLED = 1e6
-"""The objective of a child that does not keep the budget, which is not asked."""
 MOST_ROUNDS = 100
+
+Score = Callable[[list[np.ndarray], int], list[float]]
+"""Of the codes of a generation and its number, the more the better."""
 
 
 def check_pymoo() -> None:
@@ -46,20 +47,44 @@ def first_generation(
     return np.stack(list(found.values())[:count])
 
 
+def into_limits(
+    space: Space,
+    limits: Limits,
+    identity: float,
+    codes_nG: np.ndarray,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Codes within the limits, as near to those given as one way of changing them goes: [n,G].
+
+    One outside takes genes of a network drawn within them, one after the other in a random order,
+    until it keeps them too; with all of them it would be that network.
+    """
+    found = space.canonical(codes_nG)
+    for row in np.flatnonzero(~limits.within(space, found)):
+        (donor_G,) = limits.draw(space, identity, generator)
+        order = generator.permutation(len(donor_G))
+        rank_G = np.empty_like(order)
+        rank_G[order] = np.arange(len(order))
+        taken = rank_G < np.arange(1, len(order) + 1)[:, None]
+        tried = space.canonical(np.where(taken, donor_G, codes_nG[row]))
+        found[row] = tried[int(np.argmax(limits.within(space, tried)))]
+    return found
+
+
 def evolve(
     space: Space,
     limits: Limits,
+    identity: float,
     first_nG: np.ndarray,
     *,
     generations: int,
     objectives: int,
     seed: int,
-    score: Callable[[list[np.ndarray], int], list[float]],
+    score: Score,
 ) -> None:
     """Ask `score` about generation after generation; the same seed and scores, the same questions.
 
-    `score` gets the codes of a generation that keep the limits, and its number. With two objectives
-    the second is the cost.
+    With two objectives the second is the cost.
     """
     from pymoo.algorithms.moo.nsga2 import NSGA2
     from pymoo.core.problem import Problem
@@ -67,15 +92,15 @@ def evolve(
     from pymoo.operators.crossover.pntx import PointCrossover
     from pymoo.operators.mutation.pm import PM
 
-    choices = space.choices
+    choices, generator = space.choices, np.random.default_rng([seed, 6])
 
-    class Codes(Repair):  # type: ignore[misc]
-        """Children as the one code of the network nearest to them."""
+    class IntoLimits(Repair):  # type: ignore[misc]
+        """Children as codes of networks that keep the budget."""
 
         def _do(self, problem: Any, x: np.ndarray, **_: Any) -> np.ndarray:
             del problem
             rounded = np.clip(np.rint(x), 0, choices - 1).astype(int)
-            return space.canonical(rounded).astype(float)
+            return into_limits(space, limits, identity, rounded, generator).astype(float)
 
     problem = Problem(n_var=len(choices), n_obj=objectives, xl=0.0, xu=(choices - 1).astype(float))
     algorithm = NSGA2(
@@ -83,21 +108,18 @@ def evolve(
         sampling=first_nG.astype(float),
         crossover=PointCrossover(n_points=CROSSOVER_POINTS),
         mutation=PM(eta=MUTATION_ETA),
-        repair=Codes(),
+        repair=IntoLimits(),
         eliminate_duplicates=True,
     )
     algorithm.setup(problem, termination=("n_gen", generations), seed=seed, verbose=False)
     for number in range(generations):
         children = algorithm.ask()
         if children is None or not len(children):
-            return
+            return  # Every network of a small space has been asked.
         codes_nG = np.rint(children.get("X")).astype(int)
-        is_within = limits.within(space, codes_nG)
-        told = np.full((len(codes_nG), objectives), KILLED)
-        if is_within.any():
-            found = score(list(codes_nG[is_within]), number)
-            told[is_within, 0] = [-value for value in found]
-            if objectives == 2:
-                told[is_within, 1] = limits.table.costs(space, codes_nG[is_within])
+        told = np.empty((len(codes_nG), objectives))
+        told[:, 0] = [-value for value in score(list(codes_nG), number)]
+        if objectives == 2:
+            told[:, 1] = limits.table.costs(space, codes_nG)
         children.set("F", told)
         algorithm.tell(infills=children)

@@ -8,24 +8,17 @@ and so is the uniform network of the same budget. Found again after a kill: ever
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from sit_engine.config.build import build, merge
 from sit_engine.config.found_network import NETWORK, network_text
 from sit_engine.config.methods import LABELLED_METHOD
-from sit_engine.config.network_shape import NetworkShape
 from sit_engine.config.searched import as_settings, listed
-from sit_engine.config.supernet import SupernetOptions
 from sit_engine.config.tree import RunConfig
-from sit_engine.counted import Sentence
 from sit_engine.errors import RunError
 from sit_engine.files import disk_error, write_aside
+from sit_engine.records.commands import take_commands
 from sit_engine.records.events import Outcome
 from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.on_progress import OnProgress
@@ -36,45 +29,30 @@ from sit_engine.records.studies.comparison import Budget
 from sit_engine.records.studies.network_request import NetworkRequest
 from sit_engine.records.studies.network_search import (
     ANEW,
-    JOURNAL,
     RANDOM,
     SEARCHED,
     SUPERNET,
     UNIFORM,
     Asked,
-    Candidate,
     NetworkSearch,
-    Plan,
     Source,
-    read_journal,
     read_search,
-    scores,
 )
 from sit_engine.records.summary import summarise
+from sit_engine.studies.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
 from sit_engine.studies.compare import OnRun, compare
-from sit_engine.studies.evolution import check_pymoo, evolve, first_generation
-from sit_engine.studies.search_request import TIMES, asked_for, freeze, limits_of
-from sit_engine.studies.search_score import Parts, Scorer
-from sit_engine.training.control import Control, FolderControl
+from sit_engine.studies.evolution import check_pymoo
+from sit_engine.studies.search_request import asked_for, freeze
+from sit_engine.training.control import FolderControl
 from sit_engine.training.start import Emit, MakeControl, resume, start
 
-SUPERNET_SHARE = 2 / 3
-"""Of the minutes; in the rest networks are asked."""
-POPULATION, GENERATIONS, FEWEST = 50, 40, 4
-"""As published; smaller where there is no time for so many."""
-WIDE = 1.25
-"""Population over generations, as published."""
 FILES: dict[Source, str] = {
     "evolution": NETWORK, "random": "random.toml", "uniform": "uniform.toml",
 }  # fmt: skip
 
 
-class _Left(Exception):
-    """Someone wants the search to rest (or, `for_good`, to end with what it has)."""
-
-    def __init__(self, *, for_good: bool) -> None:
-        super().__init__()
-        self.for_good = for_good
+FRONT = "front"
+"""The folder of networks by rising cost, none of which is worse than a cheaper one."""
 
 
 def search(
@@ -84,6 +62,7 @@ def search(
     emit: Emit,
     make_control: MakeControl | None,
     on_run: OnRun,
+    on_generation: OnGeneration,
     tell: OnProgress,
 ) -> NetworkSearch:
     """Train, ask, and train the best anew, whatever is missing of it; who ends a run ends it for now."""
@@ -96,15 +75,18 @@ def search(
             out=out,
         )
     asked = asked_for(request, out, tell)
+    _make_control(Run(out))
     with RunLock(Run(out)):
         if not asked.is_done:
             if _train(request, asked, out, emit, make_control, on_run) != "completed":
                 return read_search(out)
+            take_commands(Run(out))  # Whatever was said to a search that had ended.
             control = (make_control or FolderControl)(Run(out))
             try:
-                _Asking(request, asked, out, emit, tell, control).work()
-            except _Left as left:
-                if not left.for_good:
+                asking = Asking(request, asked, out, emit, tell, control)
+                asking.work(on_generation)
+            except AskedToEnd as word:
+                if not word.for_good:
                     return read_search(out)
             freeze(replace(read_search(out).asked, is_done=True), out)
         _write_networks(out)
@@ -113,10 +95,18 @@ def search(
     return read_search(out)
 
 
+def _make_control(run: Run) -> None:
+    """The folder for commands from elsewhere."""
+    try:
+        run.control.mkdir(exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, run.control) from None
+
+
 # The supernet
 
 
-def supernet_config(request: NetworkRequest, asked: Asked, out: Path) -> RunConfig:
+def supernet_config(request: NetworkRequest, asked: Asked) -> RunConfig:
     """The user's settings, or those of learning from labels, on the space of the search."""
     space = asked.space
     model = {
@@ -134,7 +124,7 @@ def supernet_config(request: NetworkRequest, asked: Asked, out: Path) -> RunConf
         "low": asked.low,
         "high": asked.high,
         "memory_mb": asked.memory_mb,
-        "times": str(out / TIMES) if asked.unit == "milliseconds" else None,
+        "times": asked.times,
     }
     base = request.config
     values = base.model_dump() | {"model": model}
@@ -167,173 +157,30 @@ def _train(
     on_run(SUPERNET, 1, 1)
     if is_run(run.path):
         return resume(run.path, emit=emit, make_control=make_control).outcome
-    config = supernet_config(request, asked, out)
+    config = supernet_config(request, asked)
     return start(config, run.path, emit=emit, make_control=make_control).outcome
-
-
-# Asking networks
-
-
-class _Asking:
-    """The questions in their order, and the answers that there are already."""
-
-    def __init__(
-        self,
-        request: NetworkRequest,
-        asked: Asked,
-        out: Path,
-        emit: Emit,
-        tell: OnProgress,
-        control: Control,
-    ) -> None:
-        self.request, self.asked, self.out = request, asked, out
-        self.emit, self.tell, self.control = emit, tell, control
-        self.space, self.limits = asked.space, limits_of(asked, out)
-        self.journal = out / JOURNAL
-        _end_line(self.journal)
-        self.found = list(read_journal(self.journal))
-        self.known = {(one.source, one.shape): one for one in self.found}
-        self.run = Run(out / SUPERNET)
-        self.identity = _identity(self.run)
-        self.scorer: Scorer | None = None
-
-    def work(self) -> None:
-        """The uniform network, evolution, and random search with as many."""
-        self._ask(self.asked.uniform, "uniform", 0)
-        if self.asked.plan is None:
-            began_s = time.perf_counter()
-            self._parts(self.asked.uniform)
-            self._plan(time.perf_counter() - began_s)
-        assert self.asked.plan is not None
-        plan = self.asked.plan
-        first = first_generation(
-            self.space, self.limits, self.identity, plan.population, self.asked.seed
-        )
-        evolve(
-            self.space, self.limits, first,
-            generations=plan.generations,
-            objectives=self.asked.objectives,
-            seed=self.asked.seed,
-            score=self._generation,
-        )  # fmt: skip
-        count = sum(one.source == "evolution" for one in self.found)
-        drawn = first_generation(self.space, self.limits, self.identity, count, self.asked.seed + 1)
-        for number, code in enumerate(drawn):
-            self.tell("random search", number, len(drawn))
-            self._ask(self.space.shape(code), "random", 0)
-
-    def _plan(self, each_s: float) -> None:
-        """How many networks there is time for, half of them for random search; frozen from here on."""
-        left_s = 60 * (1 - SUPERNET_SHARE) * self.request.minutes
-        count = left_s / each_s / 2
-        population = min(POPULATION, max(FEWEST, round(math.sqrt(WIDE * count))))
-        generations = min(GENERATIONS, max(2, round(count / population)))
-        plan = Plan(self.request.population or population, self.request.generations or generations)
-        self.asked = replace(self.asked, plan=plan)
-        freeze(self.asked, self.out)
-
-    def _generation(self, codes: list[np.ndarray], number: int) -> list[float]:
-        assert self.asked.plan is not None
-        own: list[Candidate] = []
-        phase = Sentence(
-            "generation {number} of {all}", number=number + 1, all=self.asked.plan.generations
-        )
-        for done, code in enumerate(codes):
-            self.tell(phase, done, len(codes))
-            own.append(self._ask(self.space.shape(code), "evolution", number))
-        evolved = [one for one in self.found if one.source == "evolution"]
-        by_shape = dict(
-            zip(
-                (one.shape for one in evolved),
-                scores(evolved, is_labelled=self.asked.is_labelled),
-                strict=True,
-            )
-        )
-        return [by_shape[one.shape] for one in own]
-
-    def _ask(self, shape: NetworkShape, source: Source, generation: int) -> Candidate:
-        """From the journal, or measured now and written there."""
-        if (known := self.known.get((source, shape))) is not None:
-            return known
-        self._obey()
-        figures = next((one for one in self.found if one.shape == shape), None)
-        parts = self._parts(shape) if figures is None else _parts_of(figures)
-        candidate = Candidate(
-            patch_size=shape.patch_size,
-            width=shape.width,
-            blocks=shape.blocks,
-            cost=self._cost(shape),
-            multiply_adds=shape.multiply_adds(self.space.image_size),
-            parameters=shape.parameters(self.space.image_size),
-            source=source,
-            generation=generation,
-            accuracy=parts.accuracy,
-            loss=parts.loss,
-            rank=parts.rank,
-        )
-        self.found.append(candidate)
-        self.known[(source, shape)] = candidate
-        _append(self.journal, candidate)
-        return candidate
-
-    def _parts(self, shape: NetworkShape) -> Parts:
-        if self.scorer is None:
-            self.scorer = Scorer(self.run, self.emit)
-        return self.scorer.parts(shape)
-
-    def _cost(self, shape: NetworkShape) -> float:
-        return float(self.limits.table.costs(self.space, self.space.code(shape)[None])[0])
-
-    def _obey(self) -> None:
-        """Between two networks."""
-        for command in self.control.poll():
-            if command.command in ("finish", "stop", "pause"):
-                raise _Left(for_good=command.command == "finish")
-
-
-def _parts_of(candidate: Candidate) -> Parts:
-    return Parts(candidate.accuracy, candidate.loss, candidate.rank)
-
-
-def _identity(run: Run) -> float:
-    """The probability that the supernet was trained with."""
-    model = run.config().model
-    assert isinstance(model, SupernetOptions)
-    return float(model.identity)
-
-
-def _end_line(path: Path) -> None:
-    """A line that a kill cut off must not swallow the next one."""
-    try:
-        with path.open("a+b") as file:
-            if file.tell() and file.seek(-1, 2) is not None and file.read(1) != b"\n":
-                file.write(b"\n")
-    except OSError as error:
-        raise disk_error(error, path) from None
-
-
-def _append(path: Path, candidate: Candidate) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(candidate)) + "\n")
-    except OSError as error:
-        raise disk_error(error, path) from None
 
 
 # What comes of it
 
 
 def _write_networks(out: Path) -> None:
-    """The best of each kind as files of settings; nothing where none was asked."""
+    """The best of each kind as files of settings, and the front where cost was an objective too."""
     found = read_search(out)
-    for source, name in FILES.items():
-        best = found.best(source)
-        if best is not None:
-            text = network_text(best.shape, found.asked.space.image_size)
-            try:
-                write_aside(out / name, text)
-            except OSError as error:
-                raise disk_error(error, out) from None
+    best = {name: found.best(source) for source, name in FILES.items()}
+    if found.asked.objectives == 2:
+        best |= {f"{FRONT}/{number}.toml": one for number, one in enumerate(found.front, 1)}
+    for name, one in best.items():
+        if one is not None:
+            _write(out / name, network_text(one.shape, found.asked.space.image_size))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_aside(path, text)
+    except OSError as error:
+        raise disk_error(error, path) from None
 
 
 def _train_anew(

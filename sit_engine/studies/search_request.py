@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from sit_engine.config.build import build
 from sit_engine.config.network_cost import LEAST_SHARE, CostTable, CostUnit, Limits, counted_table
 from sit_engine.config.network_shape import NetworkShape, uniform
 from sit_engine.config.resolve import resolve
@@ -21,19 +23,21 @@ from sit_engine.config.space import PUBLISHED, PUBLISHED_LARGE, Space
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.data.folder.folder_facts import facts_of
+from sit_engine.data.scan.own_images import has_moved, look_for_all
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, write_aside
 from sit_engine.machine.device import apply_settings, probe_once
-from sit_engine.paths import display_name
+from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.on_progress import OnProgress
+from sit_engine.records.places import file_along, save
+from sit_engine.records.run import Run
 from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest, read_budget
-from sit_engine.records.studies.network_search import ASKED, Asked, is_search, read_search
+from sit_engine.records.studies.network_search import ASKED, SUPERNET, Asked, is_search, read_search
 from sit_engine.studies.latency import measured_table, median_error, of_network
 from sit_engine.studies.search_space import plain_in, plain_under, space_around
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import check_outside
 
-TIMES = "times.json"
 LEAST_OF_FRONT = 0.3
 """Of the budget, where cost is an objective too."""
 SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
@@ -44,8 +48,8 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
     _check(request)
     if is_search(out):
         asked = read_search(out).asked
-        then, now = asked.wanted, request.wanted()
-        others = [name for name in now if then.get(name) != now[name]]
+        is_moved = has_moved(asked.folder, request.folder)
+        others = _differing(_along(asked, request) if is_moved else asked.wanted, request.wanted())
         if others:
             raise RunError(
                 "search.other",
@@ -54,7 +58,7 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
                 out=out,
                 what=", ".join(others),
             )
-        return asked
+        return _moved(asked, request, out, tell) if is_moved else asked
     if not is_free(out):
         raise RunError(
             "search.exists",
@@ -63,7 +67,39 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
             out=out,
         )
     check_outside(out, [request.folder])
-    asked = _worked_out(request, out, tell)
+    asked = _worked_out(request, tell)
+    freeze(asked, out)
+    return asked
+
+
+def _differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Settings are compared as they are read now: one that is new since has its default."""
+
+    def is_same(name: str) -> bool:
+        if name == "settings" and isinstance(then.get(name), dict):
+            return build(then[name]) == build(now[name])
+        return bool(then.get(name) == now[name])
+
+    return [name for name in now if not is_same(name)]
+
+
+def _along(asked: Asked, request: NetworkRequest) -> dict[str, Any]:
+    """What was asked for then, in the folder of now."""
+    file = asked.wanted.get("label file")
+    if isinstance(file, str):
+        file = file_along(unescape_name(file), [asked.folder], [request.folder])
+    return asked.wanted | {
+        "folder": escape_name(request.folder),
+        "label file": None if file is None else escape_name(file),
+    }
+
+
+def _moved(asked: Asked, request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
+    """The same on images that lie elsewhere now, once all that its supernet began with is there."""
+    begun = [run for run in (Run(out / SUPERNET),) if run.config_file.is_file()]
+    for run, found in look_for_all(begun, request.folder, tell):
+        save(run, found)
+    asked = replace(asked, folder=request.folder, wanted=request.wanted())
     freeze(asked, out)
     return asked
 
@@ -73,48 +109,37 @@ def freeze(asked: Asked, out: Path) -> None:
     _write(out / ASKED, json.dumps(asked.to_json(), indent=1))
 
 
-def limits_of(asked: Asked, out: Path) -> Limits:
+def limits_of(asked: Asked) -> Limits:
     """What a network of the search may cost."""
     memory = None if asked.memory_mb is None else 1e6 * asked.memory_mb
     table = (
-        CostTable.read(out / TIMES)
-        if asked.unit == "milliseconds"
-        else counted_table(asked.space, asked.unit)
+        counted_table(asked.space, asked.unit)
+        if asked.times is None
+        else CostTable.of_text(asked.times, asked.space)
     )
     return Limits(table, asked.low, asked.high, memory)
 
 
-def _worked_out(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
+def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
     resolved, classes = _resolved(request, tell)
-    if request.is_labelled and classes < 2:
+    if classes < 2 and (request.is_labelled or request.anew_minutes):
         raise DataError(
             "search.no_labels",
-            "The images of {folder} have no labels of two classes to learn from.",
-            "Leave --from-labels out, or name labels with --labels-file.",
+            "The images of {folder} have no labels of two classes to learn from or to compare by.",
+            "Leave --from-labels and --anew out, or name labels with --labels-file.",
             folder=display_name(request.folder),
         )
-    side = resolved.model.image_size
     device = apply_settings(resolved.compute, or_cpu=True)
     high, unit = read_budget(request.budget) or (
-        float(_own_network(resolved).multiply_adds(side)),
+        float(_own_network(resolved).multiply_adds(resolved.model.image_size)),
         "multiply-adds",
     )
-    cost = _cost(unit, side, device)
-    if request.space == "auto":
-        plain = plain_under(resolved.model.stride, cost, high)
-        space = space_around(plain, side)
-    else:
-        space = SPACES[request.space]
-        cost = _cost(unit, space.image_size, device)
-        plain = plain_in(space, cost, high)
-        if not request.is_labelled and any(p % min(space.patches) for p in space.patches):
-            raise ConfigError(
-                "search.patches",
-                "The patch sizes of the space {space} are no multiples of each other, which learning "
-                "without labels needs here.",
-                "Give --from-labels, or leave --space out.",
-                space=request.space,
-            )
+    space, plain = _space_and_plain(request, resolved, unit, high, device)
+    times, error = None, None
+    if unit == "milliseconds":
+        table = measured_table(space, device, tell)
+        times, error = table.to_text(), median_error(space, table, device)
+        plain = plain_in(space, partial(_in_table, table, space), high)
     asked = Asked(
         folder=request.folder,
         unit=unit,
@@ -128,16 +153,38 @@ def _worked_out(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
         space=space,
         plain=(plain.patch_size, plain.width, plain.blocks),
         seed=resolved.compute.seed,
+        times=times,
+        time_error=error,
         wanted=request.wanted(),
     )
-    if unit == "milliseconds":
-        table = measured_table(space, device, tell)
-        _write(out / TIMES, table.to_text())
-        asked = replace(asked, time_error=median_error(space, table, device))
-    limits = limits_of(asked, out)
+    limits = limits_of(asked)
     # Before hours are spent: there is such a network.
     limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
     return asked
+
+
+def _space_and_plain(
+    request: NetworkRequest,
+    resolved: ResolvedConfig,
+    unit: CostUnit,
+    high: float,
+    device: torch.device,
+) -> tuple[Space, NetworkShape]:
+    """What networks are chosen from, and the uniform one of the budget."""
+    if request.space == "auto":
+        side = resolved.model.image_size
+        plain = plain_under(resolved.model.stride, _cost(unit, side, device), high)
+        return space_around(plain, side), plain
+    space = SPACES[request.space]
+    if not request.is_labelled and any(patch % min(space.patches) for patch in space.patches):
+        raise ConfigError(
+            "search.patches",
+            "The patch sizes of the space {space} are no multiples of each other, which learning "
+            "without labels needs here.",
+            "Give --from-labels, or leave --space out.",
+            space=request.space,
+        )
+    return space, plain_in(space, _cost(unit, space.image_size, device), high)
 
 
 def _resolved(request: NetworkRequest, tell: OnProgress) -> tuple[ResolvedConfig, int]:
@@ -162,6 +209,10 @@ def _own_network(config: ResolvedConfig) -> NetworkShape:
     return uniform(
         model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
     )
+
+
+def _in_table(table: CostTable, space: Space, shape: NetworkShape) -> float:
+    return float(table.costs(space, space.code(shape)[None])[0])
 
 
 def _cost(unit: CostUnit, side: int, device: torch.device) -> Callable[[NetworkShape], float]:

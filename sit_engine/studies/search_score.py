@@ -26,12 +26,15 @@ from sit_engine.machine.device import apply_settings
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.supernet import Supernet
 from sit_engine.records.run import Run
+from sit_engine.training import checkpoint
 from sit_engine.training.prepare import prepare_resumed
 from sit_engine.training.start import Emit
 from sit_engine.watching import health
 from sit_engine.watching.pretraining import Watched
 
-LOSS_IMAGES = 256
+LOSS_IMAGES, MEMORY_IMAGES = 128, 500
+"""Held-out images whose views are learnt from in thought, and training images that neighbours come from:
+few, so that many networks can be asked."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Scorer:
         self.watched, self.seed = data.watched, config.compute.seed
         self.is_labelled = config.method.needs_labels
         self.chosen = config.method.features
-        self.method, _ = load_method(run)
+        # The last weights, as published: which ones validated best is said of one network alone.
+        _, manifest, _ = checkpoint.newest_verified(run)
+        self.method, _ = load_method(run, step=int(manifest["step"]))
         self.device = apply_settings(config.compute, or_cpu=True)
         self.method.networks.to(self.device)
         self.sharing = self.supernet.options.sharing
@@ -110,7 +115,7 @@ class Scorer:
         watched = self.watched
         if not len(watched.watch) or watched.classes < 2:
             return None
-        return neighbours(self._features(watched.train), features_mD, watched)
+        return neighbours(self._features(watched.train[:MEMORY_IMAGES]), features_mD, watched)
 
     @torch.no_grad()
     def _loss(self) -> float:
@@ -144,7 +149,8 @@ def classified(classifier: nn.Module, watched: Watched, device: torch.device) ->
 
 def neighbours(train_nD: Tensor, held_out_mD: Tensor, watched: Watched) -> float:
     """The share of held-out images whose nearest neighbours are right."""
-    answers = knn_predict(train_nD, watched.train_labels, held_out_mD, classes=watched.classes)
+    labels_n = watched.train_labels[: len(train_nD)]
+    answers = knn_predict(train_nD, labels_n, held_out_mD, classes=watched.classes)
     return float((answers == watched.watch_labels).mean())
 
 
@@ -157,8 +163,8 @@ def network_parts(run: Run, emit: Emit) -> Parts:
     if (classifier := method.classifier(chosen)) is not None:
         return Parts(accuracy=classified(classifier.to(device), data.watched, device))
     backbone = method.backbone(chosen).to(device)
+    memory = data.watched.train[:MEMORY_IMAGES]
     train, held_out = (
-        extract(backbone, views, device=device)
-        for views in (data.watched.train, data.watched.watch)
+        extract(backbone, views, device=device) for views in (memory, data.watched.watch)
     )
     return Parts(neighbours(train, held_out, data.watched))

@@ -63,8 +63,12 @@ def test_another_familys_flag_is_a_sentence(
 
 
 def test_a_backbone_may_be_what_a_search_found(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("custom", "vit_tiny"):  # A word for a size stays one.
+        (tmp_path / name).mkdir()
+        assert shown(capsys, "--backbone", name)["backbone"] == name
     shape = uniform(4, 24, depth=2, heads=3, mlp=48)
     (tmp_path / "network.toml").write_text(network_text(shape, 32))
     for place in (tmp_path, tmp_path / "network.toml"):

@@ -162,6 +162,18 @@ def test_labels_teach_it_from_a_run_and_it_leaves(few: Path, tmp_path: Path) -> 
     with torch.inference_mode():
         again = build_from(read_weights(out))
         torch.testing.assert_close(again.feature(image), loaded.trained.feature(image))
-    done = api.export(tmp_path / "run", format="torchscript", out=tmp_path / "program.pt")
+    card = (out / "README.md").read_text("utf-8")
+    assert "attention widths 16,8,32" in card
+    assert "timm cannot load it" in card
+
+
+@pytest.mark.parametrize(
+    "format",
+    ["torchscript", *(pytest.param(name, marks=pytest.mark.long) for name in ("onnx", "pt2"))],
+)
+def test_it_leaves_as_a_program(format: Any, few: Path, tmp_path: Path) -> None:
+    values = tiny_config(few, optim={"epochs": 1}).model_dump() | {"model": OWN}
+    api.pretrain(build(values), tmp_path / "run", emit=lambda _: None)
+    done = api.export(tmp_path / "run", format=format, out=tmp_path / f"program.{format}")
     assert done.difference is not None
     assert done.difference < 1e-4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Never, get_args
 
 import numpy as np
@@ -115,6 +114,8 @@ def test_a_step_trains_the_drawn_networks_channels_and_no_others() -> None:
     assert {int(name.split(".")[1]) for name in touched if name.startswith("slots")} == set(
         range(shape.depth)
     )
+    queries = {tuple(name.split(".")[1:4:2]) for name in touched if ".query." in name}
+    assert queries == {(str(n), str(block.heads)) for n, block in enumerate(shape.blocks)}
     gradient = supernet.norm.weight.grad
     assert gradient is not None
     assert int((gradient != 0).sum()) == shape.width
@@ -142,6 +143,20 @@ def test_recomputing_gives_the_same() -> None:
     supernet.set_recompute(on=True)
     supernet.set_fused_attention(fused=True)
     torch.testing.assert_close(supernet.maps(image).places, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_views_of_another_shape_have_positions_of_their_own() -> None:
+    """As many places as usual, but not in their rows."""
+    supernet = network(patches="4")
+    options = supernet.options
+    assert options.takes_view(24)
+    assert not filled().takes_view(12)
+    shape = supernet.drawn
+    with torch.no_grad(), supernet.answering(shape):
+        wide = supernet.maps(torch.zeros(1, 3, 8, 32)).places
+        alone = supernet.extract(shape).maps(torch.zeros(1, 3, 8, 32)).places
+    own = supernet.channels(shape, "leading")
+    torch.testing.assert_close(own.of(wide, 2), alone, atol=1e-5, rtol=1e-5)
 
 
 # Codes and budgets
@@ -185,7 +200,7 @@ def test_tables_add_up_to_the_formulas(unit: Any) -> None:
 
 
 def test_ten_thousand_draws_keep_the_budget() -> None:
-    memory = 30e6
+    memory = 20e6
     limits = Limits(counted_table(PUBLISHED, "multiply-adds"), 0.9e9, 1e9, memory)
     identity = limits.calibrate(PUBLISHED)
     codes = limits.draw(PUBLISHED, identity, np.random.default_rng(2), 10_000)
@@ -194,6 +209,10 @@ def test_ten_thousand_draws_keep_the_budget() -> None:
         shape = PUBLISHED.shape(code)
         assert 0.9e9 <= shape.multiply_adds(224) <= 1e9
         assert shape.answer_bytes(224) <= memory
+    # The memory is a bound of its own.
+    wide = Limits(limits.table, 0.9e9, 1e9)
+    codes = wide.draw(PUBLISHED, identity, np.random.default_rng(2), 50)
+    assert 0 < sum(PUBLISHED.shape(code).answer_bytes(224) > memory for code in codes) < 50
     with pytest.raises(ConfigError, match="No network of the space costs between"):
         Limits(limits.table, 1.0, 2.0).draw(PUBLISHED, 0.5, np.random.default_rng(0))
 
@@ -213,18 +232,18 @@ def test_calibration_brings_the_mean_into_the_window() -> None:
     assert Limits(table, 1e12, 2e12).calibrate(PUBLISHED) == 0.0
 
 
-def test_a_table_of_times_is_read_and_asked(tmp_path: Path) -> None:
+def test_a_table_of_times_is_read_and_asked() -> None:
     space = filled().space
     table = counted_table(space, "parameters")
-    file = tmp_path / "times.json"
-    file.write_text(table.to_text())
-    again = CostTable.read(file)
-    assert (again.attention_pdha == table.attention_pdha).all()
-    options = filled(unit="milliseconds", times=str(file), low=0.0, high=1e9)
+    text = table.to_text()
+    assert (CostTable.of_text(text, space).attention_pdha == table.attention_pdha).all()
+    options = filled(unit="milliseconds", times=text, low=0.0, high=1e9)
     assert options.limits.table.first_pd[0, 0] == table.first_pd[0, 0]
-    file.write_text("{}")
+    for wrong in ("{}", "no", "[]", text.replace("[[", "[", 1).replace("]]", "]", 1)):
+        with pytest.raises(ConfigError, match="table of times"):
+            CostTable.of_text(wrong, space)
     with pytest.raises(ConfigError, match="table of times"):
-        CostTable.read(file)
+        CostTable.of_text(text, space._replace(heads=(1, 2)))
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from sit_engine.config.build import build
 from sit_engine.config.tree import RunConfig
 from sit_engine.jobs.networks import load_method
 from sit_engine.models.supernet import Supernet
+from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import HealthMeasured, StepReported
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import SUPERNET, tiny_config, tiny_finetune
+from tests.tiny import DINO, SUPERNET, tiny_config, tiny_finetune
 from tests.training.test_resume import stop_at
 
 
@@ -46,10 +48,21 @@ def test_it_trains_and_goes_on_to_the_bit(
     begun = checkpoint.load_model(checkpoint.folder(Run(tmp_path / "whole"), 0))
     moved = {name for name, value in one.items() if not torch.equal(value, begun[name])}
     assert "student.backbone.slots.0.value.weight" in moved
+    # Each step another network: of both patch sizes.
+    for patch in (4, 8):
+        assert f"student.backbone.stems.{patch}.proj.weight" in moved
     events = [event for event, _ in read_events(Run(tmp_path / "whole"))]
     losses = [event.loss for event in events if isinstance(event, StepReported)]
     assert len(losses) > 1
     assert all(0 < loss < 1e3 for loss in losses)
+
+
+@pytest.mark.parametrize("method", [{"name": "sit2021"}, DINO, {"name": "mocov3"}], ids=str)
+def test_every_method_trains_it(method: dict[str, Any], few: Path, tmp_path: Path) -> None:
+    """Small crops too, which every patch size divides."""
+    values = tiny_config(few, method=method, optim={"epochs": 2}).model_dump()
+    api.pretrain(build(values | {"model": SUPERNET}), tmp_path / "run", emit=lambda _: None)
+    assert summarise(open_run(tmp_path / "run")).status == "completed"
 
 
 def test_a_run_says_how_often_a_slot_is_none_and_is_read_in_one_network(
@@ -68,3 +81,7 @@ def test_a_run_says_how_often_a_slot_is_none_and_is_read_in_one_network(
         own = found.channels(found.shown, "leading")
         alone = found.extract(found.shown).feature(image)
         torch.testing.assert_close(own.of(found.feature(image), 1), alone, atol=1e-5, rtol=1e-5)
+    out = api.export(run.path, format="safetensors", out=tmp_path / "out").path
+    with torch.no_grad():
+        again = build_from(read_weights(out))
+        torch.testing.assert_close(again.feature(image), found.eval().feature(image))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 
 from sit_engine import api
+from sit_engine.cli.main import main
 from sit_engine.config.build import build
 from sit_engine.config.found_network import read_network
 from sit_engine.config.network_cost import Limits, counted_table
 from sit_engine.config.searched import SearchedOptions
 from sit_engine.config.space import Space
-from sit_engine.errors import SitError
-from sit_engine.records.commands import Command
-from sit_engine.records.network_search_text import to_text, verdict
+from sit_engine.config.supernet import SupernetOptions
+from sit_engine.config.toml_file import to_toml
+from sit_engine.errors import ConfigError, RunError, SitError
+from sit_engine.records.commands import Command, drop, take_commands
+from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.run import Run
 from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
@@ -32,8 +35,11 @@ from sit_engine.records.studies.network_search import (
     read_search,
     scores,
 )
+from sit_engine.records.studies.network_search_text import generation_text, to_text, verdict
 from sit_engine.studies import search_request
-from sit_engine.studies.evolution import evolve, first_generation
+from sit_engine.studies.evolution import evolve, first_generation, into_limits
+from sit_engine.studies.search import supernet_config
+from sit_engine.studies.search_request import freeze
 from sit_engine.studies.search_space import plain_in, plain_under, space_around
 from tests.tiny import tiny_config
 
@@ -48,6 +54,14 @@ def request_of(folder: Path, **more: Any) -> NetworkRequest:
 
 def searched(request: NetworkRequest, out: Path, **more: Any) -> NetworkSearch:
     return api.search(request, out, emit=lambda _: None, **more)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _known_speed() -> Iterator[None]:
+    """No clock says how long a supernet trains."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sit_engine.training.prepare.known_speed", lambda *_: 600.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +110,29 @@ def test_a_search_that_was_killed_goes_on_and_ends_the_same(
     record = json.loads((out / "search.json").read_text()) | {"is_done": False}
     (out / "search.json").write_text(json.dumps(record))
     (out / "network.toml").unlink()
-    again = searched(request_of(few), out)
+    told: list[str] = []
+    again = searched(
+        request_of(few), out,
+        on_generation=lambda found, number: told.append(generation_text(found, number)),
+    )  # fmt: skip
+    assert [line.partition(":")[0] for line in told] == [f"Generation {n} of 3" for n in (1, 2, 3)]
+    assert "0.2" in told[-1] or "0.3" in told[-1]
     assert again.candidates == read_search(found).candidates
     assert (out / "network.toml").read_text() == (found / "network.toml").read_text()
     with pytest.raises(SitError, match="asked for with other budget"):
         searched(request_of(few, budget="200k"), out)
+
+
+def test_it_goes_on_where_its_images_have_moved(found: Path, photos: Path, tmp_path: Path) -> None:
+    out, moved = tmp_path / "out", tmp_path / "moved"
+    first = searched(request_of(photos), out)
+    shutil.move(photos, moved)
+    lines = (out / "journal.jsonl").read_text().splitlines()
+    (out / "journal.jsonl").write_text("\n".join(lines[:-2]) + "\n")
+    freeze(replace(first.asked, is_done=False), out)
+    again = searched(request_of(moved), out)
+    assert again.candidates == first.candidates
+    assert again.asked.folder == str(moved)
 
 
 class _After:
@@ -153,6 +185,9 @@ def test_labels_judge_by_accuracy_and_the_best_train_anew(
     costs = [one.cost for one in done.front]
     assert costs == sorted(costs)
     assert min(costs) < 270_000
+    for number, one in enumerate(done.front, 1):
+        assert read_network(out / "front" / f"{number}.toml")["width"] == one.width
+    assert f"front {len(costs)}" in to_text(done)
     assert done.comparison == told
     (given,) = asked
     assert list(given.configs) == ["uniform", "searched", "random search"]
@@ -198,7 +233,7 @@ def test_evolution_asks_the_same_again_and_only_within_the_budget() -> None:
             best.append(max(found))
             return found
 
-        evolve(SPACE, limits, first, generations=6, objectives=objectives, seed=1, score=score)
+        evolve(SPACE, limits, 0.3, first, generations=6, objectives=objectives, seed=1, score=score)
         return codes, best
 
     one, best = asked(1)
@@ -206,6 +241,19 @@ def test_evolution_asks_the_same_again_and_only_within_the_budget() -> None:
     assert (SPACE.canonical(np.array(one)) == np.array(one)).all()
     assert max(best) == 32
     assert asked(2)[0] != one
+
+
+def test_a_child_outside_the_budget_takes_no_more_genes_than_it_needs() -> None:
+    limits = Limits(counted_table(SPACE, "multiply-adds"), 1e5, 3e5)
+    drawn = SPACE.draw(200, 0.2, np.random.default_rng(0))
+    is_within = limits.within(SPACE, drawn)
+    assert 0 < is_within.sum() < 200
+    found = into_limits(SPACE, limits, 0.3, drawn, np.random.default_rng(1))
+    assert limits.within(SPACE, found).all()
+    assert (found[is_within] == drawn[is_within]).all()
+    kept = (found == drawn)[~is_within].mean()
+    donors = limits.draw(SPACE, 0.3, np.random.default_rng(2), 200)
+    assert kept > (donors == drawn)[~is_within].mean() + 0.1
 
 
 def test_without_pymoo_it_says_how_to_get_it(few: Path, tmp_path: Path, monkeypatch: Any) -> None:
@@ -247,6 +295,21 @@ def test_what_cannot_be_searched_is_a_sentence(
         searched(request_of(few), tmp_path)
 
 
+def test_images_without_labels_are_searched_by_loss_and_rank(few: Path, tmp_path: Path) -> None:
+    flat, out = tmp_path / "flat", tmp_path / "out"
+    flat.mkdir()
+    for number, image in enumerate(sorted(few.rglob("*.*"))):
+        shutil.copy(image, flat / f"{number}{image.suffix}")
+    for wanting in ({"anew_minutes": 1.0}, {"is_labelled": True}):
+        with pytest.raises(SitError, match="no labels of two classes"):
+            searched(request_of(flat, **wanting), out)
+        assert not out.exists()
+    found = searched(request_of(flat, generations=2), out)
+    assert {one.accuracy for one in found.candidates} == {None}
+    assert all(one.loss and one.rank for one in found.candidates)
+    assert found.best() is not None
+
+
 @pytest.mark.parametrize("high", [3e5, 3e6, 3e7, 3e8, 3e9])
 @pytest.mark.parametrize(("side", "patch"), [(32, 4), (64, 8), (224, 16)])
 def test_a_space_follows_the_budget_and_the_views(high: float, side: int, patch: int) -> None:
@@ -281,6 +344,9 @@ def test_scores_without_labels_weigh_loss_and_neighbours_alike() -> None:
     first = [candidate(1.0, 0.5, 9), candidate(3.0, 0.7, 1)]
     later = candidate(1.0, 0.7, 0, generation=1)
     assert scores([*first, later], is_labelled=False) == pytest.approx([0.0, 0.0, 1.0])
+    broken = candidate(float("nan"), 0.9, 5, generation=1)
+    assert scores([*first, broken], is_labelled=False)[:2] == pytest.approx([0.0, 0.0])
+    assert scores([*first, broken], is_labelled=False)[2] < -100
     # Where nothing has a label, effective rank stands in the place of neighbours.
     unlabelled = [replace(one, accuracy=None) for one in first]
     assert scores(unlabelled, is_labelled=False) == pytest.approx([1.0, -1.0])
@@ -328,7 +394,10 @@ def test_a_budget_of_time_is_measured_once_an_operation(
     operations = len(space.patches) * len(space.widths) * inner
     operations += len(space.patches) * len(space.heads) * len(space.attentions)
     assert operations < len(calls) < operations + 20
-    limits = search_request.limits_of(asked, tmp_path / "out")
+    limits = search_request.limits_of(asked)
+    config = supernet_config(request, asked)
+    assert isinstance(config.model, SupernetOptions)
+    assert config.model.times == asked.times
     (code,) = limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
     depth = space.shape(code).depth
     assert limits.table.costs(space, code[None])[0] == pytest.approx(0.01 + 0.03 * depth)
@@ -336,7 +405,39 @@ def test_a_budget_of_time_is_measured_once_an_operation(
     assert asked.time_error > 0
 
 
-def test_a_search_is_told_to_end_from_elsewhere(found: Path) -> None:
-    with pytest.raises(SitError, match="is not working now"):
-        api.end_search(found, keep=True)
-    assert not list(Run(found).control.glob("*.json"))
+def test_a_search_is_told_to_end_from_elsewhere(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    assert main(["finish", str(out)]) == RunError.exit_code
+    assert "is not working now" in capsys.readouterr().err
+    with RunLock(Run(out)) as run:
+        assert main(["finish", str(out), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["answer"] == "sent"
+        assert [command.command for command in take_commands(run)] == ["finish"]
+    # A word that came too late means nothing to the next.
+    drop(Run(out), "stop", -1)
+    record = json.loads((out / "search.json").read_text())
+    (out / "search.json").write_text(json.dumps(record | {"is_done": False}))
+    assert read_search(out).phase == "asking"
+
+
+def test_the_command_line_searches_and_goes_on(
+    found: Path, few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "base.toml"
+    settings.write_text(to_toml(request_of(few).base))
+    words = ["search", str(few), "--minutes", "0.01", "--population", "4", "--generations", "3",
+             "--config", str(settings), "--out"]  # fmt: skip
+    assert main([*words, str(tmp_path / "new"), "--budget", "much"]) == ConfigError.exit_code
+    assert "budget cannot be much" in capsys.readouterr().err
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    assert main([*words, str(out), "--budget", "300k", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["phase"] == "done"
+    assert set(told["best"]) == {"evolution", "random", "uniform"}
+    (out / "search.json").write_text('{"folder": 3}')
+    assert main([*words, str(out), "--budget", "300k"]) == RunError.exit_code
+    assert "cannot be read" in capsys.readouterr().err

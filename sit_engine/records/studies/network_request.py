@@ -53,9 +53,14 @@ class NetworkRequest:
 
     def wanted(self) -> dict[str, Any]:
         """All that the networks which are found depend on, as plain values."""
+        settings = self.base.model_dump(mode="json")
+        for name in ("folders", "labels_file"):
+            # Of the images themselves the folder and the file of labels tell below.
+            settings["data"].pop(name)
+        file = self.config.data.labels_file
         return {
             "folder": escape_name(self.folder),
-            "settings": self.base.model_dump(mode="json"),
+            "settings": settings,
             "minutes": self.minutes,
             "budget": self.budget,
             "sharing": self.sharing,
@@ -65,7 +70,7 @@ class NetworkRequest:
             "space": self.space,
             "population": self.population,
             "generations": self.generations,
-            "label file": self.labels_file,
+            "label file": None if file is None else escape_name(file),
         }
 
 

@@ -8,10 +8,11 @@ by themselves, `network.toml` what was found. Any of it may still be missing. Lo
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,15 +23,21 @@ from sit_engine.config.network_cost import CostUnit
 from sit_engine.config.network_shape import BlockShape, NetworkShape
 from sit_engine.config.sharing import Sharing
 from sit_engine.config.space import Space
-from sit_engine.errors import SitError
+from sit_engine.errors import RunError, SitError
 from sit_engine.files import read_json
 from sit_engine.own_files import lines, parse_json
 from sit_engine.paths import escape_name
+from sit_engine.records.run import Run
+from sit_engine.records.run_folder import is_run
 from sit_engine.records.studies.comparison import Comparison
+from sit_engine.records.summary import summarise
 
 FORMAT = 1
 ASKED, JOURNAL, SUPERNET, ANEW = "search.json", "journal.jsonl", "supernet", "anew"
+NOT_FINITE = -1e3
+"""What a figure that is no number counts, in standard deviations."""
 Source = Literal["evolution", "random", "uniform"]
+Phase = Literal["training", "asking", "training anew", "done"]
 SEARCHED, RANDOM, UNIFORM = "searched", "random search", "uniform"
 """What the networks are called that train anew."""
 
@@ -91,8 +98,10 @@ class Asked:
     plain: tuple[int, int, tuple[tuple[int, int, int], ...]]
     """The uniform network of the budget: patch size, width and blocks."""
     seed: int
+    times: str | None = None
+    """The table of times that costs are read from; None: times are not the budget."""
     time_error: float | None = None
-    """Median share by which the table of times misses whole networks; None: times are not the budget."""
+    """Median share by which that table misses whole networks."""
     plan: Plan | None = None
     """None: not known yet."""
     is_done: bool = False
@@ -128,6 +137,8 @@ class NetworkSearch:
     """In the order they were asked."""
     comparison: Comparison | None
     """Of the best trained anew; None: not begun."""
+    phase: Phase
+    """What there is of it on disk, also while nobody works on it."""
 
     @cached_property
     def scores(self) -> tuple[float, ...]:
@@ -143,6 +154,7 @@ class NetworkSearch:
         best = {source: self.best(source) for source in get_args(Source)}
         return {
             "format": FORMAT,
+            "phase": self.phase,
             "asked": self.asked.to_json(),
             "networks": len(self.candidates),
             "best": {source: asdict(one) for source, one in best.items() if one is not None},
@@ -202,10 +214,12 @@ def scores(candidates: Sequence[Candidate], *, is_labelled: bool) -> list[float]
     parts = (lambda one: -(one.loss or 0.0), _quality)
     found = [0.0] * len(candidates)
     for part in parts:
-        known = [part(one) for one in first]
+        known = [value for one in first if math.isfinite(value := part(one))] or [0.0]
         mean, deviation = statistics.fmean(known), statistics.pstdev(known) or 1.0
         for number, one in enumerate(candidates):
-            found[number] += (part(one) - mean) / deviation / len(parts)
+            value = part(one)
+            share = (value - mean) / deviation if math.isfinite(value) else NOT_FINITE
+            found[number] += share / len(parts)
     return found
 
 
@@ -219,21 +233,44 @@ def is_search(path: Path) -> bool:
 
 
 def read_search(path: Path) -> NetworkSearch:
-    """A search's folder as it is now, also while it is worked on; ValueError if it is none."""
-    asked = Asked.from_json(read_json(path / ASKED))
+    """A search's folder as it is now, also while it is worked on; a sentence if it holds none."""
+    try:
+        asked = Asked.from_json(read_json(path / ASKED))
+        record = read_json(path / ANEW / "comparison.json")
+        comparison = Comparison.from_json(record) if record else None
+    except ValueError as error:
+        raise RunError(
+            "search.unreadable",
+            "The search {path} cannot be read: {why}.",
+            "Search again with another --out; its supernet is a run that stays.",
+            path=path,
+            why=str(error).splitlines()[0],
+        ) from None
     candidates = tuple(read_journal(path / JOURNAL))
-    record = read_json(path / ANEW / "comparison.json")
-    comparison = Comparison.from_json(record) if record else None
-    return NetworkSearch(asked, candidates, comparison)
+    return NetworkSearch(asked, candidates, comparison, _phase(path, asked, comparison))
+
+
+def _phase(path: Path, asked: Asked, comparison: Comparison | None) -> Phase:
+    if asked.is_done:
+        is_whole = comparison is None or comparison.is_complete
+        return "done" if is_whole else "training anew"
+    supernet = Run(path / SUPERNET)
+    is_trained = is_run(supernet.path) and summarise(supernet).status == "completed"
+    return "asking" if is_trained else "training"
+
+
+@cache
+def _candidate() -> TypeAdapter[Candidate]:
+    return TypeAdapter(Candidate)
 
 
 def read_journal(path: Path) -> Iterable[Candidate]:
     """Networks in the order they were asked; a line that is cut off or no such record is passed over."""
-    kind = TypeAdapter(Candidate)
+    kind = _candidate()
     try:
         for line in lines(path):
             try:
-                yield kind.validate_json(json.dumps(parse_json(line)), strict=False)
+                yield kind.validate_python(parse_json(line))
             except ValueError:
                 continue
     except SitError:

@@ -11,9 +11,9 @@ from sit_engine.cli.study_screen import StudyScreen, add_study_flags
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.cli.verbs.studies.compare import named
 from sit_engine.config.sharing import Sharing
-from sit_engine.records.network_search_text import to_text
 from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest
 from sit_engine.records.studies.network_search import NetworkSearch
+from sit_engine.records.studies.network_search_text import generation_text, to_text
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -127,6 +127,7 @@ def run(chosen: argparse.Namespace) -> int:
             emit=study.signals.on_event,
             make_control=study.signals.make_control,
             on_run=study.on_run,
+            on_generation=lambda found, number: study.screen.say(generation_text(found, number)),
             on_progress=study.on_progress,
         )
     )

@@ -38,6 +38,9 @@ def _table(found: NetworkSearch) -> list[str]:
         best = found.best(source)
         if best is not None:
             rows.append([name, *_cells(found, best)])
+    if found.asked.objectives == 2:
+        front = enumerate(found.front, 1)
+        rows += [[f"front {number}", *_cells(found, one)] for number, one in front]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)).rstrip()
@@ -58,6 +61,19 @@ def _cells(found: NetworkSearch, one: Candidate) -> list[str]:
         str(one.width),
         " ".join(f"{heads}/{wide}/{hidden}" for heads, wide, hidden in one.blocks),
     ]
+
+
+def generation_text(found: NetworkSearch, number: int) -> str:
+    """The best so far, once a generation was asked."""
+    best = found.best()
+    if best is None or found.asked.plan is None:
+        return ""
+    cost, accuracy, loss, rank, patch, width, blocks = _cells(found, best)
+    return (
+        f"Generation {number + 1} of {found.asked.plan.generations}: best at {cost} "
+        f"{UNITS[found.asked.unit]}, accuracy {accuracy} %, loss {loss}, rank {rank}; patch {patch}, "
+        f"width {width}, blocks {blocks}"
+    )
 
 
 def verdict(found: NetworkSearch) -> tuple[Sentence, ...]:
