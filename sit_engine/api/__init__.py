@@ -5,6 +5,7 @@ They import torch inside their functions only, so that the door itself opens at 
 
 from sit_engine.api.images import cache as cache
 from sit_engine.api.images import scan as scan
+from sit_engine.api.images import show_alike as show_alike
 from sit_engine.api.images import show_pairs as show_pairs
 from sit_engine.api.images import show_views as show_views
 from sit_engine.api.images import write_sample as write_sample

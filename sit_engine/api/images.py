@@ -101,6 +101,25 @@ def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:
         raise disk_error(error, out) from None
 
 
+def show_alike(
+    weights: Path,
+    images: Sequence[str],
+    out: Path,
+    *,
+    on_progress: OnProgress | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> dict[str, str]:
+    """Write some of the images and those that `weights` find most like each, as arrays into `out`."""
+    from sit_engine.inspection.alike import show_alike as show
+    from sit_engine.inspection.shown_views import save_arrays
+
+    arrays = show(weights, images, on_progress=on_progress, cancel=cancel)
+    try:
+        return save_arrays(out, arrays)
+    except OSError as error:
+        raise disk_error(error, out) from None
+
+
 def cache(*, clear: bool = False) -> dict[str, Any]:
     """Where decoded pixels are kept and what they take, after removing them where asked."""
     from sit_engine.data.pixel_cache.cache import PixelCache

@@ -167,6 +167,19 @@ def _pairs(context: QuestionContext, *, images: list[str], out: str) -> Json:
     return {"files": api.show_pairs([str(path_from(image)) for image in images], path_from(out))}
 
 
+def _alike(context: QuestionContext, *, weights: str, images: list[str], out: str) -> Json:
+    """Some of the images, and those that weights find most like each, as arrays in `out`."""
+    return {
+        "files": api.show_alike(
+            path_from(weights),
+            [str(path_from(image)) for image in images],
+            path_from(out),
+            on_progress=context.progress,
+            cancel=context.is_over,
+        )
+    }
+
+
 def _dry_run(context: QuestionContext, *, config: Json) -> Json:
     """A short measured run on some of the images."""
     return asdict(api.dry_run(build(config), on_progress=context.progress, cancel=context.is_over))
@@ -379,6 +392,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "scan": _scan,
     "views": _views,
     "pairs": _pairs,
+    "alike": _alike,
     "dry_run": _dry_run,
     "resolve": _resolve,
     "evaluate": _evaluate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
@@ -14,6 +15,7 @@ from sit_studio.models.race_advice import advice, entrant_of
 from sit_studio.models.run_list import RunRow
 from sit_studio.models.settings_model import Kind
 from sit_studio.models.weights_list import ImportedRow
+from sit_studio.pages.train.alike_dialog import AlikeDialog
 from sit_studio.pages.train.method_form import MethodForm
 from sit_studio.pages.train.start_card import StartCard
 from sit_studio.session import Session
@@ -29,6 +31,7 @@ class Found(QObject):
         self.fetching = Job(self)
         for form in forms.values():
             form.start.public_wanted.connect(partial(self.show_public, form.start))
+            form.start.alike_wanted.connect(self.show_alike)
         self._runs: list[RunRow] = []
         self._imports: list[ImportedRow] = []
         self._races: list[ComparisonRow] = []
@@ -36,6 +39,8 @@ class Found(QObject):
         session.lister.listed.connect(self._on_listed)
         session.lister.compared.connect(self._on_compared)
         session.run_opened.connect(self.show_starts)
+        session.dataset_changed.connect(self.show_images)
+        self.show_images()
 
     @Slot(object)
     def _on_imported(self, imports: list[ImportedRow]) -> None:
@@ -63,6 +68,18 @@ class Found(QObject):
         """The list of weights that can be fetched, for one of the cards."""
         folder = self.session.preferences.weights_folder
         open_public_weights(folder, self.fetching, self.page, card.choose)
+
+    @Slot(object)
+    def show_alike(self, weights: Path) -> None:
+        """What those weights find alike among the open images."""
+        AlikeDialog(self.session, weights, self.page).open()
+
+    @Slot()
+    def show_images(self) -> None:
+        """Weights can look at images once there are some."""
+        is_usable = self.session.dataset.is_usable
+        for form in self.forms.values():
+            form.start.alike.setEnabled(is_usable)
 
     def show_race(self) -> None:
         """Whether another method answered better on the open images than the one that is chosen."""

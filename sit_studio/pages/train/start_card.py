@@ -27,6 +27,8 @@ class StartCard(Card):
 
     changed = Signal()
     public_wanted = Signal()
+    alike_wanted = Signal(object)
+    """What the weights find alike among the open images."""
     import_wanted = Signal(object)
     """A file that must be imported before a run can start from it."""
 
@@ -54,6 +56,9 @@ class StartCard(Card):
         self.disk.setToolTip(self.tr("Weights of others on this disk: a file, or a folder"))
         self.public = button(self.tr("Public weights…"), self.public_wanted.emit)
         self.public.setToolTip(self.tr("Networks that learnt elsewhere, fetched when you ask"))
+        self.alike = button(self.tr("Look…"), lambda: self.alike_wanted.emit(self.weights))
+        self.alike.setToolTip(self.tr("Which of your images these weights find alike"))
+        row.addWidget(self.alike)
         row.addWidget(self.disk)
         row.addWidget(self.public)
         self.body.addLayout(row)
@@ -141,6 +146,7 @@ class StartCard(Card):
         self.about.setText(self._words())
         set_role(self.about, "error" if is_missing else "caption")
         self.scratch.setEnabled(self.weights is not None)
+        self.alike.setVisible(self.weights is not None)
 
     def _words(self) -> str:
         if self.kind == FINETUNE:

@@ -13,6 +13,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.starts import find_start
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.import_dialog import ImportDialog
+from sit_studio.pages.train.alike_dialog import AlikeDialog
 from sit_studio.pages.train.page import TrainPage
 from sit_studio.pages.watch.page import TABS
 from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
@@ -186,3 +187,24 @@ def test_continue_goes_on_from_the_weights_of_the_card_and_watch_calls_them_the_
     watch.tabs.setCurrentIndex(TABS.index("health"))
     wait(qtbot, lambda: watch.health.knn.caption.text() == "k-NN over the start")
     assert Path(Run(session.run.path).config().model.weights or "").is_relative_to(finished_run)
+
+
+def test_weights_show_what_they_find_alike_before_a_run_begins(
+    page: TrainPage, qtbot: QtBot, finished_run: Path, tmp_path: Path
+) -> None:
+    card = page.start_card
+    assert card.alike.isHidden()
+    page.go_on_from(finished_run)
+    assert card.alike.isVisible()
+    card.alike.click()
+    (dialog,) = page.findChildren(AlikeDialog)
+    wait(qtbot, lambda: len(dialog.pictures.rows) == 6)
+    assert dialog.pictures.titles[:2] == ["Image", "Most alike"]
+    assert all(len(row) == 5 for row in dialog.pictures.rows)
+    dialog.reject()
+    wait(qtbot, lambda: not page.findChildren(AlikeDialog))
+    (tmp_path / "none").mkdir()
+    page.go_on_from(tmp_path / "none")
+    card.alike.click()
+    (dialog,) = page.findChildren(AlikeDialog)
+    wait(qtbot, lambda: "cannot be used" in dialog.pictures.empty)

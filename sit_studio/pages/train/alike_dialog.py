@@ -1,0 +1,73 @@
+"""What weights find alike among the open images, before a run starts from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QApplication, QWidget
+
+from sit_engine.paths import display_name
+from sit_studio.engine.job import Job
+from sit_studio.engine.questions import Answer
+from sit_studio.look.sentences import say
+from sit_studio.models.failure import Failure
+from sit_studio.pages.train.preview import ViewsPreview
+from sit_studio.session import Session
+from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.dialog import Dialog
+from sit_studio.widgets.status import phase_words
+
+MOST_IMAGES = 240
+SIZE = (880, 720)
+
+
+class AlikeDialog(Dialog):
+    """Rows are images of the open folder; beside each those that are most like it to the network."""
+
+    def __init__(self, session: Session, weights: Path, parent: QWidget | None = None) -> None:
+        title = QApplication.translate("AlikeDialog", "What these weights find alike")
+        super().__init__(title, parent)
+        words = self.tr(
+            "{weights} as it is, before any training here: each row is one of your images and the four "
+            "that are most like it among {n}. If they show the same thing, it is a good start."
+        )
+        index = session.dataset.index
+        count = len(index) if index is not None else 0
+        rows = np.unique(np.linspace(0, max(0, count - 1), min(count, MOST_IMAGES)).round())
+        images = [index.path(int(row)) for row in rows] if index is not None and count else []
+        self.body.addWidget(
+            label(
+                words.format(weights=display_name(weights.name), n=len(images)), "muted", wrap=True
+            )
+        )
+        self.pictures = ViewsPreview([""])
+        self.pictures.setAccessibleName(title)
+        self.pictures.show_empty(self.tr("The engine looks at the images."))
+        self.body.addWidget(self.pictures, 1)
+        self.row.addWidget(button(self.tr("Close"), self.reject, primary=True))
+        self.resize(*SIZE)
+        self.job = Job(self)
+        self.job.progressed.connect(self._on_progressed)
+        self.job.failed.connect(self._on_failed)
+        self.finished.connect(self.job.cancel)
+        asked = {"weights": str(weights), "images": images, "out": session.place("alike")}
+        self.job.start("alike", asked, self._hear)
+
+    @Slot(str, int, int)
+    def _on_progressed(self, phase: str, done: int, total: int) -> None:
+        self.pictures.show_empty(phase_words(phase, done, total))
+
+    @Slot(object)
+    def _on_failed(self, failure: Failure) -> None:
+        self.pictures.show_empty(" ".join(say(failure)))
+
+    def _hear(self, answer: Answer) -> None:
+        try:
+            arrays = {name: np.load(path) for name, path in answer["files"].items()}
+        except (OSError, ValueError):
+            return
+        found = [arrays[name] for name in sorted(name for name in arrays if name != "image")]
+        titles = [self.tr("Image"), self.tr("Most alike"), *("" for _ in found[1:])]
+        self.pictures.show_columns(titles, [arrays["image"], *found])
