@@ -1,0 +1,128 @@
+"""Ranking the videos of an index for a query: exact, or approximate where there are very many clips.
+
+Shapes: q vectors of a query, m clips of an index, D width, V videos.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sit_engine.counted import Sentence
+from sit_engine.records.clip_index import ClipIndex
+
+MOST_EXACT = 1_000_000
+"""Clips up to which all are looked at; benchmarks.clip_index measures it."""
+_AT_ONCE = 1 << 16
+NEAR = 256
+"""Clips that an approximate search takes for each vector of a query."""
+APPROXIMATE = "clips.faiss"
+
+
+def scores_of(
+    index: ClipIndex,
+    query_qD: NDArray[np.floating],
+    phase_q: NDArray[np.integer[Any]] | None = None,
+) -> NDArray[np.float32]:
+    """Of each video the mean over the query of the largest cosine to one of its clips [V], 1 at most.
+
+    Asymmetric: a short query inside a long video is found (ViSIL, arXiv 1908.07410, section 3.3). The
+    query's clips may overlap: then `phase_q` says which follow one another, and the best phase counts.
+    """
+    return _scores(index, np.arange(len(index.videos)), query_qD, phase_q)
+
+
+def _scores(
+    index: ClipIndex,
+    videos: NDArray[np.integer[Any]],
+    query_qD: NDArray[np.floating],
+    phase_q: NDArray[np.integer[Any]] | None,
+) -> NDArray[np.float32]:
+    query = np.asarray(query_qD, np.float32)
+    phases = [slice(None)] if phase_q is None else [phase_q == p for p in np.unique(phase_q)]
+    found = np.empty(len(videos), dtype=np.float32)
+    start = 0
+    while start < len(videos):
+        # As many videos as stand one after the other and fill a piece.
+        end, count = start, 0
+        while end < len(videos) and (end == start or count < _AT_ONCE):
+            if end > start and videos[end] != videos[end - 1] + 1:
+                break
+            count += index.videos[videos[end]].clips
+            end += 1
+        first = index.videos[videos[start]].first
+        piece = np.asarray(index.vectors[first : first + count], np.float32)
+        borders = index.firsts[videos[start:end]] - first
+        best = np.maximum.reduceat(query @ piece.T, borders, axis=1)
+        found[start:end] = np.max([best[phase].mean(0) for phase in phases], axis=0)
+        start = end
+    return np.minimum(found, np.float32(1))
+
+
+def rank(
+    index: ClipIndex,
+    query_qD: NDArray[np.floating],
+    count: int,
+    phase_q: NDArray[np.integer[Any]] | None = None,
+) -> tuple[list[tuple[int, float]], str]:
+    """The `count` nearest videos with their scores, and how they were looked for."""
+    videos, how = candidates(index, query_qD)
+    scores = _scores(index, videos, query_qD, phase_q)
+    order = np.argsort(-scores, kind="stable")[:count]
+    return [(int(videos[i]), float(scores[i])) for i in order], how
+
+
+def candidates(index: ClipIndex, query_qD: NDArray[np.floating]) -> tuple[NDArray[np.int64], str]:
+    """The videos that are looked at in full, and why these."""
+    everyone = np.arange(len(index.videos), dtype=np.int64)
+    if len(index) <= MOST_EXACT:
+        return everyone, Sentence(
+            "exact: all {clips} clips were compared, up to {most} that takes little time",
+            clips=f"{len(index):,}",
+            most=f"{MOST_EXACT:,}",
+        )
+    try:
+        import faiss
+    except ImportError:
+        return everyone, Sentence(
+            "exact, though there are {clips} clips; `pip install 'sit-studio[faiss]'` makes it faster",
+            clips=f"{len(index):,}",
+        )
+    table = _approximate(index, faiss)
+    near = table.search(np.ascontiguousarray(query_qD, dtype=np.float32), NEAR)[1].ravel()
+    rows = np.unique(near[near >= 0])
+    found = np.unique(np.searchsorted(index.firsts, rows, side="right") - 1)
+    return found.astype(np.int64), Sentence(
+        "approximate, since there are more than {most} clips: {videos} videos that faiss found near "
+        "were compared in full",
+        most=f"{MOST_EXACT:,}",
+        videos=len(found),
+    )
+
+
+def _approximate(index: ClipIndex, faiss: Any) -> Any:
+    """Clips in √m cells, of which 32 are looked into; kept beside the index, and made anew if it grew."""
+    file = None if index.place is None else index.place / APPROXIMATE
+    if file is not None and file.is_file():
+        found = faiss.read_index(str(file))
+        if found.ntotal == len(index) and _is_newer(file, index.place):
+            found.nprobe = 32
+            return found
+    cells = int(np.sqrt(len(index)))
+    made = faiss.index_factory(index.about.width, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
+    every = max(1, len(index) // (64 * cells))
+    made.train(np.ascontiguousarray(index.vectors[::every], dtype=np.float32))
+    for start in range(0, len(index), _AT_ONCE):
+        made.add(np.ascontiguousarray(index.vectors[start : start + _AT_ONCE], dtype=np.float32))
+    if file is not None:
+        faiss.write_index(made, str(file))
+    made.nprobe = 32
+    return made
+
+
+def _is_newer(file: Path, place: Path | None) -> bool:
+    assert place is not None
+    return file.stat().st_mtime_ns >= (place / "vectors.npy").stat().st_mtime_ns
