@@ -3,6 +3,7 @@
 They import torch inside their functions only, so that the door itself opens at once.
 """
 
+from sit_engine.api.clips import evaluate_index as evaluate_index
 from sit_engine.api.clips import find_clips as find_clips
 from sit_engine.api.clips import find_duplicates as find_duplicates
 from sit_engine.api.clips import index_videos as index_videos

@@ -13,6 +13,7 @@ from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run_folder import open_run
 
 if TYPE_CHECKING:
+    from sit_engine.jobs.evaluate_index import IndexReport
     from sit_engine.records.found_clips import FoundClips, FoundDuplicates
 
 
@@ -47,6 +48,15 @@ def find_duplicates(
     from sit_engine.evaluation.duplicates import find_groups
 
     return find_groups(ClipIndex.open(index), on_progress or (lambda *_: None), above)
+
+
+def evaluate_index(
+    index: Path, judgements: Path, *, on_progress: OnProgress | None = None
+) -> IndexReport:
+    """Mean average precision by FIVR-200K's tasks, and VCSL's segment scores, of an index."""
+    from sit_engine.jobs.evaluate_index import evaluate_index as work
+
+    return work(index, judgements, on_progress)
 
 
 def write_found(

@@ -28,7 +28,7 @@ MOST_ALIGNED = 2000
 
 
 @dataclass(frozen=True)
-class _Query:
+class Query:
     """A query's frames, and the vectors of its clips, which overlap."""
 
     video: ReadVideo
@@ -47,45 +47,87 @@ def find_clips(
     on_progress: OnProgress | None = None,
 ) -> FoundClips:
     """The `count` nearest videos of each query, with the stretches that match best."""
-    index = ClipIndex.open(place)
-    reader = ClipReader(open_run(Path(index.about.run)), step=index.about.step)
-    if reader.fingerprint() != index.about.weights:
-        raise RunError(
-            "index.run_changed",
-            "The run {run} is no longer the one that made the index {path}.",
-            "Make the index anew: sit-engine index {run} FOLDER --out NEW.",
-            run=index.about.run,
-            path=place,
-        )
+    finder = Finder(place, ClipIndex.open(place))
+    index = finder.index
     tell = on_progress or (lambda *_: None)
     found: list[Hit] = []
     how = ""
     for number, path in enumerate(queries):
         tell("looking for queries", number, len(queries))
-        query = _read_query(reader, index, path)
+        query = finder.query(path)
         ranked, how = rank(index, query.vectors, count, query.phases)
         for row, score in ranked:
-            stretch, is_reversed = _where(reader, index, row, query)
+            stretch, is_reversed = finder.where(row, query)
             found.append(Hit(path, index.videos[row].path, round(score, 4), stretch, is_reversed))
     tell("looking for queries", len(queries), len(queries))
     return FoundClips(tuple(found), how, index.about.threshold)
 
 
-def _read_query(reader: ClipReader, index: ClipIndex, path: str) -> _Query:
-    try:
-        listed = scan_file(path, frame_rate=index.about.frame_rate, gifs=index.about.gifs)
-    except OSError as error:
-        why = Sentence("could not be read from the disk: {why}", why=(error.strerror or "").lower())
-        raise _unusable(path, why) from None
-    video = _only(reader, listed)
-    if isinstance(video, str):
-        raise _unusable(path, video)
-    # Overlapping clips: the query may begin anywhere in those of the index.
-    length = reader.method.clip_frames
-    stride = max(part for part in range(1, max(2, length // 4 + 1)) if length % part == 0)
-    vectors, _ = reader.clips(video, stride)
-    phases = np.arange(len(vectors)) % (length // stride)
-    return _Query(video, vectors.numpy(), phases, reader.frames(video.features))
+class Finder:
+    """An index, and the run that made it."""
+
+    def __init__(self, place: Path, index: ClipIndex) -> None:
+        self.index = index
+        self.reader = ClipReader(open_run(Path(index.about.run)), step=index.about.step)
+        if self.reader.fingerprint() != index.about.weights:
+            raise RunError(
+                "index.run_changed",
+                "The run {run} is no longer the one that made the index {path}.",
+                "Make the index anew: sit-engine index {run} FOLDER --out NEW.",
+                run=index.about.run,
+                path=place,
+            )
+
+    def query(self, path: str) -> Query:
+        """A file's frames and vectors; a sentence if it cannot be used."""
+        reader, index = self.reader, self.index
+        try:
+            listed = scan_file(path, frame_rate=index.about.frame_rate, gifs=index.about.gifs)
+        except OSError as error:
+            why = Sentence(
+                "could not be read from the disk: {why}", why=(error.strerror or "").lower()
+            )
+            raise _unusable(path, why) from None
+        video = _only(reader, listed)
+        if isinstance(video, str):
+            raise _unusable(path, video)
+        # Overlapping clips: the query may begin anywhere in those of the index.
+        length = reader.method.clip_frames
+        stride = max(part for part in range(1, max(2, length // 4 + 1)) if length % part == 0)
+        vectors, _ = reader.clips(video, stride)
+        phases = np.arange(len(vectors)) % (length // stride)
+        return Query(video, vectors.numpy(), phases, reader.frames(video.features))
+
+    def where(self, row: int, query: Query) -> tuple[Stretch | None, bool]:
+        """The stretches that match best: by clips, and by frames where the file is still there."""
+        reader, index = self.reader, self.index
+        vectors = np.asarray(index.vectors[index.rows(row)], np.float32)
+        times = index.times[index.rows(row)]
+        similar = query.vectors @ vectors.T
+        near = int(similar.max(0).argmax())
+        window = (0.0, np.inf)
+        if times[-1, 1] * index.about.frame_rate > MOST_ALIGNED:
+            half = MOST_ALIGNED / index.about.frame_rate / 2
+            window = (float(times[near, 0]) - half, float(times[near, 1]) + half)
+        frames = _frames(reader, index, row, window)
+        step = 1 / index.about.frame_rate
+        if frames is None:
+            start, end = times[near]
+            whole = float(query.video.times[-1]) + step
+            return (0.0, whole, float(start), float(end)), False
+        moments, frame_vectors = frames
+        similar = query.frames @ frame_vectors.T
+        # Between what frames have in common with all others, and what they have with their own copies.
+        least = float(np.median(similar) + similar.max(1).mean()) / 2
+        path = best_path(similar, least)
+        if path is None:
+            return None, False
+        asked = query.video.times
+        stretch = (
+            float(asked[path.query_first]), float(asked[path.query_last]) + step,
+            float(moments[path.first]), float(moments[path.last]) + step,
+        )  # fmt: skip
+        return stretch, path.is_reversed
 
 
 def _only(reader: ClipReader, listed: ImageIndex) -> ReadVideo | str:
@@ -105,39 +147,6 @@ def _unusable(path: str, why: str) -> DataError:
         path=display_name(path),
         why=why,
     )
-
-
-def _where(
-    reader: ClipReader, index: ClipIndex, row: int, query: _Query
-) -> tuple[Stretch | None, bool]:
-    """The stretches that match best: by clips, and by frames where the file is still there."""
-    vectors = np.asarray(index.vectors[index.rows(row)], np.float32)
-    times = index.times[index.rows(row)]
-    similar = query.vectors @ vectors.T
-    near = int(similar.max(0).argmax())
-    window = (0.0, np.inf)
-    if times[-1, 1] * index.about.frame_rate > MOST_ALIGNED:
-        half = MOST_ALIGNED / index.about.frame_rate / 2
-        window = (float(times[near, 0]) - half, float(times[near, 1]) + half)
-    frames = _frames(reader, index, row, window)
-    step = 1 / index.about.frame_rate
-    if frames is None:
-        start, end = times[near]
-        whole = float(query.video.times[-1]) + step
-        return (0.0, whole, float(start), float(end)), False
-    moments, frame_vectors = frames
-    similar = query.frames @ frame_vectors.T
-    # Between what frames have in common with all others, and what they have with their own copies.
-    least = float(np.median(similar) + similar.max(1).mean()) / 2
-    path = best_path(similar, least)
-    if path is None:
-        return None, False
-    asked = query.video.times
-    stretch = (
-        float(asked[path.query_first]), float(asked[path.query_last]) + step,
-        float(moments[path.first]), float(moments[path.last]) + step,
-    )  # fmt: skip
-    return stretch, path.is_reversed
 
 
 def _frames(

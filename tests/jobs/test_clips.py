@@ -242,3 +242,32 @@ def test_a_damaged_index_is_a_sentence(index: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "copy" / "times.npy", whole.times[:3])
     with pytest.raises(SitError):
         ClipIndex.open(tmp_path / "copy")
+
+
+def test_an_index_is_measured_by_judgements(
+    index: Path, shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "judged.json"
+    # What ranks first after the query itself is asked of the index, so that the answers are known.
+    hits = api.find_clips(index, [str(shelf / "other-00.mp4")], count=12).hits
+    named = [Path(hit.path).stem for hit in hits if "other-00" not in hit.path]
+    about = {"ND": [named[0]], "CS": [named[2]], "IS": ["not-there"]}
+    file.write_text(json.dumps({"other-00": about, "nobody": {"ND": ["long"]}}))
+    found = api.evaluate_index(index, file)
+    assert found.tasks["DSVR"].queries == 1
+    assert set(found.unknown) == {"not-there", "nobody"}
+    assert found.segments is None
+    whole = {"query": "other-01.mp4", "video": "other-01", "stretches": [[0, 6, 0, 6]]}
+    file.write_text(json.dumps({"segments": [whole]}))
+    assert main(["evaluate", str(index), "--relevance", str(file), "--json"]) == 0
+    segments = json.loads(capsys.readouterr().out)["segments"]
+    assert segments["pairs"] == 1
+    assert segments["precision"] > 0.9
+    assert segments["recall"] > 0.9
+    for text in ("{}", '{"other-00": {"XX": []}}', '{"relevance": 3}'):
+        file.write_text(text)
+        with pytest.raises(DataError, match="judgements"):
+            api.evaluate_index(index, file)
+    file.write_text(json.dumps({"nobody": {"ND": ["long"]}}))
+    with pytest.raises(DataError, match="No query"):
+        api.evaluate_index(index, file)
