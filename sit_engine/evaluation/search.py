@@ -5,6 +5,8 @@ Shapes: q vectors of a query, m clips of an index, D width, V videos.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +46,25 @@ def _scores(
     query = np.asarray(query_qD, np.float32)
     phases = [slice(None)] if phase_q is None else [phase_q == p for p in np.unique(phase_q)]
     found = np.empty(len(videos), dtype=np.float32)
-    start = 0
-    while start < len(videos):
-        # As many videos as stand one after the other and fill a piece.
-        end, count = start, 0
-        while end < len(videos) and (end == start or count < _AT_ONCE):
-            if end > start and videos[end] != videos[end - 1] + 1:
-                break
-            count += index.videos[videos[end]].clips
-            end += 1
-        first = index.videos[videos[start]].first
-        piece = np.asarray(index.vectors[first : first + count], np.float32)
+    for start, end in _pieces(index, videos):
+        first = index.firsts[videos[start]]
+        piece = np.asarray(index.vectors[first : index.ends[videos[end - 1]]], np.float32)
         borders = index.firsts[videos[start:end]] - first
         best = np.maximum.reduceat(query @ piece.T, borders, axis=1)
         found[start:end] = np.max([best[phase].mean(0) for phase in phases], axis=0)
-        start = end
     return np.minimum(found, np.float32(1))
+
+
+def _pieces(index: ClipIndex, videos: NDArray[np.integer[Any]]) -> Iterator[tuple[int, int]]:
+    """Stretches of `videos` that stand one after the other in the index, of bounded size."""
+    borders = [0, *(np.flatnonzero(np.diff(videos) != 1) + 1).tolist(), len(videos)]
+    for start, stop in pairwise(borders):
+        while start < stop:
+            most = index.firsts[videos[start]] + _AT_ONCE
+            count = int(np.searchsorted(index.ends[videos[start:stop]], most, side="right"))
+            end = start + max(1, count)
+            yield start, end
+            start = end
 
 
 def rank(

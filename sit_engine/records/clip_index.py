@@ -86,6 +86,11 @@ class ClipIndex:
         """The row of each video's first clip [V]."""
         return np.array([video.first for video in self.videos], dtype=np.int64)
 
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """The row after each video's last clip [V]."""
+        return np.array([video.first + video.clips for video in self.videos], dtype=np.int64)
+
     def rows(self, number: int) -> slice:
         """The rows of a video."""
         video = self.videos[number]
