@@ -217,7 +217,11 @@ def _measure(
     table = {}
     for name, vectors in ways.items():
         table[name] = _way(vectors, seen, database, held, copies, edits)
-    return {"ways": table, "groups": _groups(ways["clip vectors"], seen, held)}
+    return {
+        "ways": table,
+        "groups": _groups(ways["clip vectors"], seen, held),
+        "takes": _takes(ways["clip vectors"], seen, database),
+    }
 
 
 def _untrained(reader: ClipReader) -> ClipEncoder:
@@ -292,7 +296,7 @@ def _way(
 
 
 def _groups(vectors: Vectors, seen: dict[Path, _Seen], held: list[Path]) -> list[dict[str, Any]]:
-    """For each natural duplicate the rank of its other, and the best rank of the same place's others."""
+    """For each natural duplicate the rank of its other, and who is first."""
     made = [vectors(seen[path]).numpy() for path in held]
     table = np.concatenate(made)
     video_n = np.repeat(np.arange(len(held)), [len(one) for one in made])
@@ -308,6 +312,23 @@ def _groups(vectors: Vectors, seen: dict[Path, _Seen], held: list[Path]) -> list
             first = held[order[0]].name
             found.append({"query": one, "other": other, "rank": ranks.get(other), "first": first})
     return found
+
+
+def _takes(vectors: Vectors, seen: dict[Path, _Seen], paths: list[Path]) -> list[dict[str, Any]]:
+    """The scores of natural duplicates, and the highest of other takes of one place."""
+    found = []
+    for place, one in enumerate(paths):
+        for other in paths[place + 1 :]:
+            pair = {one.name, other.name}
+            is_copy = any(pair == set(names) for names in DUPLICATES)
+            if _scene(one) != _scene(other):
+                continue
+            cosine = vectors(seen[one]).numpy() @ vectors(seen[other]).numpy().T
+            score = float(max(cosine.max(0).mean(), cosine.max(1).mean()))
+            found.append({"pair": sorted(pair), "score": score, "is_duplicate": is_copy})
+    found.sort(key=lambda one: -float(str(one["score"])))
+    copies = [one for one in found if one["is_duplicate"]]
+    return [*copies, *[one for one in found if not one["is_duplicate"]][:5]]
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -328,6 +349,10 @@ def _print(found: dict[str, Any]) -> None:
     print("\n| natural duplicate | its other at rank | first |\n|---|---|---|")
     for group in found["groups"]:
         print(f"| {group['query']} | {group['rank']} | {group['first']} |")
+    print("\n| pair | score | natural duplicates |\n|---|---|---|")
+    for take in found["takes"]:
+        kind = "yes" if take["is_duplicate"] else "no: one place, two takes"
+        print(f"| {', '.join(take['pair'])} | {take['score']:.3f} | {kind} |")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run_folder import open_run
 
 COUNT = 10
+MOST_CELLS = 400_000
+"""Pairs of frames that are looked at for a place; of longer queries clips tell."""
 MOST_ALIGNED = 2000
 """Frames of a video in which a place is looked for frame by frame; in longer ones clips tell first."""
 
@@ -36,6 +38,8 @@ class Query:
     phases: np.ndarray
     """Which of them follow one another."""
     frames: np.ndarray
+    times: np.ndarray
+    """Start and end of each clip."""
 
 
 @shared_decoders()
@@ -94,40 +98,46 @@ class Finder:
         # Overlapping clips: the query may begin anywhere in those of the index.
         length = reader.method.clip_frames
         stride = max(part for part in range(1, max(2, length // 4 + 1)) if length % part == 0)
-        vectors, _ = reader.clips(video, stride)
+        vectors, times = reader.clips(video, stride)
         phases = np.arange(len(vectors)) % (length // stride)
-        return Query(video, vectors.numpy(), phases, reader.frames(video.features))
+        return Query(video, vectors.numpy(), phases, reader.frames(video.features), times)
 
     def where(self, row: int, query: Query) -> tuple[Stretch | None, bool]:
         """The stretches that match best: by clips, and by frames where the file is still there."""
         reader, index = self.reader, self.index
         vectors = np.asarray(index.vectors[index.rows(row)], np.float32)
         times = index.times[index.rows(row)]
-        similar = query.vectors @ vectors.T
-        near = int(similar.max(0).argmax())
+        rate = index.about.frame_rate
+        frames = min(float(times[-1, 1]) * rate, MOST_ALIGNED)
         window = (0.0, np.inf)
-        if times[-1, 1] * index.about.frame_rate > MOST_ALIGNED:
-            half = MOST_ALIGNED / index.about.frame_rate / 2
-            window = (float(times[near, 0]) - half, float(times[near, 1]) + half)
-        frames = _frames(reader, index, row, window)
-        step = 1 / index.about.frame_rate
-        if frames is None:
-            start, end = times[near]
-            whole = float(query.video.times[-1]) + step
-            return (0.0, whole, float(start), float(end)), False
-        moments, frame_vectors = frames
-        similar = query.frames @ frame_vectors.T
-        # Between what frames have in common with all others, and what they have with their own copies.
-        least = float(np.median(similar) + similar.max(1).mean()) / 2
-        path = best_path(similar, least)
-        if path is None:
-            return None, False
-        asked = query.video.times
-        stretch = (
-            float(asked[path.query_first]), float(asked[path.query_last]) + step,
-            float(moments[path.first]), float(moments[path.last]) + step,
-        )  # fmt: skip
-        return stretch, path.is_reversed
+        if times[-1, 1] * rate > MOST_ALIGNED:
+            near = times[int((query.vectors @ vectors.T).max(0).argmax())]
+            window = (near[0] - MOST_ALIGNED / rate / 2, near[1] + MOST_ALIGNED / rate / 2)
+        if len(query.frames) * frames <= MOST_CELLS:
+            found = _frames(reader, index, row, window)
+            if found is not None:
+                moments, frame_vectors = found
+                asked = np.stack([query.video.times, query.video.times + 1 / rate], axis=1)
+                there = np.stack([moments, moments + 1 / rate], axis=1)
+                return _stretch(query.frames @ frame_vectors.T, asked, there)
+        own = query.phases == 0
+        return _stretch(query.vectors[own] @ vectors.T, query.times[own], times)
+
+
+def _stretch(
+    similar_qn: np.ndarray, asked_q2: np.ndarray, there_n2: np.ndarray
+) -> tuple[Stretch | None, bool]:
+    """Where the best path begins and ends, by start and end of each row and column."""
+    # Between what rows have in common with all others, and what they have with their own copies.
+    least = float(np.median(similar_qn) + similar_qn.max(1).mean()) / 2
+    path = best_path(similar_qn, least)
+    if path is None:
+        return None, False
+    stretch = (
+        float(asked_q2[path.query_first, 0]), float(asked_q2[path.query_last, 1]),
+        float(there_n2[path.first, 0]), float(there_n2[path.last, 1]),
+    )  # fmt: skip
+    return stretch, path.is_reversed
 
 
 def _only(reader: ClipReader, listed: ImageIndex) -> ReadVideo | str:

@@ -87,6 +87,28 @@ def test_a_cut_of_five_seconds_is_found_and_located_within_a_second(
     assert "exact" in found.how
 
 
+def test_a_long_query_is_located_by_its_clips(
+    index: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sit_engine.jobs.find_clips.MOST_CELLS", 10)
+    best = api.find_clips(index, [str(shelf / "long.mp4")], count=1).hits[0]
+    assert best.stretch == (0, 40, 0, 40)
+
+
+def test_a_video_that_is_gone_is_found_and_located_by_its_clips(
+    clip_run: Run, tmp_path: Path, long_frames: list[np.ndarray]
+) -> None:
+    folder = tmp_path / "videos"
+    write_video(folder / "long.mp4", long_frames)
+    write_video(folder / "other.mp4", scenes(3, 24))
+    api.index_videos(clip_run[0], [str(folder)], tmp_path / "index")
+    (folder / "long.mp4").rename(tmp_path / "moved.mp4")
+    cut = write_video(tmp_path / "cut.mp4", long_frames[64:96])
+    best = api.find_clips(tmp_path / "index", [str(cut)], count=1).hits[0]
+    assert Path(best.path).name == "long.mp4"
+    assert best.stretch == (0, 8, 16, 24)
+
+
 def test_a_cut_that_runs_backwards_is_found_as_such(
     index: Path, long_frames: list[np.ndarray], tmp_path: Path
 ) -> None:
