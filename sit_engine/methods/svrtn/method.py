@@ -77,7 +77,13 @@ class Student(nn.Module):
         super().__init__()
         self.backbone = backbone
         width = options.clip_width
-        self.clips = ClipEncoder(2 * backbone.width, width, options.clip_blocks, options.clip_heads)
+        self.clips = ClipEncoder(
+            2 * backbone.width,
+            width,
+            options.clip_blocks,
+            options.clip_heads,
+            options.feature_dropout,
+        )
         self.tells = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
 
 
