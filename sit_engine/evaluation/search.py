@@ -6,7 +6,7 @@ Shapes: q vectors of a query, m clips of an index, D width, V videos.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from sit_engine.records.clip_index import ClipIndex
 MOST_EXACT = 1_000_000
 """Clips up to which all are looked at; benchmarks.clip_index measures it."""
 _AT_ONCE = 1 << 16
-NEAR = 256
+NEAR = 64
 """Clips that an approximate search takes for each vector of a query."""
 APPROXIMATE = "clips.faiss"
 
@@ -47,24 +47,28 @@ def _scores(
     phases = [slice(None)] if phase_q is None else [phase_q == p for p in np.unique(phase_q)]
     found = np.empty(len(videos), dtype=np.float32)
     for start, end in _pieces(index, videos):
-        first = index.firsts[videos[start]]
-        piece = np.asarray(index.vectors[first : index.ends[videos[end - 1]]], np.float32)
-        borders = index.firsts[videos[start:end]] - first
-        best = np.maximum.reduceat(query @ piece.T, borders, axis=1)
+        some = videos[start:end]
+        counts = index.ends[some] - index.firsts[some]
+        borders = np.cumsum(counts) - counts
+        if some[-1] - some[0] == len(some) - 1:
+            piece = index.vectors[index.firsts[some[0]] : index.ends[some[-1]]]
+        else:
+            rows = np.arange(counts.sum()) + np.repeat(index.firsts[some] - borders, counts)
+            piece = index.vectors[rows]
+        best = np.maximum.reduceat(query @ np.asarray(piece, np.float32).T, borders, axis=1)
         found[start:end] = np.max([best[phase].mean(0) for phase in phases], axis=0)
     return np.minimum(found, np.float32(1))
 
 
 def _pieces(index: ClipIndex, videos: NDArray[np.integer[Any]]) -> Iterator[tuple[int, int]]:
-    """Stretches of `videos` that stand one after the other in the index, of bounded size."""
-    borders = [0, *(np.flatnonzero(np.diff(videos) != 1) + 1).tolist(), len(videos)]
-    for start, stop in pairwise(borders):
-        while start < stop:
-            most = index.firsts[videos[start]] + _AT_ONCE
-            count = int(np.searchsorted(index.ends[videos[start:stop]], most, side="right"))
-            end = start + max(1, count)
-            yield start, end
-            start = end
+    """Stretches of `videos`, which rise, of a bounded number of clips."""
+    ends = np.cumsum(index.ends[videos] - index.firsts[videos])
+    start = 0
+    while start < len(videos):
+        before = int(ends[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + _AT_ONCE, side="right")))
+        yield start, end
+        start = end
 
 
 def rank(
@@ -112,9 +116,8 @@ def _approximate(index: ClipIndex, faiss: Any) -> Any:
     """Clips in √m cells, of which 32 are looked into; kept beside the index, and made anew if it grew."""
     file = None if index.place is None else index.place / APPROXIMATE
     if file is not None and file.is_file():
-        found = faiss.read_index(str(file))
+        found = _loaded(str(file), file.stat().st_mtime_ns)
         if found.ntotal == len(index) and _is_newer(file, index.place):
-            found.nprobe = 32
             return found
     cells = int(np.sqrt(len(index)))
     made = faiss.index_factory(index.about.width, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
@@ -126,6 +129,16 @@ def _approximate(index: ClipIndex, faiss: Any) -> Any:
         faiss.write_index(made, str(file))
     made.nprobe = 32
     return made
+
+
+@lru_cache(maxsize=1)
+def _loaded(file: str, _: int) -> Any:
+    """Read once for many queries."""
+    import faiss
+
+    found: Any = faiss.read_index(file)
+    found.nprobe = 32
+    return found
 
 
 def _is_newer(file: Path, place: Path | None) -> bool:
