@@ -190,6 +190,7 @@ def _hostile(folder: Path) -> dict[str, str]:
     }
     write_video(folder / "locked.mp4", numbered(8), codec="libx264", options=key)
     # A header and an index, but no picture among its data.
+    (folder / "program.ts").write_text("export const x = 1;\n")
     start = whole.index(b"mdat") + 4
     end = whole.index(b"moov") - 4
     (folder / "blank.mp4").write_bytes(whole[:start] + bytes(end - start) + whole[end:])
@@ -199,6 +200,7 @@ def _hostile(folder: Path) -> dict[str, str]:
         "half.mp4": "data.damaged_video",
         "list.mp4": "data.damaged_video",
         "locked.mp4": "data.encrypted",
+        "program.ts": "data.not_an_image",
         "sound.mp4": "data.no_pictures",
         "zeros.mp4": "data.damaged_video",
     }
