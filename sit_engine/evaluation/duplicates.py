@@ -21,7 +21,8 @@ from sit_engine.records.found_clips import DuplicateGroup, FoundDuplicates
 
 MOST_ASKED = 2000
 """Videos that the threshold is chosen from, evenly spread."""
-MOST_THRESHOLD, LEAST_PAIRS = 0.98, 10
+MOST_THRESHOLD, LEAST_PAIRS, MOST_COSINE = 0.98, 10, 0.9999
+CHANCE = 0.05
 
 
 class Threshold(NamedTuple):
@@ -34,21 +35,24 @@ class Threshold(NamedTuple):
 def choose_threshold(scores: NDArray[np.floating]) -> Threshold:
     """From the scores of pairs of videos, nearly all of which show different things.
 
-    Their bulk is taken for normal, by its median and the median deviation from that (× 1.4826): the
-    threshold is where half a pair of as many would be by chance.
+    The bulk of their artanh (Fisher's z, which has no end at 1) is taken for normal, by its median and
+    the median deviation of those above it (× 1.4826), since the upper side is the wider one. In one of
+    twenty such folders a pair would be above the threshold by chance.
     """
     if len(scores) < LEAST_PAIRS:
         return Threshold(
             MOST_THRESHOLD, Sentence("too few videos to choose from: {most}", most=MOST_THRESHOLD)
         )
-    middle = float(np.median(scores))
-    spread = 1.4826 * float(np.median(np.abs(scores - middle)))
-    found = middle + float(norm.isf(0.5 / len(scores))) * spread
+    z = np.arctanh(np.clip(np.asarray(scores, dtype=np.float64), -MOST_COSINE, MOST_COSINE))
+    middle = float(np.median(z))
+    above = z[z > middle] - middle
+    spread = 1.4826 * float(np.median(above)) if len(above) else 0.0
+    found = float(np.tanh(middle + norm.isf(CHANCE / len(scores)) * spread))
     why = Sentence(
-        "of {pairs} pairs of videos the middle one has {middle}, and by chance half a pair would have "
-        "more than {found}",
+        "of {pairs} pairs of videos the middle one has {middle}, and by chance one would have more than "
+        "{found} in one of twenty such folders",
         pairs=len(scores),
-        middle=f"{middle:.2f}",
+        middle=f"{np.tanh(middle):.2f}",
         found=f"{found:.2f}",
     )
     if found > MOST_THRESHOLD:

@@ -106,6 +106,9 @@ def test_a_threshold_leaves_the_bulk_below_and_duplicates_above() -> None:
     chosen = choose_threshold(np.concatenate([bulk, [0.93, 0.95]]))
     assert 0.5 < chosen.value < 0.7
     assert (bulk > chosen.value).sum() <= 4
+    # However wide the bulk is, what nearly agrees stays above.
+    wide = choose_threshold(rng.uniform(-0.6, 0.7, 1000))
+    assert 0.85 < wide.value < MOST_THRESHOLD
     assert choose_threshold(np.full(100, 0.999)).value == MOST_THRESHOLD
     assert choose_threshold(np.array([0.1])).value == MOST_THRESHOLD
 

@@ -221,8 +221,11 @@ def test_the_verbs_write_tables_and_a_page(
     rows = list(csv.DictReader(io.StringIO(table.read_text("utf-8"))))
     assert rows[0]["video"] == str(query)
     assert float(rows[0]["end"]) == pytest.approx(6, abs=0.5)
-    assert main(["find", str(index), "--duplicates", "--json"]) == 0
-    assert "groups" in json.loads(capsys.readouterr().out)
+    words = ["find", str(index), "--duplicates", "--above", "-0.9", "--html", str(page), "--json"]
+    assert main(words) == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    assert len(group["paths"]) == 12
+    assert page.read_text("utf-8").count("data:image/jpeg") == 12 * 6
     assert main(["find", str(index)]) != 0
     assert "--duplicates" in capsys.readouterr().err
     words = ["index", str(clip_run[0]), str(shelf), "--out", str(tmp_path / "again"), "--json"]

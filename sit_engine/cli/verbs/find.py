@@ -91,7 +91,7 @@ def _print(found: FoundClips | FoundDuplicates) -> None:
             if hit.stretch is not None:
                 start, end, first, last = hit.stretch
                 turned = ", backwards" if hit.is_reversed else ""
-                where = f"  {start:.0f}–{end:.0f} s is {first:.0f}–{last:.0f} s{turned}"
+                where = f"  {start:.1f}–{end:.1f} s is {first:.1f}–{last:.1f} s{turned}"
             mark = "=" if hit.score > found.threshold else " "
             print(f"{mark} {hit.score:6.3f}  {display_name(hit.path)}{where}")
         print(
