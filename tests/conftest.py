@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from sit_engine import api
 from sit_engine.data.sample import write_sample
+from sit_engine.records.events import Event
 from tests import preloaded
+from tests.clip_runs import learn
+from tests.tiny import tiny_config
+from tests.videos import scenes, write_video
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -93,3 +98,30 @@ def few(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     for name in FEW_CLASSES:
         shutil.copytree(sample[0] / name, folder / name)
     return folder
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen made-up films of four seconds."""
+    folder = tmp_path_factory.mktemp("films")
+    for seed in range(16):
+        write_video(folder / f"{seed:02d}.mp4", scenes(seed, 16))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip_start(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run to start from: it learnt for a moment."""
+    out = tmp_path_factory.mktemp("start") / "run"
+    config = tiny_config(films, data={"frame_rate": 4}, optim={"epochs": 2})
+    api.pretrain(config, out, emit=lambda _: None)
+    return out
+
+
+@pytest.fixture(scope="session")
+def clip_run(
+    films: Path, clip_start: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Event]]:
+    """A run of clips, and its events."""
+    out = tmp_path_factory.mktemp("clips") / "run"
+    return out, learn(films, clip_start, out, epochs=8)

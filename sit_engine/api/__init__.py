@@ -3,6 +3,11 @@
 They import torch inside their functions only, so that the door itself opens at once.
 """
 
+from sit_engine.api.clips import evaluate_index as evaluate_index
+from sit_engine.api.clips import find_clips as find_clips
+from sit_engine.api.clips import find_duplicates as find_duplicates
+from sit_engine.api.clips import index_videos as index_videos
+from sit_engine.api.clips import write_found as write_found
 from sit_engine.api.images import cache as cache
 from sit_engine.api.images import scan as scan
 from sit_engine.api.images import show_alike as show_alike

@@ -19,18 +19,20 @@ def export(
     *,
     format: Literal["torchscript", "onnx", "pt2", "safetensors"],
     out: Path,
-    head: Literal["features", "classifier"] | None = None,
+    head: Literal["features", "classifier", "clips"] | None = None,
     step: int | None = None,
     network: str | None = None,
     features: FeatureKind = "usual",
 ) -> Exported:
     """Write a run's model so that it runs without us; a program is reopened and compared.
 
-    `head` None is the classifier of a finetuned run, and features of any other. Raises ConfigError where
-    other `features` are asked of weights or a classifier, which have none.
+    `head` None is the classifier of a finetuned run, the clips of one that learnt these, and features of
+    any other. Raises ConfigError where other `features` are asked of weights or a classifier, which have
+    none.
     """
     from sit_engine.export.write import Model, write
-    from sit_engine.jobs.networks import load_backbones
+    from sit_engine.jobs.networks import load_backbones, load_method
+    from sit_engine.methods.clip_method import ClipMethod
 
     run = open_run(path)
     loaded = load_backbones(run, step=step, network=network, features=features)
@@ -49,9 +51,19 @@ def export(
             path=path,
         )
     classifier = None if head == "features" else loaded.classifier
-    return write(
-        run, Model(loaded.trained, classifier, loaded.step, loaded.network), format=format, out=out
-    )
+    clips = None
+    if head == "clips" or (head is None and run.config().method.watch == "retrieval"):
+        method, _ = load_method(run, step=step)
+        if not isinstance(method, ClipMethod):
+            raise RunError(
+                "run.no_clips",
+                "The run {path} makes no vectors of clips.",
+                "Train one with `sit-engine pretrain FOLDER --method svrtn --weights RUN`.",
+                path=path,
+            )
+        clips = method
+    model = Model(loaded.trained, classifier, loaded.step, loaded.network, clips)
+    return write(run, model, format=format, out=out)
 
 
 def import_weights(

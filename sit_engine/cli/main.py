@@ -60,6 +60,8 @@ VERBS = {
     "predict": Verb("predict", "answer a folder of images with a finetuned run or a model, as CSV"),
     "embed": Verb("embed", "write the features of images, a map of them and near-duplicates"),
     "neighbours": Verb("neighbours", "find the embedded images most like one image"),
+    "index": Verb("index", "make or update an index of videos, to find near-duplicates in"),
+    "find": Verb("find", "find videos that show what a video, a cut or an image shows, and where"),
     "inspect": Verb("inspect", "write reconstructions and attention maps as pictures and arrays"),
     "export": Verb("export", "write a file that runs without this program"),
     "import": Verb("import_", "turn weights that others trained into a folder to start from"),

@@ -20,7 +20,7 @@ from sit_engine.config.tree import ResolvedConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
-from sit_engine.export.programs import NamedProgram, Program
+from sit_engine.export.programs import ClipNetwork, ClipProgram, NamedProgram, Program
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
 from sit_engine.models.timm_folder import (
@@ -52,7 +52,7 @@ def can_torchscript() -> bool:
 
 def export_torchscript(
     network: nn.Module, side: int, labels: tuple[str, ...], extra: dict[str, str], out: Path
-) -> Program:
+) -> nn.Module:
     """Write the program to `out`; gives the eager model. `extra` travels as extra files.
 
     The preprocessing is scripted, since its size depends on the image; the network is traced, since
@@ -67,8 +67,14 @@ def export_torchscript(
             torch=torch.__version__,
         )
     _check_program(out)
-    eager = Program(Preprocess(side), network).eval().cpu()
-    example = torch.zeros(2, 3, side, side)
+    frames = network.frames if isinstance(network, ClipNetwork) else 0
+    eager: nn.Module = (
+        ClipProgram(Preprocess(side), network, frames)
+        if frames
+        else Program(Preprocess(side), network)
+    )
+    eager = eager.eval().cpu()
+    example = torch.zeros(2 * max(1, frames), 3, side, side)
     with _quiet(), torch.no_grad():
         traced = torch.jit.trace(  # type: ignore[no-untyped-call]
             eager.network, example, check_trace=False
@@ -76,6 +82,8 @@ def export_torchscript(
         program = (
             NamedProgram(Preprocess(side), traced, list(labels))
             if labels
+            else ClipProgram(Preprocess(side), traced, frames)
+            if frames
             else Program(Preprocess(side), traced)
         )
         kept = ["labels"] if labels else None

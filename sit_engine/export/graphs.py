@@ -47,7 +47,7 @@ def export_onnx(program: ViewProgram, extra: dict[str, str], out: Path) -> None:
     with _quiet():
         made = torch.onnx.export(
             program,
-            (_example(program),),
+            (program.example(),),
             input_names=["images"],
             output_names=["answers"],
             dynamic_shapes={"view_BCVV": {0: torch.export.Dim("batch")}},
@@ -66,16 +66,11 @@ def export_pt2(program: ViewProgram, extra: dict[str, str], out: Path) -> None:
     with _quiet(), torch.no_grad():
         made = torch.export.export(
             program,
-            (_example(program),),
+            (program.example(),),
             dynamic_shapes={"view_BCVV": {0: torch.export.Dim("batch")}},
         )
         # torch insists on the ending.
         _write(out, lambda aside: torch.export.save(made, aside, extra_files=extra), ".pt2")
-
-
-def _example(program: ViewProgram) -> torch.Tensor:
-    side = program.preprocess.side
-    return torch.zeros(2, 3, side, side, dtype=torch.uint8)
 
 
 def _write(out: Path, save: Callable[[str], Any], ending: str | None = None) -> None:

@@ -33,7 +33,11 @@ def card(run: Run, about: dict[str, Any], *, is_folder: bool) -> str:
     config, split = run.config(), run.split()
     is_finetuned = config.method.needs_labels
     how = "finetuned with labels" if is_finetuned else "pretrained without labels"
-    output = about["features"] if about["output"] == "features" else "the probability of each class"
+    output = {
+        "features": about["features"],
+        "clip vectors": f"a unit vector of each clip of {about.get('clip_frames')} frames, "
+        f"{config.data.frame_rate:g} a second, whatever their order",
+    }.get(about["output"], "the probability of each class")
     parts = [
         f"# {about['run']}, step {about['step']}",
         (

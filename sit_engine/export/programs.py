@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.data.decode.preprocess import Preprocess
+from sit_engine.methods.svrtn.table import both
 from sit_engine.models.backbone import Backbone
 
 
@@ -34,6 +35,23 @@ class Probabilities(nn.Module):
     def forward(self, view_BCVV: Tensor) -> Tensor:
         """Probabilities of views: [B,3,V,V] to [B,C]."""
         return torch.softmax(self.classifier(view_BCVV), dim=-1)
+
+
+class ClipNetwork(nn.Module):
+    """Normalised views [B·k,3,V,V], the frames of B clips one after the other, to unit vectors [B,D]."""
+
+    def __init__(self, backbone: Backbone, clips: nn.Module, frames: int) -> None:
+        super().__init__()
+        self.vit = backbone
+        self.clips = clips
+        self.frames = frames
+
+    def forward(self, view_NCVV: Tensor) -> Tensor:
+        """[B·k,3,V,V] to [B,D]."""
+        feature_NF = both(self.vit, view_NCVV)
+        feature_BkF = feature_NF.view(-1, self.frames, feature_NF.shape[1])
+        there_Bk = torch.ones_like(feature_BkF[:, :, 0], dtype=torch.bool)
+        return self.clips(feature_BkF, there_Bk)  # type: ignore[no-any-return]
 
 
 class Program(nn.Module):
@@ -65,6 +83,23 @@ class NamedProgram(Program):
         self.labels = labels
 
 
+class ClipProgram(nn.Module):
+    """uint8 frames [B,k,3,Y,X] of any size: preprocessing, then the network."""
+
+    def __init__(self, preprocess: nn.Module, network: nn.Module, frames: int) -> None:
+        super().__init__()
+        self.preprocess = preprocess
+        self.network = network
+        self.frames = frames
+
+    def forward(self, frames_BkCYX: Tensor) -> Tensor:
+        """uint8 [B,k,3,Y,X] to float32 [B,D]; raises ValueError for anything else."""
+        is_clip = frames_BkCYX.dim() == 5 and frames_BkCYX.size(1) == self.frames
+        if not is_clip or frames_BkCYX.size(2) != 3 or frames_BkCYX.dtype != torch.uint8:
+            raise ValueError("This model takes uint8 clips [B, k, 3, Y, X] of 0 to 255.")
+        return self.network(self.preprocess(frames_BkCYX.flatten(0, 1)))  # type: ignore[no-any-return]
+
+
 class ViewProgram(nn.Module):
     """uint8 views [B,3,V,V], cut to size beforehand: normalisation, then the network.
 
@@ -79,3 +114,24 @@ class ViewProgram(nn.Module):
     def forward(self, view_BCVV: Tensor) -> Tensor:
         """uint8 [B,3,V,V] to float32 [B,D] or [B,C]."""
         return self.network(self.preprocess.normalise(view_BCVV))  # type: ignore[no-any-return]
+
+    def example(self) -> Tensor:
+        """What it takes, of a batch of two."""
+        side = self.preprocess.side
+        return torch.zeros(2, 3, side, side, dtype=torch.uint8)
+
+
+class ClipViewProgram(ViewProgram):
+    """uint8 views [B,k,3,V,V] of the frames of clips, cut to size beforehand."""
+
+    def __init__(self, side: int, network: nn.Module, frames: int) -> None:
+        super().__init__(side, network)
+        self.frames = frames
+
+    def forward(self, view_BCVV: Tensor) -> Tensor:
+        """uint8 [B,k,3,V,V] to float32 [B,D]."""
+        return super().forward(view_BCVV.flatten(0, 1))
+
+    def example(self) -> Tensor:
+        """What it takes, of a batch of two."""
+        return super().example()[:, None].repeat(1, self.frames, 1, 1, 1)

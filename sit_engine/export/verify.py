@@ -25,12 +25,13 @@ class Verified:
     threads: int
 
 
-def verify(file: Path, eager: nn.Module, side: int, *, format: str) -> Verified:
+def verify(file: Path, eager: nn.Module, side: int, *, format: str, frames: int = 0) -> Verified:
     """Compare the file with the eager model on uint8 images of three batch sizes.
 
-    TorchScript takes any size, so it gets three; the others get views of `side`.
+    TorchScript takes any size, so it gets three; the others get views of `side`. A program of clips
+    gets so many `frames` of each.
     """
-    batches = _images(side, is_any_size=format == "torchscript")
+    batches = _images(side, is_any_size=format == "torchscript", frames=frames)
     answers, told = run_child(
         file, [images.numpy() for images in batches], format=format, times=TIMED_CALLS
     )
@@ -53,15 +54,16 @@ def verify(file: Path, eager: nn.Module, side: int, *, format: str) -> Verified:
     return Verified(difference, float(told["latency_ms"]), torch.get_num_threads())
 
 
-def _images(side: int, *, is_any_size: bool) -> list[Tensor]:
+def _images(side: int, *, is_any_size: bool, frames: int) -> list[Tensor]:
     """uint8 noise: the view's own size, a larger landscape and a smaller portrait."""
     generator = torch.Generator().manual_seed(0)
     sizes = [(3, side, side), (2, side + 37, 2 * side), (1, side + 5, max(1, side - 3))]
+    count = (frames,) if frames else ()
     return [
         torch.randint(
             0,
             256,
-            (batch, 3, height, width) if is_any_size else (batch, 3, side, side),
+            (batch, *count, 3, height, width) if is_any_size else (batch, *count, 3, side, side),
             dtype=torch.uint8,
             generator=generator,
         )

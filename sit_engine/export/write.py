@@ -18,9 +18,16 @@ from sit_engine.export.formats import export_safetensors, export_torchscript
 from sit_engine.export.graphs import export_onnx, export_pt2, extra_files
 from sit_engine.export.model_card import write_card
 from sit_engine.export.program import remember
-from sit_engine.export.programs import Features, Probabilities, ViewProgram
+from sit_engine.export.programs import (
+    ClipNetwork,
+    ClipViewProgram,
+    Features,
+    Probabilities,
+    ViewProgram,
+)
 from sit_engine.export.verify import Verified, verify
 from sit_engine.files import disk_error, file_hash, write_aside
+from sit_engine.methods.clip_method import ClipMethod
 from sit_engine.models.backbone import Backbone
 from sit_engine.records.exported import Exported
 from sit_engine.records.run import Run
@@ -37,6 +44,7 @@ MORE: dict[FeatureKind, str] = {
     "with-mean": ", with the mean place behind it",
     "last-layers": ", behind the same of the three blocks before it, each normed",
 }
+OUTPUTS = {"features": "features", "classifier": "probabilities", "clips": "clip vectors"}
 
 
 @dataclass(frozen=True)
@@ -47,10 +55,14 @@ class Model:
     classifier: nn.Module | None
     step: int
     network: str
+    clips: ClipMethod | None = None
+    """What makes vectors of clips, where these are wanted."""
 
     @property
     def head(self) -> str:
         """What the export answers with."""
+        if self.clips is not None:
+            return "clips"
         return "features" if self.classifier is None else "classifier"
 
 
@@ -62,10 +74,11 @@ def write(run: Run, model: Model, *, format: str, out: Path) -> Exported:
         "step": model.step,
         "network": model.network,
         "head": model.head,
-        "output": "features" if model.classifier is None else "probabilities",
+        "output": OUTPUTS[model.head],
         "features": READ[config.model.token_count] + MORE[model.backbone.features],
         "image_size": config.model.image_size,
         "value_range": split["value_range"],
+        **({} if model.clips is None else {"clip_frames": model.clips.clip_frames}),
     }
     checked = _write(model, run, about, format, out)
     weights = out / "model.safetensors" if format == "safetensors" else out
@@ -89,6 +102,7 @@ def write(run: Run, model: Model, *, format: str, out: Path) -> Exported:
         latency_ms=None if checked is None else checked.latency_ms,
         threads=None if checked is None else checked.threads,
         card=card,
+        clip_frames=about.get("clip_frames"),
     )
 
 
@@ -99,10 +113,18 @@ def _write(
     config = run.config()
     labels = tuple(run.split()["classes"])
     if format == "safetensors":
+        if model.clips is not None:
+            raise ExportError(
+                "export.clips_format",
+                "Weights alone do not make vectors of clips.",
+                "Use --format torchscript, onnx or pt2, or --head features for the frames' network.",
+            )
         _check_stem(config)
         export_safetensors(model.backbone, _linear_head(model), config, about, out)
         return None
     extra, side = extra_files(labels, to_toml(config), about), int(about["image_size"])
+    if model.clips is not None:
+        return _write_clips(model.clips, extra, side, format, out)
     network = (
         Features(model.backbone) if model.classifier is None else Probabilities(model.classifier)
     )
@@ -113,6 +135,19 @@ def _write(
         eager = program = ViewProgram(side, network).eval().cpu()
         (export_onnx if format == "onnx" else export_pt2)(program, extra, out)
     return verify(out, eager, side, format=format)
+
+
+def _write_clips(
+    method: ClipMethod, extra: dict[str, str], side: int, format: str, out: Path
+) -> Verified:
+    frames = method.clip_frames
+    network = ClipNetwork(method.backbone("student"), method.clips, frames)
+    if format == "torchscript":
+        eager = export_torchscript(network, side, (), extra, out)
+    else:
+        eager = program = ClipViewProgram(side, network, frames).eval().cpu()
+        (export_onnx if format == "onnx" else export_pt2)(program, extra, out)
+    return verify(out, eager, side, format=format, frames=frames)
 
 
 def _check_stem(config: ResolvedConfig) -> None:

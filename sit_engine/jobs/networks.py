@@ -52,13 +52,13 @@ class Backbones:
 
 def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
     """The method on the CPU with the weights of `step`; without one of the newest good checkpoint,
-    of a finetuned run of the one that validated best.
+    of a finetuned run of the one that validated best, of one of clips of the one that found most.
     """
     config = run.config()
     if step is None:
         path, manifest, _ = checkpoint.newest_verified(run)
         best = checkpoint.folder(run, manifest.get("best_step", -1))
-        if config.method.needs_labels and best.is_dir():
+        if config.method.watch in ("validation", "retrieval") and best.is_dir():
             path, manifest = best, checkpoint.verify(best)
     else:
         path = checkpoint.folder(run, step)

@@ -25,6 +25,8 @@ class Exported:
     latency_ms: float | None = None
     threads: int | None = None
     card: Path | None = None
+    clip_frames: int | None = None
+    """Of a model of clips: how many frames it takes."""
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain values."""

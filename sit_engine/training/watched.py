@@ -16,14 +16,12 @@ from sit_engine.data.scan.split import Split
 from sit_engine.records.events import Event, PhaseChanged
 from sit_engine.training.leg import TrainingData
 from sit_engine.watching.pretraining import PREVIEW_IMAGES, HeldOut, Watched
+from sit_engine.watching.retrieval import MOST_FRAMES
 
 MOST_KNN_IMAGES = 1000
 MOST_WATCHED_BYTES = 256 * 2**20
 HELD_SHARE = 0.2
 """Of videos that are held out to look for, where nobody says how many."""
-MOST_HELD_FRAMES = 64
-"""Of one video."""
-
 Emit = Callable[[Event], None]
 
 
@@ -33,9 +31,7 @@ def _held_out(store: PixelStore, split: Split) -> HeldOut | None:
         return None
     rows = store.readable(split.watch)
     items = rows if store.items is None else store.items[rows]
-    cut = [
-        np.flatnonzero(items == item)[:MOST_HELD_FRAMES] for item in dict.fromkeys(items.tolist())
-    ]
+    cut = [np.flatnonzero(items == item)[:MOST_FRAMES] for item in dict.fromkeys(items.tolist())]
     chosen = np.concatenate(cut)
     ends = np.cumsum([len(one) for one in cut])
     videos = [np.arange(end - len(one), end) for one, end in zip(cut, ends, strict=True)]

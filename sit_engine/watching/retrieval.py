@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +25,7 @@ from sit_engine.methods.clip_method import ClipMethod
 from sit_engine.methods.protocol import Method
 from sit_engine.methods.svrtn import temporal
 from sit_engine.methods.svrtn.spatial import draw_edit, edited
-from sit_engine.methods.svrtn.table import frame_features
+from sit_engine.methods.svrtn.table import FrameTable, frame_features
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import Event, HealthMeasured, PreviewWritten, RetrievalMeasured
 from sit_engine.records.run import Run
@@ -34,6 +35,8 @@ from sit_engine.watching.pretraining import Watched, write_preview
 
 EDITS_A_VIDEO = 3
 THUMBNAIL = 8
+MOST_FRAMES, MOST_VIDEOS = 32, 1000
+"""Of one video the first ones, and of training so many videos: a reading is to take seconds."""
 _SEED = 41
 """Of the edits that are measured on, in every run."""
 
@@ -82,10 +85,7 @@ class Retrieval:
         method = self.method
         assert isinstance(method, ClipMethod)
         assert method.table is not None
-        training = [
-            torch.from_numpy(np.asarray(method.table.features[first:end], dtype=np.float32))
-            for first, end in dict.fromkeys(map(method.table.stretch, range(method.table.count)))
-        ][:1000]
+        training = _features_of(method.table)
         vectors = [vectors_of(method.clips, one, method.clip_frames) for one in training]
         events, is_best = list[Event](), False
         found: RetrievalMeasured | None = None
@@ -173,6 +173,17 @@ class Retrieval:
         return write_preview(
             self.run, self.method, self.watched.train[:8], self.device, "student", step
         )
+
+
+def _features_of(table: FrameTable) -> list[Tensor]:
+    """The clean frames of training videos."""
+    stretches = dict.fromkeys(map(table.stretch, range(table.count)))
+    return [
+        torch.from_numpy(
+            np.asarray(table.features[first : min(end, first + MOST_FRAMES)], dtype=np.float32)
+        )
+        for first, end in islice(stretches, MOST_VIDEOS)
+    ]
 
 
 def _judged(found: RetrievalMeasured, verdict: Verdict) -> Verdict:

@@ -65,6 +65,17 @@ def test_a_video_owns_a_stretch_of_rows(folder: Path, cache: PixelCache) -> None
     assert store.items.tolist() == items.tolist()
 
 
+def test_an_image_that_is_called_like_a_frame_is_itself(photos: Path, cache: PixelCache) -> None:
+    odd = photos / "cats" / "0#t=3"
+    (photos / "cats" / "0.png").rename(odd)
+    (photos / "cats" / "same#t=4").write_bytes(odd.read_bytes())
+    index = scan([photos])
+    assert "cats/0#t=3" in index.paths
+    left, _ = cache.fill(index, side=16)
+    assert left.duplicates == (("cats/0#t=3", "cats/same#t=4"),)
+    assert left.file(left.paths.index("cats/0#t=3")) == str(odd)
+
+
 def test_images_alone_have_no_items(photos: Path, cache: PixelCache) -> None:
     index = scan([photos])
     assert index.items() is None
@@ -179,6 +190,7 @@ def _hostile(folder: Path) -> dict[str, str]:
     }
     write_video(folder / "locked.mp4", numbered(8), codec="libx264", options=key)
     # A header and an index, but no picture among its data.
+    (folder / "program.ts").write_text("export const x = 1;\n")
     start = whole.index(b"mdat") + 4
     end = whole.index(b"moov") - 4
     (folder / "blank.mp4").write_bytes(whole[:start] + bytes(end - start) + whole[end:])
@@ -188,6 +200,7 @@ def _hostile(folder: Path) -> dict[str, str]:
         "half.mp4": "data.damaged_video",
         "list.mp4": "data.damaged_video",
         "locked.mp4": "data.encrypted",
+        "program.ts": "data.not_an_image",
         "sound.mp4": "data.no_pictures",
         "zeros.mp4": "data.damaged_video",
     }
@@ -254,7 +267,7 @@ def test_without_pyav_a_video_says_what_to_install(
 def test_a_scan_that_was_ended_goes_on_and_one_repeated_reads_nothing(
     tmp_path: Path, cache: PixelCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sit_engine.data.pixel_cache.cache.FRAMES_A_JOB", 3)
+    monkeypatch.setattr("sit_engine.data.pixel_cache.stretches.FRAMES_A_JOB", 3)
     write_video(tmp_path / "films" / "a.mp4", numbered(40))
     index = scan([tmp_path / "films"])
     seen: list[int] = []

@@ -19,51 +19,10 @@ from sit_engine.methods.svrtn.spatial import SpatialEdit, apply_edit, draw_edit
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import Event, HealthMeasured, RetrievalMeasured, StepReported
 from sit_engine.records.run_folder import open_run
+from tests.clip_runs import learn
 from tests.data.conftest import picture
 from tests.tiny import tiny_config
 from tests.training.test_resume import assert_identical, stop_at
-from tests.videos import scenes, write_video
-
-
-@pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen made-up films of four seconds."""
-    folder = tmp_path_factory.mktemp("films")
-    for seed in range(16):
-        write_video(folder / f"{seed:02d}.mp4", scenes(seed, 16))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def start(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run to start from: it learnt for one epoch."""
-    out = tmp_path_factory.mktemp("start") / "run"
-    config = tiny_config(films, data={"frame_rate": 4}, optim={"epochs": 1})
-    api.pretrain(config, out, emit=lambda _: None)
-    return out
-
-
-def learn(films: Path, start: Path, out: Path, *, epochs: float = 2, **how: object) -> list[Event]:
-    """A run of clips; gives its events."""
-    events: list[Event] = []
-    config = tiny_config(
-        films,
-        method={"name": "svrtn", "clip_width": 32, "copies": 2, "hardest_weight": 0.1},
-        model={"weights": str(start)},
-        data={"frame_rate": 4},
-        optim={"epochs": epochs, "batch_size": 16},
-    )
-    api.pretrain(config, out, emit=events.append, **how)  # type: ignore[arg-type]
-    return events
-
-
-@pytest.fixture(scope="module")
-def run(
-    films: Path, start: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[Event]]:
-    """A run of clips, and its events."""
-    out = tmp_path_factory.mktemp("clips") / "run"
-    return out, learn(films, start, out, epochs=8)
 
 
 def encoder(feature: int = 12) -> ClipEncoder:
@@ -197,37 +156,37 @@ def test_spatial_edits_do_what_they_say() -> None:
     assert np.array_equal(first, second)
 
 
-def test_a_run_learns_to_find_copies_and_says_so(run: tuple[Path, list[Event]]) -> None:
-    reports = [event for event in run[1] if isinstance(event, StepReported)]
+def test_a_run_learns_to_find_copies_and_says_so(clip_run: tuple[Path, list[Event]]) -> None:
+    reports = [event for event in clip_run[1] if isinstance(event, StepReported)]
     assert set(reports[0].terms) == {"clip", "frame", "missing", "hardest"}
     assert reports[-1].terms["clip"] < reports[0].terms["clip"]
-    readings = [event for event in run[1] if isinstance(event, RetrievalMeasured)]
+    readings = [event for event in clip_run[1] if isinstance(event, RetrievalMeasured)]
     assert readings[0].step == 0
     first, last = readings[0], readings[-1]
     assert (first.videos, first.queries) == (4, 12)
     # At first clips are pooled by their mean.
     assert first.precision == pytest.approx(first.pooled, abs=0.2)
     assert all(0 < value <= 1 for value in (last.precision, last.pooled, last.raw))
-    assert any(isinstance(event, HealthMeasured) for event in run[1])
-    split = open_run(run[0]).split()
+    assert any(isinstance(event, HealthMeasured) for event in clip_run[1])
+    split = open_run(clip_run[0]).split()
     assert len(split["watch"]) == 4 * 16
     assert len(split["train"]) == 12 * 16
 
 
 def test_the_network_that_reads_frames_stays_as_it_was(
-    run: tuple[Path, list[Event]], start: Path
+    clip_run: tuple[Path, list[Event]], clip_start: Path
 ) -> None:
-    method, _ = load_method(open_run(run[0]))
-    before, _ = load_method(open_run(start))
-    own = before.backbone(open_run(start).config().method.features).state_dict()
+    method, _ = load_method(open_run(clip_run[0]))
+    before, _ = load_method(open_run(clip_start))
+    own = before.backbone(open_run(clip_start).config().method.features).state_dict()
     for name, value in method.backbone("student").state_dict().items():
         assert torch.equal(value, own[name]), name
 
 
 def test_a_clip_without_a_quarter_of_its_frames_stays_nearer_than_pooled_ones(
-    run: tuple[Path, list[Event]],
+    clip_run: tuple[Path, list[Event]],
 ) -> None:
-    method, _ = load_method(open_run(run[0]))
+    method, _ = load_method(open_run(clip_run[0]))
     assert isinstance(method, Svrtn)
     torch.manual_seed(0)
     # Frames of one scene, and frames that are all different: those a clip loses something with.
@@ -242,15 +201,17 @@ def test_a_clip_without_a_quarter_of_its_frames_stays_nearer_than_pooled_ones(
     assert float((whole * less).sum(1).mean()) > float(pooled.mean())
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(films: Path, start: Path, tmp_path: Path) -> None:
-    learn(films, start, tmp_path / "whole", epochs=1)
-    learn(films, start, tmp_path / "cut", epochs=1, make_control=stop_at(5))
+def test_a_stopped_run_goes_on_to_the_same_bits(
+    films: Path, clip_start: Path, tmp_path: Path
+) -> None:
+    learn(films, clip_start, tmp_path / "whole", epochs=1)
+    learn(films, clip_start, tmp_path / "cut", epochs=1, make_control=stop_at(5))
     api.resume(tmp_path / "cut", emit=lambda _: None)
     assert_identical(tmp_path / "whole", tmp_path / "cut")
 
 
 def test_the_features_of_frames_are_read_once(
-    films: Path, start: Path, tmp_path: Path, run: tuple[Path, list[Event]],
+    films: Path, clip_start: Path, tmp_path: Path, clip_run: tuple[Path, list[Event]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     read: list[int] = []
@@ -260,7 +221,7 @@ def test_the_features_of_frames_are_read_once(
 
     monkeypatch.setattr("sit_engine.methods.svrtn.table.FrameTable._fill", spy)
     # Memory and speed are known too: what is left to read is nothing.
-    learn(films, start, tmp_path / "again", epochs=1)
+    learn(films, clip_start, tmp_path / "again", epochs=1)
     assert not read
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,19 @@ def test_frames_are_pretrained_on_and_a_resumed_run_ends_with_the_same_bits(
     pretrain(films, tmp_path / "cut", make_control=stop_at(2))
     api.resume(tmp_path / "cut", emit=lambda _: None)
     assert_identical(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_videos_that_moved_and_got_other_names_are_found_by_their_content(
+    films: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "before"
+    shutil.copytree(films, folder)
+    pretrain(folder, tmp_path / "run", make_control=stop_at(1))
+    now = tmp_path / "now"
+    folder.rename(now)
+    (now / "a" / "0.mp4").rename(now / "a" / "renamed.mp4")
+    told = api.find_folders(tmp_path / "run", [str(now)], without_missing=False)
+    assert told.values["renamed"] == "10"
+    api.resume(tmp_path / "run", emit=lambda _: None)
+    pretrain(films, tmp_path / "whole")
+    assert_identical(tmp_path / "whole", tmp_path / "run")

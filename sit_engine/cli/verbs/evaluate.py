@@ -16,7 +16,16 @@ from sit_engine.jobs.evaluate_request import EvaluateRequest
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     """RUN, --train, --test, --labels-file, --baseline, --step, --network."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="a run folder; with --relevance an index of videos"
+    )
+    parser.add_argument(
+        "--relevance",
+        type=Path,
+        metavar="FILE",
+        help="JSON of which videos are relevant to which, as FIVR-200K has it, or of stretches that are "
+        "copies: measures an index of videos",
+    )
     parser.add_argument(
         "--train",
         nargs="+",
@@ -85,6 +94,8 @@ def run(chosen: argparse.Namespace) -> int:
     from sit_engine import api
 
     screen = Screen(as_json=chosen.json)
+    if chosen.relevance is not None:
+        return _evaluate_index(chosen, screen)
     train, path = chosen.train, chosen.run.expanduser().absolute()
     find(chosen, path, screen)
     report, file = api.evaluate(
@@ -109,6 +120,19 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps(report.to_json()))
     else:
         print(f"{report.to_text()}\n\nPage: {file.with_name(report.page)}")
+    return 0
+
+
+def _evaluate_index(chosen: argparse.Namespace, screen: Screen) -> int:
+    from sit_engine import api
+
+    found = api.evaluate_index(
+        chosen.run.expanduser().absolute(),
+        chosen.relevance.expanduser().absolute(),
+        on_progress=screen.progress,
+    )
+    screen.clear()
+    print(json.dumps(found.to_json()) if chosen.json else found.to_text())
     return 0
 
 

@@ -50,8 +50,8 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     )
     parser.add_argument(
         "--head",
-        choices=["features", "classifier"],
-        help="what it answers with (default: classes where the run learnt them, else features)",
+        choices=["features", "classifier", "clips"],
+        help="what it answers with (default: what the run learnt: classes, clips, else features)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write")
     add_checkpoint_flags(parser)
@@ -67,6 +67,13 @@ def snippet(done: Exported) -> str:
         side=done.image_size,
         answers="probabilities" if is_classifier else "features",
     )
+    if done.head == "clips":
+        lines = lines.replace("(2, 3,", f"(2, {done.clip_frames}, 3,").replace(
+            "features =", "vectors ="
+        )
+        return lines.replace("your images", "the frames of your clips").replace(
+            "Your images", "The frames of your clips"
+        )
     return f"{lines}\n{NAMES[done.format]}".strip() if is_classifier else lines
 
 

@@ -31,9 +31,10 @@ _SEEK_FROM_S = 2
 _TICK_S = 1.0
 _MOST_MOOV_BYTES = 1 << 24
 _ENDINGS = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg"),
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
     *(".wmv", ".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".vob", ".y4m", ".h264", ".hevc"),
 )
+_STREAMS, _SYNC = (".ts", ".mts", ".m2ts"), b"G"
 _MATROSKA, _ASF, _MPEG, _MXF = (
     b"\x1aE\xdf\xa3",
     b"0&\xb2u",
@@ -56,6 +57,9 @@ def is_video(start: bytes, path: str) -> bool:
     is_image = start.startswith(
         (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
     )
+    if path.lower().endswith(_STREAMS):
+        # A program in TypeScript ends so too; packets begin with this byte, some after a time.
+        return _SYNC in (start[:1], start[4:5])
     return not is_image and path.lower().endswith(_ENDINGS)
 
 

@@ -120,7 +120,7 @@ class ImageIndex:
 
     def file(self, i: int) -> str:
         """Absolute path of the file that image `i` is in."""
-        return file_of(self.path(i))
+        return file_of(self.path(i)) if self.videos else self.path(i)
 
     def items(self) -> NDArray[np.int64] | None:
         """Which item each image is of, a video or an image on its own; None without videos."""

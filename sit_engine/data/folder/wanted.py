@@ -35,6 +35,7 @@ _OURS: tuple[frozenset[str], ...] = (
     frozenset(("features.npy", "about.json")),
     frozenset(("import.json",)),
     frozenset(("pixels.bin", "rows.jsonl")),
+    frozenset(("index.json", "vectors.npy")),
     frozenset(("config.json", "model.safetensors")),
     frozenset(("manifest.json", "model.safetensors")),
 )

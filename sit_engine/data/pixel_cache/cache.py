@@ -18,9 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.config.tree import CACHE_FACTOR
-from sit_engine.counted import unpacked
 from sit_engine.data.decode.decode_pool import PASSING_PROBLEMS, Cancel, decoders
-from sit_engine.data.folder.frames import file_of, split_name
 from sit_engine.data.folder.index import ImageIndex, ValueRange
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.pixel_cache import adopting
@@ -30,14 +28,13 @@ from sit_engine.data.pixel_cache.journal import FileLock, Record
 from sit_engine.data.pixel_cache.mapped import MappedRows
 from sit_engine.data.pixel_cache.store import PixelStore as PixelStore
 from sit_engine.data.pixel_cache.streaming import FileSquares
+from sit_engine.data.pixel_cache.stretches import duplicates, each_of, stretches
 from sit_engine.data.pixel_cache.value_range import folder_range
 from sit_engine.errors import CancelledError, DiskError, SitError
 from sit_engine.files import cache_root, clear_asides, out_of_memory
 from sit_engine.paths import unescape_name
 from sit_engine.records.on_progress import OnProgress, ProgressReporter
 
-FRAMES_A_JOB = 64
-"""Of a video: what a kill costs at most, and as many as a line to a decoder holds."""
 FEATURES = "features"
 """The folder of features that networks read (evaluation.kept)."""
 DEFAULT_BUDGET_BYTES = 20 * 10**9
@@ -256,7 +253,7 @@ class _Filling:
         progress = ProgressReporter(self.on_progress, "decoding", len(missing))
         with self.book.appending(), decoders(self.workers) as pool:
             for images, answer in pool.run(self._jobs(missing), cancel=self.cancel):
-                for i, found in zip(images, _each(answer, len(images)), strict=True):
+                for i, found in zip(images, each_of(answer, len(images)), strict=True):
                     known.keep(i, self._record(i, found))
                     progress.step()
         return known
@@ -268,7 +265,7 @@ class _Filling:
             "sharp": self.book.is_sharp,
             "out": str(self.book.pixels_file),
         }
-        for images, path, times in _stretches(self.index, missing):
+        for images, path, times in stretches(self.index, missing):
             offsets = [self._offset(i) for i in images]
             job: dict[str, Any]
             if times:
@@ -295,40 +292,6 @@ class _Filling:
         if answer.get("code") not in PASSING_PROBLEMS:
             self.book.append(record)
         return record
-
-
-def _each(answer: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    """The answers about the single images of a job; one on a video as a whole is all its frames'."""
-    if "frames" not in answer:
-        return [answer] * count
-    stamp = {name: answer[name] for name in ("size", "mtime_ns")}
-    return [unpacked(found) if "problem" in found else found | stamp for found in answer["frames"]]
-
-
-_Stretch = tuple[tuple[int, ...], str, list[str]]
-"""Images of an index, the file that they are in, and their times if it is a video."""
-
-
-def _stretches(index: ImageIndex, images: NDArray[np.int64]) -> Iterator[_Stretch]:
-    """Single images, and frames beside each other of one video, few enough for a job's line."""
-    if not index.videos:
-        yield from (((i,), index.path(i), []) for i in images.tolist())
-        return
-    some: list[int] = []
-    file, times = "", list[str]()
-    for i in images.tolist():
-        path, time = split_name(index.path(i))
-        if some and (time is None or path != file or len(some) == FRAMES_A_JOB):
-            yield tuple(some), file, times
-            some, times = [], []
-        if time is None:
-            yield (i,), path, []
-            continue
-        file = path
-        some.append(i)
-        times.append(time)
-    if some:
-        yield tuple(some), file, times
 
 
 def _wanted(known: Known, most: int) -> NDArray[np.int64]:
@@ -386,30 +349,8 @@ def _result(
     # The decode knows the images' own notes; this one is about the label file.
     notes.update({text: count for text, count in index.notes if text == UNMATCHED_ROWS})
     left = replace(left, notes=tuple(sorted(notes.items())))
-    return replace(left, duplicates=_duplicates(left, store.hashes)), store
+    return replace(left, duplicates=duplicates(left, store.hashes)), store
 
 
 def _aspect(index: ImageIndex) -> NDArray[np.float32]:
     return (index.sizes[:, 0] / index.sizes[:, 1]).astype(np.float32)
-
-
-def _duplicates(index: ImageIndex, hashes: NDArray[np.uint8]) -> tuple[tuple[str, ...], ...]:
-    """Groups of equal hashes, ordered by their first images."""
-    if not len(hashes):
-        return ()
-    # Equal hashes beside each other; of equal ones the earlier image first.
-    # Of videos the first frames tell.
-    chosen = np.array([not _is_later(path) for path in index.paths]) if index.videos else None
-    if chosen is not None and not chosen.all():
-        return _duplicates(replace(index.subset(np.flatnonzero(chosen)), videos=()), hashes[chosen])
-    words = hashes.view(np.uint64)
-    order = np.lexsort(words.T)
-    is_new = np.r_[True, (words[order[1:]] != words[order[:-1]]).any(axis=1)]
-    starts = np.flatnonzero(is_new)
-    groups = np.split(order, starts[1:]) if len(starts) < len(order) else []
-    found = sorted(group.tolist() for group in groups if len(group) > 1)
-    return tuple(tuple(file_of(index.name(i)) for i in group) for group in found)
-
-
-def _is_later(path: str) -> bool:
-    return split_name(path)[1] not in (None, "0")

@@ -317,9 +317,11 @@ def _named(search: _Search, names: Sequence[str], roots: Sequence[str], data: Da
         roots = listing.roots
         for i in range(len(listing)):
             called[listing.path(i)] = image_name(int(listing.root_of[i]), listing.paths[i])
-    now = {
-        name: called[search.path_of[name]] for name in names if search.path_of.get(name) in called
-    }
+    now = {}
+    for name in names:
+        path, time = split_name(search.path_of.get(name, ""))
+        if path in called:
+            now[name] = called[path] if time is None else frame_name(called[path], time)
     return Found(
         Places(tuple(roots), renamed={old: new for old, new in now.items() if old != new}),
         gone=tuple(name for name in names if name not in now),

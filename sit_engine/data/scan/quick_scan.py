@@ -63,6 +63,18 @@ def scan(
     return _with_frames(index, listing, headers, frame_rate) if headers.videos else index
 
 
+def scan_file(path: str, *, frame_rate: float = 1.0, gifs: GifRule = "image") -> ImageIndex:
+    """One file alone as an index: an image, or a video's frames; why it cannot be used is a problem."""
+    where, state = Path(path).absolute(), Path(path).stat()
+    listing = Listing((str(where.parent),), [where.name])
+    listing.root_of.append(0)
+    listing.bytes.append(state.st_size)
+    listing.mtime_ns.append(state.st_mtime_ns)
+    headers = read_headers(listing, lambda: None, gifs=gifs == "video")
+    index = _index(listing, headers, "none", None, LabelColumns(), "classes")
+    return _with_frames(index, listing, headers, frame_rate) if headers.videos else index
+
+
 def _index(
     listing: Listing,
     headers: Headers,

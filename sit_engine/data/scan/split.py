@@ -16,7 +16,7 @@ from sit_engine.paths import display_name, image_name
 
 PARTS = ("train", "watch")
 MOST_TOLD = 3
-MOST_HELD_ITEMS = 100
+MOST_HELD_ITEMS = 60
 HASH_BYTES = 16
 """Of each file's SHA-256, kept in the split: enough to know a file again, and half as long."""
 SAME_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -61,7 +61,7 @@ def make_split(
 
 
 def split_items(index: ImageIndex, share: float, seed: int) -> Split:
-    """Hold out whole items, labelled or not: that share, 4 at least, 100 at most, and never half."""
+    """Hold out whole items, labelled or not: that share, 4 at least, 60 at most, and never half."""
     items = index.items()
     items = np.arange(len(index)) if items is None else items
     order = np.random.default_rng([seed, 1]).permutation(np.unique(items))

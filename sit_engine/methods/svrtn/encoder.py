@@ -42,11 +42,14 @@ class ClipEncoder(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, feature: int, width: int, blocks: int, heads: int) -> None:
+    def __init__(
+        self, feature: int, width: int, blocks: int, heads: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(feature))
         self.register_buffer("scale", torch.zeros(()))
         """0: not measured yet."""
+        self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(feature, width, bias=False)
         nn.init.orthogonal_(self.project.weight)
         self.clip_token = nn.Parameter(torch.zeros(width))
@@ -64,7 +67,7 @@ class ClipEncoder(nn.Module):
 
     def projected(self, feature_BkF: Tensor) -> Tensor:
         """[B,k,F] to [B,k,D], not of unit length."""
-        projected: Tensor = self.project((feature_BkF - self.mean) * self.scale)
+        projected: Tensor = self.project(self.dropout((feature_BkF - self.mean) * self.scale))
         return projected
 
     def frames(self, feature_BkF: Tensor) -> Tensor:

@@ -30,6 +30,9 @@ from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import build_backbone
 from sit_engine.views.seeds import numpy_stream
 
+MOST_MEASURED = 20_000
+"""Frames whose mean is taken off, evenly spread."""
+
 
 @dataclass(frozen=True)
 class ClipViews:
@@ -74,7 +77,13 @@ class Student(nn.Module):
         super().__init__()
         self.backbone = backbone
         width = options.clip_width
-        self.clips = ClipEncoder(2 * backbone.width, width, options.clip_blocks, options.clip_heads)
+        self.clips = ClipEncoder(
+            2 * backbone.width,
+            width,
+            options.clip_blocks,
+            options.clip_heads,
+            options.feature_dropout,
+        )
         self.tells = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
 
 
@@ -116,7 +125,8 @@ class Svrtn(ClipMethod):
         """Read the features of all frames and copies, or find them in the cache."""
         self.table = FrameTable(batches, self.backbone("student"), self.side, self.options.copies)
         if not self.clips.scale:
-            clean = np.asarray(self.table.features[: self.table.count], dtype=np.float32)
+            every = max(1, self.table.count // MOST_MEASURED)
+            clean = np.asarray(self.table.features[: self.table.count : every], dtype=np.float32)
             self.clips.measure(torch.from_numpy(clean).to(self.clips.mean.device))
 
     def make_views(self, batch: Batch, step_info: StepInfo) -> ClipViews:

@@ -11,6 +11,8 @@ from sit_engine.config.traits import CurveInfo, Picture, Watch
 from sit_engine.config.view_kinds import ViewKind
 
 OWN = "sized for minutes on frozen features"
+STEPS = 300
+"""About so many on few videos: more of them were learnt by heart (docs/adr/0035-svrtn.md)."""
 
 
 class SvrtnOptions(MethodOptions[AutoT]):
@@ -60,6 +62,14 @@ class SvrtnOptions(MethodOptions[AutoT]):
     drop_most: float = setting(
         0.5, "Missing frames", "Up to which share of a copy's frames is left out.", ge=0, le=0.9
     )
+    feature_dropout: float = setting(
+        0.2,
+        "Feature dropout",
+        "Share of the numbers of each frame's feature that a step leaves out, so that few videos are "
+        "not learnt by heart.",
+        ge=0,
+        le=0.9,
+    )
     frame_weight: float = setting(
         0.5, "Weight of frames", "Of the same contrast between single frames.", ge=0, le=10
     )
@@ -85,7 +95,7 @@ class SvrtnOptions(MethodOptions[AutoT]):
             "model.drop_path": 0.0,
             "optim.batch_size": batch,
             "optim.learning_rate": 0.002,
-            "optim.epochs": float(max(20, min(400, round(600 * batch / max(1, facts.images))))),
+            "optim.epochs": float(max(10, min(200, round(STEPS * batch / max(1, facts.images))))),
             "optim.optimiser": "adamw",
             "optim.weight_decay": 0.01,
             "optim.weight_decay_end": 0.01,

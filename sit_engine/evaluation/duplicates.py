@@ -1,0 +1,109 @@
+"""Which videos of an index are near-duplicates, above a threshold that the index's own pairs give.
+
+Shapes: m clips, D width, V videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import norm
+
+from sit_engine.counted import Sentence
+from sit_engine.evaluation.search import scores_of
+from sit_engine.records.clip_index import ClipIndex
+from sit_engine.records.found_clips import DuplicateGroup, FoundDuplicates
+
+MOST_ASKED = 2000
+"""Videos that the threshold is chosen from, evenly spread."""
+MOST_THRESHOLD, LEAST_PAIRS, MOST_COSINE = 0.98, 10, 0.9999
+CHANCE = 0.05
+
+
+class Threshold(NamedTuple):
+    """Two videos with a higher score are near-duplicates; why."""
+
+    value: float
+    why: str
+
+
+def choose_threshold(scores: NDArray[np.floating]) -> Threshold:
+    """From the scores of pairs of videos, nearly all of which show different things.
+
+    The bulk of their artanh (Fisher's z, which has no end at 1) is taken for normal, by its median and
+    the median deviation of those above it (× 1.4826), since the upper side is the wider one. In one of
+    twenty such folders a pair would be above the threshold by chance.
+    """
+    if len(scores) < LEAST_PAIRS:
+        return Threshold(
+            MOST_THRESHOLD, Sentence("too few videos to choose from: {most}", most=MOST_THRESHOLD)
+        )
+    z = np.arctanh(np.clip(np.asarray(scores, dtype=np.float64), -MOST_COSINE, MOST_COSINE))
+    middle = float(np.median(z))
+    above = z[z > middle] - middle
+    spread = 1.4826 * float(np.median(above)) if len(above) else 0.0
+    found = float(np.tanh(middle + norm.isf(CHANCE / len(scores)) * spread))
+    why = Sentence(
+        "of {pairs} pairs of videos the middle one has {middle}, and by chance one would have more than "
+        "{found} in one of twenty such folders",
+        pairs=len(scores),
+        middle=f"{np.tanh(middle):.2f}",
+        found=f"{found:.2f}",
+    )
+    if found > MOST_THRESHOLD:
+        why = Sentence("{why}; no more than {most} is asked", why=why, most=MOST_THRESHOLD)
+    return Threshold(min(found, MOST_THRESHOLD), why)
+
+
+def pair_scores(
+    index: ClipIndex, asked: NDArray[np.int64], tell: Callable[[str, int, int], None]
+) -> NDArray[np.float32]:
+    """Of each pair of these videos the larger of both directions [a,a]: a trailer is in its film."""
+    found = np.empty((len(asked), len(asked)), dtype=np.float32)
+    for row, number in enumerate(asked.tolist()):
+        tell("comparing videos", row, len(asked))
+        vectors = np.asarray(index.vectors[index.rows(number)], np.float32)
+        found[row] = scores_of(index, vectors)[asked]
+    tell("comparing videos", len(asked), len(asked))
+    both: NDArray[np.float32] = np.maximum(found, found.T)
+    return both
+
+
+def threshold_of(index: ClipIndex, tell: Callable[[str, int, int], None]) -> Threshold:
+    """From the pairs of at most `MOST_ASKED` of the index's videos."""
+    count = len(index.videos)
+    asked = np.unique(np.linspace(0, max(count - 1, 0), min(count, MOST_ASKED)).astype(np.int64))
+    scores = pair_scores(index, asked, tell)
+    return choose_threshold(scores[np.triu_indices(len(asked), 1)])
+
+
+def find_groups(
+    index: ClipIndex, tell: Callable[[str, int, int], None], above: float | None = None
+) -> FoundDuplicates:
+    """All groups, the most alike first; `above` instead of a threshold of the index's own."""
+    count = len(index.videos)
+    everyone = np.arange(count, dtype=np.int64)
+    scores = pair_scores(index, everyone, tell)
+    np.fill_diagonal(scores, -1.0)
+    chosen = (
+        choose_threshold(scores[np.triu_indices(count, 1)])
+        if above is None
+        else Threshold(above, Sentence("as you asked"))
+    )
+    one, two = np.nonzero(scores > chosen.value)
+    joined = coo_array((np.ones(len(one)), (one, two)), shape=(count, count))
+    group_of = connected_components(joined, directed=False)[1] if count else np.empty(0)
+    groups = []
+    for group in np.unique(group_of).tolist():
+        members = np.flatnonzero(group_of == group)
+        if len(members) > 1:
+            nearest = scores[np.ix_(members, members)].max(1)
+            paths = tuple(index.videos[number].path for number in members.tolist())
+            groups.append(DuplicateGroup(paths, tuple(map(float, nearest.round(4)))))
+    groups.sort(key=lambda group: (-max(group.scores), group.paths))
+    return FoundDuplicates(tuple(groups), chosen.value, chosen.why)
