@@ -24,9 +24,14 @@ SIZE = (880, 720)
 
 
 class AlikeDialog(Dialog):
-    """Rows are images of the open folder; beside each those that are most like it to the network."""
+    """Rows are images of the open folder; beside each those that are most like it to the network.
 
-    def __init__(self, session: Session, weights: Path, parent: QWidget | None = None) -> None:
+    `job` outlives it: an engine's child that has answered still takes a moment to end.
+    """
+
+    def __init__(
+        self, session: Session, weights: Path, job: Job, parent: QWidget | None = None
+    ) -> None:
         title = QApplication.translate("AlikeDialog", "What these weights find alike")
         super().__init__(title, parent)
         words = self.tr(
@@ -48,12 +53,11 @@ class AlikeDialog(Dialog):
         self.body.addWidget(self.pictures, 1)
         self.row.addWidget(button(self.tr("Close"), self.reject, primary=True))
         self.resize(*SIZE)
-        self.job = Job(self)
-        self.job.progressed.connect(self._on_progressed)
-        self.job.failed.connect(self._on_failed)
-        self.finished.connect(self.job.cancel)
+        job.progressed.connect(self._on_progressed)
+        job.failed.connect(self._on_failed)
+        self.finished.connect(job.cancel)
         asked = {"weights": str(weights), "images": images, "out": session.place("alike")}
-        self.job.start("alike", asked, self._hear)
+        job.start("alike", asked, self._hear)
 
     @Slot(str, int, int)
     def _on_progressed(self, phase: str, done: int, total: int) -> None:

@@ -28,7 +28,7 @@ class Found(QObject):
     def __init__(self, session: Session, forms: Mapping[Kind, MethodForm], page: QWidget) -> None:
         super().__init__(page)
         self.session, self.forms, self.page = session, forms, page
-        self.fetching = Job(self)
+        self.fetching, self.looking = Job(self), Job(self)
         for form in forms.values():
             form.start.public_wanted.connect(partial(self.show_public, form.start))
             form.start.alike_wanted.connect(self.show_alike)
@@ -72,7 +72,7 @@ class Found(QObject):
     @Slot(object)
     def show_alike(self, weights: Path) -> None:
         """What those weights find alike among the open images."""
-        AlikeDialog(self.session, weights, self.page).open()
+        AlikeDialog(self.session, weights, self.looking, self.page).open()
 
     @Slot()
     def show_images(self) -> None:
