@@ -1,6 +1,6 @@
 """Which of a folder's images weights find most alike: the picture that convinces before a run begins.
 
-Shapes: n images, Q of them asked, V side of the network's views in px.
+Shapes: n images, Q of them asked, V side of the network's views, S of pictures, both in px.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
 from sit_engine.data.decode.decode_pool import Cancel
@@ -22,8 +23,10 @@ from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.starts import find_start
 
-ASKED, FOUND = 6, 4
+ASKED, FOUND = 4, 4
 """Images that are asked about, and those that are shown beside each."""
+SHOWN_PX = 128
+"""Side of the pictures: a person needs more than a small network."""
 PHASE = "reading images"
 
 
@@ -34,20 +37,21 @@ def show_alike(
     on_progress: OnProgress | None = None,
     cancel: Cancel | None = None,
 ) -> dict[str, NDArray[np.uint8]]:
-    """By name "image" and "1" to "4", the most alike first: uint8 [Q,V,V,3].
+    """By name "image" and "1" to "4", the most alike first: uint8 [Q,S,S,3].
 
     Alike is the cosine of features; files that cannot be read are left out. Raises DataError for
     weights that are none, or too few images.
     """
     read = read_weights(find_start(weights))
-    views_n3VV = _views(paths, read.image_size, on_progress, cancel)
-    if len(views_n3VV) <= FOUND:
+    thumbnails = _thumbnails(paths, read.image_size, on_progress, cancel)
+    if len(thumbnails) <= FOUND:
         raise DataError(
             "data.few_to_compare",
             "There are too few images to compare: {count}.",
             "Open a folder with more.",
-            count=len(views_n3VV),
+            count=len(thumbnails),
         )
+    views_n3VV = torch.stack([_square(each, read.image_size) for each in thumbnails])
     unit_nD = functional.normalize(
         extract(build_from(read), views_n3VV, device=torch.device("cpu"), batch_size=32)
     )
@@ -55,23 +59,33 @@ def show_alike(
     cosine_Qn = unit_nD[asked] @ unit_nD.T
     cosine_Qn[torch.arange(len(asked)), asked] = -torch.inf
     nearest_QF = cosine_Qn.argsort(dim=1, descending=True)[:, :FOUND].numpy()
-    pictures = views_n3VV.permute(0, 2, 3, 1).numpy()
-    shown = {"image": pictures[asked]}
-    return shown | {str(place + 1): pictures[nearest_QF[:, place]] for place in range(FOUND)}
+
+    def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        squares = [_square(thumbnails[row], SHOWN_PX) for row in rows]
+        return torch.stack(squares).permute(0, 2, 3, 1).numpy()
+
+    shown = {"image": pictures(asked)}
+    return shown | {str(place + 1): pictures(nearest_QF[:, place]) for place in range(FOUND)}
 
 
-def _views(
+def _thumbnails(
     paths: Sequence[str], side: int, on_progress: OnProgress | None, cancel: Cancel | None
-) -> torch.Tensor:
-    """Centre squares, uint8 [n,3,V,V], in the order of the paths; decoded in children."""
-    crop, found = Preprocess(side).crop, dict[str, torch.Tensor]()
+) -> list[Thumbnail]:
+    """In the order of the paths; decoded in children at twice what is read, so that crops are sharp."""
+    found, decoded_px = dict[str, Thumbnail](), 2 * max(side, SHOWN_PX)
     with Thumbnailer() as thumbnailer:
-        for done, (path, made) in enumerate(thumbnailer.read(paths, side=2 * side, cancel=cancel)):
+        for done, (path, made) in enumerate(
+            thumbnailer.read(paths, side=decoded_px, cancel=cancel)
+        ):
             if on_progress is not None:
                 on_progress(PHASE, done, len(paths))
             if isinstance(made, Thumbnail):
-                rgb = np.frombuffer(made.rgb, np.uint8).reshape(made.height, made.width, 3)
-                image_1CYX = torch.from_numpy(rgb.copy()).permute(2, 0, 1)[None].float()
-                found[path] = crop(image_1CYX)[0].to(torch.uint8)
-    views = [found[path] for path in paths if path in found]
-    return torch.stack(views) if views else torch.empty(0, 3, side, side, dtype=torch.uint8)
+                found[path] = made
+    return [found[path] for path in paths if path in found]
+
+
+def _square(thumbnail: Thumbnail, side: int) -> Tensor:
+    """The centre square, uint8 [3,side,side]."""
+    rgb = np.frombuffer(thumbnail.rgb, np.uint8).reshape(thumbnail.height, thumbnail.width, 3)
+    image_1CYX = torch.from_numpy(rgb.copy()).permute(2, 0, 1)[None].float()
+    return Preprocess(side).crop(image_1CYX)[0].to(torch.uint8)

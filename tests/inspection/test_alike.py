@@ -32,7 +32,7 @@ def test_a_copy_is_most_like_its_image(run: Path, few: Path, tmp_path: Path) -> 
     found = api.show_alike(run, asked, tmp_path / "out")
     arrays = {name: np.load(file) for name, file in found.items()}
     assert set(arrays) == {"image", "1", "2", "3", "4"}
-    assert arrays["image"].shape == (6, 16, 16, 3)
+    assert arrays["image"].shape == (4, 128, 128, 3)
     assert np.array_equal(arrays["image"], arrays["1"])
     assert not np.array_equal(arrays["image"], arrays["2"])
 

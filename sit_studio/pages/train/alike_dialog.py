@@ -20,7 +20,7 @@ from sit_studio.widgets.dialog import Dialog
 from sit_studio.widgets.status import phase_words
 
 MOST_IMAGES = 240
-SIZE = (880, 720)
+SIZE = (640, 700)
 
 
 class AlikeDialog(Dialog):

@@ -198,7 +198,7 @@ def test_weights_show_what_they_find_alike_before_a_run_begins(
     assert card.alike.isVisible()
     card.alike.click()
     (dialog,) = page.findChildren(AlikeDialog)
-    wait(qtbot, lambda: len(dialog.pictures.rows) == 6)
+    wait(qtbot, lambda: len(dialog.pictures.rows) == 4)
     assert dialog.pictures.titles[:2] == ["Image", "Most alike"]
     assert all(len(row) == 5 for row in dialog.pictures.rows)
     dialog.reject()
