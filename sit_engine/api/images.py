@@ -110,10 +110,10 @@ def show_alike(
     cancel: Callable[[], bool] | None = None,
 ) -> dict[str, str]:
     """Write some of the images and those that `weights` find most like each, as arrays into `out`."""
-    from sit_engine.inspection.alike import show_alike as show
+    from sit_engine.inspection.alike import Alike
     from sit_engine.inspection.shown_views import save_arrays
 
-    arrays = show(weights, images, on_progress=on_progress, cancel=cancel)
+    arrays = Alike(weights, images, on_progress=on_progress, cancel=cancel).pictures()
     try:
         return save_arrays(out, arrays)
     except OSError as error:

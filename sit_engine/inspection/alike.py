@@ -30,48 +30,56 @@ SHOWN_PX = 128
 PHASE = "reading images"
 
 
-def show_alike(
-    weights: Path,
-    paths: Sequence[str],
-    *,
-    on_progress: OnProgress | None = None,
-    cancel: Cancel | None = None,
-) -> dict[str, NDArray[np.uint8]]:
-    """By name "image" and "1" to "4", the most alike first: uint8 [Q,S,S,3].
+class Alike:
+    """Images as weights see them; files that cannot be read are left out.
 
-    Alike is the cosine of features; files that cannot be read are left out. Raises DataError for
-    weights that are none, or too few images.
+    Raises DataError for weights that are none, or too few images.
     """
-    read = read_weights(find_start(weights))
-    thumbnails = _thumbnails(paths, read.image_size, on_progress, cancel)
-    if len(thumbnails) <= FOUND:
-        raise DataError(
-            "data.few_to_compare",
-            "There are too few images to compare: {count}.",
-            "Open a folder with more.",
-            count=len(thumbnails),
+
+    def __init__(
+        self,
+        weights: Path,
+        paths: Sequence[str],
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: Cancel | None = None,
+    ) -> None:
+        read = read_weights(find_start(weights))
+        self.backbone, self.side = build_from(read), read.image_size
+        found = _thumbnails(paths, self.side, on_progress, cancel)
+        self.paths = [path for path in paths if path in found]
+        self._thumbnails = [found[path] for path in self.paths]
+        if len(self.paths) <= FOUND:
+            raise DataError(
+                "data.few_to_compare",
+                "There are too few images to compare: {count}.",
+                "Open a folder with more.",
+                count=len(self.paths),
+            )
+        views_n3VV = torch.stack([_square(each, self.side) for each in self._thumbnails])
+        self.feature_nD = extract(
+            self.backbone, views_n3VV, device=torch.device("cpu"), batch_size=32
         )
-    views_n3VV = torch.stack([_square(each, read.image_size) for each in thumbnails])
-    unit_nD = functional.normalize(
-        extract(build_from(read), views_n3VV, device=torch.device("cpu"), batch_size=32)
-    )
-    asked = np.unique(np.linspace(0, len(unit_nD) - 1, ASKED).round().astype(int))
-    cosine_Qn = unit_nD[asked] @ unit_nD.T
-    cosine_Qn[torch.arange(len(asked)), asked] = -torch.inf
-    nearest_QF = cosine_Qn.argsort(dim=1, descending=True)[:, :FOUND].numpy()
 
-    def pictures(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
-        squares = [_square(thumbnails[row], SHOWN_PX) for row in rows]
+    def pictures(self) -> dict[str, NDArray[np.uint8]]:
+        """By name "image" and "1" to "4", the most alike first by cosine: uint8 [Q,S,S,3]."""
+        unit_nD = functional.normalize(self.feature_nD)
+        asked = np.unique(np.linspace(0, len(unit_nD) - 1, ASKED).round().astype(int))
+        cosine_Qn = unit_nD[asked] @ unit_nD.T
+        cosine_Qn[torch.arange(len(asked)), asked] = -torch.inf
+        nearest_QF = cosine_Qn.argsort(dim=1, descending=True)[:, :FOUND].numpy()
+        found = {str(place + 1): self._shown(nearest_QF[:, place]) for place in range(FOUND)}
+        return {"image": self._shown(asked)} | found
+
+    def _shown(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        squares = [_square(self._thumbnails[row], SHOWN_PX) for row in rows]
         return torch.stack(squares).permute(0, 2, 3, 1).numpy()
-
-    shown = {"image": pictures(asked)}
-    return shown | {str(place + 1): pictures(nearest_QF[:, place]) for place in range(FOUND)}
 
 
 def _thumbnails(
     paths: Sequence[str], side: int, on_progress: OnProgress | None, cancel: Cancel | None
-) -> list[Thumbnail]:
-    """In the order of the paths; decoded in children at twice what is read, so that crops are sharp."""
+) -> dict[str, Thumbnail]:
+    """By path; decoded in children at twice what is read, so that crops are sharp."""
     found, decoded_px = dict[str, Thumbnail](), 2 * max(side, SHOWN_PX)
     with Thumbnailer() as thumbnailer:
         for done, (path, made) in enumerate(
@@ -81,7 +89,7 @@ def _thumbnails(
                 on_progress(PHASE, done, len(paths))
             if isinstance(made, Thumbnail):
                 found[path] = made
-    return [found[path] for path in paths if path in found]
+    return found
 
 
 def _square(thumbnail: Thumbnail, side: int) -> Tensor:

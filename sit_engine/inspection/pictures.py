@@ -113,7 +113,7 @@ def write_reconstructions(found: Reconstructions, folder: Path) -> list[Path]:
     shown = colormaps["RdBu_r"](0.5 + np.clip(error / 255, -1, 1) / 2)[..., :3]
     columns = [found.input, found.corrupted, found.output, (shown * 255).astype(np.uint8)]
     rows = [[column[row] for column in columns] for row in range(len(found.input))]
-    sheet = _sheet(["Input", "Corrupted", "Output", "Difference"], rows)
+    sheet = tile_sheet(["Input", "Corrupted", "Output", "Difference"], rows)
     return write_picture(folder, "reconstructions", sheet, vars(found))
 
 
@@ -142,7 +142,7 @@ def write_attention(
         ]
         rows.append([image, *overlays])
     arrays = {"heads": attention_BHYX, "mean": mean, "input": images}
-    return write_picture(folder, "attention", _sheet(titles, rows), arrays)
+    return write_picture(folder, "attention", tile_sheet(titles, rows), arrays)
 
 
 def write_picture(
@@ -177,7 +177,7 @@ def _masked(image: np.ndarray, kept_YX: np.ndarray) -> np.ndarray:
     return np.where(kept_YX[rows][:, columns, None], image, image // OUTSIDE)
 
 
-def _sheet(titles: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> Image.Image:
+def tile_sheet(titles: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> Image.Image:
     """Rows of tiles under one line of titles; small images are enlarged without smoothing."""
     side = rows[0][0].shape[0]
     tile = side * max(1, math.ceil(LEAST_TILE / side))

@@ -26,6 +26,7 @@ from torch import Tensor
 from sit_engine.config.build import build
 from sit_engine.config.methods import DEFAULT_METHOD, entrants, pretraining_methods, traits
 from sit_engine.counted import Sentence
+from sit_engine.data.folder.index import ImageIndex
 from sit_engine.errors import ConfigError
 from sit_engine.evaluation.features import centred_units, extract, probabilities, raw_pixels
 from sit_engine.evaluation.measure import SHOTS, Given, possible_shots
@@ -69,6 +70,7 @@ from sit_engine.studies.plan import carried
 from sit_engine.studies.supervised import supervised_config, train_supervised
 from sit_engine.studies.worth_figure import write_figure
 from sit_engine.studies.worth_page import page
+from sit_engine.studies.worth_sights import index_of, sights
 from sit_engine.training.start import Emit, MakeControl
 
 OWN, SCRATCH = "own pretraining", "from scratch"
@@ -138,6 +140,11 @@ def _worked(
     """In its folder, which no other process writes."""
     _write(out / ASKED, json.dumps(request.record.to_json(), indent=1), is_new=True)
     configs = _configs(request)
+    index = index_of(request.folder, request.labels_file, tell)
+    if len(index.classes) == 0 and request.weights:
+        found = _without_labels(request, index, out, tell)
+        _write(out / FILE, json.dumps(found.to_json(), indent=1))
+        return found
     each = PRETRAINING_SHARE * request.minutes / len(configs)
     asked = CompareRequest(
         request.folder,
@@ -167,6 +174,16 @@ def _worked(
     _write(out / PAGE, page(found, out))
     _write(out / FILE, json.dumps(found.to_json(), indent=1))
     return found
+
+
+def _without_labels(request: WorthRequest, index: ImageIndex, out: Path, tell: OnProgress) -> Worth:
+    """Nothing is trained: what the weights see of the images."""
+    (out / PRETRAINED).mkdir(exist_ok=True)
+    seen = tuple(sights(index, request.weights, out, tell))
+    return Worth(
+        request.folder, request.test, request.minutes, 0.0, len(index), 0, 0, (), (), True,
+        sights=seen,
+    )  # fmt: skip
 
 
 def _discard(out: Path) -> None:

@@ -104,6 +104,29 @@ def test_without_weights_own_pretraining_is_weighed_alone(
     assert found.each_minutes == pytest.approx(0.012)
 
 
+def test_without_labels_it_says_what_can_be_told_and_asks_for_some(
+    few: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for number, path in enumerate(sorted(few.rglob("*.png"))):
+        shutil.copy(path, tmp_path / "photos" / f"{number}.png")
+    for name in ("one", "two"):
+        api.pretrain(tiny_config(few, optim={"epochs": 1}), tmp_path / name, emit=lambda _: None)
+    out = tmp_path / "out"
+    found, names = ask(
+        tmp_path / "photos", tmp_path / "photos", out, [tmp_path / "one", tmp_path / "two"]
+    )
+    assert names == []
+    assert [sight.name for sight in found.sights] == ["one", "two"]
+    for sight in found.sights:
+        assert 1 <= sight.rank <= sight.width
+        assert 1 <= sight.lidar <= sight.width
+        with Image.open(out / sight.picture) as picture:
+            assert picture.size[0] > 500
+    assert "put 20 images of each kind" in found.to_text()
+    assert Worth.from_json(json.loads((out / "worth.json").read_text("utf-8"))) == found
+
+
 def test_a_folder_without_classes_is_a_sentence(few: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for number, path in enumerate(sorted(few.rglob("*.png"))):

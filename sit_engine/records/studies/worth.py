@@ -70,6 +70,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Sight:
+    """What can be told of a network without labels: how many directions its features use."""
+
+    name: str
+    rank: float
+    """Effective rank of the features of images (watching.health)."""
+    lidar: float
+    """That part of it which changed views of an image leave alone (evaluation.label_free)."""
+    width: int
+    picture: str
+    """A file in the study's folder: images, and those that it finds most alike."""
+
+
+@dataclass(frozen=True)
 class Lead:
     """How much more `name` answers rightly than `over`, in 0…1, with its 95 % interval.
 
@@ -103,6 +117,8 @@ class Worth:
     is_complete: bool
     leads: tuple[Lead, ...] = ()
     """None in studies of before: there ways are compared by their intervals."""
+    sights: tuple[Sight, ...] = ()
+    """Of a folder without labels, in place of columns."""
 
     @property
     def shots(self) -> tuple[int, ...]:
@@ -122,7 +138,19 @@ class Worth:
 
     def to_text(self) -> str:
         """The table for a terminal; accuracies in percent."""
-        return "\n".join([*table(self), advice(self), *self.notes])
+        rows = _sights(self.sights) if self.sights else table(self)
+        return "\n".join([*rows, advice(self), *self.notes])
+
+
+def _sights(sights: Sequence[Sight]) -> list[str]:
+    wide = max(len(display_name(sight.name)) for sight in sights)
+    head = f"{'Network':<{wide}}  {'rank':>6}  {'LiDAR':>6}  {'width':>6}"
+    rows = [
+        f"{display_name(sight.name):<{wide}}  {sight.rank:>6.1f}  {sight.lidar:>6.1f}  {sight.width:>6}"
+        f"  {sight.picture}"
+        for sight in sights
+    ]
+    return [head, "─" * len(head), *rows]
 
 
 def shots_word(shots: int) -> str:
@@ -161,6 +189,13 @@ def advice(found: Worth) -> Sentence:
     Ways are compared where they have few labels, in the middle row; one is ahead of another where all of
     the paired interval of their difference lies above 0.
     """
+    if found.sights:
+        return Sentence(
+            "Without labels nothing tells which of these answers better. Look at the pictures: where "
+            "rows show the same thing, a network sees it; of two alike the one with the higher LiDAR tells "
+            "more apart. Then put 20 images of each kind into a folder of its own and give the command "
+            "again."
+        )
     shots = middle(found.shots)
     ways = [
         c for c in found.columns if c.kind in ("frozen", "continued", "own") and shots in c.scores
