@@ -5,7 +5,7 @@ Shapes: n images, q changed views of each, V side of a view, D width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +35,18 @@ FEWEST_IMAGES = 10
 
 def index_of(folder: str, labels_file: str | None, tell: OnProgress) -> ImageIndex:
     """The folder's images and labels, by their headers."""
-    rule = "csv" if labels_file else "folders"
-    return scan([folder], labels=rule, labels_file=labels_file, layout="auto", on_progress=tell)
+    return scan(
+        [folder],
+        labels="csv" if labels_file else "folders",
+        labels_file=labels_file,
+        layout="auto",
+        on_progress=tell,
+    )
 
 
-def sights(index: ImageIndex, weights: dict[str, Path], out: Path, tell: OnProgress) -> list[Sight]:
+def sights(
+    index: ImageIndex, weights: Mapping[str, Path], out: Path, tell: OnProgress
+) -> list[Sight]:
     """One for each of the weights, and a picture of each in `out`."""
     require_images(index, FEWEST_IMAGES)
     rows = np.unique(

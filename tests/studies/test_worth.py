@@ -113,9 +113,8 @@ def test_without_labels_it_says_what_can_be_told_and_asks_for_some(
     for name in ("one", "two"):
         api.pretrain(tiny_config(few, optim={"epochs": 1}), tmp_path / name, emit=lambda _: None)
     out = tmp_path / "out"
-    found, names = ask(
-        tmp_path / "photos", tmp_path / "photos", out, [tmp_path / "one", tmp_path / "two"]
-    )
+    photos, weights = tmp_path / "photos", [tmp_path / "one", tmp_path / "two"]
+    found, names = ask(photos, photos, out, weights)
     assert names == []
     assert [sight.name for sight in found.sights] == ["one", "two"]
     for sight in found.sights:
