@@ -192,9 +192,9 @@ def advice(found: Worth) -> Sentence:
     if found.sights:
         return Sentence(
             "Without labels nothing tells which of these answers better. Look at the pictures: where "
-            "rows show the same thing, a network sees it; of two alike the one with the higher LiDAR tells "
-            "more apart. Then put 20 images of each kind into a folder of its own and give the command "
-            "again."
+            "rows show the same thing, a network sees it; of two alike the one with the higher LiDAR "
+            "tells more apart. Then put 20 images of each kind into a folder of its own and give the "
+            "command again."
         )
     shots = middle(found.shots)
     ways = [
