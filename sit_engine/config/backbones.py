@@ -134,6 +134,11 @@ class BackboneOptions(OpenOptions[AutoT]):
         return False
 
     @property
+    def can_stop_inside(self) -> bool:
+        """Whether what enters its last blocks can be kept, and gone on from."""
+        return False
+
+    @property
     def has_timm_layout(self) -> bool:
         """Whether timm can load the network."""
         return False

@@ -137,6 +137,11 @@ class VitOptions(BackboneOptions[AutoT]):
         return self.tokens == "auto"
 
     @property
+    def can_stop_inside(self) -> bool:
+        """Its blocks stand in a row."""
+        return True
+
+    @property
     def has_timm_layout(self) -> bool:
         """timm knows no convolutional stem."""
         return not self.has_conv_stem

@@ -76,6 +76,14 @@ class Backbone(nn.Module):
     def pooled(self, image_BCYX: Tensor) -> Tensor:
         """The tokens that features are made of: [B,T,D]; without tokens the mean place, [B,1,D]."""
 
+    def entering(self, image_BCYX: Tensor, *, but_last: int) -> Tensor:
+        """What enters so many last blocks, [B,…], where the family can stop there."""
+        raise NotImplementedError
+
+    def pooled_after(self, entered: Tensor, *, but_last: int) -> Tensor:
+        """`pooled` of what `entering` gave."""
+        raise NotImplementedError
+
     def feature(self, image_BCYX: Tensor) -> Tensor:
         """What every measurement reads: [B,C,Y,X] to [B, max(1,T) · D]; more by `features`."""
         if self.features == "last-layers":

@@ -55,7 +55,28 @@ class Vit(VisionTransformer, Backbone):
         count = self.tokens_before
         if count == 0:
             return self.maps(image_BCYX).places.mean(1, keepdim=True)
-        tokens_BND, block = self._before_last_block(image_BCYX)
+        return self._last_pooled(*self._before_last_block(image_BCYX))
+
+    def entering(self, image_BCYX: Tensor, *, but_last: int) -> Tensor:
+        """Tokens [B,T+N,D] that enter so many last blocks."""
+        tokens_BND = self._embedded(image_BCYX)
+        for block in self.blocks[: self.blocks_deep - but_last]:
+            tokens_BND = self._through(block, tokens_BND)
+        return tokens_BND
+
+    def pooled_after(self, entered: Tensor, *, but_last: int) -> Tensor:
+        """`pooled` of what `entering` gave."""
+        *before, last = self.blocks[self.blocks_deep - but_last :]
+        for block in before:
+            entered = self._through(block, entered)
+        if self.tokens_before:
+            return self._last_pooled(entered, last)
+        normed_BND = self._normed(self._through(last, entered))
+        return normed_BND[:, self.num_prefix_tokens :].mean(1, keepdim=True)
+
+    def _last_pooled(self, tokens_BND: Tensor, block: Any) -> Tensor:
+        """What the last block makes of the tokens before the patches alone, normed."""
+        count = self.tokens_before
         mixed_BTD = _attend_first(block.attn, block.norm1(tokens_BND), count)
         first_BTD = tokens_BND[:, :count] + block.drop_path1(block.ls1(mixed_BTD))
         hidden_BTD = block.ls2(block.mlp(block.norm2(first_BTD)))

@@ -15,17 +15,22 @@ from torch.nn import functional
 
 from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.methods import entrants, pretraining_methods
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.data.feed.batches import Batches
-from sit_engine.errors import ConfigError
+from sit_engine.config.vit import VitOptions
+from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.errors import ConfigError, OutOfMemoryError
 from sit_engine.jobs.networks import load_method
+from sit_engine.methods.continuing import copies
+from sit_engine.methods.continuing.copies import of_copies
 from sit_engine.methods.continuing.losses import least_loss, number_loss, told_apart
 from sit_engine.methods.continuing.method import Continuing
 from sit_engine.methods.continuing.numbering import numbered
 from sit_engine.methods.continuing.options import ContinuingOptions
+from sit_engine.methods.protocol import StepInfo
+from sit_engine.models.families import build_backbone
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import KnnMeasured, StepReported
 from sit_engine.records.run import Run
@@ -285,3 +290,68 @@ def test_numbers_that_are_given_stay_with_fewer_images_and_in_a_replay(
 def test_much_alike_features_are_not_taken_for_duplicates() -> None:
     features = some_features(6) + 100
     assert len(set(numbered(features, duplicates_above=0.98, most=6))) == 6
+
+
+# Kept copies
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 2])
+def test_going_on_inside_gives_what_the_whole_pass_gives(tokens: int) -> None:
+    torch.manual_seed(0)
+    options: VitOptions[Any] = VitOptions(
+        image_size=32, patch_size=8, width=24, depth=4, heads=2, tokens=tokens, registers=1,
+        variant="plain", positions="learned", first_weights="normal", stem="patch",
+    )  # fmt: skip
+    network = build_backbone(options, drop_path=0.0, fused_attention=False)
+    image = torch.randn(3, 3, 32, 48)
+    with torch.no_grad():
+        for last in (1, 2, 4):
+            entered = network.entering(image, but_last=last)
+            torch.testing.assert_close(
+                network.pooled_after(entered, but_last=last), network.pooled(image)
+            )
+
+
+def test_kept_copies_train_the_same_blocks_and_resume_with_the_same_bits(base: Path) -> None:
+    with_copies = going_on(base, method={"copies": 3})
+    out, whole = base / "copies", base / "copies-whole"
+    api.pretrain(with_copies, out, emit=lambda _: None, make_control=stop_at(reports_half(base)))
+    api.resume(out, emit=lambda _: None)
+    api.pretrain(with_copies, whole, emit=lambda _: None)
+    assert_identical(whole, out)
+    start, last = weights(base / "start"), weights(whole)
+    prefix = "student.backbone."
+    moved = {
+        name.removeprefix(prefix)
+        for name in last
+        if name.startswith(prefix) and not torch.equal(last[name], start[name])
+    }
+    assert moved
+    assert all(name.startswith("blocks.1.") for name in moved)
+    found = reports(whole)
+    assert found[-1].loss < found[0].loss
+
+
+def test_each_step_takes_one_of_the_copies_of_each_image() -> None:
+    kept = torch.arange(5 * 4, dtype=torch.float16).reshape(5, 4, 1, 1)
+    batch = cast(Batch, SimpleNamespace(positions_B=torch.tensor([4, 0, 2]), own=slice(1, 3)))
+    seen = set()
+    for step in range(30):
+        info = StepInfo(0, step, 30)
+        found = of_copies(kept, batch, info).flatten().int().tolist()
+        assert [value // 4 for value in found] == [0, 2]
+        assert torch.equal(of_copies(kept, batch, info).flatten().int(), torch.tensor(found))
+        seen.add(found[0] % 4)
+    assert seen == {0, 1, 2, 3}
+
+
+def test_copies_without_room_or_a_place_to_stop_are_sentences(
+    base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = build({"method": {"name": NAME, "copies": 2}, "model": {"family": "cswin"} | WEIGHTS})
+    start = StartFacts("w", 0, 0, None, 0, 32, family="cswin", network={"image_size": 32})
+    with pytest.raises(ConfigError, match="network of this kind"):
+        resolve(config, DataFacts(100, 0, 64), DeviceFacts(), start)
+    monkeypatch.setattr(copies, "MOST_OF_MEMORY", 0.0)
+    with pytest.raises(OutOfMemoryError, match=r"copies would take 0\.0 GB"):
+        api.pretrain(going_on(base, method={"copies": 2}), tmp_path / "run", emit=lambda _: None)

@@ -7,6 +7,7 @@ Shapes: B images of this rank, n all training images, D width of a feature, C ch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Never
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch, Batches
+from sit_engine.methods.continuing.copies import keep_copies, of_copies
 from sit_engine.methods.continuing.losses import number_loss, told_apart
 from sit_engine.methods.continuing.numbering import numbered
 from sit_engine.methods.continuing.options import ContinuingOptions
@@ -29,7 +31,7 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class NumberedViews:
-    """One view [B,C,Y,X] of each image, and the images' numbers [B]."""
+    """One view [B,C,Y,X] of each image, or what was kept of it [B,N,D], and the images' numbers [B]."""
 
     view: Tensor
     numbers: Tensor
@@ -80,6 +82,9 @@ class Continuing(Method):
         self.kinds = self.options.view_kinds(config.model.image_size)
         self.size = (config.model.image_size, config.model.image_size)
         self.networks = Networks(config, self.options, fused=fused_attention)
+        self.seed = config.compute.seed
+        self.kept_nrND: Tensor | None = None
+        """What enters the blocks that learn, of r copies of each image, on the CPU in half precision."""
         self.distinct = 1.0
         """Numbers that there are, as a share of the images."""
         self.compile(on=False)
@@ -102,6 +107,13 @@ class Continuing(Method):
         self._give_numbers(batches)
         given = self.networks.numbers[: len(batches.rows)]
         self.distinct = len(set(given.tolist())) / len(given)
+        if self.options.copies:
+            kept = partial(
+                self.networks.student.backbone.entering, but_last=self.options.trained_blocks
+            )
+            self.kept_nrND = keep_copies(
+                batches, kept, self.kinds, copies=self.options.copies, seed=self.seed
+            )
 
     def _give_numbers(self, batches: Batches) -> None:
         known, count = self.networks.numbers, len(batches.rows)
@@ -119,14 +131,18 @@ class Continuing(Method):
         known[: min(count, len(known))] = torch.from_numpy(found[: len(known)]).to(known.device)
 
     def make_views(self, batch: Batch, step_info: StepInfo) -> NumberedViews:
-        """A view of each of this rank's images, and its number."""
-        (view_BCYX,) = plain_views(self.kinds, batch, step_info).each
-        positions_B = to_device(batch.positions_B[batch.own].numpy(), view_BCYX.device)
+        """A view of each of this rank's images, or what was kept of one of its copies; and its number."""
+        device = batch.images_BSSC.device
+        if self.kept_nrND is None:
+            (view,) = plain_views(self.kinds, batch, step_info).each
+        else:
+            view = of_copies(self.kept_nrND, batch, step_info).to(device)
+        positions_B = to_device(batch.positions_B[batch.own].numpy(), device)
         known = self.networks.numbers
         # While speed and memory are measured there may be more images, and nobody has a number yet.
         numbers_B = known[positions_B % len(known)]
         stand_in_B = positions_B % self.options.head_rows
-        return NumberedViews(view_BCYX, torch.where(numbers_B < 0, stand_in_B, numbers_B))
+        return NumberedViews(view, torch.where(numbers_B < 0, stand_in_B, numbers_B))
 
     def loss(self, views: NumberedViews, gathered: None = None) -> Losses:
         """Cross-entropy of the numbers, and how much of the way from chance to its floor is done.
@@ -136,7 +152,11 @@ class Continuing(Method):
         """
         del gathered  # No loss compares images.
         student, options = self.networks.student, self.options
-        feature_BD = self.pooled(student.backbone, views.view).flatten(1)
+        if self.kept_nrND is None:
+            feature_BD = self.pooled(student.backbone, views.view).flatten(1)
+        else:
+            last = options.trained_blocks
+            feature_BD = student.backbone.pooled_after(views.view, but_last=last).flatten(1)
         loss = number_loss(feature_BD, student.head.weight, views.numbers, options.label_smoothing)
         done = told_apart(loss.detach(), options.head_rows, options.label_smoothing)
         distinct = loss.new_full((), self.distinct)

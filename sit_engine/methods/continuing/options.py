@@ -13,6 +13,7 @@ from sit_engine.config.traits import CurveInfo
 from sit_engine.config.view_kinds import ViewKind
 from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
+from sit_engine.errors import ConfigError
 from sit_engine.methods.view_autos import view_autos
 
 MOST_NUMBERS = 50_000
@@ -88,6 +89,14 @@ class ContinuingOptions(MethodOptions[AutoT]):
         ge=0,
         lt=1,
     )
+    copies: int = setting(
+        0,
+        "Kept copies",
+        "So many changed copies of each image pass the blocks that do not learn once and are kept in "
+        "memory, which is faster; 0: every step changes its images anew, as published.",
+        ge=0,
+        le=1000,
+    )
     views: ContinuingViews[AutoT] = ContinuingViews()
 
     @property
@@ -123,6 +132,12 @@ class ContinuingOptions(MethodOptions[AutoT]):
     ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto" of its own."""
         del device
+        if self.copies and not scale.can_stop_inside:
+            raise ConfigError(
+                "config.copies",
+                "Copies cannot be kept inside a network of this kind.",
+                "Leave method.copies out, or go on from a plain vision transformer.",
+            )
         rules = view_autos(self.views, facts, scale.preset) | {
             "views.shift": (0, PUBLISHED),
             "views.blur_first": (0.2, PUBLISHED),
