@@ -22,6 +22,12 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.studies.paces import measure_paces
 
 BATCH = 4
+METHODS: dict[str, dict[str, object]] = {
+    "continue": {"name": "continue"},
+    "continue, kept copies": {"name": "continue", "copies": 4},
+    "sit": {"name": "sit"},
+    "dino": {"name": "dino"},
+}
 
 
 def main() -> None:
@@ -38,15 +44,7 @@ def main() -> None:
         save_file(timm.create_model(name, num_classes=0).state_dict(), weights)
         start = Path(place) / "start"
         api.import_weights(weights, start)
-        configs = {
-            name: config(method, images, start, chosen)
-            for name, method in {
-                "continue": {"name": "continue"},
-                "continue, kept copies": {"name": "continue", "copies": 4},
-                "sit": {"name": "sit"},
-                "dino": {"name": "dino"},
-            }.items()
-        }
+        configs = {name: config(method, images, start, chosen) for name, method in METHODS.items()}
         paces = measure_paces(configs, 10, lambda *_: None)
     first = paces["continue"].images_per_s
     print(f"{name}, {chosen.size} px, batches of {BATCH}, {chosen.threads} threads\n")
