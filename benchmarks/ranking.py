@@ -41,7 +41,7 @@ from sit_engine.records.studies.comparison import Budget
 from sit_engine.records.summary import summarise
 from sit_engine.studies.budget import with_budget
 from sit_engine.studies.paces import measure_paces
-from sit_engine.studies.search_score import Scorer, network_parts
+from sit_engine.studies.search.score import Scorer, network_parts
 from sit_engine.training.prepare import list_images
 
 SPACE = Space(32, (8, 16), tenths(96, 3), 1, 4, (4,), (96,), (192,))

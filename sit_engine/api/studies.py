@@ -88,8 +88,8 @@ def worth(
     network trained from labels alone. `method` is whoever can enter a race, the default
     one for None. The same call again goes on.
     """
-    from sit_engine.studies.worth import WorthRequest
-    from sit_engine.studies.worth import worth as work
+    from sit_engine.studies.worth.study import WorthRequest
+    from sit_engine.studies.worth.study import worth as work
 
     named = named_apart([path.name for path in weights])
     asked = WorthRequest(
@@ -119,7 +119,7 @@ def search(
     `on_generation` is told the search so far and the number of the generation that was asked, from 0.
     The same call again goes on. `records.network_search.read_search` reads the folder meanwhile.
     """
-    from sit_engine.studies.search import search as work
+    from sit_engine.studies.search.study import search as work
 
     return work(
         request, out, emit=emit, make_control=make_control, on_run=on_run,

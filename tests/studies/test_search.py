@@ -36,11 +36,11 @@ from sit_engine.records.studies.network_search import (
     scores,
 )
 from sit_engine.records.studies.network_search_text import generation_text, to_text, verdict
-from sit_engine.studies import search_request
-from sit_engine.studies.evolution import evolve, first_generation, into_limits
-from sit_engine.studies.search import supernet_config
-from sit_engine.studies.search_request import freeze
-from sit_engine.studies.search_space import plain_in, plain_under, space_around
+from sit_engine.studies.search import request as search_request
+from sit_engine.studies.search.evolution import evolve, first_generation, into_limits
+from sit_engine.studies.search.request import freeze
+from sit_engine.studies.search.space import plain_in, plain_under, space_around
+from sit_engine.studies.search.study import supernet_config
 from tests.tiny import tiny_config
 
 SOURCES: tuple[Source, ...] = ("uniform", "evolution", "random")
@@ -177,7 +177,7 @@ def test_labels_judge_by_accuracy_and_the_best_train_anew(
         place.mkdir()
         (place / "comparison.json").write_text(json.dumps(told.to_json()))
 
-    monkeypatch.setattr("sit_engine.studies.search.compare", compare)
+    monkeypatch.setattr("sit_engine.studies.search.study.compare", compare)
     request = request_of(few, is_labelled=True, objectives=2, sharing="both", generations=2)
     done = searched(replace(request, anew_minutes=2.0, seeds=2), out)
     assert all(one.loss is None and one.accuracy is not None for one in done.candidates)
@@ -386,7 +386,7 @@ def test_a_budget_of_time_is_measured_once_an_operation(
         calls.append(1)
         return 0.01
 
-    monkeypatch.setattr("sit_engine.studies.latency.milliseconds", instead)
+    monkeypatch.setattr("sit_engine.studies.search.latency.milliseconds", instead)
     request = request_of(few, budget="0.16ms", memory_mb=50.0)
     asked = search_request.asked_for(request, tmp_path / "out", lambda *_: None)
     space = asked.space

@@ -17,7 +17,10 @@ from sit_engine.records.report import Score
 from sit_engine.records.run import Run
 from sit_engine.records.studies.worth import ALL, Worth, WorthAsked
 from sit_engine.records.summary import summarise
-from sit_engine.studies import cells, paces, supervised, worth
+from sit_engine.studies import cells, paces, supervised
+from sit_engine.studies.worth import from_labels
+from sit_engine.studies.worth import study as worth
+from sit_engine.studies.worth.way import over_images
 from tests.tiny import tiny_config
 
 
@@ -137,7 +140,7 @@ def test_a_folder_without_classes_is_a_sentence(few: Path, tmp_path: Path) -> No
 
 def test_what_is_no_line_of_ours_or_about_other_images_is_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "scratch.jsonl"
-    cells = worth._Cells(file, "these")
+    cells = from_labels.Cells(file, "these")
     cells.add(2, 0, np.array([True, False]), 1.5)
     damaged = json.loads(file.read_text("utf-8")) | {"shots": 9}
     for right in ("*", "", 7):
@@ -146,21 +149,19 @@ def test_what_is_no_line_of_ours_or_about_other_images_is_passed_over(tmp_path: 
     file.write_text(
         file.read_text("utf-8") + '{"shots": 5, "draw": 0}\n[]\n{"shots": 2, "dr', "utf-8"
     )
-    again = worth._Cells(file, "these")
+    again = from_labels.Cells(file, "these")
     assert again.knows(2, 0)
     assert len(again.found) == 1
     again.add(2, 1, np.array([True, True]), 1.0)
-    both = worth._Cells(file, "these")
+    both = from_labels.Cells(file, "these")
     assert both.right()[2].tolist() == [[True, False], [True, True]]
     assert both.scores()[2].accuracy == 0.75
-    assert worth._Cells(file, "others").found == []
+    assert from_labels.Cells(file, "others").found == []
 
 
 def test_the_interval_is_over_draws_and_test_images() -> None:
     """Without it two ways of equal worth were told apart in half of all trials of 60 test images."""
-    found = worth.over_images(Score(0.5, 0.03), 100)
+    found = over_images(Score(0.5, 0.03), 100)
     assert found.accuracy == 0.5
     assert found.interval == pytest.approx(math.hypot(0.03, 0.096), abs=0.002)
-    assert worth.over_images(Score(0.5, float("nan")), 100).interval == pytest.approx(
-        0.096, abs=0.002
-    )
+    assert over_images(Score(0.5, float("nan")), 100).interval == pytest.approx(0.096, abs=0.002)

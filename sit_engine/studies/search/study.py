@@ -39,10 +39,10 @@ from sit_engine.records.studies.network_search import (
     read_search,
 )
 from sit_engine.records.summary import summarise
-from sit_engine.studies.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
 from sit_engine.studies.compare import OnRun, compare
-from sit_engine.studies.evolution import check_pymoo
-from sit_engine.studies.search_request import asked_for, freeze
+from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
+from sit_engine.studies.search.evolution import check_pymoo
+from sit_engine.studies.search.request import asked_for, freeze
 from sit_engine.training.control import FolderControl
 from sit_engine.training.start import Emit, MakeControl, resume, start
 

@@ -33,8 +33,8 @@ from sit_engine.records.places import file_along, save
 from sit_engine.records.run import Run
 from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest, read_budget
 from sit_engine.records.studies.network_search import ASKED, SUPERNET, Asked, is_search, read_search
-from sit_engine.studies.latency import measured_table, median_error, of_network
-from sit_engine.studies.search_space import plain_in, plain_under, space_around
+from sit_engine.studies.search.latency import measured_table, median_error, of_network
+from sit_engine.studies.search.space import plain_in, plain_under, space_around
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import check_outside
 

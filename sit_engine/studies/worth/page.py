@@ -9,7 +9,7 @@ from sit_engine.counted import counted
 from sit_engine.evaluation.html_page import STYLE, shown
 from sit_engine.paths import display_name
 from sit_engine.records.studies.worth import Worth, advice, points, shots_word
-from sit_engine.studies.worth_figure import NAME
+from sit_engine.studies.worth.figure import NAME
 
 
 def page(found: Worth, folder: Path) -> str:

@@ -33,9 +33,9 @@ from sit_engine.records.studies.network_search import (
     read_journal,
     scores,
 )
-from sit_engine.studies.evolution import evolve, first_generation
-from sit_engine.studies.search_request import freeze, limits_of
-from sit_engine.studies.search_score import Parts, Scorer
+from sit_engine.studies.search.evolution import evolve, first_generation
+from sit_engine.studies.search.request import freeze, limits_of
+from sit_engine.studies.search.score import Parts, Scorer
 from sit_engine.training.control import Control
 from sit_engine.training.start import Emit
 
