@@ -18,10 +18,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.table import Effort, Row, alternate, clock_for, main, ratio, row, wait_for
 from sit_engine.config.backbones import Requirements
-from sit_engine.config.cswin import CswinOptions
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.cswin import CswinOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.filling import Filling
-from sit_engine.config.vit import VitOptions
 from sit_engine.models.backbone import Backbone
 from sit_engine.models.cswin import build_cswin
 from sit_engine.models.cswin_block import Block

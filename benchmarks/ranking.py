@@ -29,10 +29,10 @@ from scipy.stats import kendalltau
 from benchmarks.tables import unpacked
 from sit_engine import api
 from sit_engine.config.build import build, merge
-from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.searched import as_settings, listed
-from sit_engine.config.sharing import Sharing
-from sit_engine.config.space import Space, tenths
+from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.searched import as_settings, listed
+from sit_engine.config.families.sharing import Sharing
+from sit_engine.config.families.space import Space, tenths
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.records.run import Run

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 import torch
 
 from sit_engine.config.build import build, merge
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.fields import AutoT
 from sit_engine.config.methods import DEFAULT_METHOD, traits
 from sit_engine.config.tree import RunConfig
-from sit_engine.config.vit import VitOptions
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import StepReported
 from sit_engine.records.places import Places

@@ -9,7 +9,7 @@ from typing import Any
 
 from sit_engine.config.backbones import DEFAULT_FAMILY
 from sit_engine.config.build import build, family_of, from_dotted, merge
-from sit_engine.config.found_network import is_place, read_network
+from sit_engine.config.families.found_network import is_place, read_network
 from sit_engine.config.methods import needs_labels
 from sit_engine.config.presets import presets
 from sit_engine.config.schema import FAMILY, Setting, settings, titled_families

@@ -27,18 +27,22 @@ class FamilyEntry(NamedTuple):
 
 
 FAMILIES: dict[str, FamilyEntry] = {
-    "vit": FamilyEntry("sit_engine.config.vit:VitOptions", "sit_engine.models.vit:build_vit"),
+    "vit": FamilyEntry(
+        "sit_engine.config.families.vit:VitOptions", "sit_engine.models.vit:build_vit"
+    ),
     "cswin": FamilyEntry(
-        "sit_engine.config.cswin:CswinOptions", "sit_engine.models.cswin:build_cswin"
+        "sit_engine.config.families.cswin:CswinOptions", "sit_engine.models.cswin:build_cswin"
     ),
     "searched": FamilyEntry(
-        "sit_engine.config.searched:SearchedOptions", "sit_engine.models.searched:build_searched"
+        "sit_engine.config.families.searched:SearchedOptions",
+        "sit_engine.models.searched:build_searched",
     ),
     "supernet": FamilyEntry(
-        "sit_engine.config.supernet:SupernetOptions", "sit_engine.models.supernet:build_supernet"
+        "sit_engine.config.families.supernet:SupernetOptions",
+        "sit_engine.models.supernet:build_supernet",
     ),
     "timm": FamilyEntry(
-        "sit_engine.config.timm:TimmOptions", "sit_engine.models.timm_network:build_timm"
+        "sit_engine.config.families.timm:TimmOptions", "sit_engine.models.timm_network:build_timm"
     ),
 }
 DEFAULT_FAMILY = "vit"

@@ -8,9 +8,9 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import Layout
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.fields import AutoT, FileName, OpenOptions, Options, setting
 from sit_engine.config.methods import DEFAULT_METHOD, METHODS, MethodOptions, load
-from sit_engine.config.vit import VitOptions
 
 GifRule: TypeAlias = Literal["image", "video"]
 """What a GIF that moves is."""

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from sit_engine.config.timm import TimmOptions
+from sit_engine.config.families.timm import TimmOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.tree import ResolvedConfig
-from sit_engine.config.vit import VitOptions
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import ClipNetwork, ClipProgram, NamedProgram, Program

@@ -14,7 +14,7 @@ from typing import Never, cast
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from sit_engine.config.cswin import CswinOptions, numbers
+from sit_engine.config.families.cswin import CswinOptions, numbers
 from sit_engine.models.backbone import Backbone, Maps
 from sit_engine.models.cswin_block import Block
 

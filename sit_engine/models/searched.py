@@ -13,8 +13,8 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sit_engine.config.network_shape import BlockShape
-from sit_engine.config.searched import SearchedOptions
+from sit_engine.config.families.network_shape import BlockShape
+from sit_engine.config.families.searched import SearchedOptions
 from sit_engine.models.vit import Vit
 
 EPSILON = 1e-6

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.searched import options_of
-from sit_engine.config.sharing import End, ends_of, first_channel
-from sit_engine.config.supernet import SupernetOptions
+from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.searched import options_of
+from sit_engine.config.families.sharing import End, ends_of, first_channel
+from sit_engine.config.families.supernet import SupernetOptions
 from sit_engine.models.backbone import Backbone, Maps
 from sit_engine.models.channels import Channels
 from sit_engine.models.searched import Searched, begin, build_searched

@@ -10,9 +10,9 @@ from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sit_engine.config.network_shape import BlockShape
-from sit_engine.config.sharing import End, Sharing, first_channel
-from sit_engine.config.space import Space
+from sit_engine.config.families.network_shape import BlockShape
+from sit_engine.config.families.sharing import End, Sharing, first_channel
+from sit_engine.config.families.space import Space
 from sit_engine.models.channels import Channels
 from sit_engine.models.searched import attend
 

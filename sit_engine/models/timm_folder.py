@@ -18,8 +18,8 @@ from torch import Tensor
 
 from sit_engine.config.backbones import BackboneOptions
 from sit_engine.config.facts import Variant
-from sit_engine.config.timm import TimmOptions
-from sit_engine.config.vit import VitOptions
+from sit_engine.config.families.timm import TimmOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
 from sit_engine.models.timm_network import sized

@@ -18,7 +18,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from sit_engine.config.timm import TimmOptions
+from sit_engine.config.families.timm import TimmOptions
 from sit_engine.errors import ConfigError
 from sit_engine.models.backbone import Backbone, Maps
 from sit_engine.paths import display_name

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from sit_engine.config.vit import VitOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.models.backbone import Backbone, Maps
 from sit_engine.models.stem import ConvStem, freeze_stem
 from sit_engine.models.variants import VARIANTS

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from sit_engine.config.backbones import FAMILIES, BackboneOptions
 from sit_engine.config.facts import StartFacts
+from sit_engine.config.families.timm import FAMILY as TIMM_FAMILY
 from sit_engine.config.methods import load
-from sit_engine.config.timm import FAMILY as TIMM_FAMILY
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
 from sit_engine.models.backbone import Backbone

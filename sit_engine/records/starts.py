@@ -18,9 +18,9 @@ from safetensors import SafetensorError, safe_open
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
 from sit_engine.config.facts import IMAGENET, Colours, StartFacts, Variant
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.methods import METHODS, load, traits
 from sit_engine.config.resolved import open_settings
-from sit_engine.config.vit import VitOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import read_json

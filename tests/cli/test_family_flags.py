@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sit_engine.cli.main import main
-from sit_engine.config.found_network import network_text
-from sit_engine.config.network_shape import uniform
+from sit_engine.config.families.found_network import network_text
+from sit_engine.config.families.network_shape import uniform
 from sit_engine.errors import ConfigError
 
 

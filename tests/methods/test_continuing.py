@@ -16,10 +16,10 @@ from torch.nn import functional
 from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.methods import entrants, pretraining_methods
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.config.vit import VitOptions
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.errors import ConfigError, OutOfMemoryError
 from sit_engine.jobs.networks import load_method

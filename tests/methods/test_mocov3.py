@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from sit_engine import api
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.resolve import resolve
-from sit_engine.config.vit import VitOptions
 from sit_engine.data.feed.batches import Batch
 from sit_engine.errors import ConfigError
 from sit_engine.methods.mocov3.heads import PREDICTOR_LAYERS, PROJECTOR_LAYERS, perceptron

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sit_engine.config.backbones import Requirements
-from sit_engine.config.cswin import NAMED, CswinOptions, numbers
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.cswin import NAMED, CswinOptions, numbers
 from sit_engine.config.filling import Filling
 from sit_engine.errors import ConfigError
 from sit_engine.inspection.pictures import find_crosses

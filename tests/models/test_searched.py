@@ -14,9 +14,9 @@ from sit_engine import api
 from sit_engine.config.backbones import Requirements
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.network_shape import uniform
+from sit_engine.config.families.searched import NAMED, SearchedOptions
 from sit_engine.config.filling import Filling
-from sit_engine.config.network_shape import uniform
-from sit_engine.config.searched import NAMED, SearchedOptions
 from sit_engine.errors import ConfigError
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.models.searched import Searched, build_searched

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sit_engine import api
-from sit_engine.config.vit import VitOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.errors import ExportError
 from sit_engine.jobs.networks import load_backbones
 from sit_engine.models.families import build_backbone

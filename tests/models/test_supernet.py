@@ -10,13 +10,13 @@ import torch
 
 from sit_engine.config.backbones import Requirements
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.network_cost import CostTable, Limits, counted_table
+from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.searched import NAMED
+from sit_engine.config.families.sharing import Sharing, ends_of, first_channel, uses
+from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Space, tenths
+from sit_engine.config.families.supernet import SupernetOptions
 from sit_engine.config.filling import Filling
-from sit_engine.config.network_cost import CostTable, Limits, counted_table
-from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.searched import NAMED
-from sit_engine.config.sharing import Sharing, ends_of, first_channel, uses
-from sit_engine.config.space import PUBLISHED, PUBLISHED_LARGE, Space, tenths
-from sit_engine.config.supernet import SupernetOptions
 from sit_engine.errors import ConfigError
 from sit_engine.models.channels import Channels
 from sit_engine.models.supernet import Supernet, build_supernet

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.config.timm import TimmOptions
+from sit_engine.config.families.timm import TimmOptions
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.jobs.networks import load_backbones, load_baseline
 from sit_engine.models.timm_network import Timm, build_timm, converted

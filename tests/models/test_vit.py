@@ -9,7 +9,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from sit_engine.config.vit import VitOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.models.heads import ContrastHead, ReconstructionHead
 from sit_engine.models.vit import build_vit
 from tests.models.reading import all_tokens

@@ -15,11 +15,11 @@ import pytest
 from sit_engine import api
 from sit_engine.cli.main import main
 from sit_engine.config.build import build
-from sit_engine.config.found_network import read_network
-from sit_engine.config.network_cost import Limits, counted_table
-from sit_engine.config.searched import SearchedOptions
-from sit_engine.config.space import Space
-from sit_engine.config.supernet import SupernetOptions
+from sit_engine.config.families.found_network import read_network
+from sit_engine.config.families.network_cost import Limits, counted_table
+from sit_engine.config.families.searched import SearchedOptions
+from sit_engine.config.families.space import Space
+from sit_engine.config.families.supernet import SupernetOptions
 from sit_engine.config.toml_file import to_toml
 from sit_engine.errors import ConfigError, RunError, SitError
 from sit_engine.records.commands import Command, drop, take_commands

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from sit_engine import api
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.tree import RunConfig
-from sit_engine.config.vit import VitOptions
 from sit_engine.jobs.labelled import Decoding, find_usable, load_held_out
 from sit_engine.records.events import Event, Warned
 from sit_engine.records.run import Run

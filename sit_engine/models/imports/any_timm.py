@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.config.facts import IMAGENET, Colours, StartFacts
-from sit_engine.config.timm import FAMILY, TimmOptions, normalisation_of
+from sit_engine.config.families.timm import FAMILY, TimmOptions, normalisation_of
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.files import file_hash

@@ -9,8 +9,8 @@ from typing import Never
 import torch
 
 from sit_engine.config.backbones import Requirements
-from sit_engine.config.cswin import FAMILY, NAMED, CswinOptions
 from sit_engine.config.facts import IMAGENET, DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.families.cswin import FAMILY, NAMED, CswinOptions
 from sit_engine.config.filling import Filling
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from sit_engine.config.facts import IMAGENET, StartFacts, Variant
-from sit_engine.config.vit import VitOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.files import file_hash

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from sit_engine.config.network_cost import CostUnit
-from sit_engine.config.sharing import Sharing
+from sit_engine.config.families.network_cost import CostUnit
+from sit_engine.config.families.sharing import Sharing
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
 from sit_engine.paths import escape_name

@@ -18,11 +18,11 @@ from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
 
+from sit_engine.config.families.network_cost import CostUnit
+from sit_engine.config.families.network_shape import BlockShape, NetworkShape
+from sit_engine.config.families.sharing import Sharing
+from sit_engine.config.families.space import Space
 from sit_engine.config.fields import FileName
-from sit_engine.config.network_cost import CostUnit
-from sit_engine.config.network_shape import BlockShape, NetworkShape
-from sit_engine.config.sharing import Sharing
-from sit_engine.config.space import Space
 from sit_engine.errors import RunError, SitError
 from sit_engine.files import read_json
 from sit_engine.own_files import lines, parse_json

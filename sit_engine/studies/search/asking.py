@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.supernet import SupernetOptions
+from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.supernet import SupernetOptions
 from sit_engine.counted import Sentence
 from sit_engine.files import disk_error
 from sit_engine.records.on_progress import OnProgress

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from sit_engine.config.network_cost import Limits
-from sit_engine.config.space import Space
+from sit_engine.config.families.network_cost import Limits
+from sit_engine.config.families.space import Space
 from sit_engine.errors import ConfigError
 
 MUTATION_ETA, CROSSOVER_POINTS = 3, 2

@@ -12,10 +12,10 @@ import torch
 from timm.layers.mlp import Mlp
 from torch import Tensor, nn
 
-from sit_engine.config.network_cost import CostTable, filled_table
-from sit_engine.config.network_shape import BlockShape, NetworkShape
-from sit_engine.config.searched import options_of
-from sit_engine.config.space import Space
+from sit_engine.config.families.network_cost import CostTable, filled_table
+from sit_engine.config.families.network_shape import BlockShape, NetworkShape
+from sit_engine.config.families.searched import options_of
+from sit_engine.config.families.space import Space
 from sit_engine.models.searched import Searched, attend, build_searched
 from sit_engine.records.on_progress import OnProgress
 

@@ -16,12 +16,18 @@ import numpy as np
 import torch
 
 from sit_engine.config.build import build
-from sit_engine.config.network_cost import LEAST_SHARE, CostTable, CostUnit, Limits, counted_table
-from sit_engine.config.network_shape import NetworkShape, uniform
+from sit_engine.config.families.network_cost import (
+    LEAST_SHARE,
+    CostTable,
+    CostUnit,
+    Limits,
+    counted_table,
+)
+from sit_engine.config.families.network_shape import NetworkShape, uniform
+from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Space
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.resolve import resolve
-from sit_engine.config.space import PUBLISHED, PUBLISHED_LARGE, Space
 from sit_engine.config.tree import ResolvedConfig
-from sit_engine.config.vit import VitOptions
 from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.scan.own_images import has_moved, look_for_all
 from sit_engine.errors import ConfigError, DataError, RunError

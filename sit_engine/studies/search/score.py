@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.sharing import End, ends_of
+from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.sharing import End, ends_of
 from sit_engine.data.feed.batches import Batches
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.evaluation.features import extract, probabilities

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from sit_engine.config.network_shape import BlockShape, NetworkShape, uniform
-from sit_engine.config.space import Space, tenths
+from sit_engine.config.families.network_shape import BlockShape, NetworkShape, uniform
+from sit_engine.config.families.space import Space, tenths
 from sit_engine.errors import ConfigError
 
 NEAR = 0.95

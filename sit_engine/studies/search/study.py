@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sit_engine.config.build import build, merge
-from sit_engine.config.found_network import NETWORK, network_text
+from sit_engine.config.families.found_network import NETWORK, network_text
+from sit_engine.config.families.searched import as_settings, listed
 from sit_engine.config.methods import LABELLED_METHOD
-from sit_engine.config.searched import as_settings, listed
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import RunError
 from sit_engine.files import disk_error, write_aside

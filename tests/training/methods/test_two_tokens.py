@@ -12,7 +12,7 @@ import timm
 import torch
 
 from sit_engine import api
-from sit_engine.config.vit import VitOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.errors import ConfigError, ExportError
 from sit_engine.export.formats import can_torchscript
 from sit_engine.jobs.evaluate_request import EvaluateRequest

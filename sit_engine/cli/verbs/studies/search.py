@@ -10,7 +10,7 @@ from typing import get_args
 from sit_engine.cli.study_screen import StudyScreen, add_study_flags
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.cli.verbs.studies.compare import named
-from sit_engine.config.sharing import Sharing
+from sit_engine.config.families.sharing import Sharing
 from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest
 from sit_engine.records.studies.network_search import NetworkSearch
 from sit_engine.records.studies.network_search_text import generation_text, to_text

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine.config.backbones import FAMILIES
+from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.searched import FAMILY, as_settings
 from sit_engine.config.methods import load
-from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.searched import FAMILY, as_settings
 from sit_engine.config.toml_file import read_values, text_of
 from sit_engine.errors import ConfigError
 from sit_engine.paths import display_name

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sit_engine.config.network_shape import BlockShape, NetworkShape
+from sit_engine.config.families.network_shape import BlockShape, NetworkShape
 
 FRONT = 3
 """Genes before those of the slots."""

@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from sit_engine import own_files
-from sit_engine.config.network_shape import BlockShape, NetworkShape
-from sit_engine.config.space import FRONT, OF_SLOT, Space
+from sit_engine.config.families.network_shape import BlockShape, NetworkShape
+from sit_engine.config.families.space import FRONT, OF_SLOT, Space
 from sit_engine.errors import ConfigError
 
 CostUnit: TypeAlias = Literal["multiply-adds", "parameters", "milliseconds"]

@@ -15,9 +15,9 @@ from sit_engine.config.backbones import (
     Requirements,
 )
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.vit import choose_view
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
-from sit_engine.config.vit import choose_view
 from sit_engine.counted import Sentence, counted
 from sit_engine.errors import ConfigError
 

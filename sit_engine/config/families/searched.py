@@ -14,12 +14,12 @@ from sit_engine.config.backbones import (
     BackboneOptions,
     Requirements,
 )
-from sit_engine.config.cswin import numbers
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.cswin import numbers
+from sit_engine.config.families.network_shape import BlockShape, NetworkShape, uniform
+from sit_engine.config.families.vit import choose_patch, choose_view
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
-from sit_engine.config.network_shape import BlockShape, NetworkShape, uniform
-from sit_engine.config.vit import choose_patch, choose_view
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 

@@ -16,14 +16,14 @@ from sit_engine.config.backbones import (
     BackboneOptions,
     Requirements,
 )
-from sit_engine.config.cswin import numbers
 from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.families.cswin import numbers
+from sit_engine.config.families.network_cost import CostTable, CostUnit, Limits, counted_table
+from sit_engine.config.families.searched import check_tokens, listed
+from sit_engine.config.families.sharing import Sharing
+from sit_engine.config.families.space import PUBLISHED, Space
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
-from sit_engine.config.network_cost import CostTable, CostUnit, Limits, counted_table
-from sit_engine.config.searched import check_tokens, listed
-from sit_engine.config.sharing import Sharing
-from sit_engine.config.space import PUBLISHED, Space
 from sit_engine.errors import ConfigError
 
 FAMILY = "supernet"
