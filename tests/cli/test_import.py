@@ -12,7 +12,7 @@ import torch
 from sit_engine.files import file_hash
 from sit_engine.records.run_folder import open_run
 from tests.cli.test_bad_input import assert_sentence, tell
-from tests.models import foreign_files as files
+from tests.models.imports import foreign_files as files
 from tests.tiny import engine, vit_of
 
 

@@ -23,7 +23,7 @@ from sit_engine.cli.question import QuestionContext
 from sit_engine.data.folder.saved_index import SavedIndex
 from sit_engine.data.sample import write_sample
 from sit_engine.records.imported import Imported
-from tests.models import foreign_files
+from tests.models.imports import foreign_files
 from tests.tiny import TINY, tiny_config
 
 Json = dict[str, Any]

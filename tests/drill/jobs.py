@@ -18,7 +18,7 @@ from sit_engine.records.events import CheckpointWritten
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.models.foreign_files import dino, saved
+from tests.models.imports.foreign_files import dino, saved
 from tests.tiny import tiny_config, tiny_flags
 
 CLASSES = ("brick", "cat", "moon")

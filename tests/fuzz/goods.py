@@ -50,7 +50,7 @@ from sit_engine.records.studies.comparison import (
     Gap,
     Line,
 )
-from tests.models import foreign_files
+from tests.models.imports import foreign_files
 from tests.tiny import TINY
 
 SIDE = 4

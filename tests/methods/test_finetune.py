@@ -20,7 +20,7 @@ from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.method import Finetune
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.optim import Optimiser
-from tests.models.reading import all_tokens
+from tests.models.imports.reading import all_tokens
 from tests.tiny import learn, tiny_finetune
 
 FACTS = DataFacts(48, 3, 32, smallest_class=16, largest_class=16)

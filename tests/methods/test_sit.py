@@ -18,7 +18,7 @@ from sit_engine.methods.contrast import info_nce
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.losses import masked_l1
 from sit_engine.methods.sit.method import Sit
-from tests.models.reading import all_tokens
+from tests.models.imports.reading import all_tokens
 from tests.tiny import tiny_config
 
 NAMES = Path(__file__).with_name("sit_parameter_names.txt")

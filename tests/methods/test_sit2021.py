@@ -24,7 +24,7 @@ from sit_engine.methods.sit.losses import LearnedWeights, l1
 from sit_engine.methods.sit.method import Sit
 from sit_engine.methods.sit.options2021 import Sit2021Options
 from sit_engine.training.optim import Optimiser
-from tests.models.reading import all_tokens
+from tests.models.imports.reading import all_tokens
 from tests.tiny import tiny_config, vit_of
 
 TASKS = ("contrast", "rotation", "reconstruction")

@@ -17,7 +17,7 @@ from sit_engine.models.stem import ConvStem, StemNorm, freeze_stem, strides
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import describe_start, find_start
-from tests.models.reading import all_tokens
+from tests.models.imports.reading import all_tokens
 from tests.tiny import tiny_config
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from sit_engine.config.families.vit import VitOptions
 from sit_engine.models.heads import ContrastHead, ReconstructionHead
 from sit_engine.models.vit import build_vit
-from tests.models.reading import all_tokens
+from tests.models.imports.reading import all_tokens
 
 SMALL: VitOptions[Never] = VitOptions(
     image_size=224,

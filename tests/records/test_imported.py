@@ -20,9 +20,9 @@ from sit_engine.files import file_hash
 from sit_engine.models.imports.layouts import LAYOUTS, WORDS
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.imported import NETWORKS, Imported
-from tests.models import foreign_files as files
-from tests.models.foreign_files import SMALL, Size, names_in, saved
-from tests.models.reading import all_tokens
+from tests.models.imports import foreign_files as files
+from tests.models.imports.foreign_files import SMALL, Size, names_in, saved
+from tests.models.imports.reading import all_tokens
 
 TWO = ("rot_token", "contrastive_token")
 ONE = ("cls_token",)

@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.import_dialog import ImportDialog
-from tests.models import foreign_files as files
-from tests.models.public_layouts import LAYOUTS, write
+from tests.models.imports import foreign_files as files
+from tests.models.imports.public_layouts import LAYOUTS, write
 from tests.studio.conftest import wait
 
 

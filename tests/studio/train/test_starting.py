@@ -17,7 +17,7 @@ from sit_studio.pages.train.alike_dialog import AlikeDialog
 from sit_studio.pages.train.page import TrainPage
 from sit_studio.pages.watch.page import TABS
 from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
-from tests.models import foreign_files as files
+from tests.models.imports import foreign_files as files
 from tests.studio.conftest import choose_recipe, ready, wait
 
 SCRATCH = "From scratch"

@@ -22,7 +22,7 @@ from sit_engine.models.timm_folder import timm_config, write_timm_folder
 from sit_engine.records.events import Event, StepReported
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
-from tests.models.reading import all_tokens
+from tests.models.imports.reading import all_tokens
 from tests.tiny import engine, tiny_config, tiny_finetune, tiny_flags, vit_of
 from tests.training.test_resume import stop_at
 

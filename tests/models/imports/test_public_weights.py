@@ -20,9 +20,9 @@ from sit_engine import api
 from sit_engine.errors import ConfigError, DataError, SitError
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.imported import Imported
-from tests.models.foreign_files import saved
-from tests.models.public_files import HEADS, under
-from tests.models.public_layouts import IMAGENET, LAYOUTS, images, read, write
+from tests.models.imports.foreign_files import saved
+from tests.models.imports.public_files import HEADS, under
+from tests.models.imports.public_layouts import IMAGENET, LAYOUTS, images, read, write
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))

@@ -19,8 +19,8 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.starts import find_start
 from sit_engine.training import checkpoint
-from tests.models import public_files as files
-from tests.models.public_layouts import DINOV2, LAYOUTS, Layout, images, read
+from tests.models.imports import public_files as files
+from tests.models.imports.public_layouts import DINOV2, LAYOUTS, Layout, images, read
 from tests.tiny import tiny_config, tiny_finetune, vit_of
 
 SIDE = LAYOUTS["distilled DeiT"].network.size

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from sit_engine import api
 from sit_engine.errors import DataError
 from sit_engine.models.imports.foreign import open_foreign
-from tests.models import foreign_files as files
-from tests.models.foreign_files import names_in, saved
+from tests.models.imports import foreign_files as files
+from tests.models.imports.foreign_files import names_in, saved
 
 
 class Touch:

@@ -15,9 +15,9 @@ from torch import Tensor
 from sit_engine import api
 from sit_engine.records.imported import Imported
 from sit_engine.views.apply_common import MEAN, STD
-from tests.models import public_files as files
-from tests.models.foreign_files import Size, saved
-from tests.models.public_files import HEADS, Network, under
+from tests.models.imports import public_files as files
+from tests.models.imports.foreign_files import Size, saved
+from tests.models.imports.public_files import HEADS, Network, under
 
 PATCH_14 = Size(width=32, depth=2, patch=14, side=56)
 IMAGENET = (MEAN, STD)

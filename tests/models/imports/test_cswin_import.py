@@ -16,7 +16,7 @@ from sit_engine.models.cswin import Cswin
 from sit_engine.models.weights import build_from, read_weights
 from sit_engine.records.run_folder import open_run
 from tests.models import cswin_plain
-from tests.models.reading import all_tokens
+from tests.models.imports.reading import all_tokens
 from tests.tiny import tiny_finetune
 
 DEPTHS = (1, 1, 1, 1)

@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.models.public_layouts import LAYOUTS
-from tests.models.test_cswin_import import CASES as CSWIN
-from tests.models.test_foreign import CHANGES
+from tests.models.imports.public_layouts import LAYOUTS
+from tests.models.imports.test_cswin_import import CASES as CSWIN
+from tests.models.imports.test_foreign import CHANGES
 from tests.models.test_timm_family import KINDS
 from tests.records.test_imported import CASES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CASES_OF: dict[str, Iterable[str]] = {
-    "tests/models/test_public_weights.py": LAYOUTS,
+    "tests/models/imports/test_public_weights.py": LAYOUTS,
     "tests/models/test_timm_family.py": KINDS,
-    "tests/models/test_cswin_import.py": CSWIN,
-    "tests/models/test_foreign.py": CHANGES,
+    "tests/models/imports/test_cswin_import.py": CSWIN,
+    "tests/models/imports/test_foreign.py": CHANGES,
     "tests/records/test_imported.py": CASES,
 }
 

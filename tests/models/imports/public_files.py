@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.models.foreign_files import SMALL, Shapes, Size, drawn, linear
+from tests.models.imports.foreign_files import SMALL, Shapes, Size, drawn, linear
 
 HEADS = 4
 

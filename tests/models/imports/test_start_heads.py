@@ -17,7 +17,7 @@ from sit_engine.records.events import Warned
 from sit_engine.records.imported import Imported
 from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
-from tests.models import foreign_files as files
+from tests.models.imports import foreign_files as files
 from tests.tiny import tiny_config
 
 METHODS: dict[str, tuple[Callable[[], dict[str, Any]], dict[str, int]]] = {
