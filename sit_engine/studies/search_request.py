@@ -58,7 +58,13 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
                 out=out,
                 what=", ".join(others),
             )
-        return _moved(asked, request, out, tell) if is_moved else asked
+        then = asked
+        asked = replace(asked, anew_minutes=request.anew_minutes, seeds=request.seeds)
+        if is_moved:
+            return _moved(asked, request, out, tell)
+        if asked != then:
+            freeze(asked, out)
+        return asked
     if not is_free(out):
         raise RunError(
             "search.exists",
@@ -156,6 +162,8 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
         times=times,
         time_error=error,
         wanted=request.wanted(),
+        anew_minutes=request.anew_minutes,
+        seeds=request.seeds,
     )
     limits = limits_of(asked)
     # Before hours are spent: there is such a network.
