@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -365,6 +365,8 @@ class TrainPage(Page):
         form.start.choose(None)
         form.model.take_network(network)
         self.show_kind(PRETRAIN)
+        # Once it has its place.
+        QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(form.network))
 
     # Start
 

@@ -44,7 +44,8 @@ def write_search(
     limits = Limits(counted_table(space, "multiply-adds"), asked.low, asked.high)
     shapes = [space.shape(code) for code in limits.draw(space, 0.4, generator, 2 * networks)]
     sources: list[tuple[Source, int]] = [("evolution", 0)] * (networks // 2)
-    sources += [("evolution", 1)] * (networks - networks // 2) + [("random", 0)] * networks
+    sources += [("evolution", 1)] * (networks - networks // 2)
+    sources += [("random", 0)] * networks
     lines = []
     for shape, (source, generation) in [
         (plain, ("uniform", 0)), *zip(shapes, sources, strict=True),

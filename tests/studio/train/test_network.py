@@ -95,30 +95,29 @@ def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     found = read_search(out)
     assert dialog.view.found == found
     best = found.best()
+    assert best == dialog.view.candidate
     assert best is not None
-    assert dialog.view.candidate == best
     assert best.cost <= found.asked.high
     wait(qtbot, lambda: not comparer.is_busy)
 
     dialog.use.click()
     assert page.model.family == "searched"
-    config = page.checked.config
-    assert config is not None
-    assert isinstance(config.model, SearchedOptions)
-    assert config.model.shape == best.shape
+    assert page.checked.config is not None
+    assert isinstance(page.checked.config.model, SearchedOptions)
+    assert page.checked.config.model.shape == best.shape
     wait(qtbot, page.start_button.isEnabled)
 
 
 def test_a_point_that_is_clicked_or_reached_by_keys_is_the_one_to_train(
-    window: MainWindow, qtbot: QtBot, images: Path, tmp_path: Path
+    window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path
 ) -> None:
-    write_search(tmp_path / "search", images)
+    write_search(tmp_path / "search", few)
     window.train.searches.show_network_search(tmp_path / "search")
     dialog = dialog_of(window)
     wait(qtbot, dialog.use.isVisible)
     view, found = dialog.view, read_search(tmp_path / "search")
     assert view.candidate == found.best()
-    assert view.name.text() == "The best so far"
+    assert view.name.text() == "The best network"
     assert len(view.cloud.places()) == len(found.candidates)
     # The uniform network, which was asked first.
     alone = view.cloud.places()[0]
@@ -145,9 +144,9 @@ def test_a_point_that_is_clicked_or_reached_by_keys_is_the_one_to_train(
 
 
 def test_what_was_trained_anew_says_whether_it_was_worth_it(
-    window: MainWindow, qtbot: QtBot, images: Path, tmp_path: Path
+    window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path
 ) -> None:
-    write_search(tmp_path / "search", images, is_labelled=True, anew_minutes=2.0)
+    write_search(tmp_path / "search", few, is_labelled=True, anew_minutes=2.0)
     assert read_network_search(tmp_path / "search").state == "interrupted"
     lines = (
         Line("uniform", "config", {"knn": Figure(0.4, 3, None)}),
@@ -164,12 +163,12 @@ def test_what_was_trained_anew_says_whether_it_was_worth_it(
     assert "Loss" not in dialog.view.figures
 
 
-def test_what_was_asked_is_read_back(images: Path, tmp_path: Path) -> None:
-    asked = write_search(tmp_path / "search", images, anew_minutes=1.5, seeds=2)
+def test_what_was_asked_is_read_back(few: Path, tmp_path: Path) -> None:
+    asked = write_search(tmp_path / "search", few, anew_minutes=1.5, seeds=2)
     study = study_of(tmp_path / "search")
     assert study.wanted() == asked.wanted
     words = study.words([tmp_path / "base.toml"], tmp_path / "out")
-    assert words[:2] == ["search", str(images)]
+    assert words[:2] == ["search", str(few)]
     assert words[words.index("--anew") + 1] == "1.5"
     assert words[words.index("--seeds") + 1] == "2"
     assert "--from-labels" not in words

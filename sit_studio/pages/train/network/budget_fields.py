@@ -121,9 +121,8 @@ class BudgetFields(QWidget):
         self.word.setText(words)
         self.slider.setAccessibleDescription(words)
         text = self.tr(
-            "{share} the multiply-adds of the network that Train chooses by itself: {cost} M an image, "
-            "by formula. A plain network of that cost has {depth} blocks of width {width} and "
-            "{parameters} M parameters."
+            "{share} the network that Train chooses by itself: {cost} M an image, by formula. A plain "
+            "network of that cost has {depth} blocks of width {width} and {parameters} M parameters."
         )
         self.cost.setText(
             filled(
@@ -162,11 +161,11 @@ class BudgetFields(QWidget):
 
     def _share(self, factor: float) -> str:
         return {
-            1 / 8: self.tr("An eighth of"),
-            1 / 4: self.tr("A quarter of"),
-            1 / 2: self.tr("Half of"),
-            1.0: self.tr("As many as"),
-            2.0: self.tr("Twice"),
-            4.0: self.tr("Four times"),
-            8.0: self.tr("Eight times"),
+            1 / 8: self.tr("An eighth of the multiply-adds of"),
+            1 / 4: self.tr("A quarter of the multiply-adds of"),
+            1 / 2: self.tr("Half of the multiply-adds of"),
+            1.0: self.tr("The multiply-adds of"),
+            2.0: self.tr("Twice the multiply-adds of"),
+            4.0: self.tr("Four times the multiply-adds of"),
+            8.0: self.tr("Eight times the multiply-adds of"),
         }[factor]

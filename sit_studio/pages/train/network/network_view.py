@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QProgressBar,
     QTabWidget,
     QVBoxLayout,
@@ -15,7 +16,6 @@ from PySide6.QtWidgets import (
 from sit_engine.records.studies.network_search import Candidate, NetworkSearch
 from sit_engine.records.studies.network_search_text import verdict
 from sit_studio.engine.network_study import NetworkStanding
-from sit_studio.look import theme
 from sit_studio.look.sentences import say_text
 from sit_studio.pages.train.network.cloud import CloudPlot
 from sit_studio.pages.train.network.network_words import (
@@ -32,7 +32,7 @@ from sit_studio.widgets.comparison_words import ROLES, state_word
 from sit_studio.widgets.tables.gap_table import GapTable
 
 PARTS = 1000
-PANEL_PX = 340
+PANEL_PX, STRIP_PX = 340, 240
 
 
 class NetworkView(QWidget):
@@ -92,14 +92,17 @@ class NetworkView(QWidget):
         top.addWidget(self.to_best)
         panel.addLayout(top)
         self.strip = BlockStrip()
-        panel.addWidget(self.strip, 1)
+        self.strip.setMaximumHeight(STRIP_PX)
+        panel.addWidget(self.strip, 3)
         self.grid = QGridLayout()
         self.grid.setHorizontalSpacing(16)
         self.grid.setVerticalSpacing(4)
         self.grid.setColumnStretch(1, 1)
         panel.addLayout(self.grid)
+        self.rows: list[tuple[QLabel, QLabel]] = []
         self.figures: dict[str, str] = {}
-        panel.addStretch(0)
+        """Of the network in front, by title: of all networks of a search the same."""
+        panel.addStretch(1)
         row.addWidget(self.panel)
         return inside
 
@@ -161,20 +164,20 @@ class NetworkView(QWidget):
             return
         is_best = one == found.best()
         self.name.setText(
-            self.tr("The best so far")
+            self.tr("The best network")
             if is_best
             else self.tr("Network {n}").format(n=self.number + 1)
         )
         self.to_best.setVisible(not is_best)
         self.strip.show_shape(one.shape, max(*found.asked.space.mlps, *found.asked.space.widths))
         self.figures = figures_of(found, self.number)
-        while (item := self.grid.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
-        for row, (title, figure) in enumerate(self.figures.items()):
-            value = label(figure, wrap=True, selectable=True)
-            value.setFont(theme.tabular_font(13))
+        while len(self.rows) < len(self.figures):
+            head, value = label("", "muted"), label("", wrap=True, selectable=True)
+            for column, part in enumerate((head, value)):
+                self.grid.addWidget(part, len(self.rows), column, Qt.AlignmentFlag.AlignTop)
+            self.rows.append((head, value))
+        for (head, value), (title, figure) in zip(self.rows, self.figures.items(), strict=True):
+            head.setText(title)
+            value.setText(figure)
             value.setAccessibleName(f"{title}: {figure}")
-            self.grid.addWidget(label(title, "muted"), row, 0)
-            self.grid.addWidget(value, row, 1)
         self.cloud.choose(self.number, spoken(self.name.text(), self.figures))

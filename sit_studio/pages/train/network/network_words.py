@@ -165,15 +165,25 @@ def anew_word(name: str) -> str:
 def facts_sentence(found: NetworkSearch) -> str:
     """What was asked for, and where its figures come from."""
     translate, asked = QCoreApplication.translate, found.asked
-    text = translate(
-        "network",
-        "At most {cost}: {unit}. Figures are of networks with shared weights, on images held out of "
-        "training; they rank networks roughly.",
-    )
-    parts = [text.format(cost=cost_words(asked.unit, asked.high), unit=unit_word(asked.unit))]
+    texts = {
+        "multiply-adds": translate("network", "At most {cost} multiply-adds an image, by formula."),
+        "parameters": translate("network", "At most {cost} parameters."),
+        "milliseconds": translate(
+            "network",
+            "At most {cost} an image on the machine of the search, by measured operations.",
+        ),
+    }
+    parts = [texts[asked.unit].format(cost=cost_words(asked.unit, asked.high))]
     if asked.time_error is not None:
         text = translate("network", "The table of times misses whole networks by {error} (median).")
         parts.append(text.format(error=percent(asked.time_error, 0)))
+    parts.append(
+        translate(
+            "network",
+            "Figures are of networks with shared weights, on images held out of training: they rank "
+            "networks roughly.",
+        )
+    )
     if not asked.is_labelled:
         parts.append(
             translate(

@@ -12,7 +12,7 @@ from sit_studio.look import theme
 from sit_studio.widgets.basics import follow_theme
 
 LEGEND_PX, BELOW_PX, ABOVE_PX = 20, 20, 4
-GAP_PX, MOST_PX = 8.0, 36.0
+GAP_PX, MOST_PX = 8.0, 48.0
 """Between blocks, and the widest that a block is drawn."""
 
 
