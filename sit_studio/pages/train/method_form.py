@@ -55,7 +55,8 @@ class MethodForm(QWidget):
         self.model = SettingsModel(method=LABELLED_METHOD if is_labelled else DEFAULT_METHOD)
         self.fields = SettingFields(self.model)
         self._heard: set[SettingField] = set()
-        self.network = NetworkInForm()
+        self.network = NetworkInForm(self)
+        self.network.hide()
         self._main: dict[str, Card] = {}
         """By the family of backbones, whose settings differ."""
         self._advanced: dict[tuple[str, str], AdvancedForm] = {}
@@ -104,6 +105,7 @@ class MethodForm(QWidget):
             self._main[family] = self._main_card(paths)
             if family == SEARCHED:
                 self._main[family].body.addWidget(self.network)
+                self.network.show()
             self.mains.addWidget(self._main[family])
         for name, card in self._main.items():
             card.setVisible(name == family)
