@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -122,8 +122,10 @@ class LongStudyDialog(Dialog):
 
     # The fields that all have
 
-    def add_fields(self, minutes: float, title: str = "") -> None:
-        """Time (`title`, where it is not all) and place, below the kind's own."""
+    def add_fields(
+        self, minutes: float, title: str = "", then: Sequence[tuple[str, QWidget]] = ()
+    ) -> None:
+        """Time and place, below the kind's own; `title` and what comes `then` where time is not all."""
         self.minutes = QLineEdit(f"{minutes:g}")
         self.minutes.setMaximumWidth(96)
         self.minutes.textChanged.connect(lambda _: self._show_cost())
@@ -132,6 +134,8 @@ class LongStudyDialog(Dialog):
         if folders:
             self.out.propose(str(self.session.new_place(folders[0], self.kind)))
         self.add_line(title or self.tr("Minutes in all"), self.minutes)
+        for name, field in then:
+            self.add_line(name, field)
         self.add_line(self.tr("Folder to make"), self.out)
         self.cost_words = label("", "muted", wrap=True)
         row = self.form.rowCount()

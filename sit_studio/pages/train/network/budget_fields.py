@@ -14,8 +14,9 @@ from sit_engine.config.searched import as_settings
 from sit_engine.counted import filled
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
-from sit_studio.look.words import count, figure
+from sit_studio.look.words import count
 from sit_studio.models.network_budget import Budget
+from sit_studio.pages.train.network.network_words import cost_words
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.choice import Choice
 
@@ -121,14 +122,15 @@ class BudgetFields(QWidget):
         self.word.setText(words)
         self.slider.setAccessibleDescription(words)
         text = self.tr(
-            "{share} the network that Train chooses by itself: {cost} M an image, by formula. A plain "
-            "network of that cost has {depth} blocks of width {width} and {parameters} M parameters."
+            "{share} the network that Train chooses by itself: {cost} an image, by formula. A plain "
+            "network of that cost has {depth} blocks of width {width} and {parameters} parameters."
         )
         self.cost.setText(
             filled(
-                text, share=self._share(budget.factor), cost=figure(budget.multiply_adds / 1e6),
+                text, share=self._share(budget.factor),
+                cost=cost_words("multiply-adds", budget.multiply_adds),
                 depth=budget.shape.depth, width=count(budget.shape.width),
-                parameters=figure(budget.parameters / 1e6),
+                parameters=cost_words("parameters", budget.parameters),
             )
         )  # fmt: skip
         found = self.measured.get(place)
@@ -138,8 +140,8 @@ class BudgetFields(QWidget):
         elif found is None:
             self.time.setText(self.tr("Its time on this machine has not been measured."))
         else:
-            time = self.tr("It takes {time} ms an image on {device}, measured eight at a time.")
-            self.time.setText(time.format(time=figure(found), device=name))
+            time = self.tr("It takes {time} an image on {device}, measured eight at a time.")
+            self.time.setText(time.format(time=cost_words("milliseconds", found), device=name))
         self.measure.setVisible(found is None)
         self.measure.setEnabled(not self.job.is_busy)
 

@@ -68,7 +68,8 @@ class NetworkDialog(LongStudyDialog):
             self.add_line(self.tr("Budget"), self.budget, is_tall=True)
             self.add_line(self.tr("Counted in"), self.budget.unit)
         self._add_choices()
-        self.add_fields(USUAL_MINUTES, self.tr("Minutes of search"))
+        then = [(self.tr("Minutes to train each anew"), self.anew)]
+        self.add_fields(USUAL_MINUTES, self.tr("Minutes of search"), then)
         self.go.setText(self.tr("Start the search"))
         self.close_button.setToolTip(self.tr("The search goes on."))
         self.end_early = button(self.tr("Finish early"), self._end_early, icon="finish")
@@ -109,7 +110,6 @@ class NetworkDialog(LongStudyDialog):
         row = self.form.rowCount()
         self.form.addWidget(self.from_labels, row, 1)
         self.form.addWidget(self.at_every_cost, row + 1, 1)
-        self.add_line(self.tr("Minutes to train each anew"), self.anew)
 
     @property
     def anew_minutes(self) -> float | None:
