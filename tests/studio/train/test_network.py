@@ -50,17 +50,31 @@ def images(window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
+def say_a_budget(dialog: NetworkDialog, qtbot: QtBot) -> None:
+    """Half of what a run would take; in time, which is measured first, then in multiply-adds."""
+    budget = dialog.budget
+    assert budget is not None
+    assert budget.text == "auto"
+    budget.slider.setFocus()
+    QTest.keyClick(budget.slider, Qt.Key.Key_Left)
+    assert "Half of" in budget.cost.text()
+    # A budget of time is measured before it is one.
+    budget.unit.setCurrentIndex(2)
+    assert budget.text == ""
+    dialog.go.click()
+    assert "not been measured" in dialog.notice.text
+    wait(qtbot, lambda: budget.text.endswith("ms"))
+    assert "ms an image on" in budget.time.text()
+    budget.unit.setCurrentIndex(0)
+
+
 def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     window: MainWindow, qtbot: QtBot, images: Path, leftover: list[int]
 ) -> None:
     page, comparer = window.train, window.session.comparer
     page.searches.network.begin.click()
     dialog = dialog_of(window)
-    assert dialog.budget is not None
-    assert dialog.budget.text == "auto"
-    dialog.budget.slider.setFocus()
-    QTest.keyClick(dialog.budget.slider, Qt.Key.Key_Left)
-    assert "Half of" in dialog.budget.cost.text()
+    say_a_budget(dialog, qtbot)
     dialog.minutes.setText("1,5")
     out = Path(dialog.out.path)
     dialog.go.click()
@@ -105,6 +119,7 @@ def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     assert page.checked.config is not None
     assert isinstance(page.checked.config.model, SearchedOptions)
     assert page.checked.config.model.shape == best.shape
+    assert page.form.network.strip.shape == best.shape
     wait(qtbot, page.start_button.isEnabled)
 
 

@@ -52,8 +52,8 @@ class BudgetFields(QWidget):
         self.slider.setAccessibleName(self.tr("Budget"))
         self.slider.setMinimumHeight(28)
         self.word = label("", "cardTitle")
-        row.addWidget(self.slider, 3)
-        row.addWidget(self.word, 2)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.word)
         column.addLayout(row)
         self.cost = label("", "muted", wrap=True)
         self.time = label("", "muted", wrap=True)
@@ -75,6 +75,10 @@ class BudgetFields(QWidget):
         self.slider.valueChanged.connect(self._on_slid)
         own = [place for place, budget in enumerate(budgets) if budget.factor == 1]
         self.slider.setValue(own[0])
+        # The slider stays as long as it is.
+        self.word.ensurePolished()
+        wide = self.word.fontMetrics().horizontalAdvance
+        self.word.setMinimumWidth(max(wide(self._words(each.factor)) for each in budgets) + 8)
         self._show()
 
     @property
@@ -117,13 +121,12 @@ class BudgetFields(QWidget):
 
     def _show(self) -> None:
         budget, place = self.budget, self.slider.value()
-        is_gpu = self.device.kind != "cpu"
-        words = self._words(budget.factor, is_gpu=is_gpu)
+        words = self._words(budget.factor)
         self.word.setText(words)
         self.slider.setAccessibleDescription(words)
         text = self.tr(
-            "{share} the network that Train chooses by itself: {cost} an image, by formula. A plain "
-            "network of that cost has {depth} blocks of width {width} and {parameters} parameters."
+            "{share} the plain network that these settings give: {cost} an image, by formula, such as "
+            "one of {depth} blocks, {width} wide, with {parameters} parameters."
         )
         self.cost.setText(
             filled(
@@ -138,15 +141,16 @@ class BudgetFields(QWidget):
         if self.job.is_busy:
             self.time.setText(self.tr("Measuring its time…"))
         elif found is None:
-            self.time.setText(self.tr("Its time on this machine has not been measured."))
+            self.time.setText(self.tr("Its time here is not measured yet."))
         else:
             time = self.tr("It takes {time} an image on {device}, measured eight at a time.")
             self.time.setText(time.format(time=cost_words("milliseconds", found), device=name))
         self.measure.setVisible(found is None)
         self.measure.setEnabled(not self.job.is_busy)
 
-    def _words(self, factor: float, *, is_gpu: bool) -> str:
+    def _words(self, factor: float) -> str:
         """What such a network suits; of other machines nothing is measured."""
+        is_gpu = self.device.kind != "cpu"
         here = self.tr("This GPU") if is_gpu else self.tr("This computer")
         smaller = self.tr("A laptop") if is_gpu else self.tr("A small tablet")
         larger = self.tr("A larger GPU") if is_gpu else self.tr("A GPU")

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QLineEdit, QWidget
 from sit_engine import api
 from sit_engine.config.build import merge
 from sit_engine.config.searched import as_settings
+from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError, SitError
 from sit_studio.engine.network_study import (
     NetworkStanding,
@@ -21,7 +22,7 @@ from sit_studio.engine.network_study import (
     study_of,
 )
 from sit_studio.models.failure import failure_of
-from sit_studio.models.network_budget import base_of, budgets
+from sit_studio.models.network_budget import Budget, base_of, budgets
 from sit_studio.pages.train.labels_card import has_labels
 from sit_studio.pages.train.network.budget_fields import BudgetFields
 from sit_studio.pages.train.network.network_view import NetworkView
@@ -59,10 +60,19 @@ class NetworkDialog(LongStudyDialog):
             "One network that contains very many smaller ones is pretrained as the form says; then "
             "evolution looks among them for the best that keeps the budget.",
         )
+        # What raises comes before there is a window.
+        self.base: RunConfig | None = None
+        self.budget: BudgetFields | None = None
+        facts, device = session.dataset.facts, session.device
+        steps: tuple[Budget, ...] = ()
+        if path is None and facts is not None and device is not None:
+            self.base = base_of(
+                merge(values, {"data": session.dataset.settings() | {"folders": []}})
+            )
+            steps = budgets(self.base, facts, device)
         super().__init__(session, title, words, NetworkView(), parent)
-        self.base = base_of(merge(values, {"data": session.dataset.settings() | {"folders": []}}))
-        self.budget = self._make_budget()
-        if self.budget is not None:
+        if steps and facts is not None and device is not None:
+            self.budget = BudgetFields(steps, facts, device)
             self.budget.failed.connect(self.notice.tell)
             self.finished.connect(self.budget.job.cancel)
             self.add_line(self.tr("Budget"), self.budget, is_tall=True)
@@ -85,13 +95,6 @@ class NetworkDialog(LongStudyDialog):
         self.row.addWidget(self.use)
         self.view.chosen.connect(self._show_buttons)
         self.open_on(path)
-
-    def _make_budget(self) -> BudgetFields | None:
-        """None where no images are open, or the device is not known: nothing can be begun."""
-        facts, device = self.session.dataset.facts, self.session.device
-        if facts is None or device is None or not facts.images:
-            return None
-        return BudgetFields(budgets(self.base, facts, device), facts, device)
 
     def _add_choices(self) -> None:
         can_label = has_labels(self.session.dataset)
@@ -152,7 +155,7 @@ class NetworkDialog(LongStudyDialog):
                 "The minutes to train anew are no number from 0.",
                 "Give a number, or none to leave that out.",
             )
-        if self.budget is None or not self.budget.text:
+        if self.base is None or self.budget is None or not self.budget.text:
             raise ConfigError(
                 "studio.search_time",
                 "The time of this budget on this machine has not been measured yet.",
