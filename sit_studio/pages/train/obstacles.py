@@ -28,7 +28,7 @@ def why_not(session: Session, checked: CheckedSettings, *, needs_labels: bool) -
     if session.history.is_live:
         return translate("TrainPage", "A run is training; see the Watch page.")
     if session.comparer.is_busy:
-        return translate("TrainPage", "A comparison or a search for settings is training.")
+        return translate("TrainPage", "A comparison or a search is training.")
     if checked.failure is not None:
         return " ".join(say(checked.failure)).strip()
     return ""

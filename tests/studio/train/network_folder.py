@@ -27,13 +27,16 @@ def write_search(
     is_labelled: bool = False,
     unit: CostUnit = "multiply-adds",
     is_done: bool = True,
+    labels_file: str | None = None,
     **more: Any,
 ) -> Asked:
     """`networks` of evolution in two generations, as many of random search, and the uniform one."""
     plain = uniform(8, 64, depth=3, heads=2, mlp=256)
     space = space_around(plain, SIDE)
     base = build({"method": {"name": "sit"}})
-    request = NetworkRequest(str(folder), base, 20.0, "4M", is_labelled=is_labelled)
+    request = NetworkRequest(
+        str(folder), base, 20.0, "4M", is_labelled=is_labelled, labels_file=labels_file
+    )
     asked = Asked(
         str(folder), unit, 0.5 * BUDGET, BUDGET, 20.0, "ring", 1, is_labelled, None, space,
         (plain.patch_size, plain.width, plain.blocks), 0, plan=Plan(networks // 2, 2),

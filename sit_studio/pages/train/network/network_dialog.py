@@ -33,7 +33,7 @@ from sit_studio.widgets.long_study_dialog import LongStudyDialog
 USUAL_MINUTES = 60
 LAST = "network/last"
 NETWORKS, SEEDS = 3, 3
-"""That train anew: the one found, random search's and the plain one; and how often each."""
+"""That train anew: the one found, random search's and the uniform one; and how often each."""
 
 
 class NetworkDialog(LongStudyDialog):
@@ -137,7 +137,7 @@ class NetworkDialog(LongStudyDialog):
         if anew:
             then = self.tr(
                 "Then {runs} runs of {minutes} minutes tell whether it was worth it: the network that "
-                "was found, that of random search and a plain one of the same cost, {seeds} each."
+                "was found, that of random search and the uniform one of the same cost, {seeds} each."
             ).format(runs=NETWORKS * SEEDS, minutes=f"{anew:g}", seeds=SEEDS)
         return text.format(n=f"{minutes:g}", anew=then)
 

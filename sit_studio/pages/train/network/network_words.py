@@ -28,7 +28,7 @@ def source_word(source: Source) -> str:
     return {
         "evolution": QCoreApplication.translate("network", "evolution"),
         "random": QCoreApplication.translate("network", "random search"),
-        "uniform": QCoreApplication.translate("network", "plain network"),
+        "uniform": QCoreApplication.translate("network", "uniform network"),
     }[source]
 
 
@@ -157,7 +157,7 @@ def anew_word(name: str) -> str:
     words = {
         SEARCHED: QCoreApplication.translate("network", "the network that was found"),
         RANDOM: QCoreApplication.translate("network", "the network of random search"),
-        UNIFORM: QCoreApplication.translate("network", "the plain network"),
+        UNIFORM: QCoreApplication.translate("network", "the uniform network"),
     }
     return words.get(name, display_name(name))
 
