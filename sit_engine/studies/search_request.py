@@ -23,7 +23,7 @@ from sit_engine.config.space import PUBLISHED, PUBLISHED_LARGE, Space
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.config.vit import VitOptions
 from sit_engine.data.folder.folder_facts import facts_of
-from sit_engine.data.scan.own_images import has_moved, look_for_all
+from sit_engine.data.scan.own_images import along, has_moved, look_for_all
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, write_aside
 from sit_engine.machine.device import apply_settings, probe_once
@@ -41,6 +41,15 @@ from sit_engine.training.start import check_outside
 LEAST_OF_FRONT = 0.3
 """Of the budget, where cost is an objective too."""
 SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
+
+
+def carried(request: NetworkRequest, out: Path) -> NetworkRequest:
+    """The request with a label file that moved along with the folder of images."""
+    old = read_search(out).asked.folder if is_search(out) else request.folder
+    if not has_moved(old, request.folder):
+        return request
+    labels_file = file_along(request.labels_file, [old], [request.folder])
+    return replace(request, labels_file=labels_file, base=along(request.base, old, request.folder))
 
 
 def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:

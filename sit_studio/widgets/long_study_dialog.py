@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QStackedWidget, QWidget
 
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import SitError
-from sit_engine.records.places import file_along
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.file_manager import is_folder
 from sit_studio.models.failure import Failure, failure_of
@@ -34,11 +33,6 @@ class Asked(Protocol):
     @property
     def folder(self) -> str:
         """The folder of images."""
-        raise NotImplementedError
-
-    @property
-    def labels_file(self) -> str | None:
-        """Where labels stand, if in a file."""
         raise NotImplementedError
 
     @property
@@ -258,9 +252,7 @@ class LongStudyDialog(Dialog):
         assert self.path is not None
         try:
             asked: Any = self.asked_of(self.path)
-            if folder:
-                labels = file_along(asked.labels_file, [asked.folder], [folder])
-                asked = replace(asked, folder=folder, labels_file=labels)
+            asked = replace(asked, folder=folder) if folder else asked
             if not is_folder(asked.folder):
                 failure = moved_notice.folder_gone(asked.folder)
                 offers = moved_notice.offers(self, failure, self._go_on_in, lambda: None)

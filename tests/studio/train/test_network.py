@@ -18,7 +18,6 @@ from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.studies.network_search import read_search
 from sit_engine.records.summary import summarise
-from sit_studio.engine.comparer import Words
 from sit_studio.engine.network_study import read_network_search, study_of
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.network.network_dialog import NetworkDialog
@@ -177,31 +176,6 @@ def test_what_was_trained_anew_says_whether_it_was_worth_it(
     assert "was worth its time" in dialog.view.sentence.text()
     assert dialog.view.tabs.tabText(1) == "Trained anew"
     assert "Loss" not in dialog.view.figures
-
-
-def test_a_search_goes_on_with_images_and_labels_that_moved(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    write_search(tmp_path / "search", old, is_done=False, labels_file=str(old / "labels.csv"))
-    new.mkdir()
-    (new / "labels.csv").touch()
-    begun: list[list[str]] = []
-
-    def start(configs: object, words: Words, out: Path) -> None:
-        begun.append(words([Path("base.toml")], out))
-
-    monkeypatch.setattr(window.session.comparer, "start", start)
-    window.train.searches.show_network_search(tmp_path / "search")
-    dialog = dialog_of(window)
-    wait(qtbot, dialog.go_on.isEnabled)
-    dialog.go_on.click()
-    assert "is not there" in dialog.notice.text
-    assert begun == []
-    dialog._go_on_in(str(new))
-    (words,) = begun
-    assert words[:2] == ["search", str(new)]
-    assert words[words.index("--labels-file") + 1] == str(new / "labels.csv")
 
 
 def test_what_was_asked_is_read_back(few: Path, tmp_path: Path) -> None:
