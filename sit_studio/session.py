@@ -198,10 +198,7 @@ class Session(Images):
             self.failed.emit(
                 Failure(
                     "studio.comparison_trains",
-                    self.tr(
-                        "A comparison or a search for settings is training; this run would slow it "
-                        "down."
-                    ),
+                    self.tr("A comparison or a search is training; this run would slow it down."),
                     self.tr("Wait for it, or stop it on Runs or Train; it can go on later."),
                 )
             )

@@ -35,6 +35,8 @@ from sit_engine.api.settings import dry_run as dry_run
 from sit_engine.api.settings import resolve as resolve
 from sit_engine.api.studies import compare as compare
 from sit_engine.api.studies import end_search as end_search
+from sit_engine.api.studies import network_time as network_time
+from sit_engine.api.studies import plain_network as plain_network
 from sit_engine.api.studies import search as search
 from sit_engine.api.studies import tune as tune
 from sit_engine.api.studies import worth as worth

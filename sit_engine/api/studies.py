@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sit_engine.api.runs import Emit, MakeControl
+from sit_engine.config.facts import DataFacts
 from sit_engine.config.methods import DEFAULT_METHOD
+from sit_engine.config.network_shape import NetworkShape
+from sit_engine.config.searched import SearchedOptions
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import RunError
 from sit_engine.records.commands import ANY_LEG, drop, send
@@ -146,6 +149,29 @@ def end_search(out: Path, *, keep: bool) -> None:
             path=out,
         )
     drop(Run(out), "finish" if keep else "stop", ANY_LEG)
+
+
+def plain_network(patch_size: int, image_size: int, multiply_adds: float) -> NetworkShape:
+    """The uniform network of about that cost, which a search under that budget begins from.
+
+    ConfigError where even the smallest costs more.
+    """
+    from sit_engine.studies.search_space import plain_under
+
+    cost = lambda shape: float(shape.multiply_adds(image_size))  # noqa: E731
+    return plain_under(patch_size, cost, multiply_adds)
+
+
+def network_time(config: RunConfig, facts: DataFacts) -> float:
+    """Milliseconds an image that a network of the family `searched` takes here, measured now."""
+    from sit_engine.api.settings import resolve
+    from sit_engine.machine.device import apply_settings
+    from sit_engine.studies.latency import of_network
+
+    found = resolve(config, facts).config
+    assert isinstance(found.model, SearchedOptions)
+    device = apply_settings(found.compute, or_cpu=True)
+    return of_network(found.model.shape, found.model.image_size, device)
 
 
 def named_apart(names: Sequence[str]) -> list[str]:

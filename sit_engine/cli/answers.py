@@ -30,6 +30,7 @@ from sit_engine.cli.question import (
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
 from sit_engine.config.facts import Variant
+from sit_engine.config.searched import FAMILY as SEARCHED
 from sit_engine.counted import packed, templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
@@ -196,6 +197,12 @@ def _resolve(
         "reasons": found.reasons,
         "templates": templates_of(found.reasons),
     }
+
+
+def _network_time(context: QuestionContext, *, model: Json, facts: Json, device: str) -> Json:
+    """How long a network of the family `searched` takes on this machine."""
+    config = build({"model": model | {"family": SEARCHED}, "compute": {"device": device}})
+    return {"milliseconds": api.network_time(config, facts_from(facts))}
 
 
 def _evaluate(
@@ -395,6 +402,7 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "alike": _alike,
     "dry_run": _dry_run,
     "resolve": _resolve,
+    "network_time": _network_time,
     "evaluate": _evaluate,
     "find_folders": _find_folders,
     "predict": _predict,

@@ -132,6 +132,14 @@ class SettingsModel:
         """Start from these weights; None: from scratch."""
         self.set(WEIGHTS, escape_name(str(weights)) if weights is not None else "")
 
+    def take_network(self, network: Mapping[str, Any]) -> None:
+        """Take over all sizes of a network, as settings of `model`; whatever else it had goes."""
+        self.texts = {p: t for p, t in self.texts.items() if not p.startswith("model.")}
+        texts = flat_texts({"model": dict(network)})
+        self.set(FAMILY, texts.pop(FAMILY))
+        for path, text in texts.items():
+            self.set(path, text)
+
     def defaults(self) -> Mapping[str, str]:
         """What settings without a text are by preset and method, as texts."""
         return _defaults(self.preset, self.method, self.family)

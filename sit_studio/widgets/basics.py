@@ -50,6 +50,14 @@ def set_role(made: QWidget, role: str) -> None:
         made.style().polish(made)
 
 
+def set_primary(made: QPushButton, *, is_primary: bool) -> None:
+    """Make a button without an icon the primary one, or no longer."""
+    if made.property("primary") != is_primary:
+        made.setProperty("primary", is_primary)
+        made.style().unpolish(made)
+        made.style().polish(made)
+
+
 def button(
     text: str,
     on_click: Callable[[], object],

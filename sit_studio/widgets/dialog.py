@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -32,6 +32,15 @@ class Dialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         guard(self)
         super().showEvent(event)
+        self._grow()
+
+    def event(self, event: QEvent) -> bool:
+        taken = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
+            self._grow()
+        return taken
+
+    def _grow(self) -> None:
+        """Lines that wrap are higher than the window's first guess, and may get more."""
         if (layout := self.layout()) is not None and layout.hasHeightForWidth():
-            # Lines that wrap are higher than the window's first guess.
             self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))

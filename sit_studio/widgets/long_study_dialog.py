@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QStackedWidget, QWidget
 
 from sit_engine.config.tree import RunConfig
@@ -122,8 +122,10 @@ class LongStudyDialog(Dialog):
 
     # The fields that all have
 
-    def add_fields(self, minutes: float) -> None:
-        """Time and place, below the kind's own."""
+    def add_fields(
+        self, minutes: float, title: str = "", then: Sequence[tuple[str, QWidget]] = ()
+    ) -> None:
+        """Time and place, below the kind's own; `title` and what comes `then` where time is not all."""
         self.minutes = QLineEdit(f"{minutes:g}")
         self.minutes.setMaximumWidth(96)
         self.minutes.textChanged.connect(lambda _: self._show_cost())
@@ -131,7 +133,9 @@ class LongStudyDialog(Dialog):
         folders = self.session.dataset.folders
         if folders:
             self.out.propose(str(self.session.new_place(folders[0], self.kind)))
-        self.add_line(self.tr("Minutes in all"), self.minutes)
+        self.add_line(title or self.tr("Minutes in all"), self.minutes)
+        for name, field in then:
+            self.add_line(name, field)
         self.add_line(self.tr("Folder to make"), self.out)
         self.cost_words = label("", "muted", wrap=True)
         row = self.form.rowCount()
@@ -139,12 +143,14 @@ class LongStudyDialog(Dialog):
         self.form.setRowStretch(row + 1, 1)
         self._show_cost()
 
-    def add_line(self, title: str, field: QWidget) -> None:
+    def add_line(self, title: str, field: QWidget, *, is_tall: bool = False) -> None:
         """A field with its title."""
         head, row = label(title), self.form.rowCount()
         head.setBuddy(field)
         field.setAccessibleName(title)
-        self.form.addWidget(head, row, 0)
+        # Beside the first of several lines.
+        at = Qt.AlignmentFlag.AlignTop if is_tall else Qt.AlignmentFlag(0)
+        self.form.addWidget(head, row, 0, at)
         self.form.addWidget(field, row, 1)
 
     def open_on(self, path: Path | None) -> None:

@@ -28,12 +28,15 @@ def test_what_systems_and_we_put_into_a_folder_is_counted_and_is_no_class(tmp_pa
         "embedded/thumbnails.png",
         "cache/side-32/11.png",
         "from-moco/12.png",
+        "search/front/13.png",
+        "search/supernet/14.png",
     )
     for name in ("Thumbs.db", "cat/desktop.ini", ".DS_Store"):
         (root / name).write_bytes(b"x")
     for name in (
         "a-run/config.toml", "a-run/format", "embedded/features.npy", "embedded/about.json",
         "cache/side-32/pixels.bin", "cache/side-32/rows.jsonl", "from-moco/import.json",
+        "search/search.json",
     ):  # fmt: skip
         (root / name).touch()
     index = scan([root])
@@ -42,7 +45,7 @@ def test_what_systems_and_we_put_into_a_folder_is_counted_and_is_no_class(tmp_pa
     assert index.paths == ["cat/1.png", "trash/2.png"]
     assert index.problems == ()
     assert index.files == 2
-    assert dict(index.not_looked_at) == {"system": 11, "ours": 4}
+    assert dict(index.not_looked_at) == {"system": 11, "ours": 5}
     # What is named is looked at, whatever it is called.
     assert scan([root / ".git"]).paths == ["3.png"]
     assert scan([root / "a-run"]).paths == ["previews/10.png"]

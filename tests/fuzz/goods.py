@@ -154,6 +154,7 @@ QUESTIONS: list[Any] = [
     {"id": 7, "ask": "predict", "model": "none", "folders": ["none"], "out": "out.csv"},
     {"id": 8, "ask": "evaluate", "run": "none", "test": ["none"], "knn_only": True},
     {"id": 9, "ask": "export", "run": "none", "format": "safetensors", "out": "out"},
+    {"id": 10, "ask": "network_time", "model": {"width": 16}, "facts": {}, "device": "none"},
 ]
 
 INDEX_FILES = [

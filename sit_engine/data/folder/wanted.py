@@ -32,6 +32,7 @@ _OURS: tuple[frozenset[str], ...] = (
     frozenset(("format", "chosen.toml")),
     frozenset(("comparison.json", "runs")),
     frozenset(("asked.json", "pretrained")),
+    frozenset(("search.json", "supernet")),
     frozenset(("features.npy", "about.json")),
     frozenset(("import.json",)),
     frozenset(("pixels.bin", "rows.jsonl")),
@@ -42,7 +43,7 @@ _OURS: tuple[frozenset[str], ...] = (
 
 
 def is_ours(names: Collection[str]) -> bool:
-    """Whether a folder that holds these names is a run, comparison, import, export or embedding."""
+    """Whether a folder that holds these names is a run, study, import, export or embedding."""
     there = set(names)
     return any(marks <= there for marks in _OURS)
 

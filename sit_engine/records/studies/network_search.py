@@ -108,6 +108,9 @@ class Asked:
     """Whether all networks were asked that were to be, or someone ended it."""
     wanted: dict[str, Any] = field(default_factory=dict)
     """The request as it was, to know it again."""
+    anew_minutes: float = 0.0
+    seeds: int = 3
+    """Of training anew, as asked for last."""
 
     @property
     def uniform(self) -> NetworkShape:
@@ -252,7 +255,7 @@ def read_search(path: Path) -> NetworkSearch:
 
 def _phase(path: Path, asked: Asked, comparison: Comparison | None) -> Phase:
     if asked.is_done:
-        is_whole = comparison is None or comparison.is_complete
+        is_whole = not asked.anew_minutes if comparison is None else comparison.is_complete
         return "done" if is_whole else "training anew"
     supernet = Run(path / SUPERNET)
     is_trained = is_run(supernet.path) and summarise(supernet).status == "completed"

@@ -29,7 +29,7 @@ from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.folder_facts import facts_of
-from sit_engine.data.scan.own_images import has_moved, look_for_all
+from sit_engine.data.scan.own_images import along, has_moved, look_for_all
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, write_aside
 from sit_engine.machine.device import apply_settings, probe_once
@@ -49,6 +49,15 @@ LEAST_OF_FRONT = 0.3
 SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
 
 
+def carried(request: NetworkRequest, out: Path) -> NetworkRequest:
+    """The request with a label file that moved along with the folder of images."""
+    old = read_search(out).asked.folder if is_search(out) else request.folder
+    if not has_moved(old, request.folder):
+        return request
+    labels_file = file_along(request.labels_file, [old], [request.folder])
+    return replace(request, labels_file=labels_file, base=along(request.base, old, request.folder))
+
+
 def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
     """As frozen in `out`; of a new search worked out now and written there."""
     _check(request)
@@ -64,7 +73,13 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
                 out=out,
                 what=", ".join(others),
             )
-        return _moved(asked, request, out, tell) if is_moved else asked
+        then = asked
+        asked = replace(asked, anew_minutes=request.anew_minutes, seeds=request.seeds)
+        if is_moved:
+            return _moved(asked, request, out, tell)
+        if asked != then:
+            freeze(asked, out)
+        return asked
     if not is_free(out):
         raise RunError(
             "search.exists",
@@ -162,6 +177,8 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
         times=times,
         time_error=error,
         wanted=request.wanted(),
+        anew_minutes=request.anew_minutes,
+        seeds=request.seeds,
     )
     limits = limits_of(asked)
     # Before hours are spent: there is such a network.

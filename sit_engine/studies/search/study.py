@@ -40,9 +40,9 @@ from sit_engine.records.studies.network_search import (
 )
 from sit_engine.records.summary import summarise
 from sit_engine.studies.compare import OnRun, compare
-from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
+from sit_engine.studies.search.asking import AskedToEnd, Asking, OnGeneration, SUPERNET_SHARE
 from sit_engine.studies.search.evolution import check_pymoo
-from sit_engine.studies.search.request import asked_for, freeze
+from sit_engine.studies.search.request import asked_for, carried, freeze
 from sit_engine.training.control import FolderControl
 from sit_engine.training.start import Emit, MakeControl, resume, start
 
@@ -74,6 +74,7 @@ def search(
             "Wait for it, or stop it where it runs.",
             out=out,
         )
+    request = carried(request, out)
     asked = asked_for(request, out, tell)
     _make_control(Run(out))
     with RunLock(Run(out)):

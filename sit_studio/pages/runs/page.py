@@ -190,7 +190,7 @@ class RunsPage(Page):
             return self.tr("A run is training; see the Watch page.")
         is_comparing = any(row.state == "running" for row in self.comparisons.rows)
         if is_comparing or self.session.comparer.is_busy:
-            return self.tr("A comparison or a search for settings is training.")
+            return self.tr("A comparison or a search is training.")
         return ""
 
     def chosen(self) -> list[RunRow]:

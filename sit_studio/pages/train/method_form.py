@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, traits
 from sit_engine.config.schema import FAMILY
+from sit_engine.config.searched import FAMILY as SEARCHED
 from sit_studio.models.failure import Failure
 from sit_studio.models.settings_model import (
     FINETUNE,
@@ -19,16 +20,25 @@ from sit_studio.pages.train.advanced import AdvancedForm
 from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.form import SettingField, SettingFields
 from sit_studio.pages.train.method_panel import MethodPanel, panel_of
+from sit_studio.pages.train.network.in_form import NetworkInForm
 from sit_studio.pages.train.start_card import StartCard
 from sit_studio.pages.train.task_cards import TaskCards
 from sit_studio.widgets.basics import Card
 
 NO_START = "config.needs_start"
 LENGTH = ("optim.epochs", "optim.minutes")
+BLOCKS = ("model.width", "model.heads", "model.attention", "model.mlp")
 MAIN: dict[Kind, tuple[str, ...]] = {
     PRETRAIN: (FAMILY, "model.backbone", "model.image_size", "model.patch_size", *LENGTH),
     FINETUNE: ("method.trained", "model.image_size", "data.watch_share", *LENGTH),
 }
+
+
+def main_paths(kind: Kind, family: str) -> tuple[str, ...]:
+    """The settings that stand in front; of a network block by block those of its blocks too."""
+    if kind == FINETUNE or family != SEARCHED:
+        return MAIN[kind]
+    return (*MAIN[kind][: -len(LENGTH)], *BLOCKS, *LENGTH)
 
 
 class MethodForm(QWidget):
@@ -45,6 +55,8 @@ class MethodForm(QWidget):
         self.model = SettingsModel(method=LABELLED_METHOD if is_labelled else DEFAULT_METHOD)
         self.fields = SettingFields(self.model)
         self._heard: set[SettingField] = set()
+        self.network = NetworkInForm(self)
+        self.network.hide()
         self._main: dict[str, Card] = {}
         """By the family of backbones, whose settings differ."""
         self._advanced: dict[tuple[str, str], AdvancedForm] = {}
@@ -88,8 +100,12 @@ class MethodForm(QWidget):
             self.panel.make()
         family = self.model.family
         panel = panel_of(self.model.method)
+        paths = main_paths(self.kind, family)
         if family not in self._main:
-            self._main[family] = self._main_card(MAIN[self.kind])
+            self._main[family] = self._main_card(paths)
+            if family == SEARCHED:
+                self._main[family].body.addWidget(self.network)
+                self.network.show()
             self.mains.addWidget(self._main[family])
         for name, card in self._main.items():
             card.setVisible(name == family)
@@ -97,9 +113,7 @@ class MethodForm(QWidget):
         if key not in self._advanced:
             own = self.panel.own.get(panel) if self.panel is not None else None
             shown = own.paths if own is not None else ()
-            self._advanced[key] = AdvancedForm(
-                self.model, self.fields, skip=(*MAIN[self.kind], *shown)
-            )
+            self._advanced[key] = AdvancedForm(self.model, self.fields, skip=(*paths, *shown))
             self.folds.addWidget(self._advanced[key])
         for each, made in self._advanced.items():
             made.setVisible(each == key)
@@ -125,6 +139,7 @@ class MethodForm(QWidget):
         """The settings as they are, and what is wrong with them."""
         self._make_parts()
         self.fields.show(checked)
+        self.network.show_checked(checked)
         if self.sizes is not None:
             known = traits(self.model.method).sizes
             for size, card in self.sizes.buttons.items():

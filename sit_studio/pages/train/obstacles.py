@@ -28,7 +28,7 @@ def why_not(session: Session, checked: CheckedSettings, *, needs_labels: bool) -
     if session.history.is_live:
         return translate("TrainPage", "A run is training; see the Watch page.")
     if session.comparer.is_busy:
-        return translate("TrainPage", "A comparison or a search for settings is training.")
+        return translate("TrainPage", "A comparison or a search is training.")
     if checked.failure is not None:
         return " ".join(say(checked.failure)).strip()
     return ""
@@ -36,10 +36,8 @@ def why_not(session: Session, checked: CheckedSettings, *, needs_labels: bool) -
 
 def why_no_search(dataset: Dataset) -> str:
     """Why settings cannot be searched for where a run could be started."""
-    if len(dataset.folders) != 1:
-        return QCoreApplication.translate(
-            "TrainPage", "A search looks at one folder; choose one on the Dataset page."
-        )
+    if why := _why_not_one(dataset):
+        return why
     if not has_labels(dataset):
         return QCoreApplication.translate(
             "TrainPage",
@@ -47,3 +45,20 @@ def why_no_search(dataset: Dataset) -> str:
             "class into sub-folders, or name them in a CSV file, on the Dataset page.",
         )
     return ""
+
+
+def why_no_network(session: Session) -> str:
+    """Why no network can be searched for where a run could be started."""
+    if session.device is None:
+        return QCoreApplication.translate(
+            "TrainPage", "What this machine computes on is still being looked at."
+        )
+    return _why_not_one(session.dataset)
+
+
+def _why_not_one(dataset: Dataset) -> str:
+    if len(dataset.folders) == 1:
+        return ""
+    return QCoreApplication.translate(
+        "TrainPage", "A search looks at one folder; choose one on the Dataset page."
+    )

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -34,11 +34,10 @@ from sit_studio.pages.train.form import SettingFields, said
 from sit_studio.pages.train.found import Found
 from sit_studio.pages.train.labels_card import LabelsCard, has_labels
 from sit_studio.pages.train.method_form import MethodForm
-from sit_studio.pages.train.obstacles import why_no_search, why_not
+from sit_studio.pages.train.obstacles import why_not
 from sit_studio.pages.train.preview_card import PreviewCard
 from sit_studio.pages.train.same.same_card import SameCard
-from sit_studio.pages.train.search.search_card import SearchCard
-from sit_studio.pages.train.search.search_dialog import SearchDialog
+from sit_studio.pages.train.searches import Searches
 from sit_studio.pages.train.start_card import StartCard
 from sit_studio.pages.train.what_follows import ask_what_follows
 from sit_studio.session import Session
@@ -162,9 +161,11 @@ class TrainPage(Page):
             lambda minutes: self._on_edited("optim.minutes", f"{minutes:g}")
         )
         self.labels = LabelsCard()
-        self.search = SearchCard(self.session)
-        self.search.wanted.connect(self.show_search)
-        for part in (self.preview, self.same, self.labels, self.search, self.cost):
+        self.searches = Searches(self.session, self._values, self)
+        self.searches.settings_wanted.connect(partial(self._take, of_run=False))
+        self.searches.network_wanted.connect(self.take_network)
+        self.searches.failed.connect(self.notice.tell)
+        for part in (self.preview, self.same, self.labels, *self.searches.cards, self.cost):
             sights.addWidget(part)
         sights.addStretch(1)
         return right
@@ -183,7 +184,8 @@ class TrainPage(Page):
         self.preview.setVisible(not is_finetuning)
         self.same.setVisible(not is_finetuning and bool(asked_changes(self.model)))
         self.labels.setVisible(is_finetuning)
-        self.search.setVisible(not is_finetuning)
+        for card in self.searches.cards:
+            card.setVisible(not is_finetuning)
         self.lead.setText(
             self.tr("Teach a model your classes, from labels.")
             if is_finetuning
@@ -238,7 +240,7 @@ class TrainPage(Page):
         self.cost.set_can_measure(can, why)
         # Weights have a network already.
         self.cost.measure_kinds.setVisible(self.model.start is None)
-        self.search.show_why(why or why_no_search(dataset))
+        self.searches.show_why(why)
 
     @Slot(str, str)
     def _on_edited(self, path: str, text: str) -> None:
@@ -356,14 +358,15 @@ class TrainPage(Page):
         )
         QGuiApplication.clipboard().setText(text)
 
-    # A search for settings
-
     @Slot(object)
-    def show_search(self, path: Path | None) -> None:
-        """The dialog of the search in `path`, or of a new one from what stands in the form."""
-        dialog = SearchDialog(self.session, self._values(), path, self)
-        dialog.settings_wanted.connect(partial(self._take, of_run=False))
-        dialog.open()
+    def take_network(self, network: dict[str, Any]) -> None:
+        """Put a network that was found into the form, from scratch; whoever sees it starts it."""
+        form = self.forms[PRETRAIN]
+        form.start.choose(None)
+        form.model.take_network(network)
+        self.show_kind(PRETRAIN)
+        # Once it has its place.
+        QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(form.network))
 
     # Start
 
@@ -402,5 +405,4 @@ class TrainPage(Page):
     def shut_down(self) -> None:
         """End what still runs: the window closes."""
         self.cost.stop()
-        for dialog in self.findChildren(SearchDialog):
-            dialog.reject()
+        self.searches.shut_down()

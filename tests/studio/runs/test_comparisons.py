@@ -226,7 +226,7 @@ def test_settings_of_two_runs_are_trained_side_by_side_stopped_and_gone_on_with(
     window.session.open_run(two_settings / "with")
     window.session.resume()
     wait(qtbot, lambda: page.notice.text)
-    assert "A comparison or a search for settings is training" in page.notice.text
+    assert "A comparison or a search is training" in page.notice.text
     page.notice.clear()
     run = Run(out / "runs" / "without-seed0")
     wait(qtbot, lambda: run.config_file.exists() and summarise(run).step > 2)

@@ -38,13 +38,13 @@ def tiny(window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path) -> RunConf
         shutil.copytree(few / name, tmp_path / "images" / name)
     window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
     window.show_page("train")
-    assert "Choose a folder" in window.train.search.begin.toolTip()
+    assert "Choose a folder" in window.train.searches.search.begin.toolTip()
     ready(window, qtbot, tmp_path / "images")
     config = tiny_config(few, optim={"batch_size": 8})
     (tmp_path / "tiny.toml").write_text(to_toml(config), "utf-8")
     window.train._take(tmp_path / "tiny.toml", of_run=False)
-    wait(qtbot, window.train.search.begin.isEnabled)
-    assert window.train.search.last.isHidden()
+    wait(qtbot, window.train.searches.search.begin.isEnabled)
+    assert window.train.searches.search.last.isHidden()
     return config
 
 
@@ -54,7 +54,7 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
     page, comparer = window.train, window.session.comparer
     assert page.checked.config is not None
     assert vit_of(page.checked.config).width == vit_of(tiny).width
-    page.search.begin.click()
+    page.searches.search.begin.click()
     dialog = dialog_of(window)
     dialog.minutes.setText("never")
     assert not dialog.go.isEnabled()
@@ -78,7 +78,7 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
     dialog.close_button.click()
     wait(qtbot, lambda: not window.train.findChildren(SearchDialog))
     page.refresh()
-    page.search.last.click()
+    page.searches.search.last.click()
     dialog = dialog_of(window)
     wait(qtbot, lambda: dialog.go_on.isVisible() and dialog.go_on.isEnabled())
 
@@ -124,7 +124,7 @@ def test_settings_that_were_found_are_taken_into_the_form(
     want = build(change)
     (tmp_path / "tuned.toml").write_text(to_toml(want), "utf-8")
     window.show_page("train")
-    window.train.show_search(tmp_path)
+    window.train.searches.show_search(tmp_path)
     dialog = dialog_of(window)
     wait(qtbot, dialog.use.isVisible)
     assert dialog.view.sentence.text().startswith("Larger crops: k-NN +20.0 [+10.0, +30.0]")
@@ -144,8 +144,8 @@ def test_images_without_labels_cannot_be_searched_for(
     window.show_page("train")
     ready(window, qtbot, flat)
     wait(qtbot, window.train.start_button.isEnabled)
-    assert not window.train.search.begin.isEnabled()
-    assert "without labels" in window.train.search.begin.toolTip()
+    assert not window.train.searches.search.begin.isEnabled()
+    assert "without labels" in window.train.searches.search.begin.toolTip()
 
 
 def test_a_search_that_makes_no_sense_is_not_shown_as_one(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class WorthDialog(LongStudyDialog):
         self.weights.setFixedHeight(LIST_PX)
         for row in imported_in(session.preferences.weights_folder):
             self.add_weights(row.path, is_chosen=False)
-        self.add_line(self.tr("Weights to try"), self._chooser())
+        self.add_line(self.tr("Weights to try"), self._chooser(), is_tall=True)
         self.weights.setAccessibleName(self.tr("Weights to try"))
         self.method = Choice()
         for name in entrants():

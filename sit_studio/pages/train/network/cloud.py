@@ -1,0 +1,289 @@
+"""The networks that a search asked: cost against score, the front, and one that is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+)
+from PySide6.QtWidgets import QWidget
+
+from sit_studio.look import theme
+from sit_studio.models.map_picture import Shape
+from sit_studio.widgets.basics import follow_theme
+from sit_studio.widgets.map.style import swatch
+
+LEFT_PX, BELOW_PX, RIGHT_PX, ABOVE_PX = 56, 44, 16, 8
+LEGEND_PX = 24
+MARK_PX, NEAR_PX, RING_PX = 8, 16, 7.0
+PAGES = 20
+"""A page key moves by this part of all networks."""
+TICKS = 5
+SHAPES: tuple[Shape, ...] = ("disc", "square", "diamond")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points in the order they were asked; `kinds` are numbers of `names`."""
+
+    costs_n: tuple[float, ...]
+    scores_n: tuple[float, ...]
+    kinds_n: tuple[int, ...]
+    names: tuple[str, ...]
+    front: tuple[int, ...]
+    """Points by rising cost."""
+    best: int
+    x_title: str
+    y_title: str
+
+
+class CloudPlot(QWidget):
+    """`chosen` tells a point by its number: clicked, or reached by keys.
+
+    Left and right go by cost, up and down by score, Home is the best.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.cloud: Cloud | None = None
+        self.at = -1
+        """The point that is chosen."""
+        self._x_n = self._y_n = np.empty(0)
+        self._by_cost: list[int] = []
+        self._by_score: list[int] = []
+        self.setMinimumSize(320, 220)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Networks by cost and score"))
+        follow_theme(self, self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(560, 400)
+
+    def show_cloud(self, cloud: Cloud | None) -> None:
+        """Show others; points only come to those that were there."""
+        self.cloud = cloud
+        if cloud is not None:
+            self._x_n, self._y_n = np.array(cloud.costs_n), np.array(cloud.scores_n)
+            # What is no number stands below all others.
+            known = self._y_n[np.isfinite(self._y_n)]
+            self._y_n = np.nan_to_num(self._y_n, nan=known.min() if len(known) else 0.0)
+            self._by_cost = np.lexsort((self._y_n, self._x_n)).tolist()
+            self._by_score = np.lexsort((-self._x_n, self._y_n)).tolist()
+        self.update()
+
+    def choose(self, number: int, spoken: str) -> None:
+        """Show which point is chosen, and say so."""
+        self.at = number
+        self.setAccessibleDescription(spoken)
+        self.update()
+
+    # Geometry
+
+    def _area(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(LEFT_PX, ABOVE_PX + LEGEND_PX, -RIGHT_PX, -BELOW_PX)
+
+    def _range(self, values_n: np.ndarray) -> tuple[float, float]:
+        """All but the few that lie far below, with some room."""
+        low, high = float(np.quantile(values_n, 0.02)), float(values_n.max())
+        room = 0.08 * (high - low) or max(abs(high), 1.0) * 0.05
+        return low - room, high + room
+
+    def places(self) -> np.ndarray:
+        """Where the points are painted: [n,2]; what lies outside stands at the edge."""
+        area = self._area()
+        x_low, x_high = self._range(self._x_n)
+        y_low, y_high = self._range(self._y_n)
+        x = area.left() + (self._x_n - x_low) / (x_high - x_low) * area.width()
+        y = area.bottom() - (self._y_n - y_low) / (y_high - y_low) * area.height()
+        return np.stack(
+            [np.clip(x, area.left(), area.right()), np.clip(y, area.top(), area.bottom())], axis=1
+        )
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        del event
+        colours = theme.tokens()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QColor(colours.surface))
+        if self.cloud is None or not self.cloud.costs_n:
+            painter.setPen(QColor(colours.muted))
+            words = self.tr("A point appears here for each network once it is asked.")
+            both = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(24, 24, -24, -24), int(both), words)
+            self._paint_focus(painter)
+            return
+        font = painter.font()
+        font.setPixelSize(12)
+        painter.setFont(font)
+        self._paint_axes(painter, self.cloud)
+        places = self.places()
+        self._paint_points(painter, self.cloud, places)
+        self._paint_front(painter, self.cloud, places)
+        self._paint_rings(painter, self.cloud, places)
+        self._paint_legend(painter, self.cloud)
+        self._paint_focus(painter)
+
+    def _paint_axes(self, painter: QPainter, cloud: Cloud) -> None:
+        colours, area = theme.tokens(), self._area()
+        for value in ticks(*self._range(self._y_n)):
+            low, high = self._range(self._y_n)
+            y = area.bottom() - (value - low) / (high - low) * area.height()
+            painter.setPen(QPen(QColor(colours.line), 1))
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+            painter.setPen(QColor(colours.muted))
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(QRectF(16, y - 10, LEFT_PX - 24, 20), int(right), f"{value:.4g}")
+        for value in ticks(*self._range(self._x_n)):
+            low, high = self._range(self._x_n)
+            x = area.left() + (value - low) / (high - low) * area.width()
+            painter.setPen(QColor(colours.muted))
+            place = QRectF(x - 40, area.bottom() + 4, 80, 18)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), f"{value:.4g}")
+        below = QRectF(area.left(), area.bottom() + 22, area.width(), 18)
+        painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter), cloud.x_title)
+        painter.save()
+        painter.translate(2, area.center().y())
+        painter.rotate(-90)
+        side = QRectF(-area.height() / 2, 0, area.height(), 16)
+        painter.drawText(side, int(Qt.AlignmentFlag.AlignHCenter), cloud.y_title)
+        painter.restore()
+
+    def _paint_points(self, painter: QPainter, cloud: Cloud, places: np.ndarray) -> None:
+        kinds = np.array(cloud.kinds_n)
+        for kind in range(len(cloud.names)):
+            mark = _mark(kind, self.devicePixelRatioF())
+            side = MARK_PX if kind < 2 else MARK_PX + 4
+            # Many lie over each other; a lone one of its kind must be seen.
+            painter.setOpacity(0.6 if kind < 2 else 1.0)
+            for x, y in places[kinds == kind].tolist():
+                painter.drawPixmap(QPointF(x - side / 2, y - side / 2), mark)
+        painter.setOpacity(1.0)
+
+    def _paint_front(self, painter: QPainter, cloud: Cloud, places: np.ndarray) -> None:
+        steps: list[QPointF] = []
+        for number in cloud.front:
+            x, y = places[number].tolist()
+            if steps:
+                steps.append(QPointF(x, steps[-1].y()))
+            steps.append(QPointF(x, y))
+        if steps:
+            steps.append(QPointF(self._area().right(), steps[-1].y()))
+        painter.setPen(QPen(QColor(theme.tokens().text), 1.5, Qt.PenStyle.DashLine))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPolyline(QPolygonF(steps))
+
+    def _paint_rings(self, painter: QPainter, cloud: Cloud, places: np.ndarray) -> None:
+        colours = theme.tokens()
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if cloud.best >= 0:
+            painter.setPen(QPen(QColor(colours.good), 2))
+            painter.drawEllipse(QPointF(*places[cloud.best].tolist()), RING_PX, RING_PX)
+        if 0 <= self.at < len(places):
+            painter.setPen(QPen(QColor(colours.text), 2))
+            painter.drawEllipse(QPointF(*places[self.at].tolist()), RING_PX + 4, RING_PX + 4)
+
+    def _paint_legend(self, painter: QPainter, cloud: Cloud) -> None:
+        colours, x = theme.tokens(), float(LEFT_PX)
+        middle = ABOVE_PX + LEGEND_PX / 2 - 4
+        entries: list[tuple[str, str | int]] = [(name, n) for n, name in enumerate(cloud.names)]
+        entries += [(self.tr("front"), "front"), (self.tr("best"), "best")]
+        for name, drawn in entries:
+            if isinstance(drawn, int):
+                mark = _mark(drawn, self.devicePixelRatioF())
+                side = MARK_PX if drawn < 2 else MARK_PX + 4
+                painter.drawPixmap(QPointF(x + 6 - side / 2, middle - side / 2), mark)
+            elif drawn == "front":
+                painter.setPen(QPen(QColor(colours.text), 1.5, Qt.PenStyle.DashLine))
+                painter.drawLine(QPointF(x - 6, middle), QPointF(x + 12, middle))
+            else:
+                painter.setPen(QPen(QColor(colours.good), 2))
+                painter.drawEllipse(QPointF(x + 4, middle), RING_PX - 1, RING_PX - 1)
+            painter.setPen(QColor(colours.muted))
+            wide = painter.fontMetrics().horizontalAdvance(name)
+            place = QRectF(x + 18, middle - 10, wide + 4, 20)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), name)
+            x += wide + 40
+
+    def _paint_focus(self, painter: QPainter) -> None:
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(theme.tokens().accent), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
+
+    # Choosing
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        if (number := self.point_at(event.position())) is not None:
+            self.chosen.emit(number)
+
+    def point_at(self, pointed: QPointF) -> int | None:
+        """The nearest point to a place, if one is near."""
+        if self.cloud is None or not self.cloud.costs_n:
+            return None
+        away = np.hypot(*(self.places() - [pointed.x(), pointed.y()]).T)
+        number = int(away.argmin())
+        return number if away[number] <= NEAR_PX else None
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        number = self._reached(event.key())
+        if number is None:
+            super().keyPressEvent(event)
+        else:
+            self.chosen.emit(number)
+
+    def _reached(self, key: int) -> int | None:
+        if self.cloud is None or not self.cloud.costs_n:
+            return None
+        page = max(1, len(self._by_score) // PAGES)
+        moves = {
+            Qt.Key.Key_Right: (self._by_cost, 1), Qt.Key.Key_Left: (self._by_cost, -1),
+            Qt.Key.Key_Up: (self._by_score, 1), Qt.Key.Key_Down: (self._by_score, -1),
+            Qt.Key.Key_PageUp: (self._by_score, page), Qt.Key.Key_PageDown: (self._by_score, -page),
+        }  # fmt: skip
+        if key == Qt.Key.Key_Home:
+            return self.cloud.best
+        if key == Qt.Key.Key_End:
+            return self._by_score[0]
+        if key not in moves:
+            return None
+        order, step = moves[Qt.Key(key)]
+        place = order.index(self.at) + step if self.at in order else 0
+        return order[min(max(place, 0), len(order) - 1)]
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """About five round numbers between two."""
+    raw = (high - low) / TICKS
+    size = 10.0 ** np.floor(np.log10(raw))
+    step = float(next(size * times for times in (1, 2, 5, 10) if size * times >= raw))
+    first = int(np.ceil(low / step))
+    return [number * step for number in range(first, int(np.floor(high / step)) + 1)]
+
+
+def _mark(kind: int, ratio: float) -> QPixmap:
+    colour = QColor(theme.tokens().series[kind])
+    return swatch(colour, SHAPES[kind], MARK_PX if kind < 2 else MARK_PX + 4, ratio)
