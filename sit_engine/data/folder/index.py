@@ -214,13 +214,19 @@ class ImageIndex:
             },
             "channels": {str(c): int(n) for c, n in zip(channels, images, strict=True)},
             "deep": int(self.deep.sum()),
-            "bytes": int(self.bytes.sum()),
+            "bytes": self._file_bytes(),
             "notes": dict(self.notes),
             "layout": self.layout,
             "parts": dict(self.parts),
             "not_looked_at": dict(self.not_looked_at),
             **self._videos_to_json(),
         }
+
+    def _file_bytes(self) -> int:
+        """What the files take; that of a video counts once, however many frames are used."""
+        items = self.items()
+        rows = slice(None) if items is None else np.unique(items, return_index=True)[1]
+        return int(self.bytes[rows].sum())
 
     def _videos_to_json(self) -> dict[str, Any]:
         """Nothing where there are none, so that folders of images are told as ever."""
