@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sit_engine import api
+from sit_engine.errors import DataError
 from sit_engine.jobs.networks import load_method
 from sit_engine.methods.svrtn import temporal
 from sit_engine.methods.svrtn.encoder import ClipEncoder
@@ -223,6 +224,11 @@ def test_the_features_of_frames_are_read_once(
     # Memory and speed are known too: what is left to read is nothing.
     learn(films, clip_start, tmp_path / "again", epochs=1)
     assert not read
+
+
+def test_a_folder_of_images_is_refused(few: Path, clip_start: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="3 at the least; there are 0"):
+        learn(few, clip_start, tmp_path / "run")
 
 
 def test_it_asks_for_a_start(films: Path, tmp_path: Path) -> None:

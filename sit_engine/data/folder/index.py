@@ -25,6 +25,8 @@ CHANNEL_PAGES = "keeps its channels as pages; the first is used"
 DEEP_ALPHA = "has 16 bits a channel and is read at 8"
 PAST_THE_END = "data.past_the_end"
 """Code of a frame that is not there: the header promised a little more than the video has."""
+FEWEST_ITEMS = 3
+"""Videos that clips are learnt from: one is held out, and a clip is told from those of another."""
 PARTLY = "is damaged; only the part before the damage is used"
 NOT_IN_FULL = (SEVERAL_PAGES, CHANNEL_PAGES, DEEP_ALPHA, PARTLY)
 """Notes on files that are used, of which not everything is; each completes "the file …"."""

@@ -12,7 +12,7 @@ from sit_studio.widgets.basics import FigureCard
 
 
 class SummaryCards(QWidget):
-    """Images or videos, classes, sizes, colours, bytes: from a scan's summary, also one that still goes on."""
+    """Images or videos, classes, sizes, colours, bytes: from a scan's summary, whole or not."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
