@@ -17,7 +17,7 @@ SINGULAR = {
     "threads": "thread", "checkpoints": "checkpoint", "readings": "reading", "others": "other",
     "groups": "group", "points": "point", "blocks": "block", "heads": "head", "tokens": "token",
     "tensors": "tensor", "channels": "channel", "networks": "network", "patches": "patch",
-    "stages": "stage", "numbers": "number",
+    "stages": "stage", "numbers": "number", "videos": "video", "frames": "frame", "clips": "clip",
 }  # fmt: skip
 VERBS = {"are": "is", "were": "was", "have": "has", "bring": "brings"}
 _NOUNS = "|".join(SINGULAR)

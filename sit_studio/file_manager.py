@@ -11,6 +11,8 @@ from pathlib import Path
 from PySide6.QtCore import QFile, QStandardPaths, QUrl
 from PySide6.QtGui import QDesktopServices
 
+from sit_engine.data.folder.frames import place_of
+
 
 def is_there(path: str | Path) -> bool:
     """Whether anything is there; also True where that may not be looked at."""
@@ -43,7 +45,11 @@ def is_run(path: str | Path) -> bool:
 
 
 def show_in_file_manager(path: Path) -> bool:
-    """Open the folder of `path`, with it selected where the system can; False if nothing opens."""
+    """Open the folder of `path`, with it selected where the system can; False if nothing opens.
+
+    Of a frame it is its video.
+    """
+    path = Path(place_of(str(path)))
     if sys.platform == "win32":
         subprocess.Popen(["explorer", "/select,", str(path)])
         return True

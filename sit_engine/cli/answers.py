@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from sit_engine import api
+from sit_engine.cli.clip_answers import CLIP_QUESTIONS
 from sit_engine.cli.question import (
     Count,
     Json,
@@ -416,4 +417,5 @@ QUESTIONS: dict[str, Callable[..., Json]] = {
     "cache": _cache,
     "check": _check,
     "repair": _repair,
+    **CLIP_QUESTIONS,
 }

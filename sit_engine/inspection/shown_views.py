@@ -28,6 +28,7 @@ from sit_engine.config.tree import CACHE_FACTOR, ResolvedConfig
 from sit_engine.config.view_kinds import ViewKind, view_name
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
+from sit_engine.data.folder.frames import place_of
 from sit_engine.data.pixel_cache.cache import squares_side
 from sit_engine.errors import DataError
 from sit_engine.paths import display_name
@@ -185,7 +186,7 @@ def read_source(paths: Sequence[str], side: int, factor: float = CACHE_FACTOR) -
 
 def _stamp(path: str) -> Stamp:
     try:
-        state = os.stat(path)  # noqa: PTH116 - a name as it came
+        state = os.stat(place_of(path))  # noqa: PTH116 - a name as it came
     except OSError:
         raise _unreadable(path, "vanished before it could be read") from None
     return path, state.st_size, state.st_mtime_ns

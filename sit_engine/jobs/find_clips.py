@@ -55,6 +55,7 @@ def find_clips(
     index = finder.index
     tell = on_progress or (lambda *_: None)
     found: list[Hit] = []
+    seconds: dict[str, float] = {}
     how = ""
     for number, path in enumerate(queries):
         tell("looking for queries", number, len(queries))
@@ -62,9 +63,12 @@ def find_clips(
         ranked, how = rank(index, query.vectors, count, query.phases)
         for row, score in ranked:
             stretch, is_reversed = finder.where(row, query)
-            found.append(Hit(path, index.videos[row].path, round(score, 4), stretch, is_reversed))
+            video = index.videos[row]
+            found.append(Hit(path, video.path, round(score, 4), stretch, is_reversed))
+            seconds[video.path] = video.seconds
+        seconds[path] = float(query.video.times[-1]) + 1 / index.about.frame_rate
     tell("looking for queries", len(queries), len(queries))
-    return FoundClips(tuple(found), how, index.about.threshold)
+    return FoundClips(tuple(found), how, index.about.threshold, seconds)
 
 
 class Finder:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sit_engine.paths import escape_name, name_cell
@@ -36,6 +36,8 @@ class FoundClips:
     """Exact or approximate, and why."""
     threshold: float
     """Scores above are no chance, as the index's own videos have it (evaluation.duplicates)."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long each query and video is, by its path."""
 
     def to_json(self) -> dict[str, Any]:
         """Clean UTF-8."""
@@ -43,7 +45,8 @@ class FoundClips:
             asdict(hit) | {"query": escape_name(hit.query), "path": escape_name(hit.path)}
             for hit in self.hits
         ]
-        return {"how": self.how, "threshold": self.threshold, "hits": hits}
+        seconds = {escape_name(path): length for path, length in self.seconds.items()}
+        return {"how": self.how, "threshold": self.threshold, "hits": hits, "seconds": seconds}
 
     def to_csv(self) -> str:
         """A line a hit."""
@@ -92,6 +95,29 @@ class FoundDuplicates:
             for path, score in zip(group.paths, group.scores, strict=True)
         ]
         return _csv(("group", "video", "score"), rows)
+
+
+def found_of(values: Mapping[str, Any]) -> FoundClips | FoundDuplicates:
+    """What was found, from its values as `asdict` and JSON have them; ValueError for any others."""
+    try:
+        if "hits" in values:
+            hits = tuple(map(_hit, values["hits"]))
+            seconds = {str(path): float(length) for path, length in values["seconds"].items()}
+            return FoundClips(hits, values["how"], float(values["threshold"]), seconds)
+        groups = tuple(
+            DuplicateGroup(tuple(map(str, one["paths"])), tuple(map(float, one["scores"])))
+            for one in values["groups"]
+        )
+        return FoundDuplicates(groups, float(values["threshold"]), values["why"])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"it is nothing that was found ({error})") from None
+
+
+def _hit(values: Mapping[str, Any]) -> Hit:
+    start, end, first, last = map(float, values["stretch"] or (0.0, 0.0, 0.0, 0.0))
+    stretch = (start, end, first, last) if values["stretch"] else None
+    query, path = str(values["query"]), str(values["path"])
+    return Hit(query, path, float(values["score"]), stretch, bool(values["is_reversed"]))
 
 
 def _csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

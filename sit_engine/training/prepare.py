@@ -19,7 +19,7 @@ from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.counted import Sentence, counted
 from sit_engine.data.decode.decode_pool import Cancel, shared_decoders
 from sit_engine.data.folder.folder_facts import facts_of
-from sit_engine.data.folder.index import ImageIndex, Problem, problems_warning
+from sit_engine.data.folder.index import FEWEST_ITEMS, ImageIndex, Problem, problems_warning
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.folder.layout import has_parts, told
 from sit_engine.data.pixel_cache.cache import PixelCache, Streaming, cache_side
@@ -264,6 +264,8 @@ def list_images(
         )
     if not config.method.needs_labels:
         require_images(index, FEWEST_IMAGES)
+        if config.method.watch == "retrieval":
+            check_items(index)
         return index
     labelled = np.flatnonzero(index.labels >= 0)
     if len(labelled) < len(index) and emit is not None:
@@ -288,6 +290,20 @@ def _with_watched(index: ImageIndex, *, is_wanted: bool) -> ImageIndex:
     is_asked = np.isin(index.labels[val], learnt[learnt >= 0])
     watched = val[is_asked & is_wanted]
     return index.subset(np.union1d(train, watched)).with_used_classes()
+
+
+def check_items(index: ImageIndex) -> None:
+    """There are videos, and enough of them for a clip to be told from those of another."""
+    items = index.items()
+    count = 0 if items is None else len(np.unique(items))
+    if count < FEWEST_ITEMS:
+        raise DataError(
+            "data.videos_needed",
+            "Clips are learnt from videos, {fewest} at the least; there are {count}.",
+            "Choose a folder of videos, or another method.",
+            fewest=FEWEST_ITEMS,
+            count=count,
+        )
 
 
 def check_classes(index: ImageIndex) -> None:

@@ -187,12 +187,17 @@ def _features_of(table: FrameTable) -> list[Tensor]:
 
 
 def _judged(found: RetrievalMeasured, verdict: Verdict) -> Verdict:
-    """What the ranking says, but where the features have collapsed or it is too early."""
+    """What the ranking says, but where the features have collapsed or it is too early.
+
+    A run that is too short for other measures is told by this one, which has an interval of its own.
+    """
     values = {name: f"{getattr(found, name):.0%}" for name in ("precision", "pooled", "interval")}
     if found.precision - found.pooled > found.interval:
         return Verdict("learning", "health.finds", values)
     if verdict.code == "health.unlabelled":
         return Verdict("not learning", "health.finds_no_better", values)
+    if verdict.code == "health.too_short":
+        return Verdict("unknown", "health.finds_no_better", values)
     return verdict
 
 

@@ -22,6 +22,7 @@ from sit_engine.records.events import (
     KnnMeasured,
     PhaseChanged,
     PreviewWritten,
+    RetrievalMeasured,
     RolledBack,
     RunFinished,
     RunResumed,
@@ -84,6 +85,7 @@ class History:
     health: HealthMeasured | None = None
     knn: KnnMeasured | None = None
     validation: ValidationMeasured | None = None
+    retrieval: RetrievalMeasured | None = None
     finished: RunFinished | None = None
     failure: Failure | None = None
     skipped: int = 0
@@ -306,21 +308,11 @@ class History:
             self.curve(name).append(event.step, shown)
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, (HealthMeasured, KnnMeasured, ValidationMeasured)):
-            # A short run reads where no report tells the step.
-            self.step = max(self.step, event.step)
         match event:
-            case HealthMeasured():
-                self.health = event
-                self.curve("deviation").append(event.step, event.deviation_ratio)
-                self.curve("rank").append(event.step, event.effective_rank)
-            case KnnMeasured():
-                self.knn = event
-                self._measure("knn", event)
-            case ValidationMeasured():
-                self.validation = event
-                self._measure("validation_accuracy", event)
-                self.curve("validation_loss").append(event.step, event.loss)
+            case HealthMeasured() | KnnMeasured() | RetrievalMeasured() | ValidationMeasured():
+                # A short run reads where no report tells the step.
+                self.step = max(self.step, event.step)
+                self._read(event)
             case PreviewWritten():
                 self.previews[event.step] = event.path
             case CheckpointWritten():
@@ -331,12 +323,30 @@ class History:
                 if event.command == self.asked:
                     self.asked = ""
 
-    def _measure(self, name: str, event: KnnMeasured | ValidationMeasured) -> None:
-        """An accuracy in %, and the ends of its interval."""
-        share, margin = event.accuracy, event.interval
-        self.curve(name).append(event.step, 100 * share)
-        self.curve(f"{name} low").append(event.step, 100 * max(0.0, share - margin))
-        self.curve(f"{name} high").append(event.step, 100 * min(1.0, share + margin))
+    def _read(
+        self, event: HealthMeasured | KnnMeasured | RetrievalMeasured | ValidationMeasured
+    ) -> None:
+        match event:
+            case HealthMeasured():
+                self.health = event
+                self.curve("deviation").append(event.step, event.deviation_ratio)
+                self.curve("rank").append(event.step, event.effective_rank)
+            case KnnMeasured():
+                self.knn = event
+                self._measure("knn", event.step, event.accuracy, event.interval)
+            case RetrievalMeasured():
+                self.retrieval = event
+                self._measure("retrieval", event.step, event.precision, event.interval)
+            case ValidationMeasured():
+                self.validation = event
+                self._measure("validation_accuracy", event.step, event.accuracy, event.interval)
+                self.curve("validation_loss").append(event.step, event.loss)
+
+    def _measure(self, name: str, step: int, share: float, margin: float) -> None:
+        """A share in %, and the ends of its interval."""
+        self.curve(name).append(step, 100 * share)
+        self.curve(f"{name} low").append(step, 100 * max(0.0, share - margin))
+        self.curve(f"{name} high").append(step, 100 * min(1.0, share + margin))
 
     def _change(self, event: ConfigChanged) -> None:
         # The mark of going back tells the rate, and would be hidden by this one.

@@ -23,6 +23,7 @@ from sit_engine.records import damage
 from sit_engine.records.events import (
     Event,
     KnnMeasured,
+    RetrievalMeasured,
     RolledBack,
     RunFinished,
     RunResumed,
@@ -93,6 +94,7 @@ class RunRow:
     knn: float | None = None
     untrained: float | None = None
     validation: float | None = None
+    retrieval: float | None = None
     loss: float | None = None
     sparks: tuple[float, ...] = ()
     bytes: int = 0
@@ -172,6 +174,8 @@ class RunReader:
             case ValidationMeasured():
                 self.accuracies.append(event.accuracy)
                 self.row = replace(self.row, validation=event.accuracy)
+            case RetrievalMeasured():
+                self.row = replace(self.row, retrieval=event.precision)
             case RunFinished():
                 self.finished = last_outcome(self.finished, event, self.leg)
                 self.row = replace(self.row, step=self.finished.step)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from PySide6.QtCore import QCoreApplication
 
 from sit_engine.config.methods import METHODS, traits
-from sit_engine.config.traits import LOSSES, CurveInfo
+from sit_engine.config.traits import LOSSES, CurveInfo, Watch
 from sit_studio.look.marks import QT_TRANSLATE_NOOP
 from sit_studio.look.sentences import say_text
 from sit_studio.models.history import History
@@ -29,24 +28,26 @@ class Group:
     unit: str
     names: tuple[str, ...] = ()
     is_smoothed: bool = True
-    only: Literal["", "pretraining", "validation"] = ""
+    only: tuple[Watch, ...] = ()
     """How runs are watched that have these curves; all have when empty."""
     is_optional: bool = False
     """Only some runs have a curve of it: there is no plot before its first point."""
     last: tuple[str, ...] = ()
 
 
+UNLABELLED: tuple[Watch, ...] = ("pretraining", "retrieval")
 KNOWN = (
     Group(QT_TRANSLATE_NOOP("curves", "Losses"), ""),
     Group(QT_TRANSLATE_NOOP("curves", "Accuracy"), "%", is_optional=True,
           last=("validation_accuracy",)),
-    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False, "pretraining"),
+    Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False, ("pretraining",)),
+    Group(QT_TRANSLATE_NOOP("curves", "Retrieval"), "%", ("retrieval",), False, ("retrieval",)),
     Group(QT_TRANSLATE_NOOP("curves", "Task weights"), "", is_optional=True),
     Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
     Group(QT_TRANSLATE_NOOP("curves", "Agreement"), "", is_optional=True),
     Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation",), False, "pretraining"),
-    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False, "pretraining"),
+    Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation",), False, UNLABELLED),
+    Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False, UNLABELLED),
     Group(QT_TRANSLATE_NOOP("curves", "Speed"), "images/s", ("images_per_s",)),
     Group(QT_TRANSLATE_NOOP("curves", "Memory"), "GB", ("memory_gb",)),
 )  # fmt: skip
@@ -57,6 +58,7 @@ WORDS = {
     "validation_accuracy": QT_TRANSLATE_NOOP("curves", "validation accuracy"),
     "validation_loss": QT_TRANSLATE_NOOP("curves", "validation loss"),
     "knn": QT_TRANSLATE_NOOP("curves", "k-NN accuracy"),
+    "retrieval": QT_TRANSLATE_NOOP("curves", "copies that find their originals"),
     "learning_rate": QT_TRANSLATE_NOOP("curves", "learning rate"),
     "gradient_norm": QT_TRANSLATE_NOOP("curves", "gradient norm"),
     "deviation": QT_TRANSLATE_NOOP("curves", "spread of the features"),

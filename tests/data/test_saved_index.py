@@ -19,6 +19,7 @@ from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.data.scan.quick_scan import scan
 from sit_engine.errors import FileError
 from sit_engine.records.packed_texts import Lines, write_lines
+from tests.videos import numbered, write_video
 
 
 def test_lines_survive_whatever_they_hold(tmp_path: Path) -> None:
@@ -54,6 +55,25 @@ def test_a_saved_index_says_the_same(photos: Path, cache: PixelCache, tmp_path: 
     assert (summary["stage"], summary["problems"], summary["duplicates"]) == ("decoded", 1, 1)
     assert (summary["usable"], summary["leaks"], summary["median_side_px"]) == (7, 1, 30)
     assert summary["classes"] == {"cats": 4, "dogs": 3}
+
+
+def test_a_saved_index_says_where_each_video_begins(photos: Path, tmp_path: Path) -> None:
+    write_video(photos / "cats" / "5.mp4", numbered(12))
+    index = scan([photos])
+    save_index(index, tmp_path / "at", stage="listed")
+    saved = SavedIndex.open(tmp_path / "at")
+    first = index.paths.index("cats/5.mp4#t=0")
+    assert saved.items[first].tolist() == [first, 0]
+    assert saved.items[first + 1].tolist() == [first + 3, -1]
+    assert len(saved.items) == len(saved) - 2
+    # A file takes what it takes, however many of its frames are used.
+    taken = sum(path.stat().st_size for path in photos.rglob("*") if path.is_file())
+    assert saved.summary["bytes"] == taken
+    items = saved.items.copy()
+    for odd in (items[:, :1], items[::-1], items + 1, items * np.array([1, 9]) + np.array([0, 1])):
+        np.save(tmp_path / "at" / "items.npy", odd)
+        with pytest.raises(FileError):
+            SavedIndex.open(tmp_path / "at")
 
 
 def test_a_problem_keeps_what_its_reason_is_made_of(photos: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit
 from sit_engine.views.apply_common import MEAN, STD
 from tests.tiny import TINY
+from tests.videos import numbered, shade, write_video
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +189,15 @@ def test_a_slider_decodes_no_image_again(
     second = shown(images, 1, 224)
     assert (second.original == first.original).all()
     assert (second.mask != first.mask).any()
+
+
+def test_frames_of_videos_are_shown(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", numbered(12))
+    found = shown([f"{video}#t={time}" for time in (0, 2)])
+    # Right of the white corner each frame tells its number.
+    assert found.original[:, 8, 12].mean(axis=1).tolist() == pytest.approx(
+        [shade(0), shade(8)], abs=6
+    )
 
 
 def test_what_cannot_be_shown_is_a_sentence(images: list[str], tmp_path: Path) -> None:

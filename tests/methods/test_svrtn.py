@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sit_engine import api
+from sit_engine.errors import DataError
 from sit_engine.jobs.networks import load_method
 from sit_engine.methods.svrtn import temporal
 from sit_engine.methods.svrtn.encoder import ClipEncoder
@@ -167,7 +168,9 @@ def test_a_run_learns_to_find_copies_and_says_so(clip_run: tuple[Path, list[Even
     # At first clips are pooled by their mean.
     assert first.precision == pytest.approx(first.pooled, abs=0.2)
     assert all(0 < value <= 1 for value in (last.precision, last.pooled, last.raw))
-    assert any(isinstance(event, HealthMeasured) for event in clip_run[1])
+    (*_, health) = (event for event in clip_run[1] if isinstance(event, HealthMeasured))
+    # It has an interval of its own, so that no number of steps is asked for.
+    assert health.code in ("health.finds", "health.finds_no_better")
     split = open_run(clip_run[0]).split()
     assert len(split["watch"]) == 4 * 16
     assert len(split["train"]) == 12 * 16
@@ -223,6 +226,11 @@ def test_the_features_of_frames_are_read_once(
     # Memory and speed are known too: what is left to read is nothing.
     learn(films, clip_start, tmp_path / "again", epochs=1)
     assert not read
+
+
+def test_a_folder_of_images_is_refused(few: Path, clip_start: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="3 at the least; there are 0"):
+        learn(few, clip_start, tmp_path / "run")
 
 
 def test_it_asks_for_a_start(films: Path, tmp_path: Path) -> None:

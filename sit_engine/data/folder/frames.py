@@ -7,6 +7,7 @@ at or after that time.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -40,6 +41,11 @@ def split_name(path: str) -> tuple[str, str | None]:
 def file_of(path: str) -> str:
     """The path of the file that this image or frame is in."""
     return split_name(path)[0]
+
+
+def place_of(path: str) -> str:
+    """The same of what lies on disk, where somebody may call a file as a frame is called."""
+    return path if os.path.lexists(path) else file_of(path)
 
 
 def frames_in(seconds: float, rate: float) -> int:

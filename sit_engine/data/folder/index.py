@@ -25,6 +25,8 @@ CHANNEL_PAGES = "keeps its channels as pages; the first is used"
 DEEP_ALPHA = "has 16 bits a channel and is read at 8"
 PAST_THE_END = "data.past_the_end"
 """Code of a frame that is not there: the header promised a little more than the video has."""
+FEWEST_ITEMS = 3
+"""Videos that clips are learnt from: one is held out, and a clip is told from those of another."""
 PARTLY = "is damaged; only the part before the damage is used"
 NOT_IN_FULL = (SEVERAL_PAGES, CHANNEL_PAGES, DEEP_ALPHA, PARTLY)
 """Notes on files that are used, of which not everything is; each completes "the file …"."""
@@ -214,13 +216,19 @@ class ImageIndex:
             },
             "channels": {str(c): int(n) for c, n in zip(channels, images, strict=True)},
             "deep": int(self.deep.sum()),
-            "bytes": int(self.bytes.sum()),
+            "bytes": self._file_bytes(),
             "notes": dict(self.notes),
             "layout": self.layout,
             "parts": dict(self.parts),
             "not_looked_at": dict(self.not_looked_at),
             **self._videos_to_json(),
         }
+
+    def _file_bytes(self) -> int:
+        """What the files take; that of a video counts once, however many frames are used."""
+        items = self.items()
+        rows = slice(None) if items is None else np.unique(items, return_index=True)[1]
+        return int(self.bytes[rows].sum())
 
     def _videos_to_json(self) -> dict[str, Any]:
         """Nothing where there are none, so that folders of images are told as ever."""

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 from sit_engine.config.facts import CueFacts, DataFacts, Layout
 from sit_engine.counted import Sentence, packed, parts_of, sentence_of
 from sit_engine.data.folder.folder_facts import facts_of
+from sit_engine.data.folder.frames import file_of
 from sit_engine.data.folder.index import ImageIndex, Problem, VideoFacts
 from sit_engine.data.folder.remarks import remarks
 from sit_engine.errors import RunError
@@ -36,7 +37,7 @@ NOT_DECODED = "was listed, but not decoded: not all images have room in the cach
 
 _LINES = ("paths", "problems", "duplicates", "leaks", "videos")
 _FILES = {
-    *("summary.json", "labels.npy", "sizes.npy", "root_of.npy", *_LINES),
+    *("summary.json", "labels.npy", "sizes.npy", "root_of.npy", "items.npy", *_LINES),
     *(f"{name}.offsets.npy" for name in _LINES),
 }
 
@@ -63,6 +64,7 @@ def save_index(
             ("labels", index.labels),
             ("sizes", index.sizes),
             ("root_of", index.root_of),
+            ("items", _items(index)),
         ):
             np.save(aside / f"{name}.npy", values)
         write_lines(aside / "paths", index.paths)
@@ -71,6 +73,20 @@ def save_index(
         _write_tuples(aside / "leaks", leaks)
         write_lines(aside / "videos", (json.dumps(asdict(video)) for video in index.videos))
     return summary
+
+
+def _items(index: ImageIndex) -> NDArray[np.int64]:
+    """[I,2]: the first row of each item and the number of its video, -1 of an image; I = 0: no video."""
+    numbers = index.items()
+    if numbers is None:
+        return np.empty((0, 2), dtype=np.int64)
+    firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    number_of = {(video.root, video.path): i for i, video in enumerate(index.videos)}
+    videos = [
+        number_of.get((int(index.root_of[row]), file_of(index.paths[row])), -1)
+        for row in firsts.tolist()
+    ]
+    return np.stack([firsts, np.array(videos, dtype=np.int64)], axis=1)
 
 
 def _check_place(folder: Path) -> None:
@@ -186,6 +202,9 @@ class SavedIndex:
     leaks: Lines
     videos: Lines | None
     """None in indexes of before."""
+    items: NDArray[np.int64]
+    """[I,2]: the first image of each item and the number of its video, -1: none. Empty where each
+    image is its own item."""
 
     @classmethod
     def open(cls, folder: Path) -> SavedIndex:
@@ -207,6 +226,7 @@ class SavedIndex:
             duplicates=Lines(folder / "duplicates"),
             leaks=Lines(folder / "leaks"),
             videos=Lines(folder / "videos") if (folder / "videos").exists() else None,
+            items=_load_items(folder / "items.npy"),
         )
         if {len(found), len(found.labels), len(found.root_of)} != {len(found.sizes)}:
             raise damaged(place, "its arrays differ in length")
@@ -214,6 +234,7 @@ class SavedIndex:
             numbers = getattr(found, name)
             if len(numbers) and not least <= int(numbers.min()) <= int(numbers.max()) < end:
                 raise damaged(folder / f"{name}.npy", "it names what is not there")
+        _check_items(found, folder / "items.npy")
         return found
 
     def __len__(self) -> int:
@@ -269,6 +290,27 @@ class SavedIndex:
                 "cues": summary["cues"],
             }
         )
+
+
+def _load_items(path: Path) -> NDArray[np.int64]:
+    """None of before this file: each image stood for itself."""
+    if not path.exists():
+        return np.empty((0, 2), dtype=np.int64)
+    return load_array(path, np.int64, sides=2)
+
+
+def _check_items(index: SavedIndex, path: Path) -> None:
+    items = index.items
+    if not len(items):
+        return
+    videos = len(index.videos) if index.videos is not None else 0
+    if not (
+        items.shape[1] == 2
+        and items[0, 0] == 0
+        and (np.diff(items[:, 0], append=len(index)) > 0).all()
+        and -1 <= items[:, 1].min() <= items[:, 1].max() < videos
+    ):
+        raise damaged(path, "it names what is not there")
 
 
 def _row(lines: Lines, i: int) -> Any:

@@ -1,4 +1,4 @@
-"""The Dataset page's tabs: the images, and the lists of problems, duplicates and leaks."""
+"""The Dataset page's tabs: the images and videos, and the lists of problems, duplicates and leaks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from sit_engine.counted import unpacked
 from sit_engine.data.folder.saved_index import NOT_DECODED, SavedIndex
 from sit_engine.paths import display_name
 from sit_studio.look.sentences import say_text
-from sit_studio.look.words import count
+from sit_studio.look.words import clock, count
+from sit_studio.models.item_tiles import ItemTiles
 from sit_studio.pages.dataset.file_list import FileList, FileRows
 from sit_studio.widgets.basics import Card
-from sit_studio.widgets.gallery.thumbnail_grid import ThumbnailGrid
+from sit_studio.widgets.gallery.film_grid import FilmGrid
 
 
 class ImageLists(Card):
@@ -26,11 +27,11 @@ class ImageLists(Card):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
-        self.index: SavedIndex | None = None
+        self.tiles: ItemTiles | None = None
         self.body.setContentsMargins(8, 8, 8, 8)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.grid = ThumbnailGrid(self._caption)
+        self.grid = FilmGrid(self._caption)
         self.grid.activated.connect(self._show_image)
         self.grid.actions_of = self._add_actions
         tr = self.tr
@@ -64,14 +65,14 @@ class ImageLists(Card):
 
     def show_index(self, index: SavedIndex | None, *, has_test: bool) -> None:
         """Other images; none while they are read."""
-        self.index = index
-        self.grid.show_images(index)
+        self.tiles = ItemTiles(index) if index is not None else None
+        self.grid.show_films(self.tiles)
         self.problems.show_rows(_problems(index) if index is not None else FileRows())
         remarks = [] if index is None else index.summary["remarks"]
         self.problems.tell([say_text(unpacked(told)["message"]) for told in remarks])
         self.duplicates.show_rows(_duplicates(index) if index is not None else FileRows())
         self.leaks.show_rows(_leaks(index) if index is not None else FileRows())
-        words = (self.tr("Images"), self.problems.name, self.duplicates.name, self.leaks.name)
+        words = (self._word(), self.problems.name, self.duplicates.name, self.leaks.name)
         counts = (
             len(self.grid),
             *(f.rows.count for f in (self.problems, self.duplicates, self.leaks)),
@@ -90,18 +91,26 @@ class ImageLists(Card):
         """End what still runs: the window closes."""
         self.grid.shut_down()
 
-    def _caption(self, row: int) -> str:
-        index = self.index
-        if index is None or index.labels[row] < 0:
+    def _word(self) -> str:
+        """What the tiles are."""
+        videos = self.tiles.videos if self.tiles is not None else 0
+        if self.tiles is None or not videos:
+            return self.tr("Images")
+        return self.tr("Videos") if videos == len(self.tiles) else self.tr("Videos and images")
+
+    def _caption(self, tile: int) -> str:
+        if self.tiles is None:
             return ""
-        return str(index.classes[index.labels[row]])
+        video = self.tiles.video(tile)
+        words = [clock(video.seconds)] if video is not None else []
+        return " · ".join([*words, *filter(None, [self.tiles.label(tile)])])
 
-    def _show_image(self, row: int) -> None:
-        if self.index is not None:
-            self.show_wanted.emit(Path(self.index.path(row)))
+    def _show_image(self, tile: int) -> None:
+        if self.tiles is not None:
+            self.show_wanted.emit(Path(self.tiles.file(tile)))
 
-    def _add_actions(self, row: int, menu: QMenu) -> None:
-        menu.addAction(self.tr("Show in file manager"), partial(self._show_image, row))
+    def _add_actions(self, tile: int, menu: QMenu) -> None:
+        menu.addAction(self.tr("Show in file manager"), partial(self._show_image, tile))
 
 
 def _place(index: SavedIndex, name: str) -> Path:

@@ -54,7 +54,9 @@ class DatasetPage(Page):
         self._sample: Asker | None = None
         self._shown: dict[str, Any] = {}
         self.title.setText(self.tr("Dataset"))
-        self.lead.setText(self.tr("Your folder of images. It is only read, never changed."))
+        self.lead.setText(
+            self.tr("Your folder of images or videos. It is only read, never changed.")
+        )
         self.other = button(self.tr("Open a folder…"), self.browse, icon="folder", flat=True)
         self.cancel = button(self.tr("Cancel"), session.cancel_scan)
         self.go_on = button(
@@ -80,7 +82,7 @@ class DatasetPage(Page):
         column = QVBoxLayout(frame)
         zone = EmptyState(
             "dataset",
-            self.tr("Drop a folder of images here"),
+            self.tr("Drop a folder of images or videos here"),
             self.tr("Sub-folders are searched too; if they are your classes, they become labels."),
         )
         zone.buttons.addWidget(button(self.tr("Browse…"), self.browse, icon="folder", primary=True))
@@ -147,8 +149,8 @@ class DatasetPage(Page):
         self.source, self.test = self.labels.source, self.labels.test
         column.addWidget(self.labels)
         bars = Card(self.tr("Images a class"))
+        self.bars_title = bars.title
         self.bars = BarList()
-        self.bars.setAccessibleName(self.tr("Images a class"))
         self.bars.setMinimumHeight(ROW_PX)
         self.no_classes = label(self.tr("No classes."), "muted")
         bars.body.addWidget(self.bars, 1)
@@ -362,6 +364,9 @@ class DatasetPage(Page):
             return
         self._shown = found
         self.summary.show_summary(found)
+        title = self.tr("Frames a class") if found.get("videos") else self.tr("Images a class")
+        self.bars_title.setText(title)
+        self.bars.setAccessibleName(title)
         bars = class_counts(found)[:MOST_CLASSES]
         self.bars.set_counts([(display_name(name), n) for name, n in bars])
         self.bars.setVisible(bool(bars))

@@ -7,12 +7,12 @@ from typing import Any
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from sit_engine.counted import filled
-from sit_studio.look.words import count, size
+from sit_studio.look.words import count, duration, size
 from sit_studio.widgets.basics import FigureCard
 
 
 class SummaryCards(QWidget):
-    """Images, classes, sizes, colours, bytes: from a scan's summary, also one that still goes on."""
+    """Images or videos, classes, sizes, colours, bytes: from a scan's summary, whole or not."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,12 +40,27 @@ class SummaryCards(QWidget):
             return
         problems, unlabelled = found["problems"], found["unlabelled"]
         below = filled(self.tr("{n} files cannot be used"), n=count(problems)) if problems else ""
-        self.images.show_figure(count(found["usable"]), below)
+        self._show_images(found["usable"], found.get("videos"), below)
         below = self.tr("{n} without a label").format(n=count(unlabelled)) if unlabelled else ""
         self.classes.show_figure(count(len(found["classes"])), below)
         self._show_sizes(found["sizes"]["width"], found["sizes"]["height"])
         self._show_colours(found["channels"], found["deep"])
         self.disk.show_figure(size(found["bytes"]))
+
+    def _show_images(self, usable: int, videos: dict[str, Any] | None, below: str) -> None:
+        """Of videos as many as there are, how long they are and how many frames are taken."""
+        self.images.caption.setText(self.tr("Videos") if videos else self.tr("Images"))
+        if not videos:
+            self.images.show_figure(count(usable), below)
+            return
+        words = filled(
+            self.tr("{n} frames are used of {time}"),
+            n=count(videos["frames"]),
+            time=duration(videos["seconds"]),
+        )
+        if images := usable - videos["frames"]:
+            words = filled(self.tr("{rest}; and {n} images"), n=count(images), rest=words)
+        self.images.show_figure(count(videos["count"]), "; ".join(filter(None, [words, below])))
 
     def _show_sizes(self, width: dict[str, int] | None, height: dict[str, int] | None) -> None:
         if not width or not height:

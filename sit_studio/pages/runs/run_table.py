@@ -120,7 +120,8 @@ class RunTableModel(QAbstractTableModel):
             return QCoreApplication.translate(
                 "runs",
                 "k-NN of a pretrained run on its watched images, validation (val.) of a finetuned "
-                "one: two measures that cannot be compared",
+                "one, how well copies find their originals of a run of clips: measures that cannot be "
+                "compared",
             )
         return words[COLUMNS[section]]
 
@@ -196,6 +197,9 @@ def _accuracy(row: RunRow) -> str:
     if row.validation is not None:
         text = QCoreApplication.translate("runs", "val. {share}")
         return text.format(share=percent(row.validation))
+    if row.retrieval is not None:
+        text = QCoreApplication.translate("runs", "copies {share}")
+        return text.format(share=percent(row.retrieval))
     if row.knn is not None:
         return QCoreApplication.translate("runs", "k-NN {share}").format(share=percent(row.knn))
     return percent(None)
@@ -204,7 +208,9 @@ def _accuracy(row: RunRow) -> str:
 def _rank_of_accuracy(row: RunRow) -> float:
     """Each measure among its own."""
     if row.validation is not None:
-        return 2.0 + row.validation
+        return 4.0 + row.validation
+    if row.retrieval is not None:
+        return 2.0 + row.retrieval
     return -1.0 if row.knn is None else row.knn
 
 

@@ -76,10 +76,12 @@ class Found(QObject):
 
     @Slot()
     def show_images(self) -> None:
-        """Weights can look at images once there are some."""
-        is_usable = self.session.dataset.is_usable
+        """Weights can look at images once there are some; videos have stages."""
+        dataset = self.session.dataset
+        has_videos = dataset.index is not None and len(dataset.index.items) > 0
         for form in self.forms.values():
-            form.start.alike.setEnabled(is_usable)
+            form.start.alike.setEnabled(dataset.is_usable)
+            form.show_videos(are_there=has_videos)
 
     def show_race(self) -> None:
         """Whether another method answered better on the open images than the one that is chosen."""

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, traits
 from sit_engine.config.schema import FAMILY
-from sit_engine.config.searched import FAMILY as SEARCHED
+from sit_engine.config.families.searched import FAMILY as SEARCHED
 from sit_studio.models.failure import Failure
 from sit_studio.models.settings_model import (
     FINETUNE,
@@ -21,6 +21,7 @@ from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.form import SettingField, SettingFields
 from sit_studio.pages.train.method_panel import MethodPanel, panel_of
 from sit_studio.pages.train.network.in_form import NetworkInForm
+from sit_studio.pages.train.stage_cards import StageCards
 from sit_studio.pages.train.start_card import StartCard
 from sit_studio.pages.train.task_cards import TaskCards
 from sit_studio.widgets.basics import Card
@@ -67,6 +68,8 @@ class MethodForm(QWidget):
         self.sizes: ChoiceCards | None = None
         self.panel: MethodPanel | None = None
         self.start = StartCard(kind)
+        self.stages = StageCards(self)
+        self.stages.recipe_chosen.connect(self.recipe_chosen)
         if is_labelled:
             column.addWidget(self.start)
         else:
@@ -74,6 +77,7 @@ class MethodForm(QWidget):
             self.panel = MethodPanel(self.model, self.fields)
             self.panel.edited.connect(self.edited)
             self.panel.recipe_chosen.connect(self.recipe_chosen)
+            column.addWidget(self.stages)
             column.addWidget(self.sizes)
             column.addWidget(self.start)
             column.addWidget(self.panel)
@@ -146,7 +150,12 @@ class MethodForm(QWidget):
                 card.setVisible(size in known)
             self.sizes.select(self.model.size)
         if self.panel is not None:
+            self.stages.show_method(self.model.method)
             self.panel.show_settings(checked.failure)
+
+    def show_videos(self, *, are_there: bool) -> None:
+        """Whether videos are open, which have two stages."""
+        self.stages.setVisible(are_there and self.kind == PRETRAIN)
 
     def tells(self, failure: Failure | None) -> bool:
         """Whether the form says it beside what it is about."""

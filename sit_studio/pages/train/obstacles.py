@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication
 
+from sit_engine.config.methods import needs_labels
+from sit_engine.data.folder.index import FEWEST_ITEMS
 from sit_studio.images import Dataset
 from sit_studio.look.sentences import say
 from sit_studio.models.settings_model import CheckedSettings
 from sit_studio.pages.train.labels_card import has_labels, labels_wanted
+from sit_studio.pages.train.stage_cards import learns_clips
 from sit_studio.session import Session
 
 
-def why_not(session: Session, checked: CheckedSettings, *, needs_labels: bool) -> str:
-    """Why no run can be started; empty when it can."""
+def lacks_videos(dataset: Dataset) -> bool:
+    """Whether there is too little to learn clips from."""
+    return dataset.index is None or len(dataset.index.items) < FEWEST_ITEMS
+
+
+def why_not(session: Session, checked: CheckedSettings, method: str) -> str:
+    """Why no run of that method can be started; empty when it can."""
     translate = QCoreApplication.translate
     dataset = session.dataset
     if dataset.state == "none":
@@ -23,8 +31,14 @@ def why_not(session: Session, checked: CheckedSettings, *, needs_labels: bool) -
         return translate("TrainPage", "The images could not be read; see the Dataset page.")
     if not dataset.is_usable:
         return translate("TrainPage", "There is no image that can be used; see the Dataset page.")
-    if needs_labels and not has_labels(dataset):
+    if needs_labels(method) and not has_labels(dataset):
         return labels_wanted()
+    if learns_clips(method) and lacks_videos(dataset):
+        return translate(
+            "TrainPage",
+            "Clips are learnt from videos, of which there must be three at the least. Open a folder of "
+            "videos on the Dataset page, or choose another recipe.",
+        )
     if session.history.is_live:
         return translate("TrainPage", "A run is training; see the Watch page.")
     if session.comparer.is_busy:

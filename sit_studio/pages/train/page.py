@@ -11,7 +11,6 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.build import merge
-from sit_engine.config.methods import traits
 from sit_engine.config.schema import titled_families
 from sit_engine.config.traits import Size
 from sit_engine.errors import SitError
@@ -197,7 +196,7 @@ class TrainPage(Page):
     @Slot()
     def refresh(self) -> None:
         """Check the settings and show what follows from them."""
-        self.start_card.show_method(needs_start=traits(self.model.method).needs_start)
+        self.start_card.show_method(self.model.method)
         models = {name: form.model for name, form in self.forms.items()}
         self.session.preferences.set(CHOICES, written(self.kind, models))
         self.checked = self.model.check(self.session.dataset.facts, self.session.device)
@@ -229,7 +228,7 @@ class TrainPage(Page):
 
     def _show_start(self) -> None:
         needs_labels = self.kind == FINETUNE
-        why = why_not(self.session, self.checked, needs_labels=needs_labels)
+        why = why_not(self.session, self.checked, self.model.method)
         self.start_button.setEnabled(not why)
         self.start_button.setToolTip(why)
         self.start_button.setAccessibleDescription(why)

@@ -9,11 +9,12 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMenu, QWidget
 
-from sit_engine.config.methods import needs_labels
+from sit_engine.config.methods import needs_labels, traits
 from sit_engine.paths import display_name
 from sit_studio.models.run_list import UNUSABLE, RunRow, distinct_titles
 from sit_studio.models.settings_model import FINETUNE, PRETRAIN, Kind
 from sit_studio.models.weights_list import ImportedRow
+from sit_studio.pages.train.stage_cards import learns_clips
 from sit_studio.widgets.basics import Card, button, label, set_role
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import choose_weights, weights_place
@@ -39,6 +40,8 @@ class StartCard(Card):
         self.weights: Path | None = None
         self.is_chosen = False
         self.needs_start = False
+        self.reads_only = False
+        """Whether the weights stay as they are."""
         self._proposed: Path | None = None
         self._newest: Path | None = None
         self._rows: tuple[tuple[Path, str], ...] = ()
@@ -92,7 +95,12 @@ class StartCard(Card):
         for place in imports[:MOST]:
             name = display_name(place.path.name)
             found.append((place.path, self.tr("Imported {name}").format(name=name)))
-        pretrained = {row.path: row.started for row in usable if not needs_labels(row.method)}
+        # The network of a run of clips is that of its own start.
+        pretrained = {
+            row.path: row.started
+            for row in usable
+            if not (needs_labels(row.method) or learns_clips(row.method))
+        }
         self._proposed = current if current in pretrained else next(iter(pretrained), None)
         dated = [*pretrained.items(), *((place.path, place.written) for place in imports)]
         self._newest = max(dated, key=itemgetter(1))[0] if dated else None
@@ -101,10 +109,11 @@ class StartCard(Card):
             self._fill()
         self._propose()
 
-    def show_method(self, *, needs_start: bool) -> None:
-        """Whether the method that is chosen can begin from nothing."""
-        if needs_start != self.needs_start:
-            self.needs_start = needs_start
+    def show_method(self, method: str) -> None:
+        """What the method that is chosen does with a start, and whether it can begin from nothing."""
+        needs_start, reads_only = traits(method).needs_start, learns_clips(method)
+        if (needs_start, reads_only) != (self.needs_start, self.reads_only):
+            self.needs_start, self.reads_only = needs_start, reads_only
             if needs_start and self.weights is None:
                 self.is_chosen = False
             self._fill()
@@ -153,6 +162,11 @@ class StartCard(Card):
             if self.weights is not None:
                 return self.tr("The network is taken from these weights; its classifier is new.")
             return self.tr("Nothing is taken over: the labels alone teach the network.")
+        if self.weights is not None and self.reads_only:
+            return self.tr(
+                "These weights read the frames and stay as they are. What is learnt on top of them makes "
+                "a clip one vector."
+            )
         if self.weights is not None:
             return self.tr(
                 "The network goes on from these weights, with their sizes. Watch shows whether it "

@@ -92,7 +92,9 @@ class CurvesPanel(QWidget):
         self.smoothing.setValue(round(100 * SMOOTHING))
         self.smoothing.setFixedWidth(56)
         self.smoothing.setAccessibleName(self.tr("Smoothing"))
-        self.smoothing.setToolTip(self.tr("Readings (k-NN, health, rank) are never smoothed"))
+        self.smoothing.setToolTip(
+            self.tr("Readings (k-NN, retrieval, health, rank) are never smoothed")
+        )
         self.smoothing.valueChanged.connect(self._on_smoothing)
         word = label(self.tr("Smooth"), "caption")
         word.setBuddy(self.smoothing)
@@ -141,7 +143,7 @@ class CurvesPanel(QWidget):
         for number, group in enumerate(self.groups):
             names = names_of(group, self.history)
             has_some = not group.is_optional or any(map(self.history.has_curve, names))
-            is_shown = group.only in ("", kind) and has_some
+            is_shown = (not group.only or kind in group.only) and has_some
             if self.tabs.isTabVisible(number) != is_shown:
                 self.tabs.setTabVisible(number, is_shown)
         if self.tabs.isTabVisible(self._front[kind]):
@@ -183,6 +185,13 @@ class CurvesPanel(QWidget):
                 {
                     before: 100 * history.knn.untrained,
                     self.tr("raw pixels"): 100 * history.knn.raw_pixels,
+                }
+            )
+        elif history.retrieval is not None and "retrieval" in names:
+            plot.set_baselines(
+                {
+                    self.tr("the start's features, pooled"): 100 * history.retrieval.pooled,
+                    self.tr("raw thumbnails"): 100 * history.retrieval.raw,
                 }
             )
         elif history.validation is not None and "validation_accuracy" in names:

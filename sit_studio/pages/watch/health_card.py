@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from sit_engine.config.course import VERDICTS, least_rank
 from sit_engine.counted import filled
-from sit_engine.records.events import HealthMeasured
+from sit_engine.records.events import HealthMeasured, KnnMeasured, RetrievalMeasured
 from sit_studio.look import theme
 from sit_studio.look.sentences import say_text, titled
 from sit_studio.look.words import THIN, count, figure, percent
@@ -144,15 +144,31 @@ class WorkingCard(Card):
         waiting = waiting_words(history)
         self.waiting.setText(waiting)
         self.waiting.setVisible(bool(waiting))
-        knn = history.knn
         for small in (self.knn, self.untrained, self.raw):
-            small.setVisible(history.traits.watch == "pretraining")
+            small.setVisible(history.traits.watch != "validation")
+        if history.traits.watch == "retrieval":
+            self._show_retrieval(history.retrieval)
+        else:
+            self._show_knn(history.knn)
+
+    def _show_knn(self, knn: KnnMeasured | None) -> None:
+        self.knn.caption.setText(self.tr("k-NN"))
+        self.raw.caption.setText(self.tr("Raw pixels"))
         interval = f" ± {100 * knn.interval:.1f}" if knn is not None else ""
         self.knn.show_text(f"{percent(knn.accuracy if knn is not None else None)}{interval}")
         had_start = knn is not None and knn.had_start
         self.untrained.caption.setText(self.tr("The start") if had_start else self.tr("Untrained"))
         self.untrained.show_text(percent(knn.untrained if knn is not None else None))
         self.raw.show_text(percent(knn.raw_pixels if knn is not None else None))
+
+    def _show_retrieval(self, found: RetrievalMeasured | None) -> None:
+        self.knn.caption.setText(self.tr("Copies found"))
+        self.untrained.caption.setText(self.tr("The start, pooled"))
+        self.raw.caption.setText(self.tr("Thumbnails"))
+        interval = f" ± {100 * found.interval:.1f}" if found is not None else ""
+        self.knn.show_text(f"{percent(found.precision if found else None)}{interval}")
+        self.untrained.show_text(percent(found.pooled if found else None))
+        self.raw.show_text(percent(found.raw if found else None))
 
     def _paint(self) -> None:
         icon, colour = SIGNS[self.state]
@@ -247,7 +263,9 @@ class HealthPanel(FigureGrid):
             about = about.format(width=health.width, least=least)
             self.rank.show_figure(figure(health.effective_rank), about)
             self._show_own(health)
-        if knn is not None:
+        if history.traits.watch == "retrieval":
+            self._show_retrieval(history.retrieval)
+        elif knn is not None:
             over = (
                 self.tr("k-NN over the start") if knn.had_start else self.tr("k-NN over untrained")
             )
@@ -256,9 +274,26 @@ class HealthPanel(FigureGrid):
             about = self.tr("Points, ± {interval}. Above its interval: it has learned.")
             self.knn.show_figure(f"{gain:+.1f}", about.format(interval=f"{100 * knn.interval:.1f}"))
         else:
+            self.knn.caption.setText(self.tr("k-NN over untrained"))
             about = self.tr(
                 "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
             )
             self.knn.show_figure("–", about)
         about = self.tr("Steps whose loss was not a finite number; they change nothing.")
         self.skipped.show_figure(f"{history.skipped}{THIN}", about)
+
+    def _show_retrieval(self, found: RetrievalMeasured | None) -> None:
+        self.knn.caption.setText(self.tr("Copies over the start's features"))
+        if found is None:
+            self.knn.show_figure("–", self.tr("Comes with the first reading."))
+            return
+        about = filled(
+            self.tr(
+                "Points of mean average precision, ± {interval}, by which {queries} edited copies of "
+                "{videos} held-out videos find their originals better."
+            ),
+            interval=f"{100 * found.interval:.1f}",
+            queries=count(found.queries),
+            videos=count(found.videos),
+        )
+        self.knn.show_figure(f"{100 * (found.precision - found.pooled):+.1f}", about)

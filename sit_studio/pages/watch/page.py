@@ -195,7 +195,7 @@ class WatchPage(Page):
         """Pictures and health as the run's method has them; each kind of run keeps its tab."""
         traits = self.session.history.traits
         self.preview.setVisible(bool(traits.pictures) and not self.preview.isHidden())
-        health = ["health"] if traits.watch == "pretraining" else []
+        health = [] if traits.watch == "validation" else ["health"]
         kind = frozenset([*traits.pictures, *health, "system", "log"])
         if not self.is_built or kind == self._kind:
             return

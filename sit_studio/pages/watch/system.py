@@ -20,6 +20,7 @@ from sit_engine.records.events import (
     KnnMeasured,
     PhaseChanged,
     PreviewWritten,
+    RetrievalMeasured,
     RolledBack,
     RunFinished,
     RunResumed,
@@ -125,7 +126,13 @@ def log_words(event: Event) -> str:
     match event:
         case RunStarted() | RunResumed() | RunFinished() | PhaseChanged():
             return _leg_words(event)
-        case CheckpointWritten() | PreviewWritten() | HealthMeasured() | KnnMeasured():
+        case (
+            CheckpointWritten()
+            | PreviewWritten()
+            | HealthMeasured()
+            | KnnMeasured()
+            | RetrievalMeasured()
+        ):
             return _reading_words(event)
         case ValidationMeasured():
             text = _tr("Step {step}: validation accuracy {accuracy} ± {interval}, loss {loss}")
@@ -177,7 +184,7 @@ def _leg_words(event: RunStarted | RunResumed | RunFinished | PhaseChanged) -> s
 
 
 def _reading_words(
-    event: CheckpointWritten | PreviewWritten | HealthMeasured | KnnMeasured,
+    event: CheckpointWritten | PreviewWritten | HealthMeasured | KnnMeasured | RetrievalMeasured,
 ) -> str:
     step = count(event.step)
     match event:
@@ -189,6 +196,11 @@ def _reading_words(
         case HealthMeasured():
             said = say_text(event.sentence)
             return _tr("Step {step}: {sentence}").format(step=step, sentence=said)
+        case RetrievalMeasured():
+            text = _tr("Step {step}: copies find their originals, {precision} ± {interval}")
+            return text.format(
+                step=step, precision=percent(event.precision), interval=percent(event.interval)
+            )
     text = (
         _tr("Step {step}: k-NN {knn} ± {interval} (the start {untrained})")
         if event.had_start

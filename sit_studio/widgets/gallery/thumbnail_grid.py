@@ -142,8 +142,8 @@ class ThumbnailGrid(QAbstractScrollArea):
         while len(self.kept) > MOST_KEPT:
             self.kept.popitem(last=False)
         missing = []
-        for place in self._in_sight():
-            path = images.path(place)
+        wanted = [images.path(place) for place in self._in_sight()]
+        for path in [*self._also_wanted(), *wanted]:
             if path in self.kept:
                 self.kept.move_to_end(path)
             else:
@@ -156,6 +156,10 @@ class ThumbnailGrid(QAbstractScrollArea):
         if not missing:
             self._asked = []
             self._timer.stop()
+
+    def _also_wanted(self) -> list[str]:
+        """Pictures that are fetched before those of the tiles in sight."""
+        return []
 
     def shut_down(self) -> None:
         """End the thread."""
@@ -182,7 +186,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         assert self.images is not None
         tile = self._tile(place)
         painter.fillRect(tile, QColor(colours.sunken))
-        found = self.kept.get(self.images.path(place))
+        found = self.kept.get(self._shown(place))
         if isinstance(found, QImage):
             size = found.size().scaled(tile.size(), Qt.AspectRatioMode.KeepAspectRatio)
             place_of = QRect(
@@ -210,6 +214,15 @@ class ThumbnailGrid(QAbstractScrollArea):
             painter.drawText(
                 at, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), elided
             )
+
+    def _shown(self, place: int) -> str:
+        """Which picture a tile shows."""
+        assert self.images is not None
+        return self.images.path(place)
+
+    def _tip(self, place: int) -> str:
+        assert self.images is not None
+        return display_name(self.images.path(place))
 
     def _lines(self, place: int) -> list[str]:
         """What stands below an image."""
@@ -281,8 +294,7 @@ class ThumbnailGrid(QAbstractScrollArea):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         place = self.place_at(int(event.position().x()), int(event.position().y()))
-        tip = display_name(self.images.path(place)) if self.images and place >= 0 else ""
-        self.viewport().setToolTip(tip)
+        self.viewport().setToolTip(self._tip(place) if self.images and place >= 0 else "")
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         where = event.globalPos()
