@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sit_engine.api.runs import Emit, MakeControl
 from sit_engine.config.facts import DataFacts
+from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.searched import SearchedOptions
 from sit_engine.config.methods import DEFAULT_METHOD
-from sit_engine.config.network_shape import NetworkShape
-from sit_engine.config.searched import SearchedOptions
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import RunError
 from sit_engine.records.commands import ANY_LEG, drop, send
@@ -156,7 +156,7 @@ def plain_network(patch_size: int, image_size: int, multiply_adds: float) -> Net
 
     ConfigError where even the smallest costs more.
     """
-    from sit_engine.studies.search_space import plain_under
+    from sit_engine.studies.search.space import plain_under
 
     cost = lambda shape: float(shape.multiply_adds(image_size))  # noqa: E731
     return plain_under(patch_size, cost, multiply_adds)
@@ -166,7 +166,7 @@ def network_time(config: RunConfig, facts: DataFacts) -> float:
     """Milliseconds an image that a network of the family `searched` takes here, measured now."""
     from sit_engine.api.settings import resolve
     from sit_engine.machine.device import apply_settings
-    from sit_engine.studies.latency import of_network
+    from sit_engine.studies.search.latency import of_network
 
     found = resolve(config, facts).config
     assert isinstance(found.model, SearchedOptions)

@@ -31,7 +31,7 @@ from sit_engine.cli.question import (
 from sit_engine.cli.verbs.export import snippet
 from sit_engine.config.build import build
 from sit_engine.config.facts import Variant
-from sit_engine.config.searched import FAMILY as SEARCHED
+from sit_engine.config.families.searched import FAMILY as SEARCHED
 from sit_engine.counted import packed, templates_of
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns

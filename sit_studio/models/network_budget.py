@@ -10,11 +10,11 @@ from sit_engine import api
 from sit_engine.config.backbones import DEFAULT_FAMILY
 from sit_engine.config.build import build, family_of
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.network_cost import CostUnit
-from sit_engine.config.network_shape import NetworkShape, uniform
+from sit_engine.config.families.network_cost import CostUnit
+from sit_engine.config.families.network_shape import NetworkShape, uniform
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
-from sit_engine.config.vit import VitOptions
 from sit_engine.errors import ConfigError
 from sit_engine.records.studies.network_request import AUTO
 

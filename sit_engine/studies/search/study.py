@@ -40,7 +40,7 @@ from sit_engine.records.studies.network_search import (
 )
 from sit_engine.records.summary import summarise
 from sit_engine.studies.compare import OnRun, compare
-from sit_engine.studies.search.asking import AskedToEnd, Asking, OnGeneration, SUPERNET_SHARE
+from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
 from sit_engine.studies.search.evolution import check_pymoo
 from sit_engine.studies.search.request import asked_for, carried, freeze
 from sit_engine.training.control import FolderControl

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from sit_engine.config.families.searched import FAMILY as SEARCHED
 from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, traits
 from sit_engine.config.schema import FAMILY
-from sit_engine.config.families.searched import FAMILY as SEARCHED
 from sit_studio.models.failure import Failure
 from sit_studio.models.settings_model import (
     FINETUNE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.vit import VitOptions
+from sit_engine.config.families.vit import VitOptions
 from sit_engine.records.studies.network_request import read_budget
 from sit_studio.models.network_budget import FACTORS, base_of, budgets
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from sit_engine.config.build import build
-from sit_engine.config.network_cost import CostUnit, Limits, counted_table
-from sit_engine.config.network_shape import uniform
+from sit_engine.config.families.network_cost import CostUnit, Limits, counted_table
+from sit_engine.config.families.network_shape import uniform
 from sit_engine.records.studies.network_request import NetworkRequest
 from sit_engine.records.studies.network_search import Asked, Candidate, Plan, Source
-from sit_engine.studies.search_space import space_around
+from sit_engine.studies.search.space import space_around
 
 SIDE, BUDGET = 32, 4e6
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from sit_engine.config.searched import SearchedOptions, as_settings
+from sit_engine.config.families.searched import SearchedOptions, as_settings
 from sit_engine.config.toml_file import to_toml
 from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line

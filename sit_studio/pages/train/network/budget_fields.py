@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.network_cost import CostUnit
-from sit_engine.config.searched import as_settings
+from sit_engine.config.families.network_cost import CostUnit
+from sit_engine.config.families.searched import as_settings
 from sit_engine.counted import filled
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer

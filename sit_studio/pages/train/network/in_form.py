@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from sit_engine.config.searched import SearchedOptions
+from sit_engine.config.families.searched import SearchedOptions
 from sit_studio.models.settings_model import CheckedSettings
 from sit_studio.pages.train.network.strip import BlockStrip
 from sit_studio.widgets.basics import label

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QLineEdit, QWidget
 
 from sit_engine import api
 from sit_engine.config.build import merge
-from sit_engine.config.searched import as_settings
+from sit_engine.config.families.searched import as_settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError, SitError
 from sit_studio.engine.network_study import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QCoreApplication
 
-from sit_engine.config.network_cost import CostUnit
+from sit_engine.config.families.network_cost import CostUnit
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_engine.records.studies.network_search import (

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from sit_engine.config.network_shape import NetworkShape
+from sit_engine.config.families.network_shape import NetworkShape
 from sit_engine.counted import filled
 from sit_studio.look import theme
 from sit_studio.widgets.basics import follow_theme
