@@ -59,10 +59,8 @@ def test_stages_of_other_widths_and_no_token(few: Path, tmp_path: Path) -> None:
         assert layers.feature(image).shape == (2, 16 + 32 + 32)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_they_are_embedded_and_leave_in_programs(
-    kind: FeatureKind, run: Path, few: Path, tmp_path: Path
-) -> None:
+def test_they_are_embedded_and_leave_in_programs(run: Path, few: Path, tmp_path: Path) -> None:
+    kind: FeatureKind = "last-layers"
     about = api.embed(run, [str(few)], tmp_path / "map", features=kind)
     assert about["features"] == kind
     features = np.load(tmp_path / "map/features.npy")
@@ -75,8 +73,7 @@ def test_they_are_embedded_and_leave_in_programs(
     assert done.difference is not None
     assert done.difference < 1e-4
     assert done.card is not None
-    said = "mean place" if kind == "with-mean" else "blocks before it"
-    assert said in done.card.read_text()
+    assert "blocks before it" in done.card.read_text()
     with pytest.raises(ConfigError, match="program that gives features"):
         api.export(run, format="safetensors", out=tmp_path / "weights", features=kind)
 
