@@ -132,7 +132,7 @@ def test_a_point_that_is_clicked_or_reached_by_keys_is_the_one_to_train(
     wait(qtbot, dialog.use.isVisible)
     view, found = dialog.view, read_search(tmp_path / "search")
     assert view.candidate == found.best()
-    assert view.name.text() == "The best network"
+    assert view.name.text() == "The best of evolution"
     assert len(view.cloud.places()) == len(found.candidates)
     # The uniform network, which was asked first.
     alone = view.cloud.places()[0]

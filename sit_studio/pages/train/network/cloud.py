@@ -30,6 +30,8 @@ MARK_PX, NEAR_PX, RING_PX = 8, 16, 7.0
 PAGES = 20
 """A page key moves by this part of all networks."""
 TICKS = 5
+MANY, FAR_BELOW = 100, 0.02
+"""Of more points than these that share stands at the edge, so that the others have room."""
 SHAPES: tuple[Shape, ...] = ("disc", "square", "diamond")
 
 
@@ -96,8 +98,9 @@ class CloudPlot(QWidget):
         return QRectF(self.rect()).adjusted(LEFT_PX, ABOVE_PX + LEGEND_PX, -RIGHT_PX, -BELOW_PX)
 
     def _range(self, values_n: np.ndarray) -> tuple[float, float]:
-        """All but the few that lie far below, with some room."""
-        low, high = float(np.quantile(values_n, 0.02)), float(values_n.max())
+        """With some room; of many all but the few that lie far below."""
+        least = FAR_BELOW if len(values_n) > MANY else 0.0
+        low, high = float(np.quantile(values_n, least)), float(values_n.max())
         room = 0.08 * (high - low) or max(abs(high), 1.0) * 0.05
         return low - room, high + room
 
@@ -201,7 +204,7 @@ class CloudPlot(QWidget):
         colours, x = theme.tokens(), float(LEFT_PX)
         middle = ABOVE_PX + LEGEND_PX / 2 - 4
         entries: list[tuple[str, str | int]] = [(name, n) for n, name in enumerate(cloud.names)]
-        entries += [(self.tr("front"), "front"), (self.tr("best"), "best")]
+        entries += [(self.tr("front"), "front"), (self.tr("best of evolution"), "best")]
         for name, drawn in entries:
             if isinstance(drawn, int):
                 mark = _mark(drawn, self.devicePixelRatioF())
