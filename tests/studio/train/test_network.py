@@ -176,6 +176,10 @@ def test_what_was_trained_anew_says_whether_it_was_worth_it(
     assert "was worth its time" in dialog.view.sentence.text()
     assert dialog.view.tabs.tabText(1) == "Trained anew"
     assert "Loss" not in dialog.view.figures
+    assert dialog.use.isVisible()
+    dialog.view.tabs.setCurrentIndex(1)
+    # None of them is in front.
+    assert dialog.use.isHidden()
 
 
 def test_what_was_asked_is_read_back(few: Path, tmp_path: Path) -> None:

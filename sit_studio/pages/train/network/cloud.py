@@ -9,6 +9,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QFont,
+    QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -25,7 +27,7 @@ from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.style import swatch
 
 LEFT_PX, BELOW_PX, RIGHT_PX, ABOVE_PX = 56, 44, 16, 8
-LEGEND_PX = 24
+LEGEND_PX, MARK_WIDE_PX, FONT_PX = 24, 40, 12
 MARK_PX, NEAR_PX, RING_PX = 8, 16, 7.0
 PAGES = 20
 """A page key moves by this part of all networks."""
@@ -95,7 +97,9 @@ class CloudPlot(QWidget):
     # Geometry
 
     def _area(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(LEFT_PX, ABOVE_PX + LEGEND_PX, -RIGHT_PX, -BELOW_PX)
+        lines = self._legend()[-1][2] + 1
+        above = ABOVE_PX + lines * LEGEND_PX
+        return QRectF(self.rect()).adjusted(LEFT_PX, above, -RIGHT_PX, -BELOW_PX)
 
     def _range(self, values_n: np.ndarray) -> tuple[float, float]:
         """With some room; of many all but the few that lie far below."""
@@ -131,7 +135,7 @@ class CloudPlot(QWidget):
             self._paint_focus(painter)
             return
         font = painter.font()
-        font.setPixelSize(12)
+        font.setPixelSize(FONT_PX)
         painter.setFont(font)
         self._paint_axes(painter, self.cloud)
         places = self.places()
@@ -170,7 +174,7 @@ class CloudPlot(QWidget):
         kinds = np.array(cloud.kinds_n)
         for kind in range(len(cloud.names)):
             mark = _mark(kind, self.devicePixelRatioF())
-            side = MARK_PX if kind < 2 else MARK_PX + 4
+            side = _side(kind)
             # Many lie over each other; a lone one of its kind must be seen.
             painter.setOpacity(0.6 if kind < 2 else 1.0)
             for x, y in places[kinds == kind].tolist():
@@ -200,27 +204,42 @@ class CloudPlot(QWidget):
             painter.setPen(QPen(QColor(colours.text), 2))
             painter.drawEllipse(QPointF(*places[self.at].tolist()), RING_PX + 4, RING_PX + 4)
 
+    def _legend(self) -> list[tuple[str, int, int, float]]:
+        """Each word with its number, line and place along it: of the points, the front, the best."""
+        words = [*(self.cloud.names if self.cloud is not None else ())]
+        words += [self.tr("front"), self.tr("best of evolution")]
+        found, line, x = [], 0, float(LEFT_PX)
+        for kind, word in enumerate(words):
+            wide = self._metrics().horizontalAdvance(word) + MARK_WIDE_PX
+            if x + wide > self.width() and x > LEFT_PX:
+                line, x = line + 1, float(LEFT_PX)
+            found.append((word, kind, line, x))
+            x += wide
+        return found
+
+    def _metrics(self) -> QFontMetricsF:
+        font = QFont(self.font())
+        font.setPixelSize(FONT_PX)
+        return QFontMetricsF(font)
+
     def _paint_legend(self, painter: QPainter, cloud: Cloud) -> None:
-        colours, x = theme.tokens(), float(LEFT_PX)
-        middle = ABOVE_PX + LEGEND_PX / 2 - 4
-        entries: list[tuple[str, str | int]] = [(name, n) for n, name in enumerate(cloud.names)]
-        entries += [(self.tr("front"), "front"), (self.tr("best of evolution"), "best")]
-        for name, drawn in entries:
-            if isinstance(drawn, int):
-                mark = _mark(drawn, self.devicePixelRatioF())
-                side = MARK_PX if drawn < 2 else MARK_PX + 4
-                painter.drawPixmap(QPointF(x + 6 - side / 2, middle - side / 2), mark)
-            elif drawn == "front":
+        colours = theme.tokens()
+        for word, kind, line, x in self._legend():
+            middle = ABOVE_PX + line * LEGEND_PX + LEGEND_PX / 2 - 4
+            if kind < len(cloud.names):
+                mark = _mark(kind, self.devicePixelRatioF())
+                at = QPointF(x + 6, middle) - QPointF(_side(kind), _side(kind)) / 2
+                painter.drawPixmap(at, mark)
+            elif kind == len(cloud.names):
                 painter.setPen(QPen(QColor(colours.text), 1.5, Qt.PenStyle.DashLine))
                 painter.drawLine(QPointF(x - 6, middle), QPointF(x + 12, middle))
             else:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.setPen(QPen(QColor(colours.good), 2))
                 painter.drawEllipse(QPointF(x + 4, middle), RING_PX - 1, RING_PX - 1)
             painter.setPen(QColor(colours.muted))
-            wide = painter.fontMetrics().horizontalAdvance(name)
-            place = QRectF(x + 18, middle - 10, wide + 4, 20)
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), name)
-            x += wide + 40
+            place = QRectF(x + 18, middle - 10, self.width() - x - 18, 20)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), word)
 
     def _paint_focus(self, painter: QPainter) -> None:
         if self.hasFocus():
@@ -289,4 +308,9 @@ def ticks(low: float, high: float) -> list[float]:
 
 def _mark(kind: int, ratio: float) -> QPixmap:
     colour = QColor(theme.tokens().series[kind])
-    return swatch(colour, SHAPES[kind], MARK_PX if kind < 2 else MARK_PX + 4, ratio)
+    return swatch(colour, SHAPES[kind], _side(kind), ratio)
+
+
+def _side(kind: int) -> int:
+    """The uniform network is one alone."""
+    return MARK_PX if kind < 2 else MARK_PX + 4

@@ -176,7 +176,8 @@ class NetworkDialog(LongStudyDialog):
     def show_now(self, now: Any, *, is_stopping: bool) -> None:
         if now is not None:
             self.view.show_standing(now, is_stopping=is_stopping)
-        is_asked = now is not None and self.view.candidate is not None
+        is_seen = self.view.tabs.currentIndex() == 0
+        is_asked = now is not None and is_seen and self.view.candidate is not None
         self.use.setVisible(is_asked)
         set_primary(self.use, is_primary=now is not None and now.state == "completed")
         can_end = now is not None and now.state == "running" and now.phase in ("training", "asking")

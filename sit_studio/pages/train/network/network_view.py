@@ -36,7 +36,7 @@ PANEL_PX, STRIP_PX = 340, 240
 
 
 class NetworkView(QWidget):
-    """Shows one `NetworkStanding`; `chosen` tells that another network is in front."""
+    """Shows one `NetworkStanding`; `chosen` tells that another network or tab is in front."""
 
     chosen = Signal()
 
@@ -67,6 +67,7 @@ class NetworkView(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._networks(), self.tr("Networks"))
+        self.tabs.currentChanged.connect(lambda _: self.chosen.emit())
         self.table: GapTable | None = None
         column.addWidget(self.tabs, 1)
         self.facts = label("", "caption", wrap=True)
