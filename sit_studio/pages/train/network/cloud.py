@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -23,6 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from sit_studio.look import theme
 from sit_studio.models.map_picture import Shape
+from sit_studio.models.network_cloud import Cloud, ticks
 from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.style import swatch
 
@@ -31,25 +30,7 @@ LEGEND_PX, MARK_WIDE_PX, FONT_PX = 24, 40, 12
 MARK_PX, NEAR_PX, RING_PX = 8, 16, 7.0
 PAGES = 20
 """A page key moves by this part of all networks."""
-TICKS = 5
-MANY, FAR_BELOW = 100, 0.02
-"""Of more points than these that share stands at the edge, so that the others have room."""
 SHAPES: tuple[Shape, ...] = ("disc", "square", "diamond")
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Points in the order they were asked; `kinds` are numbers of `names`."""
-
-    costs_n: tuple[float, ...]
-    scores_n: tuple[float, ...]
-    kinds_n: tuple[int, ...]
-    names: tuple[str, ...]
-    front: tuple[int, ...]
-    """Points by rising cost."""
-    best: int
-    x_title: str
-    y_title: str
 
 
 class CloudPlot(QWidget):
@@ -65,9 +46,6 @@ class CloudPlot(QWidget):
         self.cloud: Cloud | None = None
         self.at = -1
         """The point that is chosen."""
-        self._x_n = self._y_n = np.empty(0)
-        self._by_cost: list[int] = []
-        self._by_score: list[int] = []
         self.setMinimumSize(320, 220)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Networks by cost and score"))
@@ -79,13 +57,6 @@ class CloudPlot(QWidget):
     def show_cloud(self, cloud: Cloud | None) -> None:
         """Show others; points only come to those that were there."""
         self.cloud = cloud
-        if cloud is not None:
-            self._x_n, self._y_n = np.array(cloud.costs_n), np.array(cloud.scores_n)
-            # What is no number stands below all others.
-            known = self._y_n[np.isfinite(self._y_n)]
-            self._y_n = np.nan_to_num(self._y_n, nan=known.min() if len(known) else 0.0)
-            self._by_cost = np.lexsort((self._y_n, self._x_n)).tolist()
-            self._by_score = np.lexsort((-self._x_n, self._y_n)).tolist()
         self.update()
 
     def choose(self, number: int, spoken: str) -> None:
@@ -101,20 +72,13 @@ class CloudPlot(QWidget):
         above = ABOVE_PX + lines * LEGEND_PX
         return QRectF(self.rect()).adjusted(LEFT_PX, above, -RIGHT_PX, -BELOW_PX)
 
-    def _range(self, values_n: np.ndarray) -> tuple[float, float]:
-        """With some room; of many all but the few that lie far below."""
-        least = FAR_BELOW if len(values_n) > MANY else 0.0
-        low, high = float(np.quantile(values_n, least)), float(values_n.max())
-        room = 0.08 * (high - low) or max(abs(high), 1.0) * 0.05
-        return low - room, high + room
-
     def places(self) -> np.ndarray:
         """Where the points are painted: [n,2]; what lies outside stands at the edge."""
         area = self._area()
-        x_low, x_high = self._range(self._x_n)
-        y_low, y_high = self._range(self._y_n)
-        x = area.left() + (self._x_n - x_low) / (x_high - x_low) * area.width()
-        y = area.bottom() - (self._y_n - y_low) / (y_high - y_low) * area.height()
+        assert self.cloud is not None
+        (x_low, x_high), (y_low, y_high) = self.cloud.cost_range, self.cloud.score_range
+        x = area.left() + (self.cloud.cost_n - x_low) / (x_high - x_low) * area.width()
+        y = area.bottom() - (self.cloud.score_n - y_low) / (y_high - y_low) * area.height()
         return np.stack(
             [np.clip(x, area.left(), area.right()), np.clip(y, area.top(), area.bottom())], axis=1
         )
@@ -147,16 +111,16 @@ class CloudPlot(QWidget):
 
     def _paint_axes(self, painter: QPainter, cloud: Cloud) -> None:
         colours, area = theme.tokens(), self._area()
-        for value in ticks(*self._range(self._y_n)):
-            low, high = self._range(self._y_n)
+        low, high = cloud.score_range
+        for value in ticks(low, high):
             y = area.bottom() - (value - low) / (high - low) * area.height()
             painter.setPen(QPen(QColor(colours.line), 1))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(QColor(colours.muted))
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(16, y - 10, LEFT_PX - 24, 20), int(right), f"{value:.4g}")
-        for value in ticks(*self._range(self._x_n)):
-            low, high = self._range(self._x_n)
+        low, high = cloud.cost_range
+        for value in ticks(low, high):
             x = area.left() + (value - low) / (high - low) * area.width()
             painter.setPen(QColor(colours.muted))
             place = QRectF(x - 40, area.bottom() + 4, 80, 18)
@@ -278,32 +242,24 @@ class CloudPlot(QWidget):
             self.chosen.emit(number)
 
     def _reached(self, key: int) -> int | None:
-        if self.cloud is None or not self.cloud.costs_n:
+        cloud = self.cloud
+        if cloud is None or not cloud.costs_n:
             return None
-        page = max(1, len(self._by_score) // PAGES)
+        page = max(1, len(cloud.costs_n) // PAGES)
         moves = {
-            Qt.Key.Key_Right: (self._by_cost, 1), Qt.Key.Key_Left: (self._by_cost, -1),
-            Qt.Key.Key_Up: (self._by_score, 1), Qt.Key.Key_Down: (self._by_score, -1),
-            Qt.Key.Key_PageUp: (self._by_score, page), Qt.Key.Key_PageDown: (self._by_score, -page),
+            Qt.Key.Key_Right: (cloud.by_cost, 1), Qt.Key.Key_Left: (cloud.by_cost, -1),
+            Qt.Key.Key_Up: (cloud.by_score, 1), Qt.Key.Key_Down: (cloud.by_score, -1),
+            Qt.Key.Key_PageUp: (cloud.by_score, page), Qt.Key.Key_PageDown: (cloud.by_score, -page),
         }  # fmt: skip
         if key == Qt.Key.Key_Home:
-            return self.cloud.best
+            return cloud.best
         if key == Qt.Key.Key_End:
-            return self._by_score[0]
+            return cloud.by_score[0]
         if key not in moves:
             return None
         order, step = moves[Qt.Key(key)]
         place = order.index(self.at) + step if self.at in order else 0
         return order[min(max(place, 0), len(order) - 1)]
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """About five round numbers between two."""
-    raw = (high - low) / TICKS
-    size = 10.0 ** np.floor(np.log10(raw))
-    step = float(next(size * times for times in (1, 2, 5, 10) if size * times >= raw))
-    first = int(np.ceil(low / step))
-    return [number * step for number in range(first, int(np.floor(high / step)) + 1)]
 
 
 def _mark(kind: int, ratio: float) -> QPixmap:

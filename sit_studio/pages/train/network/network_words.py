@@ -18,7 +18,7 @@ from sit_engine.records.studies.network_search import (
 )
 from sit_studio.engine.network_study import SUPERNET_SHARE, NetworkStanding
 from sit_studio.look.words import THIN, count, figure, percent
-from sit_studio.pages.train.network.cloud import Cloud
+from sit_studio.models.network_cloud import Cloud
 
 KINDS: tuple[Source, ...] = ("evolution", "random", "uniform")
 
