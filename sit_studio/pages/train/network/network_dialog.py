@@ -152,14 +152,14 @@ class NetworkDialog(LongStudyDialog):
         if anew is None:
             raise ConfigError(
                 "studio.search_anew",
-                "The minutes to train anew are no number from 0.",
-                "Give a number, or none to leave that out.",
+                self.tr("The minutes to train anew are no number from 0."),
+                self.tr("Give a number, or none to leave that out."),
             )
         if self.base is None or self.budget is None or not self.budget.text:
             raise ConfigError(
                 "studio.search_time",
-                "The time of this budget on this machine has not been measured yet.",
-                "Press “Measure its time here”, or count in multiply-adds.",
+                self.tr("The time of this budget on this machine has not been measured yet."),
+                self.tr("Press “Measure its time here”, or count in multiply-adds."),
             )
         return NetworkStudy(
             folder=folder,
