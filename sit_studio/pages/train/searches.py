@@ -11,11 +11,10 @@ from PySide6.QtWidgets import QWidget
 
 from sit_engine.errors import SitError
 from sit_studio.models.failure import failure_of
-from sit_studio.pages.train.network.network_card import NetworkCard
 from sit_studio.pages.train.network.network_dialog import NetworkDialog
 from sit_studio.pages.train.obstacles import why_no_network, why_no_search
-from sit_studio.pages.train.search.search_card import SearchCard
-from sit_studio.pages.train.search.search_dialog import SearchDialog
+from sit_studio.pages.train.search.search_dialog import USUAL_MINUTES, SearchDialog
+from sit_studio.pages.train.search_card import SearchCard
 from sit_studio.session import Session
 from sit_studio.widgets.long_study_dialog import LongStudyDialog
 
@@ -37,9 +36,27 @@ class Searches(QObject):
     ) -> None:
         super().__init__(page)
         self.session, self.values, self.page = session, values, page
-        self.search = SearchCard(session)
+        self.search = SearchCard(
+            session,
+            SearchDialog.last,
+            self.tr("Settings for this folder"),
+            self.tr("Find settings for this folder…"),
+            self.tr(
+                "Which colours, crops, losses and networks suit these images? About {n} minutes of "
+                "short runs, measured on labelled images that are held out."
+            ).format(n=USUAL_MINUTES),
+        )
         self.search.wanted.connect(self.show_search)
-        self.network = NetworkCard(session)
+        self.network = SearchCard(
+            session,
+            NetworkDialog.last,
+            self.tr("A network for your budget"),
+            self.tr("Find a network for my budget…"),
+            self.tr(
+                "How large should the network be, and of what shape, if an image may cost so much? "
+                "One network that contains very many is trained on these images, then they are asked."
+            ),
+        )
         self.network.wanted.connect(self.show_network_search)
         self.cards = (self.search, self.network)
 

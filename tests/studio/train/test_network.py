@@ -132,7 +132,7 @@ def test_a_point_that_is_clicked_or_reached_by_keys_is_the_one_to_train(
     wait(qtbot, dialog.use.isVisible)
     view, found = dialog.view, read_search(tmp_path / "search")
     assert view.candidate == found.best()
-    assert view.name.text() == "The best network"
+    assert view.name.text() == "The best of evolution"
     assert len(view.cloud.places()) == len(found.candidates)
     # The uniform network, which was asked first.
     alone = view.cloud.places()[0]
@@ -176,6 +176,10 @@ def test_what_was_trained_anew_says_whether_it_was_worth_it(
     assert "was worth its time" in dialog.view.sentence.text()
     assert dialog.view.tabs.tabText(1) == "Trained anew"
     assert "Loss" not in dialog.view.figures
+    assert dialog.use.isVisible()
+    dialog.view.tabs.setCurrentIndex(1)
+    # None of them is in front.
+    assert dialog.use.isHidden()
 
 
 def test_what_was_asked_is_read_back(few: Path, tmp_path: Path) -> None:

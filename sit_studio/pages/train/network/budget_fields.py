@@ -52,6 +52,9 @@ class BudgetFields(QWidget):
         self.slider.setAccessibleName(self.tr("Budget"))
         self.slider.setMinimumHeight(28)
         self.word = label("", "cardTitle")
+        self.word.setToolTip(
+            self.tr("What networks of about that cost suit. Only this machine can be measured.")
+        )
         row.addWidget(self.slider, 1)
         row.addWidget(self.word)
         column.addLayout(row)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QFont,
+    QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -21,31 +21,16 @@ from PySide6.QtWidgets import QWidget
 
 from sit_studio.look import theme
 from sit_studio.models.map_picture import Shape
+from sit_studio.models.network_cloud import Cloud, ticks
 from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.style import swatch
 
 LEFT_PX, BELOW_PX, RIGHT_PX, ABOVE_PX = 56, 44, 16, 8
-LEGEND_PX = 24
+LEGEND_PX, MARK_WIDE_PX, FONT_PX = 24, 40, 12
 MARK_PX, NEAR_PX, RING_PX = 8, 16, 7.0
 PAGES = 20
 """A page key moves by this part of all networks."""
-TICKS = 5
 SHAPES: tuple[Shape, ...] = ("disc", "square", "diamond")
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Points in the order they were asked; `kinds` are numbers of `names`."""
-
-    costs_n: tuple[float, ...]
-    scores_n: tuple[float, ...]
-    kinds_n: tuple[int, ...]
-    names: tuple[str, ...]
-    front: tuple[int, ...]
-    """Points by rising cost."""
-    best: int
-    x_title: str
-    y_title: str
 
 
 class CloudPlot(QWidget):
@@ -61,9 +46,6 @@ class CloudPlot(QWidget):
         self.cloud: Cloud | None = None
         self.at = -1
         """The point that is chosen."""
-        self._x_n = self._y_n = np.empty(0)
-        self._by_cost: list[int] = []
-        self._by_score: list[int] = []
         self.setMinimumSize(320, 220)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Networks by cost and score"))
@@ -75,13 +57,6 @@ class CloudPlot(QWidget):
     def show_cloud(self, cloud: Cloud | None) -> None:
         """Show others; points only come to those that were there."""
         self.cloud = cloud
-        if cloud is not None:
-            self._x_n, self._y_n = np.array(cloud.costs_n), np.array(cloud.scores_n)
-            # What is no number stands below all others.
-            known = self._y_n[np.isfinite(self._y_n)]
-            self._y_n = np.nan_to_num(self._y_n, nan=known.min() if len(known) else 0.0)
-            self._by_cost = np.lexsort((self._y_n, self._x_n)).tolist()
-            self._by_score = np.lexsort((-self._x_n, self._y_n)).tolist()
         self.update()
 
     def choose(self, number: int, spoken: str) -> None:
@@ -93,21 +68,17 @@ class CloudPlot(QWidget):
     # Geometry
 
     def _area(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(LEFT_PX, ABOVE_PX + LEGEND_PX, -RIGHT_PX, -BELOW_PX)
-
-    def _range(self, values_n: np.ndarray) -> tuple[float, float]:
-        """All but the few that lie far below, with some room."""
-        low, high = float(np.quantile(values_n, 0.02)), float(values_n.max())
-        room = 0.08 * (high - low) or max(abs(high), 1.0) * 0.05
-        return low - room, high + room
+        lines = self._legend()[-1][2] + 1
+        above = ABOVE_PX + lines * LEGEND_PX
+        return QRectF(self.rect()).adjusted(LEFT_PX, above, -RIGHT_PX, -BELOW_PX)
 
     def places(self) -> np.ndarray:
         """Where the points are painted: [n,2]; what lies outside stands at the edge."""
         area = self._area()
-        x_low, x_high = self._range(self._x_n)
-        y_low, y_high = self._range(self._y_n)
-        x = area.left() + (self._x_n - x_low) / (x_high - x_low) * area.width()
-        y = area.bottom() - (self._y_n - y_low) / (y_high - y_low) * area.height()
+        assert self.cloud is not None
+        (x_low, x_high), (y_low, y_high) = self.cloud.cost_range, self.cloud.score_range
+        x = area.left() + (self.cloud.cost_n - x_low) / (x_high - x_low) * area.width()
+        y = area.bottom() - (self.cloud.score_n - y_low) / (y_high - y_low) * area.height()
         return np.stack(
             [np.clip(x, area.left(), area.right()), np.clip(y, area.top(), area.bottom())], axis=1
         )
@@ -128,7 +99,7 @@ class CloudPlot(QWidget):
             self._paint_focus(painter)
             return
         font = painter.font()
-        font.setPixelSize(12)
+        font.setPixelSize(FONT_PX)
         painter.setFont(font)
         self._paint_axes(painter, self.cloud)
         places = self.places()
@@ -140,16 +111,16 @@ class CloudPlot(QWidget):
 
     def _paint_axes(self, painter: QPainter, cloud: Cloud) -> None:
         colours, area = theme.tokens(), self._area()
-        for value in ticks(*self._range(self._y_n)):
-            low, high = self._range(self._y_n)
+        low, high = cloud.score_range
+        for value in ticks(low, high):
             y = area.bottom() - (value - low) / (high - low) * area.height()
             painter.setPen(QPen(QColor(colours.line), 1))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(QColor(colours.muted))
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(16, y - 10, LEFT_PX - 24, 20), int(right), f"{value:.4g}")
-        for value in ticks(*self._range(self._x_n)):
-            low, high = self._range(self._x_n)
+        low, high = cloud.cost_range
+        for value in ticks(low, high):
             x = area.left() + (value - low) / (high - low) * area.width()
             painter.setPen(QColor(colours.muted))
             place = QRectF(x - 40, area.bottom() + 4, 80, 18)
@@ -167,7 +138,7 @@ class CloudPlot(QWidget):
         kinds = np.array(cloud.kinds_n)
         for kind in range(len(cloud.names)):
             mark = _mark(kind, self.devicePixelRatioF())
-            side = MARK_PX if kind < 2 else MARK_PX + 4
+            side = _side(kind)
             # Many lie over each other; a lone one of its kind must be seen.
             painter.setOpacity(0.6 if kind < 2 else 1.0)
             for x, y in places[kinds == kind].tolist():
@@ -197,27 +168,42 @@ class CloudPlot(QWidget):
             painter.setPen(QPen(QColor(colours.text), 2))
             painter.drawEllipse(QPointF(*places[self.at].tolist()), RING_PX + 4, RING_PX + 4)
 
+    def _legend(self) -> list[tuple[str, int, int, float]]:
+        """Each word with its number, line and place along it: of the points, the front, the best."""
+        words = [*(self.cloud.names if self.cloud is not None else ())]
+        words += [self.tr("front"), self.tr("best of evolution")]
+        found, line, x = [], 0, float(LEFT_PX)
+        for kind, word in enumerate(words):
+            wide = self._metrics().horizontalAdvance(word) + MARK_WIDE_PX
+            if x + wide > self.width() and x > LEFT_PX:
+                line, x = line + 1, float(LEFT_PX)
+            found.append((word, kind, line, x))
+            x += wide
+        return found
+
+    def _metrics(self) -> QFontMetricsF:
+        font = QFont(self.font())
+        font.setPixelSize(FONT_PX)
+        return QFontMetricsF(font)
+
     def _paint_legend(self, painter: QPainter, cloud: Cloud) -> None:
-        colours, x = theme.tokens(), float(LEFT_PX)
-        middle = ABOVE_PX + LEGEND_PX / 2 - 4
-        entries: list[tuple[str, str | int]] = [(name, n) for n, name in enumerate(cloud.names)]
-        entries += [(self.tr("front"), "front"), (self.tr("best"), "best")]
-        for name, drawn in entries:
-            if isinstance(drawn, int):
-                mark = _mark(drawn, self.devicePixelRatioF())
-                side = MARK_PX if drawn < 2 else MARK_PX + 4
-                painter.drawPixmap(QPointF(x + 6 - side / 2, middle - side / 2), mark)
-            elif drawn == "front":
+        colours = theme.tokens()
+        for word, kind, line, x in self._legend():
+            middle = ABOVE_PX + line * LEGEND_PX + LEGEND_PX / 2 - 4
+            if kind < len(cloud.names):
+                mark = _mark(kind, self.devicePixelRatioF())
+                at = QPointF(x + 6, middle) - QPointF(_side(kind), _side(kind)) / 2
+                painter.drawPixmap(at, mark)
+            elif kind == len(cloud.names):
                 painter.setPen(QPen(QColor(colours.text), 1.5, Qt.PenStyle.DashLine))
                 painter.drawLine(QPointF(x - 6, middle), QPointF(x + 12, middle))
             else:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.setPen(QPen(QColor(colours.good), 2))
                 painter.drawEllipse(QPointF(x + 4, middle), RING_PX - 1, RING_PX - 1)
             painter.setPen(QColor(colours.muted))
-            wide = painter.fontMetrics().horizontalAdvance(name)
-            place = QRectF(x + 18, middle - 10, wide + 4, 20)
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), name)
-            x += wide + 40
+            place = QRectF(x + 18, middle - 10, self.width() - x - 18, 20)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), word)
 
     def _paint_focus(self, painter: QPainter) -> None:
         if self.hasFocus():
@@ -256,18 +242,19 @@ class CloudPlot(QWidget):
             self.chosen.emit(number)
 
     def _reached(self, key: int) -> int | None:
-        if self.cloud is None or not self.cloud.costs_n:
+        cloud = self.cloud
+        if cloud is None or not cloud.costs_n:
             return None
-        page = max(1, len(self._by_score) // PAGES)
+        page = max(1, len(cloud.costs_n) // PAGES)
         moves = {
-            Qt.Key.Key_Right: (self._by_cost, 1), Qt.Key.Key_Left: (self._by_cost, -1),
-            Qt.Key.Key_Up: (self._by_score, 1), Qt.Key.Key_Down: (self._by_score, -1),
-            Qt.Key.Key_PageUp: (self._by_score, page), Qt.Key.Key_PageDown: (self._by_score, -page),
+            Qt.Key.Key_Right: (cloud.by_cost, 1), Qt.Key.Key_Left: (cloud.by_cost, -1),
+            Qt.Key.Key_Up: (cloud.by_score, 1), Qt.Key.Key_Down: (cloud.by_score, -1),
+            Qt.Key.Key_PageUp: (cloud.by_score, page), Qt.Key.Key_PageDown: (cloud.by_score, -page),
         }  # fmt: skip
         if key == Qt.Key.Key_Home:
-            return self.cloud.best
+            return cloud.best
         if key == Qt.Key.Key_End:
-            return self._by_score[0]
+            return cloud.by_score[0]
         if key not in moves:
             return None
         order, step = moves[Qt.Key(key)]
@@ -275,15 +262,11 @@ class CloudPlot(QWidget):
         return order[min(max(place, 0), len(order) - 1)]
 
 
-def ticks(low: float, high: float) -> list[float]:
-    """About five round numbers between two."""
-    raw = (high - low) / TICKS
-    size = 10.0 ** np.floor(np.log10(raw))
-    step = float(next(size * times for times in (1, 2, 5, 10) if size * times >= raw))
-    first = int(np.ceil(low / step))
-    return [number * step for number in range(first, int(np.floor(high / step)) + 1)]
-
-
 def _mark(kind: int, ratio: float) -> QPixmap:
     colour = QColor(theme.tokens().series[kind])
-    return swatch(colour, SHAPES[kind], MARK_PX if kind < 2 else MARK_PX + 4, ratio)
+    return swatch(colour, SHAPES[kind], _side(kind), ratio)
+
+
+def _side(kind: int) -> int:
+    """The uniform network is one alone."""
+    return MARK_PX if kind < 2 else MARK_PX + 4

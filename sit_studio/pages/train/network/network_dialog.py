@@ -152,14 +152,14 @@ class NetworkDialog(LongStudyDialog):
         if anew is None:
             raise ConfigError(
                 "studio.search_anew",
-                "The minutes to train anew are no number from 0.",
-                "Give a number, or none to leave that out.",
+                self.tr("The minutes to train anew are no number from 0."),
+                self.tr("Give a number, or none to leave that out."),
             )
         if self.base is None or self.budget is None or not self.budget.text:
             raise ConfigError(
                 "studio.search_time",
-                "The time of this budget on this machine has not been measured yet.",
-                "Press “Measure its time here”, or count in multiply-adds.",
+                self.tr("The time of this budget on this machine has not been measured yet."),
+                self.tr("Press “Measure its time here”, or count in multiply-adds."),
             )
         return NetworkStudy(
             folder=folder,
@@ -176,7 +176,8 @@ class NetworkDialog(LongStudyDialog):
     def show_now(self, now: Any, *, is_stopping: bool) -> None:
         if now is not None:
             self.view.show_standing(now, is_stopping=is_stopping)
-        is_asked = now is not None and self.view.candidate is not None
+        is_seen = self.view.tabs.currentIndex() == 0
+        is_asked = now is not None and is_seen and self.view.candidate is not None
         self.use.setVisible(is_asked)
         set_primary(self.use, is_primary=now is not None and now.state == "completed")
         can_end = now is not None and now.state == "running" and now.phase in ("training", "asking")

@@ -36,7 +36,7 @@ PANEL_PX, STRIP_PX = 340, 240
 
 
 class NetworkView(QWidget):
-    """Shows one `NetworkStanding`; `chosen` tells that another network is in front."""
+    """Shows one `NetworkStanding`; `chosen` tells that another network or tab is in front."""
 
     chosen = Signal()
 
@@ -67,6 +67,7 @@ class NetworkView(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._networks(), self.tr("Networks"))
+        self.tabs.currentChanged.connect(lambda _: self.chosen.emit())
         self.table: GapTable | None = None
         column.addWidget(self.tabs, 1)
         self.facts = label("", "caption", wrap=True)
@@ -113,7 +114,12 @@ class NetworkView(QWidget):
             return -1
         if 0 <= self._picked < len(self.found.candidates):
             return self._picked
-        return cloud_of(self.found).best
+        return self._best
+
+    @property
+    def _best(self) -> int:
+        cloud = self.cloud.cloud
+        return -1 if cloud is None else cloud.best
 
     @property
     def candidate(self) -> Candidate | None:
@@ -162,13 +168,12 @@ class NetworkView(QWidget):
         self.panel.setVisible(one is not None)
         if one is None or found is None:
             return
-        is_best = one == found.best()
         self.name.setText(
-            self.tr("The best network")
-            if is_best
+            self.tr("The best of evolution")
+            if one == found.best()
             else self.tr("Network {n}").format(n=self.number + 1)
         )
-        self.to_best.setVisible(not is_best)
+        self.to_best.setVisible(self.number != self._best)
         self.strip.show_shape(one.shape, max(*found.asked.space.mlps, *found.asked.space.widths))
         self.figures = figures_of(found, self.number)
         while len(self.rows) < len(self.figures):

@@ -18,7 +18,7 @@ from sit_engine.records.studies.network_search import (
 )
 from sit_studio.engine.network_study import SUPERNET_SHARE, NetworkStanding
 from sit_studio.look.words import THIN, count, figure, percent
-from sit_studio.pages.train.network.cloud import Cloud
+from sit_studio.models.network_cloud import Cloud
 
 KINDS: tuple[Source, ...] = ("evolution", "random", "uniform")
 
@@ -139,16 +139,21 @@ def progress_words(now: NetworkStanding) -> str:
         plan = now.found.asked.plan
         if plan is None:
             return translate("network", "The first network is asked.")
-        text = translate("network", "{n} networks asked; generation {generation} of {all}")
+        if any(one.source == "random" for one in now.found.candidates):
+            text = translate("network", "Networks asked: {n}. Random search asks as many.")
+            return text.format(n=count(now.done))
+        text = translate("network", "Networks asked: {n}. Generation {generation} of {all}.")
         return text.format(
             n=count(now.done), generation=max(0, now.found.generation) + 1, all=plan.generations
         )
     if now.phase == "training anew":
+        if not now.total:
+            return translate("network", "The runs that train anew are prepared.")
         text = translate("network", "Training anew {n} of {total}: {name}")
         name = anew_word(now.name)
         return text.format(n=min(now.done + 1, now.total), total=now.total, name=name)
-    return translate("network", "{n} networks were asked.").format(
-        n=count(len(now.found.candidates))
+    return filled(
+        translate("network", "{n} networks were asked."), n=count(len(now.found.candidates))
     )
 
 
