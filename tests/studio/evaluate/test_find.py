@@ -125,5 +125,5 @@ def test_an_index_is_there_again_and_grows(
     assert tab.loaded is not None
     assert len(tab.loaded.films) == 7
     assert tab.folder.path == str(shelf)
-    tab.make.click()
+    tab.bring.click()
     wait(qtbot, lambda: tab.loaded is not None and len(tab.loaded.films) == 8)

@@ -57,6 +57,8 @@ class FindTab(QWidget):
         column.addLayout(self._index_row())
         column.addLayout(self._progress_row())
         self.empty = EmptyState("search", self.tr("No index yet"), "")
+        self.make = button(self.tr("Make the index"), self.start)
+        self.empty.buttons.addWidget(self.make)
         self.empty_card = Card()
         self.empty_card.body.addWidget(self.empty)
         column.addWidget(self.empty_card, 1)
@@ -78,10 +80,10 @@ class FindTab(QWidget):
         head = label(self.tr("Search in"))
         self.folder = FolderChooser(self.tr("Search in"), hint=self.tr("A folder of videos"))
         head.setBuddy(self.folder.line)
-        self.make = button("", self.start)
+        self.bring = button(self.tr("Bring up to date"), self.start)
         row.addWidget(head)
         row.addWidget(self.folder, 1)
-        row.addWidget(self.make)
+        row.addWidget(self.bring)
         return row
 
     def _progress_row(self) -> QHBoxLayout:
@@ -156,10 +158,11 @@ class FindTab(QWidget):
             why = self.tr("Choose a folder of videos above.")
         for part in (self.phase, self.progress, self.stop):
             part.setVisible(is_busy)
-        self.make.setText(self.tr("Bring up to date") if has_index else self.tr("Make the index"))
-        self.make.setEnabled(not why and not is_busy)
-        self.make.setToolTip(why or self.tr("New and changed videos are read; none is changed"))
-        self.make.setAccessibleDescription(why)
+        self.bring.setVisible(has_index)
+        for part in (self.make, self.bring):
+            part.setEnabled(not why and not is_busy)
+            part.setToolTip(why or self.tr("New and changed videos are read; none is changed"))
+            part.setAccessibleDescription(why)
         text = self.tr(
             "This run makes a vector of each clip. With an index of your videos it finds copies, cuts, "
             "and where a video or an image is in another."

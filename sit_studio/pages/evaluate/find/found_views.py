@@ -59,7 +59,7 @@ class HitsView(QWidget):
         self.table.selectionModel().currentChanged.connect(self._on_current)
         self.beside = SideBySide()
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 8, 0, 0)
         column.addWidget(_split(_column(self.about, self.table), self.beside))
 
     def _match_of(self, row: int) -> Match:
@@ -84,7 +84,9 @@ class HitsView(QWidget):
     def _cells(self, found: FoundClips | None, row: int) -> list[str]:
         hit = self.matches[row].hit
         score = f"{hit.score:.2f}"
-        if found is not None and hit.score > found.threshold:
+        if hit.path == hit.query:
+            score = self.tr("{score} · itself").format(score=score)
+        elif found is not None and hit.score > found.threshold:
             score = self.tr("{score} · copy").format(score=score)
         where = self.tr("No part stands out")
         if hit.stretch is not None:
@@ -124,7 +126,7 @@ class GroupsView(QWidget):
         self.grid.setAccessibleName(self.tr("Videos of the group"))
         self.grid.activated.connect(self._on_activated)
         column_ = QVBoxLayout(self)
-        column_.setContentsMargins(0, 0, 0, 0)
+        column_.setContentsMargins(0, 8, 0, 0)
         column_.addWidget(_split(_column(self.about, self.table), self.grid))
 
     def show_found(self, found: FoundDuplicates | None, seconds: Mapping[str, float]) -> None:
