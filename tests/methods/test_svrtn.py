@@ -18,7 +18,13 @@ from sit_engine.methods.svrtn.encoder import ClipEncoder
 from sit_engine.methods.svrtn.method import Svrtn
 from sit_engine.methods.svrtn.spatial import SpatialEdit, apply_edit, draw_edit
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
-from sit_engine.records.events import Event, HealthMeasured, RetrievalMeasured, StepReported
+from sit_engine.records.events import (
+    Event,
+    HealthMeasured,
+    PreviewWritten,
+    RetrievalMeasured,
+    StepReported,
+)
 from sit_engine.records.run_folder import open_run
 from tests.clip_runs import learn
 from tests.data.conftest import picture
@@ -171,6 +177,12 @@ def test_a_run_learns_to_find_copies_and_says_so(clip_run: tuple[Path, list[Even
     (*_, health) = (event for event in clip_run[1] if isinstance(event, HealthMeasured))
     # It has an interval of its own, so that no number of steps is asked for.
     assert health.code in ("health.finds", "health.finds_no_better")
+    previews = [event.path for event in clip_run[1] if isinstance(event, PreviewWritten)]
+    wall = np.load(clip_run[0] / previews[-1] / "retrieval.npz")
+    assert wall["pictures"].shape == (4, 6, 112, 112, 3)
+    # Its original is shown, unless its rank says that it comes later.
+    assert ((wall["rank"] > 5) | wall["is_own"].any(1)).all()
+    assert (np.diff(wall["scores"], axis=1) <= 1e-6).all()
     split = open_run(clip_run[0]).split()
     assert len(split["watch"]) == 4 * 16
     assert len(split["train"]) == 12 * 16
