@@ -255,7 +255,10 @@ def _judged(found: RetrievalMeasured, verdict: Verdict) -> Verdict:
 
     A run that is too short for other measures is told by this one, which has an interval of its own.
     """
-    values = {name: f"{getattr(found, name):.0%}" for name in ("precision", "pooled", "interval")}
+    names = ("precision", "pooled", "raw", "interval")
+    values = {name: f"{getattr(found, name):.0%}" for name in names}
+    if verdict.state != "collapsed" and found.raw - found.precision > found.interval:
+        return Verdict("not learning", "health.finds_less", values)
     if found.precision - found.pooled > found.interval:
         return Verdict("learning", "health.finds", values)
     if verdict.code == "health.unlabelled":

@@ -63,7 +63,7 @@ class WallView(TileStack):
         first = int((self._rank == 1).sum())
         words = self.tr(
             "Left, an edited copy of a video that was held out; beside it the videos that are most like "
-            "it. Its original comes first for {n} of {all}; where it is not shown, its place is told."
+            "it. The original (✓) comes first for {n} of {all}; its place stands below the copy."
         )
         self.words.setText(words.format(n=count(first), all=count(rows)))
         titles = [self.tr("Copy"), *(str(place) for place in range(1, columns))]
@@ -77,6 +77,6 @@ class WallView(TileStack):
         if row >= len(self._pictures):
             return ""
         if column == 0:
-            return self.tr("original: {n}").format(n=count(int(self._rank[row])))
+            return self.tr("place {n}").format(n=count(int(self._rank[row])))
         score = f"{self._scores[row, column - 1]:.2f}"
         return self.tr("✓ {score}").format(score=score) if self._is_own[row, column - 1] else score

@@ -44,7 +44,7 @@ def test_copies_that_find_their_originals_are_watched(
     wall = watch.pictures.wall_tab
     wait(qtbot, wall.grid.isVisible)
     assert "comes first for" in wall.words.text()
-    assert wall.grid._name(0, 0).startswith("original: ")
+    assert wall.grid._name(0, 0).startswith("place ")
     QTest.keyClick(wall.grid, Qt.Key.Key_Right)
     assert wall.grid.current == (0, 1)
     watch.tabs.setCurrentIndex(TABS.index("health"))
