@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from sit_engine import api
 from sit_engine.records.events import Event
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.evaluate.find.find_tab import FindTab
@@ -58,18 +59,14 @@ def drop(view: IndexView, path: Path) -> None:
 
 
 def test_a_dropped_video_and_copies_are_found_and_listed(
-    tab: FindTab, qtbot: QtBot, shelf: Path, tmp_path: Path
+    window: MainWindow, tab: FindTab, qtbot: QtBot, shelf: Path, tmp_path: Path
 ) -> None:
-    assert not tab.make.isEnabled()
-    tab.folder.set_path(str(shelf))
-    (shelf / "broken.mp4").write_bytes(b"no video" * 99)
-    told: list[str] = []
-    tab.told.connect(lambda failure: told.append(failure.message))
-    tab.make.click()
-    assert tab.stop.isVisibleTo(tab)
+    run = window.session.run
+    assert run is not None
+    assert tab.place is not None
+    api.index_videos(run.path, [str(shelf)], tab.place)
+    tab.forget()
     wait(qtbot, lambda: tab.loaded is not None)
-    assert told[0].startswith("1 file cannot be searched in; the first: ")
-    assert "broken.mp4" in told[0]
     view = tab.view
     assert view.views.tabText(0) == "Videos 7"
     assert [view.films._lines(n)[0] for n in range(2)] == ["00.mp4", "01.mp4"]
@@ -100,7 +97,7 @@ def test_a_dropped_video_and_copies_are_found_and_listed(
     tab.save_to(tmp_path / "groups.html")
     wait(qtbot, lambda: not tab.job.is_busy)
     assert "copy of 3.mp4" in (tmp_path / "groups.html").read_text("utf-8")
-    assert len(list(shelf.iterdir())) == 8
+    assert len(list(shelf.iterdir())) == 7
 
 
 def test_an_index_is_there_again_and_grows(
@@ -108,12 +105,19 @@ def test_an_index_is_there_again_and_grows(
 ) -> None:
     run = window.session.run
     assert run is not None
+    assert not tab.make.isEnabled()
     tab.folder.set_path(str(shelf))
+    (shelf / "broken.mp4").write_bytes(b"no video" * 99)
+    told: list[str] = []
+    tab.told.connect(lambda failure: told.append(failure.message))
     tab.make.click()
+    assert tab.stop.isVisibleTo(tab)
     tab.stop.click()
     assert not tab.job.is_busy
     tab.make.click()
     wait(qtbot, lambda: tab.loaded is not None)
+    assert told[0].startswith("1 file cannot be searched in; the first: ")
+    assert "broken.mp4" in told[0]
     # Another run has no clips, and no Find.
     window.session.open_run(finished_run)
     page = window.evaluate
