@@ -201,13 +201,13 @@ class Retrieval:
         features, k = self._features(method), method.clip_frames
         training = list(islice(_stretches(method.table), MOST_VIDEOS))
         everything = [*features.clean, *_features_of(method.table)]
-        database = [vectors_of(method.clips, one, k) for one in everything]
+        vectors, video_n = _joined([vectors_of(method.clips, one, k) for one in everything])
         middle = [int(rows[len(rows) // 2]) for rows in held.videos]
         own = _seen(held.squares[middle], held.aspect[middle])
         pictures, scores, is_own, ranks = [], [], [], []
         for number in range(min(WALL_QUERIES, len(held.videos))):
             copy = vectors_of(method.clips, features.copies[number][0], k)
-            score = _scores(database, copy)
+            score = chamfer(copy.numpy(), vectors, video_n, len(everything))
             order = np.argsort(-score, kind="stable")
             found = order[:WALL_FOUND]
             at = [sum(training[video - len(own)]) // 2 for video in found if video >= len(own)]
@@ -292,15 +292,17 @@ def pooled(feature_nF: Tensor, length: int) -> Tensor:
 
 def precisions_of(database: Sequence[Tensor], copies: Sequence[Sequence[Tensor]]) -> list[float]:
     """Average precision of each copy; copies of video i are to find database entry i."""
+    vectors, video_n = _joined(database)
     found = []
     for number, of in enumerate(copies):
         for copy in of:
-            ranked = np.argsort(-_scores(database, copy), kind="stable").astype(str).tolist()
+            score = chamfer(copy.numpy(), vectors, video_n, len(database))
+            ranked = np.argsort(-score, kind="stable").astype(str).tolist()
             found.append(average_precision(ranked, {str(number)}))
     return found
 
 
-def _scores(database: Sequence[Tensor], copy: Tensor) -> NDArray[np.float32]:
-    """How like the copy each video of the database is."""
+def _joined(database: Sequence[Tensor]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The vectors of all videos, and which each is of."""
     video_n = np.repeat(np.arange(len(database)), [len(one) for one in database])
-    return chamfer(copy.numpy(), torch.cat(list(database)).numpy(), video_n, len(database))
+    return torch.cat(list(database)).numpy(), video_n

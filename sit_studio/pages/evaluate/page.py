@@ -63,6 +63,7 @@ class EvaluatePage(Page):
         session.run_changed.connect(self._show)
         session.dataset_changed.connect(self._on_dataset_changed)
         self.form.changed.connect(self._show)
+        self.checkpoint.currentIndexChanged.connect(lambda _: self.finder.look())
         self.job.changed.connect(self._show)
         self.job.progressed.connect(self._on_progressed)
         self.job.failed.connect(self._on_failed)
@@ -132,7 +133,8 @@ class EvaluatePage(Page):
     def _show(self) -> None:
         run, is_busy = self.session.run, self.job.is_busy
         is_finetuned = self.session.history.needs_labels
-        self.form.show_run(run, is_finetuned=is_finetuned)
+        best = self.session.history.takes_best
+        self.form.show_run(run, is_finetuned=is_finetuned, takes_best=best)
         why = self._why_not()
         lacks_folder = not self.test.path or not (self.train.path or is_finetuned)
         if not why and lacks_folder:

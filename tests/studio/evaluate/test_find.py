@@ -131,3 +131,7 @@ def test_an_index_is_there_again_and_grows(
     assert tab.folder.path == str(shelf)
     tab.bring.click()
     wait(qtbot, lambda: tab.loaded is not None and len(tab.loaded.films) == 8)
+    # Another checkpoint has an index of its own, which nobody made.
+    page.checkpoint.setCurrentIndex(1)
+    wait(qtbot, lambda: tab.loaded is None)
+    assert tab.make.isVisibleTo(tab)

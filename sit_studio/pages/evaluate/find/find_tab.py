@@ -29,7 +29,7 @@ from sit_studio.widgets.basics import Card, EmptyState, button, label
 from sit_studio.widgets.chooser import FolderChooser
 from sit_studio.widgets.status import phase_words
 
-FOLDER, HITS = "clip-indexes", 20
+FOLDER, HITS = "clip-indexes", 10
 
 
 class FindTab(QWidget):
@@ -115,16 +115,17 @@ class FindTab(QWidget):
         """
         self._sought = None
         self._show(None)
-        if self.isVisible():
-            self._look()
+        self.look()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    @Slot()
+    def look(self) -> None:
+        """Look for the index of the run and checkpoint that are chosen, once somebody sees it."""
         place = self.place
-        if place is not None and place != self._sought:
+        if self.isVisible() and place is not None and place != self._sought:
             self._sought = place
             self._show(None)
             load_clip_index(place, partial(self._hear_index, place, is_news=False))
