@@ -34,6 +34,9 @@ VERDICTS = {
     "health.finds_no_better": "No gain can be seen yet: edited copies of held-out videos find their "
     "originals with a mean average precision of {precision} (± {interval}); the features that it "
     "started from, {pooled}.",
+    "health.finds_less": "Plain thumbnails find more: edited copies of held-out videos find their "
+    "originals by them with a mean average precision of {raw}; by this run, {precision} (± {interval}). "
+    "A start that has learnt more may help.",
     "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
     "the watched images, {untrained} before training (± {interval}). Sets of this size need about "
     "{needed} epochs; more of them, or more images, may help.",

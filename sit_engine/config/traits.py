@@ -12,7 +12,7 @@ from typing import Any, Literal
 Watch = Literal["pretraining", "validation", "retrieval"]
 """Who looks at a run while it trains: health and k-NN, the accuracy on held-out images, or whether
 edited copies of held-out videos find their originals."""
-Picture = Literal["reconstructions", "attention", "usage"]
+Picture = Literal["retrieval", "reconstructions", "attention", "usage"]
 Panel = Literal["tasks", "labels"]
 """What the Train page shows of a method beside the form of its settings."""
 Size = Literal["quick", "standard", "paper"]

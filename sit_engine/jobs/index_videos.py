@@ -74,12 +74,16 @@ def index_videos(
     roots = tuple(dict.fromkeys([*before.about.folders, *whole.roots]))
     writing = _Writing(before, replace(about, folders=roots), whole, out)
     problems = list(whole.problems)
+    done = 0
     for some in writing.pieces():
         if cancel is not None and cancel():
             raise CancelledError
         for video in reader.read(some, on_progress, problems):
             vectors, times = reader.clips(video)
             writing.add(video.path, vectors.numpy().astype(np.float16), times)
+            done += 1
+            if on_progress is not None:
+                on_progress("reading clips", done, len(writing.todo))
         writing.save_now_and_then()
     return writing.finish(on_progress), tuple(dict.fromkeys(problems))
 

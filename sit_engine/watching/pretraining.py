@@ -27,6 +27,7 @@ from sit_engine.inspection.pictures import (
     write_reconstructions,
 )
 from sit_engine.inspection.prototypes import MOST_IMAGES, count_choices, write_usage
+from sit_engine.inspection.wall import Wall, write_wall
 from sit_engine.methods.protocol import Method
 from sit_engine.records.events import Event, HealthMeasured, KnnMeasured, PreviewWritten
 from sit_engine.records.run import Run
@@ -183,10 +184,11 @@ def write_preview(
     step: int,
     *,
     usage: np.ndarray | None = None,
+    wall: Wall | None = None,
 ) -> PreviewWritten:
     """Pictures of views [n,3,V,V] as the method sees them, into the run folder.
 
-    `usage` has images by prototype, of a method that has any.
+    `usage` has images by prototype, of a method that has any; `wall` what copies of videos found.
     """
     found = reconstruct(method, views, device, seed=0)
     attention = attend(method.backbone(network), views, device)
@@ -203,6 +205,8 @@ def write_preview(
             write_crosses(crosses, folder)
         if usage is not None:
             write_usage(usage, folder)
+        if wall is not None:
+            write_wall(wall, folder)
         return folder
 
     return PreviewWritten(step, f"previews/{run.written(write).name}")

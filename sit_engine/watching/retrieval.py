@@ -7,7 +7,7 @@ Shapes: n frames, F length of a feature, D width, S side of a square.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, ClassVar
@@ -21,6 +21,8 @@ from torch.nn import functional
 from sit_engine.config.course import Course
 from sit_engine.config.methods import MethodOptions
 from sit_engine.evaluation.retrieval import average_precision, chamfer, mean_precision
+from sit_engine.inspection.shown_views import to_uint8
+from sit_engine.inspection.wall import SIDE, Wall
 from sit_engine.methods.clip_method import ClipMethod
 from sit_engine.methods.protocol import Method
 from sit_engine.methods.svrtn import temporal
@@ -29,12 +31,16 @@ from sit_engine.methods.svrtn.table import FrameTable, frame_features
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import Event, HealthMeasured, PreviewWritten, RetrievalMeasured
 from sit_engine.records.run import Run
+from sit_engine.views.apply import apply_views
+from sit_engine.views.draw import centre_params
 from sit_engine.views.seeds import numpy_stream
 from sit_engine.watching.health import NOT_STARTED, Figures, Verdict, judge, measure
 from sit_engine.watching.pretraining import Watched, write_preview
 
 EDITS_A_VIDEO = 3
 THUMBNAIL = 8
+WALL_QUERIES, WALL_FOUND = 8, 5
+"""Copies that a preview shows, and videos beside each."""
 MOST_FRAMES, MOST_VIDEOS = 32, 1000
 """Of one video the first ones, and of training so many videos: a reading is to take seconds."""
 _SEED = 41
@@ -49,6 +55,8 @@ class _Features:
     copies: list[list[Tensor]]
     raw_clean: list[NDArray[np.float32]]
     raw_copies: list[list[NDArray[np.float32]]]
+    copy_pictures: list[NDArray[np.uint8]]
+    """The middle frame of the first copy of each video."""
 
 
 @dataclass
@@ -149,7 +157,7 @@ class Retrieval:
         held = self.watched.held
         assert held is not None
         side = method.side
-        clean, copies, raw_clean, raw_copies = [], [], [], []
+        clean, copies, raw_clean, raw_copies, pictures = [], [], [], [], []
         for number, rows in enumerate(held.videos):
             squares, aspect = held.squares[rows], held.aspect[rows]
             clean.append(frame_features(method.backbone("student"), squares, aspect, side).cpu())
@@ -163,26 +171,82 @@ class Retrieval:
                     frame_features(method.backbone("student"), found, aspect[order], side).cpu()
                 )
                 own_raw.append(thumbnails(found))
+                if copy == 0:
+                    middle = len(order) // 2
+                    shown = _seen(found[middle][None], aspect[order][middle][None])
+                    pictures.append(shown[0])
             copies.append(own)
             raw_copies.append(own_raw)
-        self._read_once = _Features(clean, copies, raw_clean, raw_copies)
+        self._read_once = _Features(clean, copies, raw_clean, raw_copies, pictures)
         return self._read_once
 
     def preview(self, step: int) -> PreviewWritten:
-        """Attention of the first training frames."""
+        """What copies find, and attention of the first training frames."""
         return write_preview(
-            self.run, self.method, self.watched.train[:8], self.device, "student", step
+            self.run,
+            self.method,
+            self.watched.train[:8],
+            self.device,
+            "student",
+            step,
+            wall=self._wall() if self.watched.held is not None else None,
         )
+
+    def _wall(self) -> Wall:
+        """The first copy of some held-out videos, and what each finds."""
+        method, held = self.method, self.watched.held
+        assert isinstance(method, ClipMethod)
+        assert method.table is not None
+        assert held is not None
+        features, k = self._features(method), method.clip_frames
+        training = list(islice(_stretches(method.table), MOST_VIDEOS))
+        everything = [*features.clean, *_features_of(method.table)]
+        vectors, video_n = _joined([vectors_of(method.clips, one, k) for one in everything])
+        middle = [int(rows[len(rows) // 2]) for rows in held.videos]
+        own = _seen(held.squares[middle], held.aspect[middle])
+        pictures, scores, is_own, ranks = [], [], [], []
+        for number in range(min(WALL_QUERIES, len(held.videos))):
+            copy = vectors_of(method.clips, features.copies[number][0], k)
+            score = chamfer(copy.numpy(), vectors, video_n, len(everything))
+            order = np.argsort(-score, kind="stable")
+            found = order[:WALL_FOUND]
+            at = [sum(training[video - len(own)]) // 2 for video in found if video >= len(own)]
+            frames = method.table.batches.some(np.array(at, dtype=np.int64)) if at else None
+            others = iter(
+                _seen(frames.images_BSSC.cpu().numpy(), method.table.batches.aspect[at])
+                if frames is not None
+                else ()
+            )
+            blank = np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
+            row = [own[video] if video < len(own) else next(others, blank) for video in found]
+            pictures.append(np.stack([features.copy_pictures[number], *row]))
+            scores.append(score[found])
+            is_own.append(found == number)
+            ranks.append(1 + int(np.flatnonzero(order == number)[0]))
+        return Wall(
+            np.stack(pictures), np.stack(scores).astype(np.float32), np.stack(is_own),
+            np.array(ranks, dtype=np.int64),
+        )  # fmt: skip
+
+
+def _seen(squares_nSSC: NDArray[np.uint8], aspect_n: Tensor) -> NDArray[np.uint8]:
+    """Centred views of squares as pictures."""
+    images = torch.from_numpy(np.ascontiguousarray(squares_nSSC))
+    return to_uint8(apply_views(images, centre_params(aspect_n.cpu()), (SIDE, SIDE)))
+
+
+def _stretches(table: FrameTable) -> Iterable[tuple[int, int]]:
+    """First and end of the frames of each training video."""
+    return dict.fromkeys(map(table.stretch, range(table.count)))
 
 
 def _features_of(table: FrameTable) -> list[Tensor]:
     """The clean frames of training videos."""
-    stretches = dict.fromkeys(map(table.stretch, range(table.count)))
     return [
         torch.from_numpy(
             np.asarray(table.features[first : min(end, first + MOST_FRAMES)], dtype=np.float32)
         )
-        for first, end in islice(stretches, MOST_VIDEOS)
+        for first, end in islice(_stretches(table), MOST_VIDEOS)
     ]
 
 
@@ -191,7 +255,10 @@ def _judged(found: RetrievalMeasured, verdict: Verdict) -> Verdict:
 
     A run that is too short for other measures is told by this one, which has an interval of its own.
     """
-    values = {name: f"{getattr(found, name):.0%}" for name in ("precision", "pooled", "interval")}
+    names = ("precision", "pooled", "raw", "interval")
+    values = {name: f"{getattr(found, name):.0%}" for name in names}
+    if verdict.state != "collapsed" and found.raw - found.precision > found.interval:
+        return Verdict("not learning", "health.finds_less", values)
     if found.precision - found.pooled > found.interval:
         return Verdict("learning", "health.finds", values)
     if verdict.code == "health.unlabelled":
@@ -225,8 +292,7 @@ def pooled(feature_nF: Tensor, length: int) -> Tensor:
 
 def precisions_of(database: Sequence[Tensor], copies: Sequence[Sequence[Tensor]]) -> list[float]:
     """Average precision of each copy; copies of video i are to find database entry i."""
-    vectors = torch.cat(list(database)).numpy()
-    video_n = np.repeat(np.arange(len(database)), [len(one) for one in database])
+    vectors, video_n = _joined(database)
     found = []
     for number, of in enumerate(copies):
         for copy in of:
@@ -234,3 +300,9 @@ def precisions_of(database: Sequence[Tensor], copies: Sequence[Sequence[Tensor]]
             ranked = np.argsort(-score, kind="stable").astype(str).tolist()
             found.append(average_precision(ranked, {str(number)}))
     return found
+
+
+def _joined(database: Sequence[Tensor]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The vectors of all videos, and which each is of."""
+    video_n = np.repeat(np.arange(len(database)), [len(one) for one in database])
+    return torch.cat(list(database)).numpy(), video_n

@@ -122,6 +122,11 @@ class History:
         return needs_labels(self._method)
 
     @property
+    def takes_best(self) -> bool:
+        """Whether its best checkpoint counts where nobody names one, and not its newest."""
+        return self.traits.watch in ("validation", "retrieval")
+
+    @property
     def traits(self) -> type[MethodOptions]:
         """What its method says of itself."""
         return traits(self._method)

@@ -57,13 +57,13 @@ class FolderChooser(QWidget):
 class CheckpointBox(QComboBox):
     """The checkpoints of a run, newest first; no file of them is opened."""
 
-    def show_run(self, run: Run | None, *, is_finetuned: bool = False) -> None:
+    def show_run(self, run: Run | None, *, takes_best: bool = False) -> None:
         """List them again; the choice stays where it still exists."""
         chosen = self.step
         self.blockSignals(True)
         self.clear()
-        # Of a finetuned run the engine takes the one that validated best.
-        usual = self.tr("Best checkpoint") if is_finetuned else self.tr("Newest checkpoint")
+        # Of some runs the engine takes the one that validated best, or whose copies found most.
+        usual = self.tr("Best checkpoint") if takes_best else self.tr("Newest checkpoint")
         self.addItem(usual, None)
         for step in steps_of(run):
             self.addItem(self.tr("Step {step}").format(step=count(step)), step)

@@ -180,6 +180,9 @@ def phase_word(phase: str) -> str:
         "training": QCoreApplication.translate("phase", "Training"),
         "predicting": QCoreApplication.translate("phase", "Predicting"),
         "near-duplicates": QCoreApplication.translate("phase", "Looking for near-duplicates"),
+        "reading clips": QCoreApplication.translate("phase", "Reading clips"),
+        "looking for queries": QCoreApplication.translate("phase", "Looking for it"),
+        "comparing videos": QCoreApplication.translate("phase", "Comparing videos"),
         "map": QCoreApplication.translate("phase", "Drawing the map"),
     }
     if phase.startswith("reading features"):

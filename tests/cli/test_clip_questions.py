@@ -28,6 +28,7 @@ def test_an_index_is_made_and_searched_by_questions(
     folders = [str(films), str(tmp_path / "more")]
     made = ask(asked, "index", {"run": str(clip_run[0]), "folders": folders, "out": place})
     assert made["videos"] == 16
+    assert {"phase": "reading clips", "done": 16, "total": 16} in said
     assert [Path(one["path"]).name for one in made["problems"]] == ["mute.mp4"]
     query = str(films / "03.mp4")
     found = json.loads(json.dumps(ask(asked, "find", {"index": place, "queries": [query]})))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sit_engine import api
+from sit_engine.config.course import Course
 from sit_engine.errors import DataError
 from sit_engine.jobs.networks import load_method
 from sit_engine.methods.svrtn import temporal
@@ -18,8 +19,16 @@ from sit_engine.methods.svrtn.encoder import ClipEncoder
 from sit_engine.methods.svrtn.method import Svrtn
 from sit_engine.methods.svrtn.spatial import SpatialEdit, apply_edit, draw_edit
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
-from sit_engine.records.events import Event, HealthMeasured, RetrievalMeasured, StepReported
+from sit_engine.records.events import (
+    Event,
+    HealthMeasured,
+    PreviewWritten,
+    RetrievalMeasured,
+    StepReported,
+)
 from sit_engine.records.run_folder import open_run
+from sit_engine.watching.health import judge
+from sit_engine.watching.retrieval import _judged
 from tests.clip_runs import learn
 from tests.data.conftest import picture
 from tests.tiny import tiny_config
@@ -170,7 +179,13 @@ def test_a_run_learns_to_find_copies_and_says_so(clip_run: tuple[Path, list[Even
     assert all(0 < value <= 1 for value in (last.precision, last.pooled, last.raw))
     (*_, health) = (event for event in clip_run[1] if isinstance(event, HealthMeasured))
     # It has an interval of its own, so that no number of steps is asked for.
-    assert health.code in ("health.finds", "health.finds_no_better")
+    assert health.code in ("health.finds", "health.finds_no_better", "health.finds_less")
+    previews = [event.path for event in clip_run[1] if isinstance(event, PreviewWritten)]
+    wall = np.load(clip_run[0] / previews[-1] / "retrieval.npz")
+    assert wall["pictures"].shape == (4, 6, 112, 112, 3)
+    # Its original is shown, unless its rank says that it comes later.
+    assert ((wall["rank"] > 5) | wall["is_own"].any(1)).all()
+    assert (np.diff(wall["scores"], axis=1) <= 1e-6).all()
     split = open_run(clip_run[0]).split()
     assert len(split["watch"]) == 4 * 16
     assert len(split["train"]) == 12 * 16
@@ -226,6 +241,18 @@ def test_the_features_of_frames_are_read_once(
     # Memory and speed are known too: what is left to read is nothing.
     learn(films, clip_start, tmp_path / "again", epochs=1)
     assert not read
+
+
+@pytest.mark.parametrize(
+    ("precision", "code"),
+    [(0.9, "health.finds"), (0.55, "health.finds_no_better"), (0.3, "health.finds_less")],
+)
+def test_a_run_is_told_by_what_its_copies_find(precision: float, code: str) -> None:
+    found = RetrievalMeasured(10, precision, 0.1, pooled=0.5, raw=0.6, queries=12, videos=4)
+    course = Course(total_steps=20, steps_per_epoch=2, train_images=40)
+    verdict = _judged(found, judge([], None, course, 10))
+    assert verdict.code == code
+    assert f"{precision:.0%}" in verdict.sentence
 
 
 def test_a_folder_of_images_is_refused(few: Path, clip_start: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard
 
@@ -269,7 +270,7 @@ class SavedIndex:
         """What video `i` says of itself; there are `len(videos)`."""
         assert self.videos is not None
         try:
-            return TypeAdapter(VideoFacts).validate_python(_row(self.videos, i))
+            return _video_facts().validate_python(_row(self.videos, i))
         except ValueError:
             why = Sentence("line {line} describes no video", line=i + 1)
             raise damaged(self.videos.path, why) from None
@@ -311,6 +312,12 @@ def _check_items(index: SavedIndex, path: Path) -> None:
         and -1 <= items[:, 1].min() <= items[:, 1].max() < videos
     ):
         raise damaged(path, "it names what is not there")
+
+
+@cache
+def _video_facts() -> TypeAdapter[VideoFacts]:
+    """Made once: a list in sight asks for each of its videos whenever it is painted."""
+    return TypeAdapter(VideoFacts)
 
 
 def _row(lines: Lines, i: int) -> Any:

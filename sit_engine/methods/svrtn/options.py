@@ -27,7 +27,7 @@ class SvrtnOptions(MethodOptions[AutoT]):
     )
     needs_start: ClassVar[bool] = True
     watch: ClassVar[Watch] = "retrieval"
-    pictures: ClassVar[tuple[Picture, ...]] = ("attention",)
+    pictures: ClassVar[tuple[Picture, ...]] = ("retrieval", "attention")
     curves: ClassVar[tuple[CurveInfo, ...]] = (
         CurveInfo("clip", "clip contrast"),
         CurveInfo("frame", "frame contrast"),

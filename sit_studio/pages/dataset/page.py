@@ -248,7 +248,7 @@ class DatasetPage(Page):
             self.tr("There is no image that can be used in {folder}.").format(
                 folder=display_name(", ".join(folders))
             ),
-            self.tr("Drop a folder that holds images, such as JPEG, PNG or TIFF files."),
+            self.tr("Drop a folder that holds images, such as JPEG, PNG or TIFF files, or videos."),
         )
 
     @Slot()

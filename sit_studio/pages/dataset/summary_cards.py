@@ -41,7 +41,10 @@ class SummaryCards(QWidget):
         problems, unlabelled = found["problems"], found["unlabelled"]
         below = filled(self.tr("{n} files cannot be used"), n=count(problems)) if problems else ""
         self._show_images(found["usable"], found.get("videos"), below)
-        below = self.tr("{n} without a label").format(n=count(unlabelled)) if unlabelled else ""
+        without = self.tr("{n} without a label")
+        if found.get("videos"):
+            without = self.tr("{n} frames without a label")
+        below = filled(without, n=count(unlabelled)) if unlabelled else ""
         self.classes.show_figure(count(len(found["classes"])), below)
         self._show_sizes(found["sizes"]["width"], found["sizes"]["height"])
         self._show_colours(found["channels"], found["deep"])

@@ -72,9 +72,9 @@ class MeasureForm(Card):
         grid.setColumnStretch(3, 1)
         self.body.addLayout(grid)
 
-    def show_run(self, run: Run | None, *, is_finetuned: bool) -> None:
+    def show_run(self, run: Run | None, *, is_finetuned: bool, takes_best: bool) -> None:
         """Show the checkpoints of a run, and whether it knows its training images by itself."""
-        self.checkpoint.show_run(run, is_finetuned=is_finetuned)
+        self.checkpoint.show_run(run, takes_best=takes_best)
         hint = self.tr("A folder with one sub-folder a class")
         own = self.tr("The run's own training images")
         self.train.line.setPlaceholderText(own if is_finetuned else hint)

@@ -20,6 +20,7 @@ from sit_studio.engine.questions import Answer
 from sit_studio.file_manager import show_in_file_manager
 from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
+from sit_studio.pages.evaluate.find.find_tab import FindTab
 from sit_studio.pages.evaluate.map_tab import MapInputs, MapTab
 from sit_studio.pages.evaluate.measure_form import MeasureForm
 from sit_studio.pages.evaluate.report_view import ReportView
@@ -62,6 +63,7 @@ class EvaluatePage(Page):
         session.run_changed.connect(self._show)
         session.dataset_changed.connect(self._on_dataset_changed)
         self.form.changed.connect(self._show)
+        self.checkpoint.currentIndexChanged.connect(lambda _: self.finder.look())
         self.job.changed.connect(self._show)
         self.job.progressed.connect(self._on_progressed)
         self.job.failed.connect(self._on_failed)
@@ -90,6 +92,11 @@ class EvaluatePage(Page):
         self.results = ReportView(self.empty)
         self.map = MapTab(self.session, self._map_inputs)
         self.results.addTab(self.map, self.tr("Map"))
+        self.finder = FindTab(self.session, lambda: self.checkpoint.step, self._why_not)
+        self.finder.failed.connect(self.notice.tell)
+        self.finder.told.connect(partial(self.notice.tell, kind="plain"))
+        self.finder.view.show_wanted.connect(show_in_file_manager)
+        self.results.addTab(self.finder, self.tr("Find"))
         self.open_page = button(
             self.tr("Open the page"), self._open_page, flat=True,
             tip=self.tr("All of it as one page for the browser, to keep or to send"),
@@ -105,6 +112,7 @@ class EvaluatePage(Page):
         self.notice.clear()
         self.results.show_report(self._newest_report(), self._reports())
         self.map.forget()
+        self.finder.forget()
         self._show()
 
     @Slot()
@@ -125,7 +133,8 @@ class EvaluatePage(Page):
     def _show(self) -> None:
         run, is_busy = self.session.run, self.job.is_busy
         is_finetuned = self.session.history.needs_labels
-        self.form.show_run(run, is_finetuned=is_finetuned)
+        best = self.session.history.takes_best
+        self.form.show_run(run, is_finetuned=is_finetuned, takes_best=best)
         why = self._why_not()
         lacks_folder = not self.test.path or not (self.train.path or is_finetuned)
         if not why and lacks_folder:
@@ -155,6 +164,19 @@ class EvaluatePage(Page):
         self.empty.text.setText(f"{why} {text}".strip())
         self.open_runs.setVisible(run is None)
         self.map.refresh()
+        self._show_find()
+
+    def _show_find(self) -> None:
+        """Of a run that makes vectors of clips; there it comes first."""
+        number = self.results.indexOf(self.finder)
+        has_clips = (
+            self.session.run is not None and self.session.history.traits.watch == "retrieval"
+        )
+        if has_clips != self.results.isTabVisible(number):
+            self.results.setTabVisible(number, has_clips)
+            if has_clips:
+                self.results.setCurrentIndex(number)
+        self.finder.refresh()
 
     def _why_not(self) -> str:
         """Why nothing can be asked of the run; empty when it can."""
@@ -172,7 +194,10 @@ class EvaluatePage(Page):
     def _on_room(self) -> None:
         """Fold the form in a low window for whatever needs the room, until somebody chooses."""
         if not self.is_fold_chosen and self.isVisible():
-            is_wanted = self.height() >= LOW_PX or self.results.currentIndex() == 0
+            front = self.results.currentWidget()
+            is_low = self.height() < LOW_PX and self.results.currentIndex() != 0
+            # Nothing of it is asked for there, but the checkpoint.
+            is_wanted = not is_low and front is not self.finder
             self.fold.setChecked(is_wanted)
             self.form.setVisible(is_wanted)
 
@@ -334,3 +359,4 @@ class EvaluatePage(Page):
         self.job.cancel()
         self.results.shut_down()
         self.map.shut_down()
+        self.finder.shut_down()

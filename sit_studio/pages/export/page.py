@@ -187,7 +187,7 @@ class ExportPage(Page):
         self.past.show_run(self.session.run)
         if not any(box.isChecked() for box in self.boxes.values()):
             self.boxes["torchscript"].setChecked(True)
-        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.needs_labels)
+        self.checkpoint.show_run(self.session.run, takes_best=self.session.history.takes_best)
         self._propose()
         self._show()
 
@@ -199,7 +199,7 @@ class ExportPage(Page):
     @Slot()
     def _on_run_changed(self) -> None:
         """There may be newer checkpoints and exports: the proposal follows, the user's word stays."""
-        self.checkpoint.show_run(self.session.run, is_finetuned=self.session.history.needs_labels)
+        self.checkpoint.show_run(self.session.run, takes_best=self.session.history.takes_best)
         self._show_heads()
         if self.target == self._proposed:
             self._propose()

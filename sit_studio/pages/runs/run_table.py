@@ -120,8 +120,8 @@ class RunTableModel(QAbstractTableModel):
             return QCoreApplication.translate(
                 "runs",
                 "k-NN of a pretrained run on its watched images, validation (val.) of a finetuned "
-                "one, how well copies find their originals of a run of clips: measures that cannot be "
-                "compared",
+                "one, mAP of a run of clips, whose copies look for their originals: measures that "
+                "cannot be compared",
             )
         return words[COLUMNS[section]]
 
@@ -198,7 +198,7 @@ def _accuracy(row: RunRow) -> str:
         text = QCoreApplication.translate("runs", "val. {share}")
         return text.format(share=percent(row.validation))
     if row.retrieval is not None:
-        text = QCoreApplication.translate("runs", "copies {share}")
+        text = QCoreApplication.translate("runs", "mAP {share}")
         return text.format(share=percent(row.retrieval))
     if row.knn is not None:
         return QCoreApplication.translate("runs", "k-NN {share}").format(share=percent(row.knn))

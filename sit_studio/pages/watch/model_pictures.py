@@ -57,17 +57,45 @@ class PictureStack(QWidget):
         self._stack.setCurrentWidget(self._content)
 
 
-class ReconstructionView(PictureStack):
-    """Rows of Input, Corrupted, Output and Difference; a click or Enter enlarges a tile."""
+class TileStack(PictureStack):
+    """Pictures in a grid, of which a click or Enter enlarges one."""
+
+    def __init__(self, grid: TileGrid, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self.grid = grid
+        self._enlarged: Enlarged | None = None
+        grid.tile_opened.connect(self._on_opened)
+        self.show_empty(self.tr("The first pictures appear after the first preview."))
+
+    def _layers(self, row: int, column: int) -> Sequence[QImage]:
+        raise NotImplementedError
+
+    def _name(self, row: int, column: int) -> str:
+        raise NotImplementedError
+
+    @Slot(int, int)
+    def _on_opened(self, row: int, column: int) -> None:
+        self._enlarged = Enlarged(self.grid)
+        self._enlarged.moved.connect(self._on_moved)
+        self._enlarged.show_picture(self._layers(row, column), self._name(row, column))
+
+    @Slot(int, int)
+    def _on_moved(self, rows: int, columns: int) -> None:
+        row, column = self.grid.current
+        self.grid.go_to(row + rows, column + columns)
+        if self._enlarged is not None:
+            place = self.grid.current
+            self._enlarged.show_picture(self._layers(*place), self._name(*place))
+
+
+class ReconstructionView(TileStack):
+    """Rows of Input, Corrupted, Output and Difference."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(TileGrid(least_px=48, most_px=288), parent)
         self._pictures: tuple[Pixels, Pixels, Pixels] | None = None
         self._difference: NDArray[np.int16] = np.empty(0, np.int16)
-        self._enlarged: Enlarged | None = None
-        self.grid = TileGrid(least_px=48, most_px=288)
         self.grid.setAccessibleName(self.tr("Reconstructions"))
-        self.grid.tile_opened.connect(self._on_opened)
         legend = PictureLegend(
             error_table(theme.is_dark()), self.tr("too dark"), self.tr("too bright")
         )
@@ -77,7 +105,6 @@ class ReconstructionView(PictureStack):
         layout.setSpacing(8)
         layout.addWidget(self.grid, 1)
         layout.addWidget(legend)
-        self.show_empty(self.tr("The first pictures appear after the first preview."))
 
         def paint() -> None:
             legend.show_table(error_table(theme.is_dark()))
@@ -116,20 +143,6 @@ class ReconstructionView(PictureStack):
         if column == len(self._pictures):
             return (to_image(error_colours(self._difference[row])),)
         return (to_image(self._pictures[column][row]),)
-
-    @Slot(int, int)
-    def _on_opened(self, row: int, column: int) -> None:
-        self._enlarged = Enlarged(self.grid)
-        self._enlarged.moved.connect(self._on_moved)
-        self._enlarged.show_picture(self._layers(row, column), self._name(row, column))
-
-    @Slot(int, int)
-    def _on_moved(self, rows: int, columns: int) -> None:
-        row, column = self.grid.current
-        self.grid.go_to(row + rows, column + columns)
-        if self._enlarged is not None:
-            place = self.grid.current
-            self._enlarged.show_picture(self._layers(*place), self._name(*place))
 
 
 class PictureLegend(QWidget):

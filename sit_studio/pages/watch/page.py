@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REDRAW_MS = 120
 MOST_EPOCHS = 100_000
-PICTURES = ("reconstructions", "attention", "usage")
+PICTURES = ("retrieval", "reconstructions", "attention", "usage")
 TABS = (*PICTURES, "health", "system", "log")
 
 
@@ -121,6 +121,7 @@ class WatchPage(Page):
         self.health, self.system, self.log = HealthPanel(), SystemPanel(self.session), LogView()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.pictures.wall_tab, self.tr("Found"))
         self.tabs.addTab(self.pictures.reconstructions_tab, self.tr("Reconstructions"))
         self.tabs.addTab(self.pictures.attention_tab, self.tr("Attention"))
         self.tabs.addTab(self.pictures.usage_tab, self.tr("Prototypes"))

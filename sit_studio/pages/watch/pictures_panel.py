@@ -1,4 +1,4 @@
-"""Reconstructions, attention and prototypes of one preview, with the slider through all previews."""
+"""The pictures of one preview, a tab for each kind, with the slider through all previews."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from sit_studio.pages.watch.attention_view import AttentionView
 from sit_studio.pages.watch.epoch_slider import EpochSlider
 from sit_studio.pages.watch.model_pictures import ReconstructionView
 from sit_studio.pages.watch.usage_view import UsageView
+from sit_studio.pages.watch.wall_view import WallView, is_wall
 
 
 class PicturesPanel(QObject):
-    """Three views for three tabs, fed from the same step; files are read in a thread."""
+    """Views for their tabs, fed from the same step; files are read in a thread."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reconstructions_tab = ReconstructionView()
         self.attention_tab = AttentionView()
         self.usage_tab = UsageView()
+        self.wall_tab = WallView()
         self.slider = EpochSlider()
         self.slider.step_chosen.connect(self._on_step_chosen)
         self.folder = Path()
@@ -39,6 +41,7 @@ class PicturesPanel(QObject):
         self.reconstructions_tab.show_empty(waiting)
         self.attention_tab.show_empty(waiting)
         self.usage_tab.show_empty(waiting)
+        self.wall_tab.show_empty(waiting)
 
     def show_history(self, history: History, folder: Path) -> None:
         """Offer its previews; the newest, or the chosen one, is shown."""
@@ -64,8 +67,18 @@ class PicturesPanel(QObject):
         load_arrays(place / "reconstructions.npz", lambda found: self._reconstructions(step, found))
         load_arrays(place / "attention.npz", lambda found: self._attention(step, found))
         load_arrays(place / "crosses.npz", lambda found: self._crosses(step, found))
+        if "retrieval" in self.history.traits.pictures:
+            load_arrays(place / "retrieval.npz", lambda found: self._wall(step, found))
         if "usage" in self.history.traits.pictures:
             load_arrays(place / "usage.npz", lambda found: self._usage(step, found))
+
+    def _wall(self, step: int, found: dict[str, Any] | None) -> None:
+        if step != self.shown:
+            return
+        if found is None or not is_wall(found):
+            self.wall_tab.show_empty(self.tr("The pictures of this step are gone."))
+            return
+        self.wall_tab.show_arrays(found)
 
     def _reconstructions(self, step: int, found: dict[str, Any] | None) -> None:
         if step != self.shown:

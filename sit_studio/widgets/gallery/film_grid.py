@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QRect, Qt
+from PySide6.QtCore import QEvent, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -15,6 +15,7 @@ from sit_studio.look import theme
 from sit_studio.look.words import clock
 from sit_studio.widgets.gallery.thumbnail_grid import ImageRows, ThumbnailGrid
 
+DWELL_MS = 150
 BAR = 3
 """Height in px of what shows how far through a video one is."""
 STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
@@ -37,6 +38,10 @@ class FilmGrid(ThumbnailGrid):
         self.films: FilmRows | None = None
         self.looked_at, self.stop = -1, 0
         self._stops: list[str] = []
+        # Whoever only passes over tiles does not want their pictures: what is asked for anew ends
+        # what is being decoded.
+        self._dwelling = QTimer(self, singleShot=True, interval=DWELL_MS)
+        self._dwelling.timeout.connect(self._look)
 
     def show_films(self, films: FilmRows | None) -> None:
         """Other tiles."""
@@ -50,6 +55,7 @@ class FilmGrid(ThumbnailGrid):
             stops = self.films.stops(place) if self.films is not None and place >= 0 else []
             self._stops = stops if len(stops) > 1 else []
             self.looked_at = place if self._stops else -1
+            self._dwelling.start()
         if not self._stops:
             self.viewport().update()
             return
@@ -71,6 +77,8 @@ class FilmGrid(ThumbnailGrid):
 
     def _also_wanted(self) -> list[str]:
         """The picture that is looked for, then its neighbours."""
+        if self._dwelling.isActive():
+            return []
         return [*self._stops[self.stop :], *self._stops[: self.stop]]
 
     def _paint_tile(self, painter: QPainter, place: int, colours: theme.Tokens) -> None:

@@ -17,9 +17,8 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 
-from sit_studio.file_manager import is_file
 from sit_studio.look import theme
-from sit_studio.widgets.drops import accept_as_copy
+from sit_studio.widgets.drops import accept_as_copy, dropped_file
 from sit_studio.widgets.map.surface import MapSurface
 
 CLICK_PX = 4  # a hand that means to click moves less
@@ -176,23 +175,16 @@ class MapInteraction(QObject):
 
     def _on_drag(self, event: QDragMoveEvent) -> bool:
         """Accept one file; anything else is the window's."""
-        if _dropped(event) and self.owner.embedding is not None:
+        if dropped_file(event) and self.owner.embedding is not None:
             accept_as_copy(event)
         else:
             event.ignore()
         return True
 
     def _on_drop(self, event: QDropEvent) -> bool:
-        path = _dropped(event)
+        path = dropped_file(event)
         if not path:
             event.ignore()
         elif accept_as_copy(event):
             self.owner.image_dropped.emit(path)
         return True
-
-
-def _dropped(event: QDropEvent) -> str:
-    """The one local file that is dropped; empty for anything else."""
-    urls = event.mimeData().urls()
-    path = urls[0].toLocalFile() if len(urls) == 1 and urls[0].isLocalFile() else ""
-    return path if path and is_file(path) else ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from sit_engine.records.events import Event, RetrievalMeasured
@@ -38,6 +40,13 @@ def test_copies_that_find_their_originals_are_watched(
     }  # fmt: skip
     drawn = window.session.history.curve("retrieval")
     assert drawn.values.tolist() == [100 * reading.precision for reading in readings]
+    assert TABS[watch.tabs.currentIndex()] == "retrieval"
+    wall = watch.pictures.wall_tab
+    wait(qtbot, wall.grid.isVisible)
+    assert "comes first for" in wall.words.text()
+    assert wall.grid._name(0, 0).startswith("place ")
+    QTest.keyClick(wall.grid, Qt.Key.Key_Right)
+    assert wall.grid.current == (0, 1)
     watch.tabs.setCurrentIndex(TABS.index("health"))
     wait(qtbot, lambda: "12 edited copies of 4" in watch.health.knn.below.text())
     watch.tabs.setCurrentIndex(TABS.index("log"))
