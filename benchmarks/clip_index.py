@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from sit_engine.evaluation import search
-from sit_engine.records.clip_index import AboutIndex, ClipIndex, IndexedVideo
+from sit_engine.records.clips.clip_index import AboutIndex, ClipIndex, IndexedVideo
 
 A_VIDEO = 10
 WAYS = ("numpy", "ours, exact", "faiss flat", "ours, approximate")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from sit_engine.data.folder.index import Problem
 from sit_engine.files import disk_error, in_place_of
-from sit_engine.records.clip_index import ClipIndex
+from sit_engine.records.clips.clip_index import ClipIndex
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run_folder import open_run
 
 if TYPE_CHECKING:
     from sit_engine.jobs.evaluate_index import IndexReport
-    from sit_engine.records.found_clips import FoundClips, FoundDuplicates
+    from sit_engine.records.clips.found_clips import FoundClips, FoundDuplicates
 
 
 def index_videos(

@@ -17,7 +17,7 @@ from sit_engine.cli.question import (
     paths_from,
 )
 from sit_engine.counted import packed, unpacked
-from sit_engine.records.found_clips import found_of
+from sit_engine.records.clips.found_clips import found_of
 
 
 def _index(

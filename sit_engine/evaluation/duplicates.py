@@ -16,8 +16,8 @@ from scipy.stats import norm
 
 from sit_engine.counted import Sentence
 from sit_engine.evaluation.search import scores_of
-from sit_engine.records.clip_index import ClipIndex
-from sit_engine.records.found_clips import DuplicateGroup, FoundDuplicates
+from sit_engine.records.clips.clip_index import ClipIndex
+from sit_engine.records.clips.found_clips import DuplicateGroup, FoundDuplicates
 
 MOST_ASKED = 2000
 """Videos that the threshold is chosen from, evenly spread."""

@@ -13,8 +13,8 @@ from PIL import Image
 from sit_engine.data.decode.thumbnails import Thumbnail, Thumbnailer
 from sit_engine.data.folder.frames import frame_name
 from sit_engine.paths import display_name
-from sit_engine.records.clip_index import ClipIndex
-from sit_engine.records.found_clips import FoundClips, FoundDuplicates, Hit
+from sit_engine.records.clips.clip_index import ClipIndex
+from sit_engine.records.clips.found_clips import FoundClips, FoundDuplicates, Hit
 
 PICTURES, SIDE = 6, 120
 MOST_SHEETS = 400

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.counted import Sentence
-from sit_engine.records.clip_index import ClipIndex
+from sit_engine.records.clips.clip_index import ClipIndex
 
 MOST_EXACT = 1_000_000
 """Clips up to which all are looked at; benchmarks.clip_index measures it."""

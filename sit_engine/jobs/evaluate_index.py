@@ -29,7 +29,7 @@ from sit_engine.evaluation.search import scores_of
 from sit_engine.jobs.find_clips import Finder
 from sit_engine.own_files import read_json
 from sit_engine.paths import display_name
-from sit_engine.records.clip_index import ClipIndex
+from sit_engine.records.clips.clip_index import ClipIndex
 from sit_engine.records.on_progress import OnProgress
 
 LABELS = ("ND", "DS", "CS", "IS", "DA")

@@ -17,8 +17,8 @@ from sit_engine.evaluation.alignment import best_path
 from sit_engine.evaluation.search import rank
 from sit_engine.jobs.clip_features import ClipReader, ReadVideo
 from sit_engine.paths import display_name
-from sit_engine.records.clip_index import ClipIndex
-from sit_engine.records.found_clips import FoundClips, Hit, Stretch
+from sit_engine.records.clips.clip_index import ClipIndex
+from sit_engine.records.clips.found_clips import FoundClips, Hit, Stretch
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run_folder import open_run
 

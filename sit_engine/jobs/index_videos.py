@@ -17,7 +17,7 @@ from sit_engine.evaluation.duplicates import threshold_of
 from sit_engine.files import disk_error, file_print
 from sit_engine.jobs.clip_features import ClipReader
 from sit_engine.paths import display_name
-from sit_engine.records.clip_index import ABOUT, AboutIndex, ClipIndex, IndexedVideo
+from sit_engine.records.clips.clip_index import ABOUT, AboutIndex, ClipIndex, IndexedVideo
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run import Run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
-from sit_engine.records.clip_index import ClipIndex
+from sit_engine.records.clips.clip_index import ClipIndex
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.films import Films

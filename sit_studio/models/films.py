@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sit_engine.data.folder.frames import frame_name
-from sit_engine.records.found_clips import FoundClips, Hit
+from sit_engine.records.clips.found_clips import FoundClips, Hit
 from sit_studio.models.item_tiles import MOST_STOPS
 
 STOPS_A_SECOND, MOST_MOMENTS = 4, 48

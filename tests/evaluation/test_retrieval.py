@@ -16,7 +16,7 @@ from sit_engine.evaluation.retrieval import (
     segment_scores,
     task_precisions,
 )
-from sit_engine.records.clip_index import AboutIndex, ClipIndex, IndexedVideo
+from sit_engine.records.clips.clip_index import AboutIndex, ClipIndex, IndexedVideo
 
 
 def test_average_precision_of_known_rankings() -> None:

@@ -18,7 +18,7 @@ from sit_engine.data.folder.index import ImageIndex
 from sit_engine.errors import CancelledError, DataError, RunError, SitError
 from sit_engine.jobs import index_videos as indexing
 from sit_engine.jobs.clip_features import ClipReader
-from sit_engine.records.clip_index import ClipIndex
+from sit_engine.records.clips.clip_index import ClipIndex
 from sit_engine.records.events import Event
 from tests.videos import scenes, write_video
 

@@ -15,7 +15,7 @@ from sit_engine.errors import ConfigError
 from sit_engine.paths import display_name
 
 if TYPE_CHECKING:
-    from sit_engine.records.found_clips import FoundClips, FoundDuplicates
+    from sit_engine.records.clips.found_clips import FoundClips, FoundDuplicates
 
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
@@ -79,7 +79,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _print(found: FoundClips | FoundDuplicates) -> None:
-    from sit_engine.records.found_clips import FoundClips
+    from sit_engine.records.clips.found_clips import FoundClips
 
     if isinstance(found, FoundClips):
         query = ""

@@ -21,9 +21,9 @@ from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.form import SettingField, SettingFields
 from sit_studio.pages.train.method_panel import MethodPanel, panel_of
 from sit_studio.pages.train.network.in_form import NetworkInForm
+from sit_studio.pages.train.pictures.task_cards import TaskCards
 from sit_studio.pages.train.stage_cards import StageCards
-from sit_studio.pages.train.start_card import StartCard
-from sit_studio.pages.train.task_cards import TaskCards
+from sit_studio.pages.train.starting.start_card import StartCard
 from sit_studio.widgets.basics import Card
 
 NO_START = "config.needs_start"

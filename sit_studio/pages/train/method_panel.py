@@ -11,9 +11,9 @@ from sit_studio.models.failure import Failure
 from sit_studio.models.settings_model import SettingsModel
 from sit_studio.models.task_settings import FAILURES
 from sit_studio.pages.train.form import SettingField, SettingFields
+from sit_studio.pages.train.pictures.task_cards import Arrays, TaskCards
 from sit_studio.pages.train.race_line import RaceLine
 from sit_studio.pages.train.segments import LongChoice, Segments
-from sit_studio.pages.train.task_cards import Arrays, TaskCards
 from sit_studio.widgets.basics import Card, label
 
 OWN = "method."

@@ -30,14 +30,14 @@ from sit_studio.pages.train.choices import recall, written
 from sit_studio.pages.train.columns import FollowingColumn
 from sit_studio.pages.train.cost_card import CostCard
 from sit_studio.pages.train.form import SettingFields, said
-from sit_studio.pages.train.found import Found
 from sit_studio.pages.train.labels_card import LabelsCard, has_labels
 from sit_studio.pages.train.method_form import MethodForm
 from sit_studio.pages.train.obstacles import why_not
-from sit_studio.pages.train.preview_card import PreviewCard
+from sit_studio.pages.train.pictures.preview_card import PreviewCard
 from sit_studio.pages.train.same.same_card import SameCard
 from sit_studio.pages.train.searches import Searches
-from sit_studio.pages.train.start_card import StartCard
+from sit_studio.pages.train.starting.found import Found
+from sit_studio.pages.train.starting.start_card import StartCard
 from sit_studio.pages.train.what_follows import ask_what_follows
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button

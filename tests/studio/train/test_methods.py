@@ -11,7 +11,7 @@ from sit_engine.config.methods import pretraining_methods, traits
 from sit_engine.config.schema import settings
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.method_panel import panel_of
-from sit_studio.pages.train.preview_card import MOST_VIEWS
+from sit_studio.pages.train.pictures.preview_card import MOST_VIEWS
 from sit_studio.pages.train.segments import LongChoice
 from tests.studio.conftest import choose_recipe, ready, wait
 

@@ -13,8 +13,8 @@ from sit_engine.records.run import Run
 from sit_engine.records.starts import find_start
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.runs.import_dialog import ImportDialog
-from sit_studio.pages.train.alike_dialog import AlikeDialog
 from sit_studio.pages.train.page import TrainPage
+from sit_studio.pages.train.starting.alike_dialog import AlikeDialog
 from sit_studio.pages.watch.page import TABS
 from sit_studio.widgets.public_weights_dialog import PublicWeightsDialog
 from tests.models.imports import foreign_files as files

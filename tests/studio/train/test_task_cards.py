@@ -19,7 +19,7 @@ from sit_engine.config.build import build
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.task_settings import Task
 from sit_studio.pages.train.page import TrainPage
-from sit_studio.pages.train.task_cards import TaskCards
+from sit_studio.pages.train.pictures.task_cards import TaskCards
 from sit_studio.widgets.curve_groups import groups
 from tests.studio.conftest import choose_recipe, ready, wait
 from tests.studio.watch.test_buttons import fill_form

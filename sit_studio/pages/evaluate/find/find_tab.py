@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from sit_engine.counted import filled, packed, unpacked
 from sit_engine.files import disk_error, write_aside
 from sit_engine.paths import display_name
-from sit_engine.records.found_clips import found_of
+from sit_engine.records.clips.found_clips import found_of
 from sit_studio.engine.clip_index_reader import LoadedIndex, load_clip_index
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.found_clips import FoundClips, FoundDuplicates
+from sit_engine.records.clips.found_clips import FoundClips, FoundDuplicates
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import clock, count
 from sit_studio.models.films import Films, Match, matches_of

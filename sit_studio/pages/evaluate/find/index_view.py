@@ -10,7 +10,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QTabWidget, QWidget
 
 from sit_engine.counted import filled
-from sit_engine.records.found_clips import FoundClips, FoundDuplicates
+from sit_engine.records.clips.found_clips import FoundClips, FoundDuplicates
 from sit_studio.engine.clip_index_reader import LoadedIndex
 from sit_studio.look.words import clock, count
 from sit_studio.pages.evaluate.find.found_views import GroupsView, HitsView

@@ -13,7 +13,7 @@ from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
 from sit_studio.look.sentences import say
 from sit_studio.models.failure import Failure
-from sit_studio.pages.train.preview import ViewsPreview
+from sit_studio.pages.train.pictures.preview import ViewsPreview
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.dialog import Dialog

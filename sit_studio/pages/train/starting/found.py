@@ -15,9 +15,9 @@ from sit_studio.models.race_advice import advice, entrant_of
 from sit_studio.models.run_list import RunRow
 from sit_studio.models.settings_model import Kind
 from sit_studio.models.weights_list import ImportedRow
-from sit_studio.pages.train.alike_dialog import AlikeDialog
 from sit_studio.pages.train.method_form import MethodForm
-from sit_studio.pages.train.start_card import StartCard
+from sit_studio.pages.train.starting.alike_dialog import AlikeDialog
+from sit_studio.pages.train.starting.start_card import StartCard
 from sit_studio.session import Session
 from sit_studio.widgets.public_weights_dialog import open_public_weights
 

@@ -27,8 +27,8 @@ from sit_studio.models.task_settings import (
     weight_text,
 )
 from sit_studio.pages.train.form import SettingField, SettingFields
+from sit_studio.pages.train.pictures.task_pictures import Groups, TaskPictures, Tile, faded
 from sit_studio.pages.train.segments import Segments
-from sit_studio.pages.train.task_pictures import Groups, TaskPictures, Tile, faded
 from sit_studio.widgets.basics import Card, follow_theme, label
 from sit_studio.widgets.gallery.array_images import to_image
 

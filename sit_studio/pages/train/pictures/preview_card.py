@@ -20,7 +20,7 @@ from sit_studio.models.failure import Failure
 from sit_studio.models.task_settings import CORRUPTION, choice_text
 from sit_studio.pages.train.form import SettingField
 from sit_studio.pages.train.method_form import MethodForm
-from sit_studio.pages.train.preview import ViewsPreview, mask_pictures
+from sit_studio.pages.train.pictures.preview import ViewsPreview, mask_pictures
 from sit_studio.pages.train.segments import Segments
 from sit_studio.session import Session
 from sit_studio.widgets.basics import Card, button, follow_theme, label
