@@ -82,28 +82,51 @@ def threshold_of(index: ClipIndex, tell: Callable[[str, int, int], None]) -> Thr
     return choose_threshold(scores[np.triu_indices(len(asked), 1)])
 
 
+def _pairs_above(
+    index: ClipIndex, least: float, tell: Callable[[str, int, int], None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs of videos of a higher score in either direction, row by row: [p], [p] and their scores."""
+    ones, twos, found = [], [], []
+    for number in range(len(index.videos)):
+        tell("comparing videos", number, len(index.videos))
+        vectors = np.asarray(index.vectors[index.rows(number)], np.float32)
+        scores = scores_of(index, vectors)
+        scores[number] = -1
+        near = np.flatnonzero(scores > least)
+        ones.append(np.full(len(near), number, np.int64))
+        twos.append(near)
+        found.append(scores[near].astype(np.float64))
+    empty = [np.empty(0, np.int64)]
+    return (
+        np.concatenate(ones or empty),
+        np.concatenate(twos or empty),
+        np.concatenate(found or [np.empty(0)]),
+    )
+
+
 def find_groups(
     index: ClipIndex, tell: Callable[[str, int, int], None], above: float | None = None
 ) -> FoundDuplicates:
     """All groups, the most alike first; `above` instead of a threshold of the index's own."""
     count = len(index.videos)
-    everyone = np.arange(count, dtype=np.int64)
-    scores = pair_scores(index, everyone, tell)
-    np.fill_diagonal(scores, -1.0)
     chosen = (
-        choose_threshold(scores[np.triu_indices(count, 1)])
-        if above is None
-        else Threshold(above, Sentence("as you asked"))
+        threshold_of(index, tell) if above is None else Threshold(above, Sentence("as you asked"))
     )
-    one, two = np.nonzero(scores > chosen.value)
+    one, two, of_pair = _pairs_above(index, chosen.value, tell)
     joined = coo_array((np.ones(len(one)), (one, two)), shape=(count, count))
-    group_of = connected_components(joined, directed=False)[1] if count else np.empty(0)
-    groups = []
-    for group in np.unique(group_of).tolist():
-        members = np.flatnonzero(group_of == group)
-        if len(members) > 1:
-            nearest = scores[np.ix_(members, members)].max(1)
-            paths = tuple(index.videos[number].path for number in members.tolist())
-            groups.append(DuplicateGroup(paths, tuple(map(float, nearest.round(4)))))
+    group_of = connected_components(joined, directed=False)[1] if count else np.empty(0, np.int64)
+    nearest = np.full(count, -1.0)
+    np.maximum.at(nearest, one, of_pair)
+    np.maximum.at(nearest, two, of_pair)
+    members_of: dict[int, list[int]] = {}
+    for number in np.unique(np.concatenate([one, two])).tolist():
+        members_of.setdefault(int(group_of[number]), []).append(number)
+    groups = [
+        DuplicateGroup(
+            tuple(index.videos[number].path for number in members),
+            tuple(float(nearest[number].round(4)) for number in members),
+        )
+        for members in members_of.values()
+    ]
     groups.sort(key=lambda group: (-max(group.scores), group.paths))
     return FoundDuplicates(tuple(groups), chosen.value, chosen.why)

@@ -15,6 +15,15 @@ from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.models.backbone import Backbone
 
 RAW_SIDE = 32
+MOST_SCORES = 1 << 26
+"""Attention of the images that pass together, of a head: pairs of places, so that memory is bounded."""
+
+
+def at_once(backbone: Backbone, side: int, most: int = 128) -> int:
+    """Images that pass together: fewer where views have very many places, as those of 518 px."""
+    places = (side // backbone.stride) ** 2 + backbone.tokens_before
+    heads = max(1, backbone.width // 64)
+    return max(1, min(most, MOST_SCORES // (heads * places**2)))
 
 
 def extract(
@@ -22,14 +31,15 @@ def extract(
     views_n3VV: Tensor,
     *,
     device: torch.device,
-    batch_size: int = 128,
+    batch_size: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """Features of uint8 views [n,3,V,V]: float32 [n,D] on the CPU, not normalised.
 
     Always in fp32 with exact matrix products, and in evaluation mode; both are put back.
     """
-    return _in_batches(backbone, backbone.feature, views_n3VV, device, batch_size, on_progress)
+    count = batch_size or at_once(backbone, int(views_n3VV.shape[-1]))
+    return _in_batches(backbone, backbone.feature, views_n3VV, device, count, on_progress)
 
 
 def probabilities(

@@ -21,6 +21,7 @@ from sit_engine.data.folder.frames import file_of
 from sit_engine.data.pixel_cache.cache import FEATURES, PixelCache
 from sit_engine.evaluation.reading import Reader
 from sit_engine.files import in_place_of
+from sit_engine.models.fingerprint import add_network
 
 MOST_FILES = 4
 MOST_BYTES = 256 << 20
@@ -97,12 +98,7 @@ def _folder() -> Path:
 def _fingerprint(parts: Sequence[nn.Module], side: int, reader: Reader) -> str:
     digest = hashlib.sha256(f"{side} {reader.value_range}".encode())
     for part in parts:
-        # The weights of attention do not tell how many heads they are of.
-        heads = [getattr(module, "num_heads", None) for module in part.modules()]
-        digest.update(f"{heads} {getattr(part, 'features', '')}".encode())
-        for name, value in part.state_dict().items():
-            digest.update(f"{name} {tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        add_network(digest, part)
     return digest.hexdigest()[:32]
 
 

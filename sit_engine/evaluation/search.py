@@ -6,6 +6,7 @@ Shapes: q vectors of a query, m clips of an index, D width, V videos.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sit_engine.counted import Sentence
+from sit_engine.files import in_place_of
 from sit_engine.records.clips.clip_index import ClipIndex
 
 MOST_EXACT = 1_000_000
@@ -116,9 +118,11 @@ def _approximate(index: ClipIndex, faiss: Any) -> Any:
     """Clips in √m cells, of which 32 are looked into; kept beside the index, and made anew if it grew."""
     file = None if index.place is None else index.place / APPROXIMATE
     if file is not None and file.is_file():
-        found = _loaded(str(file), file.stat().st_mtime_ns)
-        if found.ntotal == len(index) and _is_newer(file, index.place):
-            return found
+        # What faiss raises of a damaged file is a RuntimeError: it is made anew.
+        with suppress(RuntimeError, OSError):
+            found = _loaded(str(file), file.stat().st_mtime_ns)
+            if found.ntotal == len(index) and _is_newer(file, index.place):
+                return found
     cells = int(np.sqrt(len(index)))
     made = faiss.index_factory(index.about.width, f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
     every = max(1, len(index) // (64 * cells))
@@ -126,7 +130,9 @@ def _approximate(index: ClipIndex, faiss: Any) -> Any:
     for start in range(0, len(index), _AT_ONCE):
         made.add(np.ascontiguousarray(index.vectors[start : start + _AT_ONCE], dtype=np.float32))
     if file is not None:
-        faiss.write_index(made, str(file))
+        # In a place that cannot be written it is made anew each time.
+        with suppress(RuntimeError, OSError), in_place_of(file) as aside:
+            faiss.write_index(made, str(aside))
     made.nprobe = 32
     return made
 

@@ -57,9 +57,7 @@ class Alike:
                 count=len(self.paths),
             )
         views_n3VV = torch.stack([_square(each, self.side) for each in self._thumbnails])
-        self.feature_nD = extract(
-            self.backbone, views_n3VV, device=torch.device("cpu"), batch_size=32
-        )
+        self.feature_nD = extract(self.backbone, views_n3VV, device=torch.device("cpu"))
 
     def pictures(self) -> dict[str, NDArray[np.uint8]]:
         """By name "image" and "1" to "4", the most alike first by cosine: uint8 [Q,S,S,3]."""

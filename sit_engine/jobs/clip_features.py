@@ -22,6 +22,7 @@ from sit_engine.machine.device import apply_settings
 from sit_engine.methods.clip_method import ClipMethod
 from sit_engine.methods.svrtn.table import frame_features
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
+from sit_engine.models.fingerprint import add_network
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run import Run
 
@@ -72,9 +73,7 @@ class ClipReader:
         digest = hashlib.sha256(f"{self.method.side} {self.method.clip_frames}".encode())
         parts = (self.method.backbone("student"), self.method.clips)
         for part in parts:
-            for name, value in part.state_dict().items():
-                digest.update(f"{name} {tuple(value.shape)}".encode())
-                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            add_network(digest, part)
         return digest.hexdigest()[:32]
 
     def read(

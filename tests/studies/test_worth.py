@@ -126,6 +126,12 @@ def test_without_labels_it_says_what_can_be_told_and_asks_for_some(
         with Image.open(out / sight.picture) as picture:
             assert picture.size[0] > 500
     assert "put 20 images of each kind" in found.to_text()
+    # Nothing that it wrote is somebody's image, and a refused one leaves nothing.
+    inside = api.scan([str(tmp_path)], layout="classes").index
+    assert not [name for name in inside.paths if name.startswith("out/")]
+    with pytest.raises(SitError):
+        ask(photos, photos, tmp_path / "none", [tmp_path / "nothing"])
+    assert not (tmp_path / "none").exists()
     assert Worth.from_json(json.loads((out / "worth.json").read_text("utf-8"))) == found
 
 

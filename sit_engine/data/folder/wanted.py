@@ -32,6 +32,7 @@ _OURS: tuple[frozenset[str], ...] = (
     frozenset(("format", "chosen.toml")),
     frozenset(("comparison.json", "runs")),
     frozenset(("asked.json", "pretrained")),
+    frozenset(("asked.json", "worth.json")),
     frozenset(("search.json", "supernet")),
     frozenset(("features.npy", "about.json")),
     frozenset(("import.json",)),

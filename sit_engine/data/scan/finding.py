@@ -213,8 +213,11 @@ class _Search:
         left = [name for name in names if name not in self.path_of and name in self.known]
         if not left:
             return
-        self._hash(file for file in self.files if file not in self.taken)
-        self._hash_frames(left)
+        known = {file_of(file) for file in self.taken}
+        others = [file for file in self.files if file not in known]
+        if any(split_name(_relative(name))[1] is None for name in left):
+            self._hash(others)
+        self._hash_frames(left, others)
         files_of = defaultdict(list)
         for file, digest in self.digest_of.items():
             if file_of(file) in self.files and file not in self.taken:
@@ -231,11 +234,28 @@ class _Search:
             if name not in self.path_of and free:
                 self._keep(name, min(free, key=lambda file: (not file.endswith(f"/{same}"), file)))
 
-    def _hash_frames(self, names: Iterable[str]) -> None:
-        """Where frames are looked for: those of all files at the times that are asked for."""
-        times = sorted({time for name in names if (time := split_name(_relative(name))[1])})
-        for file in self.files if times else ():
-            self._hash(frame_name(file, time) for time in times)
+    def _hash_frames(self, names: Iterable[str], files: Iterable[str]) -> None:
+        """Where frames are looked for: which of them a file has, by what it is known by itself.
+
+        Only those that are looked for are kept: a million photographs have no frames.
+        """
+        wanted = {
+            self.known[name]: time
+            for name in names
+            if (time := split_name(_relative(name))[1]) is not None
+        }
+        times = sorted(set(wanted.values()))
+        for file in files if times else ():
+            if self.cancel is not None and self.cancel():
+                raise CancelledError
+            try:
+                print_of_file = file_print(file)
+            except OSError:
+                continue
+            for time in times:
+                digest = frame_print(print_of_file, time)[: 2 * HASH_BYTES]
+                if digest in wanted:
+                    self.digest_of[frame_name(file, time)] = digest
 
     def _bases(self, names: Iterable[str], files_of: Mapping[str, list[str]]) -> dict[str, str]:
         """The folder, by number of a folder of the run, under which most files bear their old names."""

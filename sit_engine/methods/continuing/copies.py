@@ -12,6 +12,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from sit_engine import ranks
 from sit_engine.config.view_kinds import ViewKind
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.errors import OutOfMemoryError
@@ -62,7 +63,8 @@ def of_copies(kept_nrND: Tensor, batch: Batch, step_info: StepInfo) -> Tensor:
 
 
 def _check_room(needed: int) -> None:
-    free = psutil.virtual_memory().available
+    _, beside = ranks.on_this_machine()
+    free = psutil.virtual_memory().available / beside
     if needed > MOST_OF_MEMORY * free:
         raise OutOfMemoryError(
             "memory.copies",

@@ -127,7 +127,8 @@ class Dino(Method):
                 self._rated(seen_VBK[:GLOBAL_VIEWS]) if gathered is None else gathered.of(global_BD)
             )
             return _simdino(seen_VBK, raw_GBK, *rated)
-        self.answers.append(raw_GBK.mean((0, 1)))
+        if torch.is_grad_enabled():  # Whoever only asks moves no centre.
+            self.answers.append(raw_GBK.mean((0, 1)))
         taught_GBK = taught(raw_GBK, centre_K, views.temperature)
         loss = dino_loss(seen_VBK, taught_GBK, self.options.temperature)
         return Losses(loss, {"dino": loss.detach()}, {"doubt": doubt(taught_GBK)})

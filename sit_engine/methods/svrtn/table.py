@@ -6,7 +6,10 @@ Shapes: n frames, F length of a feature, S side of a square.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import math
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +24,7 @@ from sit_engine.data.pixel_cache.cache import FEATURES, PixelCache
 from sit_engine.files import in_place_of
 from sit_engine.methods.svrtn.spatial import VERSION, SpatialEdit, draw_edit, edited
 from sit_engine.models.backbone import Backbone
+from sit_engine.models.fingerprint import add_network
 from sit_engine.to_device import to_device
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params
@@ -28,6 +32,7 @@ from sit_engine.views.seeds import numpy_stream
 
 PIECE = 64
 MOST_FILES = 4
+MARGIN_BYTES = 64 << 20
 ENDING = ".frames.npy"
 SPARE = 2
 """Rows at the end: a black frame and a noisy one."""
@@ -88,6 +93,9 @@ class FrameTable:
                 return found  # type: ignore[no-any-return]
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # A mapped page without room on the disk would end the process, and not raise.
+            if shutil.disk_usage(file.parent).free < 2 * math.prod(shape) + MARGIN_BYTES:
+                raise OSError(errno.ENOSPC, "no room for the table of features")
             with in_place_of(file) as aside:
                 made = np.lib.format.open_memmap(aside, mode="w+", dtype=np.float16, shape=shape)
                 self._fill(made)
@@ -127,9 +135,7 @@ class FrameTable:
     def _fingerprint(self) -> str:
         store, rows = self.batches.store, self.batches.rows
         digest = hashlib.sha256(f"{VERSION} {self.side} {self.copies} {self.batches.seed}".encode())
-        for name, value in self.backbone.state_dict().items():
-            digest.update(f"{name} {tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        add_network(digest, self.backbone)
         if store.guard is None or store.files is not None:
             for part in np.array_split(rows, max(1, len(rows) // 1024)):
                 digest.update(np.ascontiguousarray(store.rows(part)[:, ::4, ::4]).tobytes())

@@ -15,6 +15,7 @@ from torch import Tensor
 from sit_engine.config.facts import DataFacts
 from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.scan.quick_scan import require_images, scan
+from sit_engine.evaluation.features import at_once
 from sit_engine.evaluation.label_free import lidar
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.inspection.alike import Alike
@@ -83,5 +84,7 @@ def _changed(backbone: Backbone, paths: Sequence[str], side: int) -> Tensor:
     read = []
     for number in range(LIDAR_VIEWS):
         (drawn, *_) = draw_step([kind], source.aspect_B, seed=number, step=0)
-        read.append(backbone.feature(apply_views(source.squashed_BSSC, drawn.params, drawn.size)))
+        views_n3VV = apply_views(source.squashed_BSSC, drawn.params, drawn.size)
+        pieces = torch.split(views_n3VV, at_once(backbone, side))
+        read.append(torch.cat([backbone.feature(piece) for piece in pieces]))
     return torch.stack(read, 1)

@@ -114,7 +114,7 @@ def worth(
                 request, out, emit=emit, make_control=make_control, on_run=on_run, tell=tell
             )
     finally:
-        if is_new and not (out / PRETRAINED).exists():
+        if is_new and not any((out / name).exists() for name in (PRETRAINED, FILE)):
             _discard(out)
 
 
@@ -130,11 +130,6 @@ def _worked(
     """In its folder, which no other process writes."""
     _write(out / ASKED, json.dumps(request.record.to_json(), indent=1), is_new=True)
     configs = _configs(request)
-    index = index_of(request.folder, request.labels_file, tell)
-    if len(index.classes) == 0 and request.weights:
-        found = _without_labels(request, index, out, tell)
-        _write(out / FILE, json.dumps(found.to_json(), indent=1))
-        return found
     each = PRETRAINING_SHARE * request.minutes / len(configs)
     asked = CompareRequest(
         request.folder,
@@ -145,7 +140,15 @@ def _worked(
         labels_file=request.labels_file,
     )
     place = out / PRETRAINED
+    # A label file may have moved along with the images.
     asked = carried(asked, place)
+    index = index_of(asked.folder, asked.labels_file, tell)
+    if len(index.classes) == 0 and request.weights:
+        found = _without_labels(request, index, out, tell)
+        _write(out / FILE, json.dumps(found.to_json(), indent=1))
+        return found
+    # What was said without labels holds no longer.
+    (out / FILE).unlink(missing_ok=True)
     done = compare(
         asked, place, emit=emit, make_control=make_control, on_run=on_run, tell=tell, least=1
     )
@@ -169,7 +172,6 @@ def _worked(
 
 def _without_labels(request: WorthRequest, index: ImageIndex, out: Path, tell: OnProgress) -> Worth:
     """Nothing is trained: what the weights see of the images."""
-    (out / PRETRAINED).mkdir(exist_ok=True)
     seen = tuple(sights(index, request.weights, out, tell))
     return Worth(
         request.folder, request.test, request.minutes, 0.0, len(index), 0, 0, (), (), True,
@@ -181,6 +183,8 @@ def _discard(out: Path) -> None:
     """A study that was refused before anything was trained leaves no folder."""
     with suppress(OSError):
         (out / ASKED).unlink(missing_ok=True)
+        for picture in out.glob("alike-*.png"):
+            picture.unlink()
         out.rmdir()
 
 
