@@ -74,7 +74,7 @@ class ComparisonTable(QWidget):
             self.table.lines.show(len(self.rows), lambda number: _cells(self.rows[number]))
             paths = [row.path for row in self.rows]
             if chosen is not None and chosen.path in paths:
-                self.table.selectRow(paths.index(chosen.path))
+                self.table.choose(paths.index(chosen.path))
         self.table.setVisible(bool(rows))
         self.open.setVisible(bool(rows))
         self.empty.setVisible(not rows)

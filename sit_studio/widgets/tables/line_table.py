@@ -69,3 +69,7 @@ class LineTable(QTableView):
         self.horizontalHeader().setStretchLastSection(True)
         self.horizontalHeader().setHighlightSections(False)
         self.setColumnWidth(0, 360)
+
+    def choose(self, row: int) -> None:
+        """Select a row by its cell: `selectRow` asks which column is laid out, and there may be none."""
+        self.setCurrentIndex(self.lines.index(row, 0))

@@ -88,7 +88,8 @@ def test_watch_shows_what_a_finetuning_run_has_and_hides_what_it_lacks(
     assert "the most frequent class" in curves.plot._canvas._baselines
     # Another kind of run brings its own tabs back.
     assert window.session.open_run(finished_run)
-    wait(qtbot, lambda: page.tabs.isTabVisible(0) and curves.tabs.isTabVisible(2))
+    wait(qtbot, lambda: page.tabs.isTabVisible(TABS.index("reconstructions")))
+    wait(qtbot, lambda: curves.tabs.isTabVisible(2))
     assert not curves.tabs.isTabVisible(1)
     # Each kind keeps the tab that was chosen for it, and shows nothing of the run before.
     page.tabs.setCurrentIndex(TABS.index("health"))

@@ -79,7 +79,7 @@ class HitsView(QWidget):
             self.about.setToolTip(say_text(found.how))
         self.beside.show_match(self.matches[0] if self.matches else None)
         if self.matches:
-            self.table.selectRow(0)
+            self.table.choose(0)
 
     def _cells(self, found: FoundClips | None, row: int) -> list[str]:
         hit = self.matches[row].hit
@@ -146,7 +146,7 @@ class GroupsView(QWidget):
             self.about.setToolTip(say_text(found.why))
         self._show_group(0)
         if groups:
-            self.table.selectRow(0)
+            self.table.choose(0)
 
     def _cells(self, row: int) -> list[str]:
         assert self.found is not None
