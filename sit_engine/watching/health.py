@@ -6,7 +6,7 @@ Shapes: n images, D width.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from sit_engine.config.course import VERDICTS, Course, least_rank
 from sit_engine.counted import Sentence
+from sit_engine.records.events import HealthMeasured
 
 State = Literal["learning", "collapsed", "not learning", "unknown"]
 
@@ -79,6 +80,24 @@ class Verdict:
 
 
 NOT_STARTED = Verdict("unknown", "health.not_started")
+
+
+def told(
+    figures: Figures, images: int, verdict: Verdict, step: int, curves: Mapping[str, float]
+) -> HealthMeasured:
+    """A reading of the features of `images` images as what is logged of it."""
+    return HealthMeasured(
+        step=step,
+        images=images,
+        deviation_ratio=figures.deviation_ratio,
+        effective_rank=figures.effective_rank,
+        width=figures.width,
+        state=verdict.state,
+        sentence=verdict.sentence,
+        code=verdict.code,
+        values=verdict.values,
+        curves=dict(curves),
+    )
 
 
 def judge(

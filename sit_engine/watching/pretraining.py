@@ -29,9 +29,9 @@ from sit_engine.inspection.pictures import (
 from sit_engine.inspection.prototypes import MOST_IMAGES, count_choices, write_usage
 from sit_engine.inspection.wall import Wall, write_wall
 from sit_engine.methods.protocol import Method
-from sit_engine.records.events import Event, HealthMeasured, KnnMeasured, PreviewWritten
+from sit_engine.records.events import Event, KnnMeasured, PreviewWritten
 from sit_engine.records.run import Run
-from sit_engine.watching.health import NOT_STARTED, Figures, KnnReading, judge, measure
+from sit_engine.watching.health import NOT_STARTED, Figures, KnnReading, judge, measure, told
 
 PREVIEW_IMAGES = 8
 
@@ -127,20 +127,7 @@ class Monitor:
             self.figures.append(figures)
         # Features before the first step say nothing about training.
         verdict = judge(self.figures, knn, course, step) if step else NOT_STARTED
-        events.append(
-            HealthMeasured(
-                step=step,
-                images=min(256, len(train_nD)),
-                deviation_ratio=figures.deviation_ratio,
-                effective_rank=figures.effective_rank,
-                width=figures.width,
-                state=verdict.state,
-                sentence=verdict.sentence,
-                code=verdict.code,
-                values=verdict.values,
-                curves=dict(curves),
-            )
-        )
+        events.append(told(figures, min(256, len(train_nD)), verdict, step, curves))
         return events, is_best
 
     def _knn(self, train_nD: Tensor, step: int) -> tuple[KnnReading, bool]:

@@ -29,12 +29,12 @@ from sit_engine.methods.svrtn import temporal
 from sit_engine.methods.svrtn.spatial import draw_edit, edited
 from sit_engine.methods.svrtn.table import FrameTable, frame_features
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
-from sit_engine.records.events import Event, HealthMeasured, PreviewWritten, RetrievalMeasured
+from sit_engine.records.events import Event, PreviewWritten, RetrievalMeasured
 from sit_engine.records.run import Run
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import centre_params
 from sit_engine.views.seeds import numpy_stream
-from sit_engine.watching.health import NOT_STARTED, Figures, Verdict, judge, measure
+from sit_engine.watching.health import NOT_STARTED, Figures, Verdict, judge, measure, told
 from sit_engine.watching.pretraining import Watched, write_preview
 
 EDITS_A_VIDEO = 3
@@ -108,20 +108,7 @@ class Retrieval:
         verdict = judge(self.figures, None, course, step) if step else NOT_STARTED
         if step and found is not None:
             verdict = _judged(found, verdict)
-        events.append(
-            HealthMeasured(
-                step=step,
-                images=min(256, sum(map(len, vectors))),
-                deviation_ratio=figures.deviation_ratio,
-                effective_rank=figures.effective_rank,
-                width=figures.width,
-                state=verdict.state,
-                sentence=verdict.sentence,
-                code=verdict.code,
-                values=verdict.values,
-                curves=dict(curves),
-            )
-        )
+        events.append(told(figures, min(256, sum(map(len, vectors))), verdict, step, curves))
         return events, is_best
 
     def _measure(

@@ -15,7 +15,7 @@ from sit_engine.config.backbones import (
     Requirements,
 )
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.families.vit import choose_view
+from sit_engine.config.families.vit import choose_view, take_named
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
 from sit_engine.counted import Sentence, counted
@@ -231,19 +231,8 @@ def _named(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
         return
     size = NAMED[chosen]
     values = (*size, PUBLISHED_STEM, MOST_STAGES)
-    for name, value in zip(
-        ("width", "depths", "heads", "stem_stride", "stages"), values, strict=True
-    ):
-        if filling.get(name) not in ("auto", value):
-            raise ConfigError(
-                "config.backbone",
-                "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
-                "Leave it out, or choose model.backbone = custom.",
-                key=name,
-                given=filling.get(name),
-                chosen=chosen,
-            )
-        filling.auto(name, value, Sentence("of {name}", name=chosen))
+    names = ("width", "depths", "heads", "stem_stride", "stages")
+    take_named(filling, dict(zip(names, values, strict=True)))
 
 
 def _shape(filling: Filling, side: int) -> None:

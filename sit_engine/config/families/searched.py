@@ -17,10 +17,9 @@ from sit_engine.config.backbones import (
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.families.cswin import numbers
 from sit_engine.config.families.network_shape import BlockShape, NetworkShape, uniform
-from sit_engine.config.families.vit import choose_patch, choose_view
+from sit_engine.config.families.vit import fill_patches, fill_tokens, take_named, usual_heads
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
-from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 
 FAMILY = "searched"
@@ -56,7 +55,7 @@ NAMED: dict[str, NetworkShape] = {
         "1728,2304,864,2016,864,1440,2304,2016,864,576,2016,2304,2304",
     ),
 }  # fmt: skip
-OWN_WIDTH, OWN_DEPTH, HEAD_WIDTH, MLP_RATIO = 96, 4, 32, 4
+OWN_WIDTH, OWN_DEPTH, MLP_RATIO = 96, 4, 4
 """Of a network that nobody described: as plain ones are on a CPU."""
 
 
@@ -186,20 +185,9 @@ class SearchedOptions(BackboneOptions[AutoT]):
     ) -> None:
         """From its name, what was said, the images and the device."""
         _named(filling)
-        side, why = choose_view(facts, device)
-        patch = filling.get("patch_size")
-        if patch != "auto" and side % patch:
-            side = max(patch, side // patch * patch)
-            why = Sentence("{why}; a multiple of the patch size {patch}", why=why, patch=patch)
-        filling.auto("image_size", side, why)
-        across = filling.get("image_size")
-        patch = choose_patch(across, facts, is_cpu=device.kind == "cpu")
-        why = Sentence("{across} × {across} patches in a view", across=across // patch)
-        filling.auto("patch_size", patch, why)
+        fill_patches(filling, facts, device)
         _blocks(filling)
-        filling.auto("tokens", 1 if needs.tokens is None else needs.tokens,
-                     "one for each task that reads one")  # fmt: skip
-        check_tokens(filling, needs)
+        fill_tokens(filling, needs.tokens)
         filling.auto("drop_path", 0.1, "the published recipe's")
 
 
@@ -225,19 +213,6 @@ def options_of(shape: NetworkShape, image_size: int, tokens: int) -> SearchedOpt
     return made
 
 
-def check_tokens(filling: Filling, needs: Requirements) -> None:
-    """As many as the tasks read."""
-    if needs.tokens not in (None, filling.get("tokens")):
-        raise ConfigError(
-            "config.tokens",
-            "Tokens that the tasks read: {read}; tokens that the network has before its patches: "
-            "{tokens}.",
-            "Switch tasks on or off to fit it, or leave model.tokens and model.weights out.",
-            read=needs.tokens,
-            tokens=filling.get("tokens"),
-        )
-
-
 def _named(filling: Filling) -> None:
     """A published network says all its sizes; with sizes of its own it is custom."""
     filling.auto("backbone", "custom", "no published one is named")
@@ -245,17 +220,10 @@ def _named(filling: Filling) -> None:
     if chosen not in NAMED:
         return
     sizes = as_settings(NAMED[chosen], PUBLISHED_SIDE)
-    for name in ("patch_size", "width", "heads", "attention", "mlp"):
-        if filling.get(name) not in ("auto", sizes[name]):
-            raise ConfigError(
-                "config.backbone",
-                "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
-                "Leave it out, or choose model.backbone = custom.",
-                key=name,
-                given=filling.get(name),
-                chosen=chosen,
-            )
-        filling.auto(name, sizes[name], Sentence("of {name}", name=chosen))
+    take_named(
+        filling,
+        {name: sizes[name] for name in ("patch_size", "width", "heads", "attention", "mlp")},
+    )
 
 
 def _blocks(filling: Filling) -> None:
@@ -264,7 +232,7 @@ def _blocks(filling: Filling) -> None:
     width = filling.get("width")
     said = [filling.get(name) for name in ("heads", "attention", "mlp")]
     depth = next((len(numbers(text)) for text in said if text != "auto"), OWN_DEPTH)
-    heads = next(n for n in range(max(1, round(width / HEAD_WIDTH)), 0, -1) if width % n == 0)
+    heads = usual_heads(width)
     why = "as in a plain transformer of that width"
     filling.auto("attention", listed([width] * depth), why)
     usual = [heads if wide % heads == 0 else 1 for wide in numbers(filling.get("attention"))]

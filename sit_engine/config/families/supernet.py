@@ -19,9 +19,10 @@ from sit_engine.config.backbones import (
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.families.cswin import numbers
 from sit_engine.config.families.network_cost import CostTable, CostUnit, Limits, counted_table
-from sit_engine.config.families.searched import check_tokens, listed
+from sit_engine.config.families.searched import listed
 from sit_engine.config.families.sharing import Sharing
 from sit_engine.config.families.space import PUBLISHED, Space
+from sit_engine.config.families.vit import fill_tokens
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
 from sit_engine.errors import ConfigError
@@ -153,9 +154,7 @@ class SupernetOptions(BackboneOptions[AutoT]):
         """Views, tokens and the probability of an identity; the lists are there."""
         del facts, device
         filling.auto("image_size", PUBLISHED.image_size, "the published space's")
-        tokens = 1 if needs.tokens is None else needs.tokens
-        filling.auto("tokens", tokens, "one for each task that reads one")
-        check_tokens(filling, needs)
+        fill_tokens(filling, needs.tokens)
         filling.auto("drop_path", 0.0, "each step trains another network: that is noise enough")
         check_space(filled := filling.done())
         why = "so often the mean of drawn networks keeps the budget"

@@ -218,7 +218,7 @@ class VitOptions(BackboneOptions[AutoT]):
         if needs.start is not None:
             _as_start(filling, needs.start)
         _sizes(filling, facts, device)
-        _tokens(filling, needs.tokens)
+        fill_tokens(filling, needs.tokens)
         _beginning(filling)
 
 
@@ -241,18 +241,7 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
 
 def _sizes(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
     is_cpu = device.kind == "cpu"
-    side, why = choose_view(facts, device)
-    patch = filling.get("patch_size")
-    if patch != "auto" and side % patch:
-        side = max(patch, side // patch * patch)
-        why = Sentence("{why}; a multiple of the patch size {patch}", why=why, patch=patch)
-    filling.auto("image_size", side, why)
-    image_size = filling.get("image_size")
-    patch = choose_patch(image_size, facts, is_cpu=is_cpu)
-    why = Sentence("{across} × {across} patches in a view", across=image_size // patch)
-    if is_cpu:
-        why = Sentence("{why}, to see each image often", why=why)
-    filling.auto("patch_size", patch, why)
+    fill_patches(filling, facts, device)
     _network(filling, facts, is_cpu=is_cpu)
     is_named = filling.get("backbone") in NAMED
     filling.auto(
@@ -263,7 +252,7 @@ def _sizes(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
     filling.auto("drop_path", 0.1, "the published recipe's")
 
 
-def _tokens(filling: Filling, read: int | None) -> None:
+def fill_tokens(filling: Filling, read: int | None) -> None:
     """The number of tokens: one for each task that reads one, any for a method without such tasks."""
     filling.auto("tokens", 1 if read is None else read, "one for each task that reads one")
     if read not in (None, filling.get("tokens")):
@@ -291,6 +280,23 @@ def _beginning(filling: Filling) -> None:
             "Set model.width to a multiple of 4, or model.positions to learned.",
             width=filling.get("width"),
         )
+
+
+def fill_patches(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
+    """The side of the views and of the patches, which divide them."""
+    is_cpu = device.kind == "cpu"
+    side, why = choose_view(facts, device)
+    patch = filling.get("patch_size")
+    if patch != "auto" and side % patch:
+        side = max(patch, side // patch * patch)
+        why = Sentence("{why}; a multiple of the patch size {patch}", why=why, patch=patch)
+    filling.auto("image_size", side, why)
+    image_size = filling.get("image_size")
+    patch = choose_patch(image_size, facts, is_cpu=is_cpu)
+    why = Sentence("{across} × {across} patches in a view", across=image_size // patch)
+    if is_cpu:
+        why = Sentence("{why}, to see each image often", why=why)
+    filling.auto("patch_size", patch, why)
 
 
 def choose_view(facts: DataFacts, device: DeviceFacts) -> tuple[int, Sentence]:
@@ -338,22 +344,32 @@ def _network(filling: Filling, facts: DataFacts, *, is_cpu: bool) -> None:
     filling.auto("backbone", name, Sentence("for {images} images", images=facts.images))
     chosen = filling.get("backbone")
     if chosen in NAMED:
-        for key, value in zip(("width", "depth", "heads"), NAMED[chosen], strict=True):
-            if getattr(options, key) not in ("auto", value):
-                raise ConfigError(
-                    "config.backbone",
-                    "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
-                    "Leave it out, or choose model.backbone = custom.",
-                    key=key,
-                    given=getattr(options, key),
-                    chosen=chosen,
-                )
-            filling.auto(key, value, Sentence("of {name}", name=chosen))
+        take_named(filling, dict(zip(("width", "depth", "heads"), NAMED[chosen], strict=True)))
         return
     why = "small enough to see each image a hundred times on a CPU"
     filling.auto("width", 96, why)
     filling.auto("depth", 4, why)
     width = filling.get("width")
-    heads = next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)
     why = Sentence("about 32 numbers of the width {width} each", width=width)
-    filling.auto("heads", heads, why)
+    filling.auto("heads", usual_heads(width), why)
+
+
+def take_named(filling: Filling, sizes: dict[str, Any]) -> None:
+    """The sizes that the name of a network stands for; raises ConfigError where another was set."""
+    chosen = filling.get("backbone")
+    for name, value in sizes.items():
+        if (given := getattr(filling.options, name)) not in ("auto", value):
+            raise ConfigError(
+                "config.backbone",
+                "The setting model.{key} = {given} does not fit model.backbone = {chosen}.",
+                "Leave it out, or choose model.backbone = custom.",
+                key=name,
+                given=given,
+                chosen=chosen,
+            )
+        filling.auto(name, value, Sentence("of {name}", name=chosen))
+
+
+def usual_heads(width: int) -> int:
+    """Heads of about 32 numbers each, as many as divide the width."""
+    return next(n for n in range(max(1, round(width / 32)), 0, -1) if width % n == 0)

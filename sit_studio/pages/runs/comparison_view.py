@@ -12,7 +12,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QProgressBar,
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
@@ -31,21 +30,18 @@ from sit_studio.models.failure import Failure, failure_of
 from sit_studio.models.run_list import RunRow
 from sit_studio.pages.runs.accuracy_plot import AccuracyOverTime
 from sit_studio.pages.runs.run_table import RunTable
-from sit_studio.widgets.basics import EmptyState, button, label, set_role
+from sit_studio.widgets.basics import EmptyState, button, label
 from sit_studio.widgets.comparison_words import (
-    ROLES,
     facts_sentence,
     incomplete_sentences,
     legend_sentence,
     progress_words,
     seeds_sentence,
-    state_word,
     verdict_sentences,
 )
 from sit_studio.widgets.moved_notice import folder_gone
+from sit_studio.widgets.study_head import StudyHead
 from sit_studio.widgets.tables.gap_table import GapTable
-
-PARTS = 1000
 
 
 class ComparisonView(QWidget):
@@ -64,21 +60,9 @@ class ComparisonView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._actions())
-        head = QHBoxLayout()
-        head.setSpacing(16)
         self.title = label("", "cardTitle")
-        self.state = label()
-        head.addWidget(self.title)
-        head.addWidget(self.state)
-        self.progress = label("", "muted")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, PARTS)
-        self.bar.setTextVisible(False)
-        self.bar.setMaximumWidth(240)
-        self.bar.setAccessibleName(self.tr("Progress"))
-        head.addWidget(self.progress, 1)
-        head.addWidget(self.bar)
-        column.addLayout(head)
+        self.head = StudyHead(self.title)
+        column.addLayout(self.head)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self._figures(), self.tr("Figures"))
@@ -150,14 +134,11 @@ class ComparisonView(QWidget):
             return
         is_ours = self.comparer.path == row.path
         is_stopping = is_ours and self.comparer.is_stopping
-        word = self.tr("Stopping…") if is_stopping else state_word(row.state)
-        self.state.setText(word)
-        set_role(self.state, ROLES.get(row.state, "muted"))
-        share = self._share(row)
-        self.progress.setText(progress_words(row, share))
-        done = row.done + (share or 0.0) if row.done < row.total else row.done
-        self.bar.setValue(round(PARTS * done / row.total) if row.total else 0)
-        self.bar.setVisible(row.state != "completed")
+        part = self._share(row)
+        done = row.done + (part or 0.0) if row.done < row.total else row.done
+        share = done / row.total if row.total else 0
+        words = progress_words(row, part)
+        self.head.show_progress(row.state, words, share, is_stopping=is_stopping)
         works = row.state in ("running", "preparing")
         self.stop.setVisible(works)
         self.stop.setEnabled(works and not is_stopping)

@@ -56,7 +56,7 @@ def test_it_is_asked_stopped_and_found_again(
     dialog.go.click()
     assert session.comparer._trainer is not None
     leftover.append(session.comparer._trainer.process.pid)
-    wait(qtbot, lambda: "Training 1 of 1: own pretraining" in dialog.view.progress.text())
+    wait(qtbot, lambda: "Training 1 of 1: own pretraining" in dialog.view.head.progress.text())
     assert not window.train.start_button.isEnabled()
     dialog.stop.click()
     wait(qtbot, lambda: not session.comparer.is_busy)

@@ -124,7 +124,7 @@ def test_a_comparison_is_shown_with_its_very_figures_and_follows_its_file(
     page.comparisons.open.click()
     assert page.stack.currentWidget() is page.view
     assert cells(page) == [["all tasks\n2.0 min · 640 images", "50.0", "61.2", "–"]]
-    assert "1 of 1" not in page.view.progress.text()
+    assert "1 of 1" not in page.view.head.progress.text()
 
     write(place, found)
     wait(qtbot, lambda: page.view.table.figures.rowCount() == 4)
@@ -135,7 +135,7 @@ def test_a_comparison_is_shown_with_its_very_figures_and_follows_its_file(
         ["Untrained all tasks", *quiet],
         ["Raw pixels", *quiet],
     ]  # fmt: skip
-    assert page.view.state.text() == "Complete"
+    assert page.view.head.state.text() == "Complete"
     assert page.view.go_on.isHidden()
     assert page.view.seeds.text().startswith("2 seeds say little")
     model = page.view.table.figures
@@ -231,7 +231,7 @@ def test_settings_of_two_runs_are_trained_side_by_side_stopped_and_gone_on_with(
     run = Run(out / "runs" / "without-seed0")
     wait(qtbot, lambda: run.config_file.exists() and summarise(run).step > 2)
     page.view.stop.click()
-    assert page.view.state.text() == "Stopping…"
+    assert page.view.head.state.text() == "Stopping…"
     wait(qtbot, lambda: not comparer.is_busy)
     wait(qtbot, lambda: page.view.row is not None and page.view.row.state == "interrupted")
     assert page.notice.text == ""

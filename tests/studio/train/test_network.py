@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.families.searched import SearchedOptions, as_settings
-from sit_engine.config.toml_file import to_toml
 from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.studies.network_search import read_search
@@ -21,9 +19,9 @@ from sit_engine.records.summary import summarise
 from sit_studio.engine.network_study import read_network_search, study_of
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.network.network_dialog import NetworkDialog
-from tests.studio.conftest import ready, wait
+from tests.studio.conftest import wait
 from tests.studio.train.network_folder import SIDE, write_search
-from tests.tiny import tiny_config
+from tests.studio.train.tiny_settings import open_tiny
 
 
 def dialog_of(window: MainWindow) -> NetworkDialog:
@@ -36,18 +34,7 @@ def dialog_of(window: MainWindow) -> NetworkDialog:
 @pytest.fixture
 def images(window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path) -> Path:
     """A folder of two classes is open, and settings so small that a search takes seconds."""
-    for name in ("cat", "moon"):
-        shutil.copytree(few / name, tmp_path / "images" / name)
-    window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
-    window.show_page("train")
-    assert "Choose a folder" in window.train.searches.network.begin.toolTip()
-    ready(window, qtbot, tmp_path / "images")
-    config = tiny_config(few, optim={"batch_size": 8})
-    (tmp_path / "tiny.toml").write_text(to_toml(config), "utf-8")
-    window.train._take(tmp_path / "tiny.toml", of_run=False)
-    wait(qtbot, window.train.searches.network.begin.isEnabled)
-    assert window.train.searches.network.last.isHidden()
-    return tmp_path / "images"
+    return open_tiny(window, qtbot, few, tmp_path, "network")[0]
 
 
 def say_a_budget(dialog: NetworkDialog, qtbot: QtBot) -> None:
@@ -87,7 +74,7 @@ def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     wait(qtbot, lambda: not comparer.is_busy)
     wait(qtbot, lambda: dialog.go_on.isVisible() and dialog.go_on.isEnabled())
     assert dialog.notice.text == ""
-    assert "shared weights" in dialog.view.progress.text()
+    assert "shared weights" in dialog.view.head.progress.text()
     assert dialog.use.isHidden()
     # It can be closed and found again.
     dialog.close_button.click()

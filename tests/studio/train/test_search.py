@@ -20,6 +20,7 @@ from sit_studio.engine.search import asked_of, read_search
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.pages.train.search.search_dialog import SearchDialog
 from tests.studio.conftest import ready, wait
+from tests.studio.train.tiny_settings import open_tiny
 from tests.tiny import tiny_config, vit_of
 
 
@@ -33,19 +34,7 @@ def dialog_of(window: MainWindow) -> SearchDialog:
 @pytest.fixture
 def tiny(window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path) -> RunConfig:
     """Settings so small that a run takes a second stand in the form, over a folder of images."""
-    # Two classes: more make probes slow.
-    for name in ("cat", "moon"):
-        shutil.copytree(few / name, tmp_path / "images" / name)
-    window.session.preferences.set("runs/folder", str(tmp_path / "runs"))
-    window.show_page("train")
-    assert "Choose a folder" in window.train.searches.search.begin.toolTip()
-    ready(window, qtbot, tmp_path / "images")
-    config = tiny_config(few, optim={"batch_size": 8})
-    (tmp_path / "tiny.toml").write_text(to_toml(config), "utf-8")
-    window.train._take(tmp_path / "tiny.toml", of_run=False)
-    wait(qtbot, window.train.searches.search.begin.isEnabled)
-    assert window.train.searches.search.last.isHidden()
-    return config
+    return open_tiny(window, qtbot, few, tmp_path, "search")[1]
 
 
 def test_settings_are_found_stopped_closed_and_gone_on_with(
@@ -68,7 +57,7 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
     assert not page.start_button.isEnabled()
     first = Run(out / "rung-1" / "runs" / "Default-seed0")
     wait(qtbot, lambda: first.config_file.exists() and summarise(first).step > 2)
-    wait(qtbot, lambda: "Round 1 of 3, run 1 of 3" in dialog.view.progress.text())
+    wait(qtbot, lambda: "Round 1 of 3, run 1 of 3" in dialog.view.head.progress.text())
     dialog.stop.click()
     wait(qtbot, lambda: not comparer.is_busy)
     wait(qtbot, lambda: dialog.go_on.isVisible() and dialog.go_on.isEnabled())

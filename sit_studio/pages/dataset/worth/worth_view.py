@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
@@ -12,12 +12,10 @@ from sit_engine.records.studies.worth import ALL, PAGE, Column, Worth, advice, p
 from sit_studio.engine.worth_study import ASKING, PRETRAINING, WorthStanding
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
-from sit_studio.widgets.basics import button, label, set_role
-from sit_studio.widgets.comparison_words import ROLES, state_word
+from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.plot.shots_plot import Series, ShotsPlot
+from sit_studio.widgets.study_head import StudyHead
 from sit_studio.widgets.tables.line_table import LineTable
-
-PARTS = 1000
 
 
 class WorthView(QWidget):
@@ -29,23 +27,13 @@ class WorthView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        head = QHBoxLayout()
-        head.setSpacing(16)
-        self.state = label()
-        self.progress = label("", "muted")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, PARTS)
-        self.bar.setTextVisible(False)
-        self.bar.setMaximumWidth(240)
-        self.bar.setAccessibleName(self.tr("Progress"))
+        self.head = StudyHead()
         self.copy = button(self.tr("Copy as text"), self._copy, icon="copy", flat=True)
         self.page = button(self.tr("Open the page"), self._open_page, icon="evaluate", flat=True)
         self.page.setToolTip(self.tr("One HTML file with all of it, to send on"))
-        head.addWidget(self.state)
-        head.addWidget(self.progress, 1)
-        for widget in (self.bar, self.copy, self.page):
-            head.addWidget(widget)
-        column.addLayout(head)
+        self.head.addWidget(self.copy)
+        self.head.addWidget(self.page)
+        column.addLayout(self.head)
         self.advice = label("", "cardTitle", wrap=True, selectable=True)
         column.addWidget(self.advice)
         self.facts = label("", "muted", wrap=True, selectable=True)
@@ -72,11 +60,7 @@ class WorthView(QWidget):
         """How far it is; what was found once it is there."""
         before, self.now = self.now, now
         found = now.found
-        self.state.setText(self.tr("Stopping…") if is_stopping else state_word(now.state))
-        set_role(self.state, ROLES.get(now.state, "muted"))
-        self.progress.setText(progress_words(now))
-        self.bar.setVisible(now.state != "completed")
-        self.bar.setValue(round(PARTS * now.share))
+        self.head.show_progress(now.state, progress_words(now), now.share, is_stopping=is_stopping)
         for part in self._of_found:
             part.setVisible(found is not None)
         self.waiting.setVisible(found is None)

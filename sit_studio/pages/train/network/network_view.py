@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -27,11 +26,10 @@ from sit_studio.pages.train.network.network_words import (
     spoken,
 )
 from sit_studio.pages.train.network.strip import BlockStrip
-from sit_studio.widgets.basics import button, label, set_role
-from sit_studio.widgets.comparison_words import ROLES, state_word
+from sit_studio.widgets.basics import button, label
+from sit_studio.widgets.study_head import StudyHead
 from sit_studio.widgets.tables.gap_table import GapTable
 
-PARTS = 1000
 PANEL_PX, STRIP_PX = 340, 240
 
 
@@ -48,19 +46,8 @@ class NetworkView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        head = QHBoxLayout()
-        head.setSpacing(16)
-        self.state = label()
-        self.progress = label("", "muted")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, PARTS)
-        self.bar.setTextVisible(False)
-        self.bar.setMaximumWidth(240)
-        self.bar.setAccessibleName(self.tr("Progress"))
-        head.addWidget(self.state)
-        head.addWidget(self.progress, 1)
-        head.addWidget(self.bar)
-        column.addLayout(head)
+        self.head = StudyHead()
+        column.addLayout(self.head)
         self.sentence = label("", "cardTitle", wrap=True, selectable=True)
         self.sentence.hide()
         column.addWidget(self.sentence)
@@ -136,11 +123,9 @@ class NetworkView(QWidget):
     def show_standing(self, now: NetworkStanding, *, is_stopping: bool) -> None:
         """How far it is, and what was found so far."""
         before, self.found = self.found, now.found
-        self.state.setText(self.tr("Stopping…") if is_stopping else state_word(now.state))
-        set_role(self.state, ROLES.get(now.state, "muted"))
-        self.progress.setText(progress_words(now))
-        self.bar.setVisible(now.state != "completed")
-        self.bar.setValue(round(PARTS * share_of_all(now)))
+        self.head.show_progress(
+            now.state, progress_words(now), share_of_all(now), is_stopping=is_stopping
+        )
         found = now.found
         self.tabs.setVisible(now.state != "unreadable")
         self.facts.setVisible(found is not None)

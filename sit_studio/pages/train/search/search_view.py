@@ -5,17 +5,15 @@ from __future__ import annotations
 from math import ceil
 
 from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.records.studies.tuning import DEFAULT, RUNGS, Tuning, shown
 from sit_studio.engine.search import Standing
 from sit_studio.look.words import count, duration
-from sit_studio.widgets.basics import label, set_role
-from sit_studio.widgets.comparison_words import ROLES, state_word
+from sit_studio.widgets.basics import label
+from sit_studio.widgets.study_head import StudyHead
 from sit_studio.widgets.tables.gap_table import GapTable, gap_text
-
-PARTS = 1000
 
 
 class SearchView(QWidget):
@@ -26,19 +24,8 @@ class SearchView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        head = QHBoxLayout()
-        head.setSpacing(16)
-        self.state = label()
-        self.progress = label("", "muted")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, PARTS)
-        self.bar.setTextVisible(False)
-        self.bar.setMaximumWidth(240)
-        self.bar.setAccessibleName(self.tr("Progress"))
-        head.addWidget(self.state)
-        head.addWidget(self.progress, 1)
-        head.addWidget(self.bar)
-        column.addLayout(head)
+        self.head = StudyHead()
+        column.addLayout(self.head)
         self.sentence = label("", "cardTitle", wrap=True, selectable=True)
         column.addWidget(self.sentence)
         self.tabs = QTabWidget()
@@ -54,11 +41,7 @@ class SearchView(QWidget):
 
     def show_standing(self, now: Standing, *, is_stopping: bool) -> None:
         """How far it is; the newest round comes to the front when it begins."""
-        self.state.setText(self.tr("Stopping…") if is_stopping else state_word(now.state))
-        set_role(self.state, ROLES.get(now.state, "muted"))
-        self.progress.setText(progress_words(now))
-        self.bar.setVisible(now.state != "completed")
-        self.bar.setValue(round(PARTS * now.share))
+        self.head.show_progress(now.state, progress_words(now), now.share, is_stopping=is_stopping)
         is_done = now.found is not None and now.state == "completed"
         self.sentence.setVisible(is_done)
         if is_done and now.found is not None:
