@@ -18,7 +18,7 @@ import json
 import statistics
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -98,16 +98,22 @@ def pretrained(chosen: argparse.Namespace, seed: int) -> Path:
     """The pretraining run of a seed, made or finished where it is not."""
     if chosen.runs is not None:
         return Path(chosen.runs / f"seed{seed}")
-    path: Path = chosen.out / f"pretrain-{seed}"
-    run = Run(path)
-    if not run.config_file.is_file():
-        config = build({
+    return trained(
+        chosen.out / f"pretrain-{seed}",
+        {
             "data": {"folders": [str((chosen.data / "train").absolute())]},
             "model": MODEL,
             "optim": {"epochs": chosen.epochs},
             "compute": compute(chosen, seed),
-            "watch": {"readings": 4, "previews": 0},
-        })  # fmt: skip
+        },
+    )
+
+
+def trained(path: Path, settings: dict[str, Any]) -> Path:
+    """A run of these settings, made or finished where it is not."""
+    run = Run(path)
+    if not run.config_file.is_file():
+        config = build(settings | {"watch": {"readings": 4, "previews": 0}})
         api.pretrain(config, path, emit=lambda _: None)
     while summarise(run).status != "completed":
         if is_running(run):
@@ -171,8 +177,10 @@ def finetune(
     return float(np.mean(chances.argmax(1).numpy() == test.labels)), steps
 
 
-def cells(chosen: argparse.Namespace, labels: int) -> Iterator[Cell]:
-    """All cells of one number of labels a class, measured now or before."""
+def cells(
+    chosen: argparse.Namespace, labels: int, starts: Callable[[int], dict[str, Path | None]]
+) -> Iterator[Cell]:
+    """All cells of one number of labels a class, measured now or before; `starts` names a seed's arms."""
     file: Path = chosen.out / f"finetune-{labels}.jsonl"
     known = {
         (found["seed"], found["draw"], found["arm"]): Cell(**found)
@@ -180,10 +188,10 @@ def cells(chosen: argparse.Namespace, labels: int) -> Iterator[Cell]:
     }
     train, test = read(chosen.data / "train"), read(chosen.data / "test")
     for seed in range(chosen.seeds):
-        start = find_start(pretrained(chosen, seed))
+        arms = starts(seed)
         for number in range(chosen.draws):
             rows = draw(train, labels, number)
-            for arm, where in (("scratch", None), ("pretrained", start)):
+            for arm, where in arms.items():
                 if (seed, number, arm) not in known:
                     config = config_for(chosen, seed, len(rows), labels, where)
                     began_s = time.perf_counter()
@@ -196,23 +204,33 @@ def cells(chosen: argparse.Namespace, labels: int) -> Iterator[Cell]:
                 yield known[seed, number, arm]
 
 
+def accuracies(found: list[Cell], chosen: argparse.Namespace) -> dict[str, np.ndarray]:
+    """Percent of each arm, [seeds, draws]."""
+    shape = (chosen.seeds, chosen.draws)
+    return {
+        arm: 100 * np.array([cell.accuracy for cell in found if cell.arm == arm]).reshape(shape)
+        for arm in dict.fromkeys(cell.arm for cell in found)
+    }
+
+
+def starts(chosen: argparse.Namespace, seed: int) -> dict[str, Path | None]:
+    """What the arms of the table of finetuning start from."""
+    return {"scratch": None, "pretrained": find_start(pretrained(chosen, seed))}
+
+
 def table(chosen: argparse.Namespace) -> None:
     """Measure what is missing, then print Markdown."""
     lines = []
     minutes: list[float] = []
     for labels in [int(word) for word in chosen.labels.split(",")]:
-        found = list(cells(chosen, labels))
-        shape = (chosen.seeds, chosen.draws)
-        arms = {
-            arm: np.array([cell.accuracy for cell in found if cell.arm == arm]).reshape(shape)
-            for arm in ("scratch", "pretrained")
-        }
-        difference = 100 * (arms["pretrained"] - arms["scratch"])
+        found = list(cells(chosen, labels, lambda seed: starts(chosen, seed)))
+        arms = accuracies(found, chosen)
+        difference = arms["pretrained"] - arms["scratch"]
         low, high = interval(difference)
         verdict = "beats" if low > 0 else "is beaten" if high < 0 else "no sure difference"
         minutes += [cell.seconds / 60 for cell in found]
         lines.append(
-            f"| {labels} | {100 * arms['scratch'].mean():.1f} | {100 * arms['pretrained'].mean():.1f} "
+            f"| {labels} | {arms['scratch'].mean():.1f} | {arms['pretrained'].mean():.1f} "
             f"| {difference.mean():+.1f} [{low:+.1f}, {high:+.1f}] | {verdict} | {found[0].steps} |"
         )
     is_whole = all(getattr(chosen, name) >= count for name, count in WHOLE.items())
