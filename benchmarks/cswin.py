@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from typing import Never
 
 import torch
 from torch import Tensor, nn
@@ -57,14 +58,20 @@ class PlainBlock(Block):
         return out
 
 
+def options(side: int) -> CswinOptions[Never]:
+    """Of the smallest published size, for views of a side."""
+    given = CswinOptions(backbone="cswin_tiny", image_size=side, drop_path=0.0)
+    filling = Filling("model", given)
+    facts = DataFacts(images=1, classes=0, median_side_px=side)
+    given.fill(filling, facts, DeviceFacts(), Requirements(None, None))
+    done: CswinOptions[Never] = filling.done()
+    return done
+
+
 def networks(side: int) -> dict[str, Backbone]:
     """All for views of a side; the plain reading has our weights."""
-    options = CswinOptions(backbone="cswin_tiny", image_size=side, drop_path=0.0)
-    filling = Filling("model", options)
-    facts = DataFacts(images=1, classes=0, median_side_px=side)
-    options.fill(filling, facts, DeviceFacts(), Requirements(None, None))
     ours, fused, plain = (
-        build_cswin(filling.done(), drop_path=0.0, fused_attention=each)
+        build_cswin(options(side), drop_path=0.0, fused_attention=each)
         for each in (False, True, False)
     )
     for network in (fused, plain):

@@ -117,6 +117,21 @@ def test_labels_teach_its_last_blocks_from_a_run_and_it_leaves(few: Path, tmp_pa
     _leaves_as_a_folder(out.path, run)
 
 
+def test_a_run_of_it_is_gone_on_with(few: Path, tmp_path: Path) -> None:
+    """Its last two blocks learn after the head; the rest, the last norm too, keeps its bits."""
+    start = pretrained(few, tmp_path / "start")
+    values = tiny_config(few, method={"name": "continue"}, optim={"epochs": 2}).model_dump()
+    config = build(values | {"model": {"weights": str(start.path), "drop_path": 0}})
+    api.pretrain(config, tmp_path / "run", emit=_ignore)
+    run = open_run(tmp_path / "run")
+    assert run.config().model.family == "cswin"
+    kept = checkpoint.load_model(find_start(start.path))
+    found = checkpoint.load_model(checkpoint.newest_verified(run)[0])
+    names = [name for name in kept if name.startswith("student.backbone.")]
+    learnt = {name.split(".")[2] for name in names if not torch.equal(kept[name], found[name])}
+    assert learnt == {"stage2"}
+
+
 def _trained(run: Run) -> list[Any]:
     from sit_engine.methods.finetune.method import Finetune
 
