@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sit_engine.config.build import build
-from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.resolve import resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -128,3 +128,14 @@ def test_watched_images_need_labels() -> None:
 
 def test_the_default_tree_is_valid() -> None:
     assert build({}) == RunConfig()
+
+
+def test_a_named_network_that_the_weights_are_not_is_a_sentence() -> None:
+    """Its name in the settings would say one network, its sizes another."""
+    start = StartFacts("w", width=192, depth=12, heads=3, patch_size=8, image_size=32)
+    told = {"backbone": "vit_tiny", "weights": "w"}
+    config = resolve(build({"model": told}), DataFacts(100, 0, 64), DeviceFacts(), start).config
+    assert vit_of(config).backbone == "vit_tiny"
+    other = build({"model": told | {"backbone": "vit_small"}})
+    with pytest.raises(ConfigError, match="backbone = vit_small does not fit the weights w"):
+        resolve(other, DataFacts(100, 0, 64), DeviceFacts(), start)
