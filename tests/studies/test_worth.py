@@ -13,6 +13,7 @@ from PIL import Image
 
 from sit_engine import api
 from sit_engine.errors import SitError
+from sit_engine.evaluation.reading import ImageSet
 from sit_engine.records.report import Score
 from sit_engine.records.run import Run
 from sit_engine.records.studies.worth import ALL, Worth, WorthAsked
@@ -163,6 +164,15 @@ def test_what_is_no_line_of_ours_or_about_other_images_is_passed_over(tmp_path: 
     assert both.right()[2].tolist() == [[True, False], [True, True]]
     assert both.scores()[2].accuracy == 0.75
     assert from_labels.Cells(file, "others").found == []
+
+
+def test_images_that_moved_are_the_same_and_other_labels_are_others() -> None:
+    def told(place: str, second: int = 1) -> str:
+        paths = (f"{place}/cat/a.png", f"{place}/moon/b.png")
+        return from_labels.fingerprint(ImageSet(paths, np.array([0, second])))
+
+    assert told("/before") == told("/elsewhere/deep")
+    assert told("/before") != told("/before", second=0)
 
 
 def test_the_interval_is_over_draws_and_test_images() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -20,6 +21,7 @@ from sit_engine.counted import Sentence
 from sit_engine.evaluation.features import probabilities
 from sit_engine.evaluation.measure import Given, possible_shots
 from sit_engine.evaluation.probes import drawn_labels, mean_score
+from sit_engine.evaluation.reading import ImageSet
 from sit_engine.files import disk_error, write_aside
 from sit_engine.machine.device import apply_settings
 from sit_engine.paths import escape_name
@@ -43,7 +45,7 @@ def from_scratch(
     Round after round, each with one draw of every number of labels, so that all rows stand early. With
     it a sentence about each thing that was left out.
     """
-    cells = Cells(out / CELLS, _fingerprint(given))
+    cells = Cells(out / CELLS, fingerprint(given.train, given.test))
     device = apply_settings(own.config().compute, or_cpu=True)
     like, labels = own.config(), given.train.labels
     side = like.model.image_size
@@ -87,12 +89,16 @@ def _bytes(paths: Sequence[str], side: int) -> int:
     return len(paths) * side * side * 3
 
 
-def _fingerprint(given: Given) -> str:
-    """A fingerprint of what is learnt from and asked: answers about other images are no answers."""
+def fingerprint(*sets: ImageSet) -> str:
+    """A fingerprint of what is learnt from and asked: answers about other images are no answers.
+
+    Names count from the folder that holds them all, so that one which moved is the same.
+    """
     found = hashlib.sha256()
-    for images in (given.train, given.test):
+    for images in sets:
+        root = os.path.commonpath(images.paths)
         for path, label in zip(images.paths, images.labels.tolist(), strict=True):
-            found.update(f"{escape_name(path)}\0{label}\0".encode())
+            found.update(f"{escape_name(os.path.relpath(path, root))}\0{label}\0".encode())
     return found.hexdigest()
 
 
