@@ -44,11 +44,13 @@ NAMED = {
 }
 PUBLISHED_STEM = 4
 STEM_STRIDES = (4, 2, 1)
-OWN_DEPTHS = {1: "4", 2: "2,2", 3: "1,2,2", 4: "1,2,4,1"}
+OWN_DEPTHS = {1: "4", 2: "2,2", 3: "1,2,1", 4: "1,2,4,1"}
 """Of custom networks: most blocks where maps are neither large nor the last, as published."""
 HEAD_WIDTH = 32
 FEWEST_ACROSS = 4
 """Places along a side of the last map that a custom network is left with."""
+CPU_STAGES = 3
+"""On a CPU small views have so many stages, with fewer places at the end: measured (ADR 32)."""
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -206,7 +208,7 @@ class CswinOptions(BackboneOptions[AutoT]):
         if filling.get("image_size") != "auto":
             side = filling.get("image_size")
         _named(filling, facts, device)
-        _shape(filling, side)
+        _shape(filling, side, is_cpu=device.kind == "cpu")
         _network(filling)
         _view(filling, side, why)
         filling.auto("drop_path", 0.1, "usual for networks of this size")
@@ -235,7 +237,7 @@ def _named(filling: Filling, facts: DataFacts, device: DeviceFacts) -> None:
     take_named(filling, dict(zip(names, values, strict=True)))
 
 
-def _shape(filling: Filling, side: int) -> None:
+def _shape(filling: Filling, side: int, *, is_cpu: bool) -> None:
     """Stride of the stem and number of stages: what divides, with enough places left to tell apart."""
     if filling.get("stem_stride") not in ("auto", *STEM_STRIDES):
         raise ConfigError(
@@ -244,7 +246,7 @@ def _shape(filling: Filling, side: int) -> None:
             "Set model.stem_stride to 4, 2 or 1, or leave it out.",
             stride=filling.get("stem_stride"),
         )
-    wanted = 4 if side >= 64 else 2 if side >= 32 else 1
+    wanted = 4 if side >= (32 if is_cpu else 64) else 2 if side >= 32 else 1
     stem = next(stride for stride in STEM_STRIDES if stride <= wanted and side % stride == 0)
     stem_why = Sentence("it divides views of {side} px", side=side)
     filling.auto("stem_stride", stem, stem_why)
@@ -256,7 +258,11 @@ def _shape(filling: Filling, side: int) -> None:
         count = len(numbers(filling.get("stripes"))) + 1
         filling.auto("stages", count, "one more than model.stripes has")
     across, count = side // filling.get("stem_stride"), 1
-    while count < MOST_STAGES and across % 2 == 0 and across // 2 >= FEWEST_ACROSS:
+    few = CPU_STAGES if is_cpu else 1
+    while (
+        count < MOST_STAGES and across % 2 == 0
+        and across // 2 >= (2 if count < few else FEWEST_ACROSS)
+    ):  # fmt: skip
         across, count = across // 2, count + 1
     filling.auto(
         "stages", count, Sentence("the last map is left with {across} × {across} places",
