@@ -27,7 +27,7 @@ from sit_engine.methods.clip_method import ClipMethod
 from sit_engine.methods.protocol import Method
 from sit_engine.methods.svrtn import temporal
 from sit_engine.methods.svrtn.spatial import draw_edit, edited
-from sit_engine.methods.svrtn.table import FrameTable, frame_features
+from sit_engine.methods.svrtn.table import FrameTable
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import Event, PreviewWritten, RetrievalMeasured
 from sit_engine.records.run import Run
@@ -138,25 +138,23 @@ class Retrieval:
         )
 
     def _features(self, method: ClipMethod) -> _Features:
-        """Read once in a leg: the network that reads frames does not learn."""
+        """Read once in a leg, unless blocks of the network that reads frames learn along."""
         if self._read_once is not None:
             return self._read_once
         held = self.watched.held
         assert held is not None
-        side = method.side
+        reader = method.reader
         clean, copies, raw_clean, raw_copies, pictures = [], [], [], [], []
         for number, rows in enumerate(held.videos):
             squares, aspect = held.squares[rows], held.aspect[rows]
-            clean.append(frame_features(method.backbone("student"), squares, aspect, side).cpu())
+            clean.append(reader.features(squares, aspect).cpu())
             raw_clean.append(thumbnails(squares))
             own, own_raw = [], []
             for copy in range(EDITS_A_VIDEO):
                 rng = numpy_stream(_SEED, copy, number, "watched edit")
                 order = timed(len(rows), rng)
                 found = edited(squares[order], [draw_edit(rng)] * len(order), rng)
-                own.append(
-                    frame_features(method.backbone("student"), found, aspect[order], side).cpu()
-                )
+                own.append(reader.features(found, aspect[order]).cpu())
                 own_raw.append(thumbnails(found))
                 if copy == 0:
                     middle = len(order) // 2
@@ -164,8 +162,10 @@ class Retrieval:
                     pictures.append(shown[0])
             copies.append(own)
             raw_copies.append(own_raw)
-        self._read_once = _Features(clean, copies, raw_clean, raw_copies, pictures)
-        return self._read_once
+        features = _Features(clean, copies, raw_clean, raw_copies, pictures)
+        if not reader.trained_blocks:
+            self._read_once = features
+        return features
 
     def preview(self, step: int) -> PreviewWritten:
         """What copies find, and attention of the first training frames."""
@@ -230,9 +230,7 @@ def _stretches(table: FrameTable) -> Iterable[tuple[int, int]]:
 def _features_of(table: FrameTable) -> list[Tensor]:
     """The clean frames of training videos."""
     return [
-        torch.from_numpy(
-            np.asarray(table.features[first : min(end, first + MOST_FRAMES)], dtype=np.float32)
-        )
+        table.features(slice(first, min(end, first + MOST_FRAMES)))
         for first, end in islice(_stretches(table), MOST_VIDEOS)
     ]
 
