@@ -15,7 +15,6 @@ from sit_engine.data.folder.index import problems_warning
 from sit_engine.errors import SitError
 from sit_engine.machine.device import peak_memory_bytes
 from sit_engine.methods.protocol import StepInfo
-from sit_engine.models.weights import load_heads, load_weights, read_heads, read_weights
 from sit_engine.records.commands import Command, answer_to
 from sit_engine.records.events import (
     CommandAnswered,
@@ -25,12 +24,11 @@ from sit_engine.records.events import (
     PhaseChanged,
     RunFinished,
     RunResumed,
-    RunStarted,
     StepReported,
     warning,
 )
 from sit_engine.records.run import Run
-from sit_engine.training.before_steps import ENDS, BeforeSteps
+from sit_engine.training.before_steps import ENDS, BeforeSteps, start_from_weights, started
 from sit_engine.training.checkpointing import CheckpointManager
 from sit_engine.training.control import Control
 from sit_engine.training.leg import From, RunResult, TrainingData
@@ -56,10 +54,6 @@ STEPS_BEFORE_ESTIMATE = 30
 STEPS_BETWEEN = 10
 LEAST_POINTS = 30
 """Of a curve, in runs that are long enough to have them."""
-OTHER_HEADS = (
-    "The heads of the weights do not fit these settings of the method: its heads begin anew, and only "
-    "the backbone goes on."
-)
 LENGTHS = ("optim.epochs", "optim.batch_size")
 """Settings that say how many steps a run has."""
 
@@ -100,8 +94,8 @@ class Leg:
         progress = self.progress
         progress.leg = start.leg
         if start.checkpoint is None:
-            self._start_from_weights()
-            self.emit(self._started())
+            start_from_weights(self.method, self.config, self.emit)
+            self.emit(started(self.run, self.config, self.stepper, progress))
             self.ending = self._prepare()
             if self.ending is None:
                 self._look_first()
@@ -115,17 +109,12 @@ class Leg:
             self.emit(PhaseChanged("training", progress.step, progress.total_steps))
 
     def _prepare(self) -> Outcome | None:
-        """What the method works out before its first step; gives how the leg ends if it was told to.
-
-        Where ranks share what is made, the first one of a machine makes it while the others wait.
-        """
-        waits = self.method.shares_preparation and ranks.on_this_machine()[0] > 0
+        """What the method works out before its first step; gives how the leg ends if it was told to."""
         before = BeforeSteps(self.control, self.emit, self.progress.leg)
-        if not waits:
-            before.run(lambda: self.method.prepare(self.batches, before.told))
+        is_done = before.prepare(self.method, self.batches)
         self.waiting = before.others
         ending = self._agreed(self._answer(before.ended))
-        if ending is None and waits:
+        if ending is None and not is_done:
             self.method.prepare(self.batches)
         return ending
 
@@ -171,32 +160,6 @@ class Leg:
         if self.ending is None and not progress.is_begun:
             self._look_first()
 
-    def _start_from_weights(self) -> None:
-        if self.config.model.weights is None:
-            return
-        path = Path(self.config.model.weights)
-        weights = read_weights(path)
-        for which in ("student", "teacher"):
-            load_weights(self.method.backbone(which), weights)
-        if weights.facts.method == self.config.method.name and not load_heads(
-            self.method.head_modules(), read_heads(path)
-        ):
-            self.emit(warning("start.heads", OTHER_HEADS))
-
-    def _started(self) -> RunStarted:
-        return RunStarted(
-            run=self.run.path.name,
-            method=self.config.method.name,
-            device=str(self.device),
-            images=len(self.batches.rows),
-            total_steps=self.progress.total_steps,
-            steps_per_epoch=self.per_epoch,
-            batch_size=self.batch_size,
-            pid=os.getpid(),
-            leg=self.progress.leg,
-            processes=ranks.count(),
-        )
-
     def work(self) -> RunResult:
         """Steps until the run is complete or someone ends the leg."""
         outcome = self.ending
@@ -218,8 +181,10 @@ class Leg:
 
         Commands and readings are the first rank's; signals may come to any of them.
         """
+        if self.monitor.is_over:
+            return self._agreed("completed")
         commands, self.waiting = [*self.waiting, *self.control.poll()], []
-        return self._agreed("completed" if self.monitor.is_over else self._answer(commands))
+        return self._agreed(self._answer(commands))
 
     def _agreed(self, ending: Outcome | None) -> Outcome | None:
         """The same on all ranks."""

@@ -47,6 +47,9 @@ _SEED = 41
 """Of the edits that are measured on, in every run."""
 
 
+_UNKNOWN = (float("nan"), 0.0)
+
+
 @dataclass(frozen=True)
 class _Features:
     """Of the videos: clean features of each, and of their edited copies; thumbnails alike."""
@@ -69,8 +72,9 @@ class Retrieval:
     device: torch.device
     options: MethodOptions
     figures: list[Figures] = field(default_factory=list)
-    pooled: float = float("nan")
-    raw: float = float("nan")
+    pooled: tuple[float, float] = _UNKNOWN
+    raw: tuple[float, float] = _UNKNOWN
+    """Mean average precision of both baselines, which is measured once, and its interval."""
     best: float = -1.0
     is_over: ClassVar[bool] = False
     is_spare: ClassVar[bool] = True
@@ -84,7 +88,8 @@ class Retrieval:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint's `state`."""
         self.figures = [Figures(d, r, int(w)) for d, r, w in state["readings"]]
-        self.pooled, self.raw, self.best = state["pooled"], state["raw"], state["best"]
+        self.best = state["best"]
+        self.pooled, self.raw = (_with_interval(state[name]) for name in ("pooled", "raw"))
 
     def read(
         self, step: int, course: Course, curves: Mapping[str, float]
@@ -119,22 +124,26 @@ class Retrieval:
         clean = [vectors_of(method.clips, one, k) for one in held.clean]
         copies = [[vectors_of(method.clips, copy, k) for copy in of] for of in held.copies]
         found = precisions_of([*clean, *vectors], copies)
-        if np.isnan(self.pooled):
+        if np.isnan(self.pooled[0]):
             mean, everything = method.clips.mean.cpu(), [*held.clean, *training]
-            self.pooled = float(
-                np.mean(
-                    precisions_of(
-                        [pooled(one - mean, k) for one in everything],
-                        [[pooled(copy - mean, k) for copy in of] for of in held.copies],
-                    )
-                )
+            self.pooled = _score(
+                [pooled(one - mean, k) for one in everything],
+                [[pooled(copy - mean, k) for copy in of] for of in held.copies],
             )
             raw = [torch.from_numpy(one) for one in held.raw_clean]
             raw_copies = [[torch.from_numpy(copy) for copy in of] for of in held.raw_copies]
-            self.raw = float(np.mean(precisions_of(raw, raw_copies)))
+            self.raw = _score(raw, raw_copies)
         score = mean_precision(found)
         return RetrievalMeasured(
-            step, score.value, score.interval, self.pooled, self.raw, score.queries, len(clean)
+            step,
+            score.value,
+            score.interval,
+            self.pooled[0],
+            self.raw[0],
+            score.queries,
+            len(clean),
+            self.pooled[1],
+            self.raw[1],
         )
 
     def _features(self, method: ClipMethod) -> _Features:
@@ -214,6 +223,16 @@ class Retrieval:
             np.stack(pictures), np.stack(scores).astype(np.float32), np.stack(is_own),
             np.array(ranks, dtype=np.int64),
         )  # fmt: skip
+
+
+def _score(database: Sequence[Tensor], copies: Sequence[Sequence[Tensor]]) -> tuple[float, float]:
+    found = mean_precision(precisions_of(database, copies))
+    return found.value, found.interval
+
+
+def _with_interval(kept: float | tuple[float, float]) -> tuple[float, float]:
+    """Of earlier runs there is none."""
+    return (kept, 0.0) if isinstance(kept, float) else (kept[0], kept[1])
 
 
 def _seen(squares_nSSC: NDArray[np.uint8], aspect_n: Tensor) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,17 @@ def test_the_rate_is_chosen_and_frames_known_before_are_not_read_again(
     _, store = cache.fill(index, side=32)
     assert asked == ["0.5", "1.5", "2.5", "3.5", "4.5"]
     assert brightness(store.rows(range(1, 11))) == list(range(0, 20, 2))
+
+
+def test_a_folder_of_many_frames_takes_little_memory(tmp_path: Path) -> None:
+    write_video(tmp_path / "films" / "a.mkv", numbered(3), at=[0, 40, 79])
+    tracemalloc.start()
+    index = scan([tmp_path / "films"], frame_rate=1000)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(index) == 20_000
+    # Of a million frames 150 MB; pixels lie on the disk.
+    assert kept < 150 * len(index)
 
 
 def test_times_are_texts_that_hit_a_picture_on_the_moment() -> None:

@@ -184,7 +184,7 @@ class _Kept:
     def open(cls, file: Path, shape: tuple[int, ...], count: int) -> _Kept:
         """The one that is there, or a new one. Raises OSError where there is no room to fill it."""
         shape, taken = (shape[0] + 1, *shape[1:]), 0
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, IndexError):
             found = cls(np.load(file, mmap_mode="r"))
             if found.array.shape == shape and found.array.dtype == np.float16:
                 os.utime(file)  # Those used last stay.
@@ -199,7 +199,10 @@ class _Kept:
         if not taken:
             with in_place_of(file) as aside:
                 np.lib.format.open_memmap(aside, mode="w+", dtype=np.float16, shape=shape).flush()
-        return cls(np.load(file, mmap_mode="r+"))
+        kept = cls(np.load(file, mmap_mode="r+"))
+        if not 0 <= kept.done <= count:
+            kept.done = 0
+        return kept
 
     def note(self, done: int, *, is_last: bool) -> None:
         """So many frames are done: told to the disk now and then, after what they are."""
