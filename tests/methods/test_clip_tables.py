@@ -14,6 +14,7 @@ from sit_engine.data.pixel_cache.cache import FEATURES, PixelCache
 from sit_engine.errors import ConfigError, OutOfMemoryError
 from sit_engine.export.graphs import read_extra
 from sit_engine.jobs.clip_features import ClipReader
+from sit_engine.jobs.dry_steps import DrySteps
 from sit_engine.methods.svrtn import table
 from sit_engine.methods.svrtn.reader import FrameReader
 from sit_engine.methods.svrtn.table import FrameTable
@@ -102,8 +103,8 @@ def test_a_trial_reads_no_tables_and_pushes_none_out(
     others = [own_cache / f"{number}{table.ENDING}" for number in range(table.MOST_FILES)]
     for other in others:
         other.touch()
-    found = api.dry_run(clip_config(films, clip_start), on_progress=lambda *_: None)
-    assert found.images_per_s > 0
+    _, speed = DrySteps.prepare(clip_config(films, clip_start), lambda *_: None).settle(0.0)
+    assert speed > 0
     assert not pieces
     assert sorted(own_cache.iterdir()) == others
 
