@@ -101,7 +101,8 @@ class Screen:
                 self.say(
                     f"step {event.step}: {counted(event.queries, 'edited copies')} find their originals "
                     f"with a mean average precision of {event.precision:.2f} ± {event.interval:.2f} "
-                    f"(mean features {event.pooled:.2f}, raw thumbnails {event.raw:.2f})"
+                    f"(mean features {event.pooled:.2f} ± {event.pooled_interval:.2f}, "
+                    f"raw thumbnails {event.raw:.2f} ± {event.raw_interval:.2f})"
                 )
 
     def _tell(self, event: Event) -> None:

@@ -13,6 +13,7 @@ from sit_engine.cli import launch
 from sit_engine.cli.screen import Screen
 from sit_engine.errors import STOPPED_EXIT_CODE, TERMINATED_EXIT_CODE
 from sit_engine.records.events import Event, PhaseChanged, RunFinished
+from sit_engine.records.on_progress import METHOD_PHASES
 from sit_engine.records.run import Run
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Signals:
         return self.control
 
     def on_event(self, event: Event) -> None:
-        """Show it, and notice when the steps begin and end."""
-        if isinstance(event, PhaseChanged) and event.phase == "training":
+        """Show it, and notice when the steps, and what a method does before, begin and end."""
+        if isinstance(event, PhaseChanged) and event.phase in ("training", *METHOD_PHASES):
             self.is_training = True
         if isinstance(event, RunFinished):
             self.is_training = False

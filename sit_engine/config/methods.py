@@ -86,6 +86,8 @@ class Scale(NamedTuple):
     train_images: int = 256
     takes_view: Callable[[int], bool] = lambda _: True
     """Whether the network takes views of a side, in px."""
+    blocks_deep: int = 12
+    """Blocks from the image to the last map."""
     can_stop_inside: bool = True
     """Whether what enters its last blocks can be kept."""
 

@@ -75,6 +75,7 @@ def resolve(
         epochs=optim.get("epochs"),
         train_images=train_images,
         takes_view=model.takes_view,
+        blocks_deep=model.blocks_deep,
         can_stop_inside=model.can_stop_inside,
     )
     own, head_reasons = config.method.as_start(start)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.data.decode.preprocess import Preprocess
-from sit_engine.methods.svrtn.table import both
+from sit_engine.methods.svrtn.reader import feature_of
 from sit_engine.models.backbone import Backbone
 
 
@@ -48,7 +48,7 @@ class ClipNetwork(nn.Module):
 
     def forward(self, view_NCVV: Tensor) -> Tensor:
         """[B·k,3,V,V] to [B,D]."""
-        feature_NF = both(self.vit, view_NCVV)
+        feature_NF = feature_of(self.vit.maps(view_NCVV))
         feature_BkF = feature_NF.view(-1, self.frames, feature_NF.shape[1])
         there_Bk = torch.ones_like(feature_BkF[:, :, 0], dtype=torch.bool)
         return self.clips(feature_BkF, there_Bk)  # type: ignore[no-any-return]

@@ -20,7 +20,6 @@ from sit_engine.errors import ConfigError
 from sit_engine.jobs.networks import load_method
 from sit_engine.machine.device import apply_settings
 from sit_engine.methods.clip_method import ClipMethod
-from sit_engine.methods.svrtn.table import frame_features
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.models.fingerprint import add_network
 from sit_engine.records.on_progress import OnProgress
@@ -113,8 +112,7 @@ class ClipReader:
     def features(self, squares_nSSC: np.ndarray, aspect_n: np.ndarray) -> Tensor:
         """[n,F] on the CPU."""
         aspect = torch.from_numpy(np.ascontiguousarray(aspect_n, dtype=np.float32))
-        backbone = self.method.backbone("student")
-        return frame_features(backbone, squares_nSSC, aspect, self.method.side).cpu()
+        return self.method.reader.features(squares_nSSC, aspect).cpu()
 
     def clips(self, video: ReadVideo, stride: int | None = None) -> tuple[Tensor, np.ndarray]:
         """Vectors [m,D] and the start and end of each clip [m,2]."""

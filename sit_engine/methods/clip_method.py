@@ -6,18 +6,24 @@ from abc import abstractmethod
 
 from sit_engine.methods.protocol import Method
 from sit_engine.methods.svrtn.encoder import ClipEncoder
+from sit_engine.methods.svrtn.reader import FrameReader
 from sit_engine.methods.svrtn.table import FrameTable
 
 
 class ClipMethod(Method):
-    """A frozen network that reads frames, and an encoder of clips of them."""
+    """A network that reads frames, and an encoder of clips of them."""
 
     side: int
     """Of a frame's view, in px."""
     clip_frames: int
     """Frames of a clip."""
     table: FrameTable | None = None
-    """Features of the training frames; None before the first step."""
+    """What is kept of the training frames; None before the first step."""
+
+    @property
+    @abstractmethod
+    def reader(self) -> FrameReader:
+        """What reads frames."""
 
     @property
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.models.backbone import Backbone
+from sit_engine.records.on_progress import OnProgress
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Method(ABC):
 
     networks: nn.Module
     """Everything whose tensors a checkpoint holds."""
+    shares_preparation: ClassVar[bool] = False
+    """Whether what `prepare` makes lies on the disk, for all ranks of a machine."""
 
     @abstractmethod
     def make_views(self, batch: Batch, step_info: StepInfo) -> Views:
@@ -136,9 +139,20 @@ class Method(ABC):
         """Whether torch compiles the networks' passes from now on."""
         del on
 
-    def prepare(self, batches: Batches) -> None:
-        """Called once before the first step of a leg, when the weights are in place."""
-        del batches
+    def prepare(self, batches: Batches, on_progress: OnProgress | None = None) -> None:
+        """Called once before the first step of a leg, when the weights are in place.
+
+        What takes long tells `on_progress`, which may raise to end it: then what was worked out is kept,
+        or is begun anew the next time.
+        """
+        del batches, on_progress
+
+    def prepare_trial(self, batches: Batches) -> None:
+        """Called instead where steps are tried for their speed and memory alone.
+
+        What `prepare` reads of all images may be made up, of the same sizes.
+        """
+        self.prepare(batches)
 
     def for_positions(self, positions: Tensor) -> None:
         """Called where the images of one step, by their places among all, are all there are: a replay."""

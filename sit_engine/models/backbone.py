@@ -84,6 +84,10 @@ class Backbone(nn.Module):
         """`pooled` of what `entering` gave."""
         raise NotImplementedError
 
+    def maps_after(self, entered: Tensor, *, but_last: int) -> Maps:
+        """`maps` of what `entering` gave, of views of the network's own size."""
+        raise NotImplementedError
+
     def feature(self, image_BCYX: Tensor) -> Tensor:
         """What every measurement reads: [B,C,Y,X] to [B, max(1,T) · D]; more by `features`."""
         if self.features == "last-layers":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from torch import nn
 
@@ -11,8 +12,10 @@ TOLD = ("num_heads", "heads", "stripe", "features", "shape")
 features are made of, and which network of several it is."""
 
 
-def add_network(digest: hashlib._Hash, network: nn.Module) -> None:
-    """Add its weights, and what they do not tell."""
+def add_network(
+    digest: hashlib._Hash, network: nn.Module, but: Callable[[str], bool] = lambda _: False
+) -> None:
+    """Add its weights, and what they do not tell; `but`: the names of weights that are left out."""
     told = [
         (name, key, str(value))
         for name, module in network.named_modules()
@@ -22,4 +25,5 @@ def add_network(digest: hashlib._Hash, network: nn.Module) -> None:
     digest.update(f"{told}".encode())
     for name, value in network.state_dict().items():
         digest.update(f"{name} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        if not but(name):
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())

@@ -74,6 +74,15 @@ class Vit(VisionTransformer, Backbone):
         normed_BND = self._normed(self._through(last, entered))
         return normed_BND[:, self.num_prefix_tokens :].mean(1, keepdim=True)
 
+    def maps_after(self, entered: Tensor, *, but_last: int) -> Maps:
+        """`maps` of what `entering` gave, of views of the network's own size."""
+        for block in self.blocks[self.blocks_deep - but_last :]:
+            entered = self._through(block, entered)
+        normed_BND = self._normed(entered)
+        before, (height, width) = self.num_prefix_tokens, self.patch_embed.grid_size
+        places = normed_BND[:, before:]
+        return Maps(normed_BND[:, : self.tokens_before], places, (height, width))
+
     def _last_pooled(self, tokens_BND: Tensor, block: Any) -> Tensor:
         """What the last block makes of the tokens before the patches alone, normed."""
         count = self.tokens_before

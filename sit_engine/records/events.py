@@ -122,8 +122,8 @@ class KnnMeasured(Event):
 class RetrievalMeasured(Event):
     """Edited copies of `videos` held-out videos look for their originals among these and training's.
 
-    Mean average precision over `queries` copies, of the clips' vectors with the half width of its 95 %
-    interval, of the start's frame features pooled by their mean, and of raw thumbnails.
+    Mean average precision over `queries` copies, of the clips' vectors, of the start's frame features
+    pooled by their mean, and of raw thumbnails, with the half widths of their 95 % intervals.
     """
 
     step: int
@@ -133,6 +133,9 @@ class RetrievalMeasured(Event):
     raw: float
     queries: int
     videos: int
+    pooled_interval: float = 0.0
+    raw_interval: float = 0.0
+    """Of earlier runs 0: not measured."""
 
 
 @dataclass(frozen=True)

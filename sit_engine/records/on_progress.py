@@ -14,7 +14,12 @@ Phase = Literal[
     "checking the pixel cache",
     "decoding",
     "waiting",
+    "reading frames",
+    "reading images",
+    "keeping copies",
 ]
+METHOD_PHASES: tuple[Phase, ...] = ("reading frames", "reading images", "keeping copies")
+"""What methods do before the first step of a leg: commands are heard there."""
 OnProgress = Callable[[str, int, int], None]
 PROGRESS_EVERY_S = 0.1
 

@@ -15,7 +15,6 @@ from sit_engine.data.folder.index import problems_warning
 from sit_engine.errors import SitError
 from sit_engine.machine.device import peak_memory_bytes
 from sit_engine.methods.protocol import StepInfo
-from sit_engine.models.weights import load_heads, load_weights, read_heads, read_weights
 from sit_engine.records.commands import Command, answer_to
 from sit_engine.records.events import (
     CommandAnswered,
@@ -25,11 +24,11 @@ from sit_engine.records.events import (
     PhaseChanged,
     RunFinished,
     RunResumed,
-    RunStarted,
     StepReported,
     warning,
 )
 from sit_engine.records.run import Run
+from sit_engine.training.before_steps import ENDS, BeforeSteps, start_from_weights, started
 from sit_engine.training.checkpointing import CheckpointManager
 from sit_engine.training.control import Control
 from sit_engine.training.leg import From, RunResult, TrainingData
@@ -55,10 +54,6 @@ STEPS_BEFORE_ESTIMATE = 30
 STEPS_BETWEEN = 10
 LEAST_POINTS = 30
 """Of a curve, in runs that are long enough to have them."""
-OTHER_HEADS = (
-    "The heads of the weights do not fit these settings of the method: its heads begin anew, and only "
-    "the backbone goes on."
-)
 LENGTHS = ("optim.epochs", "optim.batch_size")
 """Settings that say how many steps a run has."""
 
@@ -79,7 +74,11 @@ class Leg:
         self.batch_size = self.batches.batch_size
         self.per_epoch = self.batches.steps_per_epoch
         epochs = config.optim.epochs
-        self.progress = Progress(max(1, round(epochs * self.per_epoch)))
+        self.progress = Progress(max(1, round(epochs * self.per_epoch)), is_begun=False)
+        self.ending: Outcome | None = None
+        """How the leg ends before its first step."""
+        self.waiting: list[Command] = []
+        """Commands that came before it."""
         self.monitor = make_watcher(run, self.method, data.watched, self.device, config.method)
         self.checkpoint_manager = CheckpointManager(run, config, self.stepper, self.monitor, emit)
         self.window = self._new_window()
@@ -95,19 +94,36 @@ class Leg:
         progress = self.progress
         progress.leg = start.leg
         if start.checkpoint is None:
-            self._start_from_weights()
-            self.emit(self._started())
-            self.method.prepare(self.batches)
-            watch = self.config.watch
-            self._look(reading=watch.readings > 0, preview=watch.previews > 0)
-            self._save()
+            start_from_weights(self.method, self.config, self.emit)
+            self.emit(started(self.run, self.config, self.stepper, progress))
+            self.ending = self._prepare()
+            if self.ending is None:
+                self._look_first()
         else:
             self._go_on(start, start.checkpoint)
         progress = self.progress
         self.first_step = progress.step
         self.leg_started_s = time.perf_counter()
         self.window = self._new_window()
-        self.emit(PhaseChanged("training", progress.step, progress.total_steps))
+        if self.ending is None:
+            self.emit(PhaseChanged("training", progress.step, progress.total_steps))
+
+    def _prepare(self) -> Outcome | None:
+        """What the method works out before its first step; gives how the leg ends if it was told to."""
+        before = BeforeSteps(self.control, self.emit, self.progress.leg)
+        is_done = before.prepare(self.method, self.batches)
+        self.waiting = before.others
+        ending = self._agreed(self._answer(before.ended))
+        if ending is None and not is_done:
+            self.method.prepare(self.batches)
+        return ending
+
+    def _look_first(self) -> None:
+        """Look at the networks before the first step, and save them."""
+        self.progress.is_begun = True
+        watch = self.config.watch
+        self._look(reading=watch.readings > 0, preview=watch.previews > 0)
+        self._save(again=True)
 
     def _go_on(self, start: From, path: Path) -> None:
         self.progress = progress = self.checkpoint_manager.restore(path)
@@ -115,8 +131,8 @@ class Leg:
         changes = list(start.changes)
         for change in [*(Change(**kept) for kept in progress.changes), *changes]:
             apply_change(self.stepper, change.field, change.new)
-        self.method.prepare(self.batches)
         progress.leg = start.leg
+        self.ending = self._prepare()
         if any(change.field == FIELD for change in changes):
             # Whoever sets the rate anew means that rate, and gives it as many chances.
             progress.rate_share, progress.rollbacks = 1.0, 0
@@ -141,36 +157,12 @@ class Leg:
         self.emit(RunResumed(progress.leg, progress.step, path.name, os.getpid()))
         for change in changes:
             self.emit(ConfigChanged(step=progress.step, **asdict(change)))
-
-    def _start_from_weights(self) -> None:
-        if self.config.model.weights is None:
-            return
-        path = Path(self.config.model.weights)
-        weights = read_weights(path)
-        for which in ("student", "teacher"):
-            load_weights(self.method.backbone(which), weights)
-        if weights.facts.method == self.config.method.name and not load_heads(
-            self.method.head_modules(), read_heads(path)
-        ):
-            self.emit(warning("start.heads", OTHER_HEADS))
-
-    def _started(self) -> RunStarted:
-        return RunStarted(
-            run=self.run.path.name,
-            method=self.config.method.name,
-            device=str(self.device),
-            images=len(self.batches.rows),
-            total_steps=self.progress.total_steps,
-            steps_per_epoch=self.per_epoch,
-            batch_size=self.batch_size,
-            pid=os.getpid(),
-            leg=self.progress.leg,
-            processes=ranks.count(),
-        )
+        if self.ending is None and not progress.is_begun:
+            self._look_first()
 
     def work(self) -> RunResult:
         """Steps until the run is complete or someone ends the leg."""
-        outcome: Outcome | None = None
+        outcome = self.ending
         while outcome is None and self.progress.step < self.progress.total_steps:
             outcome = self._agreed_ending()
             if outcome is None:
@@ -189,8 +181,14 @@ class Leg:
 
         Commands and readings are the first rank's; signals may come to any of them.
         """
+        if self.monitor.is_over:
+            return self._agreed("completed")
+        commands, self.waiting = [*self.waiting, *self.control.poll()], []
+        return self._agreed(self._answer(commands))
+
+    def _agreed(self, ending: Outcome | None) -> Outcome | None:
+        """The same on all ranks."""
         progress = self.progress
-        ending = "completed" if self.monitor.is_over else self._answer(self.control.poll())
         if ranks.count() == 1:
             return ending
         number = 0 if ending is None else 1 + ENDINGS.index(ending)
@@ -372,15 +370,14 @@ class Leg:
 
     def _answer(self, commands: list[Command]) -> Outcome | None:
         """Carry out what was asked, then say so; gives how the leg ends if it ends."""
-        endings: dict[str, Outcome] = {"stop": "stopped", "pause": "paused", "finish": "completed"}
         for command in commands:
             if command.leg not in (-1, self.progress.leg):
                 self.emit(answer_to(command.command, "command.refused_leg", leg=str(command.leg)))
                 continue
             answer = answer_to(command.command)
-            if command.command in endings:
+            if command.command in ENDS:
                 self.emit(answer)
-                return endings[command.command]
+                return ENDS[command.command]
             paused_from_s = time.perf_counter()
             if command.command == "checkpoint":
                 self._save()

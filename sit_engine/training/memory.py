@@ -171,7 +171,7 @@ def _small(
         }
     )
     stepper = Stepper(small, store, rows, labels)
-    stepper.method.prepare(stepper.batches)
+    stepper.method.prepare_trial(stepper.batches)
     return stepper
 
 

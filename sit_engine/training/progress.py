@@ -29,6 +29,8 @@ class Progress:
     """The step of the checkpoint that it went back to last."""
     rate_share: float = 1.0
     """Of the learning rate that the settings say; halved each time."""
+    is_begun: bool = True
+    """Whether all before the first step was done: not of a run that was stopped while it prepared."""
     draws: int = 0
     """Which draws the steps take: another number, another order of images and other views."""
     best_step: int = -1

@@ -229,7 +229,7 @@ def measure_images_per_s(
 ) -> float:
     """A dry run of so many seconds on networks of its own; median over its steps."""
     stepper = Stepper(config, store, rows, labels)
-    stepper.method.prepare(stepper.batches)
+    stepper.method.prepare_trial(stepper.batches)
     took_s: list[float] = []
     started_s = time.perf_counter()
     while len(took_s) < 5 or time.perf_counter() - started_s < seconds:

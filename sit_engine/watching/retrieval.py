@@ -27,7 +27,7 @@ from sit_engine.methods.clip_method import ClipMethod
 from sit_engine.methods.protocol import Method
 from sit_engine.methods.svrtn import temporal
 from sit_engine.methods.svrtn.spatial import draw_edit, edited
-from sit_engine.methods.svrtn.table import FrameTable, frame_features
+from sit_engine.methods.svrtn.table import FrameTable
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import Event, PreviewWritten, RetrievalMeasured
 from sit_engine.records.run import Run
@@ -45,6 +45,9 @@ MOST_FRAMES, MOST_VIDEOS = 32, 1000
 """Of one video the first ones, and of training so many videos: a reading is to take seconds."""
 _SEED = 41
 """Of the edits that are measured on, in every run."""
+
+
+_UNKNOWN = (float("nan"), 0.0)
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ class Retrieval:
     device: torch.device
     options: MethodOptions
     figures: list[Figures] = field(default_factory=list)
-    pooled: float = float("nan")
-    raw: float = float("nan")
+    pooled: tuple[float, float] = _UNKNOWN
+    raw: tuple[float, float] = _UNKNOWN
+    """Mean average precision of both baselines, which is measured once, and its interval."""
     best: float = -1.0
     is_over: ClassVar[bool] = False
     is_spare: ClassVar[bool] = True
@@ -84,7 +88,8 @@ class Retrieval:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint's `state`."""
         self.figures = [Figures(d, r, int(w)) for d, r, w in state["readings"]]
-        self.pooled, self.raw, self.best = state["pooled"], state["raw"], state["best"]
+        self.best = state["best"]
+        self.pooled, self.raw = (_with_interval(state[name]) for name in ("pooled", "raw"))
 
     def read(
         self, step: int, course: Course, curves: Mapping[str, float]
@@ -119,44 +124,46 @@ class Retrieval:
         clean = [vectors_of(method.clips, one, k) for one in held.clean]
         copies = [[vectors_of(method.clips, copy, k) for copy in of] for of in held.copies]
         found = precisions_of([*clean, *vectors], copies)
-        if np.isnan(self.pooled):
+        if np.isnan(self.pooled[0]):
             mean, everything = method.clips.mean.cpu(), [*held.clean, *training]
-            self.pooled = float(
-                np.mean(
-                    precisions_of(
-                        [pooled(one - mean, k) for one in everything],
-                        [[pooled(copy - mean, k) for copy in of] for of in held.copies],
-                    )
-                )
+            self.pooled = _score(
+                [pooled(one - mean, k) for one in everything],
+                [[pooled(copy - mean, k) for copy in of] for of in held.copies],
             )
             raw = [torch.from_numpy(one) for one in held.raw_clean]
             raw_copies = [[torch.from_numpy(copy) for copy in of] for of in held.raw_copies]
-            self.raw = float(np.mean(precisions_of(raw, raw_copies)))
+            self.raw = _score(raw, raw_copies)
         score = mean_precision(found)
         return RetrievalMeasured(
-            step, score.value, score.interval, self.pooled, self.raw, score.queries, len(clean)
+            step,
+            score.value,
+            score.interval,
+            self.pooled[0],
+            self.raw[0],
+            score.queries,
+            len(clean),
+            self.pooled[1],
+            self.raw[1],
         )
 
     def _features(self, method: ClipMethod) -> _Features:
-        """Read once in a leg: the network that reads frames does not learn."""
+        """Read once in a leg, unless blocks of the network that reads frames learn along."""
         if self._read_once is not None:
             return self._read_once
         held = self.watched.held
         assert held is not None
-        side = method.side
+        reader = method.reader
         clean, copies, raw_clean, raw_copies, pictures = [], [], [], [], []
         for number, rows in enumerate(held.videos):
             squares, aspect = held.squares[rows], held.aspect[rows]
-            clean.append(frame_features(method.backbone("student"), squares, aspect, side).cpu())
+            clean.append(reader.features(squares, aspect).cpu())
             raw_clean.append(thumbnails(squares))
             own, own_raw = [], []
             for copy in range(EDITS_A_VIDEO):
                 rng = numpy_stream(_SEED, copy, number, "watched edit")
                 order = timed(len(rows), rng)
                 found = edited(squares[order], [draw_edit(rng)] * len(order), rng)
-                own.append(
-                    frame_features(method.backbone("student"), found, aspect[order], side).cpu()
-                )
+                own.append(reader.features(found, aspect[order]).cpu())
                 own_raw.append(thumbnails(found))
                 if copy == 0:
                     middle = len(order) // 2
@@ -164,8 +171,10 @@ class Retrieval:
                     pictures.append(shown[0])
             copies.append(own)
             raw_copies.append(own_raw)
-        self._read_once = _Features(clean, copies, raw_clean, raw_copies, pictures)
-        return self._read_once
+        features = _Features(clean, copies, raw_clean, raw_copies, pictures)
+        if not reader.trained_blocks:
+            self._read_once = features
+        return features
 
     def preview(self, step: int) -> PreviewWritten:
         """What copies find, and attention of the first training frames."""
@@ -216,6 +225,16 @@ class Retrieval:
         )  # fmt: skip
 
 
+def _score(database: Sequence[Tensor], copies: Sequence[Sequence[Tensor]]) -> tuple[float, float]:
+    found = mean_precision(precisions_of(database, copies))
+    return found.value, found.interval
+
+
+def _with_interval(kept: float | tuple[float, float]) -> tuple[float, float]:
+    """Of earlier runs there is none."""
+    return (kept, 0.0) if isinstance(kept, float) else (kept[0], kept[1])
+
+
 def _seen(squares_nSSC: NDArray[np.uint8], aspect_n: Tensor) -> NDArray[np.uint8]:
     """Centred views of squares as pictures."""
     images = torch.from_numpy(np.ascontiguousarray(squares_nSSC))
@@ -230,9 +249,7 @@ def _stretches(table: FrameTable) -> Iterable[tuple[int, int]]:
 def _features_of(table: FrameTable) -> list[Tensor]:
     """The clean frames of training videos."""
     return [
-        torch.from_numpy(
-            np.asarray(table.features[first : min(end, first + MOST_FRAMES)], dtype=np.float32)
-        )
+        table.features(slice(first, min(end, first + MOST_FRAMES)))
         for first, end in islice(_stretches(table), MOST_VIDEOS)
     ]
 

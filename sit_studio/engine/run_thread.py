@@ -23,6 +23,7 @@ from sit_engine.records import commands
 from sit_engine.records.events import Event, PhaseChanged, RunFinished, RunResumed, RunStarted
 from sit_engine.records.follow import Follower
 from sit_engine.records.locking.run_lock import holder_here, is_running
+from sit_engine.records.on_progress import METHOD_PHASES
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import is_run
 from sit_studio.engine.messages import Heard, MessageQueue, Refused, Seen
@@ -155,7 +156,10 @@ class EngineThread(QThread):
             case RunStarted() | RunResumed():
                 self._leg = event.leg
             case PhaseChanged():
-                self._is_training = event.phase == "training"
+                # What a method works out before its steps hears the control of a leg here; one in a
+                # process is told by a signal, which knows no numbers of legs.
+                hears = self._leg_here and event.phase in METHOD_PHASES
+                self._is_training = hears or event.phase == "training"
             case RunFinished():
                 self._is_training = False
                 self._is_completed = event.outcome == "completed"

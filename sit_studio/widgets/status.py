@@ -174,6 +174,8 @@ def phase_word(phase: str) -> str:
         "measuring the memory": QCoreApplication.translate("phase", "Measuring the memory"),
         "measuring the speed": QCoreApplication.translate("phase", "Measuring the speed"),
         "reading watched images": QCoreApplication.translate("phase", "Reading watched images"),
+        "reading frames": QCoreApplication.translate("phase", "Reading frames"),
+        "keeping copies": QCoreApplication.translate("phase", "Working out changed copies"),
         "reading images": QCoreApplication.translate("phase", "Reading images"),
         "linear probe": QCoreApplication.translate("phase", "Fitting the linear probe"),
         "few-shot": QCoreApplication.translate("phase", "Measuring with few labels"),

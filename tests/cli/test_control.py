@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sit_engine.cli.screen import Screen
+from sit_engine.cli.terminal_leg import Signals
 from sit_engine.files import write_aside
 from sit_engine.records.commands import drop
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
+    PhaseChanged,
     PreviewWritten,
     RunFinished,
 )
+from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
 from tests.tiny import Process, engine, start_engine, tiny_flags, wait_for_step
@@ -138,3 +143,16 @@ def test_whatever_lies_in_control_the_training_goes_on(
     assert process.poll() is None
     assert engine("stop", out).returncode == 0
     assert process.wait(timeout=60) == 3
+
+
+def test_a_signal_while_a_method_prepares_asks_to_stop_and_one_before_ends_at_once(
+    tmp_path: Path,
+) -> None:
+    signals = Signals(Screen(as_json=False, quiet=True))
+    control = signals.make_control(Run(tmp_path))
+    signals.on_event(PhaseChanged("decoding", 1, 9))
+    with pytest.raises(KeyboardInterrupt):
+        signals._on_signal(signal.SIGTERM, None)
+    signals.on_event(PhaseChanged("reading frames", 1, 9))
+    signals._on_signal(signal.SIGTERM, None)
+    assert [command.command for command in control.poll()] == ["stop"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from sit_engine.data.scan.split import make_split
 from sit_engine.errors import CancelledError
 from tests.data.conftest import picture, unpack
 from tests.videos import SIZE, numbered, shade, turn, write_sound, write_video
+
+ROOT = Path(__file__).parents[2]
 
 
 def brightness(pixels: np.ndarray) -> list[int]:
@@ -101,6 +105,17 @@ def test_the_rate_is_chosen_and_frames_known_before_are_not_read_again(
     _, store = cache.fill(index, side=32)
     assert asked == ["0.5", "1.5", "2.5", "3.5", "4.5"]
     assert brightness(store.rows(range(1, 11))) == list(range(0, 20, 2))
+
+
+def test_a_folder_of_many_frames_takes_little_memory(tmp_path: Path) -> None:
+    write_video(tmp_path / "films" / "a.mkv", numbered(3), at=[0, 40, 79])
+    tracemalloc.start()
+    index = scan([tmp_path / "films"], frame_rate=1000)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(index) == 20_000
+    # Of a million frames 150 MB; pixels lie on the disk.
+    assert kept < 150 * len(index)
 
 
 def test_times_are_texts_that_hit_a_picture_on_the_moment() -> None:
@@ -247,6 +262,57 @@ def test_broken_time_stamps_are_named(tmp_path: Path) -> None:
     film = write_video(tmp_path / "films" / "a.h264", numbered(8), codec="libx264")
     assert film.stat().st_size
     assert [problem.code for problem in scan([film.parent]).problems] == ["data.time_stamps"]
+
+
+def test_a_variable_rate_is_read_by_time_and_one_with_a_leap_of_a_day_is_named(
+    tmp_path: Path, cache: PixelCache
+) -> None:
+    write_video(tmp_path / "films" / "a.mkv", numbered(8), at=[0, 1, 5, 6, 13, 14, 30, 31])
+    # Six pictures would make a hundred thousand, nearly all of them the last one.
+    write_video(tmp_path / "films" / "leap.mkv", numbered(6), at=[0, 1, 3, 4, 8, 400_000])
+    index = scan([tmp_path / "films"])
+    assert [(one.path, one.code) for one in index.problems] == [("leap.mkv", "data.time_stamps")]
+    _, store = cache.fill(index, side=32)
+    assert brightness(store.rows(range(8))) == [0, 2, 4, 4, 6, 6, 6, 6]
+
+
+def test_a_scan_that_was_killed_and_is_repeated_reads_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "films"
+    write_video(folder / "a.mp4", [frame for frame in numbered(40) for _ in "12"])
+    place = tmp_path / "cache"
+    script = (
+        "import os, signal\n"
+        "from sit_engine.data.pixel_cache import cache, cache_rows, stretches\n"
+        "stretches.FRAMES_A_JOB, cache_rows.BETWEEN_SYNCS_S = 3, 0.0\n"
+        "from sit_engine.data.scan.quick_scan import scan\n"
+        "record, done = cache._Filling._record, []\n"
+        "def spy(filling, i, answer):\n"
+        "    done.append(record(filling, i, answer))\n"
+        "    if len(done) == 10:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return done[-1]\n"
+        "cache._Filling._record = spy\n"
+        f"cache.PixelCache({str(place)!r}).fill(scan([{str(folder)!r}]), side=32, workers=1)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    recorded: list[int] = []
+    record = _Filling._record
+
+    def spy(filling: _Filling, i: int, answer: dict[str, Any]) -> dict[str, Any]:
+        recorded.append(i)
+        return record(filling, i, answer)
+
+    monkeypatch.setattr(_Filling, "_record", spy)
+    cache = PixelCache(place)
+    _, store = cache.fill(scan([folder]), side=32)
+    assert len(recorded) == 10
+    assert brightness(store.rows(range(20))) == list(range(0, 40, 2))
+    recorded.clear()
+    assert not cache.fill(scan([folder]), side=32)[0].problems
+    assert not recorded
 
 
 def test_without_pyav_a_video_says_what_to_install(

@@ -60,6 +60,8 @@ def test_an_index_is_read_without_us(index: Path, shelf: Path) -> None:
     assert vectors.dtype == np.float16
     # 160 frames and 11 × 24, eight a clip.
     assert vectors.shape == (20 + 11 * 3, 32)
+    # One of all frames would take as many times the room as a clip has frames.
+    assert 8 * vectors.nbytes == (LONG_S * RATE + 11 * 6 * RATE) * 32 * vectors.itemsize
     assert np.allclose(np.linalg.norm(vectors.astype(np.float32), axis=1), 1, atol=2e-3)
     assert times[:2].tolist() == [[0, 2], [2, 4]]
     assert times[19].tolist() == [38, 40]

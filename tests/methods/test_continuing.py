@@ -32,7 +32,7 @@ from sit_engine.methods.continuing.options import ContinuingOptions
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.models.families import build_backbone
 from sit_engine.records.event_log import read_events
-from sit_engine.records.events import KnnMeasured, StepReported
+from sit_engine.records.events import Event, KnnMeasured, PhaseChanged, RunFinished, StepReported
 from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 from tests.tiny import tiny_config
@@ -330,6 +330,14 @@ def test_kept_copies_train_the_same_blocks_and_resume_with_the_same_bits(base: P
     assert all(name.startswith("blocks.1.") for name in moved)
     found = reports(whole)
     assert found[-1].loss < found[0].loss
+    # One that is stopped before its copies are kept begins with them when it goes on.
+    early: list[Event] = []
+    api.pretrain(with_copies, base / "early", emit=early.append, make_control=stop_at(2))
+    phases = [event.phase for event in early if isinstance(event, PhaseChanged)]
+    assert phases[-3:] == ["reading images", "reading images", "keeping copies"]
+    assert early[-1] == RunFinished("stopped", 0, 0)
+    api.resume(base / "early", emit=lambda _: None)
+    assert_identical(whole, base / "early")
 
 
 def test_each_step_takes_one_of_the_copies_of_each_image() -> None:

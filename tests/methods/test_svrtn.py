@@ -18,6 +18,7 @@ from sit_engine.methods.svrtn import temporal
 from sit_engine.methods.svrtn.encoder import ClipEncoder
 from sit_engine.methods.svrtn.method import Svrtn
 from sit_engine.methods.svrtn.spatial import SpatialEdit, apply_edit, draw_edit
+from sit_engine.methods.svrtn.table import draw_edits
 from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import (
     Event,
@@ -164,6 +165,9 @@ def test_spatial_edits_do_what_they_say() -> None:
     drawn = draw_edit(np.random.default_rng(5))
     first, second = (apply_edit(square, drawn, np.random.default_rng(1)) for _ in "12")
     assert np.array_equal(first, second)
+    # All frames of a video are edited alike, copy by copy.
+    assert draw_edits(0, 3, 2) == draw_edits(0, 3, 2)
+    assert len({repr(edit) for item in (3, 4) for edit in draw_edits(0, item, 2)}) == 4
 
 
 def test_a_run_learns_to_find_copies_and_says_so(clip_run: tuple[Path, list[Event]]) -> None:
@@ -177,6 +181,10 @@ def test_a_run_learns_to_find_copies_and_says_so(clip_run: tuple[Path, list[Even
     # At first clips are pooled by their mean.
     assert first.precision == pytest.approx(first.pooled, abs=0.2)
     assert all(0 < value <= 1 for value in (last.precision, last.pooled, last.raw))
+    # Both baselines are measured once, over the same copies, each with an interval.
+    assert (last.pooled, last.pooled_interval) == (first.pooled, first.pooled_interval)
+    assert 0 < last.pooled_interval < 0.5
+    assert 0 <= last.raw_interval < 0.5
     (*_, health) = (event for event in clip_run[1] if isinstance(event, HealthMeasured))
     # It has an interval of its own, so that no number of steps is asked for.
     assert health.code in ("health.finds", "health.finds_no_better", "health.finds_less")

@@ -35,6 +35,7 @@ from sit_engine.records.events import (
     to_line,
     warning,
 )
+from sit_engine.records.on_progress import METHOD_PHASES
 from sit_studio.engine.questions import Asker, Question
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.look.sentences import say, say_text
@@ -361,6 +362,7 @@ def test_every_phase_of_a_run_has_a_word() -> None:
     sources = (path.read_text("utf-8") for path in (ROOT / "sit_engine").rglob("*.py"))
     phases = {phase for text in sources for phase in told.findall(text)}
     assert "measuring the memory" in phases
+    phases |= set(METHOD_PHASES)
     assert {phase for phase in phases if phase_word(phase) == phase} == set()
 
 

@@ -25,6 +25,7 @@ from sit_engine.data.feed.batches import Batch
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.methods.plain_views import PlainViews
 from sit_engine.methods.protocol import StepInfo
+from sit_engine.methods.svrtn.clip_views import ClipViews
 from sit_engine.training.stepper import Stepper
 from tests.tiny import CSWIN, SUPERNET
 
@@ -32,6 +33,11 @@ STEPS, BATCH, IMAGES, SIDE = 10, 8, 24, 20
 DINO: dict[str, Any] = {
     "name": "dino", "prototypes": 48, "head_width": 32, "bottleneck": 16, "frozen_epochs": 2,
     "local": {"count": 2, "size": 8},
+}  # fmt: skip
+# Dropout is drawn by each rank for itself.
+CLIPS: dict[str, Any] = {
+    "name": "svrtn", "clip_frames": 4, "clip_width": 32, "copies": 2, "hardest_weight": 0.1,
+    "feature_dropout": 0,
 }  # fmt: skip
 METHODS: dict[str, dict[str, Any]] = {
     "sit": {
@@ -52,6 +58,9 @@ METHODS: dict[str, dict[str, Any]] = {
     # Each step trains another network, and leaves parameters out.
     "supernet": {"name": "sit", "head_width": 32, "head_out": 16, "contrast_loss": "info_nce"},
     "dino": DINO, "simdino": DINO | {"loss": "simdino"},
+    "svrtn": CLIPS, "svrtn-block": CLIPS | {"trained_blocks": 1},
+    # What no loss asks for has no gradient to wait for.
+    "svrtn-plain": CLIPS | {"missing_weight": 0, "frame_weight": 0},
 }  # fmt: skip
 
 
@@ -61,7 +70,7 @@ def config_of(method: str, parts: int, recompute: str) -> ResolvedConfig:
         "image_size": 16, "patch_size": 4, "width": 32, "depth": 2, "heads": 2,
         "stem": "conv" if method == "conv" else "patch",
     }  # fmt: skip
-    chosen = {
+    chosen: dict[str, Any] = {
         "preset": "quick",
         "model": {"cswin": CSWIN, "supernet": SUPERNET}.get(method, plain) | {"drop_path": 0.0},
         "method": METHODS[method],
@@ -71,15 +80,18 @@ def config_of(method: str, parts: int, recompute: str) -> ResolvedConfig:
             "parts": parts, "recompute": recompute,
         },
     }  # fmt: skip
+    # Where a start is wanted the first weights, which the seed gives, stand in for one.
+    chosen["model"] |= {"weights": "none"} if method.startswith("svrtn") else {}
     return resolve(build(chosen), DataFacts(IMAGES, 0, SIDE), DeviceFacts()).config
 
 
-def store() -> PixelStore:
-    """Random pixels of images of several shapes."""
+def store(method: str = "") -> PixelStore:
+    """Random pixels of images of several shapes; for clips, of three videos."""
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (IMAGES, SIDE, SIDE, 3), dtype=np.uint8)
     aspect = generator.uniform(0.7, 1.4, IMAGES).astype(np.float32)
-    return PixelStore(SIDE, pixels, np.arange(IMAGES), aspect, None)
+    items = np.arange(IMAGES) // 8 if method.startswith("svrtn") else None
+    return PixelStore(SIDE, pixels, np.arange(IMAGES), aspect, None, items=items)
 
 
 def train(case: str) -> dict[str, Tensor]:
@@ -87,8 +99,9 @@ def train(case: str) -> dict[str, Tensor]:
     method, dtype, parts, recompute = case.split(":")
     number = getattr(torch, dtype)
     torch.set_default_dtype(number)
-    stepper = Stepper(config_of(method, int(parts), recompute), store(), np.arange(IMAGES))
+    stepper = Stepper(config_of(method, int(parts), recompute), store(method), np.arange(IMAGES))
     torch.set_default_dtype(torch.float32)
+    stepper.method.prepare(stepper.batches)
     make_views = stepper.method.make_views
 
     def exact_views(batch: Batch, step_info: StepInfo) -> Any:
@@ -96,6 +109,8 @@ def train(case: str) -> dict[str, Tensor]:
         made: Any = make_views(batch, step_info)
         if isinstance(made, PlainViews):
             return replace(made, each=[view.to(number) for view in made.each])
+        if isinstance(made, ClipViews):
+            return replace(made, clean=made.clean.to(number), copy=made.copy.to(number))
         return replace(made, clean=made.clean.to(number), corrupted=made.corrupted.to(number))
 
     stepper.method.make_views = exact_views  # type: ignore[method-assign]

@@ -56,6 +56,9 @@ CASES = {
     "simdino:float64:2:on": 1e-8,
     "mocov3:float64:1:off": 1e-8,
     "mocov3:float64:2:on": 1e-8,
+    "svrtn:float64:1:off": 1e-8,
+    "svrtn-block:float64:2:on": 1e-8,
+    "svrtn-plain:float64:1:off": 1e-8,
     "sit:float32:1:off": 1e-4,
     "sit2021:float32:1:off": 1e-4,
 }

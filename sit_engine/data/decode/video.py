@@ -27,6 +27,8 @@ _LATE_S = 2.0
 """A video that ends by so much earlier than it says has lost its end."""
 _BELIEVED_S, _FEWEST_BYTES_A_SECOND = 3600, 1000
 """Longer, and with less in it, the length that a file claims is not believed but counted."""
+_LONGEST_GAP_S = 3600
+"""No picture is shown for longer."""
 _SEEK_FROM_S = 2
 _TICK_S = 1.0
 _MOST_MOOV_BYTES = 1 << 24
@@ -129,13 +131,18 @@ class Video:
         return (self.container.duration or 0) / 1e6
 
     def _counted_s(self) -> float:
-        """Up to the end of the last packet; nothing is decoded."""
+        """Up to the end of the last packet; nothing is decoded.
+
+        Raises UnreadableError where packets leap: all that time would be filled with one picture.
+        """
         self.container.close()
         self.container, self.stream = self._open()
         end = self.start
         for packet in self.container.demux(self.stream):
             self._tick()
             if packet.pts is not None:
+                if (packet.pts - end) * self.base > _LONGEST_GAP_S:
+                    raise _broken_time_stamps()
                 end = max(end, packet.pts + (packet.duration or 0))
         return float((end - self.start) * self.base)
 
@@ -216,11 +223,7 @@ class Video:
                 if frame.is_corrupt:
                     continue
                 if frame.pts is None or (self.last_pts is not None and frame.pts < self.last_pts):
-                    raise UnreadableError(
-                        "data.time_stamps",
-                        "has broken time stamps: its pictures do not say when they are shown; "
-                        "convert it, for example to MP4",
-                    )
+                    raise _broken_time_stamps()
                 self.last_pts = frame.pts
                 yield frame
 
@@ -250,6 +253,14 @@ class Video:
         # Degrees counter-clockwise, of the display matrix.
         turns = round(frame.rotation / 90) % 4
         return picture.transpose(_TURNS[turns - 1]) if turns else picture
+
+
+def _broken_time_stamps() -> UnreadableError:
+    return UnreadableError(
+        "data.time_stamps",
+        "has broken time stamps: its pictures do not say when they are shown; convert it, for example to "
+        "MP4",
+    )
 
 
 _TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)

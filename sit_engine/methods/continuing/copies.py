@@ -18,6 +18,7 @@ from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.errors import OutOfMemoryError
 from sit_engine.methods.plain_views import plain_views
 from sit_engine.methods.protocol import StepInfo
+from sit_engine.records.on_progress import OnProgress, ProgressReporter
 from sit_engine.views.seeds import numpy_stream
 
 PIECE = 64
@@ -33,12 +34,16 @@ def keep_copies(
     *,
     copies: int,
     seed: int,
+    most: int,
+    on_progress: OnProgress | None = None,
 ) -> Tensor:
     """[n,r,N,D] of what `read` makes of changed views, half precision; the same for the same seed.
 
-    Raises OutOfMemoryError where they would take more than half of the free memory.
+    Of the first `most` images, n. Raises OutOfMemoryError where those of all would take more than half of
+    the free memory.
     """
-    count, kept = len(batches.rows), None
+    count, kept = min(most, len(batches.rows)), None
+    progress = ProgressReporter(on_progress, "keeping copies", count)
     for first in range(0, count, PIECE):
         batch = batches.some(np.arange(first, min(first + PIECE, count)))
         for copy in range(copies):
@@ -46,9 +51,10 @@ def keep_copies(
             (view_BCYX,) = plain_views(kinds, batch, StepInfo(seed, -1 - copy - first, 1)).each
             read_BND = read(view_BCYX).half().cpu()
             if kept is None:
-                _check_room(count * copies * read_BND[0].numel() * 2)
+                _check_room(len(batches.rows) * copies * read_BND[0].numel() * 2)
                 kept = read_BND.new_empty((count, copies, *read_BND.shape[1:]))
             kept[first : first + len(read_BND), copy] = read_BND
+        progress.say(min(first + PIECE, count))
     assert kept is not None
     return kept
 
@@ -58,7 +64,7 @@ def of_copies(kept_nrND: Tensor, batch: Batch, step_info: StepInfo) -> Tensor:
     count, copies = kept_nrND.shape[:2]
     generator = numpy_stream(step_info.seed, step_info.step, 0, "copies")
     drawn = torch.from_numpy(generator.integers(copies, size=len(batch.positions_B)))
-    # While speed and memory are measured there may be more images.
+    # While steps are tried there are copies of a few images only.
     return kept_nrND[batch.positions_B[batch.own] % count, drawn[batch.own]].float()
 
 

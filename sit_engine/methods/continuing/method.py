@@ -24,9 +24,12 @@ from sit_engine.methods.protocol import Losses, Method, StepInfo
 from sit_engine.methods.read_all import read_all
 from sit_engine.models.backbone import Backbone, compiled, pooled
 from sit_engine.models.families import build_backbone
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.to_device import to_device
 
 UNKNOWN = -1
+FEW = 8
+"""Images whose copies stand for all while steps are tried."""
 
 
 @dataclass(frozen=True)
@@ -99,23 +102,37 @@ class Continuing(Method):
         return self.networks.student.backbone
 
     @torch.no_grad()
-    def prepare(self, batches: Batches) -> None:
+    def prepare(self, batches: Batches, on_progress: OnProgress | None = None) -> None:
         """Give the images their numbers, by what the network sees in them before the first step.
 
         A run that goes on has them in its checkpoint. Where images have gone since they are given anew.
         """
-        self._give_numbers(batches)
+        self._give_numbers(batches, on_progress)
         given = self.networks.numbers[: len(batches.rows)]
         self.distinct = len(set(given.tolist())) / len(given)
         if self.options.copies:
-            kept = partial(
-                self.networks.student.backbone.entering, but_last=self.options.trained_blocks
-            )
-            self.kept_nrND = keep_copies(
-                batches, kept, self.kinds, copies=self.options.copies, seed=self.seed
-            )
+            self.kept_nrND = self._keep_copies(batches, len(batches.rows), on_progress)
 
-    def _give_numbers(self, batches: Batches) -> None:
+    @torch.no_grad()
+    def prepare_trial(self, batches: Batches) -> None:
+        """No numbers, and copies of a few images in the place of all."""
+        if self.options.copies:
+            self.kept_nrND = self._keep_copies(batches, min(FEW, len(batches.rows)), None)
+
+    def _keep_copies(self, batches: Batches, most: int, on_progress: OnProgress | None) -> Tensor:
+        """Copies of the first `most` images."""
+        last = self.options.trained_blocks
+        return keep_copies(
+            batches,
+            partial(self.networks.student.backbone.entering, but_last=last),
+            self.kinds,
+            copies=self.options.copies,
+            seed=self.seed,
+            most=most,
+            on_progress=on_progress,
+        )
+
+    def _give_numbers(self, batches: Batches, on_progress: OnProgress | None) -> None:
         known, count = self.networks.numbers, len(batches.rows)
         # Where images have gone since, or in a replay, those that are left come first.
         is_known = count <= len(known) and bool((known[:count] > UNKNOWN).all())
@@ -123,7 +140,7 @@ class Continuing(Method):
             return
         backbone = self.networks.student.backbone
         found = numbered(
-            read_all(batches, backbone, backbone.feature, self.size).cpu().numpy(),
+            read_all(batches, backbone, backbone.feature, self.size, on_progress).cpu().numpy(),
             duplicates_above=self.options.duplicates_above,
             most=self.options.head_rows,
         )

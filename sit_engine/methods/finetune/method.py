@@ -21,10 +21,11 @@ from sit_engine.methods.ema import average_
 from sit_engine.methods.finetune.augment import erase_, mix_, rand_augment
 from sit_engine.methods.finetune.options import FinetuneOptions
 from sit_engine.methods.protocol import Losses, Method, StepInfo, Trained
-from sit_engine.methods.read_all import read_all
+from sit_engine.methods.read_all import made_up, read_all
 from sit_engine.models.backbone import Backbone, compiled
 from sit_engine.models.families import build_backbone
 from sit_engine.models.heads import LinearHead, MlpHead, TanhHead, TokenHeads
+from sit_engine.records.on_progress import OnProgress
 from sit_engine.to_device import to_device
 from sit_engine.views.apply import apply_views
 from sit_engine.views.draw import draw_views
@@ -156,15 +157,25 @@ class Finetune(Method):
         weights: np.ndarray = 1 / np.bincount(labels_n, minlength=self.classes)[labels_n]
         return weights
 
-    def prepare(self, batches: Batches) -> None:
+    def prepare(self, batches: Batches, on_progress: OnProgress | None = None) -> None:
         """Class weights of the loss, and the features of all images where only the head trains."""
+        self._weigh_classes(batches)
+        if self.options.trained == "head":
+            student = self.networks.student
+            self.kept_features = read_all(batches, student, student.read, self.size, on_progress)
+
+    def prepare_trial(self, batches: Batches) -> None:
+        """The same with made-up features."""
+        self._weigh_classes(batches)
+        if self.options.trained == "head":
+            student = self.networks.student
+            self.kept_features = made_up(batches, student, student.read, self.size)
+
+    def _weigh_classes(self, batches: Batches) -> None:
         if self.options.balance == "loss":
             counts = np.bincount(batches.labels, minlength=self.classes).clip(min=1)
             weights = len(batches.labels) / (self.classes * counts)
             self.weight_C = torch.from_numpy(weights).float().to(batches.device)
-        if self.options.trained == "head":
-            student = self.networks.student
-            self.kept_features = read_all(batches, student, student.read, self.size)
 
     def make_views(self, batch: Batch, step_info: StepInfo) -> FinetuneViews:
         """One changed view of each of this rank's images with its target, or its kept features.

@@ -36,8 +36,14 @@ def hardest(one_BD: Tensor, other_BD: Tensor, items_M: Tensor, first: int) -> Te
     return -(1 - worst_B).clamp(min=LEAST).log().mean()
 
 
-def missing_frames(told_BD: Tensor, frames_BkD: Tensor, is_missing_Bk: Tensor) -> Tensor:
-    """1 − cosine of what the clip's vector tells and each frame that was left out, mean over these."""
+def missing_frames(
+    told_BD: Tensor, frames_BkD: Tensor, is_missing_Bk: Tensor, missing_each: float
+) -> Tensor:
+    """1 − cosine of what the clip's vector tells and each frame that was left out, mean over these.
+
+    Over those of the whole step, `missing_each` a clip: so that ranks and micro-batches, which have other
+    numbers of them, add up to it.
+    """
     cosine_Bk = (functional.normalize(told_BD, dim=-1)[:, None] * frames_BkD).sum(-1)
     weight_Bk = is_missing_Bk.to(cosine_Bk.dtype)
-    return ((1 - cosine_Bk) * weight_Bk).sum() / weight_Bk.sum().clamp(min=1)
+    return ((1 - cosine_Bk) * weight_Bk).sum() / max(1e-6, missing_each * len(told_BD))

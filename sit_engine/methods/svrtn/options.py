@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Never
 
-from sit_engine.config.facts import DataFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, setting
-from sit_engine.config.methods import MethodOptions
+from sit_engine.config.methods import MethodOptions, Scale
 from sit_engine.config.traits import CurveInfo, Picture, Watch
 from sit_engine.config.view_kinds import ViewKind
+from sit_engine.errors import ConfigError
 
 OWN = "sized for minutes on frozen features"
 STEPS = 300
@@ -38,6 +39,14 @@ class SvrtnOptions(MethodOptions[AutoT]):
 
     clip_frames: int = setting(
         8, "Frames of a clip", "How many frames become one vector.", ge=2, le=64
+    )
+    trained_blocks: int = setting(
+        0,
+        "Trained blocks",
+        "How many last blocks of the network that reads frames learn along. 0: none, and its features "
+        "are kept; else what enters them is, which takes a hundred times the room and each step longer.",
+        ge=0,
+        le=64,
     )
     copies: int = setting(
         3,
@@ -83,6 +92,26 @@ class SvrtnOptions(MethodOptions[AutoT]):
         ge=0,
         le=10,
     )
+
+    def resolve(
+        self, scale: Scale, facts: DataFacts, device: DeviceFacts
+    ) -> tuple[MethodOptions[Never], dict[str, str]]:
+        """Blocks that learn along are there, and what enters them can be kept."""
+        if self.trained_blocks and not scale.can_stop_inside:
+            raise ConfigError(
+                "config.trained_blocks",
+                "The last blocks of a network of this kind cannot learn along with clips.",
+                "Leave method.trained_blocks out, or start from a plain vision transformer.",
+            )
+        if self.trained_blocks > scale.blocks_deep:
+            raise ConfigError(
+                "config.too_many_blocks",
+                "{wanted} blocks are to learn, and the network has {depth}.",
+                "Set method.trained_blocks to {depth} or less.",
+                wanted=self.trained_blocks,
+                depth=scale.blocks_deep,
+            )
+        return super().resolve(scale, facts, device)
 
     def view_kinds(self: SvrtnOptions[Never], image_size: int) -> tuple[ViewKind, ...]:
         """One: frames are read as they are."""

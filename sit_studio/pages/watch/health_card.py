@@ -165,10 +165,18 @@ class WorkingCard(Card):
         self.knn.caption.setText(self.tr("Copies found"))
         self.untrained.caption.setText(self.tr("The start, pooled"))
         self.raw.caption.setText(self.tr("Thumbnails"))
-        interval = f" ± {100 * found.interval:.1f}" if found is not None else ""
-        self.knn.show_text(f"{percent(found.precision if found else None)}{interval}")
-        self.untrained.show_text(percent(found.pooled if found else None))
-        self.raw.show_text(percent(found.raw if found else None))
+        parts = (self.knn, self.untrained, self.raw)
+        if found is None:
+            for part in parts:
+                part.show_text(percent(None))
+            return
+        scores = (
+            (found.precision, found.interval),
+            (found.pooled, found.pooled_interval),
+            (found.raw, found.raw_interval),
+        )
+        for part, (value, interval) in zip(parts, scores, strict=True):
+            part.show_text(f"{percent(value)} ± {100 * interval:.1f}")
 
     def _paint(self) -> None:
         icon, colour = SIGNS[self.state]

@@ -25,17 +25,19 @@ from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
     Event,
+    PhaseChanged,
     PreviewWritten,
     RunFinished,
     RunResumed,
     StepReported,
 )
 from sit_engine.records.locking.run_lock import RunLock, is_running
+from sit_engine.records.on_progress import METHOD_PHASES
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import create_run
 from sit_engine.records.summary import summarise
 from sit_studio.engine.messages import Heard, Message, MessageQueue, Refused, Seen
-from sit_studio.engine.run_thread import EngineThread, Way
+from sit_studio.engine.run_thread import EngineThread, Way, _StoppedEarly
 from sit_studio.models.failure import Failure
 from sit_studio.models.history import History
 from tests.studio.conftest import wait
@@ -254,6 +256,18 @@ def test_leaving_ends_what_trains_in_this_process(
     carried.until_steps()
     carried.leave()
     assert summarise(Run(tmp_path / "run")).status == "stopped"
+
+
+def test_leaving_while_a_method_prepares_is_heard_by_the_leg(carry: Carry, tmp_path: Path) -> None:
+    """Thrown out of an event it would leave no checkpoint of what is begun."""
+    thread = carry(tmp_path / "run", "this process").thread
+    thread._leg_here = True
+    thread.leave()
+    for phase in METHOD_PHASES:
+        thread._emit(PhaseChanged(phase, 1, 9))
+        thread._emit(CheckpointWritten(0, "checkpoints/step-00000000"))
+    with pytest.raises(_StoppedEarly):
+        thread._emit(PhaseChanged("decoding", 1, 9))
 
 
 @both_ways

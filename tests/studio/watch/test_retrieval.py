@@ -28,8 +28,11 @@ def test_copies_that_find_their_originals_are_watched(
     working, last = watch.working, readings[-1]
     assert working.knn.caption.text() == "Copies found"
     assert working.knn.text.text().startswith(percent(last.precision))
-    assert working.untrained.text.text() == percent(last.pooled)
-    assert working.raw.text.text() == percent(last.raw)
+    for part, value, interval in (
+        (working.untrained, last.pooled, last.pooled_interval),
+        (working.raw, last.raw, last.raw_interval),
+    ):
+        assert part.text.text() == f"{percent(value)} ± {100 * interval:.1f}"
     curves = watch.curves
     titles = [group.title for group in curves.groups]
     curves.tabs.setCurrentIndex(titles.index("Retrieval"))
