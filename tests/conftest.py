@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +16,23 @@ import torch
 from sit_engine import api
 from sit_engine.data.sample import write_sample
 from sit_engine.records.events import Event
-from tests import preloaded
+from tests import decoders, preloaded
 from tests.clip_runs import learn
 from tests.tiny import tiny_config
 from tests.videos import scenes, write_video
+
+# Thousands of tests are made and stay: nothing of it is garbage, and looking for some takes seconds.
+gc.disable()
+# Compiled once, for both processes of the suite and all that they start, whatever the machine's habit.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for again, in what the tests themselves make."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,10 +74,26 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # Tiny networks: more threads only wait for each other, in this process and its children.
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+    decoders.fork_from_here_on()
     yield
     preloaded.stop()
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def cold_decoders() -> Iterator[None]:
+    """The children that decode start from nothing, also those of the forks of the engine."""
+    decoders.start_from_nothing()
+    yield
+    decoders.fork_from_here_on()
+
+
+@pytest.fixture(autouse=True)
+def _cold(request: pytest.FixtureRequest) -> None:
+    """As the mark says."""
+    if request.node.get_closest_marker("cold"):
+        request.getfixturevalue("cold_decoders")
 
 
 @pytest.fixture(autouse=True)
