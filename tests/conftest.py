@@ -30,7 +30,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 def pytest_collection_finish() -> None:
     """Garbage is looked for again, in what the tests themselves make."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
