@@ -1,8 +1,7 @@
 """Decoders that are forks of a process which has loaded what they need: numpy and Pillow, no torch.
 
-A start from nothing takes a third of a second, and most tests decode some small images. What a fork
-takes in is a file, as of any decoder: it has an id and pipes of its own, and can be killed. Tests of
-the decoders themselves (tests/data) and the journey start theirs from nothing.
+A start from nothing takes a third of a second, and most tests decode some small images. A fork is a
+decoder like any: it has an id and pipes of its own, reads real files, and can be killed.
 """
 
 from __future__ import annotations
@@ -13,13 +12,9 @@ import socket
 import sys
 from typing import IO
 
-from sit_engine.data.decode import decode_pool
 from tests import preloaded
 
 MODULE = "sit_engine.data.decode.decoder"
-ADDRESS = "SIT_TESTS_DECODERS"
-"""In the environment of forks of the engine: where decoders are to be had."""
-_COLD = decode_pool._start
 _CONNECT = socket.socket.connect
 """Of the system; in a test another one refuses."""
 
@@ -27,7 +22,8 @@ _CONNECT = socket.socket.connect
 class ForkedDecoder(preloaded.Forked):
     """What decode_pool uses of `subprocess.Popen`."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str) -> None:
+        self._address = address
         asked, asks = os.pipe()
         answered, answers = os.pipe()
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
@@ -41,39 +37,18 @@ class ForkedDecoder(preloaded.Forked):
         """From a fork of the engine too, so over a connection of its own."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, preloaded.MOST_BYTES)
-            _CONNECT(server, "\0" + os.environ[ADDRESS])
+            _CONNECT(server, "\0" + self._address)
             socket.send_fds(server, [order], files)
 
 
-def fork_from_here_on() -> None:
-    """In this process and in the forks of the engine that it starts."""
-    if sys.platform == "linux":
-        os.environ.setdefault(ADDRESS, preloaded.server("tests.decoders").address)
-        decode_pool._start = ForkedDecoder  # type: ignore[assignment]
-
-
-def fork_if_told() -> None:
-    """In a fork of the engine: as the process that it was started from."""
-    if ADDRESS in os.environ:
-        decode_pool._start = ForkedDecoder  # type: ignore[assignment]
-
-
-def start_from_nothing() -> None:
-    """In this process and in the forks of the engine that it starts."""
-    os.environ.pop(ADDRESS, None)
-    decode_pool._start = _COLD
-
-
-def main() -> None:
-    """The server; each fork leaves it as a decoder."""
+def load() -> None:
+    """All but the module itself, which is to be run."""
     from PIL import Image
 
     importlib.import_module(MODULE)
-    Image.preinit()
-    # It is to be run, not imported.
     del sys.modules[MODULE]
-    preloaded.work()
+    Image.preinit()
 
 
 if __name__ == "__main__":
-    main()
+    preloaded.work(load)

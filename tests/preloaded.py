@@ -135,9 +135,12 @@ def children() -> set[psutil.Process]:
     return {child for child in found if child.pid not in servers}
 
 
-def stand_in(module: str, *words: str) -> list[str]:
-    """A command for who starts processes by himself: a small one that has a fork in its place."""
-    return [sys.executable, "-I", "-S", str(STAND_IN), server().address, module, *words]
+def stand_in(module: str, *words: str, address: str = "") -> list[str]:
+    """A command for who starts processes by himself: a small one that has a fork in its place.
+
+    `address`: of another server than that of the engine.
+    """
+    return [sys.executable, "-I", "-S", str(STAND_IN), address or server().address, module, *words]
 
 
 def server(module: str = "tests.preloaded") -> _Server:
@@ -285,22 +288,26 @@ def _end_with(life: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def work(first: Callable[[], None] = lambda: None) -> None:
-    """Be a server of what is loaded; each fork leaves it as the command that it was told to be."""
+def work(load: Callable[[], None], first: Callable[[], None] = lambda: None) -> None:
+    """Be a server, which loads when it is first asked; a fork leaves it as what it was told to be."""
+    connection, listening = (socket.socket(fileno=int(word)) for word in sys.argv[1:])
+    asked, *_ = select.select([connection, listening], [], [])
+    if connection in asked and not connection.recv(1, socket.MSG_PEEK):
+        return
+    load()
     gc.collect()
     gc.freeze()  # A fork that looked for garbage in it would have to copy it all.
-    order = serve(*(socket.socket(fileno=int(word)) for word in sys.argv[1:]))
+    order = serve(connection, listening)
     if order is not None:
         be(order, first)
 
 
 def main() -> None:
     """The server of forks of the engine."""
-    from tests import decoders
+    from tests.children import fork_if_told
     from tests.drill.forks import load
 
-    load()
-    work(decoders.fork_if_told)
+    work(load, fork_if_told)
 
 
 if __name__ == "__main__":

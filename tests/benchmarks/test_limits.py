@@ -10,7 +10,7 @@ from benchmarks.recipe import PLAIN, Case
 
 
 def test_only_products_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is counted does not depend on how fast the machine is: its limit is measured by a small product.
+    # What is counted does not depend on the machine's limit: a small product will do for that.
     monkeypatch.setitem(SIDE, "cpu", 128)
     rows = take_apart(Case("vit_tiny", 32, 2), "fp32", PLAIN, torch.device("cpu"))
     _, whole, *kinds = rows

@@ -22,8 +22,8 @@ Snapshot = Callable[[Path], str]
 
 
 @pytest.fixture(autouse=True)
-def _real_decoders(cold_decoders: None) -> None:
-    """They are what is tested."""
+def _real_children(cold_children: None) -> None:
+    """They are what is tested; of fixtures for a whole file they are forks."""
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from tests.studio.conftest import (  # noqa: F401 - fixtures are found by their 
 
 
 @pytest.fixture(autouse=True)
-def _real_decoders(cold_decoders: None) -> None:
+def _real_children(cold_children: None) -> None:
     """All its processes start from nothing."""
 
 
