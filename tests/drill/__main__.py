@@ -12,7 +12,6 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.children import fork_if_told
 from tests.drill import faults, forks
 from tests.drill.book import Book, Share
 
@@ -34,7 +33,6 @@ def main() -> int:
     book, began_s = Book(out / "results.jsonl"), time.monotonic()
     os.environ["OMP_NUM_THREADS"] = "1"
     forks.load()  # Once for all workers.
-    fork_if_told()
     children = []
     for number in range(WORKERS):
         share = Share(book, number, WORKERS, every=chosen.every, only=chosen.only)
