@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from sit_engine import api
-from sit_engine.data.sample import write_sample
-from sit_engine.records.events import Event
-from tests import preloaded
-from tests.clip_runs import learn
-from tests.tiny import tiny_config
-from tests.videos import scenes, write_video
+if TYPE_CHECKING:
+    from sit_engine.records.events import Event
+
+# The process that hands the tests out reads this file too: torch and the engine are loaded where they are
+# used, so that the others begin sooner.
+
+# Thousands of tests are made and stay: nothing of it is garbage, and looking for some takes seconds.
+gc.disable()
+# Compiled once, for both processes of the suite and all that they start, whatever the machine's habit.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for again, in what the tests themselves make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,16 +65,38 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Neither tests nor the processes they start touch the user's cache."""
+    import torch
+
+    from tests import children, preloaded
+
     before = dict(os.environ)
     os.environ["SIT_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["HF_HUB_OFFLINE"] = "1"
     # Tiny networks: more threads only wait for each other, in this process and its children.
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+    children.fork_from_here_on()
     yield
     preloaded.stop()
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def cold_children() -> Iterator[None]:
+    """Decoders and the clean processes of exports start from nothing, in forks of the engine too."""
+    from tests import children
+
+    children.start_from_nothing()
+    yield
+    children.fork_from_here_on()
+
+
+@pytest.fixture(autouse=True)
+def _cold(request: pytest.FixtureRequest) -> None:
+    """As the mark says."""
+    if request.node.get_closest_marker("cold"):
+        request.getfixturevalue("cold_children")
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +112,8 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Small train and test folders of real photographs: 16 classes, 12 and 4 crops each."""
+    from sit_engine.data.sample import write_sample
+
     folder = tmp_path_factory.mktemp("sample")
     train, test = write_sample(folder, train_per_class=12, test_per_class=4, side=32)
     return Path(train), Path(test)
@@ -103,6 +139,8 @@ def few(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixteen made-up films of four seconds."""
+    from tests.videos import scenes, write_video
+
     folder = tmp_path_factory.mktemp("films")
     for seed in range(16):
         write_video(folder / f"{seed:02d}.mp4", scenes(seed, 16))
@@ -112,6 +150,9 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def clip_start(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run to start from: it learnt for a moment."""
+    from sit_engine import api
+    from tests.tiny import tiny_config
+
     out = tmp_path_factory.mktemp("start") / "run"
     config = tiny_config(films, data={"frame_rate": 4}, optim={"epochs": 2})
     api.pretrain(config, out, emit=lambda _: None)
@@ -123,5 +164,7 @@ def clip_run(
     films: Path, clip_start: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[Event]]:
     """A run of clips, and its events."""
+    from tests.clip_runs import learn
+
     out = tmp_path_factory.mktemp("clips") / "run"
     return out, learn(films, clip_start, out, epochs=8)

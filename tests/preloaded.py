@@ -22,10 +22,10 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import psutil
 
@@ -41,24 +41,28 @@ class Forked:
         words: Sequence[str],
         out: int,
         err: int,
-        *,
+        *more: int,
         module: str = "sit_engine",
         file_bytes: int | None = None,
     ) -> None:
-        """`file_bytes`: the kernel lets it make no file larger than that."""
+        """`more`: standard input. `file_bytes`: the kernel lets it make no file larger than that."""
         told, tells = os.pipe()
         self.args = [module, *words]
         self.returncode: int | None = None
-        self.stdin = None
+        self.stdin: IO[bytes] | None = None
         self._told = told
         order = {
             "words": self.args, "environment": dict(os.environ), "folder": str(Path.cwd()),
             "file_bytes": file_bytes,
         }  # fmt: skip
-        socket.send_fds(_server().connection, [json.dumps(order).encode()], [out, err, tells])
+        self.send(json.dumps(order).encode(), [out, err, tells, *more])
         os.close(tells)
         self.pid = int.from_bytes(os.read(told, 8), "little", signed=True)
         assert self.pid, "the server of forks is gone"
+
+    def send(self, order: bytes, files: list[int]) -> None:
+        """Ask the one that forks."""
+        socket.send_fds(server().connection, [order], files)
 
     def poll(self) -> int | None:
         """How it ended, as subprocess tells it; None while it runs."""
@@ -120,49 +124,59 @@ class _Server(NamedTuple):
     """Where others reach it (tests.stand_in): a name of the system's, without a file."""
 
 
-_STARTED: list[_Server] = []
+_STARTED: dict[str, _Server] = {}
+_STARTING = threading.Lock()
 
 
 def children() -> set[psutil.Process]:
-    """All processes that this one and its children started, but for the one that forks."""
-    server = _STARTED[0].process.pid if _STARTED else None
-    return {child for child in psutil.Process().children(recursive=True) if child.pid != server}
+    """All processes that this one and its children started, but for those that fork."""
+    servers = {one.process.pid for one in _STARTED.values()}
+    found = psutil.Process().children(recursive=True)
+    return {child for child in found if child.pid not in servers}
 
 
-def stand_in(module: str, *words: str) -> list[str]:
-    """A command for who starts processes by himself: a small one that has a fork in its place."""
-    return [sys.executable, "-I", "-S", str(STAND_IN), _server().address, module, *words]
+def stand_in(module: str, *words: str, address: str = "") -> list[str]:
+    """A command for who starts processes by himself: a small one that has a fork in its place.
+
+    `address`: of another server than that of the engine.
+    """
+    return [sys.executable, "-I", "-S", str(STAND_IN), address or server().address, module, *words]
 
 
-def _server() -> _Server:
-    """The one of this process, which is started when it is first wanted."""
-    if not _STARTED:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_BYTES)
-        address = f"sit-tests-{os.getpid()}-{secrets.token_hex(4)}"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-            listening.bind("\0" + address)
-            listening.listen()
-            files = [theirs.fileno(), listening.fileno()]
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.preloaded", *map(str, files)],
-                pass_fds=files, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                start_new_session=True, cwd=Path(__file__).parents[1],
-            )  # fmt: skip
-        theirs.close()
-        _STARTED.append(_Server(process, ours, address))
-    return _STARTED[0]
+def server(module: str = "tests.preloaded") -> _Server:
+    """The one of this process that loaded what `module` loads; started when it is first wanted."""
+    with _STARTING:
+        if module not in _STARTED:
+            _STARTED[module] = _start(module)
+        return _STARTED[module]
+
+
+def _start(module: str) -> _Server:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_BYTES)
+    address = f"sit-tests-{os.getpid()}-{secrets.token_hex(4)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind("\0" + address)
+        listening.listen()
+        files = [theirs.fileno(), listening.fileno()]
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, files)],
+            pass_fds=files, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            start_new_session=True, cwd=Path(__file__).parents[1],
+        )  # fmt: skip
+    theirs.close()
+    return _Server(process, ours, address)
 
 
 def stop() -> None:
-    """End the one that forks."""
+    """End those that fork."""
     while _STARTED:
-        server = _STARTED.pop()
+        _, one = _STARTED.popitem()
         # A child that was forked from this process may hold it too.
-        server.connection.shutdown(socket.SHUT_RDWR)
-        server.connection.close()
-        server.process.wait()
+        one.connection.shutdown(socket.SHUT_RDWR)
+        one.connection.close()
+        one.process.wait()
 
 
 def serve(connection: socket.socket, listening: socket.socket) -> dict[str, Any] | None:
@@ -226,8 +240,11 @@ def _reap(running: dict[int, int]) -> None:
         os.close(file)
 
 
-def be(order: dict[str, Any]) -> None:
-    """The module that the order names, with its words, as if `python -m` had just started it."""
+def be(order: dict[str, Any], first: Callable[[], None]) -> None:
+    """The module that the order names, with its words, as if `python -m` had just started it.
+
+    `first`: called when the environment is the order's.
+    """
     os.setsid()
     for file, number in zip(order["files"], (1, 2, 0), strict=False):
         os.dup2(file, number)
@@ -249,6 +266,7 @@ def be(order: dict[str, Any]) -> None:
     sys.argv = order["words"]
     code = 0
     try:
+        first()
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -270,16 +288,26 @@ def _end_with(life: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main() -> None:
-    """The server; each fork leaves it as the command that it was told to be."""
-    from tests.drill.forks import load
-
+def work(load: Callable[[], None], first: Callable[[], None] = lambda: None) -> None:
+    """Be a server, which loads when it is first asked; a fork leaves it as what it was told to be."""
+    connection, listening = (socket.socket(fileno=int(word)) for word in sys.argv[1:])
+    asked, *_ = select.select([connection, listening], [], [])
+    if connection in asked and not connection.recv(1, socket.MSG_PEEK):
+        return
     load()
     gc.collect()
     gc.freeze()  # A fork that looked for garbage in it would have to copy it all.
-    order = serve(*(socket.socket(fileno=int(word)) for word in sys.argv[1:]))
+    order = serve(connection, listening)
     if order is not None:
-        be(order)
+        be(order, first)
+
+
+def main() -> None:
+    """The server of forks of the engine."""
+    from tests.children import fork_if_told
+    from tests.drill.forks import load
+
+    work(load, fork_if_told)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic.fields import FieldInfo
@@ -38,7 +39,14 @@ class Setting:
 
 def settings(method: str = DEFAULT_METHOD, family: str = DEFAULT_FAMILY) -> list[Setting]:
     """All settings of a run with that method and backbone, in the order of their declaration."""
-    return list(_walk(RunConfig, "", method, family))
+    # By class, not name: a name may come to stand for another class.
+    return list(_of(load(METHODS[method].options), load(FAMILIES[family].options)))
+
+
+@cache
+def _of(method: type[Options], family: type[Options]) -> tuple[Setting, ...]:
+    """Once a pair: the window asks a dozen times as it opens, and every config that is built."""
+    return tuple(_walk(RunConfig, "", method, family))
 
 
 FAMILY = "model.family"
@@ -70,13 +78,15 @@ def titled_families() -> dict[str, str]:
     return {name: title for name, title in titles.items() if title}
 
 
-def _walk(model: type[Options], prefix: str, method: str, family: str) -> Iterator[Setting]:
+def _walk(
+    model: type[Options], prefix: str, method: type[Options], family: type[Options]
+) -> Iterator[Setting]:
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"
         if path == "method":
-            yield from _walk(load(METHODS[method].options), "method.", method, family)
+            yield from _walk(method, "method.", method, family)
         elif path == "model":
-            yield from _walk(load(FAMILIES[family].options), "model.", method, family)
+            yield from _walk(family, "model.", method, family)
         elif isinstance(info.default, Options):
             yield from _walk(type(info.default), f"{path}.", method, family)
         else:

@@ -169,12 +169,17 @@ def run_child(
     return answers, told
 
 
+def _clean(words: list[str]) -> list[str]:
+    """The command of a process that knows nothing of ours."""
+    return [sys.executable, "-I", "-c", CHILD, *words]
+
+
 def _run_clean(path: Path, words: list[str], folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-c", CHILD, *words]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False, cwd=folder
-        )
+            _clean(words),
+            capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False, cwd=folder,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise _failed(path, Sentence("it took longer than {limit} s", limit=TIME_LIMIT_S)) from None
     if done.returncode != 0:

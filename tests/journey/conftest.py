@@ -16,6 +16,11 @@ from tests.studio.conftest import (  # noqa: F401 - fixtures are found by their 
 )
 
 
+@pytest.fixture(autouse=True)
+def _real_children(cold_children: None) -> None:
+    """All its processes start from nothing."""
+
+
 @pytest.fixture
 def screenshots(request: pytest.FixtureRequest) -> Path | None:
     """The folder named with --screenshots."""

@@ -9,19 +9,12 @@ from typing import ClassVar, Literal, Never
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.fields import AutoT, OpenOptions, again, setting
 from sit_engine.config.methods import MethodOptions, Scale
-from sit_engine.config.traits import (
-    TEACHER_MOMENTUM,
-    CurveInfo,
-    ForeignHeads,
-    HealthCard,
-    Picture,
-    Preset,
-    Size,
-)
+from sit_engine.config.traits import CurveInfo, ForeignHeads, Picture, Preset, Size
 from sit_engine.config.view_kinds import ViewKind, pair_of
 from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
+from sit_engine.methods.dino.curves import CURVES
 from sit_engine.methods.dino.presets import PAPER_DINO
 from sit_engine.methods.shared_settings import MOMENTUM
 from sit_engine.methods.view_autos import view_autos
@@ -38,38 +31,6 @@ temperature rises.
 """
 PROTOTYPES, LENGTHS = "head.prototypes.weight", "head.prototypes.lengths"
 
-CURVES = (
-    CurveInfo("dino", "agreement on prototypes"),
-    CurveInfo("compression", "compression"),
-    CurveInfo("expansion", "expansion"),
-    CurveInfo(
-        "doubt",
-        "doubt of the teacher",
-        "Agreement",
-        "%",
-        is_share=True,
-        health=HealthCard(
-            "Doubt of the teacher",
-            "How evenly the teacher spreads an image over the prototypes; near 100 % it tells none "
-            "apart.",
-            "Measured where there are prototypes.",
-            is_percent=True,
-        ),
-    ),
-    CurveInfo(
-        "agreement",
-        "agreement of two views",
-        "Agreement",
-        health=HealthCard(
-            "Two views agree",
-            "Mean cosine of a view and the teacher's of another view of the image, from −1 to 1.",
-            "Measured with the loss simdino.",
-        ),
-    ),
-    CurveInfo("coding_rate", "coding rate", "Coding rate"),
-    TEACHER_MOMENTUM,
-    CurveInfo("teacher_temperature", "teacher temperature", "Teacher temperature"),
-)
 RATE = 1.5e-3
 PAPER = "the paper's value"
 UNUSED = "not used: simdino has no prototypes"

@@ -1,0 +1,51 @@
+"""Which children of the product are forks in tests, and which start from nothing.
+
+Decoders and the clean processes of exports are forks (tests.decoders, tests.programs) but where they are
+the subject (tests/data, tests/export), in the journey, and in tests marked as cold. Forks of the engine
+are told by their environment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sit_engine.data.decode import decode_pool
+from sit_engine.export import program
+from tests import preloaded
+from tests.decoders import ForkedDecoder
+
+DECODERS, PROGRAMS = "SIT_TESTS_DECODERS", "SIT_TESTS_PROGRAMS"
+"""In the environment: where forks are to be had."""
+_START, _CLEAN = decode_pool._start, program._clean
+
+
+def fork_from_here_on() -> None:
+    """In this process and in the forks of the engine that it starts."""
+    if sys.platform == "linux":
+        os.environ[DECODERS] = preloaded.server("tests.decoders").address
+        os.environ[PROGRAMS] = preloaded.server("tests.programs").address
+        fork_if_told()
+
+
+def fork_if_told() -> None:
+    """In a fork of the engine: as in the process that started it."""
+    if DECODERS in os.environ:
+        decode_pool._start = _decoder  # type: ignore[assignment]
+        program._clean = _clean
+
+
+def start_from_nothing() -> None:
+    """In this process and in the forks of the engine that it starts."""
+    for name in (DECODERS, PROGRAMS):
+        os.environ.pop(name, None)
+    decode_pool._start, program._clean = _START, _CLEAN
+
+
+def _decoder() -> ForkedDecoder:
+    return ForkedDecoder(os.environ[DECODERS])
+
+
+def _clean(words: list[str]) -> list[str]:
+    given = (program.CHILD, *words)
+    return preloaded.stand_in("tests.programs", *given, address=os.environ[PROGRAMS])
