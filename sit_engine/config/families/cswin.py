@@ -161,7 +161,7 @@ class CswinOptions(BackboneOptions[AutoT]):
     def verify(self: CswinOptions[Never]) -> None:
         """Raises ConfigError where sizes do not fit, as for sizes chosen by hand."""
         filling = Filling("model", self)
-        _shape(filling, self.image_size)
+        _shape(filling, self.image_size, is_cpu=False)
         _network(filling)
         _view(filling, self.image_size, "")
 
