@@ -1,0 +1,31 @@
+"""What of a window has less room than it says that it needs: words that are cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QScrollBar, QWidget
+
+
+def cut_in(root: QWidget) -> list[str]:
+    """Each visible widget of `root` that is smaller than it may be, with its size and that.
+
+    Of words that wrap the height at their width counts. What lies in an area that scrolls is looked
+    at too: its size is that of its content.
+    """
+    return [words for part in root.findChildren(QWidget) for words in _cut(part)]
+
+
+def _cut(part: QWidget) -> Iterator[str]:
+    if not part.isVisible() or isinstance(part, QAbstractScrollArea | QScrollBar):
+        return
+    # Whoever has a fixed size is not asked what it would like.
+    least = part.minimumSizeHint().boundedTo(part.maximumSize())
+    wraps = isinstance(part, QLabel) and part.wordWrap()
+    high = part.heightForWidth(part.width()) if wraps and part.text() else least.height()
+    if part.width() < least.width() or part.height() < high:
+        name = getattr(part, "text", lambda: "")() or part.accessibleName() or part.objectName()
+        yield (
+            f"{type(part).__name__} “{name}”: {part.width()} × {part.height()} for "
+            f"{least.width()} × {high}"
+        )
