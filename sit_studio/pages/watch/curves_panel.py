@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QSlider,
     QStackedWidget,
-    QTabBar,
     QVBoxLayout,
     QWidget,
 )
@@ -36,6 +35,7 @@ from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import READINGS, Group, curve_word, groups, names_of
 from sit_studio.widgets.plot.markers import Marker
 from sit_studio.widgets.plot.plot import CurvePlot
+from sit_studio.widgets.tight_tabs import TightTabs
 
 SMOOTHING = 0.6
 
@@ -59,9 +59,7 @@ class CurvesPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        self.tabs = QTabBar()
-        self.tabs.setExpanding(False)
-        self.tabs.setUsesScrollButtons(True)
+        self.tabs = TightTabs()
         self.tabs.setAccessibleName(self.tr("Curves"))
         self.stack = QStackedWidget()
         self.plots: list[CurvePlot] = []
