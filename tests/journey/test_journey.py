@@ -4,7 +4,8 @@ Each page's picture is taken on the way:
 
     pytest tests/journey --screenshots DIR
 
-saves each page in light and dark at 1280 × 800, 1920 × 1080 and 1024 × 680; without the option none is saved.
+saves each page in light and dark at 1280 × 800, 1920 × 1080 and 1024 × 680; without the option none
+is saved.
 """
 
 from __future__ import annotations

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtWidgets import QAbstractScrollArea, QLabel, QScrollBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QLabel,
+    QScrollBar,
+    QSplitter,
+    QStackedWidget,
+    QTabWidget,
+    QWidget,
+)
 
 
 def cut_in(root: QWidget) -> list[str]:
     """Each visible widget of `root` that is smaller than it may be, with its size and that.
 
-    Of words that wrap the height at their width counts. What lies in an area that scrolls is looked
-    at too: its size is that of its content.
+    Of words that wrap the height at their width counts. What only holds others is not looked at: they
+    are. What lies in an area that scrolls is: its size is that of its content.
     """
     return [words for part in root.findChildren(QWidget) for words in _cut(part)]
 
 
 def _cut(part: QWidget) -> Iterator[str]:
-    if not part.isVisible() or isinstance(part, QAbstractScrollArea | QScrollBar):
+    holds = part.layout() is not None or isinstance(part, QStackedWidget | QSplitter | QTabWidget)
+    scrolls = isinstance(part, QAbstractScrollArea | QScrollBar)
+    if not part.isVisible() or holds or scrolls:
         return
     # Whoever has a fixed size is not asked what it would like.
     least = part.minimumSizeHint().boundedTo(part.maximumSize())

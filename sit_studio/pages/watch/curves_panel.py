@@ -36,6 +36,7 @@ from sit_studio.widgets.curve_groups import READINGS, Group, curve_word, groups,
 from sit_studio.widgets.plot.markers import Marker
 from sit_studio.widgets.plot.plot import CurvePlot
 from sit_studio.widgets.tight_tabs import TightTabs
+from sit_studio.widgets.wrapping_row import WrappingRow
 
 SMOOTHING = 0.6
 
@@ -82,8 +83,10 @@ class CurvesPanel(QWidget):
         self._on_smoothing()
         self._show_tabs()
 
-    def _tools(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _tools(self) -> WrappingRow:
+        shown = QWidget()
+        row = QHBoxLayout(shown)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
@@ -114,9 +117,10 @@ class CurvesPanel(QWidget):
         for part in left:
             row.addWidget(part)
         row.addStretch(1)
-        for tool in (self.overlay, fit, save):
-            row.addWidget(tool)
-        return row
+        tools = WrappingRow()
+        for tool in (shown, self.overlay, fit, save):
+            tools.addWidget(tool)
+        return tools
 
     @property
     def plot(self) -> CurvePlot:

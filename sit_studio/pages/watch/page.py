@@ -21,6 +21,7 @@ from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_number
 from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
 from sit_studio.widgets.page import Page
+from sit_studio.widgets.tight_tabs import TightTabs
 
 if TYPE_CHECKING:
     from sit_studio.pages.watch.pictures_panel import PicturesPanel
@@ -124,6 +125,7 @@ class WatchPage(Page):
         self.pictures: PicturesPanel = PicturesPanel()
         self.health, self.system, self.log = HealthPanel(), SystemPanel(self.session), LogView()
         self.tabs = QTabWidget()
+        self.tabs.setTabBar(TightTabs())
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.pictures.wall_tab, self.tr("Found"))
         self.tabs.addTab(self.pictures.reconstructions_tab, self.tr("Reconstructions"))
