@@ -143,6 +143,7 @@ def see_the_folder(
     QGuiApplication.clipboard().setText(str(test))
     go(window, window.dataset.test.line)
     keys(window, Qt.Key.Key_V)
+    QTest.keyClick(window.dataset.test.line, Qt.Key.Key_Return)
     wait(qtbot, lambda: session.dataset.state == "ready" and bool(session.dataset.test))
     index = session.dataset.index
     assert index is not None

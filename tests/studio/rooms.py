@@ -34,7 +34,7 @@ def _cut(part: QWidget) -> Iterator[str]:
     wraps = isinstance(part, QLabel) and part.wordWrap()
     high = part.heightForWidth(part.width()) if wraps and part.text() else least.height()
     if part.width() < least.width() or part.height() < high:
-        name = getattr(part, "text", lambda: "")() or part.accessibleName() or part.objectName()
+        name = part.property("text") or part.accessibleName() or part.objectName()
         yield (
             f"{type(part).__name__} “{name}”: {part.width()} × {part.height()} for "
             f"{least.width()} × {high}"
