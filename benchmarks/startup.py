@@ -2,7 +2,8 @@
 
 Run from the repository root: `python -m benchmarks.startup [--quick] [--json FILE]`. Each is a fresh
 process on a warm disk cache, beside an empty Python process. The window counts as visible when its
-first events were worked off, offscreen where there is no screen.
+first events were worked off, offscreen where there is no screen. What comes after, from Start to the
+first picture, Resume and predicting, is measured by `benchmarks.first_picture`.
 """
 
 from __future__ import annotations

@@ -64,6 +64,13 @@ class Dataset:
         """Numbers that "auto" settings depend on; None before a scan is done."""
         return self.index.facts() if self.index is not None else None
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The settings that say how the folders are read, where they are not as usual."""
+        usual, own = Dataset().settings(), self.settings()
+        names = ("layout", "include", "exclude", "path_column", "label_column")
+        return {name: own[name] for name in names if name in own and own[name] != usual.get(name)}
+
     def settings(self) -> dict[str, Any]:
         """The `data` table of a config; names as a config file holds them."""
         found: dict[str, Any] = {

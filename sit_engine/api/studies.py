@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sit_engine.api.runs import Emit, MakeControl
 from sit_engine.config.facts import DataFacts
@@ -80,6 +81,7 @@ def worth(
     labels_file: str | None = None,
     threads: int | None = None,
     method: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     emit: Emit,
     make_control: MakeControl | None = None,
     on_run: Callable[[str, int, int], None] = lambda *_: None,
@@ -89,7 +91,8 @@ def worth(
 
     Each of `weights` is asked frozen and continued, beside own pretraining, raw pixels and the same
     network trained from labels alone. `method` is whoever can enter a race, the default
-    one for None. The same call again goes on.
+    one for None. `reading`: data settings by name that say how the folder is read, such as
+    {"layout": "split"}. The same call again goes on.
     """
     from sit_engine.studies.worth.study import WorthRequest
     from sit_engine.studies.worth.study import worth as work
@@ -103,6 +106,7 @@ def worth(
         labels_file,
         threads,
         method or DEFAULT_METHOD,
+        reading or {},
     )
     return work(asked, out, emit=emit, make_control=make_control, on_run=on_run, tell=on_progress)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from sit_engine.cli.layout_flags import add_reading_flags, reading_of
 from sit_engine.cli.screen import Screen
 from sit_engine.cli.terminal_leg import Signals, add_quiet_flag
+from sit_engine.config.build import build, merge
+from sit_engine.config.tree import RunConfig
 
 T = TypeVar("T")
 
 
 def add_study_flags(parser: argparse.ArgumentParser, *, has_test: bool = True) -> None:
-    """Where labels and test images are, threads, quiet."""
+    """Where labels and test images are, how folders are read, threads, quiet."""
     if has_test:
         parser.add_argument(
             "--test",
@@ -25,8 +28,17 @@ def add_study_flags(parser: argparse.ArgumentParser, *, has_test: bool = True) -
     parser.add_argument(
         "--labels-file", metavar="FILE", help="CSV file with the columns path and label instead"
     )
+    add_reading_flags(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of every run")
     add_quiet_flag(parser)
+
+
+def with_flags(config: RunConfig, chosen: argparse.Namespace) -> RunConfig:
+    """Settings with what the flags say of all runs: threads, and how folders are read."""
+    over: dict[str, Any] = {"data": reading_of(chosen)}
+    if chosen.threads is not None:
+        over["compute"] = {"threads": chosen.threads}
+    return build(merge(config.model_dump(), over))
 
 
 class StudyScreen:

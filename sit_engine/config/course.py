@@ -20,6 +20,9 @@ VERDICTS = {
     "Sets of this size need about {needed} epochs.",
     "health.too_short": "This run is too short to tell: it has {steps} steps, and {from_step} are the "
     "least. Sets of this size need about {needed} epochs.",
+    "health.kept_early": "This run was ended at step {step}, before it can be told whether it learns: "
+    "that takes until step {from_step} (epoch {from_epoch}). Sets of this size need about {needed} "
+    "epochs.",
     "health.learning": "It is learning: nearest neighbours are right for {accuracy} of the watched "
     "images, {untrained} before training.",
     "health.keep_start": "Keep the weights that you started from: nearest neighbours are right for "
@@ -64,6 +67,11 @@ class Course:
     def judged_from(self) -> int:
         """The first step whose reading may say that nothing is learnt, or that all is lost."""
         return max(STEPS_TO_LEARN, math.ceil(SHARE_TO_JUDGE * self.total_steps))
+
+    @property
+    def epochs_to_learn(self) -> int:
+        """After so many it can be told whether it learns."""
+        return math.ceil(STEPS_TO_LEARN / max(1, self.steps_per_epoch))
 
     @property
     def is_too_short(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Never
 
 from sit_engine.config.backbones import BackboneOptions, Requirements
 from sit_engine.config.build import check_together
-from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, epochs_needed
+from sit_engine.config.course import FEWEST_EPOCHS, MOST_EPOCHS, Course, epochs_needed
 from sit_engine.config.facts import DataFacts, DeviceFacts, MemoryFacts, StartFacts
 from sit_engine.config.filling import AS_START, Filling
 from sit_engine.config.methods import Scale
@@ -112,6 +112,19 @@ def _as_start(filling: Filling, model: BackboneOptions, start: StartFacts) -> No
 def total_steps(epochs: float, train_images: int, batch_size: int) -> int:
     """Optimiser steps of a whole run; the last incomplete batch of an epoch is dropped."""
     return max(1, round(epochs * (train_images // batch_size)))
+
+
+def course_of(config: ResolvedConfig, facts: DataFacts) -> Course:
+    """The course of a run with these resolved settings on such images."""
+    share = config.data.watch_share
+    watched = watch_count(share, facts, one_a_class=config.method.needs_labels)
+    return course_on(config, facts.images - watched)
+
+
+def course_on(config: ResolvedConfig, train_images: int) -> Course:
+    """The same for a number of images that train."""
+    batch, epochs = config.optim.batch_size, config.optim.epochs
+    return Course(total_steps(epochs, train_images, batch), train_images // batch, train_images)
 
 
 def watch_count(share: float, facts: DataFacts, *, one_a_class: bool = False) -> int:

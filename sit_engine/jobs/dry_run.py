@@ -11,12 +11,13 @@ from typing import Any
 import psutil
 import torch
 
+from sit_engine.config.resolve import course_of
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.jobs.dry_steps import DrySteps
 from sit_engine.machine.device import find_device
 from sit_engine.records.on_progress import OnProgress
-from sit_engine.training.pace import course_of, minutes_needed
+from sit_engine.training.pace import minutes_needed
 
 SAMPLE_EVERY_S = 0.02
 

@@ -44,6 +44,7 @@ def evaluate_run(
         labels_file=request.labels_file,
         layout=request.layout,
         columns=request.columns,
+        patterns=request.patterns,
         without_missing=request.without_missing,
     )
     report, predictions = evaluate(

@@ -9,6 +9,7 @@ from pathlib import Path
 from sit_engine.config.backbones import FeatureKind
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.layout import LayoutChoice
+from sit_engine.data.folder.wanted import Patterns
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class EvaluateRequest:
     labels_file: str | None = None
     layout: LayoutChoice = "auto"
     columns: LabelColumns | None = None
+    patterns: Patterns | None = None
+    """Which files of the folders are looked at; None: as the run does."""
     step: int | None = None
     network: str | None = None
     features: FeatureKind = "usual"

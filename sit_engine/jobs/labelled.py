@@ -18,6 +18,7 @@ from sit_engine.data.folder.index import ImageIndex
 from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import UNLABELLED
 from sit_engine.data.folder.layout import LayoutChoice, has_parts
+from sit_engine.data.folder.wanted import Patterns
 from sit_engine.data.pixel_cache.cache import DEFAULT_BUDGET_BYTES, PixelCache, cache_side
 from sit_engine.data.scan.own_images import Reading, how_read, list_own
 from sit_engine.data.scan.quick_scan import require_images, scan
@@ -150,6 +151,7 @@ def load_labelled(
     layout: LayoutChoice = "auto",
     train_layout: LayoutChoice | None = None,
     columns: LabelColumns | None = None,
+    patterns: Patterns | None = None,
     without_missing: bool = False,
 ) -> Given:
     """What to learn from and what to ask; without `train` a finetuned run's own training images.
@@ -157,7 +159,8 @@ def load_labelled(
     Classes are those of the training folder, by name; of a finetuned run, those it learnt. A test
     image that is also a training image, byte by byte, would find itself: it is left out.
     `without_missing`: the run's own images that are gone are left out too. `train_layout`: where that
-    of the training folders is another.
+    of the training folders is another. `columns` and `patterns` are those of the run for None; the
+    run's own images are as they were frozen.
     """
     train_found, test_found, classes = _sides(
         run,
@@ -167,6 +170,7 @@ def load_labelled(
         labels_file,
         (train_layout or layout, layout),
         columns,
+        patterns,
         without_missing,
     )
     train_labels = _numbers(train_found.index, classes, _other_class)
@@ -238,6 +242,7 @@ def _sides(
     labels_file: str | None,
     layouts: tuple[LayoutChoice, LayoutChoice],
     columns: LabelColumns | None,
+    patterns: Patterns | None,
     without_missing: bool,
 ) -> tuple[LabelledImages, LabelledImages, tuple[str, ...]]:
     """Training side, test side, and the classes in their order."""
@@ -246,6 +251,8 @@ def _sides(
     reading["labels_file"] = labels_file
     if columns is not None:
         reading["columns"] = columns
+    if patterns is not None:
+        reading["patterns"] = patterns
 
     def find(
         folders: Sequence[str], choose: Callable[[ImageIndex], ImageIndex], layout: LayoutChoice

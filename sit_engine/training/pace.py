@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from sit_engine.config.course import STEPS_TO_LEARN, Course
+from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
-from sit_engine.config.resolve import Resolved, resolve, total_steps, watch_count
+from sit_engine.config.resolve import Resolved, course_of, course_on, resolve
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.remembered import a_step_of, recall, remember
@@ -65,19 +65,6 @@ def _speed(config: ResolvedConfig, store: PixelStore) -> str:
     return f"images/s {a_step_of(config)} {kind} {store.side}"
 
 
-def course_of(config: ResolvedConfig, facts: DataFacts) -> Course:
-    """The course of a run with these resolved settings on such images."""
-    has_labels = config.method.needs_labels
-    share = config.data.watch_share
-    images = facts.images - watch_count(share, facts, one_a_class=has_labels)
-    return _course(config, images)
-
-
-def _course(config: ResolvedConfig, train_images: int) -> Course:
-    batch, epochs = config.optim.batch_size, config.optim.epochs
-    return Course(total_steps(epochs, train_images, batch), train_images // batch, train_images)
-
-
 def minutes_needed(config: ResolvedConfig, rate: float) -> float:
     """Minutes until a run can be judged, at `rate` images/s."""
     return math.ceil(STEPS_TO_LEARN * config.optim.batch_size / rate / 6) / 10
@@ -87,7 +74,7 @@ def warn_if_short(
     config: ResolvedConfig, train_images: int, rate: float, emit: Callable[[Event], None]
 ) -> None:
     """Say before the first step that a pretraining run will not have learnt when it ends."""
-    course = _course(config, train_images)
+    course = course_on(config, train_images)
     if course.is_too_short and not config.method.needs_labels:
         emit(
             warning(

@@ -22,6 +22,7 @@ from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.folder.index import FEWEST_ITEMS, ImageIndex, Problem, problems_warning
 from sit_engine.data.folder.label_file import UNMATCHED_ROWS
 from sit_engine.data.folder.layout import has_parts, told
+from sit_engine.data.folder.remarks import of_parts
 from sit_engine.data.pixel_cache.cache import PixelCache, Streaming, cache_side
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.data.scan.own_images import Own, how_read, list_own
@@ -253,6 +254,9 @@ def list_images(
     index = _with_watched(index, is_wanted=config.data.watch_share == "auto")
     if whole.parts and emit is not None:
         emit(told(whole.layout, dict(whole.parts)))
+    if emit is not None:
+        for remark in of_parts(whole):
+            emit(remark)
     unmatched = dict(index.notes).get(UNMATCHED_ROWS, 0)
     if unmatched and emit is not None:
         emit(

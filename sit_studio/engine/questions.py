@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, Slot
+from PySide6.QtCore import QByteArray, QObject, QProcess, QProcessEnvironment, QTimer, Slot
 
 from sit_studio.engine.standby_trainer import (
     engine_environment,
@@ -20,6 +20,8 @@ from sit_studio.engine.standby_trainer import (
 from sit_studio.models.failure import Failure, failure_from
 
 Answer = dict[str, Any]
+IDLE_MS = 60_000
+"""Without a question for so long a child ends."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,19 @@ class Question:
 
 
 class Asker(QObject):
-    """One child, started at the first question and kept warm; all in the window's thread."""
+    """One child, started at the first question and kept warm; all in the window's thread.
 
-    def __init__(self, parent: QObject | None = None, *, once: bool = False) -> None:
+    It ends when nobody asked it anything for a while: most questions load torch, which takes most of
+    a gigabyte. The next question starts another.
+    """
+
+    def __init__(
+        self, parent: QObject | None = None, *, once: bool = False, idle_ms: int = IDLE_MS
+    ) -> None:
         super().__init__(parent)
         self._once = once
+        self._idle = QTimer(self, singleShot=True, interval=idle_ms)
+        self._idle.timeout.connect(self._rest_if_idle)
         self._waiting: deque[Question] = deque()
         self._asked: Question | None = None
         self._number = 0
@@ -84,6 +94,7 @@ class Asker(QObject):
     def _send_next(self) -> None:
         if self._asked is not None or not self._waiting:
             return
+        self._idle.stop()
         if self._process is None:
             self._process = self._start()
         self._asked = self._waiting.popleft()
@@ -140,6 +151,13 @@ class Asker(QObject):
             else:
                 asked.on_answer(record["answer"])
             self._send_next()
+            if not (self._once or self.is_busy()):
+                self._idle.start()
+
+    @Slot()
+    def _rest_if_idle(self) -> None:
+        if not self.is_busy():
+            self.stop()
 
     @Slot()
     def _on_finished(self) -> None:

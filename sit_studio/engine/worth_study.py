@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sit_engine.config.methods import DEFAULT_METHOD
 from sit_engine.config.tree import RunConfig
@@ -28,6 +29,8 @@ class WorthStudy:
     labels_file: str | None = None
     test: tuple[str, ...] = ()
     method: str = DEFAULT_METHOD
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """Data settings by name that say how the folder is read, where they are not as usual."""
     configs: Mapping[str, RunConfig] = field(default_factory=dict)
     """None: the study has settings of its own."""
 
@@ -38,6 +41,9 @@ class WorthStudy:
         words += ["--weights", *self.weights] if self.weights else []
         words += ["--labels-file", self.labels_file] if self.labels_file else []
         words += ["--test", *self.test] if self.test else []
+        for name, value in self.reading.items():
+            text = value if isinstance(value, str) else ",".join(value)
+            words.append(f"--{name.replace('_', '-')}={text}")
         return [*words, "--out", str(out)]
 
 
@@ -45,7 +51,13 @@ def study_of(path: Path) -> WorthStudy:
     """What a study was asked; raises KeyError, TypeError or ValueError."""
     asked = WorthAsked.of_folder(path)
     return WorthStudy(
-        asked.folder, asked.weights, asked.minutes, asked.labels_file, asked.test, asked.method
+        asked.folder,
+        asked.weights,
+        asked.minutes,
+        asked.labels_file,
+        asked.test,
+        asked.method,
+        asked.reading,
     )
 
 

@@ -88,6 +88,8 @@ class History:
     retrieval: RetrievalMeasured | None = None
     finished: RunFinished | None = None
     failure: Failure | None = None
+    too_short: Warned | None = None
+    """What was said before the first step of a run that ends before it can have learnt."""
     skipped: int = 0
     spikes: int = 0
     curves: dict[str, Curve] = field(default_factory=dict)
@@ -228,14 +230,20 @@ class History:
             case RunFinished():
                 self.finished = last_outcome(self.finished, event, self.leg)
                 self.step = self.finished.step
-            case Warned(code="data.streamed"):
-                self.is_streaming = True
+            case Warned():
+                self._warn(event)
             case _:
                 self._note(event)
         if isinstance(event, PhaseChanged) and event.phase == "training":
             # Time counts from the first step of a leg on, not while images are read again.
             self._trained_until = time
         del self.marks[:-MOST_MARKS]
+
+    def _warn(self, event: Warned) -> None:
+        if event.code == "data.streamed":
+            self.is_streaming = True
+        elif event.code == "run.too_short":
+            self.too_short = event
 
     def _begin(self, event: RunStarted) -> None:
         self._forget_after(-1)

@@ -185,6 +185,19 @@ def phase_word(phase: str) -> str:
         "reading clips": QCoreApplication.translate("phase", "Reading clips"),
         "looking for queries": QCoreApplication.translate("phase", "Looking for it"),
         "comparing videos": QCoreApplication.translate("phase", "Comparing videos"),
+        "looking at what the labels live on": QCoreApplication.translate(
+            "phase", "Looking at what the labels live on"
+        ),
+        "measuring the times": QCoreApplication.translate("phase", "Measuring times of networks"),
+        "measuring the speeds": QCoreApplication.translate("phase", "Measuring the speeds"),
+        "training from labels alone": QCoreApplication.translate(
+            "phase", "Training from labels alone"
+        ),
+        "probes": QCoreApplication.translate("phase", "Fitting probes"),
+        "random search": QCoreApplication.translate("phase", "Asking random networks"),
+        "aligning videos": QCoreApplication.translate("phase", "Aligning videos"),
+        "ranking videos": QCoreApplication.translate("phase", "Ranking videos"),
+        "fetching": QCoreApplication.translate("phase", "Fetching"),
         "map": QCoreApplication.translate("phase", "Drawing the map"),
     }
     if phase.startswith("reading features"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,11 @@ import pytest
 from sit_engine import api
 from sit_engine.cli.answers import ask
 from sit_engine.cli.question import QuestionContext
+from sit_engine.cli.verbs.serve import Serving
+from sit_engine.config.tree import ComputeOptions
 from sit_engine.data.folder.saved_index import SavedIndex
 from sit_engine.data.sample import write_sample
+from sit_engine.machine import spinning
 from sit_engine.records.imported import Imported
 from tests.models.imports import foreign_files
 from tests.tiny import TINY, tiny_config
@@ -316,3 +321,23 @@ def test_it_ends_when_its_parent_dies_though_its_input_stays_open() -> None:
         assert time.monotonic() < until_s
         time.sleep(0.1)
     parent.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(("name", "is_long"), [("evaluate", True), ("cache", False)])
+def test_a_long_question_leaves_the_cores_to_others(
+    monkeypatch: pytest.MonkeyPatch, name: str, is_long: bool
+) -> None:
+    inside: list[str] = []
+
+    @contextmanager
+    def courteous(compute: ComputeOptions) -> Iterator[None]:
+        assert compute.device == "cpu"
+        inside.append("in")
+        yield
+        inside.append("out")
+
+    monkeypatch.setattr(spinning, "courteous", courteous)
+    out = io.BytesIO()
+    Serving(out).answer(json.dumps({"id": 1, "ask": name, "run": "nowhere"}).encode())
+    assert b'"id": 1' in out.getvalue()
+    assert inside == (["in"] if is_long else [])

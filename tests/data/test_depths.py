@@ -75,7 +75,9 @@ def check(path: Path, stored: Array, *, inverted: bool = False) -> str:
     return "read"
 
 
-KINDS = [np.dtype(name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8")]
+KINDS = [
+    np.dtype(name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8")
+]
 TIFFS = list(
     itertools.product(
         KINDS,
@@ -346,6 +348,7 @@ def test_a_heic_photo_is_read_where_pillow_heif_is_installed(tmp_path: Path) -> 
         (begins(b"\0\0\0\x18ftypheix\0\0\0\0mif1"), "data.heic", "HEIC"),
         (begins(b"\0" * 128 + b"DICM"), "data.dicom", "DICOM"),
         (begins(b"\x93NUMPY\1\0v\0{'descr'"), "data.numpy", "NumPy"),
+        (begins(b"\x89HDF\r\n\x1a\n\0\0\0\0"), "data.hdf5", "HDF5"),
     ],
 )
 def test_files_of_other_kinds_are_named_with_what_to_do(
@@ -358,6 +361,11 @@ def test_files_of_other_kinds_are_named_with_what_to_do(
     assert found["code"] == code
     assert says in found["problem"]
     assert "export" in found["problem"] or "save" in found["problem"]
+
+
+def test_a_kind_that_only_its_beginning_is_known_of_is_not_called_damaged(tmp_path: Path) -> None:
+    begins(b"GRIB\0\0\0\1")(tmp_path / "x")
+    assert answer({"job": "header", "path": str(tmp_path / "x")})["code"] == "data.unsupported"
 
 
 def test_a_pyramid_of_a_whole_picture_is_no_raw_file(tmp_path: Path) -> None:

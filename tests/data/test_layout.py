@@ -69,6 +69,18 @@ def test_parts_are_known_in_the_usual_spellings(name: str, part: str | None) -> 
         (["images/train/1", "images/val/1"], "folder-split"),
         (["data/training/a/1", "data/testing/a/1"], "folder-split"),
         (["a/train/1", "a/test/1", "b/train/1", "b/test/1"], "class-split"),
+        # Other folders beside parts are no parts, nor make them classes.
+        (["train/1", "test/1", "docs/1"], "split"),
+        (["train/good/1", "test/good/1", "test/broken/1", "ground_truth/broken/1"], "split"),
+        (["train/a/1", "train/b/1", "test/1", "docs/1"], "split"),
+        (["images/train/1", "images/val/1", "docs/1", "0-sample"], "folder-split"),
+        (["images/train/1", "images/val/1", "masks/red/1"], "folder-split"),
+        (["a/train/1", "a/test/1", "b/train/1"], "class-split"),
+        (["a/train/1", "a/test/1", "b/test/1"], "class-split"),
+        (["a/train/1", "a/test/1", "b/train/1", "b/test/1", "docs/1"], "class-split"),
+        (["x/train/ice/1", "x/test/y/1", "x/car/red/1", "docs/1"], "classes"),
+        (["a/train/1", "a/test/1", "b/train/1", "b/red/1"], "classes"),
+        (["ds/images/train/1", "ds/images/val/1"], "classes"),
         # A vehicle among vehicles, and an exam among papers.
         (["train/1", "car/1", "plane/1"], "classes"),
         (["train/ice/1", "car/red/1", "test/x/1"], "classes"),
@@ -148,6 +160,23 @@ def test_several_folders_given_are_classes_or_parts(tmp_path: Path) -> None:
     assert halves.layout == "split-roots"
     assert dict(halves.parts) == {"train": 1, "test": 1}
     assert halves.classes == ("a",)
-    # One folder, or some with folders in them, mean what they meant.
+    # One folder, or one that is a part, mean what they meant.
     assert scan([root / "cat"], layout="auto").layout == "classes"
     assert scan([root / "cat", root / "train"], layout="auto").layout == "classes"
+
+
+@pytest.mark.parametrize(
+    ("places", "layout"),
+    [
+        ([(0, "1"), (1, "1"), (1, "red/2")], "roots"),
+        ([(0, "red/1"), (1, "green/1")], "roots"),
+        ([(0, "red/1"), (0, "2"), (1, "red/1")], "roots"),
+        ([(0, "red/1"), (0, "green/1"), (1, "green/1"), (1, "red/1")], "classes"),
+        ([(0, "train/1"), (0, "test/1"), (1, "train/1")], "split"),
+    ],
+)
+def test_folders_given_together_are_classes_unless_they_hold_the_same_ones(
+    places: list[tuple[int, str]], layout: str
+) -> None:
+    assert understand(["/d/apple", "/d/pear"], places) == layout
+    assert understand(["/d/apple", "/e/apple"], places) != "roots"

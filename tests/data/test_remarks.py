@@ -66,6 +66,37 @@ def test_a_class_of_one_image_a_pixel_and_a_hundred_megapixels(tmp_path: Path) -
     assert "1, such as a/large.png" in told["data.large"]
 
 
+@pytest.mark.parametrize(
+    ("names", "code", "advice"),
+    [
+        ("train/ice test/x car/red", "data.parts_as_classes", "--layout split (train/CLASS/)"),
+        ("d/train/ice d/test/x d/car/red", "data.parts_as_classes", "--layout folder-split"),
+        ("a/train a/test b/train b/red", "data.parts_as_classes", "--layout class-split"),
+        ("my_train my_test", "data.parts_by_other_names", "call them train and test"),
+        ("1_train 2_val", "data.parts_by_other_names", "call them train and test"),
+        ("ds/images/train ds/images/val", "data.parts_deeper", "open ds/images alone"),
+    ],
+)
+def test_folders_that_look_like_parts_and_are_taken_for_classes(
+    tmp_path: Path, names: str, code: str, advice: str
+) -> None:
+    for number, name in enumerate(names.split()):
+        for copy in "ab":
+            picture(tmp_path / name / f"{copy}.png", number)
+    index = scan([tmp_path], layout="auto")
+    assert index.layout == "classes"
+    (remark,) = remarks(index)
+    assert remark.code == code
+    assert advice in remark.message
+
+
+def test_classes_that_are_no_parts_are_not_remarked(tmp_path: Path) -> None:
+    for number, name in enumerate(("train", "car", "contest", "plane/test")):
+        for copy in "ab":
+            picture(tmp_path / name / f"{copy}.png", number)
+    assert messages(tmp_path) == {}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
 def test_second_links_to_a_folder(tmp_path: Path) -> None:
     outside = tmp_path / "outside"

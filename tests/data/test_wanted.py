@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sit_engine.data.folder.wanted import Patterns
+from sit_engine.data.folder.wanted import Patterns, is_of_system
 from sit_engine.data.scan.quick_scan import scan
 from tests.data.test_layout import fill
 
@@ -71,3 +71,16 @@ def test_patterns_say_what_is_looked_at(
     assert index.paths == left
     assert dict(index.not_looked_at).get("left out", 0) == 4 - len(left)
     assert index.problems == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["RECYCLED", "Recycle Bin", "FOUND.000", "found.012", "thumbs", "_thumbs", "Thumbnails"]
+)
+def test_folders_of_systems_and_thumbnails_are_no_classes(name: str) -> None:
+    assert is_of_system(name, is_folder=True)
+    assert not is_of_system(f"{name}.png", is_folder=False)
+
+
+@pytest.mark.parametrize("name", ["trash", "found", "thumb", "lost.000"])
+def test_words_may_be_classes(name: str) -> None:
+    assert not is_of_system(name, is_folder=True)

@@ -4,7 +4,8 @@ Each page's picture is taken on the way:
 
     pytest tests/journey --screenshots DIR
 
-saves each page in light and dark at 1280 × 800 and 1920 × 1080; without the option none is saved.
+saves each page in light and dark at 1280 × 800, 1920 × 1080 and 1024 × 680; without the option none
+is saved.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QTabBar, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_engine.records.event_log import read_events
@@ -44,8 +46,8 @@ SETTINGS = {
     "watch.previews": "40",
     "watch.readings": "40",
 }
-SIZES = ((1280, 800), (1920, 1080))
-MOST_TABS = 200
+SIZES = ((1280, 800), (1920, 1080), (1024, 680))
+MOST_TABS = 400
 CLEAN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
@@ -55,14 +57,34 @@ print(json.dumps(list(torch.jit.load(sys.argv[1])(images).shape)))
 """
 
 
-def press(window: MainWindow, button: QWidget) -> None:
-    """Go there by Tab, as who has no mouse, and press Space."""
+def go(window: MainWindow, place: QWidget) -> None:
+    """Go there by Tab, as who has no mouse."""
     passed: list[str] = []
-    while (here := window.focusWidget() or window) is not button:
+    while (here := window.focusWidget() or window) is not place:
         passed.append(here.accessibleName() or type(here).__name__)
-        assert len(passed) < MOST_TABS, f"{button.accessibleName()} is not among {set(passed)}"
+        assert len(passed) < MOST_TABS, f"{place.accessibleName()} is not among {set(passed)}"
         QTest.keyClick(here, Qt.Key.Key_Tab)
+
+
+def press(window: MainWindow, button: QWidget) -> None:
+    """Go there and press Space."""
+    go(window, button)
     QTest.keyClick(button, Qt.Key.Key_Space)
+
+
+def write(window: MainWindow, line: QWidget, text: str) -> None:
+    """Go there and type it instead of what stands there."""
+    go(window, line)
+    QTest.keyClick(line, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(line, text)
+
+
+def turn_to(window: MainWindow, tabs: QTabBar, number: int) -> None:
+    """Go to the tabs and along them."""
+    go(window, tabs)
+    while (at := tabs.currentIndex()) != number:
+        QTest.keyClick(tabs, Qt.Key.Key_Right if number > at else Qt.Key.Key_Left)
+        assert tabs.currentIndex() != at, tabs.tabText(number)
 
 
 def keys(window: MainWindow, key: Qt.Key) -> None:
@@ -71,7 +93,7 @@ def keys(window: MainWindow, key: Qt.Key) -> None:
 
 
 class Camera:
-    """Takes a page's four pictures when a folder was asked for."""
+    """Takes a page's pictures when a folder was asked for."""
 
     def __init__(self, window: MainWindow, qtbot: QtBot, folder: Path | None) -> None:
         self.window, self.qtbot, self.folder = window, qtbot, folder
@@ -120,7 +142,10 @@ def see_the_folder(
     session = window.session
     drop(window, QUrl.fromLocalFile(str(train)))
     wait(qtbot, lambda: session.dataset.state == "ready")
-    window.dataset.test.set_path(str(test))
+    QGuiApplication.clipboard().setText(str(test))
+    go(window, window.dataset.test.line)
+    keys(window, Qt.Key.Key_V)
+    QTest.keyClick(window.dataset.test.line, Qt.Key.Key_Return)
     wait(qtbot, lambda: session.dataset.state == "ready" and bool(session.dataset.test))
     index = session.dataset.index
     assert index is not None
@@ -134,7 +159,7 @@ def see_the_folder(
     assert len(index.leaks) == 1
     wait(qtbot, lambda: len(window.dataset.grid.kept) > 5)
     camera.shoot("dataset")
-    window.dataset.tabs.setCurrentIndex(1)
+    turn_to(window, window.dataset.tabs.tabBar(), 1)
     camera.shoot("dataset-problems")
 
 
@@ -147,21 +172,33 @@ def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     assert page.form.sizes is not None
     press(window, page.form.sizes.buttons["quick"])
     fields = page.fields.fields
+    press(window, page.form.advanced.fold)
     for path, text in SETTINGS.items():
-        fields[path][0].edited.emit(path, text)
+        write(window, fields[path][0].editor, text)
+    camera.shoot("train-advanced")
+    press(window, page.form.advanced.fold)
     wait(qtbot, lambda: len(page.preview.pictures.rows) > 0)
     before = page.preview.share.text()
     for path, text in (("drop_share", "0.9"), ("replace_probability", "0")):
-        full = f"method.corruption.{path}"
-        fields[full][-1].edited.emit(full, text)
+        write(window, fields[f"method.corruption.{path}"][-1].editor, text)
     wait(qtbot, lambda: page.preview.share.text() != before)
     press(window, page.cost.measure)
     wait(qtbot, lambda: not page.cost.job.is_busy)
     assert "images/s" in page.cost.sentence.text()
     camera.shoot("train")
-    page.form.advanced.fold.click()
-    camera.shoot("train-advanced")
-    page.form.advanced.fold.click()
+
+
+def stop_while_it_prepares(window: MainWindow, qtbot: QtBot) -> None:
+    """Start too early and stop: nothing is left of it, and Start is there again."""
+    keys(window, Qt.Key.Key_Return)
+    watch, session = window.watch, window.session
+    assert session.history.state == "preparing"
+    press(window, watch.stop)
+    wait(qtbot, lambda: session.run is None)
+    assert "stopped before its first step" in watch.notice.text
+    assert not list(session.preferences.runs_folder.glob("*"))
+    keys(window, Qt.Key.Key_2)
+    assert window.train.start_button.isEnabled()
 
 
 def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
@@ -178,12 +215,12 @@ def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     wait(qtbot, lambda: watch.pictures.reconstructions_tab.grid.isVisible())
     for number, name in enumerate(TABS):
         if watch.tabs.isTabVisible(number):
-            watch.tabs.setCurrentIndex(number)
+            turn_to(window, watch.tabs.tabBar(), number)
             camera.shoot(f"watch-{name}")
     (knn,) = (number for number, group in enumerate(groups()) if group.title == "k-NN")
-    watch.curves.tabs.setCurrentIndex(knn)
+    turn_to(window, watch.curves.tabs, knn)
     camera.shoot("watch-knn")
-    watch.curves.tabs.setCurrentIndex(0)
+    turn_to(window, watch.curves.tabs, 0)
 
 
 def pause_resume_finish(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
@@ -218,12 +255,15 @@ def evaluate(window: MainWindow, qtbot: QtBot, train: Path, test: Path, camera: 
     assert report is not None
     assert report.columns == ("raw pixels", "untrained", "pretrained")
     for number, name in enumerate(("figures", "shots", "confusion", "classes", "wrong")):
-        page.results.setCurrentIndex(number)
+        turn_to(window, page.results.tabBar(), number)
         camera.shoot(f"evaluate-{name}")
-    page.results.setCurrentWidget(page.map)
+    turn_to(window, page.results.tabBar(), page.results.indexOf(page.map))
     press(window, page.map.make)
     wait(qtbot, lambda: page.map.loaded is not None)
-    page.map.panel.view.clicked.emit(0)
+    # The middle of the map is what the keys point at.
+    go(window, page.map.panel.view)
+    QTest.keyClick(page.map.panel.view, Qt.Key.Key_0)
+    QTest.keyClick(page.map.panel.view, Qt.Key.Key_Return)
     wait(qtbot, lambda: len(page.map.panel.gallery) > 0)
     camera.shoot("evaluate-map")
 
@@ -264,6 +304,7 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
         camera.shoot(f"empty-{page}")
     see_the_folder(window, qtbot, train, test, camera)
     choose_settings(window, qtbot, camera)
+    stop_while_it_prepares(window, qtbot)
     watch_it_learn(window, qtbot, camera)
     pause_resume_finish(window, qtbot, camera)
     evaluate(window, qtbot, train, test, camera)
@@ -271,7 +312,7 @@ def test_from_a_dropped_folder_to_a_model_that_runs_elsewhere(
     keys(window, Qt.Key.Key_6)
     # Its row was made while it trained.
     wait(qtbot, lambda: [row.status for row in window.runs.table_model.rows] == ["completed"])
-    window.runs.table.setFocus()
+    go(window, window.runs.table)
     QTest.keyClick(window.runs.table, Qt.Key.Key_Down)
     assert window.runs.open.isEnabled()
     row = window.runs.table_model.rows[0]

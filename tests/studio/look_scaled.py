@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from sit_studio.app import make_application, open_window
 from sit_studio.widgets.status import StatusBar
+from tests.studio.rooms import cut_in
 
 APPLICATION = make_application()
 
@@ -63,6 +64,7 @@ def main() -> None:
                 part.hide()
         for _ in range(5):
             APPLICATION.processEvents()
+        cut += [f"{key}: {words}" for words in cut_in(page)]
         shown = [one for one in page.findChildren(QPushButton) if one.isVisible()]
         actions = [one for one in shown if page.action_row.indexOf(one) >= 0]
         cut += [f"{key}: {one.text()}" for one in actions if not is_whole(one, window)]

@@ -13,14 +13,13 @@ import pytest
 from sit_engine.config.build import build
 from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts
-from sit_engine.config.resolve import resolve
+from sit_engine.config.resolve import course_of, resolve
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.records.events import Event, Warned
 from sit_engine.training import pace
 from sit_engine.training.pace import (
     at_speed,
-    course_of,
     known_speed,
     minutes_needed,
     note_speed,

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 from sit_engine.cli.folder_flags import add_folders_flag, add_missing_flag, find
-from sit_engine.cli.layout_flags import add_column_flags, add_layout_flag, columns_of
+from sit_engine.cli.layout_flags import (
+    add_column_flags,
+    add_layout_flag,
+    add_pattern_flags,
+    columns_of,
+    patterns_of,
+)
 from sit_engine.cli.screen import Screen
 from sit_engine.config.backbones import FeatureKind
 from sit_engine.jobs.evaluate_request import EvaluateRequest
@@ -46,6 +52,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     )
     add_column_flags(parser)
     add_layout_flag(parser)
+    add_pattern_flags(parser)
     parser.add_argument(
         "--baseline",
         type=Path,
@@ -107,6 +114,7 @@ def run(chosen: argparse.Namespace) -> int:
             labels_file=chosen.labels_file and absolute(chosen.labels_file),
             columns=columns_of(chosen),
             layout=chosen.layout,
+            patterns=patterns_of(chosen),
             step=chosen.step,
             network=chosen.network,
             features=chosen.features,

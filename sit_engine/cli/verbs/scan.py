@@ -8,7 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sit_engine.cli.layout_flags import add_column_flags, add_layout_flag, columns_of, lines_of
+from sit_engine.cli.layout_flags import (
+    add_column_flags,
+    add_layout_flag,
+    add_pattern_flags,
+    columns_of,
+    lines_of,
+)
 from sit_engine.cli.screen import Screen
 from sit_engine.cli.video_flags import add_video_flags
 from sit_engine.config.build import build
@@ -37,14 +43,7 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     )
     add_column_flags(parser)
     add_layout_flag(parser)
-    for name, what in (("include", "look only at"), ("exclude", "leave out")):
-        parser.add_argument(
-            f"--{name}",
-            metavar="PATTERN",
-            type=lambda text: text.split(","),
-            default=[],
-            help=f"{what} files that match one of these patterns, such as *.jpg,photos/* or masks",
-        )
+    add_pattern_flags(parser)
     parser.add_argument(
         "--test",
         nargs="+",

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import IO, Any, TypeAlias
@@ -27,6 +28,7 @@ from sit_engine.cli.answers import ask
 from sit_engine.cli.faults import fault, record_of
 from sit_engine.cli.question import QuestionContext
 from sit_engine.cli.standby import load
+from sit_engine.config.tree import ComputeOptions
 from sit_engine.errors import TERMINATED_EXIT_CODE, SitError
 from sit_engine.own_files import parse_json
 
@@ -34,6 +36,8 @@ Inbox: TypeAlias = "queue.SimpleQueue[bytes | None]"
 LOOK_EVERY_S = 0.3
 TIME_TO_END_S = 2.0
 MOST_LINE_BYTES = 16 << 20
+LONG = ("evaluate", "embed", "predict", "dry_run")
+"""Questions whose answers compute for long."""
 LOADED_AHEAD = (
     "sit_engine.jobs.networks",
     "sit_engine.jobs.predict",
@@ -99,7 +103,20 @@ class Serving:
         asked = QuestionContext(
             lambda record: self.say({"id": number} | record), self.is_over.is_set
         )
-        return ask(asked, str(question.pop("ask", "")), question)
+        name = str(question.pop("ask", ""))
+        with _courteous(name):
+            return ask(asked, name, question)
+
+
+def _courteous(name: str) -> AbstractContextManager[None]:
+    """While a long question is answered, OpenMP's threads hold no cores that others want."""
+    if name not in LONG:
+        return nullcontext()
+    import torch
+
+    from sit_engine.machine import spinning
+
+    return spinning.courteous(ComputeOptions(device="cpu", threads=torch.get_num_threads()))
 
 
 def _parse(line: bytes) -> dict[str, Any]:

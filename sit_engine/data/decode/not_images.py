@@ -57,4 +57,8 @@ def name_foreign(file: IO[bytes]) -> UnreadableError | None:
         return UnreadableError(
             "data.numpy", "is a NumPy array, not an image; save its images as TIFF or PNG"
         )
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return UnreadableError(
+            "data.hdf5", "is an HDF5 file, not an image; export its images as TIFF or PNG"
+        )
     return None

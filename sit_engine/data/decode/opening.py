@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from sit_engine.counted import Sentence
 from sit_engine.data.decode import fits, tiff
@@ -132,6 +132,9 @@ def _open(file: IO[bytes]) -> Image.Image:
     file.seek(0)
     try:
         image = Image.open(file)
+        if isinstance(image, ImageFile.StubImageFile):
+            # Pillow knows the kind by its beginning, and has nothing that reads it.
+            raise name_foreign(file) or _unsupported()
         fits.refuse(image)
         return image
     except UnidentifiedImageError:
@@ -159,6 +162,12 @@ def _no_image(start: bytes) -> UnreadableError:
     return UnreadableError("data.not_an_image", "is not an image that can be read")
 
 
+def _unsupported() -> UnreadableError:
+    return UnreadableError(
+        "data.unsupported", "is of a kind of its format that this program does not read"
+    )
+
+
 def _plain_reason(error: BaseException) -> UnreadableError:
     if isinstance(error, Image.DecompressionBombError):
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
@@ -178,9 +187,7 @@ def _plain_reason(error: BaseException) -> UnreadableError:
     if isinstance(error, MemoryError):
         return UnreadableError("data.memory", "needs more memory than there is")
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(str(error)):
-        return UnreadableError(
-            "data.unsupported", "is of a kind of its format that this program does not read"
-        )
+        return _unsupported()
     if "truncated" in str(error):
         return UnreadableError("data.truncated", "is cut off: its end is missing")
     return UnreadableError("data.damaged", "is damaged: its pixels cannot be read")

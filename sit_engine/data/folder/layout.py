@@ -68,6 +68,12 @@ def part_named(name: str) -> Part | None:
     return next((part for part in PARTS if _PART_OF[part].fullmatch(plain)), None)
 
 
+def looks_like(name: str) -> Part | None:
+    """The part that any word of a folder's name means: "my_train", "1-test"."""
+    words = filter(None, _SEPARATORS.split(name))
+    return part_named(name) or next(filter(None, map(part_named, words)), None)
+
+
 def layout_named(name: str) -> LayoutChoice:
     """The layout of this name; "auto" for any other name."""
     return next((layout for layout in _RULES if layout == name), "auto")
@@ -123,7 +129,8 @@ def root_name(root: str) -> str:
 def understand(roots: Sequence[str], images: Iterable[tuple[int, str]]) -> Layout:
     """The layout that fits images, each given as number of its root and path below it.
 
-    "classes" unless names of parts stand where they can hardly be classes.
+    "classes" unless names of parts stand where they can hardly be classes. Of several roots each is
+    a class unless they are parts, or hold the same folders.
     """
     inside: dict[int, set[tuple[str, ...]]] = {number: set() for number in range(len(roots))}
     last = (-1, "")
@@ -143,8 +150,13 @@ def _of_several(roots: Sequence[str], inside: Mapping[int, set[tuple[str, ...]]]
     parts = {part_named(name) for name in names}
     if None not in parts and "train" in parts and len(parts) > 1:
         return "split-roots"
-    is_flat = all(found == {()} for found in inside.values())
-    return "roots" if is_flat and len(set(names)) == len(names) else None
+    if parts != {None} or len(set(names)) < len(names):
+        return None
+    if (found := _of_tree(set().union(*inside.values()))) != "classes":
+        return found
+    tops = {frozenset(_by_first(below)) for below in inside.values()}
+    has_loose = any(() in below for below in inside.values())
+    return None if len(tops) == 1 and not has_loose else "roots"
 
 
 def _of_tree(folders: set[tuple[str, ...]]) -> Layout:
@@ -152,16 +164,29 @@ def _of_tree(folders: set[tuple[str, ...]]) -> Layout:
     top = _by_first(folders)
     if _are_parts(top, has_loose=has_loose):
         return "split"
-    deeper = {name: _by_first(below) for name, below in top.items()}
-    are_all = all(
-        () not in top[name] and _are_parts(below, has_loose=False) for name, below in deeper.items()
-    )
-    if has_loose or not top or not are_all:
-        return "classes"
-    if len(top) == 1:
+    below = {name: _by_first(inside) for name, inside in top.items() if () not in inside}
+    split = [name for name, inside in below.items() if _are_parts(inside, has_loose=False)]
+    if split and len(top) == 1 and not has_loose:
         return "folder-split"
-    held_out = {part_named(name) for below in deeper.values() for name in below} - {"train"}
-    return "class-split" if held_out else "classes"
+    both = [name for name in split if _holds_out(below[name])]
+    if len(both) > 1:
+        return "class-split"
+    if not both:
+        return "classes"
+    # What folders beside it hold; "" is for images of their own.
+    others = {
+        part_named(inner)
+        for name, inside in top.items()
+        for inner in (names[0] if names else "" for names in inside)
+        if name != both[0]
+    }
+    if others <= {None}:
+        return "folder-split" if _are_safe(below[both[0]]) else "classes"
+    return "classes" if None in others else "class-split"
+
+
+def _holds_out(names: Iterable[str]) -> bool:
+    return not {part_named(name) for name in names} <= {None, "train"}
 
 
 def _by_first(folders: Iterable[tuple[str, ...]]) -> dict[str, set[tuple[str, ...]]]:
@@ -173,21 +198,25 @@ def _by_first(folders: Iterable[tuple[str, ...]]) -> dict[str, set[tuple[str, ..
 
 
 def _are_parts(below: Mapping[str, set[tuple[str, ...]]], *, has_loose: bool) -> bool:
-    """Whether folders of these names, with what is below them, are parts and no classes.
-
-    Beside folders of other names, the sub-folders have to agree: "train" may be a vehicle.
-    """
-    part_of = {name: part_named(name) for name in below}
-    parts = set(part_of.values())
+    """Whether folders of these names, with what is below them, are parts and no classes."""
+    parts = {part_named(name) for name in below}
     if "train" not in parts or (len(parts) == 1 and has_loose):
         return False
-    if None not in parts:
-        return True
-    classes: dict[bool, set[str]] = {True: set(), False: set()}
-    for name, part in part_of.items():
-        if part is not None:
-            classes[part == "train"] |= set(_by_first(below[name]))
-    return bool(classes[False]) and classes[False] <= classes[True]
+    return None not in parts or _are_safe(below)
+
+
+def _are_safe(below: Mapping[str, set[tuple[str, ...]]]) -> bool:
+    """Whether there are parts to train and to hold out that can hardly be classes beside others.
+
+    One of them is flat, or they share a sub-folder: "train" may be a vehicle.
+    """
+    inside: dict[bool, set[str]] = {True: set(), False: set()}
+    for name, folders in below.items():
+        if (part := part_named(name)) is not None:
+            inside[part == "train"] |= {names[0] if names else "" for names in folders}
+    train, held_out = inside[True], inside[False]
+    has_both = bool(train and held_out)
+    return has_both and bool(train & held_out or train == {""} or held_out == {""})
 
 
 def told(layout: Layout, parts: Mapping[str, int]) -> Warned:

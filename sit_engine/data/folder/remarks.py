@@ -11,16 +11,68 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sit_engine.config.facts import Layout
 from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.folder.layout import SHAPES, folders_of, looks_like, part_named
 from sit_engine.paths import display_name
 from sit_engine.records.events import Warned, warning
 
 LARGE_PIXELS = 100_000_000
+_LEVELS = 3
+"""How deep names of parts are looked for; the layouts reach one level less."""
 
 
 def remarks(index: ImageIndex) -> list[Warned]:
     """All that apply, with their number and an example; copies are known after the decode."""
-    return [*_of_classes(index), *_of_copies(index), *_of_links(index), *_of_sizes(index)]
+    return [
+        *of_parts(index),
+        *_of_classes(index),
+        *_of_copies(index),
+        *_of_links(index),
+        *_of_sizes(index),
+    ]
+
+
+def of_parts(index: ImageIndex) -> Iterator[Warned]:
+    """Folders that look like parts and are none: a training would see the images of all."""
+    if index.layout != "classes":
+        return
+    folders = {folders_of(path) for path in index.paths}
+    for level in range(_LEVELS):
+        names = sorted({found[level] for found in folders if len(found) > level})
+        train = [name for name in names if looks_like(name) == "train"]
+        held_out = [name for name in names if looks_like(name) in ("val", "test")]
+        if not (train and held_out):
+            continue
+        told = {"train": display_name(train[0]), "other": display_name(held_out[0])}
+        above = {found[:level] for found in folders if len(found) > level}
+        if part_named(train[0]) is None or part_named(held_out[0]) is None:
+            yield warning(
+                "data.parts_by_other_names",
+                "The folders {train} and {other} look like parts, but a training sees the images of "
+                "both; call them train and test if they are parts.",
+                **told,
+            )
+        elif level == _LEVELS - 1:
+            yield warning(
+                "data.parts_deeper",
+                "The folders {train} and {other} look like parts, but a training sees the images of "
+                "both; open {folder} alone if they are parts.",
+                **told,
+                folder=display_name("/".join(min(above))),
+            )
+        else:
+            layout: Layout = "class-split" if len(above) > 1 else "folder-split"
+            layout = layout if level else "split"
+            yield warning(
+                "data.parts_as_classes",
+                "The folders {train} and {other} look like parts, but a training sees the images of "
+                "both; --layout {layout} ({shape}) takes them as parts.",
+                **told,
+                layout=layout,
+                shape=SHAPES[layout],
+            )
+        return
 
 
 def _of_classes(index: ImageIndex) -> Iterator[Warned]:

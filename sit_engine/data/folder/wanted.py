@@ -16,10 +16,12 @@ Reason = Literal["system", "ours", "left out"]
 _FOLDERS = frozenset(
     (
         "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "__macosx",
-        "__pycache__", "$recycle.bin", "recycler", "system volume information", "lost+found",
-        "thumbnails",
+        "__pycache__", "$recycle.bin", "recycler", "recycled", "recycle bin", "system volume information",
+        "lost+found", "thumbnails", "thumbs", "_thumbs",
     )
 )  # fmt: skip
+# Pieces that a check of the disk left.
+_FOUND = re.compile(r"found\.\d{3}", re.IGNORECASE | re.ASCII)
 _FILES = frozenset(
     (
         "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini",
@@ -51,7 +53,11 @@ def is_ours(names: Collection[str]) -> bool:
 
 def is_of_system(name: str, *, is_folder: bool) -> bool:
     """Whether no user put an image of theirs under this name: hidden, rubbish, thumbnails."""
-    return name.startswith(".") or name.lower() in (_FOLDERS if is_folder else _FILES)
+    if name.startswith("."):
+        return True
+    if not is_folder:
+        return name.lower() in _FILES
+    return name.lower() in _FOLDERS or _FOUND.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,8 @@ class WorthAsked:
     labels_file: str | None = None
     method: str = DEFAULT_METHOD
     """Of own pretraining."""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """Data settings by name that say how the folder is read, where they are not as usual."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -57,6 +59,7 @@ class WorthAsked:
             tuple(map(unescape_name, record["test"])),
             None if file is None else unescape_name(file),
             str(record["method"]),
+            dict(record.get("reading", {})),
         )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sit_engine.config.facts import DataFacts
 from sit_engine.data.folder.index import ImageIndex
+from sit_engine.data.scan.own_images import how_read
 from sit_engine.data.scan.quick_scan import require_images, scan
 from sit_engine.evaluation.features import at_once
 from sit_engine.evaluation.label_free import lidar
@@ -24,6 +25,7 @@ from sit_engine.inspection.shown_views import read_source, settled
 from sit_engine.models.backbone import Backbone
 from sit_engine.paths import file_word
 from sit_engine.records.on_progress import OnProgress
+from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.worth import Sight
 from sit_engine.views.apply import apply_views
 from sit_engine.views.step_views import draw_step
@@ -34,15 +36,12 @@ MOST_IMAGES, LIDAR_IMAGES, LIDAR_VIEWS = 240, 100, 10
 FEWEST_IMAGES = 10
 
 
-def index_of(folder: str, labels_file: str | None, tell: OnProgress) -> ImageIndex:
-    """The folder's images and labels, by their headers."""
-    return scan(
-        [folder],
-        labels="csv" if labels_file else "folders",
-        labels_file=labels_file,
-        layout="auto",
-        on_progress=tell,
-    )
+def index_of(asked: CompareRequest, tell: OnProgress) -> ImageIndex:
+    """The folder's images and labels, by their headers, read as the first settings say."""
+    reading = how_read(next(iter(asked.configs.values())).data)
+    reading["labels"] = "csv" if asked.labels_file else "folders"
+    reading["labels_file"] = asked.labels_file
+    return scan([asked.folder], **reading, on_progress=tell)
 
 
 def sights(

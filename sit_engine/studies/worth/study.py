@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -58,7 +58,7 @@ from sit_engine.records.studies.worth import (
 )
 from sit_engine.studies.compare import OnRun, compare
 from sit_engine.studies.paired import interval
-from sit_engine.studies.plan import carried
+from sit_engine.studies.plan import carried, layout_of_test
 from sit_engine.studies.worth.figure import write_figure
 from sit_engine.studies.worth.from_labels import SCRATCH_DRAWS, from_scratch
 from sit_engine.studies.worth.page import page
@@ -83,13 +83,21 @@ class WorthRequest:
     threads: int | None = None
     method: str = DEFAULT_METHOD
     """Of own pretraining: whoever can enter a race (`config.methods.entrants`)."""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """Data settings by name that say how the folder is read."""
 
     @property
     def record(self) -> WorthAsked:
         """What of it stands in the study's folder."""
         places = tuple(str(path) for path in self.weights.values())
         return WorthAsked(
-            self.folder, places, self.minutes, self.test, self.labels_file, self.method
+            self.folder,
+            places,
+            self.minutes,
+            self.test,
+            self.labels_file,
+            self.method,
+            self.reading,
         )
 
 
@@ -142,7 +150,7 @@ def _worked(
     place = out / PRETRAINED
     # A label file may have moved along with the images.
     asked = carried(asked, place)
-    index = index_of(asked.folder, asked.labels_file, tell)
+    index = index_of(asked, tell)
     if len(index.classes) == 0 and request.weights:
         found = _without_labels(request, index, out, tell)
         _write(out / FILE, json.dumps(found.to_json(), indent=1))
@@ -214,11 +222,12 @@ def _configs(request: WorthRequest) -> dict[str, dict[str, Any]]:
         if traits(name).needs_start and traits(name).watch == "pretraining"
     ]
     compute = {} if request.threads is None else {"threads": request.threads}
-    configs: dict[str, dict[str, Any]] = {OWN: {"method": dict(own.values), "compute": compute}}
+    alike = {"compute": compute, "data": dict(request.reading)}
+    configs: dict[str, dict[str, Any]] = {OWN: {"method": dict(own.values), **alike}}
     for name, path in request.weights.items():
         for method in going_on:
             configs[f"{name} continued"] = {
-                "method": {"name": method}, "model": {"weights": str(path)}, "compute": compute,
+                "method": {"name": method}, "model": {"weights": str(path)}, **alike,
             }  # fmt: skip
     if not 0 < request.minutes < float("inf"):
         raise ConfigError(
@@ -233,7 +242,15 @@ def _configs(request: WorthRequest) -> dict[str, dict[str, Any]]:
 def _given(own: Run, asked: CompareRequest, tell: OnProgress) -> Given:
     if not asked.test:
         return load_held_out(own, tell)
-    return load_labelled(own, [asked.folder], asked.test, tell, labels_file=asked.labels_file)
+    return load_labelled(
+        own,
+        [asked.folder],
+        asked.test,
+        tell,
+        labels_file=asked.labels_file,
+        layout=layout_of_test(asked),
+        train_layout=own.config().data.layout,
+    )
 
 
 # Ways with features

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -60,3 +60,9 @@ class _ChoiceCard(QPushButton):
         inside.addWidget(label(title, "cardTitle", wrap=True))
         inside.addWidget(label(about, "caption", wrap=True))
         inside.addStretch(1)
+
+    def minimumSizeHint(self) -> QSize:
+        """Wide enough for its longest word; a button's own knows no layout."""
+        inside = self.layout()
+        least = super().minimumSizeHint()
+        return least if inside is None else QSize(inside.minimumSize().width(), least.height())

@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from sit_engine.config.course import Course
 from sit_engine.config.facts import DeviceFacts
 from sit_engine.counted import filled
 from sit_studio.engine.job import Job
@@ -21,13 +22,14 @@ from sit_studio.widgets.status import phase_words
 class CostCard(Card):
     """`measure_wanted` asks the page for the settings; `measure_with` takes them.
 
-    `longer_wanted` carries the minutes that a run needs which is too short to learn.
+    `longer_wanted` carries the setting that makes a run long enough to learn, and its text: epochs
+    while nothing is measured, then minutes.
     """
 
     measure_wanted = Signal()
     kinds_wanted = Signal()
     """The settings with each kind of network."""
-    longer_wanted = Signal(float)
+    longer_wanted = Signal(str, str)
     failed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -48,8 +50,10 @@ class CostCard(Card):
         self.sentence = label("", "muted", wrap=True)
         self.device = label("", "caption", wrap=True)
         self.short = label("", "warn", wrap=True)
-        self.minutes = 0.0
-        self.longer = button(self.tr("Train longer"), lambda: self.longer_wanted.emit(self.minutes))
+        self._longer = ("", "")
+        self.longer = button(
+            self.tr("Train longer"), lambda: self.longer_wanted.emit(*self._longer)
+        )
         self.body.addWidget(self.sentence)
         self.body.addWidget(self.short)
         self.body.addWidget(self.longer, 0, Qt.AlignmentFlag.AlignLeft)
@@ -78,7 +82,8 @@ class CostCard(Card):
     def forget(self) -> None:
         """What was measured holds no longer: other settings, other images."""
         self.stop()
-        self._show_short(None, 0)
+        self._is_measured = False
+        self.show_course(None)
         self.kinds.setText("")
         self.kinds.hide()
         self.sentence.setText(
@@ -137,27 +142,42 @@ class CostCard(Card):
         self.sentence.setText(self.tr("It could not be measured."))
         self.failed.emit(failure)
 
-    def _show_short(self, minutes: float | None, steps: int) -> None:
-        """Say that the run is too short to learn, and what would do; nothing where it is not."""
-        self.short.setVisible(minutes is not None)
-        self.longer.setVisible(minutes is not None)
+    def show_course(self, course: Course | None) -> None:
+        """Say it of a run whose steps are known without measuring; None: they are not."""
+        if self._is_measured:
+            return
+        self._show_short(is_short=course is not None and course.is_too_short)
+        if course is None or not course.is_too_short:
+            return
+        text = self.tr(
+            "{steps} steps are too few to learn from. {epochs} epochs are the least after which it can "
+            "be told whether it works."
+        )
+        epochs = course.epochs_to_learn
+        self.short.setText(filled(text, steps=count(course.total_steps), epochs=count(epochs)))
+        self.longer.setText(filled(self.tr("Train for {epochs} epochs"), epochs=count(epochs)))
+        self._longer = ("optim.epochs", str(epochs))
+
+    def _show_minutes(self, minutes: float | None, steps: int) -> None:
+        """The same of a run whose speed is known; None: it is long enough."""
+        self._show_short(is_short=minutes is not None)
         if minutes is None:
             return
-        self.minutes = minutes
-        self.short.setText(
-            filled(
-                self.tr(
-                    "{steps} steps are too few to learn from. {minutes} min are the least after which it "
-                    "can be told whether it works."
-                ),
-                steps=count(steps),
-                minutes=f"{minutes:g}",
-            )
+        text = self.tr(
+            "{steps} steps are too few to learn from. {minutes} min are the least after which it can be "
+            "told whether it works."
         )
+        self.short.setText(filled(text, steps=count(steps), minutes=f"{minutes:g}"))
         self.longer.setText(self.tr("Train for {minutes} min").format(minutes=f"{minutes:g}"))
+        self._longer = ("optim.minutes", f"{minutes:g}")
+
+    def _show_short(self, *, is_short: bool) -> None:
+        self.short.setVisible(is_short)
+        self.longer.setVisible(is_short)
 
     def _hear(self, answer: Answer) -> None:
-        self._show_short(answer["minutes_needed"], answer["total_steps"])
+        self._is_measured = True
+        self._show_minutes(answer["minutes_needed"], answer["total_steps"])
         text = self.tr(
             "About {time} for {steps} steps of {batch} images, at {rate} images/s on {device}. "
             "Memory {memory}. {pixels}"

@@ -11,7 +11,6 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from sit_engine.config.build import merge
-from sit_engine.config.schema import titled_families
 from sit_engine.config.traits import Size
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error, write_aside
@@ -29,7 +28,7 @@ from sit_studio.pages.train.choice_cards import ChoiceCards
 from sit_studio.pages.train.choices import recall, written
 from sit_studio.pages.train.columns import FollowingColumn
 from sit_studio.pages.train.cost_card import CostCard
-from sit_studio.pages.train.form import SettingFields, said
+from sit_studio.pages.train.form import SettingFields
 from sit_studio.pages.train.labels_card import LabelsCard, has_labels
 from sit_studio.pages.train.method_form import MethodForm
 from sit_studio.pages.train.obstacles import why_not
@@ -38,7 +37,12 @@ from sit_studio.pages.train.same.same_card import SameCard
 from sit_studio.pages.train.searches import Searches
 from sit_studio.pages.train.starting.found import Found
 from sit_studio.pages.train.starting.start_card import StartCard
-from sit_studio.pages.train.what_follows import ask_what_follows
+from sit_studio.pages.train.what_follows import (
+    ask_what_follows,
+    command_line,
+    course_known,
+    of_each_kind,
+)
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button
 from sit_studio.widgets.page import Page
@@ -156,9 +160,7 @@ class TrainPage(Page):
         self.cost.measure_wanted.connect(self._measure)
         self.cost.kinds_wanted.connect(self._measure_kinds)
         self.cost.failed.connect(self.notice.tell)
-        self.cost.longer_wanted.connect(
-            lambda minutes: self._on_edited("optim.minutes", f"{minutes:g}")
-        )
+        self.cost.longer_wanted.connect(self._on_edited)
         self.labels = LabelsCard()
         self.searches = Searches(self.session, self._values, self)
         self.searches.settings_wanted.connect(partial(self._take, of_run=False))
@@ -212,6 +214,7 @@ class TrainPage(Page):
     def _show_checked(self) -> None:
         self.form.show_checked(self.checked)
         self.cost.show_device(self.session.device)
+        self.cost.show_course(course_known(self.checked, self.session.dataset.facts))
         failure = self.checked.failure
         if failure is not None and not self.form.tells(failure):
             self.notice.tell(failure)
@@ -344,17 +347,8 @@ class TrainPage(Page):
             self.notice.tell(failure_of(disk_error(error, path)))
 
     def _copy(self) -> None:
-        dataset = self.session.dataset
-        text = self.model.command_line(
-            dataset.folders,
-            dataset.labels,
-            dataset.labels_file,
-            layout=dataset.layout,
-            patterns=dataset.patterns,
-            columns=dataset.columns,
-            cache_gb=self.session.preferences.cache_gb,
-            with_scratch=self.start_card.with_scratch,
-        )
+        with_scratch = self.start_card.with_scratch
+        text = command_line(self.session, self.model, with_scratch=with_scratch)
         QGuiApplication.clipboard().setText(text)
 
     @Slot(object)
@@ -388,18 +382,14 @@ class TrainPage(Page):
 
     @Slot()
     def _measure(self) -> None:
-        self.cost.measure_with(merge(self._values(), {"data": self.session.dataset.settings()}))
+        self.cost.measure_with(self._with_images())
+
+    def _with_images(self) -> dict[str, Any]:
+        return merge(self._values(), {"data": self.session.dataset.settings()})
 
     def _measure_kinds(self) -> None:
         """With each kind of network, of the sizes that it takes by itself."""
-        values = merge(self._values(), {"data": self.session.dataset.settings()})
-        side = {key: each for key, each in values.get("model", {}).items() if key == "image_size"}
-        self.cost.measure_each(
-            {
-                said(title): values | {"model": side | {"family": name}}
-                for name, title in titled_families().items()
-            }
-        )
+        self.cost.measure_each(of_each_kind(self._with_images()))
 
     def shut_down(self) -> None:
         """End what still runs: the window closes."""

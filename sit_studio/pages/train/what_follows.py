@@ -1,18 +1,26 @@
-"""What follows from settings with weights to start from: the engine's child looks into them."""
+"""What follows from the settings: values, the run's course, and how it is asked for elsewhere.
+
+Of those with weights to start from the engine's child tells, which looks into them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from sit_engine.config.build import build
-from sit_engine.config.resolve import Resolved
+from sit_engine.config.course import Course
+from sit_engine.config.facts import DataFacts
+from sit_engine.config.resolve import Resolved, course_of
 from sit_engine.config.resolved import as_resolved
+from sit_engine.config.schema import titled_families
 from sit_engine.counted import with_templates
 from sit_engine.errors import SitError
 from sit_studio.engine.questions import Answer, Question
 from sit_studio.models.failure import Failure, failure_of
-from sit_studio.models.settings_model import CheckedSettings
+from sit_studio.models.settings_model import CheckedSettings, SettingsModel
+from sit_studio.pages.train.form import said
 from sit_studio.session import Session
 
 
@@ -38,3 +46,37 @@ def ask_what_follows(
 
     params = {"config": config.model_dump(mode="json"), "facts": asdict(facts)}
     session.asker.ask(Question("resolve", params, answered, refused, slot="resolve"))
+
+
+def course_known(checked: CheckedSettings, facts: DataFacts | None) -> Course | None:
+    """The course of a pretraining run whose epochs are known; None: of another, or unknown."""
+    if checked.config is None or checked.resolved is None or not facts or not facts.images:
+        return None
+    # How many epochs fit into minutes only the speed tells.
+    if checked.config.optim.minutes is not None or checked.config.method.needs_labels:
+        return None
+    return course_of(checked.resolved.config, facts)
+
+
+def of_each_kind(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings with each kind of network, of the sizes that it takes by itself, by its name."""
+    side = {key: each for key, each in values.get("model", {}).items() if key == "image_size"}
+    return {
+        said(title): values | {"model": side | {"family": name}}
+        for name, title in titled_families().items()
+    }
+
+
+def command_line(session: Session, model: SettingsModel, *, with_scratch: bool) -> str:
+    """The same run on the open images for a terminal."""
+    dataset = session.dataset
+    return model.command_line(
+        dataset.folders,
+        dataset.labels,
+        dataset.labels_file,
+        layout=dataset.layout,
+        patterns=dataset.patterns,
+        columns=dataset.columns,
+        cache_gb=session.preferences.cache_gb,
+        with_scratch=with_scratch,
+    )

@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QSlider,
     QStackedWidget,
-    QTabBar,
     QVBoxLayout,
     QWidget,
 )
@@ -36,6 +35,8 @@ from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import READINGS, Group, curve_word, groups, names_of
 from sit_studio.widgets.plot.markers import Marker
 from sit_studio.widgets.plot.plot import CurvePlot
+from sit_studio.widgets.tight_tabs import TightTabs
+from sit_studio.widgets.wrapping_row import WrappingRow
 
 SMOOTHING = 0.6
 
@@ -59,9 +60,7 @@ class CurvesPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        self.tabs = QTabBar()
-        self.tabs.setExpanding(False)
-        self.tabs.setUsesScrollButtons(True)
+        self.tabs = TightTabs()
         self.tabs.setAccessibleName(self.tr("Curves"))
         self.stack = QStackedWidget()
         self.plots: list[CurvePlot] = []
@@ -84,8 +83,10 @@ class CurvesPanel(QWidget):
         self._on_smoothing()
         self._show_tabs()
 
-    def _tools(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _tools(self) -> WrappingRow:
+        shown = QWidget()
+        row = QHBoxLayout(shown)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setRange(0, 99)
@@ -116,9 +117,10 @@ class CurvesPanel(QWidget):
         for part in left:
             row.addWidget(part)
         row.addStretch(1)
-        for tool in (self.overlay, fit, save):
-            row.addWidget(tool)
-        return row
+        tools = WrappingRow()
+        for tool in (shown, self.overlay, fit, save):
+            tools.addWidget(tool)
+        return tools
 
     @property
     def plot(self) -> CurvePlot:

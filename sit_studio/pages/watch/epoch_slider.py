@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from sit_studio.look import theme
 from sit_studio.look.words import count
+from sit_studio.widgets.wrapping_row import WrappingRow
 
 BUTTON_PX = 32
 HANDLE_PX = 16  # of the style sheet: ticks stand where its middle can be
@@ -90,20 +91,23 @@ class EpochSlider(QWidget):
         middle.setSpacing(0)
         middle.addWidget(self._slider)
         middle.addWidget(self._ticks)
-        row = QHBoxLayout()
+        places = QWidget()
+        row = QHBoxLayout(places)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         for name in ("first", "previous"):
             row.addWidget(self._buttons[name])
         row.addLayout(middle, 1)
         for name in ("next", "last"):
             row.addWidget(self._buttons[name])
-        row.addSpacing(8)
-        row.addWidget(self._follow)
+        wrapped = WrappingRow()
+        wrapped.addWidget(places)
+        wrapped.addWidget(self._follow)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self._label)
-        layout.addLayout(row)
+        layout.addLayout(wrapped)
 
     def _connect(self) -> None:
         self._slider.valueChanged.connect(self._on_moved)

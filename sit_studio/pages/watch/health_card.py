@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, QRect, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from sit_engine.config.course import VERDICTS, least_rank
-from sit_engine.counted import filled
+from sit_engine.counted import Sentence, filled
 from sit_engine.records.events import HealthMeasured, KnnMeasured, RetrievalMeasured
 from sit_studio.look import theme
 from sit_studio.look.sentences import say_text, titled
@@ -37,8 +37,15 @@ def verdict(history: History) -> tuple[str, str]:
     health = history.health
     # A reading before the first step says nothing about training.
     if health is not None and (health.step > 0 or not history.is_live):
-        return health.state, say_text(health.sentence)
+        return health.state, say_text(_kept_early(history, health) or health.sentence)
     return "unknown", _waiting(history)
+
+
+def _kept_early(history: History, health: HealthMeasured) -> str:
+    """Of a run that was ended early and counts as complete: it will reach no later step."""
+    if history.state != "completed" or health.code != "health.early":
+        return ""
+    return Sentence(VERDICTS["health.kept_early"], **health.values, step=f"{history.step:,}")
 
 
 def _validated(history: History) -> tuple[str, str]:

@@ -9,15 +9,19 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
 
+from sit_engine.config.course import STEPS_TO_LEARN, Course
+from sit_engine.counted import filled
 from sit_engine.paths import display_name
+from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
-from sit_studio.models.history import ENDINGS
+from sit_studio.models.history import ENDINGS, History
 from sit_studio.pages.watch.health_card import WorkingCard
 from sit_studio.session import Session
 from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_number
 from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
 from sit_studio.widgets.page import Page
+from sit_studio.widgets.tight_tabs import TightTabs
 
 if TYPE_CHECKING:
     from sit_studio.pages.watch.pictures_panel import PicturesPanel
@@ -58,6 +62,7 @@ class WatchPage(Page):
             button(self.tr("Open a run"), lambda: self.page_wanted.emit("runs"))
         )
         self.body.addWidget(self.empty, 1)
+        self._told_short: History | None = None
         self.is_built = False
         self._front: dict[frozenset[str], str] = {}
         """The tab in front, by the tabs that a kind of run has."""
@@ -120,6 +125,7 @@ class WatchPage(Page):
         self.pictures: PicturesPanel = PicturesPanel()
         self.health, self.system, self.log = HealthPanel(), SystemPanel(self.session), LogView()
         self.tabs = QTabWidget()
+        self.tabs.setTabBar(TightTabs())
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.pictures.wall_tab, self.tr("Found"))
         self.tabs.addTab(self.pictures.reconstructions_tab, self.tr("Reconstructions"))
@@ -248,8 +254,32 @@ class WatchPage(Page):
             offers = self._offers(failure)
             told = moved_notice.worded(failure) if offers else failure
             self.notice.tell(told, kind=kind, offers=offers)
-        elif history.is_live or history.state == "completed":
+        elif self._is_too_short() and self._told_short is not history:
+            self._tell_short()
+        elif (history.is_live or history.state == "completed") and not self._is_too_short():
             self.notice.clear()
+
+    def _is_too_short(self) -> bool:
+        """Whether it trains, and will end before it can have learnt; an extension may have mended it."""
+        history = self.session.history
+        is_short = history.too_short is not None and history.total_steps < STEPS_TO_LEARN
+        return is_short and history.state == "training" and history.started is not None
+
+    def _tell_short(self) -> None:
+        """Once; whoever closes it has read it."""
+        history = self.session.history
+        told, started = history.too_short, history.started
+        assert told is not None
+        assert started is not None
+        self._told_short = history
+        course = Course(history.total_steps, started.steps_per_epoch, 1)
+        epochs = course.epochs_to_learn
+        words = filled(self.tr("Extend to {n} epochs"), n=count(epochs))
+        self.notice.tell(
+            Failure(told.code, told.message, "", told.values),
+            kind="warn",
+            offers=[(words, lambda: self.extend_to(epochs))],
+        )
 
     def _offers(self, failure: Failure) -> list[Offer]:
         """What a refused resume can be agreed to."""

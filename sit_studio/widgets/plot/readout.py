@@ -73,7 +73,7 @@ class Readout(QLabel):
         ]
         wide = sum(metrics.horizontalAdvance(text) for text in texts)
         lines = min(max(-(-wide // max(self.width() - 16, 1)), 1), MOST_LINES)
-        self.setFixedHeight(lines * metrics.lineSpacing() + 2)
+        self.setFixedHeight(lines * metrics.lineSpacing() + 3)
 
 
 def read(

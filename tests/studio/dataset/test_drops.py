@@ -22,7 +22,9 @@ from tests.studio.conftest import ready, wait
 def drop(window: MainWindow, *urls: QUrl) -> None:
     data = QMimeData()
     data.setUrls(list(urls))
-    assert dragged(window, data, Qt.DropAction.CopyAction) == [Qt.DropAction.CopyAction] * 3
+    # As a file manager does, which would delete the files after a move.
+    offered = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+    assert dragged(window, data, offered) == [Qt.DropAction.CopyAction] * 3
 
 
 def dragged(over: QWidget, data: QMimeData, offered: Qt.DropAction) -> list[Qt.DropAction]:

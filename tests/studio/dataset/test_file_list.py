@@ -6,6 +6,7 @@ import csv
 import shutil
 from pathlib import Path
 
+from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from sit_studio.frame.main_window import MainWindow
@@ -17,6 +18,9 @@ def test_duplicates_and_leaks_are_opened_and_saved(
 ) -> None:
     one = sorted((photos / "cat").iterdir())[0]
     shutil.copy(one, photos / "coins" / "a, copy.png")
+    (photos / "co ins").mkdir()
+    for number in range(2):
+        Image.new("RGB", (20, 20), (number, 0, 99)).save(photos / "co ins" / f"{number}.png")
     test = tmp_path / "test"
     shutil.copytree(sample[1], test)
     shutil.copy(one, test / "cat" / "leak.png")
@@ -24,8 +28,12 @@ def test_duplicates_and_leaks_are_opened_and_saved(
     wait(qtbot, lambda: window.session.dataset.state == "ready")
     lists = window.dataset.lists
     assert (lists.duplicates.rows.count, lists.leaks.rows.count) == (1, 1)
-    assert lists.problems.told.text().startswith("The same picture under two labels: 1, such as")
-    assert lists.tabs.tabText(1).endswith("· Remarks 1")
+    told = lists.problems.told.text()
+    assert told.startswith(
+        "Classes whose names differ only in case, blanks or Unicode form: 2, such"
+    )
+    assert "The same picture under two labels: 1, such as" in told
+    assert lists.tabs.tabText(1).endswith("· Remarks 2")
     assert lists.problems.none.text() == "Every file can be used."
     assert lists.problems.none.isVisibleTo(lists.problems)
     assert not lists.duplicates.none.isVisibleTo(lists.duplicates)

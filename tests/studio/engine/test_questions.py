@@ -63,6 +63,23 @@ def test_answers_and_errors_come_in_order_from_one_warm_child(qtbot: QtBot, aske
     assert child_of(asker) == first
 
 
+def test_a_child_that_nobody_asks_anything_ends_and_the_next_question_has_another(
+    qtbot: QtBot,
+) -> None:
+    asker, ears = Asker(idle_ms=100), Ears()
+    asker.ask(ears.question("cache"))
+    asker.ask(ears.question("cache"))
+    wait(qtbot, lambda: len(ears.answers) == 1)
+    first = child_of(asker)
+    wait(qtbot, lambda: len(ears.answers) == 2)
+    wait(qtbot, lambda: asker._process is None)
+    assert not psutil.pid_exists(first)
+    asker.ask(ears.question("cache"))
+    wait(qtbot, lambda: len(ears.answers) == 3)
+    assert ears.failures == []
+    asker.stop()
+
+
 def test_a_later_question_of_a_slot_replaces_those_that_wait(qtbot: QtBot, asker: Asker) -> None:
     ears = Ears()
     asker.ask(ears.question("cache"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sit_engine.config.course import VERDICTS, Course
+from sit_engine.counted import Sentence
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
     CheckpointWritten,
@@ -25,6 +27,7 @@ from sit_engine.records.events import (
 from sit_engine.records.run import Run
 from sit_studio.models.failure import Failure
 from sit_studio.models.history import MOST_LOG_LINES, History, State
+from sit_studio.pages.watch.health_card import verdict
 from sit_studio.widgets.states import state_word
 
 STARTED = RunStarted("run", "sit", "cpu", 100, 40, 10, 10, 1)
@@ -230,3 +233,21 @@ def test_waiting_for_data_is_told_after_some_reports_of_a_leg_that_trains() -> N
     assert not history.is_streaming
     history.add(Warned("data.streamed", "…", {}), 3003.0)
     assert history.is_streaming
+
+
+def test_a_run_that_was_kept_too_early_is_told_what_it_is() -> None:
+    history = training(2, 3)
+    words = Course(2000, 10, 100).words()
+    said = Sentence(VERDICTS["health.early"], **words)
+    reading = HealthMeasured(3, 64, 0.5, 20.0, 384, "unknown", said, "health.early", words)
+    history.add(reading, 1100.0)
+    assert verdict(history)[1].startswith("It is too early to tell: that takes until step 400")
+    history.add(RunFinished("completed", 385, 0), 1200.0)
+    history.see("idle")
+    assert verdict(history) == (
+        "unknown",
+        (
+            "This run was ended at step 385, before it can be told whether it learns: that takes "
+            "until step 400 (epoch 40). Sets of this size need about 1,000 epochs."
+        ),
+    )

@@ -11,7 +11,14 @@ from pytestqt.qtbot import QtBot
 
 from sit_engine.data.sample import write_sample
 from sit_engine.records.event_log import read_events
-from sit_engine.records.events import RunFinished, StepReported, Warned
+from sit_engine.records.events import (
+    PhaseChanged,
+    RunFinished,
+    RunStarted,
+    StepReported,
+    Warned,
+    warning,
+)
 from sit_engine.records.run import Run
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
@@ -129,3 +136,37 @@ def test_watch_says_that_the_device_waits_for_data_and_why(
     history.see("idle")
     window.session.run_changed.emit()
     assert not waiting.isVisible()
+
+
+def test_watch_offers_what_makes_a_run_long_enough(
+    window: MainWindow, qtbot: QtBot, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.session.open_run(finished_run)
+    window.show_page("watch")
+    wait(qtbot, lambda: window.session.history.state == "completed")
+    history = History()
+    history.see("alive")
+    short = warning("run.too_short", "{steps} steps are too few.", steps=27)
+    started = RunStarted("run", "sit", "cpu", 100, 27, 10, 10, 1)
+    for event in (short, started, PhaseChanged("training", 0, 27)):
+        history.add(event, 1000.0)
+    window.session.history = history
+    window.session.run_changed.emit()
+    notice = window.watch.notice
+    assert notice.text == "27 steps are too few."
+    assert notice.offer.text() == "Extend to 30 epochs"
+    asked: list[tuple[str, object]] = []
+    monkeypatch.setattr(
+        window.session, "command", lambda name, **values: asked.append((name, values))
+    )
+    notice.offer.click()
+    assert asked == [("extend", {"epochs": 30})]
+    # Whoever has closed it is not told again.
+    notice.clear()
+    window.session.run_changed.emit()
+    assert notice.text == ""
+    history.total_steps = 300
+    window.session.run_changed.emit()
+    assert notice.text == ""
+    # The run that was open goes to rest before the window closes.
+    history.see("idle")

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from sit_engine.cli.study_screen import StudyScreen, add_study_flags
+from sit_engine.cli.study_screen import StudyScreen, add_study_flags, with_flags
 from sit_engine.cli.verbs.evaluate import absolute
-from sit_engine.config.build import build, merge
+from sit_engine.config.build import build
 from sit_engine.config.methods import entrants
 from sit_engine.config.presets import presets
 from sit_engine.config.toml_file import read
@@ -97,10 +97,10 @@ def run(chosen: argparse.Namespace) -> int:
 
 def _all(chosen: argparse.Namespace) -> dict[str, RunConfig]:
     """Files and presets, then methods."""
-    found = named([Path(word).expanduser() for word in chosen.configs], chosen.threads)
-    for name, config in racing(chosen.methods, chosen.threads).items():
+    found = named([Path(word).expanduser() for word in chosen.configs])
+    for name, config in racing(chosen.methods).items():
         found[_free(name, found)] = config
-    return found
+    return {name: with_flags(config, chosen) for name, config in found.items()}
 
 
 def _budget(chosen: argparse.Namespace) -> Budget:
@@ -111,7 +111,7 @@ def _budget(chosen: argparse.Namespace) -> Budget:
     raise AssertionError("argparse asks for one of them")
 
 
-def named(files: list[Path], threads: int | None) -> dict[str, RunConfig]:
+def named(files: list[Path]) -> dict[str, RunConfig]:
     """The settings by the stem of their file; of equal stems with the folder in front, or a number."""
     stems = Counter(file.stem for file in files)
     found: dict[str, RunConfig] = {}
@@ -126,7 +126,6 @@ def named(files: list[Path], threads: int | None) -> dict[str, RunConfig]:
                 presets=", ".join(presets()),
             )
         config = build({"preset": str(file)}) if is_preset else read(file)
-        config = _on_threads(config, threads)
         stem = file.stem
         if stems[stem] > 1 and not is_preset:
             stem = f"{file.absolute().parent.name}-{stem}"
@@ -141,7 +140,7 @@ def _free(stem: str, found: Mapping[str, RunConfig]) -> str:
     return name
 
 
-def racing(names: list[str], threads: int | None) -> dict[str, RunConfig]:
+def racing(names: list[str]) -> dict[str, RunConfig]:
     """Methods and their variants by name, with what "auto" finds for the images."""
     known = entrants()
     for name in names:
@@ -153,13 +152,7 @@ def racing(names: list[str], threads: int | None) -> dict[str, RunConfig]:
                 name=display_name(name),
                 methods=", ".join(known),
             )
-    return {name: _on_threads(build({"method": known[name].values}), threads) for name in names}
-
-
-def _on_threads(config: RunConfig, threads: int | None) -> RunConfig:
-    if threads is None:
-        return config
-    return build(merge(config.model_dump(), {"compute": {"threads": threads}}))
+    return {name: build({"method": known[name].values}) for name in names}
 
 
 def _listed(text: str) -> list[str]:

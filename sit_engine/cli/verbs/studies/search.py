@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from sit_engine.cli.study_screen import StudyScreen, add_study_flags
+from sit_engine.cli.study_screen import StudyScreen, add_study_flags, with_flags
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.cli.verbs.studies.compare import named
 from sit_engine.config.families.sharing import Sharing
@@ -103,7 +103,8 @@ def run(chosen: argparse.Namespace) -> int:
 
     study = StudyScreen(chosen)
     out = chosen.out.expanduser().absolute()
-    (base,) = named([Path(chosen.config).expanduser()], chosen.threads).values()
+    (named_base,) = named([Path(chosen.config).expanduser()]).values()
+    base = with_flags(named_base, chosen)
     request = NetworkRequest(
         folder=absolute(chosen.folder),
         base=base,

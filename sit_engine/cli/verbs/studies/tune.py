@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sit_engine.cli.study_screen import StudyScreen, add_study_flags
+from sit_engine.cli.study_screen import StudyScreen, add_study_flags, with_flags
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.cli.verbs.studies.compare import named
 from sit_engine.records.studies.tuning import RUNGS
@@ -49,7 +49,8 @@ def run(chosen: argparse.Namespace) -> int:
         study.say_of_run(f"Round {rung} of {RUNGS}, run {number} of {total}: {name}")
 
     out = chosen.out.expanduser().absolute()
-    (base,) = named([Path(chosen.config).expanduser()], chosen.threads).values()
+    (named_base,) = named([Path(chosen.config).expanduser()]).values()
+    base = with_flags(named_base, chosen)
     found = study.working(
         lambda: api.tune(
             absolute(chosen.folder),

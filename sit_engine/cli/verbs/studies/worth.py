@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from sit_engine.cli.layout_flags import reading_of
 from sit_engine.cli.study_screen import StudyScreen, add_study_flags
 from sit_engine.cli.verbs.evaluate import absolute
 from sit_engine.config.methods import DEFAULT_METHOD, entrants
@@ -54,6 +55,7 @@ def run(chosen: argparse.Namespace) -> int:
             labels_file=chosen.labels_file and absolute(chosen.labels_file),
             threads=chosen.threads,
             method=chosen.method,
+            reading=reading_of(chosen),
             emit=study.signals.on_event,
             make_control=study.signals.make_control,
             on_run=study.on_run,

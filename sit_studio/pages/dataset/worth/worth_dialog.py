@@ -135,7 +135,13 @@ class WorthDialog(LongStudyDialog):
         dataset = self.session.dataset
         test = () if dataset.has_own_test else dataset.test
         return WorthStudy(
-            folder, self.chosen(), minutes, dataset.labels_file, test, self.method.currentData()
+            folder,
+            self.chosen(),
+            minutes,
+            dataset.labels_file,
+            test,
+            self.method.currentData(),
+            dataset.reading,
         )
 
     def show_now(self, now: Any, *, is_stopping: bool) -> None:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMenu, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QMenu, QWidget
 
 from sit_engine.config.methods import needs_labels, traits
 from sit_engine.paths import display_name
@@ -18,6 +18,7 @@ from sit_studio.pages.train.stage_cards import learns_clips
 from sit_studio.widgets.basics import Card, button, label, set_role
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.chooser import choose_weights, weights_place
+from sit_studio.widgets.wrapping_row import WrappingRow
 
 MOST = 50
 """Runs, and imports."""
@@ -45,8 +46,7 @@ class StartCard(Card):
         self._proposed: Path | None = None
         self._newest: Path | None = None
         self._rows: tuple[tuple[Path, str], ...] = ()
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        row = WrappingRow()
         self.box = Choice()
         self.box.setAccessibleName(self.tr("Start from"))
         self.box.setSizeAdjustPolicy(
@@ -54,7 +54,7 @@ class StartCard(Card):
         )
         self.box.setMinimumContentsLength(16)
         self.box.activated.connect(self._on_activated)
-        row.addWidget(self.box, 1)
+        row.addWidget(self.box)
         self.disk = button(self.tr("On disk…"), self._show_menu)
         self.disk.setToolTip(self.tr("Weights of others on this disk: a file, or a folder"))
         self.public = button(self.tr("Public weights…"), self.public_wanted.emit)
