@@ -78,11 +78,10 @@ def test_a_comparison_outlives_a_signal_and_a_kill(
 def test_methods_and_their_variants_are_raced_by_name(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    found = racing(["sit", "simdino", "dino", "mocov3"], threads=1)
+    found = racing(["sit", "simdino", "dino", "mocov3"])
     assert [config.method.name for config in found.values()] == ["sit", "dino", "dino", "mocov3"]
     assert found["simdino"].method.model_dump()["loss"] == "simdino"
     assert found["dino"].method.model_dump()["loss"] == "dino"
-    assert {config.compute.threads for config in found.values()} == {1}
     words: list[str | Path] = [
         "compare",
         tmp_path,
@@ -104,10 +103,9 @@ def test_settings_are_called_after_their_files(few: Path, tmp_path: Path) -> Non
     for file in files:
         file.parent.mkdir(exist_ok=True)
         file.write_text(to_toml(tiny_config(few)), "utf-8")
-    found = named([*files, files[2], Path("quick")], 3)
+    found = named([*files, files[2], Path("quick")])
     assert list(found) == ["a-x", "b-x", f"{tmp_path.name}-y", f"{tmp_path.name}-y-2", "quick"]
     assert found["quick"].preset == "quick"
-    assert {config.compute.threads for config in found.values()} == {3}
 
 
 def test_words_that_do_not_make_a_comparison_are_usage_errors(

@@ -36,6 +36,8 @@ def test_studies_read_folders_as_their_flags_say(words: list[str]) -> None:
     of_file = build({"data": {"layout": "classes", "exclude": ["cut"]}})
     plain = parser(words[0]).parse_args(words)
     assert with_flags(of_file, plain) == of_file
+    threads = parser(words[0]).parse_args([*words, "--threads", "3"])
+    assert with_flags(of_file, threads).compute.threads == 3
     read = how_read(with_flags(of_file, parser(words[0]).parse_args([*words, *FLAGS])).data)
     assert read["layout"] == "split"
     assert read["patterns"] == Patterns(("*.jpg", "photos/*"), ("masks",))
