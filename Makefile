@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 # Where `make tables` finds train/ and test/ with one sub-folder a class, and keeps what it measured.
 DATA ?= ../shared/data/cifar10-mini.tar
 RACE ?= ../shared/data/clothing-mini.tar
+OTHER ?= ../shared/data/fashion-mini.tar
 VIDEOS ?= ../shared/data/videos-mini.tar
 TABLES ?= build/tables
 DRILL ?= build/drill
@@ -24,7 +25,7 @@ help:
 	@echo "make cover      the tests, and which lines none of them reaches"
 	@echo "make drill      kills, failing disks and damage everywhere in a run's life (half an hour or more on two cores)"
 	@echo "make fuzz       20,000 damaged inputs for each reader of files (some hours), with their counts"
-	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=, RACE=, VIDEOS=folder or tar)"
+	@echo "make tables     the tables of docs/benchmarks.md that take training runs (DATA=, RACE=, OTHER=, VIDEOS=folder or tar)"
 	@echo "make check      lint, types and import rules only"
 	@echo "make lock       take the newest versions that pyproject.toml allows, and write constraints.txt"
 	@echo "make package    build the wheel, install it in a clean environment and run it"
@@ -81,6 +82,9 @@ tables: $(READY)
 	$(BIN)/python -m benchmarks.tables finetune $(DATA) --out $(TABLES)
 	$(BIN)/python -m benchmarks.tasks $(DATA) --out $(TABLES)
 	$(BIN)/python -m benchmarks.race $(DATA) $(RACE) --out $(TABLES)
+	$(BIN)/python -m benchmarks.backbones $(DATA) --out $(TABLES)/backbones
+	$(BIN)/python -m benchmarks.backbones $(RACE) --out $(TABLES)/backbones --side 128 --minutes 2
+	$(BIN)/python -m benchmarks.stand_in $(DATA) $(OTHER) --out $(TABLES)/stand-in
 	$(BIN)/python -m benchmarks.videos $(VIDEOS) --out $(TABLES)/videos
 	$(BIN)/python -m benchmarks.clip_index
 
