@@ -111,7 +111,7 @@ def test_the_coding_rate_is_half_a_logdet(shape: tuple[int, int]) -> None:
 def test_the_coding_rate_of_random_vectors_of_equal_ones_and_its_bound(
     count: int, random: float, most: float
 ) -> None:
-    unit = functional.normalize(draws(count, 256), dim=-1)
+    unit = functional.normalize(draws(count, 256).double(), dim=-1)
     assert float(coding_rate(unit, 0.05)) == pytest.approx(random, rel=5e-3)
     equal = unit[:1].expand(count, -1)
     assert float(coding_rate(equal, 0.05)) == pytest.approx(math.log(1 + 256 / 0.05) / 2, rel=1e-4)

@@ -24,7 +24,7 @@ def test_a_run_that_is_too_short_offers_the_minutes_that_would_do(
     fill_form(window, optim__epochs="2")
     page, cost = window.train, window.train.cost
     # How many steps fit into epochs is known before anything is measured.
-    assert "too few to learn from" in cost.short.text()
+    wait(qtbot, lambda: "too few to learn from" in cost.short.text())
     assert cost.longer.text().startswith("Train for")
     assert cost.longer.text().endswith("epochs")
     cost.longer.click()
