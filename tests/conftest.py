@@ -100,6 +100,14 @@ def _cold(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _exact_products() -> Iterator[None]:
+    """How exact products are is the process's: what a run or a benchmark chose ends with its test."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_float32_matmul_precision("highest")
+
+
+@pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program makes no network call; a test that reaches for one fails."""
 

@@ -276,6 +276,19 @@ def test_a_variable_rate_is_read_by_time_and_one_with_a_leap_of_a_day_is_named(
     assert brightness(store.rows(range(8))) == [0, 2, 4, 4, 6, 6, 6, 6]
 
 
+def recording(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Which answers of the decoders are taken down from now on."""
+    recorded: list[int] = []
+    record = _Filling._record
+
+    def spy(filling: _Filling, i: int, answer: dict[str, Any]) -> dict[str, Any]:
+        recorded.append(i)
+        return record(filling, i, answer)
+
+    monkeypatch.setattr(_Filling, "_record", spy)
+    return recorded
+
+
 def test_a_scan_that_was_killed_and_is_repeated_reads_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,14 +311,7 @@ def test_a_scan_that_was_killed_and_is_repeated_reads_the_rest(
     )
     killed = subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
-    recorded: list[int] = []
-    record = _Filling._record
-
-    def spy(filling: _Filling, i: int, answer: dict[str, Any]) -> dict[str, Any]:
-        recorded.append(i)
-        return record(filling, i, answer)
-
-    monkeypatch.setattr(_Filling, "_record", spy)
+    recorded = recording(monkeypatch)
     cache = PixelCache(place)
     _, store = cache.fill(scan([folder]), side=32)
     assert len(recorded) == 10
@@ -342,14 +348,7 @@ def test_a_scan_that_was_ended_goes_on_and_one_repeated_reads_nothing(
         if phase == "decoding":
             seen.append(total)
 
-    recorded: list[int] = []
-    record = _Filling._record
-
-    def spy(filling: _Filling, i: int, answer: dict[str, Any]) -> dict[str, Any]:
-        recorded.append(i)
-        return record(filling, i, answer)
-
-    monkeypatch.setattr(_Filling, "_record", spy)
+    recorded = recording(monkeypatch)
     with pytest.raises(CancelledError):
         cache.fill(index, side=32, workers=1, cancel=lambda: bool(recorded))
     cache.fill(index, side=32, on_progress=on_progress)
