@@ -106,8 +106,8 @@ def _side(side: int, effort: Effort) -> list[Row]:
     with torch.no_grad():
         wanted, found = (known[name].feature(image) for name in (OURS, PLAIN))
     assert functional.mse_loss(found, wanted) < 1e-6 * wanted.square().mean()
-    forward = {name: _forward(network, image) for name, network in known.items()}
-    both = {name: _both(network, image) for name, network in known.items()}
+    forward = {name: forward_pass(network.feature, image) for name, network in known.items()}
+    both = {name: both_passes(network.feature, network, image) for name, network in known.items()}
     clock = clock_for(device)
     one, two = (
         alternate(dict(works), repeats, after=wait, clock=clock) for works in (forward, both)
@@ -125,23 +125,29 @@ def _side(side: int, effort: Effort) -> list[Row]:
     ]  # fmt: skip
 
 
-def _forward(network: Backbone, image: Tensor) -> Callable[[int], Tensor]:
-    def work(_: int) -> Tensor:
+def forward_pass(work: Callable[[Tensor], Tensor], image: Tensor) -> Callable[[int], Tensor]:
+    """A pass in bf16 without gradients, to be timed."""
+
+    def run(_: int) -> Tensor:
         with torch.no_grad(), torch.autocast(image.device.type, torch.bfloat16):
-            return network.feature(image)
+            return work(image)
 
-    return work
+    return run
 
 
-def _both(network: Backbone, image: Tensor) -> Callable[[int], Tensor]:
-    def work(_: int) -> Tensor:
+def both_passes(
+    work: Callable[[Tensor], Tensor], network: nn.Module, image: Tensor
+) -> Callable[[int], Tensor]:
+    """Forward with backward, to be timed."""
+
+    def run(_: int) -> Tensor:
         network.zero_grad()
         with torch.autocast(image.device.type, torch.bfloat16):
-            loss = network.feature(image).float().square().sum()
+            loss = work(image).float().square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    return work
+    return run
 
 
 def _flops(network: nn.Module, image: Tensor) -> float:
@@ -155,7 +161,7 @@ def _kept(network: Backbone, image: Tensor) -> int:
     if image.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        _both(network, image)(0)
+        both_passes(network.feature, network, image)(0)
         return torch.cuda.max_memory_allocated() - before
     weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
     with counted_bytes(weights) as count, torch.autocast("cpu", torch.bfloat16):

@@ -17,7 +17,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from benchmarks.cswin import options
+from benchmarks.cswin import both_passes, forward_pass, options
 from benchmarks.table import Effort, Row, alternate, clock_for, main, ratio, row, wait_for
 from sit_engine.models.cswin import build_cswin
 
@@ -56,8 +56,8 @@ def _side(side: int, batch: int, effort: Effort) -> list[Row]:
         passes[name, "compiled"] = torch.compile(plain, backend=backend)  # type: ignore[arg-type]
     works = {
         f"{name}, {way}": {
-            "forward": _forward(work, image),
-            "both": _both(work, known[name], image),
+            "forward": forward_pass(work, image),
+            "both": both_passes(work, known[name], image),
         }
         for (name, way), work in passes.items()
     }
@@ -77,27 +77,6 @@ def _side(side: int, batch: int, effort: Effort) -> list[Row]:
         )
         for name, way in passes
     ]  # fmt: skip
-
-
-def _forward(work: Callable[[Tensor], Tensor], image: Tensor) -> Callable[[int], Tensor]:
-    def run(_: int) -> Tensor:
-        with torch.no_grad(), torch.autocast(image.device.type, torch.bfloat16):
-            return work(image)
-
-    return run
-
-
-def _both(
-    work: Callable[[Tensor], Tensor], network: nn.Module, image: Tensor
-) -> Callable[[int], Tensor]:
-    def run(_: int) -> Tensor:
-        network.zero_grad()
-        with torch.autocast(image.device.type, torch.bfloat16):
-            loss = work(image).float().square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
-
-    return run
 
 
 if __name__ == "__main__":

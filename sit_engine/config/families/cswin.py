@@ -258,11 +258,9 @@ def _shape(filling: Filling, side: int, *, is_cpu: bool) -> None:
         count = len(numbers(filling.get("stripes"))) + 1
         filling.auto("stages", count, "one more than model.stripes has")
     across, count = side // filling.get("stem_stride"), 1
-    few = CPU_STAGES if is_cpu else 1
-    while (
-        count < MOST_STAGES and across % 2 == 0
-        and across // 2 >= (2 if count < few else FEWEST_ACROSS)
-    ):  # fmt: skip
+    while count < MOST_STAGES and across % 2 == 0:
+        if across // 2 < (2 if is_cpu and count < CPU_STAGES else FEWEST_ACROSS):
+            break
         across, count = across // 2, count + 1
     filling.auto(
         "stages", count, Sentence("the last map is left with {across} × {across} places",

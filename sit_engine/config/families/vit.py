@@ -238,8 +238,8 @@ def _as_start(filling: Filling, start: StartFacts) -> None:
     filling.auto("backbone", "custom", AS_START)
     if filling.get("backbone") in NAMED:
         sizes = tuple(filling.get(name) for name in ("width", "depth", "heads"))
-        names = [name for name, each in NAMED.items() if each == sizes]
-        filling.take("backbone", next(iter(names), "custom"), start)
+        theirs = next((name for name, each in NAMED.items() if each == sizes), "custom")
+        filling.take("backbone", theirs, start)
     filling.auto("image_size", start.image_size, AS_START)
 
 
