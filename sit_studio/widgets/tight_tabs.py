@@ -23,8 +23,15 @@ class TightTabs(QTabBar):
         hint = super().tabSizeHint(index)
         return QSize(hint.width() + self._air(), hint.height())
 
+    def least_width(self) -> int:
+        """Pixels with which no word is shortened."""
+        return sum(super(TightTabs, self).tabSizeHint(at).width() for at in self.shown())
+
+    def shown(self) -> list[int]:
+        """The numbers of the tabs that are not hidden."""
+        return [at for at in range(self.count()) if self.isTabVisible(at)]
+
     def _air(self) -> int:
         """Pixels beside each word, at the width that there is."""
-        shown = [at for at in range(self.count()) if self.isTabVisible(at)]
-        spare = self.width() - sum(super(TightTabs, self).tabSizeHint(at).width() for at in shown)
-        return max(0, min(AIR_PX, spare // max(1, len(shown))))
+        spare = self.width() - self.least_width()
+        return max(0, min(AIR_PX, spare // max(1, len(self.shown()))))

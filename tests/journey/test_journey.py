@@ -215,7 +215,7 @@ def watch_it_learn(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     wait(qtbot, lambda: watch.pictures.reconstructions_tab.grid.isVisible())
     for number, name in enumerate(TABS):
         if watch.tabs.isTabVisible(number):
-            turn_to(window, watch.tabs.tabBar(), number)
+            turn_to(window, watch.tabs, number)
             camera.shoot(f"watch-{name}")
     (knn,) = (number for number, group in enumerate(groups()) if group.title == "k-NN")
     turn_to(window, watch.curves.tabs, knn)

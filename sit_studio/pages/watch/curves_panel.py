@@ -35,6 +35,7 @@ from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import READINGS, Group, curve_word, groups, names_of
 from sit_studio.widgets.plot.markers import Marker
 from sit_studio.widgets.plot.plot import CurvePlot
+from sit_studio.widgets.tabs_or_list import TabsOrList
 from sit_studio.widgets.tight_tabs import TightTabs
 from sit_studio.widgets.wrapping_row import WrappingRow
 
@@ -62,6 +63,7 @@ class CurvesPanel(QWidget):
         column.setSpacing(4)
         self.tabs = TightTabs()
         self.tabs.setAccessibleName(self.tr("Curves"))
+        self.tab_row = TabsOrList(self.tabs)
         self.stack = QStackedWidget()
         self.plots: list[CurvePlot] = []
         for group in self.groups:
@@ -77,7 +79,7 @@ class CurvesPanel(QWidget):
             "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
         )
         self.tabs.currentChanged.connect(self._on_tab)
-        column.addWidget(self.tabs)
+        column.addWidget(self.tab_row)
         column.addWidget(self.stack, 1)
         column.addLayout(self._tools())
         self._on_smoothing()
@@ -150,6 +152,7 @@ class CurvesPanel(QWidget):
                 self.tabs.setTabVisible(number, is_shown)
         if self.tabs.isTabVisible(self._front[kind]):
             self.tabs.setCurrentIndex(self._front[kind])
+        self.tab_row.refresh()
         self._kind = kind
 
     @Slot(int)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
 from sit_engine.config.course import STEPS_TO_LEARN, Course
 from sit_engine.counted import filled
@@ -21,6 +21,7 @@ from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_number
 from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
 from sit_studio.widgets.page import Page
+from sit_studio.widgets.tabs_or_list import TabsOrList
 from sit_studio.widgets.tight_tabs import TightTabs
 
 if TYPE_CHECKING:
@@ -124,21 +125,26 @@ class WatchPage(Page):
         left.body.addWidget(self.curves)
         self.pictures: PicturesPanel = PicturesPanel()
         self.health, self.system, self.log = HealthPanel(), SystemPanel(self.session), LogView()
-        self.tabs = QTabWidget()
-        self.tabs.setTabBar(TightTabs())
-        self.tabs.setDocumentMode(True)
-        self.tabs.addTab(self.pictures.wall_tab, self.tr("Found"))
-        self.tabs.addTab(self.pictures.reconstructions_tab, self.tr("Reconstructions"))
-        self.tabs.addTab(self.pictures.attention_tab, self.tr("Attention"))
-        self.tabs.addTab(self.pictures.usage_tab, self.tr("Prototypes"))
-        for panel, word in ((self.health, self.tr("Health")), (self.system, self.tr("System"))):
-            self.tabs.addTab(scrolled(panel), word)
-        self.tabs.addTab(self.log, self.tr("Log"))
+        self.tabs, stack = TightTabs(), QStackedWidget()
+        self.tabs.setAccessibleName(self.tr("Pictures, health and log"))
+        self.tab_row = TabsOrList(self.tabs)
+        for panel, word in (
+            (self.pictures.wall_tab, self.tr("Found")),
+            (self.pictures.reconstructions_tab, self.tr("Reconstructions")),
+            (self.pictures.attention_tab, self.tr("Attention")),
+            (self.pictures.usage_tab, self.tr("Prototypes")),
+            (scrolled(self.health), self.tr("Health")), (scrolled(self.system), self.tr("System")),
+            (self.log, self.tr("Log")),
+        ):  # fmt: skip
+            self.tabs.addTab(word)
+            stack.addWidget(panel)
         self._kind = frozenset(TABS)
+        self.tabs.currentChanged.connect(stack.setCurrentIndex)
         self.tabs.currentChanged.connect(lambda _: self._draw(force=True))
         right = Card()
         right.body.setContentsMargins(8, 8, 8, 8)
-        right.body.addWidget(self.tabs)
+        right.body.addWidget(self.tab_row)
+        right.body.addWidget(stack)
         right.body.addWidget(self.pictures.slider)
         self.split.addWidget(left)
         self.split.addWidget(right)
@@ -212,6 +218,7 @@ class WatchPage(Page):
             self.tabs.setTabVisible(number, name in kind)
         first = next(name for name in TABS if name in kind)
         self.tabs.setCurrentIndex(TABS.index(self._front.get(kind, first)))
+        self.tab_row.refresh()
 
     def _tell_end(self) -> None:
         """What happened, when it did not end as asked."""

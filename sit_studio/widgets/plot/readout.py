@@ -18,6 +18,8 @@ from sit_studio.widgets.plot.plot_line import PlotLine
 
 MOST_LINES = 3
 MARGIN_PX, GAP_PX, SAMPLE_PX = 8, 12, 28
+MOST_SHARE = 0.35
+"""Of a plot's height, for the names of its curves."""
 NO_BREAK = "\u00a0"
 
 
@@ -155,15 +157,18 @@ class PlotLegend:
     def lay_out(self) -> float:
         """Lay the names out in columns above the curves; gives the pixels that are to be left free."""
         has_data = any(np.isfinite(line.low) for line in self._lines.values())
-        self._item.setVisible(has_data and len(self._lines) > 1)
-        if not self._item.isVisible():
+        if not has_data or len(self._lines) < 2:
+            self._item.setVisible(False)
             return 0.0
         # Not the width that the cells have now, which follows from the columns there were.
         widest = SAMPLE_PX + max(name.item.boundingRect().width() for _, name in self._item.items)
         room = self._view.boundingRect().width() - 2 * MARGIN_PX
         fitting = max(1, int(room // (widest + GAP_PX)))
         self._item.setColumnCount(min(fitting, len(self._lines)))
-        return float(self._item.boundingRect().height()) + MARGIN_PX
+        wanted = float(self._item.boundingRect().height()) + MARGIN_PX
+        # A low plot is for the curves; their names and colours stand in the line of figures above it.
+        self._item.setVisible(wanted <= MOST_SHARE * self._view.boundingRect().height())
+        return wanted if self._item.isVisible() else 0.0
 
     def _on_sample_clicked(self, item: pg.PlotCurveItem) -> None:
         for line in self._lines.values():

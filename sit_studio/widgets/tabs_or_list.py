@@ -1,0 +1,55 @@
+"""A row of tabs, or a list of the same words where they have no room beside each other."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from sit_studio.widgets.choice import Choice
+from sit_studio.widgets.tight_tabs import TightTabs
+
+
+class TabsOrList(QWidget):
+    """No word is shortened: where tabs have no room for theirs, the tab is chosen from the list."""
+
+    def __init__(self, tabs: TightTabs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tabs, self.list = tabs, Choice()
+        self.list.setAccessibleName(tabs.accessibleName())
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.tabs)
+        row.addWidget(self.list)
+        row.addStretch(1)
+        self.list.hide()
+        # The row may be narrower than its tabs are: then the list stands there.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.tabs.currentChanged.connect(self.refresh)
+        self.list.activated.connect(self._on_row)
+
+    @Slot()
+    def refresh(self) -> None:
+        """Follow the tabs: which of them are shown, which is in front, and whether they have room."""
+        shown = self.tabs.shown()
+        if shown != [self.list.itemData(row) for row in range(self.list.count())]:
+            self.list.clear()
+            for at in shown:
+                self.list.addItem(self.tabs.tabText(at), at)
+        self.list.setCurrentIndex(self.list.findData(self.tabs.currentIndex()))
+        has_room = self.tabs.least_width() <= self.width()
+        if has_room != self.tabs.isHidden():
+            return
+        had_focus = self.tabs.hasFocus() or self.list.hasFocus()
+        self.tabs.setVisible(has_room)
+        self.list.setVisible(not has_room)
+        if had_focus:
+            (self.tabs if has_room else self.list).setFocus()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.refresh()
+
+    @Slot(int)
+    def _on_row(self, row: int) -> None:
+        self.tabs.setCurrentIndex(int(self.list.itemData(row)))
