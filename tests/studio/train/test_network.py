@@ -62,6 +62,12 @@ def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     page.searches.network.begin.click()
     dialog = dialog_of(window)
     say_a_budget(dialog, qtbot)
+    dialog.sharing.setCurrentIndex(1)
+    dialog.memory.setText("much")
+    assert "no number of megabytes" in dialog.cost_words.text()
+    dialog.go.click()
+    assert "no number of megabytes" in dialog.notice.text
+    dialog.memory.setText("2000,5")
     dialog.minutes.setText("1,5")
     out = Path(dialog.out.path)
     dialog.go.click()
@@ -95,6 +101,8 @@ def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     assert dialog.end_early.isHidden()
     found = read_search(out)
     assert dialog.view.found == found
+    asked = study_of(out)
+    assert (asked.sharing, asked.memory_mb) == ("leading", 2000.5)
     best = found.best()
     assert best == dialog.view.candidate
     assert best is not None

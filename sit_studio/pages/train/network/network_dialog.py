@@ -28,6 +28,7 @@ from sit_studio.pages.train.network.budget_fields import BudgetFields
 from sit_studio.pages.train.network.network_view import NetworkView
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button, set_primary
+from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.long_study_dialog import LongStudyDialog
 
 USUAL_MINUTES = 60
@@ -77,6 +78,19 @@ class NetworkDialog(LongStudyDialog):
             self.finished.connect(self.budget.job.cancel)
             self.add_line(self.tr("Budget"), self.budget, is_tall=True)
             self.add_line(self.tr("Counted in"), self.budget.unit)
+        self.sharing = Choice()
+        for name, text in (
+            ("ring", self.tr("On a ring: every weight is used about equally often")),
+            ("leading", self.tr("The first ones are in every network")),
+            ("both", self.tr("From both ends, in two passes a step")),
+        ):
+            self.sharing.addItem(text, name)
+        self.add_line(self.tr("Shared weights"), self.sharing)
+        self.memory = QLineEdit()
+        self.memory.setPlaceholderText(self.tr("any"))
+        self.memory.setMaximumWidth(96)
+        self.memory.textChanged.connect(lambda _: self._show_cost())
+        self.add_line(self.tr("Most memory of an answer, MB"), self.memory)
         self._add_choices()
         then = [(self.tr("Minutes to train each anew"), self.anew)]
         self.add_fields(USUAL_MINUTES, self.tr("Minutes of search"), then)
@@ -117,17 +131,14 @@ class NetworkDialog(LongStudyDialog):
     @property
     def anew_minutes(self) -> float | None:
         """Of each run that trains a network by itself; None while that is no number from 0."""
-        text = self.anew.text().strip().replace(",", ".")
-        try:
-            found = float(text) if text else 0.0
-        except ValueError:
-            return None
-        return found if 0 <= found < math.inf else None
+        return _number_in(self.anew)
 
     def cost(self, minutes: float) -> str:
         anew = self.anew_minutes
         if anew is None:
             return self.tr("The minutes to train anew are no number from 0.")
+        if _number_in(self.memory) is None:
+            return self.tr("The memory is no number of megabytes.")
         text = self.tr(
             "About {n} minutes on this machine, which no other run should use meanwhile: two thirds "
             "train the shared weights, in the rest networks are asked. {anew} It goes on when this "
@@ -155,6 +166,13 @@ class NetworkDialog(LongStudyDialog):
                 self.tr("The minutes to train anew are no number from 0."),
                 self.tr("Give a number, or none to leave that out."),
             )
+        memory = _number_in(self.memory)
+        if memory is None:
+            raise ConfigError(
+                "studio.search_memory",
+                self.tr("The memory is no number of megabytes."),
+                self.tr("Give a number, or none where any will do."),
+            )
         if self.base is None or self.budget is None or not self.budget.text:
             raise ConfigError(
                 "studio.search_time",
@@ -166,6 +184,8 @@ class NetworkDialog(LongStudyDialog):
             base=self.base,
             minutes=minutes,
             budget=self.budget.text,
+            sharing=self.sharing.currentData(),
+            memory_mb=memory or None,
             objectives=2 if self.at_every_cost.isChecked() else 1,
             is_labelled=self.from_labels.isChecked(),
             labels_file=self.session.dataset.labels_file,
@@ -197,3 +217,13 @@ class NetworkDialog(LongStudyDialog):
         if one is not None and found is not None:
             self.network_wanted.emit(as_settings(one.shape, found.asked.space.image_size))
             self.accept()
+
+
+def _number_in(field: QLineEdit) -> float | None:
+    """From 0, which an empty field says too; None for anything else."""
+    text = field.text().strip().replace(",", ".")
+    try:
+        found = float(text) if text else 0.0
+    except ValueError:
+        return None
+    return found if 0 <= found < math.inf else None
