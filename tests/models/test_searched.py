@@ -167,6 +167,23 @@ def test_labels_teach_it_from_a_run_and_it_leaves(few: Path, tmp_path: Path) -> 
     assert "timm cannot load it" in card
 
 
+def test_a_run_of_it_is_gone_on_with(few: Path, tmp_path: Path) -> None:
+    """The last of its blocks learns after the head; the others keep their bits."""
+    values = tiny_config(few, optim={"epochs": 1}, method={"rotation_weight": 0}).model_dump()
+    api.pretrain(build(values | {"model": OWN}), tmp_path / "start", emit=lambda _: None)
+    method = {"name": "continue", "trained_blocks": 1}
+    values = tiny_config(few, method=method, optim={"epochs": 2}).model_dump()
+    config = build(values | {"model": {"weights": str(tmp_path / "start"), "drop_path": 0}})
+    api.pretrain(config, tmp_path / "run", emit=lambda _: None)
+    run = open_run(tmp_path / "run")
+    assert run.config().model.family == "searched"
+    kept = load_backbones(open_run(tmp_path / "start")).trained.state_dict()
+    found = load_backbones(run).trained.state_dict()
+    learnt = {name for name in kept if not torch.equal(kept[name], found[name])}
+    assert "blocks.2.attn.qkv.weight" in learnt
+    assert {name.split(".")[1] for name in learnt if name.startswith("blocks.")} == {"2"}
+
+
 @pytest.mark.parametrize(
     "format",
     ["torchscript", *(pytest.param(name, marks=pytest.mark.long) for name in ("onnx", "pt2"))],
