@@ -1,4 +1,4 @@
-"""The questions about indexes of videos that `sit-engine serve` answers; see sit_engine.cli.answers."""
+"""The questions about indexes of videos for `sit-engine serve`; see sit_engine.cli.answers."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from sit_engine.config.facts import DataFacts
+from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.errors import CancelledError, SitError
 
 Json = dict[str, Any]
@@ -46,7 +47,7 @@ def bad_parameters(name: str, why: object) -> SitError:
     return SitError(
         "ask.parameters",
         "The question {name} cannot be asked so: {why}.",
-        "Its parameters stand in sit_engine/cli/answers.py.",
+        "Its parameters stand in the files of sit_engine/cli that end in answers.py.",
         name=name,
         why=why,
     )
@@ -104,3 +105,8 @@ def path_from(name: str) -> Path:
 def paths_from(names: list[str]) -> list[str]:
     """Several paths, each as `path_from` gives it."""
     return [str(path_from(name)) for name in names]
+
+
+def columns_from(names: list[str] | None) -> LabelColumns | None:
+    """How a label file calls its columns of paths and of labels."""
+    return None if names is None or len(names) != 2 else LabelColumns(*names)

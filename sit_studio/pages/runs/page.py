@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
@@ -22,25 +20,20 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine.config.methods import needs_labels
-from sit_engine.errors import SitError
-from sit_engine.paths import display_name
-from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
 from sit_studio.engine.job import Job
-from sit_studio.file_manager import move_to_trash, show_in_file_manager
 from sit_studio.models.comparison_list import ComparisonRow
-from sit_studio.models.failure import Failure, failure_of
-from sit_studio.models.run_list import UNUSABLE, RunRow, read_about, write_about
-from sit_studio.pages.runs.check_dialog import CheckDialog
+from sit_studio.models.failure import Failure
+from sit_studio.models.run_list import UNUSABLE, RunRow
 from sit_studio.pages.runs.comparison_view import ComparisonView
 from sit_studio.pages.runs.comparisons import ComparisonTable
 from sit_studio.pages.runs.import_dialog import ImportDialog
 from sit_studio.pages.runs.methods_dialog import MethodsDialog
+from sit_studio.pages.runs.run_actions import RunActions
 from sit_studio.pages.runs.run_table import COLUMNS, RunTable
 from sit_studio.pages.runs.side_by_side import SideBySideDialog
 from sit_studio.session import Session
 from sit_studio.widgets import moved_notice
-from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 from sit_studio.widgets.basics import EmptyState, button
 from sit_studio.widgets.chooser import choose_weights
 from sit_studio.widgets.page import Page
@@ -100,9 +93,13 @@ class RunsPage(Page):
         session.comparer.changed.connect(session.lister.look_now)
         session.comparer.changed.connect(self._show_buttons)
         session.run_changed.connect(self._show_buttons)
-        self.importing, self.checking, self.fetching = Job(self), Job(self), Job(self)
+        self.importing, self.fetching = Job(self), Job(self)
         self.opened: Path | None = None
         self.lister = session.lister
+        self.on_run = RunActions(session, self)
+        self.on_run.changed.connect(self.lister.look_now)
+        self.on_run.failed.connect(self.notice.tell)
+        self.on_run.warned.connect(lambda failure: self.notice.tell(failure, kind="warn"))
         self.lister.listed.connect(self._on_listed)
         self.lister.compared.connect(self._on_compared)
         self._on_listed([])
@@ -205,7 +202,7 @@ class RunsPage(Page):
     def _on_clicked(self, index: QModelIndex) -> None:
         if index.column() == COLUMNS.index("star"):
             row = self.table.row_at(index)
-            self._keep(row, starred=not row.about.starred)
+            self.on_run.star(row)
 
     # What can be done to a run
 
@@ -225,18 +222,24 @@ class RunsPage(Page):
         can_resume = row is not None and row.status in (
             "paused", "stopped", "failed", "interrupted",
         )  # fmt: skip
-        for text, act, is_on in (
-            (self.tr("Open"), self._open, self.open.isEnabled()),
-            (self.tr("Resume"), self._resume, can_resume and not self.session.history.is_live),
-            (self.tr("Use its settings again"), self._duplicate, row is not None),
-            (self.tr("Rename…"), self._rename, row is not None),
-            (self.tr("Note…"), self._note, row is not None),
-            (self.tr("Star or unstar"), self._star, row is not None),
-            (self.tr("Check its files…"), self._check, row is not None),
-            (self.tr("Show in file manager"), self._show_folder, row is not None),
-            (self.tr("Move to trash…"), self._trash, rests),
-        ):
-            menu.addAction(text, act).setEnabled(is_on)
+        can_resume = can_resume and not self.session.history.is_live
+        menu.addAction(self.tr("Open"), self._open).setEnabled(self.open.isEnabled())
+        menu.addAction(self.tr("Resume"), self._resume).setEnabled(can_resume)
+        menu.addAction(self.tr("Use its settings again"), self._duplicate).setEnabled(
+            row is not None
+        )
+        for text, act in (
+            (self.tr("Rename…"), self.on_run.rename), (self.tr("Note…"), self.on_run.note),
+            (self.tr("Star or unstar"), self.on_run.star),
+            (self.tr("Check its files…"), self.on_run.check),
+            (self.tr("Show in file manager"), self.on_run.show_folder),
+            (self.tr("Move to trash…"), self.on_run.ask_trash),
+        ):  # fmt: skip
+            action = menu.addAction(text)
+            action.setEnabled(row is not None)
+            if row is not None:
+                action.triggered.connect(lambda _, act=act, row=row: act(row))
+        action.setEnabled(rests)
         return menu
 
     @Slot()
@@ -253,61 +256,6 @@ class RunsPage(Page):
         if row := self._one():
             self.settings_wanted.emit(Run(row.path).wanted_file)
             self.page_wanted.emit("train")
-
-    def _keep(self, row: RunRow, **changes: Any) -> None:
-        try:
-            write_about(row.path, replace(read_about(row.path), **changes))
-        except SitError as error:
-            self.notice.tell(failure_of(error))
-        self.lister.look_now()
-
-    def _star(self) -> None:
-        if row := self._one():
-            self._keep(row, starred=not row.about.starred)
-
-    def _rename(self) -> None:
-        if row := self._one():
-            asked = Ask(self.tr("Title of this run"), self.tr("Rename"), self)
-            ask_text(asked, row.title, lambda text: self._keep(row, title=text))
-
-    def _note(self) -> None:
-        if row := self._one():
-            title = self.tr("Note on {title}").format(title=display_name(row.title))
-            asked = Ask(title, self.tr("Keep"), self)
-            ask_text(asked, row.about.note, lambda text: self._keep(row, note=text))
-
-    def _show_folder(self) -> None:
-        if (row := self._one()) and not show_in_file_manager(row.path):
-            what = self.tr("No file manager could be opened.")
-            hint = self.tr("The run is in {path}.").format(path=row.path)
-            self.notice.tell(Failure("studio.no_file_manager", what, hint), kind="warn")
-
-    def _check(self) -> None:
-        if row := self._one():
-            dialog = CheckDialog(row.title, row.path, self.checking, self)
-            dialog.repaired.connect(self.lister.look_now)
-            dialog.open()
-
-    def _trash(self) -> None:
-        row = self._one()
-        if row is None:
-            return
-        title = self.tr("Move the run {title} to the trash?").format(title=display_name(row.title))
-        about = self.tr("It can be brought back from there.")
-        asked = Ask(title, self.tr("Move to trash"), self, about=about, danger=True)
-        ask_yes(asked, lambda: self.trash(row.path))
-
-    def trash(self, path: Path) -> None:
-        """Move a run that rests to the trash."""
-        if is_running(Run(path)):
-            return
-        if self.session.run is not None and self.session.run.path == path:
-            self.session.close_run()
-        if not move_to_trash(path):
-            what = self.tr("The run could not be moved to the trash.")
-            hint = self.tr("Its disk may have none; remove the folder {path} by hand.")
-            self.notice.tell(Failure("studio.no_trash", what, hint.format(path=path)))
-        self.lister.look_now()
 
     def _add_folder(self) -> None:
         if found := QFileDialog.getExistingDirectory(self, self.tr("Folder with runs")):

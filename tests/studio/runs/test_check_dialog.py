@@ -65,7 +65,7 @@ def test_a_damaged_run_is_mended_and_nothing_is_deleted(
 def test_it_is_closed_while_it_looks(
     window: MainWindow, qtbot: QtBot, finished_run: Path, tmp_path: Path
 ) -> None:
-    dialog = CheckDialog("run", finished_run, window.runs.checking, window)
+    dialog = CheckDialog("run", finished_run, window.runs.on_run.checking, window)
     dialog.open()
     assert dialog.job.is_busy
     dialog.close()

@@ -221,7 +221,7 @@ def test_a_run_goes_to_the_trash_and_is_closed(
     path = page.chosen()[0].path
     window.session.open_run(path)
     wait(qtbot, lambda: window.session.history.state == "completed")
-    page.trash(path)
+    page.on_run.trash(path)
     wait(qtbot, lambda: [row.path.name for row in page.table_model.rows] == ["second"])
     assert not path.exists()
     assert window.session.run is None
@@ -233,7 +233,7 @@ def test_a_run_goes_to_the_trash_and_is_closed(
 
 def test_the_table_keeps_its_selection_when_rows_change(page: RunsPage, qtbot: QtBot) -> None:
     choose(page, "second")
-    page._keep(page.chosen()[0], starred=True)
+    page.on_run.keep(page.chosen()[0], starred=True)
     wait(qtbot, lambda: page.chosen()[0].about.starred)
     assert [row.path.name for row in page.chosen()] == ["second"]
     assert page.table_model.rowCount() == 2

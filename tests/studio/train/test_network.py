@@ -53,6 +53,12 @@ def say_a_budget(dialog: NetworkDialog, qtbot: QtBot) -> None:
     wait(qtbot, lambda: budget.text.endswith("ms"))
     assert "ms an image on" in budget.time.text()
     budget.unit.setCurrentIndex(0)
+    dialog.sharing.setCurrentIndex(1)
+    dialog.memory.setText("much")
+    assert "no number of megabytes" in dialog.cost_words.text()
+    dialog.go.click()
+    assert "no number of megabytes" in dialog.notice.text
+    dialog.memory.setText("2000,5")
 
 
 def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
@@ -62,12 +68,6 @@ def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     page.searches.network.begin.click()
     dialog = dialog_of(window)
     say_a_budget(dialog, qtbot)
-    dialog.sharing.setCurrentIndex(1)
-    dialog.memory.setText("much")
-    assert "no number of megabytes" in dialog.cost_words.text()
-    dialog.go.click()
-    assert "no number of megabytes" in dialog.notice.text
-    dialog.memory.setText("2000,5")
     dialog.minutes.setText("1,5")
     out = Path(dialog.out.path)
     dialog.go.click()
@@ -99,10 +99,9 @@ def test_a_network_is_searched_for_stopped_gone_on_with_and_put_into_the_form(
     dialog.end_early.click()
     wait(qtbot, lambda: dialog.now is not None and dialog.now.state == "completed")
     assert dialog.end_early.isHidden()
-    found = read_search(out)
-    assert dialog.view.found == found
-    asked = study_of(out)
+    asked, found = study_of(out), read_search(out)
     assert (asked.sharing, asked.memory_mb) == ("leading", 2000.5)
+    assert dialog.view.found == found
     best = found.best()
     assert best == dialog.view.candidate
     assert best is not None
