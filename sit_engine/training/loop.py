@@ -12,7 +12,6 @@ from sit_engine import ranks
 from sit_engine.config.course import Course
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.index import problems_warning
-from sit_engine.errors import SitError
 from sit_engine.machine.device import peak_memory_bytes
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.commands import Command, answer_to
@@ -25,7 +24,6 @@ from sit_engine.records.events import (
     RunFinished,
     RunResumed,
     StepReported,
-    warning,
 )
 from sit_engine.records.run import Run
 from sit_engine.training.before_steps import ENDS, BeforeSteps, start_from_weights, started
@@ -311,7 +309,10 @@ class Leg:
         """Go back to an earlier checkpoint and on differently; after too many times the run ends."""
         before, rate = self.progress, self.config.optim.learning_rate
         is_last = before.rollbacks >= MOST_ROLLBACKS
-        kept = self._bundle(why) if is_last and ranks.is_first() else None
+        kept = None
+        if is_last and ranks.is_first():
+            rates = self.learning_rate(), self.optimiser.adamw.param_groups[0]["weight_decay"]
+            kept = bundle.try_write(self.checkpoint_manager, before, rates, why)
         self.progress, told = go_back(self.checkpoint_manager, before, rate=rate, why=why)
         for event in told:
             self.emit(event)
@@ -325,19 +326,6 @@ class Leg:
         """What adds up to the next report."""
         marked = (curve.name for curve in self.config.method.curves if curve.marks_jumps)
         return MetricsWindow(self.device, tuple(marked))
-
-    def _bundle(self, why: str) -> Path | None:
-        """Write the bundle of a step that was not finite; a full disk is told, and no more."""
-        decay = self.optimiser.adamw.param_groups[0]["weight_decay"]
-        try:
-            return bundle.write(
-                self.checkpoint_manager, self.progress, (self.learning_rate(), decay), why
-            )
-        except SitError as error:
-            self.emit(
-                warning("bundle.unwritten", "The step could not be kept: {why}", why=error.message)
-            )
-            return None
 
     def _save(self, *, again: bool = False, best: bool = False) -> Path:
         return self.checkpoint_manager.save(self.progress, again=again, best=best)

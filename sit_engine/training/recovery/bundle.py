@@ -23,6 +23,7 @@ from sit_engine.errors import FileError, SitError
 from sit_engine.files import disk_error, file_hash, in_place_of
 from sit_engine.methods.protocol import Losses, StepInfo
 from sit_engine.own_files import read_json
+from sit_engine.records.events import warning
 from sit_engine.records.run import Run
 from sit_engine.training.checkpoint import load_state
 from sit_engine.training.checkpointing import CheckpointManager
@@ -56,6 +57,19 @@ class Bundle:
         return StepInfo(
             int(about["seed"]), int(about["step"]), int(about["total_steps"]), per_epoch
         )
+
+
+def try_write(
+    checkpoint_manager: CheckpointManager, progress: Progress, rates: tuple[float, float], why: str
+) -> Path | None:
+    """As `write`; a disk that refuses is told, and no more: the run ends all the same."""
+    try:
+        return write(checkpoint_manager, progress, rates, why)
+    except SitError as error:
+        checkpoint_manager.emit(
+            warning("bundle.unwritten", "The step could not be kept: {why}", why=error.message)
+        )
+        return None
 
 
 def write(
