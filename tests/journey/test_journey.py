@@ -180,7 +180,7 @@ def choose_settings(window: MainWindow, qtbot: QtBot, camera: Camera) -> None:
     wait(qtbot, lambda: len(page.preview.pictures.rows) > 0)
     before = page.preview.share.text()
     for path, text in (("drop_share", "0.9"), ("replace_probability", "0")):
-        write(window, fields[f"method.corruption.{path}"][-1].editor, text)
+        write(window, fields[f"method.corruption.{path}"][0].editor, text)
     wait(qtbot, lambda: page.preview.share.text() != before)
     press(window, page.cost.measure)
     wait(qtbot, lambda: not page.cost.job.is_busy)

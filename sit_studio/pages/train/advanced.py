@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sit_engine.config.methods import traits
@@ -12,7 +12,12 @@ from sit_studio.widgets.basics import Card, button, label
 
 
 class AdvancedForm(Card):
-    """Every other setting, by group; a search field finds one by its words."""
+    """Every other setting, by group; a search field finds one by its words.
+
+    The fields are made when they are looked for first, since there are many: then `made` tells.
+    """
+
+    made = Signal()
 
     def __init__(
         self,
@@ -32,21 +37,29 @@ class AdvancedForm(Card):
         self.head.addWidget(self.search)
         self.head.addWidget(self.fold)
         self.inside = QWidget()
+        self.fields = fields
+        self.settings = {item.path: item for item in model.settings() if item.path not in skip}
+        """By path."""
+        self.groups: list[tuple[QWidget, list[SettingField]]] = []
+        self.body.addWidget(self.inside)
+        self.inside.hide()
+
+    def make(self) -> None:
+        """The fields, unless they are there."""
+        if self.groups:
+            return
         column = QVBoxLayout(self.inside)
         column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(16)
-        self.groups: list[tuple[QWidget, list[SettingField]]] = []
         by_group: dict[str, list[SettingField]] = {}
-        for item in model.settings():
-            if item.path not in skip:
-                field = fields.add(SettingField(item))
-                by_group.setdefault(item.path.rpartition(".")[0], []).append(field)
+        for path, item in self.settings.items():
+            field = self.fields.add(SettingField(item))
+            by_group.setdefault(path.rpartition(".")[0], []).append(field)
         for group, members in by_group.items():
-            made = self._group(group, members)
-            self.groups.append((made, members))
-            column.addWidget(made)
-        self.body.addWidget(self.inside)
-        self.inside.hide()
+            part = self._group(group, members)
+            self.groups.append((part, members))
+            column.addWidget(part)
+        self.made.emit()
 
     def _group(self, group: str, members: list[SettingField]) -> QWidget:
         made = QWidget()
@@ -88,16 +101,18 @@ class AdvancedForm(Card):
         }.get(group, (group, group))
 
     def _toggle(self) -> None:
-        self._show(not self.inside.isVisible())
+        self.unfold(self.inside.isHidden())
 
-    def _show(self, shown: bool) -> None:
+    def unfold(self, shown: bool = True) -> None:
+        """Show the fields, or hide them."""
+        self.make()
         self.inside.setVisible(shown)
         self.fold.setText(self.tr("Hide") if shown else self.tr("Show all"))
 
     def _find(self, text: str) -> None:
         words = text.lower().split()
         if words:
-            self._show(True)
+            self.unfold()
         for group, members in self.groups:
             hits = 0
             for field in members:

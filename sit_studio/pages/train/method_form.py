@@ -25,6 +25,7 @@ from sit_studio.pages.train.pictures.task_cards import TaskCards
 from sit_studio.pages.train.stage_cards import StageCards
 from sit_studio.pages.train.starting.start_card import StartCard
 from sit_studio.widgets.basics import Card
+from sit_studio.widgets.guards import guard
 
 NO_START = "config.needs_start"
 LENGTH = ("optim.epochs", "optim.minutes")
@@ -56,6 +57,7 @@ class MethodForm(QWidget):
         self.model = SettingsModel(method=LABELLED_METHOD if is_labelled else DEFAULT_METHOD)
         self.fields = SettingFields(self.model)
         self._heard: set[SettingField] = set()
+        self._checked = CheckedSettings()
         self.network = NetworkInForm(self)
         self.network.hide()
         self._main: dict[str, Card] = {}
@@ -117,12 +119,22 @@ class MethodForm(QWidget):
         if key not in self._advanced:
             own = self.panel.own.get(panel) if self.panel is not None else None
             shown = own.paths if own is not None else ()
-            self._advanced[key] = AdvancedForm(self.model, self.fields, skip=(*paths, *shown))
-            self.folds.addWidget(self._advanced[key])
+            fold = AdvancedForm(self.model, self.fields, skip=(*paths, *shown))
+            fold.made.connect(self._on_made)
+            self._advanced[key] = fold
+            self.folds.addWidget(fold)
         for each, made in self._advanced.items():
             made.setVisible(each == key)
+        self._hear_all()
+
+    def _on_made(self) -> None:
+        self._hear_all()
+        self.fields.show(self._checked)
+
+    def _hear_all(self) -> None:
         for field in {f for fields in self.fields.fields.values() for f in fields} - self._heard:
             self._heard.add(field)
+            guard(field)
             field.edited.connect(self.edited)
 
     def _size_cards(self) -> ChoiceCards:
@@ -142,6 +154,9 @@ class MethodForm(QWidget):
     def show_checked(self, checked: CheckedSettings) -> None:
         """The settings as they are, and what is wrong with them."""
         self._make_parts()
+        is_new, self._checked = checked.failure != self._checked.failure, checked
+        if is_new and checked.field in self.advanced.settings:
+            self.advanced.unfold()
         self.fields.show(checked)
         self.network.show_checked(checked)
         if self.sizes is not None:

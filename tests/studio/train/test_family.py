@@ -49,7 +49,7 @@ def test_it_is_chosen_in_words_and_kept(
     assert size.findData("cswin_tiny") > 0
     assert size.findData("vit_tiny") < 0
     assert not any(f.isVisibleTo(page) for f in page.fields.fields["model.patch_size"])
-    page.form.advanced._show(True)
+    page.form.advanced.unfold()
     (stripes,) = [f for f in page.fields.fields["model.stripes"] if f.isVisibleTo(page)]
     # What is left open is worked out here and now, with its reason.
     wait(qtbot, lambda: "as published" in stripes.below.text())
@@ -103,3 +103,41 @@ def test_a_kind_that_only_comes_with_weights_is_not_chosen(tmp_path: Path) -> No
     model.load(file)
     assert model.family == "vit"
     assert model.values()["model"] == {"width": "32"}
+
+
+def test_other_settings_are_made_when_they_are_looked_for(
+    window: MainWindow, qtbot: QtBot, few: Path
+) -> None:
+    page = window.train
+    ready(window, qtbot, few)
+    window.show_page("train")
+    fold, fields = page.form.advanced, page.fields.fields
+    assert "optim.weight_decay" not in fields
+    page.model.set("optim.weight_decay", "0.07")
+    page.refresh()
+    assert fold.inside.isHidden()
+    QTest.keyClicks(fold.search, "weight decay")
+    (decay,) = fields["optim.weight_decay"]
+    assert decay.isVisibleTo(page)
+    # It stands there as it was set before, and is heard from now on.
+    assert decay.editor.text() == "0.07"  # type: ignore[union-attr]
+    assert not fields["optim.batch_size"][0].isVisibleTo(page)
+    QTest.keyClicks(decay.editor, "1")
+    assert page.model.texts["optim.weight_decay"] == "0.071"
+
+
+def test_the_fold_opens_for_what_is_wrong_in_it(
+    window: MainWindow, qtbot: QtBot, few: Path
+) -> None:
+    page = window.train
+    ready(window, qtbot, few)
+    window.show_page("train")
+    page.model.set("optim.weight_decay", "much")
+    page.refresh()
+    (decay,) = page.fields.fields["optim.weight_decay"]
+    assert decay.isVisibleTo(page)
+    assert decay.below.text()
+    # Whoever closes it again has seen it.
+    page.form.advanced.fold.click()
+    page.refresh()
+    assert not decay.isVisibleTo(page)

@@ -231,6 +231,7 @@ def test_the_form_follows_the_weights_that_it_starts_from(
     resolved = page.checked.resolved
     assert resolved is not None
     assert (vit_of(resolved.config).width, vit_of(resolved.config).patch_size) == (32, 4)
+    page.form.advanced.make()
     (width,) = page.fields.fields["model.width"]
     assert "as the weights" in width.below.text()
     page.start_card.scratch.setChecked(True)

@@ -114,6 +114,7 @@ def test_without_labels_the_question_comes_first_and_its_answers_stand_in_the_fo
     assert page.model.texts == {COLOURS: "weak", CROP: "0.6"}
     assert "weak changes, as you chose" in page.same.values[COLOURS].text()
     assert page.same.values[FLIP].text().startswith("auto: 50")
+    page.form.advanced.make()
     assert page.fields.fields[COLOURS][0].reset.isVisibleTo(page.fields.fields[COLOURS][0])
     assert page.checked.resolved is not None
     assert page.checked.resolved.config.method.model_dump()["views"]["hue"] == 0
@@ -147,6 +148,7 @@ def test_with_labels_the_measured_reason_stands_there(
     assert facts.cues.images == 192
     told = f"colour alone tells {100 * facts.cues.colour:.0f} % of 192 labelled images apart"
     assert told in page.same.values[COLOURS].text()
+    page.form.advanced.make()
     assert told in page.fields.fields[COLOURS][0].below.text()
     wait(qtbot, lambda: not window.session.asker.is_busy())
 
@@ -157,6 +159,7 @@ def test_what_only_a_run_can_measure_is_shown_as_auto(window: MainWindow, qtbot:
     page.checked = page.model.check(facts, DeviceFacts())
     page.form.show_checked(page.checked)
     page.same.show_checked(page.checked, facts)
+    page.form.advanced.make()
     for path in (COLOURS, FLIP, "method.views.hue"):
         below = page.fields.fields[path][0].below.text()
         assert below == "auto: measured at the start of the run"

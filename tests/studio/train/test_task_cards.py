@@ -53,6 +53,7 @@ def test_a_card_is_a_switch_of_the_settings_both_ways(page: TrainPage) -> None:
     card = tasks(page).cards["rotation"]
     assert not card.switch.isChecked()
     assert card.switch.accessibleDescription()
+    page.form.advanced.make()
     card.switch.setFocus()
     QTest.keyClick(card.switch, Qt.Key.Key_Space)
     assert page.model.texts["method.rotation_weight"] == "1"
@@ -88,6 +89,7 @@ def test_a_recipe_shows_its_own_defaults(page: TrainPage) -> None:
     assert choice is not None
     assert choice.buttons["all"].isChecked()
     assert page.preview.kind.buttons["local"].isChecked()
+    page.form.advanced.make()
     (loss,) = page.fields.fields["method.contrast_loss"]
     assert "nt_xent" in loss.editor.itemText(0)  # type: ignore[union-attr]
 
