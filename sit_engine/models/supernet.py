@@ -95,7 +95,7 @@ class Supernet(Backbone):
     def __init__(self, options: SupernetOptions[Never], *, drop_path: float) -> None:
         super().__init__()
         self.options, self.space = options, options.space
-        self.limits, self.identity = options.limits, options.identity
+        self.limits, self.identity = options.limits, options.identity_each
         self.width, self.stride = options.token_width, options.stride
         self.tokens_before, self.blocks_deep = options.tokens, options.slots
         self.fused = self.recompute = False

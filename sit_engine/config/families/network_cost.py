@@ -6,15 +6,15 @@ Shapes: n codes of G genes; p patch sizes, d widths, h heads, a attention and m 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from sit_engine import own_files
 from sit_engine.config.families.network_shape import BlockShape, NetworkShape
-from sit_engine.config.families.space import FRONT, OF_SLOT, Space
+from sit_engine.config.families.space import FRONT, OF_SLOT, Identity, Space
 from sit_engine.errors import ConfigError
 
 CostUnit: TypeAlias = Literal["multiply-adds", "parameters", "milliseconds"]
@@ -22,7 +22,7 @@ DIGITS = 6
 """Of a table as text; times are in milliseconds."""
 LEAST_SHARE = 0.9
 """Of the budget that a network takes at least, as published."""
-AT_ONCE, MOST_DRAWS = 256, 200_000
+AT_ONCE, MOST_DRAWS, CHECKED_DRAWS = 256, 200_000, 20_000
 CALIBRATION_DRAWS, CALIBRATION_STEP = 1000, 0.01
 """Networks whose mean cost is compared with the budget, and how far the probability moves."""
 
@@ -45,6 +45,10 @@ class CostTable:
         inner = self.attention_pdha[(*own, heads, attention)] + self.mlp_pdm[(*own, mlp)]
         found: np.ndarray = self.first_pd[patch, width] + (inner * space.is_real(codes_nG)).sum(1)
         return found
+
+    def of_patches(self, numbers: Sequence[int]) -> CostTable:
+        """Of the same space with these of its patch sizes alone."""
+        return CostTable(*(value[list(numbers)] for value in vars(self).values()))
 
     def to_text(self) -> str:
         """As JSON."""
@@ -137,7 +141,7 @@ class Limits:
         return is_within
 
     def draw(
-        self, space: Space, identity: float, generator: np.random.Generator, count: int = 1
+        self, space: Space, identity: Identity, generator: np.random.Generator, count: int = 1
     ) -> np.ndarray:
         """So many codes within the limits, [count,G], as often drawn as that takes."""
         found: list[np.ndarray] = []
@@ -170,13 +174,46 @@ class Limits:
             identity, moved = round(identity + step, 4), step
         return identity
 
+    def calibrate_each(self, space: Space) -> tuple[float, ...]:
+        """As `calibrate`, for each patch size by itself.
+
+        Where one costs four times another there is no probability for both: either the mean is above
+        the budget, or networks of all but the fewest blocks are never drawn.
+        """
+        return tuple(
+            replace(self, table=self.table.of_patches([number])).calibrate(
+                space._replace(patches=(patch,))
+            )
+            for number, patch in enumerate(space.patches)
+        )
+
+    def kept_of(self, space: Space, identity: Identity) -> np.ndarray:
+        """How many of very many draws keep the limits, by patch size: [p]."""
+        codes_nG = space.draw(CHECKED_DRAWS, identity, np.random.default_rng(7))
+        kept_nG = codes_nG[self.within(space, codes_nG)]
+        return np.bincount(kept_nG[:, 0], minlength=len(space.patches))
+
+
+def said_cost(cost: float) -> str:
+    """For a sentence."""
+    return f"{cost:,.0f}" if cost >= 1000 else f"{cost:.3g}"
+
 
 def out_of_reach(limits: Limits) -> ConfigError:
     """None of very many networks kept the limits."""
+    if limits.memory_bytes is not None:
+        return ConfigError(
+            "config.search_memory",
+            "Too few networks between {low} and {high} answer an image in {memory} MB.",
+            "Give a larger memory, another budget, or another space.",
+            low=said_cost(limits.low),
+            high=said_cost(limits.high),
+            memory=f"{limits.memory_bytes / 1e6:.4g}",
+        )
     return ConfigError(
         "config.search_budget",
         "No network of the space costs between {low} and {high}.",
         "Give another budget, a larger memory, or another space.",
-        low=f"{limits.low:.4g}",
-        high=f"{limits.high:.4g}",
+        low=said_cost(limits.low),
+        high=said_cost(limits.high),
     )

@@ -7,7 +7,8 @@ network has one code. Shapes: n codes, G = 3 + 3 · slots genes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from sit_engine.config.families.network_shape import BlockShape, NetworkShape
 FRONT = 3
 """Genes before those of the slots."""
 OF_SLOT = 3
+Identity: TypeAlias = "float | Sequence[float]"
+"""How often a slot is none: one probability, or one for each patch size."""
 
 
 class Space(NamedTuple):
@@ -86,14 +89,15 @@ class Space(NamedTuple):
             ]
         return np.array(genes + [0] * (len(self.choices) - len(genes)))
 
-    def draw(self, count: int, identity: float, generator: np.random.Generator) -> np.ndarray:
-        """Codes drawn at random, [n,G]: first the depth, then that many blocks.
+    def draw(self, count: int, identity: Identity, generator: np.random.Generator) -> np.ndarray:
+        """Codes drawn at random, [n,G]: the patch size, then the depth, then that many blocks.
 
         Each slot is an identity with a probability of `identity`, and those go to the end; there are
         never fewer blocks than the least depth.
         """
-        depths = np.maximum(generator.binomial(self.slots, 1 - identity, count), self.least_depth)
         codes = generator.integers(0, self.choices, (count, len(self.choices)))
+        identity_n = np.broadcast_to(identity, len(self.patches))[codes[:, 0]]
+        depths = np.maximum(generator.binomial(self.slots, 1 - identity_n), self.least_depth)
         codes[:, 2] = depths - self.least_depth
         return self.canonical(codes)
 

@@ -21,13 +21,14 @@ from sit_engine.config.families.cswin import numbers
 from sit_engine.config.families.network_cost import CostTable, CostUnit, Limits, counted_table
 from sit_engine.config.families.searched import listed
 from sit_engine.config.families.sharing import Sharing
-from sit_engine.config.families.space import PUBLISHED, Space
+from sit_engine.config.families.space import PUBLISHED, Identity, Space
 from sit_engine.config.families.vit import fill_tokens
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import Filling
 from sit_engine.errors import ConfigError
 
 FAMILY = "supernet"
+SHARES = r"^$|^0(\.\d{1,4})?(,0(\.\d{1,4})?){0,15}$"
 LIST = r"^[1-9]\d{0,3}(,[1-9]\d{0,3}){0,15}$"
 
 
@@ -75,6 +76,12 @@ class SupernetOptions(BackboneOptions[AutoT]):
         ge=0,
         lt=1,
     )
+    identities: str = setting(
+        "",
+        "Identity by patch size",
+        "How often a slot is none, for each patch size; none: the same for all.",
+        pattern=SHARES,
+    )
     tokens: int | AutoT = setting(
         "auto", "Tokens", "Tokens before the patches, one for each task that reads one.", ge=0, le=2
     )
@@ -93,6 +100,15 @@ class SupernetOptions(BackboneOptions[AutoT]):
             numbers(self.heads),
             numbers(self.attentions),
             numbers(self.mlps),
+        )
+
+    @property
+    def identity_each(self: SupernetOptions[Never]) -> Identity:
+        """How often a slot is none, by patch size."""
+        return (
+            [float(share) for share in self.identities.split(",")]
+            if self.identities
+            else self.identity
         )
 
     @property
@@ -197,6 +213,14 @@ def check_space(options: SupernetOptions[Never]) -> None:
                     heads=heads,
                     wide=wide,
                 )
+    if options.identities and options.identities.count(",") != len(space.patches) - 1:
+        raise ConfigError(
+            "config.space_identities",
+            "The setting model.identities = {values} is not one for each of the {count} patch sizes.",
+            "Write as many numbers as model.patches has, or none.",
+            values=options.identities,
+            count=len(space.patches),
+        )
     if space.least_depth > space.slots:
         raise ConfigError(
             "config.space_depth",

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from sit_engine.config.families.network_shape import NetworkShape
+from sit_engine.config.families.space import Identity
 from sit_engine.config.families.supernet import SupernetOptions
 from sit_engine.counted import Sentence
 from sit_engine.files import disk_error
@@ -189,11 +190,11 @@ def _parts_of(candidate: Candidate) -> Parts:
     return Parts(candidate.accuracy, candidate.loss, candidate.rank)
 
 
-def _identity(run: Run) -> float:
-    """The probability that the supernet was trained with."""
+def _identity(run: Run) -> Identity:
+    """The probabilities that the supernet was trained with."""
     model = run.config().model
     assert isinstance(model, SupernetOptions)
-    return float(model.identity)
+    return model.identity_each
 
 
 def _end_line(path: Path) -> None:

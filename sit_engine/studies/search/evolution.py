@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sit_engine.config.families.network_cost import Limits
-from sit_engine.config.families.space import Space
+from sit_engine.config.families.space import Identity, Space
 from sit_engine.errors import ConfigError
 
 MUTATION_ETA, CROSSOVER_POINTS = 3, 2
@@ -34,7 +34,7 @@ def check_pymoo() -> None:
 
 
 def first_generation(
-    space: Space, limits: Limits, identity: float, count: int, seed: int
+    space: Space, limits: Limits, identity: Identity, count: int, seed: int
 ) -> np.ndarray:
     """So many different codes within the limits, fewer where the space has not that many: [n,G]."""
     generator = np.random.default_rng([seed, 5])
@@ -50,7 +50,7 @@ def first_generation(
 def into_limits(
     space: Space,
     limits: Limits,
-    identity: float,
+    identity: Identity,
     codes_nG: np.ndarray,
     generator: np.random.Generator,
 ) -> np.ndarray:
@@ -74,7 +74,7 @@ def into_limits(
 def evolve(
     space: Space,
     limits: Limits,
-    identity: float,
+    identity: Identity,
     first_nG: np.ndarray,
     *,
     generations: int,

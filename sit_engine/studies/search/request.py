@@ -6,13 +6,13 @@ Called by studies.search.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from sit_engine.config.build import build
@@ -22,9 +22,10 @@ from sit_engine.config.families.network_cost import (
     CostUnit,
     Limits,
     counted_table,
+    out_of_reach,
 )
 from sit_engine.config.families.network_shape import NetworkShape, uniform
-from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Space
+from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Identity, Space
 from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import ResolvedConfig
@@ -40,10 +41,12 @@ from sit_engine.records.run import Run
 from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest, read_budget
 from sit_engine.records.studies.network_search import ASKED, SUPERNET, Asked, is_search, read_search
 from sit_engine.studies.search.latency import measured_table, median_error, of_network
-from sit_engine.studies.search.space import plain_in, plain_under, space_around
+from sit_engine.studies.search.space import Cost, plain_in, plain_under, space_around
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import check_outside
 
+FEWEST_KEPT = 20
+"""Of the draws of Limits.kept_of."""
 LEAST_OF_FRONT = 0.3
 """Of the budget, where cost is an objective too."""
 SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
@@ -156,15 +159,19 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
         "multiply-adds",
     )
     space, plain = _space_and_plain(request, resolved, unit, high, device)
-    times, error = None, None
+    table, error = counted_table(space, unit), None
+    low = high * (LEAST_OF_FRONT if request.objectives == 2 else LEAST_SHARE)
     if unit == "milliseconds":
         table = measured_table(space, device, tell)
-        times, error = table.to_text(), median_error(space, table, device)
-        plain = plain_in(space, partial(_in_table, table, space), high)
+        error = median_error(space, table, device)
+        in_table = _bounded(request, space.image_size, partial(_in_table, table, space))
+        plain = plain_in(space, plain.patch_size, in_table, high)
+    if request.space == "auto":
+        space, table = _reached(Limits(table, low, high, _bytes(request)), space, plain)
     asked = Asked(
         folder=request.folder,
         unit=unit,
-        low=high * (LEAST_OF_FRONT if request.objectives == 2 else LEAST_SHARE),
+        low=low,
         high=high,
         minutes=request.minutes,
         sharing=request.sharing,
@@ -174,16 +181,48 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
         space=space,
         plain=(plain.patch_size, plain.width, plain.blocks),
         seed=resolved.compute.seed,
-        times=times,
+        times=table.to_text() if unit == "milliseconds" else None,
         time_error=error,
         wanted=request.wanted(),
         anew_minutes=request.anew_minutes,
         seeds=request.seeds,
     )
     limits = limits_of(asked)
-    # Before hours are spent: there is such a network.
-    limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
+    # Before hours are spent: there are such networks, and not so few that none is drawn some day.
+    if limits.kept_of(space, identity_of(asked)).sum() < FEWEST_KEPT:
+        raise out_of_reach(limits)
     return asked
+
+
+def identity_of(asked: Asked) -> Identity:
+    """How often a slot is none: as published, or by patch size in a space around a budget."""
+    limits = limits_of(asked)
+    is_around = asked.wanted["space"] == "auto"
+    return limits.calibrate_each(asked.space) if is_around else limits.calibrate(asked.space)
+
+
+def _reached(limits: Limits, space: Space, plain: NetworkShape) -> tuple[Space, CostTable]:
+    """The space and its costs without patch sizes of which no network keeps the limits."""
+    kept_p = limits.kept_of(space, limits.calibrate_each(space))
+    numbers = [
+        number
+        for number, patch in enumerate(space.patches)
+        if kept_p[number] >= FEWEST_KEPT or patch == plain.patch_size
+    ]
+    left = space._replace(patches=tuple(space.patches[number] for number in numbers))
+    return left, limits.table.of_patches(numbers)
+
+
+def _bytes(request: NetworkRequest) -> float | None:
+    return None if request.memory_mb is None else 1e6 * request.memory_mb
+
+
+def _bounded(request: NetworkRequest, side: int, cost: Cost) -> Cost:
+    """The cost of a network; without end where an answer takes more memory than may be."""
+    most = _bytes(request)
+    if most is None:
+        return cost
+    return lambda shape: cost(shape) if shape.answer_bytes(side) <= most else math.inf
 
 
 def _space_and_plain(
@@ -196,7 +235,8 @@ def _space_and_plain(
     """What networks are chosen from, and the uniform one of the budget."""
     if request.space == "auto":
         side = resolved.model.image_size
-        plain = plain_under(resolved.model.stride, _cost(unit, side, device), high)
+        cost = _bounded(request, side, _cost(unit, side, device))
+        plain = plain_under(resolved.model.stride, cost, high)
         return space_around(plain, side), plain
     space = SPACES[request.space]
     if not request.is_labelled and any(patch % min(space.patches) for patch in space.patches):
@@ -207,7 +247,8 @@ def _space_and_plain(
             "Give --from-labels, or leave --space out.",
             space=request.space,
         )
-    return space, plain_in(space, _cost(unit, space.image_size, device), high)
+    cost = _bounded(request, space.image_size, _cost(unit, space.image_size, device))
+    return space, plain_in(space, space.patches[len(space.patches) // 2], cost, high)
 
 
 def _resolved(request: NetworkRequest, tell: OnProgress) -> tuple[ResolvedConfig, int]:

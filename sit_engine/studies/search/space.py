@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from sit_engine.config.families.network_cost import said_cost
 from sit_engine.config.families.network_shape import BlockShape, NetworkShape, uniform
 from sit_engine.config.families.space import Space, tenths
 from sit_engine.errors import ConfigError
@@ -15,6 +16,8 @@ HEADS = {False: (1, 2, 4), True: (2, 4, 8)}
 WIDE = 64
 """Numbers of heads that are tried, of networks narrower and wider than that."""
 WIDTH_STEP, HEAD_WIDTH, MLP_RATIO = 8, 32, 4
+MLP_RATIOS = (4.0, 3.5, 4.5, 3.0, 5.0)
+"""The usual one, and others where no network of that is near the budget."""
 BLOCK_WIDTH = 24
 """A plain network has a block for so much of its width: 96 wide are 4 deep, as "auto" has it."""
 WIDEST, SHALLOW, DEEPEST = 1024, 4, 24
@@ -31,12 +34,16 @@ def plain_under(patch: int, cost: Cost, high: float) -> NetworkShape:
 
     ConfigError where even the smallest costs more.
     """
-    found = [
-        shape
-        for width in range(WIDTH_STEP, WIDEST + 1, WIDTH_STEP)
-        for depth in _depths(width)
-        if cost(shape := _plain(patch, width, depth)) <= high
-    ]
+    found: list[NetworkShape] = []
+    for ratio in MLP_RATIOS:
+        found += [
+            shape
+            for width in range(WIDTH_STEP, WIDEST + 1, WIDTH_STEP)
+            for depth in _depths(width)
+            if cost(shape := _plain(patch, width, depth, ratio)) <= high
+        ]
+        if any(cost(shape) >= NEAR * high for shape in found):
+            break
     return _usual(found, cost, high, _plain(patch, WIDTH_STEP, 1))
 
 
@@ -45,10 +52,10 @@ def _depths(width: int) -> range:
     return range(max(1, round(usual / 2)), min(DEEPEST, max(SHALLOW, round(2 * usual))) + 1)
 
 
-def _plain(patch: int, width: int, depth: int) -> NetworkShape:
+def _plain(patch: int, width: int, depth: int, mlp_ratio: float = MLP_RATIO) -> NetworkShape:
     wanted = width / HEAD_WIDTH
     heads = min(HEADS[width >= WIDE], key=lambda count: abs(math.log(count / wanted)))
-    return uniform(patch, width, depth=depth, heads=heads, mlp=MLP_RATIO * width)
+    return uniform(patch, width, depth=depth, heads=heads, mlp=round(mlp_ratio * width))
 
 
 def space_around(plain: NetworkShape, image_size: int) -> Space:
@@ -69,7 +76,9 @@ def space_around(plain: NetworkShape, image_size: int) -> Space:
     return Space(
         image_size,
         tuple(patches),
-        _listed(tenths(LARGER * plain.width, 3), plain.width),
+        _listed(
+            (wide for wide in tenths(LARGER * plain.width, 3) if wide >= WIDTH_STEP), plain.width
+        ),
         max(1, plain.depth // 2),
         math.ceil(4 / 3 * plain.depth),
         heads,
@@ -82,12 +91,11 @@ def _listed(values: Iterable[int], own: int) -> tuple[int, ...]:
     return tuple(sorted({*values, own}))
 
 
-def plain_in(space: Space, cost: Cost, high: float) -> NetworkShape:
+def plain_in(space: Space, patch: int, cost: Cost, high: float) -> NetworkShape:
     """Of a given space the network nearest to a plain one that has all blocks alike and fits the budget.
 
-    Of its middle patch size; ConfigError where none fits.
+    ConfigError where none of that patch size does.
     """
-    patch = space.patches[len(space.patches) // 2]
     found = []
     for width in space.widths:
         inner = BlockShape(
@@ -111,8 +119,8 @@ def _usual(
             "search.budget_small",
             "The smallest network costs {least}, more than the budget of {budget}.",
             "Give a larger budget.",
-            least=f"{cost(smallest):.3g}",
-            budget=f"{high:.3g}",
+            least=said_cost(cost(smallest)),
+            budget=said_cost(high),
         )
     near = [shape for shape in found if cost(shape) >= NEAR * high]
     if not near:

@@ -42,7 +42,7 @@ from sit_engine.records.summary import summarise
 from sit_engine.studies.compare import OnRun, compare
 from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
 from sit_engine.studies.search.evolution import check_pymoo
-from sit_engine.studies.search.request import asked_for, carried, freeze
+from sit_engine.studies.search.request import asked_for, carried, freeze, identity_of
 from sit_engine.training.control import FolderControl
 from sit_engine.training.start import Emit, MakeControl, resume, start
 
@@ -127,6 +127,8 @@ def supernet_config(request: NetworkRequest, asked: Asked) -> RunConfig:
         "memory_mb": asked.memory_mb,
         "times": asked.times,
     }
+    if not isinstance(identity := identity_of(asked), float):
+        model["identities"] = ",".join(f"{share:g}" for share in identity)
     base = request.config
     values = base.model_dump() | {"model": model}
     if asked.is_labelled:
