@@ -232,6 +232,17 @@ def test_calibration_brings_the_mean_into_the_window() -> None:
     assert Limits(table, 1e12, 2e12).calibrate(PUBLISHED) == 0.0
 
 
+def test_each_patch_size_may_have_a_probability_of_its_own() -> None:
+    options = filled(identities="0,0.9")
+    assert options.identity_each == [0.0, 0.9]
+    space = options.space
+    codes = space.draw(4000, options.identity_each, np.random.default_rng(0))
+    fine, coarse = (space.depths(codes[codes[:, 0] == number]) for number in (0, 1))
+    assert (fine == space.slots).all()
+    assert (coarse == space.least_depth).mean() > 0.5
+    assert filled().identity_each == filled().identity
+
+
 def test_a_table_of_times_is_read_and_asked() -> None:
     space = filled().space
     table = counted_table(space, "parameters")
@@ -253,6 +264,7 @@ def test_a_table_of_times_is_read_and_asked() -> None:
         ({"patches": "3,4"}, "do not divide views"),
         ({"heads": "3"}, "3 attention heads do not divide"),
         ({"least_depth": 9}, "more than the 3 slots"),
+        ({"identities": "0.5,0.2,0.1"}, "not one for each of the"),
     ],
 )
 def test_lists_that_do_not_fit_are_a_sentence(own: dict[str, Any], said: str) -> None:

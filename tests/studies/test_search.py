@@ -21,6 +21,7 @@ from sit_engine.config.families.supernet import SupernetOptions
 from sit_engine.config.toml_file import to_toml
 from sit_engine.errors import ConfigError, RunError, SitError
 from sit_engine.records.commands import Command, drop, take_commands
+from sit_engine.records.events import Event, StepReported
 from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.run import Run
 from sit_engine.records.studies.compare_request import CompareRequest
@@ -229,7 +230,7 @@ def test_without_pymoo_it_says_how_to_get_it(few: Path, tmp_path: Path, monkeypa
         ({"budget": "much"}, "budget cannot be much"), ({"budget": "0M"}, "budget cannot be 0M"),
         ({"budget": "10"}, "smallest network costs"), ({"objectives": 3}, "cannot be 3"),
         ({"minutes": -1.0}, "cannot be -1"), ({"space": "published"}, "no multiples"),
-        ({"memory_mb": 1e-6}, "No network of the space"),
+        ({"memory_mb": 1e-6}, "smallest network takes more memory"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_searched_is_a_sentence(
@@ -313,7 +314,12 @@ def test_a_budget_of_time_is_measured_once_an_operation(
         return 0.01
 
     monkeypatch.setattr("sit_engine.studies.search.latency.milliseconds", instead)
-    request = request_of(few, budget="0.16ms", memory_mb=50.0)
+    # Whole networks take a quarter longer than the sum of their operations.
+    monkeypatch.setattr(
+        "sit_engine.studies.search.latency.of_network",
+        lambda shape, *_: 0.0125 * (1 + 3 * shape.depth),
+    )
+    request = request_of(few, budget="0.201ms", memory_mb=50.0)
     asked = search_request.asked_for(request, tmp_path / "out", lambda *_: None)
     space = asked.space
     inner = 1 + len(space.attentions) + len(space.mlps)
@@ -324,11 +330,17 @@ def test_a_budget_of_time_is_measured_once_an_operation(
     config = supernet_config(request, asked)
     assert isinstance(config.model, SupernetOptions)
     assert config.model.times == asked.times
-    (code,) = limits.draw(space, limits.calibrate(space), np.random.default_rng(0))
-    depth = space.shape(code).depth
-    assert limits.table.costs(space, code[None])[0] == pytest.approx(0.01 + 0.03 * depth)
-    assert asked.time_error is not None
-    assert asked.time_error > 0
+    codes = limits.draw(space, limits.calibrate_each(space), np.random.default_rng(0), 20)
+    costs, depths = limits.table.costs(space, codes), space.depths(codes)
+    assert costs == pytest.approx(0.0125 * (1 + 3 * depths))
+    assert asked.uniform.patch_size == 4
+    assert asked.time_error == pytest.approx(0, abs=1e-6)
+    told = to_text(NetworkSearch(replace(asked, time_error=0.2), (), None, "training"))
+    assert "by 20 % (median). " not in told
+    assert "was the machine busy" in told
+    assert "busy" not in to_text(
+        NetworkSearch(replace(asked, time_error=0.04), (), None, "training")
+    )
 
 
 def test_a_search_is_told_to_end_from_elsewhere(
@@ -342,11 +354,90 @@ def test_a_search_is_told_to_end_from_elsewhere(
         assert main(["finish", str(out), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["answer"] == "sent"
         assert [command.command for command in take_commands(run)] == ["finish"]
-    # A word that came too late means nothing to the next.
+
+
+def test_a_word_that_came_too_late_means_nothing_to_the_next(
+    found: Path, few: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
     drop(Run(out), "stop", -1)
+    freeze(replace(read_search(out).asked, is_done=False), out)
+    assert searched(request_of(few), out).asked.is_done
+
+
+def test_stop_after_finish_stops_before_a_network_is_asked(few: Path, tmp_path: Path) -> None:
+    """While the shared weights train; both words are sent before either is obeyed."""
+    out = tmp_path / "out"
+    told: list[str] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StepReported) and not told:
+            api.end_search(out, keep=True)
+            api.end_search(out, keep=False)
+            told.append("both")
+
+    rested = api.search(request_of(few), out, emit=emit)
+    assert told
+    assert not rested.candidates
+    assert not rested.asked.is_done
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda out: shutil.rmtree(out / "supernet"), "shared weights of the search"),
+        (lambda out: _as_if_untrained(out), "before their first step"),
+        (lambda out: _with_another_plain(out), "is none of its space"),
+    ],
+)
+def test_what_is_gone_or_makes_no_sense_is_a_sentence(
+    found: Path, few: Path, tmp_path: Path, damage: Callable[[Path], None], said: str
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    freeze(replace(read_search(out).asked, is_done=False), out)
+    damage(out)
+    with pytest.raises(SitError) as caught:
+        searched(request_of(few), out)
+    assert said in caught.value.message + caught.value.hint
+    assert caught.value.code != "internal"
+
+
+def _as_if_untrained(out: Path) -> None:
+    """Finished before the first step: the last word of the run says so."""
+    run = Run(out / "supernet")
+    lines = run.events_file.read_text("utf-8").splitlines()
+    kept = [line for line in lines if "StepReported" not in line]
+    end = json.loads(kept.pop()) | {"step": 0}
+    run.events_file.write_text("\n".join([*kept, json.dumps(end)]) + "\n", "utf-8")
+
+
+def _with_another_plain(out: Path) -> None:
     record = json.loads((out / "search.json").read_text())
-    (out / "search.json").write_text(json.dumps(record | {"is_done": False}))
-    assert read_search(out).phase == "asking"
+    record["plain"][1] = 9
+    (out / "search.json").write_text(json.dumps(record))
+
+
+def test_an_uneven_number_of_minutes_is_refused_before_anything_is_frozen(
+    few: Path, tmp_path: Path
+) -> None:
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match="minutes to train anew cannot be"):
+            searched(request_of(few, anew_minutes=wrong), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_uniform_network_keeps_the_memory_too(few: Path, tmp_path: Path) -> None:
+    free = search_request.asked_for(request_of(few), tmp_path / "free", lambda *_: None)
+    needed = free.uniform.answer_bytes(16) / 1e6
+    less = request_of(few, memory_mb=0.98 * needed)
+    bound = search_request.asked_for(less, tmp_path / "bound", lambda *_: None)
+    assert bound.uniform.answer_bytes(16) <= 0.98e6 * needed
+    with pytest.raises(SitError, match=r"answer an image in 0\.01 MB"):
+        search_request.asked_for(
+            request_of(few, memory_mb=0.01), tmp_path / "none", lambda *_: None
+        )
 
 
 def test_the_command_line_searches_and_goes_on(

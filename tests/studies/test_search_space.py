@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sit_engine.config.build import build
 from sit_engine.config.families.network_cost import Limits, counted_table
+from sit_engine.config.families.network_shape import uniform
+from sit_engine.config.families.searched import as_settings
 from sit_engine.config.families.space import Space
 from sit_engine.errors import SitError
 from sit_engine.records.studies.network_request import read_budget
@@ -86,5 +89,32 @@ def test_a_space_follows_the_budget_and_the_views(high: float, side: int, patch:
     assert all(wide % heads == 0 for wide in space.attentions for heads in space.heads)
     assert all(side % each == 0 and each % space.patches[0] == 0 for each in space.patches)
     limits = Limits(counted_table(space, "multiply-adds"), 0.9 * high, high)
-    assert len(limits.draw(space, limits.calibrate(space), np.random.default_rng(0), 20)) == 20
-    assert plain_in(space, cost, high) in {plain, plain_in(space, cost, high)}
+    codes = limits.draw(space, limits.calibrate_each(space), np.random.default_rng(0), 200)
+    assert (plain_in(space, patch, cost, high).patch_size, len(codes)) == (patch, 200)
+    # Deeper networks than the shallowest are met, and as deep ones as the plain network.
+    depths = space.depths(codes)
+    assert (depths >= plain.depth).any()
+    assert (depths == space.least_depth).mean() < 0.75 or plain.depth < 3
+    for number in (0, -1):
+        shape = space.shape(np.sort(codes, axis=0)[number])
+        build({"model": as_settings(shape, side)})
+
+
+def test_of_each_patch_size_the_mean_network_keeps_the_budget() -> None:
+    """One probability for all left networks of the fewest blocks alone: the finest patches cost most."""
+    plain = uniform(8, 96, depth=4, heads=4, mlp=384)
+    high = float(plain.multiply_adds(32))
+    space = space_around(plain, 32)
+    limits = Limits(counted_table(space, "multiply-adds"), 0.9 * high, high)
+    each = limits.calibrate_each(space)
+    assert len(each) == len(space.patches) == 3
+    middle = space._replace(patches=(8,))
+    mean = (
+        counted_table(middle, "multiply-adds")
+        .costs(middle, middle.draw(5000, each[1], np.random.default_rng(3)))
+        .mean()
+    )
+    assert 0.88 * high < mean < 1.02 * high
+    assert each[0] > each[1] > each[2]
+    kept = limits.kept_of(space, each)
+    assert kept[1] > kept[0] > 20 > kept[2]

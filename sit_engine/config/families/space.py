@@ -90,15 +90,21 @@ class Space(NamedTuple):
         return np.array(genes + [0] * (len(self.choices) - len(genes)))
 
     def draw(self, count: int, identity: Identity, generator: np.random.Generator) -> np.ndarray:
-        """Codes drawn at random, [n,G]: the patch size, then the depth, then that many blocks.
+        """Codes drawn at random, [n,G]: the depth, and then that many blocks.
 
         Each slot is an identity with a probability of `identity`, and those go to the end; there are
         never fewer blocks than the least depth.
         """
+        # Runs of one probability draw as they always did: the depth first.
+        real_n = (
+            generator.binomial(self.slots, 1 - identity, count)
+            if isinstance(identity, float | int)
+            else None
+        )
         codes = generator.integers(0, self.choices, (count, len(self.choices)))
-        identity_n = np.broadcast_to(identity, len(self.patches))[codes[:, 0]]
-        depths = np.maximum(generator.binomial(self.slots, 1 - identity_n), self.least_depth)
-        codes[:, 2] = depths - self.least_depth
+        if real_n is None:
+            real_n = generator.binomial(self.slots, 1 - np.array(identity)[codes[:, 0]])
+        codes[:, 2] = np.maximum(real_n, self.least_depth) - self.least_depth
         return self.canonical(codes)
 
 

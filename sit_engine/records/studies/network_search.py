@@ -128,7 +128,12 @@ class Asked:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Asked:
         """What `to_json` gave, with whatever else stands beside it; ValueError for anything else."""
-        return TypeAdapter(cls).validate_json(json.dumps(record), strict=False)
+        found = TypeAdapter(cls).validate_json(json.dumps(record), strict=False)
+        try:
+            found.space.code(found.uniform)
+        except ValueError:
+            raise ValueError("its uniform network is none of its space") from None
+        return found
 
 
 @dataclass(frozen=True)

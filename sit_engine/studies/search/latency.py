@@ -23,7 +23,9 @@ BATCH = 8
 """Images that are answered at once; times are told an image."""
 LEAST_S, TRIES = 0.001, 4
 """An operation is repeated for so long at least, in some such stretches."""
-CHECKED = 9
+CHECKED, AMONG = 8, 2000
+"""Whole networks that a table is brought to, and as many again that it is judged by; those nearest to
+the budget among some that are drawn."""
 PHASE = "measuring the times"
 
 
@@ -123,11 +125,21 @@ class _Third(nn.Module):
         return tokens[..., : self.wide].contiguous()
 
 
-def median_error(space: Space, table: CostTable, device: torch.device) -> float:
-    """By what share the table misses whole networks of the space, the median of some."""
-    codes = space.draw(CHECKED, 0.3, np.random.default_rng(4))
-    missed = []
-    for code, foretold in zip(codes, table.costs(space, codes), strict=True):
-        found = of_network(space.shape(code), space.image_size, device)
-        missed.append(abs(foretold - found) / found)
-    return float(statistics.median(missed))
+def checked(
+    space: Space, table: CostTable, budget: float, device: torch.device, tell: OnProgress
+) -> tuple[CostTable, float]:
+    """The table by whole networks that cost about the budget, and by what share it misses others.
+
+    Between its operations a network does what no table holds: all times are multiplied by what that
+    comes to, the median of some networks. The error is the median of as many others.
+    """
+    drawn = space.draw(AMONG, 0.3, np.random.default_rng(4))
+    gaps = np.abs(np.log(table.costs(space, drawn) / budget))
+    codes = drawn[np.argsort(gaps)[: 2 * CHECKED]]
+    ratios = []
+    for done, (code, foretold) in enumerate(zip(codes, table.costs(space, codes), strict=True)):
+        tell("checking the times", done, len(codes))
+        ratios.append(of_network(space.shape(code), space.image_size, device) / foretold)
+    scale = statistics.median(ratios[::2])
+    error = statistics.median(abs(scale / ratio - 1) for ratio in ratios[1::2])
+    return table.times(scale), float(error)

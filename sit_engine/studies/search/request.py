@@ -38,9 +38,17 @@ from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import file_along, save
 from sit_engine.records.run import Run
+from sit_engine.records.studies.compare_request import ASKED as COMPARED
 from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest, read_budget
-from sit_engine.records.studies.network_search import ASKED, SUPERNET, Asked, is_search, read_search
-from sit_engine.studies.search.latency import measured_table, median_error, of_network
+from sit_engine.records.studies.network_search import (
+    ANEW,
+    ASKED,
+    SUPERNET,
+    Asked,
+    is_search,
+    read_search,
+)
+from sit_engine.studies.search.latency import checked, measured_table, of_network
 from sit_engine.studies.search.space import Cost, plain_in, plain_under, space_around
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import check_outside
@@ -77,6 +85,14 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
                 what=", ".join(others),
             )
         then = asked
+        if (out / ANEW / COMPARED).is_file() and request.anew_minutes not in (0, then.anew_minutes):
+            raise RunError(
+                "search.other_anew",
+                "The networks that {out} found train anew for {minutes} minutes each.",
+                "Give --anew {minutes} to go on with that, or 0.",
+                out=out,
+                minutes=f"{then.anew_minutes:g}",
+            )
         asked = replace(asked, anew_minutes=request.anew_minutes, seeds=request.seeds)
         if is_moved:
             return _moved(asked, request, out, tell)
@@ -162,8 +178,7 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
     table, error = counted_table(space, unit), None
     low = high * (LEAST_OF_FRONT if request.objectives == 2 else LEAST_SHARE)
     if unit == "milliseconds":
-        table = measured_table(space, device, tell)
-        error = median_error(space, table, device)
+        table, error = checked(space, measured_table(space, device, tell), high, device, tell)
         in_table = _bounded(request, space.image_size, partial(_in_table, table, space))
         plain = plain_in(space, plain.patch_size, in_table, high)
     if request.space == "auto":
@@ -310,6 +325,13 @@ def _check(request: NetworkRequest) -> None:
                 name=name,
                 value=value,
             )
+    if not 0 <= request.anew_minutes < math.inf:
+        raise ConfigError(
+            "search.anew",
+            "The minutes to train anew cannot be {value}.",
+            "Give a number from 0.",
+            value=request.anew_minutes,
+        )
     read_budget(request.budget)
     if request.config.method.needs_labels:
         raise ConfigError(

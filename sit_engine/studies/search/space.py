@@ -107,13 +107,20 @@ def plain_in(space: Space, patch: int, cost: Cost, high: float) -> NetworkShape:
             shape = NetworkShape(patch, width, (inner,) * depth)
             if cost(shape) <= high:
                 found.append(shape)
-    return _usual(found, cost, high, NetworkShape(patch, space.widths[0], (inner,)))
+    smallest = NetworkShape(patch, space.widths[0], (inner,) * space.least_depth)
+    return _usual(found, cost, high, smallest)
 
 
 def _usual(
     found: Sequence[NetworkShape], cost: Cost, high: float, smallest: NetworkShape
 ) -> NetworkShape:
     """Of those near the budget the most usual proportions, else the costliest."""
+    if not found and math.isinf(cost(smallest)):
+        raise ConfigError(
+            "search.memory_small",
+            "Even the smallest network takes more memory for an answer than it may.",
+            "Give a larger --memory.",
+        )
     if not found:
         raise ConfigError(
             "search.budget_small",

@@ -29,6 +29,7 @@ from sit_engine.records.studies.comparison import Budget
 from sit_engine.records.studies.network_request import NetworkRequest
 from sit_engine.records.studies.network_search import (
     ANEW,
+    JOURNAL,
     RANDOM,
     SEARCHED,
     SUPERNET,
@@ -79,9 +80,17 @@ def search(
     _make_control(Run(out))
     with RunLock(Run(out)):
         if not asked.is_done:
+            take_commands(Run(out))  # Whatever was said to a search that had ended.
             if _train(request, asked, out, emit, make_control, on_run) != "completed":
                 return read_search(out)
-            take_commands(Run(out))  # Whatever was said to a search that had ended.
+            if summarise(Run(out / SUPERNET)).step == 0:
+                raise RunError(
+                    "search.untrained",
+                    "The shared weights in {out} were finished before their first step: there is "
+                    "nothing to ask.",
+                    "Search anew with another --out.",
+                    out=out,
+                )
             control = (make_control or FolderControl)(Run(out))
             try:
                 asking = Asking(request, asked, out, emit, tell, control)
@@ -157,6 +166,13 @@ def _train(
     run = Run(out / SUPERNET)
     if is_run(run.path) and summarise(run).status == "completed":
         return "completed"
+    if not is_run(run.path) and (out / JOURNAL).is_file():
+        raise RunError(
+            "search.no_weights",
+            "The shared weights of the search in {out} are gone; what they answered is still there.",
+            "Search anew with another --out.",
+            out=out,
+        )
     on_run(SUPERNET, 1, 1)
     if is_run(run.path):
         return resume(run.path, emit=emit, make_control=make_control).outcome
