@@ -144,7 +144,7 @@ def end_search(out: Path, *, keep: bool) -> None:
         run = Run(place)
         if is_run(place) and summarise(run).status == "running":
             send(run, "finish" if keep and place.name == SUPERNET else "stop")
-            if not keep and place.name == SUPERNET:
+            if not keep and place.name == SUPERNET and Run(out).control.is_dir():
                 # Who said "finish" before has let it go on to asking.
                 drop(Run(out), "stop", ANY_LEG)
             return

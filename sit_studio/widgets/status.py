@@ -189,6 +189,7 @@ def phase_word(phase: str) -> str:
             "phase", "Looking at what the labels live on"
         ),
         "measuring the times": QCoreApplication.translate("phase", "Measuring times of networks"),
+        "checking the times": QCoreApplication.translate("phase", "Checking times of networks"),
         "measuring the speeds": QCoreApplication.translate("phase", "Measuring the speeds"),
         "training from labels alone": QCoreApplication.translate(
             "phase", "Training from labels alone"

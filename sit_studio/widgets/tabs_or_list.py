@@ -16,12 +16,13 @@ class TabsOrList(QWidget):
     def __init__(self, tabs: TightTabs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.tabs, self.list = tabs, Choice()
+        self.list.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         self.list.setAccessibleName(tabs.accessibleName())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.tabs)
+        row.addWidget(self.tabs, 1)
         row.addWidget(self.list)
-        row.addStretch(1)
+        row.addStretch()
         self.list.hide()
         # The row may be narrower than its tabs are: then the list stands there.
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -213,7 +213,7 @@ def test_ten_thousand_draws_keep_the_budget() -> None:
     wide = Limits(limits.table, 0.9e9, 1e9)
     codes = wide.draw(PUBLISHED, identity, np.random.default_rng(2), 50)
     assert 0 < sum(PUBLISHED.shape(code).answer_bytes(224) > memory for code in codes) < 50
-    with pytest.raises(ConfigError, match="No network of the space costs between"):
+    with pytest.raises(ConfigError, match="Too few networks of the space cost between"):
         Limits(limits.table, 1.0, 2.0).draw(PUBLISHED, 0.5, np.random.default_rng(0))
 
 

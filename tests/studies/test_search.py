@@ -19,7 +19,7 @@ from sit_engine.config.families.found_network import read_network
 from sit_engine.config.families.searched import SearchedOptions
 from sit_engine.config.families.supernet import SupernetOptions
 from sit_engine.config.toml_file import to_toml
-from sit_engine.errors import ConfigError, RunError, SitError
+from sit_engine.errors import ConfigError, DataError, RunError, SitError
 from sit_engine.records.commands import Command, drop, take_commands
 from sit_engine.records.events import Event, StepReported
 from sit_engine.records.locking.run_lock import RunLock
@@ -336,7 +336,7 @@ def test_a_budget_of_time_is_measured_once_an_operation(
     assert asked.uniform.patch_size == 4
     assert asked.time_error == pytest.approx(0, abs=1e-6)
     told = to_text(NetworkSearch(replace(asked, time_error=0.2), (), None, "training"))
-    assert "by 20 % (median). " not in told
+    assert "by 20 % (median)." in told
     assert "was the machine busy" in told
     assert "busy" not in to_text(
         NetworkSearch(replace(asked, time_error=0.04), (), None, "training")
@@ -417,6 +417,36 @@ def _with_another_plain(out: Path) -> None:
     record = json.loads((out / "search.json").read_text())
     record["plain"][1] = 9
     (out / "search.json").write_text(json.dumps(record))
+
+
+def test_what_began_to_train_anew_goes_on_as_it_began(
+    found: Path, few: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+    (out / "anew").mkdir()
+    begun = CompareRequest(str(few), {}, Budget("minutes", 8.0))
+    (out / "anew" / "compare.json").write_text(json.dumps(begun.to_json()))
+    for minutes in (8.0, 0.0, 8.0):
+        asked = search_request.asked_for(
+            request_of(few, anew_minutes=minutes), out, lambda *_: None
+        )
+        assert asked.anew_minutes == minutes
+    with pytest.raises(RunError, match="train anew for 8 minutes each"):
+        search_request.asked_for(request_of(few, anew_minutes=4.0), out, lambda *_: None)
+
+
+def test_to_train_anew_takes_labels_also_of_a_search_that_is_there(
+    photos: Path, tmp_path: Path
+) -> None:
+    flat, out = tmp_path / "flat", tmp_path / "out"
+    flat.mkdir()
+    for number, path in enumerate(sorted(photos.rglob("*.png"))[:40]):
+        shutil.copy(path, flat / f"{number}.png")
+    asked = search_request.asked_for(request_of(flat), out, lambda *_: None)
+    with pytest.raises(DataError, match="no labels of two classes"):
+        search_request.asked_for(request_of(flat, anew_minutes=1.0), out, lambda *_: None)
+    assert read_search(out).asked == asked
 
 
 def test_an_uneven_number_of_minutes_is_refused_before_anything_is_frozen(

@@ -116,5 +116,5 @@ def test_of_each_patch_size_the_mean_network_keeps_the_budget() -> None:
     )
     assert 0.88 * high < mean < 1.02 * high
     assert each[0] > each[1] > each[2]
-    kept = limits.kept_of(space, each)
+    kept = limits.kept_by_patch(space, each)
     assert kept[1] > kept[0] > 20 > kept[2]

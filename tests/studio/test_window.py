@@ -35,7 +35,7 @@ def visit_all(window: MainWindow) -> list[QWidget]:
     for page in window.pages:
         window.show_page(page)
         QTest.qWait(5)
-    window.train.form.advanced.unfold()
+    window.train.form.advanced.show_fields(True)
     return window.findChildren(QWidget)
 
 
@@ -179,7 +179,7 @@ def test_numbers_have_a_point_whatever_the_locale(
     try:
         window = open_new()
         window.show_page("train")
-        window.train.form.advanced.unfold()
+        window.train.form.advanced.show_fields(True)
         for path, text in (
             ("method.corruption.drop_share", "0.25"),
             ("optim.weight_decay", "0.05"),

@@ -50,7 +50,7 @@ class CostTable:
         """Of the same space with these of its patch sizes alone."""
         return CostTable(*(value[list(numbers)] for value in vars(self).values()))
 
-    def times(self, factor: float) -> CostTable:
+    def scaled(self, factor: float) -> CostTable:
         """Every cost so many times as high."""
         return CostTable(*(factor * value for value in vars(self).values()))
 
@@ -178,20 +178,21 @@ class Limits:
             identity, moved = round(identity + step, 4), step
         return identity
 
+    def of_patches(self, space: Space, numbers: Sequence[int]) -> tuple[Space, Limits]:
+        """The space with these of its patch sizes alone, and what its networks may cost."""
+        left = space._replace(patches=tuple(space.patches[number] for number in numbers))
+        return left, replace(self, table=self.table.of_patches(numbers))
+
     def calibrate_each(self, space: Space) -> tuple[float, ...]:
         """As `calibrate`, for each patch size by itself.
 
         Where one costs four times another there is no probability for both: either the mean is above
         the budget, or networks of all but the fewest blocks are never drawn.
         """
-        return tuple(
-            replace(self, table=self.table.of_patches([number])).calibrate(
-                space._replace(patches=(patch,))
-            )
-            for number, patch in enumerate(space.patches)
-        )
+        each = (self.of_patches(space, [number]) for number in range(len(space.patches)))
+        return tuple(limits.calibrate(alone) for alone, limits in each)
 
-    def kept_of(self, space: Space, identity: Identity) -> np.ndarray:
+    def kept_by_patch(self, space: Space, identity: Identity) -> np.ndarray:
         """How many of very many draws keep the limits, by patch size: [p]."""
         codes_nG = space.draw(CHECKED_DRAWS, identity, np.random.default_rng(7))
         kept_nG = codes_nG[self.within(space, codes_nG)]
@@ -204,7 +205,7 @@ def said_cost(cost: float) -> str:
 
 
 def out_of_reach(limits: Limits) -> ConfigError:
-    """None of very many networks kept the limits."""
+    """None of very many networks kept the limits, or hardly any."""
     if limits.memory_bytes is not None:
         return ConfigError(
             "config.search_memory",
@@ -216,8 +217,8 @@ def out_of_reach(limits: Limits) -> ConfigError:
         )
     return ConfigError(
         "config.search_budget",
-        "No network of the space costs between {low} and {high}.",
-        "Give another budget, a larger memory, or another space.",
+        "Too few networks of the space cost between {low} and {high}.",
+        "Give another budget or another space.",
         low=said_cost(limits.low),
         high=said_cost(limits.high),
     )

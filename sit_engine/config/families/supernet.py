@@ -104,7 +104,7 @@ class SupernetOptions(BackboneOptions[AutoT]):
 
     @property
     def identity_each(self: SupernetOptions[Never]) -> Identity:
-        """How often a slot is none, by patch size."""
+        """How often a slot is none: by patch size, or the same for all."""
         return (
             [float(share) for share in self.identities.split(",")]
             if self.identities
@@ -174,7 +174,9 @@ class SupernetOptions(BackboneOptions[AutoT]):
         filling.auto("drop_path", 0.0, "each step trains another network: that is noise enough")
         check_space(filled := filling.done())
         why = "so often the mean of drawn networks keeps the budget"
-        if filling.get("identity") == "auto":
+        if filled.identities:
+            filling.auto("identity", 0.0, "each patch size has its own")
+        elif filling.get("identity") == "auto":
             filling.auto("identity", filled.limits.calibrate(filled.space), why)
 
 

@@ -34,6 +34,8 @@ from sit_engine.records.summary import summarise
 
 FORMAT = 1
 ASKED, JOURNAL, SUPERNET, ANEW = "search.json", "journal.jsonl", "supernet", "anew"
+MOST_ERROR = 0.1
+"""Of a table of times: the median share by which it may miss whole networks."""
 NOT_FINITE = -1e3
 """What a figure that is no number counts, in standard deviations."""
 Source = Literal["evolution", "random", "uniform"]
@@ -117,6 +119,11 @@ class Asked:
         """The plain network of the same budget."""
         patch, width, blocks = self.plain
         return NetworkShape(patch, width, tuple(BlockShape(*block) for block in blocks))
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether its table of times misses whole networks by much."""
+        return self.time_error is not None and self.time_error > MOST_ERROR
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -17,8 +17,6 @@ from sit_engine.records.studies.network_search import (
 ROWS: tuple[tuple[str, Source], ...] = (
     (UNIFORM, "uniform"), (SEARCHED, "evolution"), (RANDOM, "random"),
 )  # fmt: skip
-MOST_ERROR = 0.1
-"""Of a table of times."""
 UNITS = {"multiply-adds": "M multiply-adds", "parameters": "M parameters", "milliseconds": "ms"}
 
 
@@ -28,10 +26,14 @@ def to_text(found: NetworkSearch) -> str:
     if found.asked.time_error is not None:
         error = f"{100 * found.asked.time_error:.0f}"
         parts.append(f"The table of times misses whole networks by {error} % (median).")
-        if found.asked.time_error > MOST_ERROR:
+        if found.asked.is_rough:
             parts.append("That is much: was the machine busy? Milliseconds are rough here.")
     if found.comparison is not None:
         parts += ["", comparison_text(found.comparison)]
+    elif found.phase == "done":
+        parts.append(
+            "Whether the search was worth it was not asked (--anew, where there are labels)."
+        )
     return "\n".join([*parts, *verdict(found)])
 
 

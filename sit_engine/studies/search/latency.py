@@ -27,6 +27,7 @@ CHECKED, AMONG = 8, 2000
 """Whole networks that a table is brought to, and as many again that it is judged by; those nearest to
 the budget among some that are drawn."""
 PHASE = "measuring the times"
+CHECK_PHASE = "checking the times"
 
 
 @torch.no_grad()
@@ -138,8 +139,8 @@ def checked(
     codes = drawn[np.argsort(gaps)[: 2 * CHECKED]]
     ratios = []
     for done, (code, foretold) in enumerate(zip(codes, table.costs(space, codes), strict=True)):
-        tell("checking the times", done, len(codes))
+        tell(CHECK_PHASE, done, len(codes))
         ratios.append(of_network(space.shape(code), space.image_size, device) / foretold)
     scale = statistics.median(ratios[::2])
     error = statistics.median(abs(scale / ratio - 1) for ratio in ratios[1::2])
-    return table.times(scale), float(error)
+    return table.scaled(scale), float(error)

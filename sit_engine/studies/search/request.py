@@ -7,39 +7,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sit_engine.config.build import build
 from sit_engine.config.families.network_cost import (
-    LEAST_SHARE,
     CostTable,
-    CostUnit,
     Limits,
     counted_table,
     out_of_reach,
 )
-from sit_engine.config.families.network_shape import NetworkShape, uniform
-from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Identity, Space
-from sit_engine.config.families.vit import VitOptions
+from sit_engine.config.families.space import Identity
 from sit_engine.config.resolve import resolve
-from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.scan.own_images import along, has_moved, look_for_all
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, write_aside
-from sit_engine.machine.device import apply_settings, probe_once
+from sit_engine.machine.device import probe_once
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.places import file_along, save
 from sit_engine.records.run import Run
 from sit_engine.records.studies.compare_request import ASKED as COMPARED
-from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest, read_budget
+from sit_engine.records.studies.compare_request import CompareRequest
+from sit_engine.records.studies.network_request import NetworkRequest, read_budget
 from sit_engine.records.studies.network_search import (
     ANEW,
     ASKED,
@@ -48,16 +40,9 @@ from sit_engine.records.studies.network_search import (
     is_search,
     read_search,
 )
-from sit_engine.studies.search.latency import checked, measured_table, of_network
-from sit_engine.studies.search.space import Cost, plain_in, plain_under, space_around
+from sit_engine.studies.search.budgeted import FEWEST_KEPT, budgeted
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import check_outside
-
-FEWEST_KEPT = 20
-"""Of the draws of Limits.kept_of."""
-LEAST_OF_FRONT = 0.3
-"""Of the budget, where cost is an objective too."""
-SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
 
 
 def carried(request: NetworkRequest, out: Path) -> NetworkRequest:
@@ -85,14 +70,7 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
                 what=", ".join(others),
             )
         then = asked
-        if (out / ANEW / COMPARED).is_file() and request.anew_minutes not in (0, then.anew_minutes):
-            raise RunError(
-                "search.other_anew",
-                "The networks that {out} found train anew for {minutes} minutes each.",
-                "Give --anew {minutes} to go on with that, or 0.",
-                out=out,
-                minutes=f"{then.anew_minutes:g}",
-            )
+        _check_anew(request, out, tell)
         asked = replace(asked, anew_minutes=request.anew_minutes, seeds=request.seeds)
         if is_moved:
             return _moved(asked, request, out, tell)
@@ -110,6 +88,24 @@ def asked_for(request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
     asked = _worked_out(request, tell)
     freeze(asked, out)
     return asked
+
+
+def _check_anew(request: NetworkRequest, out: Path, tell: OnProgress) -> None:
+    """What has begun to train anew goes on as it began; what has not, needs labels."""
+    if not request.anew_minutes:
+        return
+    if not (out / ANEW / COMPARED).is_file():
+        _check_labels(request, facts_of(list_images(request.config, tell)).classes)
+        return
+    then = CompareRequest.of_folder(out / ANEW).budget.amount
+    if then != request.anew_minutes:
+        raise RunError(
+            "search.other_anew",
+            "The networks that {out} found train anew for {minutes} minutes each.",
+            "Give --anew {minutes} to go on with that, or leave it out.",
+            out=out,
+            minutes=f"{then:g}",
+        )
 
 
 def _differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -161,50 +157,32 @@ def limits_of(asked: Asked) -> Limits:
 
 
 def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
-    resolved, classes = _resolved(request, tell)
-    if classes < 2 and (request.is_labelled or request.anew_minutes):
-        raise DataError(
-            "search.no_labels",
-            "The images of {folder} have no labels of two classes to learn from or to compare by.",
-            "Leave --from-labels and --anew out, or name labels with --labels-file.",
-            folder=display_name(request.folder),
-        )
-    device = apply_settings(resolved.compute, or_cpu=True)
-    high, unit = read_budget(request.budget) or (
-        float(_own_network(resolved).multiply_adds(resolved.model.image_size)),
-        "multiply-adds",
-    )
-    space, plain = _space_and_plain(request, resolved, unit, high, device)
-    table, error = counted_table(space, unit), None
-    low = high * (LEAST_OF_FRONT if request.objectives == 2 else LEAST_SHARE)
-    if unit == "milliseconds":
-        table, error = checked(space, measured_table(space, device, tell), high, device, tell)
-        in_table = _bounded(request, space.image_size, partial(_in_table, table, space))
-        plain = plain_in(space, plain.patch_size, in_table, high)
-    if request.space == "auto":
-        space, table = _reached(Limits(table, low, high, _bytes(request)), space, plain)
+    facts = facts_of(list_images(request.config, tell))
+    _check_labels(request, facts.classes)
+    resolved = resolve(request.config, facts, probe_once(request.config.compute)).config
+    found = budgeted(request, resolved, tell)
     asked = Asked(
         folder=request.folder,
-        unit=unit,
-        low=low,
-        high=high,
+        unit=found.unit,
+        low=found.limits.low,
+        high=found.limits.high,
         minutes=request.minutes,
         sharing=request.sharing,
         objectives=request.objectives,
         is_labelled=request.is_labelled,
         memory_mb=request.memory_mb,
-        space=space,
-        plain=(plain.patch_size, plain.width, plain.blocks),
+        space=found.space,
+        plain=(found.plain.patch_size, found.plain.width, found.plain.blocks),
         seed=resolved.compute.seed,
-        times=table.to_text() if unit == "milliseconds" else None,
-        time_error=error,
+        times=found.limits.table.to_text() if found.unit == "milliseconds" else None,
+        time_error=found.time_error,
         wanted=request.wanted(),
         anew_minutes=request.anew_minutes,
         seeds=request.seeds,
     )
     limits = limits_of(asked)
-    # Before hours are spent: there are such networks, and not so few that none is drawn some day.
-    if limits.kept_of(space, identity_of(asked)).sum() < FEWEST_KEPT:
+    # Before hours are spent.
+    if limits.kept_by_patch(found.space, identity_of(asked)).sum() < FEWEST_KEPT:
         raise out_of_reach(limits)
     return asked
 
@@ -216,97 +194,14 @@ def identity_of(asked: Asked) -> Identity:
     return limits.calibrate_each(asked.space) if is_around else limits.calibrate(asked.space)
 
 
-def _reached(limits: Limits, space: Space, plain: NetworkShape) -> tuple[Space, CostTable]:
-    """The space and its costs without patch sizes of which no network keeps the limits."""
-    kept_p = limits.kept_of(space, limits.calibrate_each(space))
-    numbers = [
-        number
-        for number, patch in enumerate(space.patches)
-        if kept_p[number] >= FEWEST_KEPT or patch == plain.patch_size
-    ]
-    left = space._replace(patches=tuple(space.patches[number] for number in numbers))
-    return left, limits.table.of_patches(numbers)
-
-
-def _bytes(request: NetworkRequest) -> float | None:
-    return None if request.memory_mb is None else 1e6 * request.memory_mb
-
-
-def _bounded(request: NetworkRequest, side: int, cost: Cost) -> Cost:
-    """The cost of a network; without end where an answer takes more memory than may be."""
-    most = _bytes(request)
-    if most is None:
-        return cost
-    return lambda shape: cost(shape) if shape.answer_bytes(side) <= most else math.inf
-
-
-def _space_and_plain(
-    request: NetworkRequest,
-    resolved: ResolvedConfig,
-    unit: CostUnit,
-    high: float,
-    device: torch.device,
-) -> tuple[Space, NetworkShape]:
-    """What networks are chosen from, and the uniform one of the budget."""
-    if request.space == "auto":
-        side = resolved.model.image_size
-        cost = _bounded(request, side, _cost(unit, side, device))
-        plain = plain_under(resolved.model.stride, cost, high)
-        return space_around(plain, side), plain
-    space = SPACES[request.space]
-    if not request.is_labelled and any(patch % min(space.patches) for patch in space.patches):
-        raise ConfigError(
-            "search.patches",
-            "The patch sizes of the space {space} are no multiples of each other, which learning "
-            "without labels needs here.",
-            "Give --from-labels, or leave --space out.",
-            space=request.space,
+def _check_labels(request: NetworkRequest, classes: int) -> None:
+    if classes < 2 and (request.is_labelled or request.anew_minutes):
+        raise DataError(
+            "search.no_labels",
+            "The images of {folder} have no labels of two classes to learn from or to compare by.",
+            "Leave --from-labels and --anew out, or name labels with --labels-file.",
+            folder=display_name(request.folder),
         )
-    cost = _bounded(request, space.image_size, _cost(unit, space.image_size, device))
-    return space, plain_in(space, space.patches[len(space.patches) // 2], cost, high)
-
-
-def _resolved(request: NetworkRequest, tell: OnProgress) -> tuple[ResolvedConfig, int]:
-    """The user's settings on these images, and how many classes there are."""
-    listed = list_images(request.config, tell)
-    facts = facts_of(listed)
-    device = probe_once(request.config.compute)
-    return resolve(request.config, facts, device).config, facts.classes
-
-
-def _own_network(config: ResolvedConfig) -> NetworkShape:
-    """The plain network that the user's settings name, whose cost is the budget."""
-    model = config.model
-    if not isinstance(model, VitOptions):
-        raise ConfigError(
-            "search.no_cost",
-            "Without a budget the network's cost is that of a plain vision transformer, and the "
-            "settings name one of the family {family}.",
-            "Give --budget.",
-            family=model.family,
-        )
-    return uniform(
-        model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
-    )
-
-
-def _in_table(table: CostTable, space: Space, shape: NetworkShape) -> float:
-    return float(table.costs(space, space.code(shape)[None])[0])
-
-
-def _cost(unit: CostUnit, side: int, device: torch.device) -> Callable[[NetworkShape], float]:
-    """Of whole networks; a time is that of the multiply-adds of a network that is measured once."""
-    if unit == "parameters":
-        return lambda shape: float(shape.parameters(side))
-    if unit == "multiply-adds":
-        return lambda shape: float(shape.multiply_adds(side))
-
-    @lru_cache
-    def rate(patch: int) -> float:
-        usual = uniform(patch, 96, depth=4, heads=3, mlp=384)
-        return of_network(usual, side, device) / usual.multiply_adds(side)
-
-    return lambda shape: shape.multiply_adds(side) * rate(shape.patch_size)
 
 
 def _check(request: NetworkRequest) -> None:

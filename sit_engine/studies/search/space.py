@@ -16,7 +16,7 @@ HEADS = {False: (1, 2, 4), True: (2, 4, 8)}
 WIDE = 64
 """Numbers of heads that are tried, of networks narrower and wider than that."""
 WIDTH_STEP, HEAD_WIDTH, MLP_RATIO = 8, 32, 4
-MLP_RATIOS = (4.0, 3.5, 4.5, 3.0, 5.0)
+MLP_RATIOS = (MLP_RATIO, 3.5, 4.5, 3, 5)
 """The usual one, and others where no network of that is near the budget."""
 BLOCK_WIDTH = 24
 """A plain network has a block for so much of its width: 96 wide are 4 deep, as "auto" has it."""
@@ -96,19 +96,16 @@ def plain_in(space: Space, patch: int, cost: Cost, high: float) -> NetworkShape:
 
     ConfigError where none of that patch size does.
     """
-    found = []
+    every = []
     for width in space.widths:
         inner = BlockShape(
             min(space.heads, key=lambda count: abs(math.log(count * HEAD_WIDTH / width))),
             min(space.attentions, key=lambda wide: abs(wide - width)),
             min(space.mlps, key=lambda hidden: abs(hidden - MLP_RATIO * width)),
         )
-        for depth in range(space.least_depth, space.slots + 1):
-            shape = NetworkShape(patch, width, (inner,) * depth)
-            if cost(shape) <= high:
-                found.append(shape)
-    smallest = NetworkShape(patch, space.widths[0], (inner,) * space.least_depth)
-    return _usual(found, cost, high, smallest)
+        depths = range(space.least_depth, space.slots + 1)
+        every += [NetworkShape(patch, width, (inner,) * depth) for depth in depths]
+    return _usual([shape for shape in every if cost(shape) <= high], cost, high, every[0])
 
 
 def _usual(

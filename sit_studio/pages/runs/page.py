@@ -236,10 +236,9 @@ class RunsPage(Page):
             (self.tr("Move to trash…"), self.on_run.ask_trash),
         ):  # fmt: skip
             action = menu.addAction(text)
-            action.setEnabled(row is not None)
+            action.setEnabled(rests if act == self.on_run.ask_trash else row is not None)
             if row is not None:
                 action.triggered.connect(lambda _, act=act, row=row: act(row))
-        action.setEnabled(rests)
         return menu
 
     @Slot()

@@ -23,7 +23,9 @@ from sit_studio.widgets.ask import Ask, ask_text, ask_yes
 
 
 class RunActions(QObject):
-    """`changed` after each; its questions stand over `page`."""
+    """Its questions stand over `page`. `changed` when a run may look otherwise now; `failed` and `warned`
+    carry what could not be done.
+    """
 
     changed = Signal()
     failed = Signal(object)

@@ -59,6 +59,13 @@ class AdvancedForm(Card):
             part = self._group(group, members)
             self.groups.append((part, members))
             column.addWidget(part)
+        # They come after all other widgets of the window; by keys they follow what opens them.
+        before: QWidget = self.fold
+        for _, members in self.groups:
+            for field in members:
+                for part in (field.editor, field.reset):
+                    QWidget.setTabOrder(before, part)
+                    before = part
         self.made.emit()
 
     def _group(self, group: str, members: list[SettingField]) -> QWidget:
@@ -101,10 +108,10 @@ class AdvancedForm(Card):
         }.get(group, (group, group))
 
     def _toggle(self) -> None:
-        self.unfold(self.inside.isHidden())
+        self.show_fields(self.inside.isHidden())
 
-    def unfold(self, shown: bool = True) -> None:
-        """Show the fields, or hide them."""
+    def show_fields(self, shown: bool) -> None:
+        """Or hide them."""
         self.make()
         self.inside.setVisible(shown)
         self.fold.setText(self.tr("Hide") if shown else self.tr("Show all"))
@@ -112,7 +119,7 @@ class AdvancedForm(Card):
     def _find(self, text: str) -> None:
         words = text.lower().split()
         if words:
-            self.unfold()
+            self.show_fields(True)
         for group, members in self.groups:
             hits = 0
             for field in members:

@@ -58,6 +58,10 @@ class MethodForm(QWidget):
         self.fields = SettingFields(self.model)
         self._heard: set[SettingField] = set()
         self._checked = CheckedSettings()
+        self._told: tuple[AdvancedForm, str, str] | None = None
+        """What the fold was opened for last."""
+        self.page: QWidget = self
+        """Where its settings may stand, also beside it."""
         self.network = NetworkInForm(self)
         self.network.hide()
         self._main: dict[str, Card] = {}
@@ -127,6 +131,18 @@ class MethodForm(QWidget):
             made.setVisible(each == key)
         self._hear_all()
 
+    def _unfold_for(self, failure: Failure | None, path: str) -> None:
+        """Open the fold for what is wrong in it, once, unless it is told elsewhere on the page."""
+        if failure is None or path not in self.advanced.settings:
+            return
+        told = self.advanced, path, failure.message
+        if told != self._told and not any(
+            field.isVisibleTo(self.page) for field in self.fields.fields.get(path, ())
+        ):
+            self.advanced.search.clear()
+            self.advanced.show_fields(True)
+        self._told = told
+
     def _on_made(self) -> None:
         self._hear_all()
         self.fields.show(self._checked)
@@ -154,10 +170,9 @@ class MethodForm(QWidget):
     def show_checked(self, checked: CheckedSettings) -> None:
         """The settings as they are, and what is wrong with them."""
         self._make_parts()
-        is_new, self._checked = checked.failure != self._checked.failure, checked
-        if is_new and checked.field in self.advanced.settings:
-            self.advanced.unfold()
+        self._checked = checked
         self.fields.show(checked)
+        self._unfold_for(checked.failure, checked.field)
         self.network.show_checked(checked)
         if self.sizes is not None:
             known = traits(self.model.method).sizes

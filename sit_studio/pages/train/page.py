@@ -132,6 +132,7 @@ class TrainPage(Page):
         forms.addWidget(self.kinds)
         self.forms = {kind: MethodForm(kind) for kind in KINDS}
         for kind, form in self.forms.items():
+            form.page = self
             form.edited.connect(self._on_edited)
             form.size_chosen.connect(self._on_size_chosen)
             form.recipe_chosen.connect(self._on_recipe_chosen)

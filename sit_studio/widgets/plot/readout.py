@@ -166,8 +166,11 @@ class PlotLegend:
         fitting = max(1, int(room // (widest + GAP_PX)))
         self._item.setColumnCount(min(fitting, len(self._lines)))
         wanted = float(self._item.boundingRect().height()) + MARGIN_PX
-        # A low plot is for the curves; their names and colours stand in the line of figures above it.
-        self._item.setVisible(wanted <= MOST_SHARE * self._view.boundingRect().height())
+        # A low plot is for the curves; their names and colours stand in the line of figures above it,
+        # but for those that were hidden, which only a click here brings back.
+        is_low = wanted > MOST_SHARE * self._view.boundingRect().height()
+        some_hidden = any(not line.main.isVisible() for line in self._lines.values())
+        self._item.setVisible(some_hidden or not is_low)
         return wanted if self._item.isVisible() else 0.0
 
     def _on_sample_clicked(self, item: pg.PlotCurveItem) -> None:

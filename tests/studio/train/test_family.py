@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from sit_engine.config.schema import FAMILY
@@ -15,7 +15,7 @@ from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.settings_model import SettingsModel
 from sit_studio.pages.train.choices import recall, written
 from sit_studio.pages.train.page import TrainPage
-from tests.studio.conftest import ready, wait
+from tests.studio.conftest import choose_recipe, ready, wait
 from tests.tiny import CSWIN
 
 OWN = {f"model.{name}": str(value) for name, value in CSWIN.items() if name != "family"}
@@ -49,7 +49,7 @@ def test_it_is_chosen_in_words_and_kept(
     assert size.findData("cswin_tiny") > 0
     assert size.findData("vit_tiny") < 0
     assert not any(f.isVisibleTo(page) for f in page.fields.fields["model.patch_size"])
-    page.form.advanced.unfold()
+    page.form.advanced.show_fields(True)
     (stripes,) = [f for f in page.fields.fields["model.stripes"] if f.isVisibleTo(page)]
     # What is left open is worked out here and now, with its reason.
     wait(qtbot, lambda: "as published" in stripes.below.text())
@@ -141,3 +141,42 @@ def test_the_fold_opens_for_what_is_wrong_in_it(
     page.form.advanced.fold.click()
     page.refresh()
     assert not decay.isVisibleTo(page)
+    # The same in the form of another recipe, though a search there would leave it out.
+    page.model.set("optim.weight_decay", "")
+    assert page.form.panel is not None
+    choose_recipe(page.form.panel.recipe, "dino")
+    page.form.advanced.search.setText("batch")
+    page.model.set("optim.weight_decay", "much")
+    page.refresh()
+    assert any(f.isVisibleTo(page) for f in page.fields.fields["optim.weight_decay"])
+
+
+def test_what_another_place_tells_opens_no_fold(
+    window: MainWindow, qtbot: QtBot, few: Path
+) -> None:
+    page = window.train
+    ready(window, qtbot, few)
+    window.show_page("train")
+    page.model.set("method.corruption.drop_share", "1.5")
+    page.refresh()
+    (slider,) = page.fields.fields["method.corruption.drop_share"]
+    assert slider.below.text()
+    assert page.form.advanced.inside.isHidden()
+
+
+def test_by_keys_the_fields_follow_the_button_that_shows_them(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.show_page("train")
+    fold = window.train.form.advanced
+    fold.fold.setFocus()
+    fold.fold.click()
+    first = fold.groups[0][1][0]
+    assert fold.fold.nextInFocusChain() is first.editor
+    last = fold.groups[-1][1][-1]
+    fields = sum(len(members) for _, members in fold.groups)
+    at: QWidget | None = first.editor
+    for _ in range(2 * fields - 1):
+        assert at is not None
+        at = at.nextInFocusChain()
+    assert at is last.reset

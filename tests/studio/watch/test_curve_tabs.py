@@ -25,6 +25,7 @@ def test_where_the_tabs_have_no_room_the_plot_is_chosen_from_a_list(qtbot: QtBot
             tabs.tabText(at)
         )
 
+    airy = tabs.tabRect(0).width()
     tabs.setFocus()
     panel.resize(400, 400)
     assert words.isVisible()
@@ -38,7 +39,9 @@ def test_where_the_tabs_have_no_room_the_plot_is_chosen_from_a_list(qtbot: QtBot
     assert panel.stack.currentIndex() == tabs.shown()[-1]
     assert words.currentText() == tabs.tabText(tabs.shown()[-1])
 
+    qtbot.wait(10)
     panel.resize(1600, 400)
+    qtbot.waitUntil(lambda: tabs.tabRect(0).width() == airy)
     assert tabs.hasFocus()
     tabs.setCurrentIndex(tabs.shown()[0])
     panel.resize(400, 400)

@@ -138,6 +138,5 @@ def run(chosen: argparse.Namespace) -> int:
     is_compared = found.comparison is not None and found.comparison.is_complete
     return study.ended(
         is_complete=found.asked.is_done and (is_compared or chosen.anew == 0),
-        last=f"Next: sit-engine pretrain FOLDER --backbone {out} --out RUN"
-        + ("" if chosen.anew else "; the same command with --anew 8 says whether it was worth it"),
+        last=f"Next: sit-engine pretrain FOLDER --backbone {out} --out RUN",
     )

@@ -38,7 +38,7 @@ def unit_word(unit: CostUnit) -> str:
         "multiply-adds": QCoreApplication.translate("network", "Multiply-adds (M, by formula)"),
         "parameters": QCoreApplication.translate("network", "Parameters (M)"),
         "milliseconds": QCoreApplication.translate(
-            "network", "Time of an image (ms, sum of measured operations)"
+            "network", "Time of an image (ms, from measured operations)"
         ),
     }[unit]
 
@@ -182,6 +182,8 @@ def facts_sentence(found: NetworkSearch) -> str:
     if asked.time_error is not None:
         text = translate("network", "The table of times misses whole networks by {error} (median).")
         parts.append(text.format(error=percent(asked.time_error, 0)))
+        if asked.is_rough:
+            parts.append(translate("network", "That is much: was the machine busy?"))
     parts.append(
         translate(
             "network",

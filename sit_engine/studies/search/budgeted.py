@@ -1,0 +1,148 @@
+"""What a budget comes to on some images: a space of networks, what each costs, and the uniform one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import torch
+
+from sit_engine.config.families.network_cost import (
+    LEAST_SHARE,
+    CostTable,
+    CostUnit,
+    Limits,
+    counted_table,
+)
+from sit_engine.config.families.network_shape import NetworkShape, uniform
+from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Space
+from sit_engine.config.families.vit import VitOptions
+from sit_engine.config.tree import ResolvedConfig
+from sit_engine.errors import ConfigError
+from sit_engine.machine.device import apply_settings
+from sit_engine.records.on_progress import OnProgress
+from sit_engine.records.studies.network_request import ChosenSpace, NetworkRequest, read_budget
+from sit_engine.studies.search.latency import checked, measured_table, of_network
+from sit_engine.studies.search.space import Cost, plain_in, plain_under, space_around
+
+LEAST_OF_FRONT = 0.3
+"""Of the budget, where cost is an objective too."""
+FEWEST_KEPT = 20
+"""Of the draws of Limits.kept_by_patch: with fewer, some day none is drawn."""
+SPACES: dict[ChosenSpace, Space] = {"published": PUBLISHED, "published-large": PUBLISHED_LARGE}
+
+
+class Budgeted(NamedTuple):
+    """What is searched, and the plain network of the same budget beside it."""
+
+    space: Space
+    plain: NetworkShape
+    unit: CostUnit
+    limits: Limits
+    time_error: float | None
+    """Of the table of times, where time is the budget."""
+
+
+def budgeted(request: NetworkRequest, resolved: ResolvedConfig, tell: OnProgress) -> Budgeted:
+    """Worked out, and of a budget of time measured, once a search."""
+    device = apply_settings(resolved.compute, or_cpu=True)
+    high, unit = read_budget(request.budget) or (
+        float(_own_network(resolved).multiply_adds(resolved.model.image_size)),
+        "multiply-adds",
+    )
+    memory = None if request.memory_mb is None else 1e6 * request.memory_mb
+    space, plain = _space_and_plain(request, resolved, _cost(unit, device), high, memory)
+    table, error = counted_table(space, unit), None
+    if unit == "milliseconds":
+        table, error = checked(space, measured_table(space, device, tell), high, device, tell)
+        in_table = _bounded(partial(_in_table, table, space), space.image_size, memory)
+        plain = plain_in(space, plain.patch_size, in_table, high)
+    low = high * (LEAST_OF_FRONT if request.objectives == 2 else LEAST_SHARE)
+    limits = Limits(table, low, high, memory)
+    if request.space == "auto":
+        space, limits = _reached(limits, space, plain)
+    return Budgeted(space, plain, unit, limits, error)
+
+
+def _reached(limits: Limits, space: Space, plain: NetworkShape) -> tuple[Space, Limits]:
+    """Without patch sizes of which hardly any network keeps the limits; the plain one's stays."""
+    kept_p = limits.kept_by_patch(space, limits.calibrate_each(space))
+    numbers = [
+        number
+        for number, patch in enumerate(space.patches)
+        if kept_p[number] >= FEWEST_KEPT or patch == plain.patch_size
+    ]
+    return limits.of_patches(space, numbers)
+
+
+def _bounded(cost: Callable[[NetworkShape], float], side: int, memory: float | None) -> Cost:
+    """The cost of a network; without end where an answer takes more memory than may be."""
+    if memory is None:
+        return cost
+    return lambda shape: cost(shape) if shape.answer_bytes(side) <= memory else math.inf
+
+
+def _space_and_plain(
+    request: NetworkRequest,
+    resolved: ResolvedConfig,
+    cost_on: Callable[[int], Cost],
+    high: float,
+    memory: float | None,
+) -> tuple[Space, NetworkShape]:
+    """What networks are chosen from, and the uniform one of the budget."""
+    if request.space == "auto":
+        side = resolved.model.image_size
+        cost = _bounded(cost_on(side), side, memory)
+        plain = plain_under(resolved.model.stride, cost, high)
+        return space_around(plain, side), plain
+    space = SPACES[request.space]
+    if not request.is_labelled and any(patch % min(space.patches) for patch in space.patches):
+        raise ConfigError(
+            "search.patches",
+            "The patch sizes of the space {space} are no multiples of each other, which learning "
+            "without labels needs here.",
+            "Give --from-labels, or leave --space out.",
+            space=request.space,
+        )
+    cost = _bounded(cost_on(space.image_size), space.image_size, memory)
+    return space, plain_in(space, space.patches[len(space.patches) // 2], cost, high)
+
+
+def _own_network(config: ResolvedConfig) -> NetworkShape:
+    """The plain network that the user's settings name, whose cost is the budget."""
+    model = config.model
+    if not isinstance(model, VitOptions):
+        raise ConfigError(
+            "search.no_cost",
+            "Without a budget the network's cost is that of a plain vision transformer, and the "
+            "settings name one of the family {family}.",
+            "Give --budget.",
+            family=model.family,
+        )
+    return uniform(
+        model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
+    )
+
+
+def _in_table(table: CostTable, space: Space, shape: NetworkShape) -> float:
+    return float(table.costs(space, space.code(shape)[None])[0])
+
+
+def _cost(unit: CostUnit, device: torch.device) -> Callable[[int], Cost]:
+    """Of whole networks on views of a side; a time is that of the multiply-adds of one measured once."""
+
+    def of(side: int, shape: NetworkShape) -> float:
+        if unit == "parameters":
+            return float(shape.parameters(side))
+        if unit == "multiply-adds":
+            return float(shape.multiply_adds(side))
+        return shape.multiply_adds(side) * rate(side, shape.patch_size)
+
+    @lru_cache
+    def rate(side: int, patch: int) -> float:
+        usual = uniform(patch, 96, depth=4, heads=3, mlp=384)
+        return of_network(usual, side, device) / usual.multiply_adds(side)
+
+    return lambda side: partial(of, side)
