@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QTabBar, QWidget
 
 AIR_PX = 8
@@ -19,11 +18,6 @@ class TightTabs(QTabBar):
         self.setExpanding(False)
         self.setUsesScrollButtons(False)
         self.setElideMode(Qt.TextElideMode.ElideRight)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        # Qt measures tabs again when one changes, not when there is other room for them.
-        self.setElideMode(self.elideMode())
 
     def tabSizeHint(self, index: int) -> QSize:
         hint = super().tabSizeHint(index)
