@@ -4,7 +4,8 @@ Run from the repository root: `python -m benchmarks.beside [--quick] [--json FIL
 seconds take turns: two threads as they are, two with the idle team that machine.spinning keeps while
 others take cores, and one thread. Beside them runs none or one process that takes a core and gives
 nothing back. Ratios are to two threads as they are, in the same round. While it trains, the engine has
-the first of the three without other work and the second beside it.
+the first of the three without other work, the second beside it, and from its next checkpoint on, where
+the number of threads was left open, the third.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Threads that spin hold a core that the one they wait for may need: beside one hu
 can be slower than one alone. GNU's OpenMP spins for some milliseconds as long as all its threads have a
 core each, and hardly at all when it counts more of its threads than cores (libgomp, `GOMP_SPINCOUNT`).
 So while others take cores, a team of its own that has nothing to do is kept: the trainer's threads,
-their number and what they compute stay the same.
+their number and what they compute stay the same. For how long others took how much is counted besides
+(`Others`), for who may work with fewer threads.
 """
 
 from __future__ import annotations
@@ -26,25 +27,51 @@ CROWDED = 0.3
 """Cores that others take beyond those that the trainer leaves them."""
 SPLIT = 1 << 17
 """Elements of an operation that torch gives to several threads."""
+LEAST_LOOKS = 5
+"""Before what others take is more than a moment's."""
+
+
+class Others:
+    """Cores that others took at each look."""
+
+    def __init__(self) -> None:
+        self._taken: list[float] = []
+
+    def note(self, cores: float) -> None:
+        """One look."""
+        self._taken.append(cores)
+
+    def mean(self) -> float | None:
+        """Since the last answer; None, and no answer, while there were too few looks."""
+        if len(self._taken) < LEAST_LOOKS:
+            return None
+        taken, self._taken = self._taken, []
+        return sum(taken) / len(taken)
 
 
 @contextmanager
-def courteous(compute: ComputeOptions) -> Iterator[None]:
+def courteous(compute: ComputeOptions) -> Iterator[Others]:
     """While the block runs, the load is looked at now and then. `compute` is resolved."""
-    threads = int(compute.threads)
+    threads, others = int(compute.threads), Others()
     if compute.device != "cpu" or threads < 2 or not _has_gnu_openmp():
-        yield
+        yield others
         return
     try:
         load = Load(threads)
     except (psutil.Error, OSError):  # A system that does not tell.
-        yield
+        yield others
         return
+
+    def is_crowded() -> bool:
+        found = load.is_crowded()
+        others.note(load.taken)
+        return found
+
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(over, load.is_crowded), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(over, is_crowded), daemon=True)
     watcher.start()
     try:
-        yield
+        yield others
     finally:
         over.set()
         watcher.join()
@@ -56,6 +83,8 @@ class Load:
     def __init__(self, threads: int) -> None:
         self.cores = _cores()
         self.free = len(self.cores) - threads
+        self.taken = 0.0
+        """Cores that they took between the last two questions."""
         self._process = psutil.Process()
         self._before = self._now()
 
@@ -64,7 +93,8 @@ class Load:
         before, self._before = self._before, self._now()
         busy, own, all_s = (now - then for now, then in zip(self._before, before, strict=True))
         passed_s = all_s / len(self.cores)
-        return passed_s > 0 and (busy - own) / passed_s > self.free + CROWDED
+        self.taken = (busy - own) / passed_s if passed_s > 0 else 0.0
+        return self.taken > self.free + CROWDED
 
     def _now(self) -> tuple[float, float, float]:
         """Seconds that these cores worked, that this process did, and that passed on all of them."""

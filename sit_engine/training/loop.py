@@ -13,6 +13,7 @@ from sit_engine.config.course import Course
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.index import problems_warning
 from sit_engine.machine.device import peak_memory_bytes
+from sit_engine.machine.spinning import Others
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.commands import Command, answer_to
 from sit_engine.records.events import (
@@ -45,6 +46,7 @@ from sit_engine.training.recovery.rollback import (
 from sit_engine.training.recovery.steadiness import jump_warnings, take, why_unsteady
 from sit_engine.training.schedules import cosine, falls_on
 from sit_engine.training.stepper import Learned, Stepper
+from sit_engine.training.thread_count import ThreadCount
 from sit_engine.watching.watcher import make_watcher
 
 ENDINGS: tuple[Outcome, ...] = ("completed", "paused", "stopped")
@@ -62,7 +64,14 @@ class Leg:
     """The state of a leg and its steps; made, begun and worked by `training.train`."""
 
     def __init__(
-        self, run: Run, config: ResolvedConfig, data: TrainingData, *, emit: Emit, control: Control
+        self,
+        run: Run,
+        config: ResolvedConfig,
+        data: TrainingData,
+        others: Others,
+        *,
+        emit: Emit,
+        control: Control,
     ) -> None:
         self.run, self.config, self.emit, self.control = run, config, emit, control
         self.seed = config.compute.seed
@@ -79,6 +88,7 @@ class Leg:
         """Commands that came before it."""
         self.monitor = make_watcher(run, self.method, data.watched, self.device, config.method)
         self.checkpoint_manager = CheckpointManager(run, config, self.stepper, self.monitor, emit)
+        self.threads = ThreadCount(run, config.compute, others)
         self.window = self._new_window()
         self.leg_started_s = time.perf_counter()
         self.first_step = 0
@@ -129,6 +139,7 @@ class Leg:
         changes = list(start.changes)
         for change in [*(Change(**kept) for kept in progress.changes), *changes]:
             apply_change(self.stepper, change.field, change.new)
+        self.threads.restore(progress.changes)
         progress.leg = start.leg
         self.ending = self._prepare()
         if any(change.field == FIELD for change in changes):
@@ -260,7 +271,11 @@ class Leg:
         if not at_end and (
             time.perf_counter() - self.checkpoint_manager.saved_s >= due_s or is_tenth
         ):
-            self._save()
+            change = self.threads.change(progress.changes)
+            if change is not None:
+                self._change(change)
+            # A checkpoint of this step that knows nothing of the change would go on otherwise.
+            self._save(again=change is not None)
         self.window.paused_s += time.perf_counter() - paused_from_s
 
     # Telling
@@ -316,6 +331,7 @@ class Leg:
         self.progress, told = go_back(self.checkpoint_manager, before, rate=rate, why=why)
         for event in told:
             self.emit(event)
+        self.threads.restore(self.progress.changes)
         self.batches.draw(self.progress.draws)
         self.first_step, self.leg_started_s = self.progress.step, time.perf_counter()
         self.window = self._new_window()

@@ -34,8 +34,10 @@ def train(
     leg = begin.leg
     trainer: Leg | None = None
     try:
-        with memory_errors(config), tuned_malloc(config.compute), courteous(config.compute):
-            trainer = Leg(run, config, data, emit=emit, control=control)
+        with (
+            memory_errors(config), tuned_malloc(config.compute), courteous(config.compute) as others,
+        ):  # fmt: skip
+            trainer = Leg(run, config, data, others, emit=emit, control=control)
             trainer.begin(begin)
             return trainer.work()
     except SitError as error:

@@ -108,7 +108,7 @@ class Serving:
             return ask(asked, name, question)
 
 
-def _courteous(name: str) -> AbstractContextManager[None]:
+def _courteous(name: str) -> AbstractContextManager[object]:
     """While a long question is answered, OpenMP's threads hold no cores that others want."""
     if name not in LONG:
         return nullcontext()
