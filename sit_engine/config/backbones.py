@@ -133,6 +133,11 @@ class BackboneOptions(OpenOptions[AutoT]):
         return self.blocks_deep
 
     @property
+    def holds_out(self) -> bool:
+        """Whether it is judged on images that it did not train on, also where nothing has a label."""
+        return False
+
+    @property
     def has_unsaid_tokens(self) -> bool:
         """Frozen before tokens were counted, when parts of tasks that are off were built too."""
         return False

@@ -53,7 +53,7 @@ from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
 from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.training.stepper import measure_images_per_s
-from sit_engine.training.watched import HELD_SHARE, training_data
+from sit_engine.training.watched import HELD_SHARE, UNLABELLED_SHARE, training_data
 
 Emit = Callable[[Event], None]
 
@@ -76,6 +76,8 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[ResolvedConfig
     elif config.method.watch == "retrieval":
         share = resolved.config.data.watch_share or HELD_SHARE
         split = split_items(index, share, config.compute.seed)
+    elif count == 0 and resolved.config.model.holds_out:
+        split = split_items(index, UNLABELLED_SHARE, config.compute.seed)
     else:
         split = make_split(index, count, config.compute.seed, one_a_class=has_labels)
     labels = index.labels[split.train]

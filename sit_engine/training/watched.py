@@ -22,6 +22,8 @@ MOST_KNN_IMAGES = 1000
 MOST_WATCHED_BYTES = 256 * 2**20
 HELD_SHARE = 0.2
 """Of videos that are held out to look for, where nobody says how many."""
+UNLABELLED_SHARE = 0.1
+"""Of images without labels, where networks are judged on images that none of them trained on."""
 Emit = Callable[[Event], None]
 
 
@@ -45,12 +47,14 @@ def training_data(
     side = config.model.image_size
     most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
     generator = np.random.default_rng([config.compute.seed, 2])
+    # Too few labels to measure by are none.
+    has_no_labels = config.data.watch_share == 0
     if config.method.watch == "retrieval":
         train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch[:0]
     elif config.method.needs_labels:
         train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch
     else:
-        is_labelled = len(split.watch) > 0
+        is_labelled = len(split.watch) > 0 and not has_no_labels
         train = split.train[index.labels[split.train] >= 0] if is_labelled else split.train
         train = generator.permutation(train)[: most if is_labelled else 256]
         watch = generator.permutation(split.watch)[: most // 2]
@@ -71,7 +75,7 @@ def training_data(
         train=views[: len(train)],
         train_labels=index.labels[train],
         watch=views[len(train) :],
-        watch_labels=index.labels[watch],
+        watch_labels=np.full(len(watch), -1) if has_no_labels else index.labels[watch],
         classes=max(1, len(index.classes)),
         held=_held_out(store, split) if config.method.watch == "retrieval" else None,
     )

@@ -64,7 +64,8 @@ class Watched:
     @property
     def has_knn(self) -> bool:
         """Whether k-NN can be measured."""
-        return len(self.watch) > 0
+        are_labelled = len(self.watch) > 0 and bool((self.watch_labels >= 0).all())
+        return are_labelled and self.classes > 1
 
 
 @dataclass

@@ -255,6 +255,11 @@ def test_images_without_labels_are_searched_by_loss_and_rank(few: Path, tmp_path
         assert not out.exists()
     found = searched(request_of(flat, generations=2), out)
     assert {one.accuracy for one in found.candidates} == {None}
+    # A tenth is held out to ask about.
+    split = Run(out / "supernet").split()
+    assert len(split["watch"]) == 5
+    assert len(split["train"]) == 43
+    assert not set(split["watch"]) & set(split["train"])
     assert all(one.loss and one.rank for one in found.candidates)
     assert found.best() is not None
 

@@ -147,6 +147,11 @@ class SupernetOptions(BackboneOptions[AutoT]):
         return self.least_depth
 
     @property
+    def holds_out(self) -> bool:
+        """Its networks are."""
+        return True
+
+    @property
     def has_own_layout(self) -> bool:
         """Nobody else has such networks."""
         return True

@@ -113,7 +113,7 @@ class Scorer:
     def _neighbours(self, features_mD: Tensor) -> float | None:
         """None where nothing with a label was held out."""
         watched = self.watched
-        if not len(watched.watch) or watched.classes < 2:
+        if not watched.has_knn:
             return None
         return neighbours(self._features(watched.train[:MEMORY_IMAGES]), features_mD, watched)
 
@@ -137,7 +137,9 @@ class Scorer:
 
 
 def _held_out(watched: Watched) -> Tensor:
-    """Watched images; without labels none are held out, and some that trained have to do."""
+    """Watched images; searches of before held none out where nothing has a label: some that trained have
+    to do.
+    """
     return watched.watch if len(watched.watch) else watched.train
 
 

@@ -187,8 +187,8 @@ def facts_sentence(found: NetworkSearch) -> str:
     parts.append(
         translate(
             "network",
-            "Figures are of networks with shared weights, on images held out of training (of folders "
-            "with few labels or none, on some that trained): they rank networks roughly.",
+            "Figures are of networks with shared weights, on images held out of training: they rank "
+            "networks roughly.",
         )
     )
     if not asked.is_labelled:
