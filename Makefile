@@ -84,6 +84,8 @@ tables: $(READY)
 	$(BIN)/python -m benchmarks.race $(DATA) $(RACE) --out $(TABLES)
 	$(BIN)/python -m benchmarks.backbones $(DATA) --out $(TABLES)/backbones
 	$(BIN)/python -m benchmarks.backbones $(RACE) --out $(TABLES)/backbones --side 128 --minutes 2
+	$(BIN)/python -m benchmarks.ranking $(DATA) --out $(TABLES)/ranking
+	$(BIN)/python -m benchmarks.search $(DATA) --out $(TABLES)/search
 	$(BIN)/python -m benchmarks.stand_in $(DATA) $(OTHER) --out $(TABLES)/stand-in
 	$(BIN)/python -m benchmarks.videos $(VIDEOS) --out $(TABLES)/videos
 	$(BIN)/python -m benchmarks.clip_index
