@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,14 +61,8 @@ def courteous(compute: ComputeOptions) -> Iterator[Others]:
     except (psutil.Error, OSError):  # A system that does not tell.
         yield others
         return
-
-    def is_crowded() -> bool:
-        found = load.is_crowded()
-        others.note(load.taken)
-        return found
-
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(over, is_crowded), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(over, load, others), daemon=True)
     watcher.start()
     try:
         yield others
@@ -128,10 +122,11 @@ class IdleTeam:
         self._thread.join()
 
 
-def _watch(over: threading.Event, is_crowded: Callable[[], bool]) -> None:
+def _watch(over: threading.Event, load: Load, others: Others) -> None:
     team: IdleTeam | None = None
     while not over.wait(LOOK_EVERY_S):
-        is_now = is_crowded()
+        is_now = load.is_crowded()
+        others.note(load.taken)
         if is_now and team is None:
             team = IdleTeam()
         elif team is not None and not is_now:

@@ -64,15 +64,9 @@ class Leg:
     """The state of a leg and its steps; made, begun and worked by `training.train`."""
 
     def __init__(
-        self,
-        run: Run,
-        config: ResolvedConfig,
-        data: TrainingData,
-        others: Others,
-        *,
-        emit: Emit,
-        control: Control,
-    ) -> None:
+        self, run: Run, config: ResolvedConfig, data: TrainingData, others: Others,
+        *, emit: Emit, control: Control,
+    ) -> None:  # fmt: skip
         self.run, self.config, self.emit, self.control = run, config, emit, control
         self.seed = config.compute.seed
         self.stepper = Stepper(config, data.store, data.rows, data.labels)
@@ -99,11 +93,10 @@ class Leg:
 
     def begin(self, start: From) -> None:
         """Emit the leg's first event; load the checkpoint or look at the untrained networks."""
-        progress = self.progress
-        progress.leg = start.leg
+        self.progress.leg = start.leg
         if start.checkpoint is None:
             start_from_weights(self.method, self.config, self.emit)
-            self.emit(started(self.run, self.config, self.stepper, progress))
+            self.emit(started(self.run, self.config, self.stepper, self.progress))
             self.ending = self._prepare()
             if self.ending is None:
                 self._look_first()
@@ -271,8 +264,7 @@ class Leg:
         if not at_end and (
             time.perf_counter() - self.checkpoint_manager.saved_s >= due_s or is_tenth
         ):
-            change = self.threads.change(progress.changes)
-            if change is not None:
+            if (change := self.threads.change(progress.changes)) is not None:
                 self._change(change)
             # A checkpoint of this step that knows nothing of the change would go on otherwise.
             self._save(again=change is not None)
@@ -326,8 +318,7 @@ class Leg:
         is_last = before.rollbacks >= MOST_ROLLBACKS
         kept = None
         if is_last and ranks.is_first():
-            rates = self.learning_rate(), self.optimiser.adamw.param_groups[0]["weight_decay"]
-            kept = bundle.try_write(self.checkpoint_manager, before, rates, why)
+            kept = bundle.try_write(self.checkpoint_manager, before, self.learning_rate(), why)
         self.progress, told = go_back(self.checkpoint_manager, before, rate=rate, why=why)
         for event in told:
             self.emit(event)

@@ -47,14 +47,15 @@ def training_data(
     side = config.model.image_size
     most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
     generator = np.random.default_rng([config.compute.seed, 2])
-    # Too few labels to measure by are none.
-    has_no_labels = config.data.watch_share == 0
+    is_labelled = True
     if config.method.watch == "retrieval":
         train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch[:0]
     elif config.method.needs_labels:
         train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch
     else:
-        is_labelled = len(split.watch) > 0 and not has_no_labels
+        # Where a network wants images held out of too few labels, these are none to measure by.
+        is_measured = config.data.watch_share > 0 or not config.model.holds_out
+        is_labelled = len(split.watch) > 0 and is_measured
         train = split.train[index.labels[split.train] >= 0] if is_labelled else split.train
         train = generator.permutation(train)[: most if is_labelled else 256]
         watch = generator.permutation(split.watch)[: most // 2]
@@ -75,7 +76,7 @@ def training_data(
         train=views[: len(train)],
         train_labels=index.labels[train],
         watch=views[len(train) :],
-        watch_labels=np.full(len(watch), -1) if has_no_labels else index.labels[watch],
+        watch_labels=index.labels[watch] if is_labelled else np.full(len(watch), -1),
         classes=max(1, len(index.classes)),
         held=_held_out(store, split) if config.method.watch == "retrieval" else None,
     )

@@ -97,3 +97,16 @@ def snapshot() -> Snapshot:
         return digest.hexdigest()
 
     return take
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two images, and between them a video of 5 seconds with 4 pictures a second."""
+    from tests.videos import numbered, write_video
+
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for name in ("a.png", "z.png"):
+        Image.fromarray(picture()).save(folder / name)
+    write_video(folder / "m.mp4", numbered(20))
+    return folder

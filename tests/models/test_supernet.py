@@ -200,19 +200,19 @@ def test_tables_add_up_to_the_formulas(unit: Any) -> None:
 
 
 def test_ten_thousand_draws_keep_the_budget() -> None:
-    memory = 20e6
-    limits = Limits(counted_table(PUBLISHED, "multiply-adds"), 0.9e9, 1e9, memory)
+    memory_mb = 20.0
+    limits = Limits(counted_table(PUBLISHED, "multiply-adds"), 0.9e9, 1e9, memory_mb)
     identity = limits.calibrate(PUBLISHED)
     codes = limits.draw(PUBLISHED, identity, np.random.default_rng(2), 10_000)
     assert len(codes) == 10_000
     for code in codes:
         shape = PUBLISHED.shape(code)
         assert 0.9e9 <= shape.multiply_adds(224) <= 1e9
-        assert shape.answer_bytes(224) <= memory
+        assert shape.answer_bytes(224) <= 1e6 * memory_mb
     # The memory is a bound of its own.
     wide = Limits(limits.table, 0.9e9, 1e9)
     codes = wide.draw(PUBLISHED, identity, np.random.default_rng(2), 50)
-    assert 0 < sum(PUBLISHED.shape(code).answer_bytes(224) > memory for code in codes) < 50
+    assert 0 < sum(PUBLISHED.shape(code).answer_bytes(224) > 1e6 * memory_mb for code in codes) < 50
     with pytest.raises(ConfigError, match="Too few networks of the space cost between"):
         Limits(limits.table, 1.0, 2.0).draw(PUBLISHED, 0.5, np.random.default_rng(0))
 

@@ -46,6 +46,10 @@ class CostTable:
         found: np.ndarray = self.first_pd[patch, width] + (inner * space.is_real(codes_nG)).sum(1)
         return found
 
+    def cost(self, space: Space, shape: NetworkShape) -> float:
+        """Of one network of the space; ValueError for any other."""
+        return float(self.costs(space, space.code(shape)[None])[0])
+
     def of_patches(self, numbers: Sequence[int]) -> CostTable:
         """Of the same space with these of its patch sizes alone."""
         return CostTable(*(value[list(numbers)] for value in vars(self).values()))
@@ -132,16 +136,16 @@ class Limits:
     table: CostTable
     low: float
     high: float
-    memory_bytes: float | None = None
+    memory_mb: float | None = None
 
     def within(self, space: Space, codes_nG: np.ndarray) -> np.ndarray:
         """Which networks keep them: [n]."""
         costs_n = self.table.costs(space, codes_nG)
         is_within = (costs_n >= self.low) & (costs_n <= self.high)
-        if self.memory_bytes is not None:
+        if self.memory_mb is not None:
             for row in np.flatnonzero(is_within):
                 needed = space.shape(codes_nG[row]).answer_bytes(space.image_size)
-                is_within[row] = needed <= self.memory_bytes
+                is_within[row] = needed <= 1e6 * self.memory_mb
         return is_within
 
     def draw(
@@ -206,19 +210,18 @@ def said_cost(cost: float) -> str:
 
 def out_of_reach(limits: Limits) -> ConfigError:
     """None of very many networks kept the limits, or hardly any."""
-    if limits.memory_bytes is not None:
+    window = {"low": said_cost(limits.low), "high": said_cost(limits.high)}
+    if limits.memory_mb is None:
         return ConfigError(
-            "config.search_memory",
-            "Too few networks between {low} and {high} answer an image in {memory} MB.",
-            "Give a larger memory, another budget, or another space.",
-            low=said_cost(limits.low),
-            high=said_cost(limits.high),
-            memory=f"{limits.memory_bytes / 1e6:.4g}",
+            "config.search_budget",
+            "Too few networks of the space cost between {low} and {high}.",
+            "Give another budget or another space.",
+            **window,
         )
     return ConfigError(
-        "config.search_budget",
-        "Too few networks of the space cost between {low} and {high}.",
-        "Give another budget or another space.",
-        low=said_cost(limits.low),
-        high=said_cost(limits.high),
+        "config.search_memory",
+        "Too few networks between {low} and {high} answer an image in {memory} MB.",
+        "Give a larger memory, another budget, or another space.",
+        **window,
+        memory=f"{limits.memory_mb:.4g}",
     )

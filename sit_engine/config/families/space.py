@@ -95,14 +95,13 @@ class Space(NamedTuple):
         Each slot is an identity with a probability of `identity`, and those go to the end; there are
         never fewer blocks than the least depth.
         """
-        # Runs of one probability draw as they always did: the depth first.
-        real_n = (
-            generator.binomial(self.slots, 1 - identity, count)
-            if isinstance(identity, float | int)
-            else None
-        )
-        codes = generator.integers(0, self.choices, (count, len(self.choices)))
-        if real_n is None:
+        size = (count, len(self.choices))
+        if isinstance(identity, float | int):
+            # Runs of one probability draw as they always did: the depth first.
+            real_n = generator.binomial(self.slots, 1 - identity, count)
+            codes = generator.integers(0, self.choices, size)
+        else:
+            codes = generator.integers(0, self.choices, size)
             real_n = generator.binomial(self.slots, 1 - np.array(identity)[codes[:, 0]])
         codes[:, 2] = np.maximum(real_n, self.least_depth) - self.least_depth
         return self.canonical(codes)

@@ -105,17 +105,14 @@ class SupernetOptions(BackboneOptions[AutoT]):
     @property
     def identity_each(self: SupernetOptions[Never]) -> Identity:
         """How often a slot is none: by patch size, or the same for all."""
-        return (
-            [float(share) for share in self.identities.split(",")]
-            if self.identities
-            else self.identity
-        )
+        each = [float(share) for share in self.identities.split(",") if share]
+        return each or self.identity
 
     @property
     def limits(self: SupernetOptions[Never]) -> Limits:
         """What a drawn network may cost."""
-        memory = None if self.memory_mb is None else 1e6 * self.memory_mb
-        return Limits(_table(self.space, self.unit, self.times), self.low, self.high, memory)
+        table = _table(self.space, self.unit, self.times)
+        return Limits(table, self.low, self.high, self.memory_mb)
 
     @property
     def token_count(self: SupernetOptions[Never]) -> int:

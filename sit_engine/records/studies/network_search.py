@@ -100,6 +100,8 @@ class Asked:
     plain: tuple[int, int, tuple[tuple[int, int, int], ...]]
     """The uniform network of the budget: patch size, width and blocks."""
     seed: int
+    identities: tuple[float, ...] = ()
+    """How often a slot is none, by patch size; none: the same for all, as published."""
     times: str | None = None
     """The table of times that costs are read from; None: times are not the budget."""
     time_error: float | None = None

@@ -150,7 +150,7 @@ class Asking:
             patch_size=shape.patch_size,
             width=shape.width,
             blocks=shape.blocks,
-            cost=self._cost(shape),
+            cost=self.limits.table.cost(self.space, shape),
             multiply_adds=shape.multiply_adds(self.space.image_size),
             parameters=shape.parameters(self.space.image_size),
             source=source,
@@ -175,9 +175,6 @@ class Asking:
         if self.scorer is None:
             self.scorer = Scorer(self.run, self.emit)
         return self.scorer
-
-    def _cost(self, shape: NetworkShape) -> float:
-        return float(self.limits.table.costs(self.space, self.space.code(shape)[None])[0])
 
     def _obey(self) -> None:
         """Between two networks."""

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from sit_engine.config.families.network_cost import (
     LEAST_SHARE,
-    CostTable,
     CostUnit,
     Limits,
     counted_table,
+    out_of_reach,
 )
 from sit_engine.config.families.network_shape import NetworkShape, uniform
 from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Space
@@ -41,6 +42,8 @@ class Budgeted(NamedTuple):
     plain: NetworkShape
     unit: CostUnit
     limits: Limits
+    identities: tuple[float, ...]
+    """How often a slot is none, by patch size; none: as published, one for all."""
     time_error: float | None
     """Of the table of times, where time is the budget."""
 
@@ -52,36 +55,40 @@ def budgeted(request: NetworkRequest, resolved: ResolvedConfig, tell: OnProgress
         float(_own_network(resolved).multiply_adds(resolved.model.image_size)),
         "multiply-adds",
     )
-    memory = None if request.memory_mb is None else 1e6 * request.memory_mb
-    space, plain = _space_and_plain(request, resolved, _cost(unit, device), high, memory)
+    space, plain = _space_and_plain(request, resolved, _cost(unit, device), high)
     table, error = counted_table(space, unit), None
     if unit == "milliseconds":
         table, error = checked(space, measured_table(space, device, tell), high, device, tell)
-        in_table = _bounded(partial(_in_table, table, space), space.image_size, memory)
+        in_table = _bounded(partial(table.cost, space), space.image_size, request.memory_mb)
         plain = plain_in(space, plain.patch_size, in_table, high)
     low = high * (LEAST_OF_FRONT if request.objectives == 2 else LEAST_SHARE)
-    limits = Limits(table, low, high, memory)
-    if request.space == "auto":
-        space, limits = _reached(limits, space, plain)
-    return Budgeted(space, plain, unit, limits, error)
+    limits = Limits(table, low, high, request.memory_mb)
+    # Before hours are spent: there are such networks.
+    if request.space != "auto":
+        if limits.kept_by_patch(space, limits.calibrate(space)).sum() < FEWEST_KEPT:
+            raise out_of_reach(limits)
+        return Budgeted(space, plain, unit, limits, (), error)
+    return _reached(Budgeted(space, plain, unit, limits, limits.calibrate_each(space), error))
 
 
-def _reached(limits: Limits, space: Space, plain: NetworkShape) -> tuple[Space, Limits]:
+def _reached(found: Budgeted) -> Budgeted:
     """Without patch sizes of which hardly any network keeps the limits; the plain one's stays."""
-    kept_p = limits.kept_by_patch(space, limits.calibrate_each(space))
-    numbers = [
-        number
-        for number, patch in enumerate(space.patches)
-        if kept_p[number] >= FEWEST_KEPT or patch == plain.patch_size
-    ]
-    return limits.of_patches(space, numbers)
+    kept_p = found.limits.kept_by_patch(found.space, found.identities)
+    is_left = (kept_p >= FEWEST_KEPT) | (np.array(found.space.patches) == found.plain.patch_size)
+    # As many as if all had been drawn of those that are left.
+    if kept_p[is_left].sum() < FEWEST_KEPT * is_left.mean():
+        raise out_of_reach(found.limits)
+    numbers = np.flatnonzero(is_left).tolist()
+    space, limits = found.limits.of_patches(found.space, numbers)
+    identities = tuple(found.identities[number] for number in numbers)
+    return found._replace(space=space, limits=limits, identities=identities)
 
 
-def _bounded(cost: Callable[[NetworkShape], float], side: int, memory: float | None) -> Cost:
+def _bounded(cost: Cost, side: int, memory_mb: float | None) -> Cost:
     """The cost of a network; without end where an answer takes more memory than may be."""
-    if memory is None:
+    if memory_mb is None:
         return cost
-    return lambda shape: cost(shape) if shape.answer_bytes(side) <= memory else math.inf
+    return lambda shape: cost(shape) if shape.answer_bytes(side) <= 1e6 * memory_mb else math.inf
 
 
 def _space_and_plain(
@@ -89,12 +96,11 @@ def _space_and_plain(
     resolved: ResolvedConfig,
     cost_on: Callable[[int], Cost],
     high: float,
-    memory: float | None,
 ) -> tuple[Space, NetworkShape]:
     """What networks are chosen from, and the uniform one of the budget."""
     if request.space == "auto":
         side = resolved.model.image_size
-        cost = _bounded(cost_on(side), side, memory)
+        cost = _bounded(cost_on(side), side, request.memory_mb)
         plain = plain_under(resolved.model.stride, cost, high)
         return space_around(plain, side), plain
     space = SPACES[request.space]
@@ -106,7 +112,7 @@ def _space_and_plain(
             "Give --from-labels, or leave --space out.",
             space=request.space,
         )
-    cost = _bounded(cost_on(space.image_size), space.image_size, memory)
+    cost = _bounded(cost_on(space.image_size), space.image_size, request.memory_mb)
     return space, plain_in(space, space.patches[len(space.patches) // 2], cost, high)
 
 
@@ -124,10 +130,6 @@ def _own_network(config: ResolvedConfig) -> NetworkShape:
     return uniform(
         model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
     )
-
-
-def _in_table(table: CostTable, space: Space, shape: NetworkShape) -> float:
-    return float(table.costs(space, space.code(shape)[None])[0])
 
 
 def _cost(unit: CostUnit, device: torch.device) -> Callable[[int], Cost]:

@@ -12,13 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sit_engine.config.build import build
-from sit_engine.config.families.network_cost import (
-    CostTable,
-    Limits,
-    counted_table,
-    out_of_reach,
-)
-from sit_engine.config.families.space import Identity
+from sit_engine.config.families.network_cost import CostTable, Limits, counted_table
 from sit_engine.config.resolve import resolve
 from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.scan.own_images import along, has_moved, look_for_all
@@ -40,7 +34,7 @@ from sit_engine.records.studies.network_search import (
     is_search,
     read_search,
 )
-from sit_engine.studies.search.budgeted import FEWEST_KEPT, budgeted
+from sit_engine.studies.search.budgeted import budgeted
 from sit_engine.training.prepare import list_images
 from sit_engine.training.start import check_outside
 
@@ -147,13 +141,12 @@ def freeze(asked: Asked, out: Path) -> None:
 
 def limits_of(asked: Asked) -> Limits:
     """What a network of the search may cost."""
-    memory = None if asked.memory_mb is None else 1e6 * asked.memory_mb
     table = (
         counted_table(asked.space, asked.unit)
         if asked.times is None
         else CostTable.of_text(asked.times, asked.space)
     )
-    return Limits(table, asked.low, asked.high, memory)
+    return Limits(table, asked.low, asked.high, asked.memory_mb)
 
 
 def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
@@ -161,7 +154,7 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
     _check_labels(request, facts.classes)
     resolved = resolve(request.config, facts, probe_once(request.config.compute)).config
     found = budgeted(request, resolved, tell)
-    asked = Asked(
+    return Asked(
         folder=request.folder,
         unit=found.unit,
         low=found.limits.low,
@@ -174,24 +167,13 @@ def _worked_out(request: NetworkRequest, tell: OnProgress) -> Asked:
         space=found.space,
         plain=(found.plain.patch_size, found.plain.width, found.plain.blocks),
         seed=resolved.compute.seed,
+        identities=found.identities,
         times=found.limits.table.to_text() if found.unit == "milliseconds" else None,
         time_error=found.time_error,
         wanted=request.wanted(),
         anew_minutes=request.anew_minutes,
         seeds=request.seeds,
     )
-    limits = limits_of(asked)
-    # Before hours are spent.
-    if limits.kept_by_patch(found.space, identity_of(asked)).sum() < FEWEST_KEPT:
-        raise out_of_reach(limits)
-    return asked
-
-
-def identity_of(asked: Asked) -> Identity:
-    """How often a slot is none: as published, or by patch size in a space around a budget."""
-    limits = limits_of(asked)
-    is_around = asked.wanted["space"] == "auto"
-    return limits.calibrate_each(asked.space) if is_around else limits.calibrate(asked.space)
 
 
 def _check_labels(request: NetworkRequest, classes: int) -> None:

@@ -43,7 +43,7 @@ from sit_engine.records.summary import summarise
 from sit_engine.studies.compare import OnRun, compare
 from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
 from sit_engine.studies.search.evolution import check_pymoo
-from sit_engine.studies.search.request import asked_for, carried, freeze, identity_of
+from sit_engine.studies.search.request import asked_for, carried, freeze
 from sit_engine.training.control import FolderControl
 from sit_engine.training.start import Emit, MakeControl, resume, start
 
@@ -135,9 +135,8 @@ def supernet_config(request: NetworkRequest, asked: Asked) -> RunConfig:
         "high": asked.high,
         "memory_mb": asked.memory_mb,
         "times": asked.times,
+        "identities": ",".join(f"{share:g}" for share in asked.identities),
     }
-    if not isinstance(identity := identity_of(asked), float):
-        model["identities"] = ",".join(f"{share:g}" for share in identity)
     base = request.config
     values = base.model_dump() | {"model": model}
     if asked.is_labelled:

@@ -60,11 +60,11 @@ class Bundle:
 
 
 def try_write(
-    checkpoint_manager: CheckpointManager, progress: Progress, rates: tuple[float, float], why: str
+    checkpoint_manager: CheckpointManager, progress: Progress, learning_rate: float, why: str
 ) -> Path | None:
     """As `write`; a disk that refuses is told, and no more: the run ends all the same."""
     try:
-        return write(checkpoint_manager, progress, rates, why)
+        return write(checkpoint_manager, progress, learning_rate, why)
     except SitError as error:
         checkpoint_manager.emit(
             warning("bundle.unwritten", "The step could not be kept: {why}", why=error.message)
@@ -73,12 +73,12 @@ def try_write(
 
 
 def write(
-    checkpoint_manager: CheckpointManager, progress: Progress, rates: tuple[float, float], why: str
+    checkpoint_manager: CheckpointManager, progress: Progress, learning_rate: float, why: str
 ) -> Path:
     """The bundle of the newest skipped step that is not finite with the weights as they are now.
 
     Skipped steps change no weights, so after several in a row that is the last one, with the very
-    weights before it. `rates` are those of learning and decay.
+    weights before it.
     """
     run, stepper = checkpoint_manager.run, checkpoint_manager.stepper
     # A pass may move the averages of a stem.
@@ -96,8 +96,8 @@ def write(
         "seed": seed,
         "why": why,
         "is_same": is_same,
-        "learning_rate": rates[0],
-        "weight_decay": rates[1],
+        "learning_rate": learning_rate,
+        "weight_decay": stepper.optimiser.adamw.param_groups[0]["weight_decay"],
         "parts": stepper.micro_batches,
         "recompute": stepper.is_recomputing,
         "processes": ranks.count(),

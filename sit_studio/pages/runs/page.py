@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
@@ -222,24 +223,24 @@ class RunsPage(Page):
         can_resume = row is not None and row.status in (
             "paused", "stopped", "failed", "interrupted",
         )  # fmt: skip
-        can_resume = can_resume and not self.session.history.is_live
-        menu.addAction(self.tr("Open"), self._open).setEnabled(self.open.isEnabled())
-        menu.addAction(self.tr("Resume"), self._resume).setEnabled(can_resume)
-        menu.addAction(self.tr("Use its settings again"), self._duplicate).setEnabled(
-            row is not None
-        )
-        for text, act in (
-            (self.tr("Rename…"), self.on_run.rename), (self.tr("Note…"), self.on_run.note),
-            (self.tr("Star or unstar"), self.on_run.star),
-            (self.tr("Check its files…"), self.on_run.check),
-            (self.tr("Show in file manager"), self.on_run.show_folder),
-            (self.tr("Move to trash…"), self.on_run.ask_trash),
-        ):  # fmt: skip
-            action = menu.addAction(text)
-            action.setEnabled(rests if act == self.on_run.ask_trash else row is not None)
-            if row is not None:
-                action.triggered.connect(lambda _, act=act, row=row: act(row))
+        acts, is_some = self.on_run, row is not None
+        for text, act, is_on in (
+            (self.tr("Open"), self._open, self.open.isEnabled()),
+            (self.tr("Resume"), self._resume, can_resume and not self.session.history.is_live),
+            (self.tr("Use its settings again"), self._duplicate, is_some),
+            (self.tr("Rename…"), partial(self._do, acts.rename), is_some),
+            (self.tr("Note…"), partial(self._do, acts.note), is_some),
+            (self.tr("Star or unstar"), partial(self._do, acts.star), is_some),
+            (self.tr("Check its files…"), partial(self._do, acts.check), is_some),
+            (self.tr("Show in file manager"), partial(self._do, acts.show_folder), is_some),
+            (self.tr("Move to trash…"), partial(self._do, acts.ask_trash), rests),
+        ):
+            menu.addAction(text, act).setEnabled(is_on)
         return menu
+
+    def _do(self, act: Callable[[RunRow], None]) -> None:
+        if row := self._one():
+            act(row)
 
     @Slot()
     def _open(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout, QWidget
 
 from sit_engine.config.facts import MEASURED_LATER
@@ -14,6 +14,7 @@ from sit_studio.look.words import figure
 from sit_studio.models.settings_model import CheckedSettings, SettingsModel
 from sit_studio.widgets.basics import button, label, set_role
 from sit_studio.widgets.choice import Choice
+from sit_studio.widgets.guards import guard
 
 SLIDER_STEPS = 100
 
@@ -181,16 +182,22 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-class SettingFields:
-    """The fields of a page by path, kept in step with the model."""
+class SettingFields(QObject):
+    """The fields of a page by path, kept in step with the model; `edited` tells of any."""
+
+    edited = Signal(str, str)
 
     def __init__(self, model: SettingsModel) -> None:
+        super().__init__()
         self.model = model
         self.fields: dict[str, list[SettingField]] = {}
 
     def add(self, field: SettingField) -> SettingField:
         """Add one more field; a setting may stand in two places."""
         self.fields.setdefault(field.item.path, []).append(field)
+        # Some are made long after the window was.
+        guard(field)
+        field.edited.connect(self.edited)
         return field
 
     def show(self, checked: CheckedSettings) -> None:

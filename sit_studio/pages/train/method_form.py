@@ -25,7 +25,6 @@ from sit_studio.pages.train.pictures.task_cards import TaskCards
 from sit_studio.pages.train.stage_cards import StageCards
 from sit_studio.pages.train.starting.start_card import StartCard
 from sit_studio.widgets.basics import Card
-from sit_studio.widgets.guards import guard
 
 NO_START = "config.needs_start"
 LENGTH = ("optim.epochs", "optim.minutes")
@@ -56,7 +55,7 @@ class MethodForm(QWidget):
         is_labelled = kind == FINETUNE
         self.model = SettingsModel(method=LABELLED_METHOD if is_labelled else DEFAULT_METHOD)
         self.fields = SettingFields(self.model)
-        self._heard: set[SettingField] = set()
+        self.fields.edited.connect(self.edited)
         self._checked = CheckedSettings()
         self._told: tuple[AdvancedForm, str, str] | None = None
         """What the fold was opened for last."""
@@ -129,7 +128,6 @@ class MethodForm(QWidget):
             self.folds.addWidget(fold)
         for each, made in self._advanced.items():
             made.setVisible(each == key)
-        self._hear_all()
 
     def _unfold_for(self, failure: Failure | None, path: str) -> None:
         """Open the fold for what is wrong in it, once, unless it is told elsewhere on the page."""
@@ -144,14 +142,7 @@ class MethodForm(QWidget):
         self._told = told
 
     def _on_made(self) -> None:
-        self._hear_all()
         self.fields.show(self._checked)
-
-    def _hear_all(self) -> None:
-        for field in {f for fields in self.fields.fields.values() for f in fields} - self._heard:
-            self._heard.add(field)
-            guard(field)
-            field.edited.connect(self.edited)
 
     def _size_cards(self) -> ChoiceCards:
         cards = ChoiceCards(
@@ -215,10 +206,8 @@ class MethodForm(QWidget):
     def sliders(self, paths: tuple[str, ...]) -> list[SettingField]:
         """Some settings once more, with sliders, for another place of the page."""
         known = {item.path: item for item in self.model.settings()}
-        made = [
+        return [
             self.fields.add(SettingField(known[path], slider=True))
             for path in paths
             if path in known
         ]
-        self._make_parts()
-        return made

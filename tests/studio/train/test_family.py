@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QWidget
@@ -105,12 +106,15 @@ def test_a_kind_that_only_comes_with_weights_is_not_chosen(tmp_path: Path) -> No
     assert model.values()["model"] == {"width": "32"}
 
 
-def test_other_settings_are_made_when_they_are_looked_for(
-    window: MainWindow, qtbot: QtBot, few: Path
-) -> None:
-    page = window.train
+@pytest.fixture
+def page(window: MainWindow, qtbot: QtBot, few: Path) -> TrainPage:
+    """With images open."""
     ready(window, qtbot, few)
     window.show_page("train")
+    return window.train
+
+
+def test_other_settings_are_made_when_they_are_looked_for(page: TrainPage) -> None:
     fold, fields = page.form.advanced, page.fields.fields
     assert "optim.weight_decay" not in fields
     page.model.set("optim.weight_decay", "0.07")
@@ -126,12 +130,7 @@ def test_other_settings_are_made_when_they_are_looked_for(
     assert page.model.texts["optim.weight_decay"] == "0.071"
 
 
-def test_the_fold_opens_for_what_is_wrong_in_it(
-    window: MainWindow, qtbot: QtBot, few: Path
-) -> None:
-    page = window.train
-    ready(window, qtbot, few)
-    window.show_page("train")
+def test_the_fold_opens_for_what_is_wrong_in_it(page: TrainPage) -> None:
     page.model.set("optim.weight_decay", "much")
     page.refresh()
     (decay,) = page.fields.fields["optim.weight_decay"]
@@ -151,12 +150,7 @@ def test_the_fold_opens_for_what_is_wrong_in_it(
     assert any(f.isVisibleTo(page) for f in page.fields.fields["optim.weight_decay"])
 
 
-def test_what_another_place_tells_opens_no_fold(
-    window: MainWindow, qtbot: QtBot, few: Path
-) -> None:
-    page = window.train
-    ready(window, qtbot, few)
-    window.show_page("train")
+def test_what_another_place_tells_opens_no_fold(page: TrainPage) -> None:
     page.model.set("method.corruption.drop_share", "1.5")
     page.refresh()
     (slider,) = page.fields.fields["method.corruption.drop_share"]

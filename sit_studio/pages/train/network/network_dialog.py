@@ -129,16 +129,18 @@ class NetworkDialog(LongStudyDialog):
         self.form.addWidget(self.at_every_cost, row + 1, 1)
 
     @property
-    def anew_minutes(self) -> float | None:
-        """Of each run that trains a network by itself; None while that is no number from 0."""
-        return _number_in(self.anew)
-
-    def cost(self, minutes: float) -> str:
-        anew = self.anew_minutes
-        if anew is None:
+    def wrong(self) -> str:
+        """What is no number among those that may be left out; empty when all is well."""
+        if _number_in(self.anew) is None:
             return self.tr("The minutes to train anew are no number from 0.")
         if _number_in(self.memory) is None:
             return self.tr("The memory is no number of megabytes.")
+        return ""
+
+    def cost(self, minutes: float) -> str:
+        if self.wrong:
+            return self.wrong
+        anew = _number_in(self.anew)
         text = self.tr(
             "About {n} minutes on this machine, which no other run should use meanwhile: two thirds "
             "train the shared weights, in the rest networks are asked. {anew} It goes on when this "
@@ -159,20 +161,9 @@ class NetworkDialog(LongStudyDialog):
         return study_of(path)
 
     def asked(self, folder: str, minutes: float) -> NetworkStudy:
-        anew = self.anew_minutes
-        if anew is None:
-            raise ConfigError(
-                "studio.search_anew",
-                self.tr("The minutes to train anew are no number from 0."),
-                self.tr("Give a number, or none to leave that out."),
-            )
-        memory = _number_in(self.memory)
-        if memory is None:
-            raise ConfigError(
-                "studio.search_memory",
-                self.tr("The memory is no number of megabytes."),
-                self.tr("Give a number, or none where any will do."),
-            )
+        if self.wrong:
+            hint = self.tr("Give a number, or none to leave that out.")
+            raise ConfigError("studio.search_number", self.wrong, hint)
         if self.base is None or self.budget is None or not self.budget.text:
             raise ConfigError(
                 "studio.search_time",
@@ -185,11 +176,11 @@ class NetworkDialog(LongStudyDialog):
             minutes=minutes,
             budget=self.budget.text,
             sharing=self.sharing.currentData(),
-            memory_mb=memory or None,
+            memory_mb=_number_in(self.memory) or None,
             objectives=2 if self.at_every_cost.isChecked() else 1,
             is_labelled=self.from_labels.isChecked(),
             labels_file=self.session.dataset.labels_file,
-            anew_minutes=anew,
+            anew_minutes=_number_in(self.anew) or 0.0,
             seeds=SEEDS,
         )
 
