@@ -296,6 +296,22 @@ def test_it_outlives_ctrl_c_and_ends_with_sigterm() -> None:
     assert (child.process.returncode, printed) == (143, b"")
 
 
+def test_a_signal_that_a_library_wraps_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    serving = Serving(out)
+
+    def wrapping(*_: object) -> None:
+        try:
+            serving.end(signal.SIGTERM, None)
+        except SystemExit as ended:
+            raise ValueError("building a model: SystemExit: 143") from ended
+
+    monkeypatch.setattr("sit_engine.cli.verbs.serve.ask", wrapping)
+    with pytest.raises(SystemExit, match="143"):
+        serving.answer(b'{"id": 1, "ask": "device"}')
+    assert out.getvalue() == b""
+
+
 ORPHAN = """
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-m", "sit_engine", "serve"], stdin=0, stdout=1)

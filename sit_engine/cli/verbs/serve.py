@@ -57,9 +57,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Answer until standard input ends and every question is answered, or the parent is gone."""
     # Ctrl+C in a terminal reaches this process too; the window decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # As an exception, so that decoder children are ended too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
     questions, serving = _take_stdin(), Serving(_take_stdout())
+    signal.signal(signal.SIGTERM, serving.end)
     inbox: Inbox = queue.SimpleQueue()
     threading.Thread(target=_read, args=(questions, inbox), daemon=True).start()
     threading.Thread(target=_end_with, args=(os.getppid(), serving, inbox), daemon=True).start()
@@ -83,6 +82,11 @@ class Serving:
         self.out.write(json.dumps(record).encode("ascii") + b"\n")
         self.out.flush()
 
+    def end(self, *_: object) -> None:
+        """End now, as a handler of a signal: by an exception, so that decoder children end too."""
+        self.is_over.set()
+        sys.exit(TERMINATED_EXIT_CODE)
+
     def answer(self, line: bytes) -> None:
         """Answer one line, whatever it is."""
         number: object = None
@@ -95,6 +99,8 @@ class Serving:
         except BrokenPipeError:
             raise
         except Exception as error:  # noqa: BLE001 - the one boundary of a question
+            if self.is_over.is_set():  # Libraries wrap even what a signal raised; nobody waits.
+                sys.exit(TERMINATED_EXIT_CODE)
             self.say({"id": number, "error": record_of(fault(error))})
         else:
             self.say({"id": number, "answer": found})
