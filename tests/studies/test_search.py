@@ -287,6 +287,19 @@ def test_stop_after_finish_stops_before_a_network_is_asked(few: Path, tmp_path: 
     assert not rested.asked.is_done
 
 
+def test_a_stop_while_speeds_are_measured_is_heard(found: Path, few: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(found, out)
+
+    def on_progress(phase: str, done: int, _: int) -> None:
+        if (phase, done) == ("measuring the speeds", 0):
+            api.end_search(out, keep=False)
+
+    rested = searched(request_of(few, anew_minutes=0.01), out, on_progress=on_progress)
+    assert rested.asked.is_done
+    assert not list((out / "anew").glob("runs/*"))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [

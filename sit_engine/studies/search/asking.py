@@ -144,7 +144,7 @@ class Asking:
         """From the journal, or measured now and written there."""
         if (known := self.known.get((source, shape))) is not None:
             return known
-        self._obey()
+        obey(self.control)
         parts = self._parts(shape)
         candidate = Candidate(
             patch_size=shape.patch_size,
@@ -176,11 +176,12 @@ class Asking:
             self.scorer = Scorer(self.run, self.emit)
         return self.scorer
 
-    def _obey(self) -> None:
-        """Between two networks."""
-        for command in self.control.poll():
-            if command.command in ("finish", "stop", "pause"):
-                raise AskedToEnd(for_good=command.command == "finish")
+
+def obey(control: Control) -> None:
+    """Between two answers: AskedToEnd where somebody said so."""
+    for command in control.poll():
+        if command.command in ("finish", "stop", "pause"):
+            raise AskedToEnd(for_good=command.command == "finish")
 
 
 def _parts_of(candidate: Candidate) -> Parts:

@@ -8,6 +8,7 @@ and so is the uniform network of the same budget. Found again after a kill: ever
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +42,7 @@ from sit_engine.records.studies.network_search import (
 )
 from sit_engine.records.summary import summarise
 from sit_engine.studies.compare import OnRun, compare
-from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration
+from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration, obey
 from sit_engine.studies.search.evolution import check_pymoo
 from sit_engine.studies.search.request import asked_for, carried, freeze
 from sit_engine.training.control import FolderControl
@@ -79,8 +80,8 @@ def search(
     asked = asked_for(request, out, tell)
     _make_control(Run(out))
     with RunLock(Run(out)):
+        take_commands(Run(out))  # Whatever was said to a search that had ended.
         if not asked.is_done:
-            take_commands(Run(out))  # Whatever was said to a search that had ended.
             if _train(request, asked, out, emit, make_control, on_run) != "completed":
                 return read_search(out)
             if summarise(Run(out / SUPERNET)).step == 0:
@@ -101,7 +102,9 @@ def search(
             freeze(replace(read_search(out).asked, is_done=True), out)
         _write_networks(out)
         if request.anew_minutes > 0:
-            _train_anew(request, out, emit, make_control, on_run, tell)
+            # What was said while speeds or a network were measured; a run hears of it itself.
+            with suppress(AskedToEnd):
+                _train_anew(request, out, emit, make_control, on_run, tell)
     return read_search(out)
 
 
@@ -220,10 +223,16 @@ def _train_anew(
         for name, one in best.items()
         if one is not None
     }
+    control = (make_control or FolderControl)(Run(out))
+
+    def hearing(phase: str, done: int, total: int) -> None:
+        obey(control)
+        tell(phase, done, total)
+
     compare(
         CompareRequest(
             request.folder, configs, Budget("minutes", request.anew_minutes), seeds=request.seeds,
             labels_file=request.labels_file,
         ),
-        out / ANEW, emit=emit, make_control=make_control, on_run=on_run, tell=tell,
+        out / ANEW, emit=emit, make_control=make_control, on_run=on_run, tell=hearing,
     )  # fmt: skip
