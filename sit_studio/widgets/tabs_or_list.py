@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
-from PySide6.QtGui import QResizeEvent
+from functools import partial
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from sit_studio.widgets.choice import Choice
@@ -28,6 +30,21 @@ class TabsOrList(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.tabs.currentChanged.connect(self.refresh)
         self.list.activated.connect(self._on_row)
+
+    def turn_by_keys(self, within: QWidget) -> None:
+        """While the focus is `within`, Ctrl+Tab turns to the next tab, with Shift to the one before."""
+        for keys, step in (
+            (QKeySequence.StandardKey.NextChild, 1), (QKeySequence.StandardKey.PreviousChild, -1),
+        ):  # fmt: skip
+            shortcut = QShortcut(keys, within)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(partial(self._turn, step))
+
+    def _turn(self, step: int) -> None:
+        shown = self.tabs.shown()
+        self.tabs.setCurrentIndex(
+            shown[(shown.index(self.tabs.currentIndex()) + step) % len(shown)]
+        )
 
     @Slot()
     def refresh(self) -> None:

@@ -64,6 +64,7 @@ class CurvesPanel(QWidget):
         self.tabs = TightTabs()
         self.tabs.setAccessibleName(self.tr("Curves"))
         self.tab_row = TabsOrList(self.tabs)
+        self.tab_row.turn_by_keys(self)
         self.stack = QStackedWidget()
         self.plots: list[CurvePlot] = []
         for group in self.groups:

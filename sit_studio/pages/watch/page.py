@@ -146,6 +146,7 @@ class WatchPage(Page):
         right.body.addWidget(self.tab_row)
         right.body.addWidget(stack)
         right.body.addWidget(self.pictures.slider)
+        self.tab_row.turn_by_keys(right)
         self.split.addWidget(left)
         self.split.addWidget(right)
         self.split.setSizes([560, 440])

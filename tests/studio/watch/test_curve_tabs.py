@@ -47,3 +47,21 @@ def test_where_the_tabs_have_no_room_the_plot_is_chosen_from_a_list(qtbot: QtBot
     qtbot.waitUntil(lambda: tabs.tabRect(0).width() == airy)
     panel.resize(400, 400)
     assert words.currentText() == tabs.tabText(tabs.shown()[0])
+
+
+def test_ctrl_tab_turns_them_from_anywhere_in_the_panel(qtbot: QtBot) -> None:
+    panel = CurvesPanel()
+    qtbot.addWidget(panel)
+    panel.resize(1600, 400)
+    panel.show()
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
+    shown = panel.tabs.shown()
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    panel.log.setFocus()
+    QTest.keyClick(panel.log, Qt.Key.Key_Tab, control)
+    assert panel.stack.currentIndex() == shown[1]
+    for at in (shown[0], shown[-1]):
+        QTest.keyClick(panel.log, Qt.Key.Key_Backtab, control | shift)
+        assert panel.stack.currentIndex() == at
+    assert panel.log.hasFocus()
