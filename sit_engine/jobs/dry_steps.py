@@ -23,7 +23,7 @@ from sit_engine.records.on_progress import OnProgress
 from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, note_speed
 from sit_engine.training.prepare import list_images, with_cues, with_start
-from sit_engine.training.stepper import DRY_RUN_S, measure_images_per_s
+from sit_engine.training.speed import DRY_RUN_S, measure_images_per_s
 
 MOST_IMAGES = 1000
 

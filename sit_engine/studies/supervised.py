@@ -19,7 +19,8 @@ from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.device import probe_once
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.schedules import cosine
-from sit_engine.training.stepper import Stepper, measure_images_per_s
+from sit_engine.training.speed import measure_images_per_s
+from sit_engine.training.stepper import Stepper
 
 MOST_EPOCHS = 400.0
 TRIED_S = 0.3

@@ -52,7 +52,7 @@ from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
 from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
 from sit_engine.training.recovery.out_of_memory import Change
-from sit_engine.training.stepper import measure_images_per_s
+from sit_engine.training.speed import measure_images_per_s
 from sit_engine.training.watched import HELD_SHARE, UNLABELLED_SHARE, training_data
 
 Emit = Callable[[Event], None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -24,8 +23,6 @@ from sit_engine.machine.device import apply_settings, autocast
 from sit_engine.methods.protocol import Losses, Method, StepInfo
 from sit_engine.training.optim import Optimiser
 from sit_engine.views.seeds import stream_seed
-
-DRY_RUN_S = 3.0
 
 
 def build_method(config: ResolvedConfig, device: torch.device) -> Method:
@@ -217,29 +214,3 @@ def _check_batch(batch: int, images: int) -> None:
             batch=batch,
             images=images,
         )
-
-
-def measure_images_per_s(
-    config: ResolvedConfig,
-    store: PixelStore,
-    rows: np.ndarray,
-    labels: np.ndarray | None = None,
-    *,
-    seconds: float = DRY_RUN_S,
-) -> float:
-    """A dry run of so many seconds on networks of its own; median over its steps."""
-    stepper = Stepper(config, store, rows, labels)
-    stepper.method.prepare_trial(stepper.batches)
-    took_s: list[float] = []
-    started_s = time.perf_counter()
-    while len(took_s) < 5 or time.perf_counter() - started_s < seconds:
-        step_s = time.perf_counter()
-        step_info = StepInfo(stepper.seed, len(took_s), 1000, stepper.batches.steps_per_epoch)
-        done = stepper.step(step_info, learning_rate=0.0, weight_decay=0.0)
-        float(done.norm)  # Waits for the device.
-        took_s.append(time.perf_counter() - step_s)
-    rate = stepper.batches.batch_size / statistics.median(took_s[2:])
-    if stepper.device.type == "cuda":
-        del stepper, done
-        torch.cuda.empty_cache()
-    return rate
