@@ -8,6 +8,7 @@ any other), `cells/` (right or wrong on each test image), `comparison.json` (the
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -241,14 +242,15 @@ def _table(request: CompareRequest, places: Sequence[Place], paces: dict[str, Pa
                 )
             )
         ),
-        best=_best(rows),
+        best=best_of(rows),
     )
 
 
-def _best(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
+def best_of(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
     """The settings that answer most by neighbours, over the seeds that all have so far.
 
-    It is the best of several on the same images: the intervals of its gaps allow for that.
+    It is the best of several on the same images, and the intervals of its gaps allow for that: over
+    other settings they are of so many pairs (Bonferroni), over the rest of so many settings.
     """
     ours = {name: cells for name, kind, cells in rows if kind == "config" and cells}
     seeds = set.intersection(*map(set, ours.values())) if ours else set[int]()
@@ -259,11 +261,12 @@ def _best(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
         name: np.mean([cell.knn.mean() for cell in cells.values()]) for name, cells in whole.items()
     }
     name = max(right, key=lambda one: right[one])
+    many = {True: math.comb(len(ours), 2), False: len(ours)}
     gaps = {
         other: found
         for other, _, cells in rows
         if other != name
-        and (found := gap(whole[name], cells, "knn", among=len(ours) - 1)) is not None
+        and (found := gap(whole[name], cells, "knn", among=many[other in ours])) is not None
     }
     return Best(name, float(right[name]), gaps)
 

@@ -37,7 +37,7 @@ def entrant_of(method: str, texts: Mapping[str, str]) -> str | None:
 def advice(
     rows: Sequence[ComparisonRow], folders: Sequence[str], entrant: str | None
 ) -> Advice | None:
-    """The advice of the newest whole race on that folder which the entrant took part in."""
+    """The advice of the newest whole race of several seeds on that folder with the entrant in it."""
     if entrant is None or len(folders) != 1:
         return None
     known = entrants()
@@ -45,7 +45,8 @@ def advice(
         found, names = row.found, set(row.names)
         if found is None or not found.is_complete or entrant not in names or names - known.keys():
             continue
-        if Path(found.folder) != Path(folders[0]):
+        # What one seed says may be another's chance.
+        if found.seeds < 2 or Path(found.folder) != Path(folders[0]):
             continue
         gap = found.best.gaps.get(entrant) if found.best is not None else None
         if found.best is None or gap is None or gap.low <= 0:

@@ -14,11 +14,13 @@ ROWS: tuple[tuple[str, Kind], ...] = (
 )  # fmt: skip
 
 
-def said(gaps: Mapping[str, Gap]) -> list[str]:
+def said(gaps: Mapping[str, Gap], seeds: int = 2) -> list[str]:
     """The sentences, where "a" has the most right and is ahead of the others by those gaps."""
-    lines = tuple(Line(name, kind, {"knn": Figure(0.5, 2, None)}) for name, kind in ROWS)
+    lines = tuple(Line(name, kind, {"knn": Figure(0.5, seeds, None)}) for name, kind in ROWS)
     best = Best("a", 0.525, dict(gaps))
-    found = Comparison("/x", (), Budget("minutes", 1), 2, 5, lines, (), 90, 10, "", True, best=best)
+    found = Comparison(
+        "/x", (), Budget("minutes", 1), seeds, 5, lines, (), 90, 10, "", True, best=best
+    )
     return [str(sentence) for sentence in verdict(found)]
 
 
@@ -48,3 +50,9 @@ def test_who_is_not_above_raw_pixels_has_learnt_nothing_of_use() -> None:
 
 def test_nothing_is_said_before_two_are_measured() -> None:
     assert said({"raw pixels": AHEAD}) == []
+
+
+def test_one_seed_is_said() -> None:
+    gaps = {"b": AHEAD, "c": AHEAD, "untrained a": AHEAD, "raw pixels": AHEAD}
+    assert len(said(gaps)) == 2
+    assert said(gaps, seeds=1)[2].startswith("All of it is of one seed")

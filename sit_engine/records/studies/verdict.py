@@ -8,9 +8,11 @@ from sit_engine.counted import Sentence
 from sit_engine.paths import display_name
 from sit_engine.records.studies.comparison import Best, Comparison, Gap
 
+ONE_SEED = Sentence("All of it is of one seed: another beginning may put them in another order.")
+
 
 def verdict(found: Comparison) -> tuple[Sentence, ...]:
-    """One or two sentences; none before two settings have been measured with equal seeds."""
+    """What can be said; nothing before two settings have been measured with equal seeds."""
     best = found.best
     if best is None:
         return ()
@@ -18,7 +20,11 @@ def verdict(found: Comparison) -> tuple[Sentence, ...]:
     rivals = {name: gap for name, gap in best.gaps.items() if kinds.get(name) == "config"}
     if not rivals:
         return ()
-    return _leader(best, rivals), _over_nothing(best, kinds)
+    said = _leader(best, rivals), _over_nothing(best, kinds)
+    figures = [line.figures.get("knn") for line in found.lines if line.name in (best.name, *rivals)]
+    if any(figure is not None and figure.seeds == 1 for figure in figures):
+        return *said, ONE_SEED
+    return said
 
 
 def _leader(best: Best, rivals: dict[str, Gap]) -> Sentence:
