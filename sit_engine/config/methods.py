@@ -123,6 +123,8 @@ class MethodOptions(OpenOptions[AutoT]):
     """Settings that are the rows of a tensor of its heads, and that tensor; a start of the same method
     gives it heads of those sizes."""
     foreign_heads: ClassVar[ForeignHeads | None] = None
+    rate_share: ClassVar[float] = 1.0
+    """Share of the general peak learning rate, which was tuned for SiT, that "auto" takes."""
 
     features: Literal["teacher", "student"] = setting(
         "student",

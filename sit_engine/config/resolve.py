@@ -59,7 +59,10 @@ def resolve(
     train_images = facts.images - watch_count(
         data.get("watch_share"), facts, one_a_class=config.method.needs_labels
     )
-    optim = _optim(Filling("optim", config.optim, autos), train_images, model.token_width, device)
+    optim = _optim(
+        Filling("optim", config.optim, autos), train_images, model.token_width,
+        config.method.rate_share, device,
+    )  # fmt: skip
     batch = optim.get("batch_size")
     compute = _compute(config, device)
     _fit(compute, batch // device.ranks, device.memory)
@@ -154,7 +157,9 @@ def _data(filling: Filling, facts: DataFacts) -> Filling:
     return filling
 
 
-def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts) -> Filling:
+def _optim(
+    filling: Filling, train_images: int, width: int, rate_share: float, device: DeviceFacts
+) -> Filling:
     options = filling.options
     assert isinstance(options, OptimOptions)
     usual = 256 if device.kind != "cpu" else 64
@@ -182,17 +187,12 @@ def _optim(filling: Filling, train_images: int, width: int, device: DeviceFacts)
         )
     _length(filling, options, train_images, batch, device)
     epochs = filling.get("epochs")
-    peak = min(PEAK_RATE, PEAK_RATE * 128 / width)
-    filling.auto(
-        "learning_rate",
-        round(peak * 256 / batch, 6),
-        Sentence(
-            "a peak of {peak} for width {width} at {images} images a step, tuned on small sets",
-            peak=f"{peak:.2g}",
-            width=width,
-            images=batch,
-        ),
-    )
+    peak = rate_share * min(PEAK_RATE, PEAK_RATE * 128 / width)
+    words = "a peak of {peak} for width {width} at {images} images a step, tuned on small sets"
+    if rate_share != 1:
+        words = "a peak of {peak} for width {width} at {images} images a step: {share} × what others take"
+    why = Sentence(words, peak=f"{peak:.2g}", width=width, images=batch, share=f"{rate_share:g}")
+    filling.auto("learning_rate", round(peak * 256 / batch, 6), why)
     filling.auto(
         "warmup_epochs",
         round(min(10.0, epochs / 10), 3),

@@ -22,6 +22,11 @@ USUAL_FLIP = 0.5
 LOST_BY_MIRRORING = 0.1
 """Share of the right answers that mirror images may take away; up to 4 % on folders of ADR 17."""
 
+LARGE_PX = 128
+"""From this view size on published crops and blur are taken over by methods that "auto" gives their own
+for smaller ones."""
+NO_BLUR = "off: it takes time, and views of up to 64 px gained nothing by it"
+
 Auto = tuple[object, str]
 
 
@@ -40,6 +45,14 @@ def view_autos(views: ViewOptions, facts: DataFacts, preset: str) -> dict[str, A
         **{f"views.{name}": (value, why) for name, value in numbers.items()},
         "views.flip": (USUAL_FLIP, paper) if is_paper else _flip(facts),
     }
+
+
+def published_blur(image_size: int) -> dict[str, Auto]:
+    """How often each of two large views is blurred: as DINO and MoCo v3 have it, in small views never."""
+    if image_size < LARGE_PX:
+        return {f"views.blur_{which}": (0.0, NO_BLUR) for which in ("first", "second")}
+    paper = "the paper's value"
+    return {"views.blur_first": (1.0, paper), "views.blur_second": (0.1, paper)}
 
 
 def _colours(facts: DataFacts) -> Auto:

@@ -124,7 +124,7 @@ class Vit(VisionTransformer, Backbone):
         return self.blocks_deep + 1 if name.startswith("norm.") else 0
 
     def first_layer(self) -> list[nn.Parameter]:
-        """The patch projection, or the first convolution of the stem in its place."""
+        """The patch projection, or the whole convolutional stem in its place."""
         return list(self.patch_embed.parameters())
 
     def freeze(self, *, but_last: int) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sit_engine.records.event_log import read_events
-from sit_engine.records.events import Event, KnnMeasured, PhaseChanged, RunFinished
+from sit_engine.records.events import (
+    Event,
+    KnnMeasured,
+    PhaseChanged,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    Warned,
+)
 from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Curve, Pace
 
@@ -52,7 +60,10 @@ def _trained(run: Run) -> Iterator[tuple[Event, float]]:
     for event, when_s in read_events(run):
         if isinstance(event, PhaseChanged):
             last_s = when_s if event.phase == "training" else None
-        elif last_s is not None:
+        elif isinstance(event, (RunStarted, RunResumed)):
+            last_s = None
+        elif last_s is not None and not isinstance(event, Warned):
+            # A leg warns before it says that it goes on: what lies before such a word may be a kill.
             seconds += when_s - last_s
             last_s = None if isinstance(event, RunFinished) else when_s
         yield event, seconds

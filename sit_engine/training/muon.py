@@ -53,17 +53,26 @@ class Muon:
     @torch.no_grad()
     def step(self, finite: Tensor, *, learning_rate: float, weight_decay: float) -> None:
         """Nesterov's momentum, made orthogonal; where `finite` is 0 nothing changes."""
-        for group, momentum_GRC in zip(self.groups.values(), self.momenta, strict=True):
-            gradient_GRC = torch.stack([_gradient(matrix) for matrix in group])
+        for group, all_GRC in zip(self.groups.values(), self.momenta, strict=True):
+            # One without a gradient is frozen, and stays as it is: AdamW does the same.
+            rows = [row for row, matrix in enumerate(group) if matrix.grad is not None]
+            if not rows:
+                continue
+            matrices = [group[row] for row in rows]
+            is_part = len(rows) < len(group)
+            momentum_GRC = all_GRC[rows] if is_part else all_GRC
+            gradient_GRC = torch.stack([_gradient(matrix) for matrix in matrices])
             gradient_GRC = torch.where(finite > 0, gradient_GRC, momentum_GRC)
             momentum_GRC.lerp_(gradient_GRC, 1 - MOMENTUM)
+            if is_part:
+                all_GRC[rows] = momentum_GRC
             ahead_GRC = gradient_GRC.lerp(momentum_GRC, MOMENTUM)
             exact_GRC = ahead_GRC if self.dtype is None else ahead_GRC.to(self.dtype)
             update_GRC = orthogonal(exact_GRC).to(momentum_GRC.dtype)
             size = SIZE * math.sqrt(max(momentum_GRC.shape[1:]))
-            torch._foreach_mul_(list(group), 1 - learning_rate * weight_decay * finite)
+            torch._foreach_mul_(matrices, 1 - learning_rate * weight_decay * finite)
             torch._foreach_sub_(
-                list(group), list((update_GRC * (learning_rate * size * finite)).unbind())
+                matrices, list((update_GRC * (learning_rate * size * finite)).unbind())
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -80,4 +89,5 @@ class Muon:
 
 
 def _gradient(matrix: nn.Parameter) -> Tensor:
-    return torch.zeros_like(matrix) if matrix.grad is None else matrix.grad
+    assert matrix.grad is not None
+    return matrix.grad

@@ -52,7 +52,7 @@ def test_momentum_follows_the_batch_and_the_length(
 def test_the_teacher_warms_up_and_prototypes_freeze_in_runs_that_are_long_enough(
     epochs: float, warmup: int, last: float, frozen: int
 ) -> None:
-    """At 0.07 from the start a short run gave every image the same answer (docs/adr/0027)."""
+    """At 0.07 from the start a short run gave every image the same answer (docs/adr/0028)."""
     config = resolved(optim={"epochs": epochs}).config
     options = config.method
     assert isinstance(options, DinoOptions)
@@ -120,3 +120,17 @@ def test_the_published_recipe_is_a_preset() -> None:
 def test_what_simdino_does_not_use_says_so() -> None:
     found = resolved(method={"name": "dino", "loss": "simdino"})
     assert found.reasons["method.prototypes"] == "not used: simdino has no prototypes"
+
+
+@pytest.mark.parametrize("loss", ["dino", "simdino"])
+@pytest.mark.parametrize(
+    ("kind", "width", "peak"), [("cpu", 96, 3.75e-4), ("cuda", 192, 2.5e-4), ("cuda", 384, 1.25e-4)]
+)
+def test_the_peak_rate_is_a_quarter_of_what_others_take(
+    loss: str, kind: str, width: int, peak: float
+) -> None:
+    model = {"backbone": "custom", "width": width, "depth": 2, "heads": 4}
+    found = resolved(kind=kind, model=model, method={"name": "dino", "loss": loss})
+    optim = found.config.optim
+    assert optim.learning_rate * optim.batch_size / 256 == pytest.approx(peak, rel=1e-3)
+    assert str(found.reasons["optim.learning_rate"]).endswith("0.25 × what others take")

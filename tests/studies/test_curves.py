@@ -10,7 +10,15 @@ from PIL import Image
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import resolve
 from sit_engine.config.toml_file import to_toml
-from sit_engine.records.events import Event, KnnMeasured, PhaseChanged, RunFinished, to_line
+from sit_engine.records.events import (
+    Event,
+    KnnMeasured,
+    PhaseChanged,
+    RunFinished,
+    RunResumed,
+    to_line,
+    warning,
+)
 from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Budget, Comparison, Curve, Pace
 from sit_engine.studies.curves import curve_of, training_s
@@ -67,6 +75,21 @@ def test_without_a_pace_the_minutes_are_those_that_passed(runs: list[Run]) -> No
     # One minute and two, three and six.
     assert found.minutes == pytest.approx((0, 1.5, 4.5))
     assert [training_s(run) for run in runs] == [240, 480]
+
+
+def test_the_night_between_a_kill_and_a_resume_is_not_trained(tmp_path: Path) -> None:
+    """The later leg warns of its disk, then says that it goes on."""
+    training = PhaseChanged("training")
+    run = run_of(tmp_path, "killed", [
+        (training, 100.0),
+        (reading(10, 0.3), 160.0),
+        (warning("run.no_locks", "No locks here."), 90_000.0),
+        (RunResumed(1, 10, "step-10", 7), 90_001.0),
+        (warning("checkpoint.rejected", "One was damaged."), 90_002.0),
+        (training, 90_010.0),
+        (reading(20, 0.5), 90_070.0),
+    ])  # fmt: skip
+    assert training_s(run) == 120
 
 
 def test_runs_that_read_nothing_have_no_curve(runs: list[Run]) -> None:

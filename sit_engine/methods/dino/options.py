@@ -17,21 +17,18 @@ from sit_engine.errors import ConfigError
 from sit_engine.methods.dino.curves import CURVES
 from sit_engine.methods.dino.presets import PAPER_DINO
 from sit_engine.methods.shared_settings import MOMENTUM
-from sit_engine.methods.view_autos import view_autos
+from sit_engine.methods.view_autos import LARGE_PX, NO_BLUR, published_blur, view_autos
 
 GLOBAL_VIEWS = 2
 # A local view has this share of the view's side, as published: 96 of 224 px.
 LOCAL_SHARE = (3, 7)
 FEWEST_PROTOTYPES, MOST_PROTOTYPES = 1024, 4096
-LARGE_PX = 128
-"""From this view size on local crops are as small as published."""
 FEW_EPOCHS, LONG_EPOCHS = 10, 100
 """In a run shorter than the first the prototypes learn from the start; from the second on the teacher's
 temperature rises.
 """
 PROTOTYPES, LENGTHS = "head.prototypes.weight", "head.prototypes.lengths"
 
-RATE = 1.5e-3
 PAPER = "the paper's value"
 UNUSED = "not used: simdino has no prototypes"
 
@@ -113,6 +110,7 @@ class DinoOptions(MethodOptions[AutoT]):
             "prototypes": PROTOTYPES,
         }
     )
+    rate_share: ClassVar[float] = 0.25
     foreign_heads: ClassVar[ForeignHeads | None] = ForeignHeads(
         "DINO",
         (
@@ -227,13 +225,9 @@ class DinoOptions(MethodOptions[AutoT]):
         return first + (last - first) * epoch / max(1, epochs - 1)
 
     def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
-        """A rate of its own, since the general one, tuned for SiT, is too fast (ADR 28)."""
+        """Weight decay as published; the rest as for other methods (ADR 28)."""
         del facts
-        return {
-            "optim.optimiser": ("muon", "on small sets simdino learnt nothing with adamw"),
-            "optim.learning_rate": (RATE, "a quarter of the general rate in batches of 64 images"),
-            "optim.weight_decay_end": (0.4, "the published recipe's"),
-        }
+        return {"optim.weight_decay_end": (0.4, "the published recipe's")}
 
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
@@ -280,23 +274,21 @@ def _paper() -> dict[str, tuple[object, str]]:
 
 
 def _small(scale: Scale, facts: DataFacts, device: DeviceFacts) -> dict[str, tuple[object, str]]:
-    """The small-set defaults; the published figures that they rest on stand in docs/adr/0027."""
-    no_blur = "off: it takes time, and views of up to 64 px gained nothing by it"
+    """The small-set defaults; the published figures that they rest on stand in docs/adr/0028."""
     is_large = scale.image_size >= LARGE_PX
-    crops = "the paper's value" if is_large else "in small views smaller crops show too little"
+    crops = PAPER if is_large else "in small views smaller crops show too little"
     half = 1 << max(1, (facts.images // 2).bit_length() - 1)
     prototypes = max(FEWEST_PROTOTYPES, min(MOST_PROTOTYPES, half))
     is_cpu = device.kind == "cpu"
     is_short = scale.epochs < FEW_EPOCHS
     is_long = scale.epochs >= LONG_EPOCHS
     return {
-        "views.blur_first": (0.0, no_blur),
-        "views.blur_second": (0.0, no_blur),
+        **published_blur(scale.image_size),
         "local.count": (4, "half of the published 8: views take time on a CPU") if is_cpu
         else (8, PAPER),
         "local.scale_min": (0.05 if is_large else 0.2, crops),
         "local.scale_max": (0.4 if is_large else 0.5, crops),
-        "local.blur": (0.0, no_blur),
+        "local.blur": (0.5, PAPER) if is_large else (0.0, NO_BLUR),
         "prototypes": (
             prototypes,
             Sentence(

@@ -22,7 +22,7 @@ from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.methods.mocov3.presets import PAPER
 from sit_engine.methods.shared_settings import HEAD_OUT, MOMENTUM
-from sit_engine.methods.view_autos import view_autos
+from sit_engine.methods.view_autos import published_blur, view_autos
 
 PUBLISHED_MOMENTUM, MOST_HEAD_WIDTH = 0.99, 4096
 FIRST_LAYER = "first_layer_norm"
@@ -120,11 +120,9 @@ class MocoV3Options(MethodOptions[AutoT]):
                 "momentum": (PUBLISHED_MOMENTUM, paper),
                 "head_width": (MOST_HEAD_WIDTH, paper),
             }
-        no_blur = "off: it takes time, and views of up to 64 px gained nothing by it"
         short = round(max(0.9, 1 - 20 / max(1, scale.total_steps)), 5)
         return colours | {
-            "views.blur_first": (0.0, no_blur),
-            "views.blur_second": (0.0, no_blur),
+            **published_blur(scale.image_size),
             "momentum": (
                 min(PUBLISHED_MOMENTUM, short),
                 "the published recipe's"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sit_engine.config.traits import Preset
 
 # The batch of the ViT-S that was trained on one machine. The network has twelve heads where the
-# usual ViT-S has six, so it is none of the named ones.
+# usual ViT-S has six, so it is none of the named ones. One thing differs: in the authors' code biases
+# and norms decay too, here they never do (training.optim).
 PAPER = Preset(
     "published recipe of MoCo v3",
     {

@@ -29,7 +29,7 @@ from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.methods.shared_settings import HEAD_OUT, MOMENTUM
 from sit_engine.methods.sit.presets import PAPER_2022
-from sit_engine.methods.view_autos import view_autos
+from sit_engine.methods.view_autos import LARGE_PX, NO_BLUR, view_autos
 
 SHIFTED_UP_TO_PX = 32
 WEIGHTS = "Task weights"
@@ -180,7 +180,9 @@ class SitOptions(MethodOptions[AutoT]):
 
     def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""
-        no_blur = "off: it takes time, and views of up to 64 px gained nothing by it"
+        no_blur = NO_BLUR
+        if scale.image_size >= LARGE_PX:
+            no_blur = "off: it takes time; what it gives to large views was not measured"
         momentum = round(min(0.996, max(0.9, 1 - 20 / max(1, scale.total_steps))), 5)
         paper = "the paper's value"
         if scale.preset.startswith("paper"):

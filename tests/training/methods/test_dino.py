@@ -58,12 +58,14 @@ def test_it_resumes_exactly(
     assert set(weights(path)) == set(weights(runs[loss]))
 
 
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 def test_prototypes_stay_through_the_first_epoch(
-    runs: dict[str, Path], sample: tuple[Path, Path], tmp_path: Path
+    optimiser: str, runs: dict[str, Path], sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """Of the teacher too, which averages the same ones."""
     path, name = tmp_path / "stopped", "head.prototypes.weight"
-    api.pretrain(tiny_dino(sample[0]), path, emit=lambda _: None, make_control=stop_at(5))
+    config = tiny_dino(sample[0], optim={"optimiser": optimiser})
+    api.pretrain(config, path, emit=lambda _: None, make_control=stop_at(5))
     first = checkpoint.load_model(checkpoint.folder(Run(path), 0))
     early, last = weights(path), weights(runs["dino"])
     assert torch.equal(early[f"student.{name}"], first[f"student.{name}"])
