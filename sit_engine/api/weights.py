@@ -52,7 +52,7 @@ def export(
         )
     classifier = None if head == "features" else loaded.classifier
     clips = None
-    if head == "clips" or (head is None and run.config().method.watch == "retrieval"):
+    if head == "clips" or (head is None and run.config().method.makes_clips):
         method, _ = load_method(run, step=step)
         if not isinstance(method, ClipMethod):
             raise RunError(

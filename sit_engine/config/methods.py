@@ -106,6 +106,10 @@ class MethodOptions(OpenOptions[AutoT]):
     about: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     watch: ClassVar[Watch] = "pretraining"
+    takes_best: ClassVar[bool] = False
+    """Whether its best checkpoint counts where nobody names one, and not its newest."""
+    makes_clips: ClassVar[bool] = False
+    """Whether it makes vectors of clips, from folders of videos."""
     needs_start: ClassVar[bool] = False
     """Whether it goes on from weights and has nothing to do without."""
     curves: ClassVar[tuple[CurveInfo, ...]] = ()

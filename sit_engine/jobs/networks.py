@@ -58,7 +58,7 @@ def load_method(run: Run, *, step: int | None = None) -> tuple[Method, int]:
     if step is None:
         path, manifest, _ = checkpoint.newest_verified(run)
         best = checkpoint.folder(run, manifest.get("best_step", -1))
-        if config.method.watch in ("validation", "retrieval") and best.is_dir():
+        if config.method.takes_best and best.is_dir():
             path, manifest = best, checkpoint.verify(best)
     else:
         path = checkpoint.folder(run, step)

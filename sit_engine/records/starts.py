@@ -69,8 +69,8 @@ def named(path: Path) -> tuple[Path, str | None]:
 
 
 def find_start(path: Path) -> Path:
-    """What a user named, as it stands in the config: of a finetuned run the best checkpoint, else the
-    newest; with the network that was named.
+    """What a user named, as it stands in the config: of a run that is validated the best
+    checkpoint, else the newest; with the network that was named.
     """
     path, network = named(path)
     found = _checkpoint_of(path)
@@ -88,8 +88,8 @@ def _checkpoint_of(path: Path) -> Path:
     best = read_json(manifests[-1]).get("best_step", -1)
     # A damaged manifest is told when its checkpoint is verified.
     chosen = run.checkpoints / f"step-{best if type(best) is int else -1:08d}"
-    is_finetuned = run.config().method.needs_labels
-    return chosen if is_finetuned and chosen.is_dir() else manifests[-1].parent
+    takes_best = run.config().method.takes_best
+    return chosen if takes_best and chosen.is_dir() else manifests[-1].parent
 
 
 def scratch_of(run: Path) -> Path:

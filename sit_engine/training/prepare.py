@@ -73,7 +73,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[ResolvedConfig
     count = watch_count(share, facts, one_a_class=has_labels)
     if facts.validation:
         split = Split(index.part_rows("train"), index.part_rows("val"))
-    elif config.method.watch == "retrieval":
+    elif config.method.makes_clips:
         share = resolved.config.data.watch_share or HELD_SHARE
         split = split_items(index, share, config.compute.seed)
     elif count == 0 and resolved.config.model.holds_out:
@@ -270,7 +270,7 @@ def list_images(
         )
     if not config.method.needs_labels:
         require_images(index, FEWEST_IMAGES)
-        if config.method.watch == "retrieval":
+        if config.method.makes_clips:
             check_items(index)
         return index
     labelled = np.flatnonzero(index.labels >= 0)

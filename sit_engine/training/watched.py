@@ -48,7 +48,7 @@ def training_data(
     most = max(64, min(MOST_KNN_IMAGES, MOST_WATCHED_BYTES // (side * side * 3)))
     generator = np.random.default_rng([config.compute.seed, 2])
     is_labelled = True
-    if config.method.watch == "retrieval":
+    if config.method.makes_clips:
         train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch[:0]
     elif config.method.needs_labels:
         train, watch = generator.permutation(split.train)[:PREVIEW_IMAGES], split.watch
@@ -78,6 +78,6 @@ def training_data(
         watch=views[len(train) :],
         watch_labels=index.labels[watch] if is_labelled else np.full(len(watch), -1),
         classes=max(1, len(index.classes)),
-        held=_held_out(store, split) if config.method.watch == "retrieval" else None,
+        held=_held_out(store, split) if config.method.makes_clips else None,
     )
     return TrainingData(store, split.train, index.labels[split.train], watched)

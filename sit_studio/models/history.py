@@ -126,7 +126,7 @@ class History:
     @property
     def takes_best(self) -> bool:
         """Whether its best checkpoint counts where nobody names one, and not its newest."""
-        return self.traits.watch in ("validation", "retrieval")
+        return self.traits.takes_best
 
     @property
     def traits(self) -> type[MethodOptions]:

@@ -27,6 +27,7 @@ class FinetuneOptions(MethodOptions[AutoT]):
     name: ClassVar[str] = "finetune"
     paper: ClassVar[str] = "DeiT, arXiv 2012.12877"
     watch: ClassVar[Watch] = "validation"
+    takes_best: ClassVar[bool] = True
     curves: ClassVar[tuple[CurveInfo, ...]] = (
         CurveInfo("classification", "training loss"),
         CurveInfo("train_accuracy", "training accuracy", "Accuracy", "%", is_share=True),

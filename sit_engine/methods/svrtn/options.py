@@ -28,6 +28,8 @@ class SvrtnOptions(MethodOptions[AutoT]):
     )
     needs_start: ClassVar[bool] = True
     watch: ClassVar[Watch] = "retrieval"
+    takes_best: ClassVar[bool] = True
+    makes_clips: ClassVar[bool] = True
     pictures: ClassVar[tuple[Picture, ...]] = ("retrieval", "attention")
     curves: ClassVar[tuple[CurveInfo, ...]] = (
         CurveInfo("clip", "clip contrast"),

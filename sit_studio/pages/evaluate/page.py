@@ -169,9 +169,7 @@ class EvaluatePage(Page):
     def _show_find(self) -> None:
         """Of a run that makes vectors of clips; there it comes first."""
         number = self.results.indexOf(self.finder)
-        has_clips = (
-            self.session.run is not None and self.session.history.traits.watch == "retrieval"
-        )
+        has_clips = self.session.run is not None and self.session.history.traits.makes_clips
         if has_clips != self.results.isTabVisible(number):
             self.results.setTabVisible(number, has_clips)
             if has_clips:

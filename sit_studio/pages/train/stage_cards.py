@@ -14,7 +14,7 @@ FRAMES, CLIPS = "frames", "clips"
 
 def learns_clips(method: str) -> bool:
     """Whether it makes vectors of clips, which only videos have."""
-    return traits(method).watch == "retrieval"
+    return traits(method).makes_clips
 
 
 class StageCards(QWidget):
