@@ -58,7 +58,7 @@ class Muon:
             rows = [row for row, matrix in enumerate(group) if matrix.grad is not None]
             if not rows:
                 continue
-            matrices = [group[row] for row in rows]
+            matrices: list[Tensor] = [group[row] for row in rows]
             is_part = len(rows) < len(group)
             momentum_GRC = all_GRC[rows] if is_part else all_GRC
             gradient_GRC = torch.stack([_gradient(matrix) for matrix in matrices])

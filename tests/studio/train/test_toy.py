@@ -94,7 +94,7 @@ def test_it_is_chosen_set_previewed_trained_and_watched(
     # The user's images as its four views.
     wait(qtbot, lambda: "view 3 clean" in page.preview.arrays)
     titles = page.preview.pictures.titles
-    assert titles == ["Image", "View 1", "View 2", "View 3", "View 4"]
+    assert titles == ["Image", "16 px", "16 px", "8 px", "8 px"]
     assert page.preview.arrays["view 3 clean"].shape[1] == 8
     assert not page.preview.share.isVisibleTo(page)
 

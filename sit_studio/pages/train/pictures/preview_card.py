@@ -169,8 +169,12 @@ class PreviewCard(Card):
             mask = self.arrays[f"{first}mask"]
             yield self.tr("Mask"), mask_pictures(mask, colours.accent, colours.sunken)
             return
+        # Of several sizes the size is what tells them apart, and short.
+        views = {view: self.arrays[f"{view} clean"] for view in self.views}
+        is_one_size = len({pictures.shape[1:] for pictures in views.values()}) == 1
+        words = self.tr("View {number}") if is_one_size else self.tr("{side} px")
         for number, view in enumerate(self.views[:MOST_VIEWS], start=1):
-            yield self.tr("View {number}").format(number=number), self.arrays[f"{view} clean"]
+            yield words.format(number=number, side=views[view].shape[2]), views[view]
 
     def _hear_failure(self, failure: Failure) -> None:
         self.pictures.show_empty(say(failure)[0])
