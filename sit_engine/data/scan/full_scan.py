@@ -91,26 +91,7 @@ def full_scan(
         on_listed(listed)
     if not listed.paths:
         return ScanResult(listed)
-    cache = PixelCache()
-    budget_bytes = int((cache_gb or RunConfig().data.cache_gb) * 1e9)
-    side, is_sharp = _squares(listed, config or RunConfig())
-    if len(listed) > cache.most_rows(side, budget_bytes, sharp=is_sharp):
-        # That run would stream; damage and copies are found at the usual size all the same.
-        side, is_sharp = _squares(listed, RunConfig())
-
-    def fill(index: ImageIndex) -> tuple[ImageIndex, PixelStore | None]:
-        if len(index) > cache.most_rows(side, budget_bytes, sharp=is_sharp):
-            notes = dict(index.notes) | {NOT_DECODED: len(index)}
-            return replace(index, notes=tuple(sorted(notes.items()))), None
-        return cache.fill(
-            index,
-            side=side,
-            sharp=is_sharp,
-            on_progress=on_progress,
-            cancel=cancel,
-            budget_bytes=budget_bytes,
-        )
-
+    fill = _filling(listed, config or RunConfig(), cache_gb, on_progress, cancel)
     index, store = fill(listed)
     if test:
         to_ask = scan(
@@ -128,9 +109,44 @@ def full_scan(
         return ScanResult(index, store=store)
     tests, test_store = fill(to_ask)
     if store is None or test_store is None:
-        notes = dict(index.notes) | {NOT_DECODED: len(index if store is None else tests)}
-        return ScanResult(replace(index, notes=tuple(sorted(notes.items()))), store=store)
+        return ScanResult(_noted(index, len(index if store is None else tests)), store=store)
     return ScanResult(index, _leaks(index, store, tests, test_store), store)
+
+
+def _filling(
+    listed: ImageIndex,
+    config: RunConfig,
+    cache_gb: float | None,
+    on_progress: OnProgress | None,
+    cancel: Cancel | None,
+) -> Callable[[ImageIndex], tuple[ImageIndex, PixelStore | None]]:
+    """What decodes images into the cache, or notes that they have no room there."""
+    cache = PixelCache()
+    budget_bytes = int((cache_gb or RunConfig().data.cache_gb) * 1e9)
+    side, is_sharp = _squares(listed, config)
+    if len(listed) > cache.most_rows(side, budget_bytes, sharp=is_sharp):
+        # That run would stream; damage and copies are found at the usual size all the same.
+        side, is_sharp = _squares(listed, RunConfig())
+
+    def fill(index: ImageIndex) -> tuple[ImageIndex, PixelStore | None]:
+        if len(index) > cache.most_rows(side, budget_bytes, sharp=is_sharp):
+            return _noted(index, len(index)), None
+        return cache.fill(
+            index,
+            side=side,
+            sharp=is_sharp,
+            on_progress=on_progress,
+            cancel=cancel,
+            budget_bytes=budget_bytes,
+        )
+
+    return fill
+
+
+def _noted(index: ImageIndex, count: int) -> ImageIndex:
+    """With the note that so many images were not decoded."""
+    notes = dict(index.notes) | {NOT_DECODED: count}
+    return replace(index, notes=tuple(sorted(notes.items())))
 
 
 def _squares(listed: ImageIndex, config: RunConfig) -> tuple[int, bool]:

@@ -93,6 +93,24 @@ class ImportDialog(Dialog):
         name = label(display_name(str(self.file)), selectable=True, wrap=True)
         self.grid.addWidget(label(self.tr("File")), 0, 0)
         self.grid.addWidget(name, 0, 1, 1, 2)
+        self._add_fields()
+        self.out = FolderChooser(self.tr("Folder to make"))
+        self.out.set_path(str(folder / _name_for(self.file)))
+        head, row = label(self.tr("Folder to make")), self.grid.rowCount()
+        self.grid.addWidget(head, row, 0)
+        self.grid.addWidget(self.out, row, 1, 1, 2)
+        column.addLayout(self.grid)
+        self.busy = label(self.tr("The file is being read…"), "muted")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 0)
+        self.bar.setAccessibleName(self.busy.text())
+        column.addWidget(self.busy)
+        column.addWidget(self.bar)
+        column.addStretch(1)
+        return inside
+
+    def _add_fields(self) -> None:
+        """What the file alone may not say."""
         self.network = Choice()
         for text, word in (
             (self.tr("As its authors use it"), None),
@@ -118,8 +136,6 @@ class ImportDialog(Dialog):
             self.variant.addItem(text, word)
         self.timm = QLineEdit()
         self.timm.setPlaceholderText(self.tr("a plain vision transformer"))
-        self.out = FolderChooser(self.tr("Folder to make"))
-        self.out.set_path(str(folder / _name_for(self.file)))
         self._line(self.tr("Network"), self.network, self.tr("A file may hold several."))
         self._line(
             self.tr("Attention heads"), self.heads, self.tr("A file alone does not say how many.")
@@ -134,18 +150,6 @@ class ImportDialog(Dialog):
         self._line(
             self.tr("Name in timm"), self.timm, self.tr("Of a file of EVA-02 or DINOv3, say.")
         )
-        head, row = label(self.tr("Folder to make")), self.grid.rowCount()
-        self.grid.addWidget(head, row, 0)
-        self.grid.addWidget(self.out, row, 1, 1, 2)
-        column.addLayout(self.grid)
-        self.busy = label(self.tr("The file is being read…"), "muted")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 0)
-        self.bar.setAccessibleName(self.busy.text())
-        column.addWidget(self.busy)
-        column.addWidget(self.bar)
-        column.addStretch(1)
-        return inside
 
     def _line(self, title: str, field: QWidget, about: str) -> None:
         row = self.grid.rowCount()

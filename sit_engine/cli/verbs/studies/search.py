@@ -49,6 +49,23 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
         metavar="CONFIG",
         help="a TOML file or a preset: how to pretrain (default standard)",
     )
+    _add_how(parser)
+    parser.add_argument(
+        "--anew",
+        type=float,
+        default=0.0,
+        metavar="M",
+        help="afterwards train the network that was found, that of random search and the uniform one "
+        "of the same cost for so many minutes each and seed, and say whether the search was worth it",
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="K", help="runs of each of those (default 3)"
+    )
+    add_study_flags(parser, has_test=False)
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    """By what networks are judged, among which, and how they are searched."""
     parser.add_argument(
         "--from-labels",
         action="store_true",
@@ -83,18 +100,6 @@ def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--generations", type=int, metavar="N", help="how many (default: at most 40)"
     )
-    parser.add_argument(
-        "--anew",
-        type=float,
-        default=0.0,
-        metavar="M",
-        help="afterwards train the network that was found, that of random search and the uniform one "
-        "of the same cost for so many minutes each and seed, and say whether the search was worth it",
-    )
-    parser.add_argument(
-        "--seeds", type=int, default=3, metavar="K", help="runs of each of those (default 3)"
-    )
-    add_study_flags(parser, has_test=False)
 
 
 def run(chosen: argparse.Namespace) -> int:
