@@ -79,14 +79,11 @@ def show_views(
     seed: int,
     facts: DataFacts | None = None,
     image_size: int | None = None,
-    patch_size: int | None = None,
 ) -> Shown:
     """What the model would see of `images` with a user's settings; no network is built."""
     from sit_engine.inspection.shown_views import show
 
-    return show(
-        images, settings, seed=seed, facts=facts, image_size=image_size, patch_size=patch_size
-    )
+    return show(images, settings, seed=seed, facts=facts, image_size=image_size)
 
 
 def show_pairs(images: Sequence[str], out: Path) -> dict[str, str]:

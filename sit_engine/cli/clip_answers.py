@@ -23,7 +23,7 @@ from sit_engine.records.clips.found_clips import found_of
 def _index(
     context: QuestionContext, *, run: str, folders: list[str], out: str, step: Step | None = None
 ) -> Json:
-    """An index of videos (records.clip_index), made or brought up to date, and what cannot be used."""
+    """An index of videos (records.clips.clip_index), made or brought up to date; what cannot be used."""
     index, problems = api.index_videos(
         path_from(run),
         paths_from(folders),

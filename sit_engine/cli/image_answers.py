@@ -88,7 +88,6 @@ def _views(
     out: str,
     facts: Json | None = None,
     image_size: Side | None = None,
-    patch_size: Side | None = None,
 ) -> Json:
     """What the model would see of the images, view by view, as arrays in `out`."""
     shown = api.show_views(
@@ -97,7 +96,6 @@ def _views(
         seed=seed,
         facts=None if facts is None else facts_from(facts),
         image_size=image_size,
-        patch_size=patch_size,
     )
     try:
         files = shown.save(path_from(out))

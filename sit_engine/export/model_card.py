@@ -41,8 +41,8 @@ def card(run: Run, about: dict[str, Any], *, is_folder: bool) -> str:
     parts = [
         f"# {about['run']}, step {about['step']}",
         (
-            f"A vision transformer {how} ({config.method.name}); {about['network']} network, output: "
-            f"{output}."
+            f"A network {how} ({config.method.name}): {config.model.described()}; "
+            f"{about['network']} network, output: {output}."
         ),
         "## Data",
         _data(config, split, is_finetuned=is_finetuned),
@@ -100,7 +100,7 @@ def _recipe(config: ResolvedConfig) -> str:
     model = config.model
     start = model.weights and display_name(Path(model.weights).name)
     return (
-        f"{model.described()}, views of {model.image_size} px. "
+        f"Views of {model.image_size} px. "
         f"{counted(float(config.optim.epochs), 'epochs', 'g')}, "
         f"batches of {config.optim.batch_size}, seed {config.compute.seed}, "
         f"{config.compute.precision} on {config.compute.device}; started from "

@@ -154,9 +154,9 @@ def _check_stem(config: ResolvedConfig) -> None:
     if not (config.model.has_timm_layout or config.model.has_own_layout):
         raise ExportError(
             "export.stem",
-            "timm has no vision transformer with this run's convolutional stem, so it could not load "
-            "the weights.",
-            "Use --format torchscript, onnx or pt2, or train with --model.stem patch.",
+            "timm has no network like this run's, so it could not load the weights.",
+            "Use --format torchscript, onnx or pt2. Of a ViT, timm lacks the convolutional stem alone: "
+            "train with --model.stem patch.",
         )
 
 

@@ -27,6 +27,7 @@ from sit_engine.views.apply_common import MEAN, STD
 GAP = 2
 LEAST_TILE = 96
 MARGIN = 8
+MOST_HEADS = 6
 TITLE = 22
 OUTSIDE = 6
 """By which pixels outside of a mask are divided."""
@@ -122,7 +123,6 @@ def write_attention(
     views_B3VV: Tensor,
     folder: Path,
     *,
-    most_heads: int = 6,
     keep: float | None = None,
 ) -> list[Path]:
     """`attention.png` (input, mean, heads) and `attention.npz` with every head and the mean.
@@ -131,7 +131,7 @@ def write_attention(
     """
     images = views_B3VV.permute(0, 2, 3, 1).numpy()
     mean = attention_BHYX.mean(1)
-    heads = min(most_heads, attention_BHYX.shape[1])
+    heads = min(MOST_HEADS, attention_BHYX.shape[1])
     titles = ["Input", "Mean", *[f"Head {head + 1}" for head in range(heads)]]
     rows = []
     for image, average, of_heads in zip(images, mean, attention_BHYX, strict=True):

@@ -119,16 +119,14 @@ def show(
     seed: int,
     facts: DataFacts | None = None,
     image_size: int | None = None,
-    patch_size: int | None = None,
 ) -> Shown:
     """The views of each image as training would draw them for this seed.
 
     Batch mates are the other images here, and never the image itself, which in training is rare.
-    `values` are a user's settings, the two sizes win over theirs. Raises DataError for an image that
+    `values` are a user's settings, `image_size` wins over theirs. Raises DataError for an image that
     cannot be read.
     """
-    sizes = {"image_size": image_size, "patch_size": patch_size}
-    wanted = {name: size for name, size in sizes.items() if size is not None}
+    wanted = {} if image_size is None else {"image_size": image_size}
     known = facts or DataFacts(len(paths), 0, 10**4)
     config = settled(merge(values, {"model": wanted}), known)
     side = config.model.image_size

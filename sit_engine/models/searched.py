@@ -17,9 +17,6 @@ from sit_engine.config.families.network_shape import BlockShape
 from sit_engine.config.families.searched import SearchedOptions
 from sit_engine.models.vit import Vit
 
-EPSILON = 1e-6
-"""Of the norms, as in plain ones."""
-
 
 class Attention(nn.Module):
     """Self-attention that may be narrower or wider than the stream: [B,T+N,D] to [B,T+N,D].

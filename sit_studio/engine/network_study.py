@@ -27,8 +27,6 @@ from sit_engine.records.studies.network_search_text import to_text
 from sit_engine.records.summary import summarise
 from sit_studio.models.comparison_list import read_comparison
 
-SUPERNET_SHARE = 2 / 3
-"""Of the minutes of a search."""
 State = Literal["preparing", "running", "interrupted", "completed", "unreadable"]
 
 

@@ -16,8 +16,6 @@ from PySide6.QtWidgets import QApplication
 
 from sit_studio.look.assets import asset
 
-CHOICES = ("system", "light", "dark")
-
 
 @dataclass(frozen=True)
 class Tokens:

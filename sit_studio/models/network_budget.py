@@ -20,7 +20,6 @@ from sit_engine.records.studies.network_request import AUTO
 
 FACTORS = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
 """Of the multiply-adds of the network that "auto" chooses."""
-OWN = FACTORS.index(1.0)
 SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

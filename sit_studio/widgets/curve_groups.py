@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from PySide6.QtCore import QCoreApplication
 
-from sit_engine.config.methods import METHODS, traits
+from sit_engine.config.methods import METHODS, MethodOptions, traits
 from sit_engine.config.traits import LOSSES, CurveInfo, Watch
 from sit_studio.look.marks import QT_TRANSLATE_NOOP
 from sit_studio.look.sentences import say_text
@@ -112,8 +113,9 @@ def _declared() -> Iterator[CurveInfo]:
         yield from traits(method).curves
 
 
-def curve_word(name: str) -> str:
-    """A curve's name for people."""
+def curve_word(name: str, said: type[MethodOptions] | None = None) -> str:
+    """A curve's name for people, as the method says it whose run is shown, before any other."""
     if name in WORDS:
         return QCoreApplication.translate("curves", WORDS[name])
-    return say_text(next((curve.title for curve in _declared() if curve.name == name), name))
+    curves = chain(said.curves if said is not None else (), _declared())
+    return say_text(next((curve.title for curve in curves if curve.name == name), name))

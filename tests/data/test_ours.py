@@ -48,3 +48,12 @@ def test_what_only_bears_such_a_name_is_looked_at(few: Path, tmp_path: Path) -> 
     assert index.paths == ["attention.png"]
     assert [problem.path for problem in index.problems] == ["labels.csv", "notes.md"]
     assert not is_our_text(str(tmp_path / "gone.csv"))
+
+
+def test_a_card_as_it_began_in_earlier_versions_is_ours(few: Path, tmp_path: Path) -> None:
+    shutil.copy(few / "cat" / "000.png", tmp_path)
+    (tmp_path / "README.md").write_text(
+        "# mine, step 9\n\nA vision transformer pretrained without labels (sit); student network, "
+        "output: class token after the final norm.\n"
+    )
+    assert dict(scan([tmp_path]).not_looked_at) == {"ours": 1}

@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from sit_engine.errors import CheckpointError
+from sit_engine.records.commands import drop
 from sit_engine.records.places import places_of, save
 from sit_engine.records.run import Run
+from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from tests.drill.bench import Bench, Reference
 from tests.drill.book import Case, Share
@@ -52,7 +54,7 @@ HARMS: dict[str, Callable[[Path], object]] = {
 }
 FILES = (
     "format", "chosen.toml", "config.toml", "split.json", "events.jsonl", "about.json", "lock",
-    "moved.json", "control/0-a.json", "checkpoints/*/manifest.json", "checkpoints/*/model.safetensors",
+    "moved.json", "control/*.json", "checkpoints/*/manifest.json", "checkpoints/*/model.safetensors",
     "checkpoints/*/state.pt", "previews/*/reconstructions.npz",
 )  # fmt: skip
 CACHE_FILES = ("pixels.bin", "rows.jsonl")
@@ -101,7 +103,8 @@ def _interrupted(bench: Bench, reference: Reference) -> Path:
     (run.path / "about.json").write_text('{"title": "a"}')
     (run.path / "lock").write_text("{}")
     save(run, places_of(run))
-    (run.path / "control" / "0-a.json").write_text('{"wish": "checkpoint"}')
+    # Asked of the leg that was killed, which did not take it.
+    drop(run, "checkpoint", summarise(run).leg)
     broken = bench.templates / "interrupted"
     shutil.rmtree(broken, ignore_errors=True)
     shutil.copytree(bench.place.state, broken)

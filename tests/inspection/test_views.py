@@ -24,6 +24,8 @@ from sit_engine.views.apply_common import MEAN, STD
 from tests.tiny import TINY
 from tests.videos import numbered, shade, write_video
 
+PATCH = {"patch_size": 8}
+
 
 @pytest.fixture(scope="module")
 def images(sample: tuple[Path, Path]) -> list[str]:
@@ -58,8 +60,8 @@ def pair(shown: Shown) -> Pair:
 
 def shown(images: list[str], seed: int = 0, image_size: int = 32, **method: Any) -> Pair:
     """Of the quick preset with these settings of the method."""
-    settings = {"preset": "quick", "method": method, "optim": {"batch_size": 4096}}
-    return pair(show(images, settings, seed=seed, image_size=image_size, patch_size=8))
+    settings = {"preset": "quick", "method": method, "optim": {"batch_size": 4096}, "model": PATCH}
+    return pair(show(images, settings, seed=seed, image_size=image_size))
 
 
 def test_only_masked_pixels_differ_and_one_seed_gives_one_picture(images: list[str]) -> None:
@@ -86,10 +88,12 @@ def test_the_views_are_those_of_training(
     data = {"cache_factor": factor}
     found = pair(
         show(
-            images, {"preset": "quick", "method": {"name": name} | more, "data": data},
-            seed=seed, image_size=side, patch_size=8,
+            images,
+            {"preset": "quick", "method": {"name": name} | more, "data": data, "model": PATCH},
+            seed=seed,
+            image_size=side,
         )
-    )  # fmt: skip
+    )
     settings = merge(
         TINY, {"method": {"name": name} | more, "model": {"image_size": side, "patch_size": 8}}
     )
@@ -171,7 +175,8 @@ def test_auto_sizes_follow_the_facts(images: list[str]) -> None:
 
 
 def test_a_method_without_corruption_shows_its_views(images: list[str]) -> None:
-    found = show(images, {"method": {"name": "finetune"}}, seed=0, image_size=32, patch_size=8)
+    wanted = {"method": {"name": "finetune"}, "model": PATCH}
+    found = show(images, wanted, seed=0, image_size=32)
     assert list(found.arrays()) == ["original", "view 0 clean", "view 0 turned", "view 0 turns"]
     assert found.mask_share is None
     assert not np.array_equal(found.original, found.views[0].clean)

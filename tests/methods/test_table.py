@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,22 +13,39 @@ from sit_engine.config.presets import GENERAL, presets
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "sit_engine/config/methods.py"
-FOLDERS = {
-    ROOT / "sit_engine/methods" / name
-    for name in ("sit", "dino", "mocov3", "continuing", "finetune", "svrtn")
+# Of each method in the table: what holds its options and its networks.
+PACKAGES = {
+    target.partition(":")[0].rpartition(".")[0]
+    for entry in METHODS.values()
+    for target in (entry.options, entry.method)
 }
-SOURCES = [
+FOLDERS = {ROOT.joinpath(*package.split(".")) for package in PACKAGES}
+FILES = [
     path
     for package in ("sit_engine", "sit_studio")
     for path in sorted((ROOT / package).rglob("*.py"))
-    if path != TABLE and not FOLDERS & set(path.parents)
+    if path != TABLE
 ]
+SOURCES = [path for path in FILES if not FOLDERS & set(path.parents)]
 # The word of the command line, and of the window's two kinds of run.
 VERB = "finetune"
 VERB_IN = {
     "sit_engine/api/__init__.py", "sit_engine/cli/main.py", "sit_studio/engine/run_thread.py",
     "sit_studio/models/settings_model.py",
 }  # fmt: skip
+CLIPS = "sit_engine.methods.svrtn"
+# What else may be had from a method's folder, and where: videos' clips have one method, whose frames,
+# edits and vectors serve every run that reads clips. A second such method moves them out of it.
+SHARED: dict[str, set[str]] = {
+    "sit_engine/methods/clip_method.py": {
+        f"{CLIPS}.{name}" for name in ("encoder", "reader", "table")
+    },
+    "sit_engine/watching/retrieval.py": {
+        f"{CLIPS}.{name}" for name in ("spatial", "table", "temporal", "vectors")
+    },
+    "sit_engine/jobs/clip_features.py": {f"{CLIPS}.vectors"},
+    "sit_engine/export/programs.py": {f"{CLIPS}.reader"},
+}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -43,6 +61,27 @@ def test_no_method_is_named(path: Path) -> None:
     assert not [
         name for name in modules if name.startswith(tuple(found.__module__ for found in classes))
     ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_methods_folder_is_its_own(path: Path) -> None:
+    found = {
+        ".".join(name.split(".")[:4])
+        for name in _imported(ast.parse(path.read_text("utf-8")))
+        for package in PACKAGES
+        if f"{name}.".startswith(f"{package}.")
+        and ROOT.joinpath(*package.split(".")) not in path.parents
+    }
+    assert found == SHARED.get(str(path.relative_to(ROOT)), set())
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """All that is imported, by its whole name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{each.name}" for each in node.names)
 
 
 @pytest.mark.parametrize("method", METHODS)

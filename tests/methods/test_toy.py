@@ -167,7 +167,7 @@ def test_memory_counts_every_view_once_in_its_size(run: Path) -> None:
 
 def test_a_preview_shows_every_view_in_its_size(sample: tuple[Path, Path]) -> None:
     images = [str(path) for path in sorted(sample[0].rglob("000.png"))[:3]]
-    found = show(images, {"method": TOY}, seed=0, image_size=16, patch_size=4)
+    found = show(images, {"method": TOY, "model": {"patch_size": 4}}, seed=0, image_size=16)
     assert [view.name for view in found.views] == [f"view {number}" for number in range(4)]
     assert [view.clean.shape for view in found.views] == [(3, n, n, 3) for n in (16, 16, 8, 8)]
     assert found.mask_share is None

@@ -146,6 +146,8 @@ def _leaves_as_a_folder(out: Path, run: Run) -> None:
     assert about["sit_studio_network"]["family"] == "cswin"
     card = (out / "README.md").read_text("utf-8")
     assert "timm cannot load it" in card
+    assert "A network finetuned with labels (finetune): CSWin of width" in card
+    assert "ision transformer" not in card
     snippet = card.split("```python")[1].split("```")[0]
     loaded = load_backbones(run)
     assert loaded.classifier is not None

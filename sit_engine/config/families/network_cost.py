@@ -91,7 +91,7 @@ def _no_table() -> ConfigError:
 
 
 def counted_table(space: Space, unit: CostUnit, tokens: int = 1) -> CostTable:
-    """Of multiply-adds or parameters, by their formulas (config.network_shape)."""
+    """Of multiply-adds or parameters, by their formulas (config.families.network_shape)."""
 
     def count(patch: int, width: int, *blocks: BlockShape) -> int:
         shape = NetworkShape(patch, width, blocks)

@@ -22,7 +22,10 @@ _HEADS = {
         r"path,class,probability(,class_\d,probability_\d)*,problem\r?\n"
         r"|path,class,split,prediction\r?\n|path_a,path_b,cosine\r?\n|path,label,predicted,probability\r?\n"
     ),
-    ".md": re.compile(r"# [^\n]+, step \d+\n\nA vision transformer (pretrained|finetuned) with"),
+    # All were called vision transformers at first.
+    ".md": re.compile(
+        r"# [^\n]+, step \d+\n\nA (network|vision transformer) (pretrained|finetuned) with"
+    ),
     ".toml": re.compile(r'(#[^\n]*\n)*preset = "[\w-]+"'),
 }
 

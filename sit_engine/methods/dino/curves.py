@@ -11,7 +11,7 @@ CURVES = (
     CurveInfo(
         "doubt",
         "doubt of the teacher",
-        "Agreement",
+        "Doubt",
         "%",
         is_share=True,
         health=HealthCard(

@@ -34,6 +34,8 @@ from sit_engine.records.summary import summarise
 
 FORMAT = 1
 ASKED, JOURNAL, SUPERNET, ANEW = "search.json", "journal.jsonl", "supernet", "anew"
+SUPERNET_SHARE = 2 / 3
+"""Of the minutes; in the rest networks are asked."""
 MOST_ERROR = 0.1
 """Of a table of times: the median share by which it may miss whole networks."""
 NOT_FINITE = -1e3

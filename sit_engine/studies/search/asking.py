@@ -26,6 +26,7 @@ from sit_engine.records.studies.network_request import NetworkRequest
 from sit_engine.records.studies.network_search import (
     JOURNAL,
     SUPERNET,
+    SUPERNET_SHARE,
     Asked,
     Candidate,
     NetworkSearch,
@@ -42,8 +43,6 @@ from sit_engine.training.start import Emit
 
 OnGeneration = Callable[[NetworkSearch, int], None]
 
-SUPERNET_SHARE = 2 / 3
-"""Of the minutes; in the rest networks are asked."""
 POPULATION, GENERATIONS, FEWEST = 50, 40, 4
 """As published; smaller where there is no time for so many."""
 WIDE = 1.25

@@ -3,7 +3,8 @@
 ViTAS (arXiv 2106.13700) by the user's own way to pretrain: random networks of the budget take turns in
 one with shared weights; then evolution asks networks about held-out images, random search asks as many,
 and so is the uniform network of the same budget. Found again after a kill: every answer is a line of
-`journal.jsonl`, and the same command asks on from there. records.network_search reads the folder.
+`journal.jsonl`, and the same command asks on from there. records.studies.network_search reads
+the folder.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from sit_engine.records.studies.network_search import (
     RANDOM,
     SEARCHED,
     SUPERNET,
+    SUPERNET_SHARE,
     UNIFORM,
     Asked,
     NetworkSearch,
@@ -42,7 +44,7 @@ from sit_engine.records.studies.network_search import (
 )
 from sit_engine.records.summary import summarise
 from sit_engine.studies.compare import OnRun, compare
-from sit_engine.studies.search.asking import SUPERNET_SHARE, AskedToEnd, Asking, OnGeneration, obey
+from sit_engine.studies.search.asking import AskedToEnd, Asking, OnGeneration, obey
 from sit_engine.studies.search.evolution import check_pymoo
 from sit_engine.studies.search.request import asked_for, carried, freeze
 from sit_engine.training.control import FolderControl

@@ -39,7 +39,6 @@ from sit_studio.widgets.map.panel import Chosen
 from sit_studio.widgets.plot.shots_plot import ShotsPlot
 
 Rows = NDArray[np.int64]
-NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
 
 class ReportView(QTabWidget):

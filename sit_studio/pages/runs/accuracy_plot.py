@@ -43,7 +43,7 @@ class AccuracyOverTime(QWidget):
 
             self.plot = CurvePlot(self.tr("k-NN accuracy"), "%")
             self.plot.set_x_axis("time")
-            self.plot.empty_text = self.tr("No run has been read yet.")
+            self.plot.set_empty_text(self.tr("No run has been read yet."))
             layout = self.layout()
             assert isinstance(layout, QVBoxLayout)
             layout.insertWidget(0, self.plot, 1)

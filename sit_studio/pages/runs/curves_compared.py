@@ -59,7 +59,7 @@ class CompareDialog(QDialog):
         column.addLayout(head)
         self.plot = CurvePlot("", "")
         self.plot.set_smoothing(0.6)
-        self.plot.empty_text = self.tr("These runs have no point of this curve.")
+        self.plot.set_empty_text(self.tr("These runs have no point of this curve."))
         column.addWidget(self.plot, 3)
         column.addWidget(label(self.tr("Settings that differ"), "cardTitle"))
         self.table = QTableWidget()

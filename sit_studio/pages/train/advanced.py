@@ -91,7 +91,7 @@ class AdvancedForm(Card):
         """Title of a group, and the field's own term for those who look for it."""
         return {
             "data": (self.tr("Images"), "data"),
-            "model": (self.tr("Model"), "model: vision transformer (ViT)"),
+            "model": (self.tr("Model"), "model: backbone"),
             "method": (self.tr("What it learns from"), "method"),
             "method.views": (self.tr("Views: crops and colours"), "method.views: augmentation"),
             "method.corruption": (
@@ -102,7 +102,7 @@ class AdvancedForm(Card):
                 self.tr("Local changes of the image"),
                 "method.corruption.local: the corruptions of arXiv 2104.03602 v1",
             ),
-            "optim": (self.tr("How it learns"), "optim: AdamW"),
+            "optim": (self.tr("How it learns"), "optim: AdamW, Muon"),
             "compute": (self.tr("Device"), "compute"),
             "watch": (self.tr("Readings, previews, checkpoints"), "watch"),
         }.get(group, (group, group))

@@ -71,13 +71,15 @@ class CurvesPanel(QWidget):
             title = say_text(QCoreApplication.translate("curves", group.title))
             unit = QCoreApplication.translate("curves", group.unit) if group.unit else ""
             plot = CurvePlot(title, unit)
-            plot.empty_text = self.tr("The first point appears after the first report.")
+            plot.set_empty_text(self.tr("The first point appears after the first report."))
             self.tabs.addTab(title)
             self.stack.addWidget(plot)
             self.plots.append(plot)
         knn = next(n for n, group in enumerate(self.groups) if "knn" in group.names)
-        self.plots[knn].empty_text = self.tr(
-            "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
+        self.plots[knn].set_empty_text(
+            self.tr(
+                "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
+            )
         )
         self.tabs.currentChanged.connect(self._on_tab)
         column.addWidget(self.tab_row)
@@ -174,13 +176,13 @@ class CurvesPanel(QWidget):
         names = names_of(group, history)
         if group.is_optional:
             names = tuple(filter(history.has_curve, names))
+        word = partial(curve_word, said=history.traits)
         plot.set_curves(
-            {curve_word(name): history.curve(name) for name in names},
-            {curve_word(name) for name in READINGS},
+            {word(name): history.curve(name) for name in names}, {word(name) for name in READINGS}
         )
         plot.set_bands(
             {
-                curve_word(name): (history.curve(f"{name} low"), history.curve(f"{name} high"))
+                word(name): (history.curve(f"{name} low"), history.curve(f"{name} high"))
                 for name in names
                 if history.has_curve(f"{name} low")
             }
@@ -315,7 +317,7 @@ class CurvesPanel(QWidget):
         self.others[path] = name, history
         for group, plot in zip(self.groups, self.plots, strict=True):
             for curve in _compared(group, history):
-                label_ = f"{name}: {curve_word(curve)}"
+                label_ = f"{name}: {curve_word(curve, history.traits)}"
                 if history.has_curve(curve):
                     plot.set_overlay(label_, history.curve(curve), exact=curve in READINGS)
         self.plot.refresh()
@@ -326,7 +328,7 @@ class CurvesPanel(QWidget):
         name, history = self.others.pop(path)
         for group, plot in zip(self.groups, self.plots, strict=True):
             for curve in _compared(group, history):
-                plot.remove_overlay(f"{name}: {curve_word(curve)}")
+                plot.remove_overlay(f"{name}: {curve_word(curve, history.traits)}")
         self.plot.refresh()
 
 

@@ -27,10 +27,7 @@ from sit_studio.widgets.gallery.array_images import (
 )
 from sit_studio.widgets.gallery.enlarged import Enlarged
 
-DEFAULT_ALPHA = 65  # percent
-HEAD_COLUMNS = 7
 STRIP_GAP_PX, LEAST_STRIP_PX, MOST_STRIP_PX = 8, 24, 120
-HEAD_ROW_PX = 92
 
 
 class PictureStack(QWidget):

@@ -23,8 +23,6 @@ from sit_studio.widgets.plot.markers import FLAG_PX, Flags, Marker
 from sit_studio.widgets.plot.plot_line import Convert, PlotWindow
 from sit_studio.widgets.plot.readout import Readout, read
 
-__all__ = ["CurvePlot", "Marker", "XKind"]
-
 TURN_S = 0.003  # of preparing in one turn of the event loop
 PATIENCE_S = 0.1  # then the lines that are ready are shown without the others
 VIEW_WAIT_MS = 16
@@ -54,13 +52,8 @@ class CurvePlot(QWidget):
         self.set_x_axis("step")
         self._on_theme_changed()
 
-    @property
-    def empty_text(self) -> str:
+    def set_empty_text(self, text: str) -> None:
         """What the plot says while it has no point."""
-        return self._empty_text
-
-    @empty_text.setter
-    def empty_text(self, text: str) -> None:
         self._empty_text = text
         self._on_changed()
 

@@ -102,7 +102,7 @@ def test_a_single_point_and_a_lone_one_are_dots(plot: CurvePlot, qtbot: QtBot) -
 
 def test_an_empty_plot_says_what_comes(plot: CurvePlot, qtbot: QtBot) -> None:
     growing = Curve()
-    plot.empty_text = "Soon."
+    plot.set_empty_text("Soon.")
     plot.set_curves({"a": growing})
     settle(plot, qtbot)
     words = [each for each in plot.findChildren(QLabel) if each.text() == "Soon."]

@@ -98,8 +98,8 @@ def test_its_teacher_is_watched_and_its_curves_are_told(runs: dict[str, Path]) -
 
 def test_a_preview_shows_global_and_local_views_in_their_sizes(sample: tuple[Path, Path]) -> None:
     images = [str(path) for path in sorted(sample[0].rglob("000.png"))[:3]]
-    method = {"name": "dino", "local": {"count": 3}}
-    found = show(images, {"method": method}, seed=0, image_size=32, patch_size=8)
+    wanted = {"method": {"name": "dino", "local": {"count": 3}}, "model": {"patch_size": 8}}
+    found = show(images, wanted, seed=0, image_size=32)
     assert [view.clean.shape[1] for view in found.views] == [32, 32, 16, 16, 16]
 
 

@@ -12,11 +12,12 @@ from sit_engine.paths import display_name
 from sit_engine.records.studies.network_search import (
     RANDOM,
     SEARCHED,
+    SUPERNET_SHARE,
     UNIFORM,
     NetworkSearch,
     Source,
 )
-from sit_studio.engine.network_study import SUPERNET_SHARE, NetworkStanding
+from sit_studio.engine.network_study import NetworkStanding
 from sit_studio.look.words import THIN, count, figure, percent
 from sit_studio.models.network_cloud import Cloud
 
