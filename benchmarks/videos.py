@@ -35,8 +35,8 @@ from sit_engine.config.build import build, merge
 from sit_engine.data.scan.quick_scan import scan
 from sit_engine.evaluation.retrieval import average_precision, chamfer, mean_precision
 from sit_engine.jobs.clip_features import ClipReader, ReadVideo
-from sit_engine.methods.svrtn.encoder import ClipEncoder
-from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
+from sit_engine.methods.clips.encoder import ClipEncoder
+from sit_engine.methods.clips.vectors import clips_of, vectors_of
 from sit_engine.records.events import Event, RunFinished
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sit_engine.config.backbones import FeatureKind
 from sit_engine.config.facts import Variant
+from sit_engine.config.methods import clips_method
 from sit_engine.errors import ConfigError, RunError
 from sit_engine.records.exported import Exported
 from sit_engine.records.imported import Imported
@@ -32,7 +33,7 @@ def export(
     """
     from sit_engine.export.write import Model, write
     from sit_engine.jobs.networks import load_backbones, load_method
-    from sit_engine.methods.clip_method import ClipMethod
+    from sit_engine.methods.clips.method import ClipMethod
 
     run = open_run(path)
     loaded = load_backbones(run, step=step, network=network, features=features)
@@ -58,7 +59,8 @@ def export(
             raise RunError(
                 "run.no_clips",
                 "The run {path} makes no vectors of clips.",
-                "Train one with `sit-engine pretrain FOLDER --method svrtn --weights RUN`.",
+                "Train one with `sit-engine pretrain FOLDER --method {clips} --weights RUN`.",
+                clips=clips_method(),
                 path=path,
             )
         clips = method

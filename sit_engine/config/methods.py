@@ -253,6 +253,11 @@ def traits(method: str) -> type[MethodOptions]:
     return found
 
 
+def clips_method() -> str:
+    """The first method that makes vectors of clips, to be named to who needs one."""
+    return next(name for name in METHODS if traits(name).makes_clips)
+
+
 def load(target: str) -> Any:
     """The attribute that a "package:attribute" string names."""
     package, attribute = target.split(":")

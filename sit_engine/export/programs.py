@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sit_engine.data.decode.preprocess import Preprocess
-from sit_engine.methods.svrtn.reader import feature_of
+from sit_engine.methods.clips.reader import feature_of
 from sit_engine.models.backbone import Backbone
 
 

@@ -27,7 +27,7 @@ from sit_engine.export.programs import (
 )
 from sit_engine.export.verify import Verified, verify
 from sit_engine.files import disk_error, file_hash, write_aside
-from sit_engine.methods.clip_method import ClipMethod
+from sit_engine.methods.clips.method import ClipMethod
 from sit_engine.models.backbone import Backbone
 from sit_engine.records.exported import Exported
 from sit_engine.records.run import Run

@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sit_engine.config.methods import clips_method
 from sit_engine.data.folder.frames import split_name
 from sit_engine.data.folder.index import ImageIndex, Problem, VideoFacts
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.errors import ConfigError
 from sit_engine.jobs.networks import load_method
 from sit_engine.machine.device import apply_settings
-from sit_engine.methods.clip_method import ClipMethod
-from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
+from sit_engine.methods.clips.method import ClipMethod
+from sit_engine.methods.clips.vectors import clips_of, vectors_of
 from sit_engine.models.fingerprint import add_network
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.records.run import Run
@@ -47,7 +48,8 @@ class ClipReader:
             raise ConfigError(
                 "config.no_clips",
                 "The run {path} makes no vectors of clips: its method is {method}.",
-                "Train one with `sit-engine pretrain FOLDER --method svrtn --weights RUN`.",
+                "Train one with `sit-engine pretrain FOLDER --method {clips} --weights RUN`.",
+                clips=clips_method(),
                 path=run.path,
                 method=run.config().method.title or run.config().method.name,
             )

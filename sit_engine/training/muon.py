@@ -88,6 +88,6 @@ class Muon:
             own.copy_(momentum)
 
 
-def _gradient(matrix: nn.Parameter) -> Tensor:
+def _gradient(matrix: Tensor) -> Tensor:
     assert matrix.grad is not None
     return matrix.grad

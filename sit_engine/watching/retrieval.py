@@ -23,12 +23,12 @@ from sit_engine.config.methods import MethodOptions
 from sit_engine.evaluation.retrieval import average_precision, chamfer, mean_precision
 from sit_engine.inspection.shown_views import to_uint8
 from sit_engine.inspection.wall import SIDE, Wall
-from sit_engine.methods.clip_method import ClipMethod
+from sit_engine.methods.clips import temporal
+from sit_engine.methods.clips.method import ClipMethod
+from sit_engine.methods.clips.spatial import draw_edit, edited
+from sit_engine.methods.clips.table import FrameTable
+from sit_engine.methods.clips.vectors import clips_of, vectors_of
 from sit_engine.methods.protocol import Method
-from sit_engine.methods.svrtn import temporal
-from sit_engine.methods.svrtn.spatial import draw_edit, edited
-from sit_engine.methods.svrtn.table import FrameTable
-from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import Event, PreviewWritten, RetrievalMeasured
 from sit_engine.records.run import Run
 from sit_engine.views.apply import apply_views

@@ -15,9 +15,9 @@ from sit_engine.errors import ConfigError, OutOfMemoryError
 from sit_engine.export.graphs import read_extra
 from sit_engine.jobs.clip_features import ClipReader
 from sit_engine.jobs.dry_steps import DrySteps
-from sit_engine.methods.svrtn import table
-from sit_engine.methods.svrtn.reader import FrameReader
-from sit_engine.methods.svrtn.table import FrameTable
+from sit_engine.methods.clips import table
+from sit_engine.methods.clips.reader import FrameReader
+from sit_engine.methods.clips.table import FrameTable
 from sit_engine.records.commands import Command
 from sit_engine.records.events import (
     Event,

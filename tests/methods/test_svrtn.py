@@ -14,12 +14,12 @@ from sit_engine import api
 from sit_engine.config.course import Course
 from sit_engine.errors import DataError
 from sit_engine.jobs.networks import load_method
-from sit_engine.methods.svrtn import temporal
-from sit_engine.methods.svrtn.encoder import ClipEncoder
+from sit_engine.methods.clips import temporal
+from sit_engine.methods.clips.encoder import ClipEncoder
+from sit_engine.methods.clips.spatial import SpatialEdit, apply_edit, draw_edit
+from sit_engine.methods.clips.table import draw_edits
+from sit_engine.methods.clips.vectors import clips_of, vectors_of
 from sit_engine.methods.svrtn.method import Svrtn
-from sit_engine.methods.svrtn.spatial import SpatialEdit, apply_edit, draw_edit
-from sit_engine.methods.svrtn.table import draw_edits
-from sit_engine.methods.svrtn.vectors import clips_of, vectors_of
 from sit_engine.records.events import (
     Event,
     HealthMeasured,
@@ -245,7 +245,7 @@ def test_the_features_of_frames_are_read_once(
     def spy(*_: object) -> None:
         read.append(1)
 
-    monkeypatch.setattr("sit_engine.methods.svrtn.table.FrameTable._fill", spy)
+    monkeypatch.setattr("sit_engine.methods.clips.table.FrameTable._fill", spy)
     # Memory and speed are known too: what is left to read is nothing.
     learn(films, clip_start, tmp_path / "again", epochs=1)
     assert not read

@@ -16,7 +16,7 @@ MOST_SHOWN = 20
 
 def add_flags(parser: argparse.ArgumentParser, _: str) -> None:
     """RUN, FOLDER…, --out, --step."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run of the method svrtn")
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run that makes vectors of clips")
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="folders of videos")
     parser.add_argument(
         "--out",

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sit_engine.methods.svrtn import temporal
-from sit_engine.methods.svrtn.table import FrameTable
+from sit_engine.methods.clips import temporal
+from sit_engine.methods.clips.table import FrameTable
 from sit_engine.to_device import to_device
 
 

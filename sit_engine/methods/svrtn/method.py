@@ -18,15 +18,15 @@ from sit_engine import ranks
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.methods import grad_cache
-from sit_engine.methods.clip_method import ClipMethod
+from sit_engine.methods.clips.encoder import ClipEncoder
+from sit_engine.methods.clips.method import ClipMethod
+from sit_engine.methods.clips.reader import FrameReader
+from sit_engine.methods.clips.table import FrameTable
 from sit_engine.methods.grad_cache import EmbeddedTokens, Gathered
 from sit_engine.methods.protocol import Losses, StepInfo, Trained
 from sit_engine.methods.svrtn.clip_views import ClipViews, draw_clip, views_of
-from sit_engine.methods.svrtn.encoder import ClipEncoder
 from sit_engine.methods.svrtn.losses import contrast, hardest, missing_frames
 from sit_engine.methods.svrtn.options import SvrtnOptions
-from sit_engine.methods.svrtn.reader import FrameReader
-from sit_engine.methods.svrtn.table import FrameTable
 from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import build_backbone
 from sit_engine.records.on_progress import OnProgress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sit_engine.methods.svrtn.encoder import ClipEncoder
+from sit_engine.methods.clips.encoder import ClipEncoder
 
 AT_ONCE = 512
 

@@ -27,8 +27,8 @@ from sit_engine.data.feed.batches import Batches
 from sit_engine.data.pixel_cache.cache import FEATURES, PixelCache
 from sit_engine.errors import OutOfMemoryError
 from sit_engine.files import in_place_of
-from sit_engine.methods.svrtn.reader import FrameReader
-from sit_engine.methods.svrtn.spatial import VERSION, SpatialEdit, draw_edit, edited
+from sit_engine.methods.clips.reader import FrameReader
+from sit_engine.methods.clips.spatial import VERSION, SpatialEdit, draw_edit, edited
 from sit_engine.models.fingerprint import add_network
 from sit_engine.records.on_progress import OnProgress, ProgressReporter
 from sit_engine.views.seeds import numpy_stream

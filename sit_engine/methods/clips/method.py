@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from sit_engine.methods.clips.encoder import ClipEncoder
+from sit_engine.methods.clips.reader import FrameReader
+from sit_engine.methods.clips.table import FrameTable
 from sit_engine.methods.protocol import Method
-from sit_engine.methods.svrtn.encoder import ClipEncoder
-from sit_engine.methods.svrtn.reader import FrameReader
-from sit_engine.methods.svrtn.table import FrameTable
 
 
 class ClipMethod(Method):
