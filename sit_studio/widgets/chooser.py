@@ -1,4 +1,4 @@
-"""Choosing a folder, a file, or a checkpoint of the open run."""
+"""Choosing a folder, a file, or a checkpoint or network of the open run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
+from sit_engine.errors import SitError
 from sit_engine.records.run import Run
 from sit_studio.look.words import count
 from sit_studio.widgets.basics import button
+from sit_studio.widgets.choice import Choice
 
 
 class FolderChooser(QWidget):
@@ -75,6 +77,38 @@ class CheckpointBox(QComboBox):
         """The chosen step; None for the newest."""
         found = self.currentData()
         return int(found) if found is not None else None
+
+
+class NetworkBox(Choice):
+    """The networks of a run that can be measured or taken home: the method's choice, and each by name."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shown: tuple[Path | None, tuple[str, ...]] | None = None
+        self.show_run(None)
+
+    def show_run(self, run: Run | None) -> None:
+        """List them; of a run whose settings are not there yet the method's choice alone."""
+        path = None if run is None else run.path
+        if self._shown is not None and self._shown[0] == path and (path is None or self._shown[1]):
+            return
+        self._shown = path, _networks_of(run)
+        chosen = self.currentData()
+        self.blockSignals(True)
+        self.clear()
+        self.addItem(self.tr("Method's choice"), None)
+        names = {"student": self.tr("Student"), "teacher": self.tr("Teacher")}
+        for name in self._shown[1]:
+            self.addItem(names.get(name, name), name)
+        self.setCurrentIndex(max(0, self.findData(chosen)) if chosen is not None else 0)
+        self.blockSignals(False)
+
+
+def _networks_of(run: Run | None) -> tuple[str, ...]:
+    try:
+        return () if run is None else run.config().method.networks
+    except SitError:
+        return ()
 
 
 def steps_of(run: Run | None) -> list[int]:

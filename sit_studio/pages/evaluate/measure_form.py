@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QGridLayout, QHBoxLayout, 
 from sit_engine.paths import display_name
 from sit_engine.records.run import Run
 from sit_studio.widgets.basics import Card, button, clear_layout, label
-from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.chooser import CheckpointBox, FolderChooser, weights_place
+from sit_studio.widgets.chooser import CheckpointBox, FolderChooser, NetworkBox, weights_place
 
 MOST_BASELINES = 4
 
@@ -29,10 +28,7 @@ class MeasureForm(Card):
         self.test = FolderChooser(self.tr("Test on"), hint=hint)
         self.checkpoint = CheckpointBox()
         self.checkpoint.setAccessibleName(self.tr("Checkpoint"))
-        self.network = Choice()
-        self.network.addItem(self.tr("Method's choice"), None)
-        self.network.addItem(self.tr("Student"), "student")
-        self.network.addItem(self.tr("Teacher"), "teacher")
+        self.network = NetworkBox()
         self.network.setAccessibleName(self.tr("Features of"))
         self.quick = QCheckBox(self.tr("k-NN only, in seconds"))
         self.baselines: list[Path] = []
@@ -75,6 +71,7 @@ class MeasureForm(Card):
     def show_run(self, run: Run | None, *, is_finetuned: bool, takes_best: bool) -> None:
         """Show the checkpoints of a run, and whether it knows its training images by itself."""
         self.checkpoint.show_run(run, takes_best=takes_best)
+        self.network.show_run(run)
         hint = self.tr("A folder with one sub-folder a class")
         own = self.tr("The run's own training images")
         self.train.line.setPlaceholderText(own if is_finetuned else hint)

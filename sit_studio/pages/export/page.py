@@ -33,7 +33,7 @@ from sit_studio.session import Session
 from sit_studio.widgets.ask import Ask, ask_yes
 from sit_studio.widgets.basics import Card, EmptyState, button, label
 from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.chooser import CheckpointBox, steps_of
+from sit_studio.widgets.chooser import CheckpointBox, NetworkBox, steps_of
 from sit_studio.widgets.page import Page
 
 ENDINGS = {"torchscript": ".pt", "onnx": ".onnx", "pt2": ".pt2", "safetensors": ""}
@@ -128,10 +128,7 @@ class ExportPage(Page):
         line.addWidget(self.out, 1)
         line.addWidget(browse)
         self.checkpoint = CheckpointBox()
-        self.network = Choice()
-        self.network.addItem(self.tr("Method's choice"), None)
-        self.network.addItem(self.tr("Student"), "student")
-        self.network.addItem(self.tr("Teacher"), "teacher")
+        self.network = NetworkBox()
         self.head = Choice()
         self.head.setToolTip(
             self.tr(
@@ -188,6 +185,7 @@ class ExportPage(Page):
         if not any(box.isChecked() for box in self.boxes.values()):
             self.boxes["torchscript"].setChecked(True)
         self.checkpoint.show_run(self.session.run, takes_best=self.session.history.takes_best)
+        self.network.show_run(self.session.run)
         self._propose()
         self._show()
 
@@ -200,6 +198,7 @@ class ExportPage(Page):
     def _on_run_changed(self) -> None:
         """There may be newer checkpoints and exports: the proposal follows, the user's word stays."""
         self.checkpoint.show_run(self.session.run, takes_best=self.session.history.takes_best)
+        self.network.show_run(self.session.run)
         self._show_heads()
         if self.target == self._proposed:
             self._propose()
