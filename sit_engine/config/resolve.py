@@ -217,6 +217,8 @@ def _length(
             minutes=f"{options.minutes:g}",
             rate=f"{device.images_per_s:.0f}",
         )
+        # Minutes that somebody asked for go before a length that the method has of its own.
+        filling.values.pop("epochs", None)
         filling.auto("epochs", max(round(seen / epoch, 3), round(batch / epoch, 3)), why)
     filling.auto(
         "epochs",

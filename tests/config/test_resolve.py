@@ -92,6 +92,18 @@ def test_a_tenth_of_the_run_warms_up_and_at_most_ten_epochs(epochs: int, warmup:
     assert optim.warmup_epochs == pytest.approx(warmup)
 
 
+@pytest.mark.parametrize("method", ["finetune", "svrtn"])
+def test_minutes_go_before_a_methods_own_length(method: str) -> None:
+    tree = {"method": {"name": method}, "model": {"weights": "w"}, "optim": {"minutes": 2}}
+    start = StartFacts("w", width=64, depth=2, heads=2, patch_size=4, image_size=32)
+    facts = DataFacts(1000, 4, 64, labelled=1000)
+    whole = resolve(build(tree), facts, DeviceFacts(cores=2, images_per_s=100.0), start)
+    optim = whole.config.optim
+    # Of a thousand images some validate.
+    assert 12_000 / 1000 <= optim.epochs <= 12_000 / 700
+    assert str(whole.reasons["optim.epochs"]).startswith("2 minutes at 100 images/s")
+
+
 def test_minutes_become_epochs_by_the_measured_speed() -> None:
     config = build({"preset": "quick", "optim": {"minutes": 2, "batch_size": 50}})
     device = DeviceFacts(cores=2, images_per_s=100.0)
