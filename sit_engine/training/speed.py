@@ -10,6 +10,7 @@ import torch
 
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.machine.spinning import courteous
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.recovery.out_of_memory import is_from_compiler
 from sit_engine.training.stepper import Stepper
@@ -28,9 +29,14 @@ def measure_images_per_s(
 ) -> float:
     """A dry run of so many seconds; images/s by the median over its steps.
 
-    Where passes cannot be compiled it is that of plain ones, with which a run would go on too.
+    Where passes cannot be compiled it is that of plain ones, with which a run would go on too. Beside
+    other work threads wait for each other as they do while a run trains.
     """
-    stepper = Stepper(config, store, rows, labels)
+    with courteous(config.compute):
+        return _images_per_s(Stepper(config, store, rows, labels), seconds)
+
+
+def _images_per_s(stepper: Stepper, seconds: float) -> float:
     stepper.method.prepare_trial(stepper.batches)
     took_s: list[float] = []
     started_s = time.perf_counter()

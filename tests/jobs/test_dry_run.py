@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sit_engine import api
 from sit_engine.config.build import build
+from sit_engine.config.tree import ComputeOptions
 from sit_engine.errors import CancelledError, DataError
 from sit_engine.records.events import Event, PreviewWritten, RunStarted
-from sit_engine.training import memory, prepare
+from sit_engine.training import memory, prepare, speed
 from tests.tiny import tiny_config
 
 
@@ -56,3 +59,20 @@ def test_a_run_that_was_measured_begins_without_measuring(
     # And nobody waits for the first reading with nothing to look at.
     names = [type(event) for event in told]
     assert names.index(PreviewWritten) == names.index(RunStarted) + 1
+
+
+def test_the_speed_is_measured_as_a_run_trains_beside_other_work(
+    sample: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that spin beside a process that takes a core would seem twenty times as slow."""
+    told: list[str] = []
+
+    @contextmanager
+    def courteous(compute: ComputeOptions) -> Iterator[None]:
+        told.append(f"in {compute.device}")
+        yield
+        told.append("out")
+
+    monkeypatch.setattr(speed, "courteous", courteous)
+    assert api.dry_run(tiny_config(sample[0]), on_progress=lambda *_: None).images_per_s > 0
+    assert told == ["in cpu", "out"]
