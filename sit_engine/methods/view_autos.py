@@ -27,14 +27,21 @@ LARGE_PX = 128
 for smaller ones."""
 NO_BLUR = "off: it takes time, and views of up to 64 px gained nothing by it"
 
+AS_PUBLISHED = "the paper's value"
+
 Auto = tuple[object, str]
+
+PUBLISHED_BLUR: dict[str, Auto] = {
+    "views.blur_first": (1.0, AS_PUBLISHED),
+    "views.blur_second": (0.1, AS_PUBLISHED),
+}
+"""How often each of two views is blurred, in all papers alike."""
 
 
 def view_autos(views: ViewOptions, facts: DataFacts, preset: str) -> dict[str, Auto]:
     """Value and reason of each of these settings, by its path below `method`."""
-    paper = "the paper's value"
     is_paper = preset.startswith("paper")
-    colours = ("published", paper) if is_paper else _colours(facts)
+    colours = ("published", AS_PUBLISHED) if is_paper else _colours(facts)
     chosen = str(colours[0]) if views.colours == "auto" else views.colours
     is_open = views.colours == "auto" and colours[1] == MEASURED_LATER
     why = "of weak colour changes" if chosen == "weak" else "of published colour changes"
@@ -43,16 +50,15 @@ def view_autos(views: ViewOptions, facts: DataFacts, preset: str) -> dict[str, A
     return {
         "views.colours": colours,
         **{f"views.{name}": (value, why) for name, value in numbers.items()},
-        "views.flip": (USUAL_FLIP, paper) if is_paper else _flip(facts),
+        "views.flip": (USUAL_FLIP, AS_PUBLISHED) if is_paper else _flip(facts),
     }
 
 
 def published_blur(image_size: int) -> dict[str, Auto]:
-    """How often each of two large views is blurred: as DINO and MoCo v3 have it, in small views never."""
-    if image_size < LARGE_PX:
-        return {f"views.blur_{which}": (0.0, NO_BLUR) for which in ("first", "second")}
-    paper = "the paper's value"
-    return {"views.blur_first": (1.0, paper), "views.blur_second": (0.1, paper)}
+    """The same in large views, and in small ones never."""
+    return (
+        PUBLISHED_BLUR if image_size >= LARGE_PX else dict.fromkeys(PUBLISHED_BLUR, (0.0, NO_BLUR))
+    )
 
 
 def _colours(facts: DataFacts) -> Auto:

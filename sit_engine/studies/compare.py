@@ -261,12 +261,13 @@ def best_of(rows: Sequence[tuple[str, Kind, dict[int, Cell]]]) -> Best | None:
         name: np.mean([cell.knn.mean() for cell in cells.values()]) for name, cells in whole.items()
     }
     name = max(right, key=lambda one: right[one])
-    many = {True: math.comb(len(ours), 2), False: len(ours)}
+    pairs = math.comb(len(ours), 2)
     gaps = {
         other: found
         for other, _, cells in rows
         if other != name
-        and (found := gap(whole[name], cells, "knn", among=many[other in ours])) is not None
+        and (found := gap(whole[name], cells, "knn", among=pairs if other in ours else len(ours)))
+        is not None
     }
     return Best(name, float(right[name]), gaps)
 

@@ -55,13 +55,13 @@ class Muon:
         """Nesterov's momentum, made orthogonal; where `finite` is 0 nothing changes."""
         for group, all_GRC in zip(self.groups.values(), self.momenta, strict=True):
             # One without a gradient is frozen, and stays as it is: AdamW does the same.
-            rows = [row for row, matrix in enumerate(group) if matrix.grad is not None]
-            if not rows:
+            gradients = {row: m.grad for row, m in enumerate(group) if m.grad is not None}
+            if not gradients:
                 continue
+            rows, is_part = list(gradients), len(gradients) < len(group)
             matrices: list[Tensor] = [group[row] for row in rows]
-            is_part = len(rows) < len(group)
             momentum_GRC = all_GRC[rows] if is_part else all_GRC
-            gradient_GRC = torch.stack([_gradient(matrix) for matrix in matrices])
+            gradient_GRC = torch.stack(list(gradients.values()))
             gradient_GRC = torch.where(finite > 0, gradient_GRC, momentum_GRC)
             momentum_GRC.lerp_(gradient_GRC, 1 - MOMENTUM)
             if is_part:
@@ -86,8 +86,3 @@ class Muon:
             raise ValueError("the optimiser's momenta have other shapes")
         for own, momentum in zip(self.momenta, theirs, strict=True):
             own.copy_(momentum)
-
-
-def _gradient(matrix: Tensor) -> Tensor:
-    assert matrix.grad is not None
-    return matrix.grad

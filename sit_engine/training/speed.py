@@ -33,7 +33,10 @@ def measure_images_per_s(
     other work threads wait for each other as they do while a run trains.
     """
     with courteous(config.compute):
-        return _images_per_s(Stepper(config, store, rows, labels), seconds)
+        rate = _images_per_s(Stepper(config, store, rows, labels), seconds)
+    if config.compute.device == "cuda":
+        torch.cuda.empty_cache()  # Of the networks that are gone.
+    return rate
 
 
 def _images_per_s(stepper: Stepper, seconds: float) -> float:
@@ -49,11 +52,7 @@ def _images_per_s(stepper: Stepper, seconds: float) -> float:
             stepper.optimiser.clear()
             took_s.clear()
             started_s = time.perf_counter()
-    rate = stepper.batches.batch_size / statistics.median(took_s[NOT_COUNTED:])
-    if stepper.device.type == "cuda":
-        del stepper
-        torch.cuda.empty_cache()
-    return rate
+    return stepper.batches.batch_size / statistics.median(took_s[NOT_COUNTED:])
 
 
 def _step_s(stepper: Stepper, number: int) -> float:

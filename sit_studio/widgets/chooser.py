@@ -84,21 +84,21 @@ class NetworkBox(Choice):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown: tuple[Path | None, tuple[str, ...]] | None = None
+        self._of: Path | None = None
         self.show_run(None)
 
     def show_run(self, run: Run | None) -> None:
         """List them; of a run whose settings are not there yet the method's choice alone."""
         path = None if run is None else run.path
-        if self._shown is not None and self._shown[0] == path and (path is None or self._shown[1]):
+        if path == self._of and self.count() > 1:  # They stay, and events of a run are many.
             return
-        self._shown = path, _networks_of(run)
+        self._of = path
         chosen = self.currentData()
         self.blockSignals(True)
         self.clear()
         self.addItem(self.tr("Method's choice"), None)
         names = {"student": self.tr("Student"), "teacher": self.tr("Teacher")}
-        for name in self._shown[1]:
+        for name in _networks_of(run):
             self.addItem(names.get(name, name), name)
         self.setCurrentIndex(max(0, self.findData(chosen)) if chosen is not None else 0)
         self.blockSignals(False)

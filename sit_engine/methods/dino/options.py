@@ -17,7 +17,14 @@ from sit_engine.errors import ConfigError
 from sit_engine.methods.dino.curves import CURVES
 from sit_engine.methods.dino.presets import PAPER_DINO
 from sit_engine.methods.shared_settings import MOMENTUM
-from sit_engine.methods.view_autos import LARGE_PX, NO_BLUR, published_blur, view_autos
+from sit_engine.methods.view_autos import (
+    AS_PUBLISHED,
+    LARGE_PX,
+    NO_BLUR,
+    PUBLISHED_BLUR,
+    published_blur,
+    view_autos,
+)
 
 GLOBAL_VIEWS = 2
 # A local view has this share of the view's side, as published: 96 of 224 px.
@@ -29,7 +36,6 @@ temperature rises.
 """
 PROTOTYPES, LENGTHS = "head.prototypes.weight", "head.prototypes.lengths"
 
-PAPER = "the paper's value"
 UNUSED = "not used: simdino has no prototypes"
 
 
@@ -257,8 +263,6 @@ class DinoOptions(MethodOptions[AutoT]):
 
 def _paper() -> dict[str, tuple[object, str]]:
     values = {
-        "views.blur_first": 1.0,
-        "views.blur_second": 0.1,
         "local.count": 8,
         "local.scale_min": 0.05,
         "local.scale_max": 0.4,
@@ -270,13 +274,13 @@ def _paper() -> dict[str, tuple[object, str]]:
         "teacher_warmup_epochs": 0,
         "frozen_epochs": 1,
     }
-    return {path: (value, PAPER) for path, value in values.items()}
+    return PUBLISHED_BLUR | {path: (value, AS_PUBLISHED) for path, value in values.items()}
 
 
 def _small(scale: Scale, facts: DataFacts, device: DeviceFacts) -> dict[str, tuple[object, str]]:
     """The small-set defaults; the published figures that they rest on stand in docs/adr/0028."""
     is_large = scale.image_size >= LARGE_PX
-    crops = PAPER if is_large else "in small views smaller crops show too little"
+    crops = AS_PUBLISHED if is_large else "in small views smaller crops show too little"
     half = 1 << max(1, (facts.images // 2).bit_length() - 1)
     prototypes = max(FEWEST_PROTOTYPES, min(MOST_PROTOTYPES, half))
     is_cpu = device.kind == "cpu"
@@ -285,10 +289,10 @@ def _small(scale: Scale, facts: DataFacts, device: DeviceFacts) -> dict[str, tup
     return {
         **published_blur(scale.image_size),
         "local.count": (4, "half of the published 8: views take time on a CPU") if is_cpu
-        else (8, PAPER),
+        else (8, AS_PUBLISHED),
         "local.scale_min": (0.05 if is_large else 0.2, crops),
         "local.scale_max": (0.4 if is_large else 0.5, crops),
-        "local.blur": (0.5, PAPER) if is_large else (0.0, NO_BLUR),
+        "local.blur": (0.5, AS_PUBLISHED) if is_large else (0.0, NO_BLUR),
         "prototypes": (
             prototypes,
             Sentence(
@@ -302,7 +306,8 @@ def _small(scale: Scale, facts: DataFacts, device: DeviceFacts) -> dict[str, tup
         else (0.04, "the published start: a short run lost all answers at a higher one"),
         "teacher_warmup_epochs": (10, "as others had it on small sets") if is_long
         else (0, "the temperature stays"),
-        "frozen_epochs": (0, "the run is too short for a frozen epoch") if is_short else (1, PAPER),
+        "frozen_epochs": (0, "the run is too short for a frozen epoch") if is_short
+        else (1, AS_PUBLISHED),
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from sit_engine.config.views import ViewOptions
 from sit_engine.counted import Sentence
 from sit_engine.methods.mocov3.presets import PAPER
 from sit_engine.methods.shared_settings import HEAD_OUT, MOMENTUM
-from sit_engine.methods.view_autos import published_blur, view_autos
+from sit_engine.methods.view_autos import AS_PUBLISHED, PUBLISHED_BLUR, published_blur, view_autos
 
 PUBLISHED_MOMENTUM, MOST_HEAD_WIDTH = 0.99, 4096
 FIRST_LAYER = "first_layer_norm"
@@ -112,13 +112,11 @@ class MocoV3Options(MethodOptions[AutoT]):
     def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""
         colours = view_autos(self.views, facts, scale.preset)
-        paper = "the paper's value"
         if scale.preset.startswith("paper"):
             return colours | {
-                "views.blur_first": (1.0, paper),
-                "views.blur_second": (0.1, paper),
-                "momentum": (PUBLISHED_MOMENTUM, paper),
-                "head_width": (MOST_HEAD_WIDTH, paper),
+                **PUBLISHED_BLUR,
+                "momentum": (PUBLISHED_MOMENTUM, AS_PUBLISHED),
+                "head_width": (MOST_HEAD_WIDTH, AS_PUBLISHED),
             }
         short = round(max(0.9, 1 - 20 / max(1, scale.total_steps)), 5)
         return colours | {

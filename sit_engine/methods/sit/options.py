@@ -29,9 +29,16 @@ from sit_engine.counted import Sentence
 from sit_engine.errors import ConfigError
 from sit_engine.methods.shared_settings import HEAD_OUT, MOMENTUM
 from sit_engine.methods.sit.presets import PAPER_2022
-from sit_engine.methods.view_autos import LARGE_PX, NO_BLUR, view_autos
+from sit_engine.methods.view_autos import (
+    AS_PUBLISHED,
+    LARGE_PX,
+    NO_BLUR,
+    PUBLISHED_BLUR,
+    view_autos,
+)
 
 SHIFTED_UP_TO_PX = 32
+UNMEASURED_BLUR = "off: it takes time; what it gives to large views was not measured"
 WEIGHTS = "Task weights"
 CURVES = (
     CurveInfo("contrast", "contrast"),
@@ -180,22 +187,18 @@ class SitOptions(MethodOptions[AutoT]):
 
     def _rules(self, scale: Scale, facts: DataFacts) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""
-        no_blur = NO_BLUR
-        if scale.image_size >= LARGE_PX:
-            no_blur = "off: it takes time; what it gives to large views was not measured"
+        no_blur = NO_BLUR if scale.image_size < LARGE_PX else UNMEASURED_BLUR
         momentum = round(min(0.996, max(0.9, 1 - 20 / max(1, scale.total_steps))), 5)
-        paper = "the paper's value"
         if scale.preset.startswith("paper"):
             is_shifted = scale.preset == "paper-2021" and scale.image_size <= SHIFTED_UP_TO_PX
             return {
-                "views.shift": (4 if is_shifted else 0, paper),
-                "views.blur_first": (1.0, paper),
-                "views.blur_second": (0.1, paper),
-                "corruption.align": (1, paper),
-                "corruption.views": ("both", paper),
-                "reconstruction_weight": (1.0, paper),
-                "momentum": (0.996, paper),
-                "head_width": (4096, paper),
+                "views.shift": (4 if is_shifted else 0, AS_PUBLISHED),
+                **PUBLISHED_BLUR,
+                "corruption.align": (1, AS_PUBLISHED),
+                "corruption.views": ("both", AS_PUBLISHED),
+                "reconstruction_weight": (1.0, AS_PUBLISHED),
+                "momentum": (0.996, AS_PUBLISHED),
+                "head_width": (4096, AS_PUBLISHED),
             }
         return {
             "views.shift": (0, "crops show more of what differs than shifts"),

@@ -21,10 +21,9 @@ def verdict(found: Comparison) -> tuple[Sentence, ...]:
     if not rivals:
         return ()
     said = _leader(best, rivals), _over_nothing(best, kinds)
-    figures = [line.figures.get("knn") for line in found.lines if line.name in (best.name, *rivals)]
-    if any(figure is not None and figure.seeds == 1 for figure in figures):
-        return *said, ONE_SEED
-    return said
+    figures = [line.figures.get("knn") for line in found.lines if line.kind == "config"]
+    is_one = any(figure is not None and figure.seeds == 1 for figure in figures)
+    return (*said, ONE_SEED) if is_one else said
 
 
 def _leader(best: Best, rivals: dict[str, Gap]) -> Sentence:

@@ -59,5 +59,8 @@ def test_its_title_fields_sizes_and_views_are_shown(
     config = page.checked.resolved.config
     count = sum(kind.count for kind in config.method.view_kinds(config.model.image_size))
     wait(qtbot, lambda: f"view {min(count, MOST_VIEWS) - 1} clean" in page.preview.arrays)
-    titles = page.preview.pictures.titles
-    assert len(titles) == 1 + min(count, MOST_VIEWS) or "Mask" in titles
+    kinds = config.method.view_kinds(config.model.image_size)
+    sides = [kind.size for kind in kinds for _ in range(kind.count)]
+    views = [f"{side} px" for side in sides] if len(set(sides)) > 1 else None
+    views = views or [f"View {number + 1}" for number in range(count)]
+    assert page.preview.pictures.titles == ["Image", *views[:MOST_VIEWS]]
