@@ -46,6 +46,12 @@ def _decoder() -> ForkedDecoder:
     return ForkedDecoder(os.environ[DECODERS])
 
 
+def without_ours(text: str, *words: str) -> list[str]:
+    """The command of a Python program in a process that has loaded nothing of ours."""
+    if PROGRAMS not in os.environ:
+        return [sys.executable, "-I", "-c", text, *words]
+    return preloaded.stand_in("tests.programs", text, *words, address=os.environ[PROGRAMS])
+
+
 def _clean(words: list[str]) -> list[str]:
-    given = (program.CHILD, *words)
-    return preloaded.stand_in("tests.programs", *given, address=os.environ[PROGRAMS])
+    return without_ours(program.CHILD, *words)

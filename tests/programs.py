@@ -18,7 +18,7 @@ def load() -> None:
 
 def main() -> None:
     """The server, or in a fork of it the program that was given."""
-    if len(sys.argv) > 3:
+    if not sys.argv[1].isdecimal():
         program = sys.argv.pop(1)
         exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
     else:

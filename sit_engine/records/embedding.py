@@ -22,7 +22,8 @@ from sit_engine.errors import DataError, FileError, RunError, SitError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json
 from sit_engine.own_files import read_text
 from sit_engine.paths import cell_name, name_cell
-from sit_engine.records.packed_texts import Lines, load_array, write_lines
+from sit_engine.records.arrays import load_array
+from sit_engine.records.packed_texts import Lines, write_lines
 from sit_engine.records.places import places_of
 from sit_engine.records.run import Run
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import tokenize
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sit_engine import own_files
 from sit_engine.counted import Sentence
+from sit_engine.records.arrays import load_array
 
 
 def write_lines(path: Path, texts: Iterable[str]) -> None:
@@ -33,42 +31,6 @@ def write_lines(path: Path, texts: Iterable[str]) -> None:
 
 def _offsets_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.offsets.npy")
-
-
-# numpy reads the header of an array as a piece of Python.
-_ODD_ARRAY = (
-    EOFError,
-    MemoryError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    SyntaxError,
-    tokenize.TokenError,
-    TypeError,
-    ValueError,
-)
-
-
-def load_array(path: Path, kind: type[np.generic], *, sides: int = 1) -> NDArray[Any]:
-    """A mapped array of that type and so many sides; FileError for any other file."""
-    own_files.check_regular(path)
-    try:
-        # np.load would open a zip archive of that name as one of arrays. Of a damaged header numpy
-        # says that Python 2 may have written it.
-        with warnings.catch_warnings(action="ignore", category=UserWarning):
-            found = np.lib.format.open_memmap(path, mode="r")
-    except FileNotFoundError:
-        found = None
-    except _ODD_ARRAY as error:
-        raise own_files.damaged(
-            path, Sentence("it is no array ({kind})", kind=type(error).__name__)
-        ) from None
-    if not isinstance(found, np.ndarray) or found.dtype != kind or found.ndim != sides:
-        why = Sentence(
-            "it is no array of {kind} of {sides} sides", kind=np.dtype(kind), sides=sides
-        )
-        raise own_files.damaged(path, why)
-    return found
 
 
 class Lines(Sequence[str]):

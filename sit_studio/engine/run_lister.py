@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QObject, QThread, Signal
 
+from sit_engine.records.arrays import read_archive
 from sit_engine.records.follow import Follower
 from sit_engine.records.run import Run
 from sit_studio.engine.in_thread import in_thread
@@ -107,21 +105,12 @@ class RunLister(QThread):
 
 def load_arrays(path: Path, on_loaded: Callable[[dict[str, Any] | None], None]) -> None:
     """An .npz file's arrays; None if it cannot be read."""
-    in_thread(lambda: _arrays(path), on_loaded)
+    in_thread(lambda: read_archive(path), on_loaded)
 
 
 def load_history(path: Path, on_loaded: Callable[[History], None]) -> None:
     """Everything that a run's events tell."""
     in_thread(lambda: _history(path), on_loaded)
-
-
-def _arrays(path: Path) -> dict[str, Any] | None:
-    try:
-        # Opened here: of a damaged file np.load would leave it open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
 
 
 def _history(path: Path) -> History:

@@ -22,11 +22,6 @@ Snapshot = Callable[[Path], str]
 
 
 @pytest.fixture(autouse=True)
-def _real_children(cold_children: None) -> None:
-    """They are what is tested; of fixtures for a whole file they are forks."""
-
-
-@pytest.fixture(autouse=True)
 def _no_child_left() -> object:
     """Every test must leave as many child processes as it found."""
     before = preloaded.children()

@@ -24,6 +24,8 @@ from sit_engine.data.decode.decode_pool import (
 from sit_engine.errors import CancelledError
 from tests.data.conftest import picture
 
+# The children are what is tested: they start from nothing.
+pytestmark = pytest.mark.cold
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
 

@@ -253,6 +253,7 @@ def test_a_variable_rate_is_read_by_time_and_one_with_a_leap_of_a_day_is_named(
     assert brightness(store.rows(range(8))) == [0, 2, 4, 4, 6, 6, 6, 6]
 
 
+@pytest.mark.cold
 def test_without_pyav_a_video_says_what_to_install(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from sit_engine.export.verify import MOST_DIFFERENCE
 from sit_engine.jobs.networks import load_method
 from sit_engine.records.exported import Exported
 from sit_engine.records.run_folder import open_run
+from tests.children import without_ours
 from tests.conftest import FEW_CLASSES as CLASSES
 from tests.tiny import tiny_config, tiny_finetune
 
@@ -113,6 +114,7 @@ def test_a_ten_line_program_gives_our_answers(
     assert said == [str([CLASSES[i] for i in ours.argmax(1)]), "[]"]
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("format", list(ENDINGS))
 def test_a_program_tells_what_it_is_without_being_run(
     exports: dict[str, Exported], views: torch.Tensor, format: str
@@ -172,7 +174,7 @@ def test_a_program_refuses_what_is_not_uint8_or_has_not_three_colours(
     if format not in exports:
         pytest.skip(f"{format} cannot be made here")
     said = subprocess.run(
-        [sys.executable, "-I", "-c", REFUSING[format] + TRIED, str(exports[format].path)],
+        without_ours(REFUSING[format] + TRIED, str(exports[format].path)),
         capture_output=True, text=True, check=True, timeout=120,
     ).stdout.splitlines()  # fmt: skip
     assert [line.split()[0] for line in said] == ["refused"] * 5, said

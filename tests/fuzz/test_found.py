@@ -13,9 +13,9 @@ import pytest
 from sit_engine.config.build import build
 from sit_engine.data.folder.saved_index import SavedIndex, save_index
 from sit_engine.errors import CheckpointError, DataError, FileError
+from sit_engine.records.arrays import load_array
 from sit_engine.records.embedding import Embedded
 from sit_engine.records.events import ConfigChanged
-from sit_engine.records.packed_texts import load_array
 from sit_engine.records.report import report_of
 from sit_engine.records.run_folder import create_run, write_settings
 from sit_engine.records.starts import describe_start, find_start

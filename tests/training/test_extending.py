@@ -21,10 +21,10 @@ from tests.training.test_resume import assert_identical, pretrain, stop_at
 
 
 @pytest.fixture(scope="module")
-def template(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing interrupted."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    pretrain(sample[0], out)
+    pretrain(few, out)
     return out
 
 
@@ -75,9 +75,7 @@ class Killed(BaseException):
     """Nothing of ours catches it, as nothing catches a kill."""
 
 
-def test_a_kill_at_its_start_leaves_it_complete(
-    complete: Path, tmp_path: Path, sample: tuple[Path, Path]
-) -> None:
+def test_a_kill_at_its_start_leaves_it_complete(complete: Path, tmp_path: Path, few: Path) -> None:
     """Whatever event a kill comes after, until the leg has begun."""
     events: list[Event] = []
 
@@ -92,16 +90,16 @@ def test_a_kill_at_its_start_leaves_it_complete(
     assert_complete(complete)
     assert api.resume(complete, emit=lambda _: None, epochs=5).step == 25
     straight = tmp_path / "straight"
-    pretrain(sample[0], straight)
+    pretrain(few, straight)
     api.resume(straight, emit=lambda _: None, epochs=5)
     assert_identical(straight, complete)
 
 
 def test_a_newest_checkpoint_that_vanished_is_told(
-    sample: tuple[Path, Path], template: Path, tmp_path: Path
+    few: Path, template: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    pretrain(sample[0], out, make_control=stop_at(7))
+    pretrain(few, out, make_control=stop_at(7))
     steps = checkpoint.all_steps(Run(out))
     shutil.rmtree(checkpoint.folder(Run(out), steps[-1]))
     events: list[Event] = []

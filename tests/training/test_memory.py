@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -47,5 +48,9 @@ def test_an_image_takes_what_was_said_or_a_little_less(
     rows = np.arange(rank_worker.IMAGES)
     told = with_memory(DeviceFacts(), auto, config, rank_worker.store(), rows, 0 * rows).memory
     assert told is not None
-    took = (peak(config, 8, tmp_path / "8.json") - peak(config, 4, tmp_path / "4.json")) / 4
+    # Garbage in circles is taken away whenever Python looks for it: the middle one of three each.
+    eight, four = (
+        median(peak(config, n, tmp_path / "trace.json") for _ in range(3)) for n in (8, 4)
+    )
+    took = (eight - four) / 4
     assert took <= told.image <= 1.4 * took

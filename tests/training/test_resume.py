@@ -28,7 +28,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import engine, start_engine, tiny_config, tiny_flags, wait_for_step
+from tests.tiny import BRIEF, brief_config, engine, start_engine, tiny_flags, wait_for_step
 
 
 class StopAt:
@@ -69,15 +69,15 @@ def assert_identical(one: Path, other: Path) -> None:
 def pretrain(folder: Path, out: Path, **how: object) -> list[Event]:
     """Train a tiny run in this process; gives its events."""
     events: list[Event] = []
-    api.pretrain(tiny_config(folder), out, emit=events.append, **how)  # type: ignore[arg-type]
+    api.pretrain(brief_config(folder), out, emit=events.append, **how)  # type: ignore[arg-type]
     return events
 
 
 @pytest.fixture(scope="module")
-def whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that nothing interrupted: 162 training images, 5 steps an epoch, 20 steps."""
+def whole(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing interrupted: 5 steps an epoch, 20 steps."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    events = pretrain(sample[0], out)
+    events = pretrain(few, out)
     reports = [event for event in events if isinstance(event, StepReported)]
     assert [report.step for report in reports] == list(range(1, 21))
     assert [report.seconds_left for report in reports] == [None] * 19 + [0.0]
@@ -90,10 +90,10 @@ def whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     ids=["first step", "mid-epoch", "an epoch's end"],
 )
 def test_a_stopped_run_resumes_bit_identically(
-    whole: Path, sample: tuple[Path, Path], tmp_path: Path, step: int, command: CommandName
+    whole: Path, few: Path, tmp_path: Path, step: int, command: CommandName
 ) -> None:
     out = tmp_path / "run"
-    first = pretrain(sample[0], out, make_control=stop_at(step, command))
+    first = pretrain(few, out, make_control=stop_at(step, command))
     assert first[-1] == RunFinished("stopped" if command == "stop" else "paused", step, 0)
     second: list[Event] = []
     result = api.resume(out, emit=second.append)
@@ -103,11 +103,9 @@ def test_a_stopped_run_resumes_bit_identically(
     assert_identical(whole, out)
 
 
-def test_a_run_with_three_legs_is_the_same_too(
-    whole: Path, sample: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_run_with_three_legs_is_the_same_too(whole: Path, few: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    pretrain(sample[0], out, make_control=stop_at(3))
+    pretrain(few, out, make_control=stop_at(3))
     api.resume(out, emit=lambda _: None, make_control=stop_at(5))
     api.resume(out, emit=lambda _: None)
     assert_identical(whole, out)
@@ -116,23 +114,23 @@ def test_a_run_with_three_legs_is_the_same_too(
 
 
 def test_previews_readings_and_checkpoints_do_not_change_the_weights(
-    whole: Path, sample: tuple[Path, Path], tmp_path: Path
+    whole: Path, few: Path, tmp_path: Path
 ) -> None:
-    config = tiny_config(
-        sample[0], watch={"readings": 0, "previews": 0, "checkpoint_minutes": 0.0001, "keep": 1}
+    config = brief_config(
+        few, watch={"readings": 0, "previews": 0, "checkpoint_minutes": 0.0001, "keep": 1}
     )
     api.pretrain(config, tmp_path / "run", emit=lambda _: None)
     assert_identical(whole, tmp_path / "run")
 
 
-SLOW = ["--optim.epochs", "12", "--watch.readings", "12"]
+SLOW = ["--optim.epochs", "12", "--optim.batch-size", str(BRIEF), "--watch.readings", "12"]
 
 
 @pytest.fixture(scope="module")
-def slow_whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def slow_whole(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run long enough to be killed half-way: 60 steps."""
     out = tmp_path_factory.mktemp("slow") / "run"
-    engine("pretrain", sample[0], "--out", out, *tiny_flags(), *SLOW, check=True)
+    engine("pretrain", few, "--out", out, *tiny_flags(), *SLOW, check=True)
     return out
 
 
@@ -148,7 +146,7 @@ def slow_whole(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFacto
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_a_signalled_process_resumes_bit_identically(
     slow_whole: Path,
-    sample: tuple[Path, Path],
+    few: Path,
     tmp_path: Path,
     number: signal.Signals,
     code: int,
@@ -157,7 +155,7 @@ def test_a_signalled_process_resumes_bit_identically(
     out = tmp_path / "run"
     # One of them from a cold start, in which Python's hashes have another order.
     is_cold = number == signal.SIGINT
-    process = start_engine("pretrain", sample[0], "--out", out, *tiny_flags(), *SLOW, cold=is_cold)
+    process = start_engine("pretrain", few, "--out", out, *tiny_flags(), *SLOW, cold=is_cold)
     wait_for_step(process, out, 13)
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
@@ -174,10 +172,10 @@ def test_a_signalled_process_resumes_bit_identically(
 
 
 def test_a_checkpoint_damaged_by_the_kill_is_passed_over(
-    whole: Path, sample: tuple[Path, Path], tmp_path: Path
+    whole: Path, few: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    pretrain(sample[0], out, make_control=stop_at(7))
+    pretrain(few, out, make_control=stop_at(7))
     newest = checkpoint.newest_verified(open_run(out))[0]
     (newest / "model.safetensors").write_bytes(b"half")
     events: list[Event] = []
@@ -187,11 +185,9 @@ def test_a_checkpoint_damaged_by_the_kill_is_passed_over(
     assert_identical(whole, out)
 
 
-def test_more_epochs_are_a_change_that_the_manifest_keeps(
-    sample: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_more_epochs_are_a_change_that_the_manifest_keeps(few: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    pretrain(sample[0], out)
+    pretrain(few, out)
     text = (out / "config.toml").read_text()
     events: list[Event] = []
     result = api.resume(out, emit=events.append, epochs=5)
@@ -205,10 +201,10 @@ def test_more_epochs_are_a_change_that_the_manifest_keeps(
 
 
 def test_a_run_without_any_checkpoint_begins_again_with_its_frozen_settings(
-    whole: Path, sample: tuple[Path, Path], tmp_path: Path
+    whole: Path, few: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    pretrain(sample[0], out, make_control=stop_at(3))
+    pretrain(few, out, make_control=stop_at(3))
     shutil.rmtree(out / "checkpoints")
     (out / "checkpoints").mkdir()
     with pytest.raises(CheckpointError, match="trained to step 3, but all") as caught:
@@ -224,11 +220,9 @@ def test_a_run_without_any_checkpoint_begins_again_with_its_frozen_settings(
     assert_identical(whole, out)
 
 
-def test_more_epochs_are_remembered_though_no_step_was_made(
-    sample: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_more_epochs_are_remembered_though_no_step_was_made(few: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    pretrain(sample[0], out)
+    pretrain(few, out)
     assert api.resume(out, emit=print, make_control=stop_at(0), epochs=5).outcome == "stopped"
     assert api.resume(out, emit=print).step == 25
 
@@ -239,9 +233,9 @@ def test_epochs_that_make_no_sense_are_a_sentence(whole: Path, epochs: float) ->
         api.resume(whole, emit=lambda _: None, epochs=epochs)
 
 
-def test_a_resumed_leg_that_fails_tells_its_step(sample: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_resumed_leg_that_fails_tells_its_step(few: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    pretrain(sample[0], out, make_control=stop_at(7))
+    pretrain(few, out, make_control=stop_at(7))
     (out / "previews").rename(out / "moved")
     (out / "previews").write_text("in the way")
     with pytest.raises(DiskError):
@@ -252,12 +246,10 @@ def test_a_resumed_leg_that_fails_tells_its_step(sample: tuple[Path, Path], tmp_
     assert set(finished[-1].values) == {"path", "why"}
 
 
-def test_a_checkpoint_of_another_run_is_a_sentence(
-    sample: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_checkpoint_of_another_run_is_a_sentence(few: Path, tmp_path: Path) -> None:
     out, other = tmp_path / "run", tmp_path / "other"
-    pretrain(sample[0], out, make_control=stop_at(2))
-    config = tiny_config(sample[0], model={"width": 16})
+    pretrain(few, out, make_control=stop_at(2))
+    config = brief_config(few, model={"width": 16})
     api.pretrain(config, other, emit=print, make_control=stop_at(3))
     shutil.copytree(other / "checkpoints" / "step-00000003", out / "checkpoints" / "step-00000003")
     with pytest.raises(RunError, match=r"model\.width is 32 and was 16"):
@@ -266,9 +258,9 @@ def test_a_checkpoint_of_another_run_is_a_sentence(
         api.resume(out, emit=print, accept_changes=True)
 
 
-def test_a_changed_image_is_told(sample: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_changed_image_is_told(few: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "photos", tmp_path / "run"
-    shutil.copytree(sample[0], folder)
+    shutil.copytree(few, folder)
     pretrain(folder, out, make_control=stop_at(2))
     name = Run(out).split()["train"][0].partition(":")[2]
     other = Run(out).split()["train"][-1].partition(":")[2]
@@ -278,8 +270,8 @@ def test_a_changed_image_is_told(sample: tuple[Path, Path], tmp_path: Path) -> N
     assert "data.changed" in [event.code for event in events if isinstance(event, Warned)]
 
 
-def test_a_run_inside_its_images_is_refused(sample: tuple[Path, Path]) -> None:
-    before = sorted(sample[0].rglob("*"))
+def test_a_run_inside_its_images_is_refused(few: Path) -> None:
+    before = sorted(few.rglob("*"))
     with pytest.raises(RunError, match="inside the folder of images"):
-        api.pretrain(tiny_config(sample[0]), sample[0] / "run", emit=print)
-    assert sorted(sample[0].rglob("*")) == before
+        api.pretrain(brief_config(few), few / "run", emit=print)
+    assert sorted(few.rglob("*")) == before

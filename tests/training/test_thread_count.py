@@ -17,7 +17,7 @@ from sit_engine.records.events import ConfigChanged, Event
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
 from sit_engine.training.thread_count import FIELD, beside
-from tests.tiny import tiny_config
+from tests.tiny import brief_config
 from tests.training.test_resume import assert_identical, stop_at
 
 
@@ -84,9 +84,9 @@ def beside_others(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def settings(folder: Path, threads: int | str = "auto") -> RunConfig:
-    """Twenty steps and a checkpoint after each."""
+    """Ten steps and a checkpoint after each."""
     watch = {"readings": 0, "previews": 0, "checkpoint_minutes": 1e-4, "keep": 30}
-    return tiny_config(folder, compute={"threads": threads}, watch=watch)
+    return brief_config(folder, compute={"threads": threads}, optim={"epochs": 2}, watch=watch)
 
 
 def numbers(run: Path) -> list[int]:
@@ -103,17 +103,17 @@ def changes(events: list[Event]) -> list[tuple[int, str, str]]:
 
 
 def test_a_run_computes_with_fewer_threads_and_goes_on_with_them_to_the_bit(
-    sample: tuple[Path, Path], tmp_path: Path, beside_others: Callable[..., None]
+    few: Path, tmp_path: Path, beside_others: Callable[..., None]
 ) -> None:
     told: list[Event] = []
     beside_others(0.0, 0.0, 1.0)
-    api.pretrain(settings(sample[0]), tmp_path / "whole", emit=told.append)
+    api.pretrain(settings(few), tmp_path / "whole", emit=told.append)
     assert changes(told) == [(3, "2", "1")]
-    assert numbers(tmp_path / "whole") == [2, 2, 2, *[1] * 18]
+    assert numbers(tmp_path / "whole") == [2, 2, 2, *[1] * 8]
 
     beside_others(0.0, 0.0, 1.0)
     out = tmp_path / "halved"
-    api.pretrain(settings(sample[0]), out, emit=lambda _: None, make_control=stop_at(7))
+    api.pretrain(settings(few), out, emit=lambda _: None, make_control=stop_at(7))
     torch.set_num_threads(2)
     beside_others(1.0)
     again: list[Event] = []
@@ -123,12 +123,12 @@ def test_a_run_computes_with_fewer_threads_and_goes_on_with_them_to_the_bit(
 
 
 def test_all_cores_are_taken_again_when_others_have_gone(
-    sample: tuple[Path, Path], tmp_path: Path, beside_others: Callable[..., None]
+    few: Path, tmp_path: Path, beside_others: Callable[..., None]
 ) -> None:
     told: list[Event] = []
     beside_others(1.0, 0.9, 0.0, 1.0, 0.0)
     out = tmp_path / "run"
-    api.pretrain(settings(sample[0]), out, emit=told.append)
+    api.pretrain(settings(few), out, emit=told.append)
     assert changes(told) == [(1, "2", "1"), (3, "1", "2"), (4, "2", "1"), (5, "1", "2")]
     # What a checkpoint knows is the last of them, however often it changed.
     newest = checkpoint.newest_verified(open_run(out))[0]
@@ -137,10 +137,10 @@ def test_all_cores_are_taken_again_when_others_have_gone(
 
 
 def test_threads_that_somebody_chose_stay(
-    sample: tuple[Path, Path], tmp_path: Path, beside_others: Callable[..., None]
+    few: Path, tmp_path: Path, beside_others: Callable[..., None]
 ) -> None:
     told: list[Event] = []
     beside_others(1.0)
-    api.pretrain(settings(sample[0], 2), tmp_path / "run", emit=told.append)
+    api.pretrain(settings(few, 2), tmp_path / "run", emit=told.append)
     assert not changes(told)
     assert set(numbers(tmp_path / "run")) == {2}

@@ -27,7 +27,8 @@ from sit_engine.data.folder.remarks import remarks
 from sit_engine.errors import RunError
 from sit_engine.files import in_place_of
 from sit_engine.own_files import damaged, parse_line, read_json
-from sit_engine.records.packed_texts import Lines, load_array, write_lines
+from sit_engine.records.arrays import load_array
+from sit_engine.records.packed_texts import Lines, write_lines
 
 Leak = tuple[str, str]
 """A test image and the training image that is the same file, byte by byte."""

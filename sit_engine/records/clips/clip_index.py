@@ -23,7 +23,7 @@ from sit_engine.errors import RunError
 from sit_engine.files import in_place_of
 from sit_engine.own_files import damaged, read_json
 from sit_engine.paths import escape_name, unescape_name
-from sit_engine.records.packed_texts import load_array
+from sit_engine.records.arrays import load_array
 
 ABOUT, VECTORS, TIMES = "index.json", "vectors.npy", "times.npy"
 FORMAT = 1

@@ -24,26 +24,24 @@ from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.history import History
 from sit_studio.pages.watch.health_card import SIGNS
 from tests.studio.conftest import wait
-from tests.tiny import engine, flags, start_engine, tiny_flags
+from tests.tiny import BRIEF, engine, flags, start_engine, tiny_flags
 
 COLLAPSING: dict[str, Any] = {
-    # Contrast as good as off, but its token stays: without it features are the mean patch.
-    "method": {"contrast_weight": 1e-9},
+    # As in tests/watching/test_health.py.
+    "method": {"contrast_weight": 1e-6},
     "optim": {
-        "epochs": 66,
-        "learning_rate": 1.0,
-        "learning_rate_end": 0.1,
-        "warmup_epochs": 0,
+        "epochs": 19, "batch_size": BRIEF, "learning_rate": 0.36, "learning_rate_end": 0.045,
+        "warmup_epochs": 0, "weight_decay": 1.0, "weight_decay_end": 1.0,
     },
     "watch": {"readings": 24, "previews": 0, "report_every": 50},
-}
+}  # fmt: skip
 STANDING_STILL: dict[str, Any] = {
-    "optim": {"epochs": 66, "learning_rate": 1e-12, "learning_rate_end": 0.0},
+    "optim": {"epochs": 19, "batch_size": BRIEF, "learning_rate": 1e-12, "learning_rate_end": 0.0},
     "watch": {"readings": 2, "previews": 0, "report_every": 50},
 }
 UNLABELLED: dict[str, Any] = {
     "data": {"labels": "none"},
-    "optim": {"epochs": 66},
+    "optim": {"epochs": 19, "batch_size": BRIEF},
     "watch": {"readings": 2, "previews": 0, "report_every": 50},
 }
 

@@ -22,7 +22,7 @@ from sit_engine.records.run_folder import create_run, discard_unstarted, open_ru
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
-from tests.tiny import start_engine, tiny_config, tiny_flags, wait_for_step
+from tests.tiny import BRIEF, brief_config, start_engine, tiny_flags, wait_for_step
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="no open folder is renamed there")
 
@@ -59,11 +59,11 @@ def assert_whole(path: Path, step: int) -> None:
     assert not run.lock_file.exists()
 
 
-def test_a_renamed_run_goes_on_in_its_new_place(sample: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_renamed_run_goes_on_in_its_new_place(few: Path, tmp_path: Path) -> None:
     old, new = tmp_path / "a", tmp_path / "elsewhere" / "b"
     new.parent.mkdir()
     result = api.pretrain(
-        tiny_config(sample[0]),
+        brief_config(few),
         old,
         emit=lambda _: None,
         make_control=do_at(3, lambda: old.rename(new)),
@@ -73,9 +73,7 @@ def test_a_renamed_run_goes_on_in_its_new_place(sample: tuple[Path, Path], tmp_p
     assert_whole(new, 20)
 
 
-def test_nothing_is_written_into_another_folder_at_the_old_name(
-    sample: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_nothing_is_written_into_another_folder_at_the_old_name(few: Path, tmp_path: Path) -> None:
     old, new = tmp_path / "a", tmp_path / "b"
 
     def swap() -> None:
@@ -83,13 +81,13 @@ def test_nothing_is_written_into_another_folder_at_the_old_name(
         for name in ("checkpoints", "previews", "control"):
             (old / name).mkdir(parents=True)
 
-    api.pretrain(tiny_config(sample[0]), old, emit=lambda _: None, make_control=do_at(3, swap))
+    api.pretrain(brief_config(few), old, emit=lambda _: None, make_control=do_at(3, swap))
     assert sorted(path.name for path in old.rglob("*")) == ["checkpoints", "control", "previews"]
     assert_whole(new, 20)
 
 
 def test_a_move_in_the_middle_of_a_checkpoint_only_writes_it_again(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = [tmp_path / name for name in "abcdefghij"]
 
@@ -100,39 +98,46 @@ def test_a_move_in_the_middle_of_a_checkpoint_only_writes_it_again(
             run.rename(places[places.index(run) + 1])
 
     monkeypatch.setattr(checkpoint, "save_file", save_and_move)
-    api.pretrain(tiny_config(sample[0]), places[0], emit=lambda _: None)
+    api.pretrain(brief_config(few), places[0], emit=lambda _: None)
     assert [path.name for path in tmp_path.iterdir()] == [places[-1].name]
     assert_whole(places[-1], 20)
 
 
-def test_a_run_moved_while_it_prepares_goes_on_too(
-    sample: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_run_moved_while_it_prepares_goes_on_too(few: Path, tmp_path: Path) -> None:
     old, new = tmp_path / "a", tmp_path / "b"
 
     def move(event: Event) -> None:
         if isinstance(event, PhaseChanged) and old.exists():
             old.rename(new)
 
-    api.pretrain(tiny_config(sample[0]), old, emit=move)
+    api.pretrain(brief_config(few), old, emit=move)
     assert not old.exists()
     assert_whole(new, 20)
 
 
-def test_a_later_leg_is_followed_too(sample: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_later_leg_is_followed_too(few: Path, tmp_path: Path) -> None:
     old, new = tmp_path / "a", tmp_path / "b"
-    api.pretrain(tiny_config(sample[0]), old, emit=lambda _: None)
-    api.resume(old, emit=lambda _: None, epochs=8, make_control=do_at(3, lambda: old.rename(new)))
+    api.pretrain(brief_config(few), old, emit=lambda _: None)
+    api.resume(old, emit=lambda _: None, epochs=5, make_control=do_at(3, lambda: old.rename(new)))
     assert not old.exists()
-    assert_whole(new, 40)
+    assert_whole(new, 25)
 
 
 def test_a_process_whose_folder_is_moved_loses_nothing_and_is_resumed(
-    sample: tuple[Path, Path], tmp_path: Path
+    few: Path, tmp_path: Path
 ) -> None:
     old, new = tmp_path / "a", tmp_path / "b"
     process = start_engine(
-        "pretrain", sample[0], "--out", old, *tiny_flags(), "--optim.epochs", "40", "--quiet"
+        "pretrain",
+        few,
+        "--out",
+        old,
+        *tiny_flags(),
+        "--optim.epochs",
+        "16",
+        "--optim.batch-size",
+        str(BRIEF),
+        "--quiet",
     )
     wait_for_step(process, old, 8)
     old.rename(new)
@@ -145,17 +150,17 @@ def test_a_process_whose_folder_is_moved_loses_nothing_and_is_resumed(
     assert stopped.status == "stopped"
     assert checkpoint.newest_verified(run)[1]["step"] == stopped.step >= 8
     api.resume(new, emit=lambda _: None, make_control=do_at(10**9, lambda: None))
-    assert_whole(new, 200)
+    assert_whole(new, 80)
 
 
 def test_a_removed_folder_ends_the_run_with_a_sentence_and_is_not_made_anew(
-    sample: tuple[Path, Path], tmp_path: Path
+    few: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     events: list[Event] = []
     with pytest.raises(RunError, match="was removed or moved to another disk") as caught:
         api.pretrain(
-            tiny_config(sample[0]),
+            brief_config(few),
             out,
             emit=events.append,
             make_control=do_at(3, lambda: shutil.rmtree(out)),
@@ -167,7 +172,7 @@ def test_a_removed_folder_ends_the_run_with_a_sentence_and_is_not_made_anew(
 
 
 def test_a_run_copied_to_another_disk_continues_from_what_came_over(
-    sample: tuple[Path, Path], tmp_path: Path
+    few: Path, tmp_path: Path
 ) -> None:
     out, copy = tmp_path / "run", tmp_path / "copy"
 
@@ -176,7 +181,7 @@ def test_a_run_copied_to_another_disk_continues_from_what_came_over(
         shutil.rmtree(out)
 
     with pytest.raises(RunError):
-        api.pretrain(tiny_config(sample[0]), out, emit=lambda _: None, make_control=do_at(12, move))
+        api.pretrain(brief_config(few), out, emit=lambda _: None, make_control=do_at(12, move))
     api.resume(copy, emit=lambda _: None)
     assert_whole(copy, 20)
 

@@ -27,10 +27,11 @@ from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint, loop
 from sit_engine.training.stepper import Learned, Stepper
 from sit_studio.models.history import History
-from tests.tiny import tiny_config
+from tests.tiny import BRIEF, brief_config
 from tests.training.test_resume import assert_identical, stop_at
 
 RATE = 0.002
+STEPS = 40
 MORE = {"optim": {"epochs": 8}, "watch": {"readings": 0, "previews": 0}}
 
 
@@ -55,17 +56,17 @@ def poisoned_at(*steps: int, draws: int = 1) -> type[Stepper]:
 
 
 def train(
-    sample: tuple[Path, Path],
+    few: Path,
     out: Path,
     patch: pytest.MonkeyPatch,
     stepper: type[Stepper],
     **how: object,
 ) -> list[Event]:
-    """A run of 40 steps with these networks; gives its events."""
+    """A run of so many steps with these networks; gives its events."""
     events: list[Event] = []
     with patch.context() as inside:
         inside.setattr(loop, "Stepper", stepper)
-        api.pretrain(tiny_config(sample[0], **MORE), out, emit=events.append, **how)  # type: ignore[arg-type]
+        api.pretrain(brief_config(few, **MORE), out, emit=events.append, **how)  # type: ignore[arg-type]
     return events
 
 
@@ -75,9 +76,9 @@ def told(run: Path) -> list[Event]:
 
 
 def test_it_goes_back_and_on_to_the_end(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = train(sample, tmp_path / "run", monkeypatch, poisoned_at(14))
+    events = train(few, tmp_path / "run", monkeypatch, poisoned_at(14))
     (back,) = [event for event in events if isinstance(event, RolledBack)]
     assert (back.from_step, back.to_step, back.count) == (19, 10, 1)
     assert back.learning_rate == RATE / 2
@@ -88,7 +89,7 @@ def test_it_goes_back_and_on_to_the_end(
     ]
     assert [event.outcome for event in events if isinstance(event, RunFinished)] == ["completed"]
     reports = [event for event in told(tmp_path / "run") if isinstance(event, StepReported)]
-    assert [report.step for report in reports] == list(range(1, 41))
+    assert [report.step for report in reports] == list(range(1, STEPS + 1))
     assert all(math.isfinite(report.loss) for report in reports)
     assert reports[-1].skipped_steps == 5
     # The very same step, with half the rate.
@@ -99,7 +100,7 @@ def test_it_goes_back_and_on_to_the_end(
 
 
 def test_other_images_are_drawn_than_those_that_failed(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, list[int], int]] = []
     poisoned = poisoned_at(14)
@@ -111,7 +112,7 @@ def test_other_images_are_drawn_than_those_that_failed(
         return learn(self, step_info)
 
     monkeypatch.setattr(poisoned, "learn", note)
-    train(sample, tmp_path / "run", monkeypatch, poisoned)
+    train(few, tmp_path / "run", monkeypatch, poisoned)
     first, second = [item for item in seen if item[0] == 14]
     assert first[1] != second[1]
     assert first[2] != second[2]
@@ -120,15 +121,15 @@ def test_other_images_are_drawn_than_those_that_failed(
 
 
 def test_a_resume_after_it_is_exact(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    train(sample, whole, monkeypatch, poisoned_at(14))
+    train(few, whole, monkeypatch, poisoned_at(14))
     # 14 steps, 5 that are skipped, and 6 after step 10.
-    stopped = train(sample, halves, monkeypatch, poisoned_at(14), make_control=stop_at(25))
+    stopped = train(few, halves, monkeypatch, poisoned_at(14), make_control=stop_at(25))
     assert isinstance(stopped[-1], RunFinished)
     assert stopped[-1].step == 16
-    assert api.resume(halves, emit=lambda _: None).step == 40
+    assert api.resume(halves, emit=lambda _: None).step == STEPS
     assert_identical(whole, halves)
     found = [
         checkpoint.load_state(checkpoint.newest_verified(Run(run))[0]) for run in (whole, halves)
@@ -139,7 +140,7 @@ def test_a_resume_after_it_is_exact(
 
 
 def test_a_kill_right_after_it_is_resumed_with_the_same_bits(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
         """Nothing of ours catches it."""
@@ -149,11 +150,11 @@ def test_a_kill_right_after_it_is_resumed_with_the_same_bits(
             raise Killed
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train(sample, whole, monkeypatch, poisoned_at(14))
+    train(few, whole, monkeypatch, poisoned_at(14))
     with monkeypatch.context() as inside:
         inside.setattr(loop, "Stepper", poisoned_at(14))
         with pytest.raises(Killed):
-            api.pretrain(tiny_config(sample[0], **MORE), killed, emit=die)
+            api.pretrain(brief_config(few, **MORE), killed, emit=die)
     resumed: list[Event] = []
     api.resume(killed, emit=resumed.append)
     assert [event.from_step for event in resumed if isinstance(event, RunResumed)] == [10]
@@ -161,7 +162,7 @@ def test_a_kill_right_after_it_is_resumed_with_the_same_bits(
 
 
 def test_no_checkpoint_that_is_told_of_is_missing(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
 
@@ -174,14 +175,14 @@ def test_no_checkpoint_that_is_told_of_is_missing(
     with monkeypatch.context() as inside:
         # At step 20 a checkpoint is written while steps are skipped.
         inside.setattr(loop, "Stepper", poisoned_at(18))
-        api.pretrain(tiny_config(sample[0], **MORE), run, emit=check)
+        api.pretrain(brief_config(few, **MORE), run, emit=check)
     assert summarise(Run(run)).status == "completed"
 
 
 def test_the_second_time_it_goes_back_further(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = train(sample, tmp_path / "run", monkeypatch, poisoned_at(14, draws=2))
+    events = train(few, tmp_path / "run", monkeypatch, poisoned_at(14, draws=2))
     backs = [event for event in events if isinstance(event, RolledBack)]
     assert [(event.to_step, event.count) for event in backs] == [(10, 1), (0, 2)]
     assert backs[1].learning_rate == RATE / 4
@@ -189,11 +190,11 @@ def test_the_second_time_it_goes_back_further(
 
 
 @pytest.fixture(scope="module")
-def ended(sample: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ended(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was poisoned however often it went back."""
     out = tmp_path_factory.mktemp("ended") / "run"
     with pytest.MonkeyPatch.context() as patch, pytest.raises(NotFiniteError) as caught:
-        train(sample, out, patch, poisoned_at(14, draws=99))
+        train(few, out, patch, poisoned_at(14, draws=99))
     assert caught.value.code == "train.not_finite"
     assert "went back 2 times" in caught.value.message
     assert "--accept-changes" in caught.value.hint
@@ -218,21 +219,21 @@ def test_what_ended_can_be_gone_on_with_at_a_rate_of_ones_own(ended: Path, tmp_p
     changed = text.replace("learning_rate = 0.002", "learning_rate = 0.0004")
     (run / "config.toml").write_text(changed, "utf-8")
     events: list[Event] = []
-    assert api.resume(run, emit=events.append, accept_changes=True).step == 40
+    assert api.resume(run, emit=events.append, accept_changes=True).step == STEPS
     rates = [event.learning_rate for event in events if isinstance(event, StepReported)]
-    # Scaled by the batch of 32 of 256.
-    assert max(rates) == pytest.approx(0.0004 * 32 / 256, rel=0.15)
+    # Scaled by the batch of 256.
+    assert max(rates) == pytest.approx(0.0004 * BRIEF / 256, rel=0.15)
 
 
 @pytest.mark.parametrize("draws", [1, 99])
 def test_the_window_shows_where_it_went_back(
-    sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draws: int
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draws: int
 ) -> None:
     events: list[Event] = []
     with monkeypatch.context() as inside:
         inside.setattr(loop, "Stepper", poisoned_at(14, draws=draws))
         try:
-            api.pretrain(tiny_config(sample[0], **MORE), tmp_path / "run", emit=events.append)
+            api.pretrain(brief_config(few, **MORE), tmp_path / "run", emit=events.append)
         except NotFiniteError:
             assert draws == 99
     history = History()

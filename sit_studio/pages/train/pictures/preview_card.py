@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from sit_engine.config.tree import RunConfig
+from sit_engine.records.arrays import read_files
 from sit_studio.engine.questions import Answer, Question
 from sit_studio.look import theme
 from sit_studio.look.sentences import say
@@ -141,11 +141,11 @@ class PreviewCard(Card):
         )
 
     def _hear(self, answer: Answer) -> None:
-        try:
-            self.arrays = {name: np.load(path) for name, path in answer["files"].items()}
-            self.views = [str(view["name"]) for view in answer["views"]]
-        except (OSError, ValueError):
+        arrays = read_files(answer["files"])
+        if arrays is None:
             return
+        self.arrays = arrays
+        self.views = [str(view["name"]) for view in answer["views"]]
         self._show_pictures()
         share = answer["mask_share"]
         said = self.tr("{share} of these pixels are corrupted.")

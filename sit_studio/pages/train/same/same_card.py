@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 from shiboken6 import isValid
 
 from sit_engine.config.facts import MEASURED_LATER, DataFacts
+from sit_engine.records.arrays import read_files
 from sit_studio.engine.questions import Answer, Question
 from sit_studio.look.sentences import say, say_text
 from sit_studio.look.words import percent
@@ -138,11 +138,8 @@ class SameCard(Card):
         }
 
         def hear(answer: Answer) -> None:
-            if isValid(dialog):
-                try:
-                    arrays = {name: np.load(path) for name, path in answer["files"].items()}
-                except (OSError, ValueError):
-                    return
+            arrays = read_files(answer["files"]) if isValid(dialog) else None
+            if arrays is not None:
                 dialog.show_arrays(arrays)
 
         def hear_failure(failure: Failure) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QApplication, QWidget
 
 from sit_engine.paths import display_name
+from sit_engine.records.arrays import read_files
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
 from sit_studio.look.sentences import say
@@ -68,9 +69,8 @@ class AlikeDialog(Dialog):
         self.pictures.show_empty(" ".join(say(failure)))
 
     def _hear(self, answer: Answer) -> None:
-        try:
-            arrays = {name: np.load(path) for name, path in answer["files"].items()}
-        except (OSError, ValueError):
+        arrays = read_files(answer["files"])
+        if arrays is None:
             return
         found = [arrays[name] for name in sorted(name for name in arrays if name != "image")]
         titles = [self.tr("Image"), self.tr("Most alike"), *("" for _ in found[1:])]
