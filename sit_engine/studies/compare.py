@@ -18,7 +18,7 @@ import numpy as np
 from sit_engine.config.tree import RunConfig
 from sit_engine.data.scan.own_images import without_options
 from sit_engine.data.scan.split import PARTS
-from sit_engine.errors import NotFiniteError
+from sit_engine.errors import NotFiniteError, OutOfMemoryError
 from sit_engine.evaluation.measure import MeasuredNetwork
 from sit_engine.files import disk_error, write_aside
 from sit_engine.jobs.labelled import load_held_out, load_labelled
@@ -34,7 +34,7 @@ from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import Best, ComparedRun, Comparison, Kind, Line, Pace
 from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell, figures, gap, measure
-from sit_engine.studies.curves import curve_of, training_s
+from sit_engine.studies.curves import curve_of, speed_told, training_s
 from sit_engine.studies.figure import write_figure
 from sit_engine.studies.plan import (
     carried,
@@ -91,7 +91,8 @@ def compare(
 
     Fewer settings than the `least` are refused.
 
-    A run whose loss does not stay finite is measured as it stands, once, and the others go on.
+    A run whose loss does not stay finite, or for which memory is short, is measured as it stands,
+    once, and the others go on.
     """
     request = carried(request, out)
     seeds = range(request.first_seed, request.first_seed + request.seeds)
@@ -154,7 +155,7 @@ def _train(
         compute = config.compute.model_copy(update={"seed": place.seed})
         config = config.model_copy(update={"compute": compute})
         return start(config, run.path, emit=emit, make_control=make_control).outcome
-    except NotFiniteError:
+    except (NotFiniteError, OutOfMemoryError):
         return "failed"
 
 
@@ -297,6 +298,7 @@ def _rows(
 
 def _about(place: Place) -> ComparedRun:
     found = summarise(place.run)
+    images_per_s, memory_bytes = speed_told(place.run)
     return ComparedRun(
         config=place.config,
         seed=place.seed,
@@ -306,4 +308,6 @@ def _about(place: Place) -> ComparedRun:
         total_steps=found.total_steps,
         images=found.step * place.run.config().optim.batch_size,
         minutes=training_s(place.run) / 60,
+        images_per_s=images_per_s,
+        memory_bytes=memory_bytes,
     )

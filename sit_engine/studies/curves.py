@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
@@ -12,6 +13,7 @@ from sit_engine.records.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    StepReported,
     Warned,
 )
 from sit_engine.records.run import Run
@@ -52,6 +54,18 @@ def _readings(run: Run, pace: Pace | None) -> Iterator[tuple[int, tuple[float, K
 def training_s(run: Run) -> float:
     """Seconds from each leg's first step to what it told last of the steps that were kept."""
     return max((seconds for _, seconds in _trained(run)), default=0.0)
+
+
+def speed_told(run: Run) -> tuple[float, int]:
+    """Images a second, the median of its reports, and the most bytes that it held on a GPU."""
+    events = [event for event, _ in read_events(run)]
+    reports = [event for event in events if isinstance(event, StepReported)]
+    if not reports:
+        return 0.0, 0
+    on_cpu = any(isinstance(event, RunStarted) and event.device == "cpu" for event in events)
+    # On a CPU it is what the process holds, with all that other runs have left.
+    most = 0 if on_cpu else max(report.memory_bytes for report in reports)
+    return median(report.images_per_s for report in reports), most
 
 
 def _trained(run: Run) -> Iterator[tuple[Event, float]]:

@@ -56,7 +56,9 @@ class Mark:
     """Something that happened at a step."""
 
     step: float
-    kind: Literal["resume", "skipped", "rollback", "spike", "checkpoint", "change", "preview"]
+    kind: Literal[
+        "resume", "skipped", "rollback", "spike", "dip", "checkpoint", "change", "preview"
+    ]  # fmt: skip
     text: str
 
 
@@ -356,7 +358,12 @@ class History:
                 self.curve("validation_loss").append(event.step, event.loss)
 
     def _measure(self, name: str, step: int, share: float, margin: float) -> None:
-        """A share in %, and the ends of its interval."""
+        """A share in %, and the ends of its interval; one whose interval ends below the best is a dip."""
+        if self.has_curve(name) and 100 * (share + margin) < (
+            best := self.curve(name).values.max()
+        ):
+            values = {"share": f"{100 * share:.0f}%", "best": f"{best:.0f}%"}
+            self.marks.append(Mark(step, "dip", Sentence("{share}, after {best}", **values)))
         self.curve(name).append(step, 100 * share)
         self.curve(f"{name} low").append(step, 100 * max(0.0, share - margin))
         self.curve(f"{name} high").append(step, 100 * min(1.0, share + margin))

@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from sit_engine import api
 from sit_engine.config.build import merge
@@ -18,15 +20,19 @@ from sit_engine.config.tree import RunConfig
 from sit_engine.errors import SitError
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.labelled import load_held_out
+from sit_engine.methods.protocol import StepInfo
+from sit_engine.records.event_log import read_events
 from sit_engine.records.events import Event, StepReported, Warned
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import MEASURES, Budget, Comparison, Gap, Line, Pace
-from sit_engine.records.studies.comparison_text import to_text
+from sit_engine.records.studies.comparison_text import AS_TOLD, to_text
 from sit_engine.studies import paces
 from sit_engine.studies.cells import Cell
 from sit_engine.studies.plan import Plan, held, plan, read_paces
+from sit_engine.training import loop
+from sit_engine.training.stepper import Learned, Stepper
 from tests.tiny import paths_of, tiny_config, tiny_finetune
 
 SEEDS = (0, 1)
@@ -175,6 +181,46 @@ def test_the_best_is_the_one_with_most_right_and_ahead_of_the_others_by_its_gap(
     assert raw is not None
     assert best.gaps["raw pixels"].mean == pytest.approx(-raw.mean)
     assert "None is ahead beyond chance" in to_text(done.found)
+
+
+def test_speed_is_as_the_runs_told_where_none_was_measured_first(done: Done) -> None:
+    told = [
+        event.images_per_s
+        for event, _ in read_events(Run(done.out / "runs" / "all-seed0"))
+        if isinstance(event, StepReported)
+    ]
+    run = next(run for run in done.found.runs if (run.config, run.seed) == ("all", 0))
+    # On a CPU the process holds what other runs left too.
+    assert (run.images_per_s, run.memory_bytes) == (median(told), 0)
+    speed = done.found.speed(line(done.found, "all"))
+    assert speed is not None
+    of_seeds = [run.images_per_s for run in done.found.runs if run.config == "all"]
+    assert speed.images_per_s == pytest.approx(sum(of_seeds) / len(of_seeds))
+    assert done.found.speed(line(done.found, "raw pixels")) is None
+    assert f"{speed.images_per_s:,.0f}" in to_text(done.found)
+    assert AS_TOLD in to_text(done.found)
+
+
+def test_settings_for_which_memory_is_short_end_no_comparison(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refused(Stepper):
+        def learn(self, step_info: StepInfo) -> Learned:
+            if self.batches.batch_size == 10:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return super().learn(step_info)
+
+    monkeypatch.setattr(loop, "Stepper", Refused)
+    configs = {"large": settings(optim={"batch_size": 10}), "small": settings()}
+    found, names, _ = compare(few, tmp_path / "out", configs, seeds=1, shots=1)
+    assert [(run.config, run.status, run.step) for run in found.runs] == [
+        ("large", "failed", 0), ("small", "completed", 8),
+    ]  # fmt: skip
+    assert found.is_complete
+    assert "large, seed 0 is incomplete: failed at step 0" in to_text(found)
+    # The same call again knows of it.
+    _, names, _ = compare(few, tmp_path / "out", configs, seeds=1, shots=1)
+    assert names == []
 
 
 def test_figures_are_means_over_seeds_of_the_cells(done: Done) -> None:

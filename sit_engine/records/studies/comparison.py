@@ -67,6 +67,10 @@ class ComparedRun:
     """Images seen."""
     minutes: float
     """Wall time between its first step and its last, without the time before a leg's first."""
+    images_per_s: float = 0.0
+    """The median of what it told; 0: nothing."""
+    memory_bytes: int = 0
+    """The most that it told to hold on a GPU; 0: it had none."""
 
     @property
     def is_whole(self) -> bool:
@@ -93,6 +97,15 @@ class Pace:
     """That a step takes; 0: it was not measured."""
     image_size: int
     """Side of the views, px."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast the settings of a line train, and what memory it takes."""
+
+    images_per_s: float
+    memory_bytes: int
+    """0: it is not known."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +168,22 @@ class Comparison:
         # As JSON, since a dictionary is no dataclass to the strict rules of Python.
         return TypeAdapter(cls).validate_json(json.dumps(record), strict=True)
 
+    def speed(self, line: Line) -> Speed | None:
+        """As measured before the first run, else as the line's runs told; none if nothing is known."""
+        if line.kind == "config" and (pace := self.paces.get(line.name)):
+            return Speed(pace.images_per_s, pace.memory_bytes)
+        runs = [run for run in self._runs(line) if run.images_per_s]
+        if not runs:
+            return None
+        mean = sum(run.images_per_s for run in runs) / len(runs)
+        return Speed(mean, max(run.memory_bytes for run in runs))
+
+    def _runs(self, line: Line) -> list[ComparedRun]:
+        return [run for run in self.runs if run.config == line.name and line.kind == "config"]
+
     def cost(self, line: Line) -> Cost | None:
         """What the settings of a line took; none for what was not trained."""
-        runs = [run for run in self.runs if run.config == line.name and line.kind == "config"]
+        runs = self._runs(line)
         if not runs:
             return None
         return Cost(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from sit_engine.counted import counted
 from sit_engine.paths import display_name
-from sit_engine.records.studies.comparison import MEASURES, Comparison, Cost, Figure, Line
+from sit_engine.records.studies.comparison import MEASURES, Comparison, Cost, Figure, Speed
 from sit_engine.records.studies.verdict import verdict
+
+MEASURED_FIRST = (
+    "images/s: before the first run, turn about with the others; MB: what a step takes."
+)
+AS_TOLD = "images/s: as the runs told, one after the other; MB: the most that they held on a GPU."
 
 
 def to_text(found: Comparison) -> str:
@@ -20,13 +25,13 @@ def table(found: Comparison) -> list[str]:
     heads = ["Accuracy, %"]
     for title in ("k-NN", "linear", f"{found.shots} label{'s' * (found.shots > 1)}"):
         heads += [title, "over first"]
-    rows = [[*heads, "minutes", "images", *(["images/s", "MB"] if found.paces else [])]]
+    rows = [[*heads, "minutes", "images", "images/s", "MB"]]
     for line in found.lines:
         cells = [display_name(line.name)]
         for key in MEASURES:
             figure = line.figures.get(key)
             cells += [f"{100 * figure.accuracy:.1f}" if figure else "–", _gap(figure)]
-        rows.append(cells + _cost(found.cost(line)) + _pace(found, line))
+        rows.append(cells + _cost(found.cost(line)) + _speed(found.speed(line)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         row[0].ljust(widths[0])
@@ -52,15 +57,12 @@ def _cost(cost: Cost | None) -> list[str]:
     return [f"{cost.minutes:.1f}{star}", f"{cost.images:,.0f}{star}"]
 
 
-def _pace(found: Comparison, line: Line) -> list[str]:
-    """Speed, and memory of a step; nothing where speeds were not measured."""
-    if not found.paces:
-        return []
-    pace = found.paces.get(line.name) if line.kind == "config" else None
-    if pace is None:
+def _speed(speed: Speed | None) -> list[str]:
+    """Images a second and megabytes; dashes for what is not known."""
+    if speed is None:
         return ["–", "–"]
-    memory = f"{pace.memory_bytes / 1e6:,.0f}" if pace.memory_bytes else "–"
-    return [f"{pace.images_per_s:,.0f}", memory]
+    memory = f"{speed.memory_bytes / 1e6:,.0f}" if speed.memory_bytes else "–"
+    return [f"{speed.images_per_s:,.0f}", memory]
 
 
 def _notes(found: Comparison) -> list[str]:
@@ -76,6 +78,7 @@ def _notes(found: Comparison) -> list[str]:
         f"{budget} a run, {found.seeds} seed{'s' * (found.seeds > 1)}; means over {over_seeds}. "
         f"{found.left_out}".strip(),
         over,
+        MEASURED_FIRST if found.paces else AS_TOLD,
     ]
     if found.seeds < 5:
         notes.append(

@@ -225,7 +225,7 @@ class CurvesPanel(QWidget):
     def _mark(self, kind: str, text: str) -> str:
         words = {
             "resume": self.tr("Resumed"), "skipped": self.tr("Skipped steps"),
-            "rollback": self.tr("Went back"), "spike": self.tr("Spikes"),
+            "rollback": self.tr("Went back"), "spike": self.tr("Spikes"), "dip": self.tr("Dip"),
             "checkpoint": self.tr("Checkpoint"), "change": self.tr("Changed"),
             "preview": self.tr("Pictures"),
         }  # fmt: skip

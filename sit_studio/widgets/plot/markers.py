@@ -16,7 +16,9 @@ from sit_studio.look import theme
 from sit_studio.look.words import count
 from sit_studio.models.curve import Array
 
-MarkerKind = Literal["resume", "skipped", "rollback", "spike", "checkpoint", "change", "preview"]
+MarkerKind = Literal[
+    "resume", "skipped", "rollback", "spike", "dip", "checkpoint", "change", "preview"
+]  # fmt: skip
 
 MOST_MARKERS = 300
 FLAG_PX = 16
@@ -92,6 +94,7 @@ def _tip(*, x: float, y: float, data: Marker) -> str:
         "skipped": QCoreApplication.translate("Flags", "Update skipped"),
         "rollback": QCoreApplication.translate("Flags", "Went back"),
         "spike": QCoreApplication.translate("Flags", "Spike"),
+        "dip": QCoreApplication.translate("Flags", "Dip"),
         "checkpoint": QCoreApplication.translate("Flags", "Checkpoint"),
         "change": QCoreApplication.translate("Flags", "Setting changed"),
         "preview": QCoreApplication.translate("Flags", "Preview"),
@@ -109,6 +112,7 @@ def _colours() -> dict[MarkerKind, QColor]:
         "skipped": QColor(tokens.bad),
         "rollback": QColor(tokens.bad),
         "spike": QColor(tokens.warn),
+        "dip": QColor(tokens.warn),
         "checkpoint": faint,
         "change": QColor(tokens.warn),
         "preview": QColor(tokens.muted),
@@ -139,6 +143,7 @@ _SHAPES: dict[MarkerKind, QPainterPath] = {
     "skipped": _cross(),
     "rollback": _flag((0, -0.5), (-0.45, -0.27), (0, -0.04)),
     "spike": _flag((-0.2, 0.0), (0, -0.5), (0.2, 0.0)),
+    "dip": _flag((-0.2, -0.5), (0.2, -0.5), (0, 0.0)),
     "checkpoint": _flag((-0.12, -0.35), (0.12, -0.35), (0.12, -0.11), (-0.12, -0.11)),
     "change": _flag((0, -0.5), (0.26, -0.24), (0, 0.02), (-0.26, -0.24)),
     "preview": _flag((0, -0.5), (0.42, -0.5), (0.42, -0.08), (0, -0.08)),

@@ -191,22 +191,28 @@ class GapTableModel(QAbstractTableModel):
         words = filled(text, minutes=f"{cost.minutes:.1f}", images=count(cost.images))
         return words if cost.is_whole else f"{words} *"
 
-    def _pace(self, line: Line) -> str:
-        """How fast it works and what memory a step takes, where that was measured."""
-        pace = self.found.paces.get(line.name) if self.found and line.kind == "config" else None
-        if pace is None:
+    def _speed(self, line: Line) -> str:
+        """How fast it works and what memory it takes, where that is known."""
+        speed = self.found.speed(line) if self.found else None
+        if speed is None:
             return ""
-        rate = self.tr("{rate} images/s, measured before the first run beside the others.")
-        words = rate.format(rate=count(pace.images_per_s))
-        if not pace.memory_bytes:
+        if self.found and self.found.paces:
+            rate = self.tr("{rate} images/s, measured before the first run beside the others.")
+            memory = self.tr("A step takes {mb} MB.")
+        else:
+            rate = self.tr("{rate} images/s, as the runs told.")
+            memory = self.tr("The most that it held on the GPU was {mb} MB.")
+        words = rate.format(rate=count(speed.images_per_s))
+        if not speed.memory_bytes:
             return words
-        memory = self.tr("A step takes {mb} MB.").format(mb=count(pace.memory_bytes / 1e6))
-        return f"{words} {memory}"
+        return f"{words} {memory.format(mb=count(speed.memory_bytes / 1e6))}"
 
     def _words(self, line: Line, column: int, figure: Figure | None) -> str:
         assert self.found is not None
         if figure is None:
-            return f"{self._text(line, column, figure)}\n{self._pace(line) * (not column)}".rstrip()
+            return (
+                f"{self._text(line, column, figure)}\n{self._speed(line) * (not column)}".rstrip()
+            )
         words = filled(
             self.tr("{name}: {accuracy} %, a mean over {n} seeds."),
             name=name_of(line),

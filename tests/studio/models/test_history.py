@@ -16,6 +16,7 @@ from sit_engine.records.events import (
     CommandAnswered,
     ConfigChanged,
     HealthMeasured,
+    KnnMeasured,
     PhaseChanged,
     PreviewWritten,
     RunFinished,
@@ -66,6 +67,15 @@ def test_a_whole_run_becomes_curves_readings_pictures_and_marks(finished_run: Pa
     minutes = history.minutes_of(np.array([1.0, float(history.step)]))
     assert 0 <= minutes[0] <= minutes[1]
     assert history.epoch_of(np.array([float(history.step)]))[0] == pytest.approx(4.0)
+
+
+def test_a_reading_that_chance_does_not_bring_below_the_best_is_a_dip() -> None:
+    history = training(1)
+    for step, accuracy in ((0, 0.2), (10, 0.5), (20, 0.42), (30, 0.3), (40, 0.5)):
+        history.add(KnnMeasured(step, accuracy, 0.2, 0.1, 0.2, "student"), 2000.0)
+    assert [(mark.step, mark.text) for mark in history.marks if mark.kind == "dip"] == [
+        (30, "30%, after 50%")
+    ]
 
 
 def test_a_resume_takes_back_what_came_after_its_checkpoint() -> None:
