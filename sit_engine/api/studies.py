@@ -9,7 +9,6 @@ from typing import Any
 from sit_engine.api.runs import Emit, MakeControl
 from sit_engine.config.facts import DataFacts
 from sit_engine.config.families.network_shape import NetworkShape
-from sit_engine.config.families.searched import SearchedOptions
 from sit_engine.config.methods import DEFAULT_METHOD
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import RunError
@@ -170,15 +169,16 @@ def plain_network(patch_size: int, image_size: int, multiply_adds: float) -> Net
 
 
 def network_time(config: RunConfig, facts: DataFacts) -> float:
-    """Milliseconds an image that a network of the family `searched` takes here, measured now."""
+    """Milliseconds an image that a network block by block takes here, measured now."""
     from sit_engine.api.settings import resolve
     from sit_engine.machine.device import apply_settings
     from sit_engine.studies.search.latency import of_network
 
     found = resolve(config, facts).config
-    assert isinstance(found.model, SearchedOptions)
+    shape = found.model.shape
+    assert shape is not None
     device = apply_settings(found.compute, or_cpu=True)
-    return of_network(found.model.shape, found.model.image_size, device)
+    return of_network(shape, found.model.image_size, device)
 
 
 def named_apart(names: Sequence[str]) -> list[str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Never, Typ
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts, Unshown
+from sit_engine.config.families.network_shape import NetworkShape
 from sit_engine.config.fields import AutoT, FileName, OpenOptions, setting
 from sit_engine.config.filling import Filling
 
@@ -20,15 +21,20 @@ the last four blocks (`models.backbone`)."""
 
 
 class FamilyEntry(NamedTuple):
-    """Two "package:attribute" strings: the options, and a function that builds the network of them."""
+    """Strings "package:attribute": the options, and functions that build the network of them and lay
+    out the folder that its weights leave in.
+    """
 
     options: str
     build: str
+    folder: str = "sit_engine.models.timm_folder:own_folder"
 
 
 FAMILIES: dict[str, FamilyEntry] = {
     "vit": FamilyEntry(
-        "sit_engine.config.families.vit:VitOptions", "sit_engine.models.vit:build_vit"
+        "sit_engine.config.families.vit:VitOptions",
+        "sit_engine.models.vit:build_vit",
+        "sit_engine.models.timm_folder:plain_folder",
     ),
     "cswin": FamilyEntry(
         "sit_engine.config.families.cswin:CswinOptions", "sit_engine.models.cswin:build_cswin"
@@ -42,7 +48,9 @@ FAMILIES: dict[str, FamilyEntry] = {
         "sit_engine.models.supernet:build_supernet",
     ),
     "timm": FamilyEntry(
-        "sit_engine.config.families.timm:TimmOptions", "sit_engine.models.timm_network:build_timm"
+        "sit_engine.config.families.timm:TimmOptions",
+        "sit_engine.models.timm_network:build_timm",
+        "sit_engine.models.timm_folder:any_folder",
     ),
 }
 DEFAULT_FAMILY = "vit"
@@ -87,6 +95,8 @@ class BackboneOptions(OpenOptions[AutoT]):
     """How it is called where one is chosen; one without a title only comes with weights."""
     sizes: ClassVar[tuple[str, ...]] = ()
     """Words for `backbone` that are this family's alone, and so name it."""
+    blocks: ClassVar[tuple[str, ...]] = ()
+    """Settings that say its blocks one by one: they stand in front, beside a picture of the network."""
 
     if TYPE_CHECKING:  # Each family declares them where they stand among its own.
         image_size: int | AutoT
@@ -131,6 +141,16 @@ class BackboneOptions(OpenOptions[AutoT]):
     def blocks_alike(self: BackboneOptions[Never]) -> float:
         """How many blocks as large as the largest would keep what all of them keep in a pass."""
         return self.blocks_deep
+
+    @property
+    def shape(self: BackboneOptions[Never]) -> NetworkShape | None:
+        """Its sizes block by block, of a family that a search for a network chooses from."""
+        return None
+
+    @property
+    def unshown(self: BackboneOptions[Never]) -> Unshown | None:
+        """What the weights do not show of the network; None: the settings tell all of it."""
+        return None
 
     @property
     def holds_out(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Colours: TypeAlias = tuple[float, float, float]
 IMAGENET: tuple[Colours, Colours] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -67,6 +67,15 @@ class DataFacts:
         """The facts from plain values, as dataclasses.asdict writes them."""
         cues = values.get("cues")
         return cls(**dict(values) | {"cues": None if cues is None else CueFacts(**cues)})
+
+
+class Unshown(NamedTuple):
+    """What a start's own settings say of a plain network and its shapes do not show; None: nothing."""
+
+    heads: int | None
+    patch: int | None
+    tokens: int | None
+    variant: Variant
 
 
 @dataclass(frozen=True)

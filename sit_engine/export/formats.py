@@ -15,21 +15,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from sit_engine.config.families.timm import TimmOptions
-from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
 from sit_engine.export.programs import ClipNetwork, ClipProgram, NamedProgram, Program
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
-from sit_engine.models.timm_folder import (
-    any_timm_config,
-    own_config,
-    timm_config,
-    timm_names,
-    write_timm_folder,
-)
+from sit_engine.models.backbone import Backbone
+from sit_engine.models.families import folder_of
+from sit_engine.models.timm_folder import write_timm_folder
 
 
 @contextmanager
@@ -111,7 +105,11 @@ def _check_program(out: Path) -> None:
 
 
 def export_safetensors(
-    vit: nn.Module, head: nn.Linear | None, config: ResolvedConfig, about: dict[str, Any], out: Path
+    backbone: Backbone,
+    head: nn.Linear | None,
+    config: ResolvedConfig,
+    about: dict[str, Any],
+    out: Path,
 ) -> None:
     """Write a folder `out` that `timm.create_model('local-dir:…')` loads without arguments.
 
@@ -119,15 +117,7 @@ def export_safetensors(
     has not the folder is laid out alike, and our own reader loads it (export.model_card says how).
     """
     classes = 0 if head is None else head.out_features
-    if isinstance(config.model, TimmOptions):
-        described = any_timm_config(config.model, vit, classes)
-        weights = {name.removeprefix("network."): t for name, t in vit.state_dict().items()}
-    elif config.model.has_own_layout:
-        described, weights = own_config(config.model, classes), dict(vit.state_dict())
-    else:
-        assert isinstance(config.model, VitOptions)
-        described = timm_config(config.model, classes)
-        weights = timm_names(vit.state_dict(), config.model.variant)
+    described, weights = folder_of(config.model, backbone, classes)
     if head is not None:
         last = described["pretrained_cfg"]["classifier"]
         weights |= {f"{last}.weight": head.weight, f"{last}.bias": head.bias}

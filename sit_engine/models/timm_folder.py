@@ -22,7 +22,8 @@ from sit_engine.config.families.timm import TimmOptions
 from sit_engine.config.families.vit import VitOptions
 from sit_engine.errors import DiskError
 from sit_engine.files import disk_error, in_place_of, is_free, read_json, write_aside
-from sit_engine.models.timm_network import sized
+from sit_engine.models.backbone import Backbone
+from sit_engine.models.timm_network import OWN, sized
 from sit_engine.models.variants import VARIANTS
 from sit_engine.records.starts import FILE, HEADS, NETWORK
 from sit_engine.views.apply_common import MEAN, STD
@@ -73,6 +74,26 @@ def _check_ours(out: Path, mark: str) -> None:
             "Choose a new folder with --out.",
             out=out,
         )
+
+
+Folder = tuple[dict[str, Any], dict[str, Tensor]]
+"""Its `config.json` and its tensors by name, without those of a classifier."""
+
+
+def plain_folder(model: VitOptions[Never], backbone: Backbone, classes: int) -> Folder:
+    """As timm lays out a vision transformer."""
+    return timm_config(model, classes), timm_names(backbone.state_dict(), model.variant)
+
+
+def any_folder(model: TimmOptions[Never], backbone: Backbone, classes: int) -> Folder:
+    """As timm lays out the network, which is its own."""
+    tensors = {name.removeprefix(OWN): value for name, value in backbone.state_dict().items()}
+    return any_timm_config(model, backbone, classes), tensors
+
+
+def own_folder(model: BackboneOptions[Never], backbone: Backbone, classes: int) -> Folder:
+    """Of a family that timm has not: laid out alike, and our own reader loads it."""
+    return own_config(model, classes), dict(backbone.state_dict())
 
 
 def timm_config(model: VitOptions[Never], classes: int = 0) -> dict[str, Any]:

@@ -11,14 +11,13 @@ import re
 import typing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Never, cast
+from typing import Any, Never, cast
 
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from sit_engine.config.backbones import DEFAULT_FAMILY, FAMILIES, BackboneOptions
-from sit_engine.config.facts import IMAGENET, Colours, StartFacts, Variant
-from sit_engine.config.families.vit import VitOptions
+from sit_engine.config.facts import IMAGENET, Colours, StartFacts, Unshown, Variant
 from sit_engine.config.methods import METHODS, load, traits
 from sit_engine.config.resolved import open_settings
 from sit_engine.counted import Sentence
@@ -121,7 +120,7 @@ def describe_start(path: Path) -> Start:
         raise _unusable(
             path, "its config.json says of its tokens or its variant what no network has"
         )
-    read = Read(heads, patch, tokens, variant)
+    read = Unshown(heads, patch, tokens, variant)
     facts = replace(_facts(path, file, "", read), method=method, head_sizes=sizes)
     return Start(file, "", facts, mean, std)
 
@@ -170,15 +169,14 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
     method = config.method
     sizes = {name: getattr(method, name) for name in method.head_settings}
     heads_of = method.name if sizes else ""
-    if not isinstance(config.model, VitOptions):
+    read = config.model.unshown
+    if read is None:
         facts = StartFacts(
             display_name(str(path)), 0, 0, None, 0, config.model.image_size,
             family=config.model.family, network=config.model.same_network(),
             method=heads_of, head_sizes=sizes,
         )  # fmt: skip
         return Start(path / FILE, prefix, facts)
-    model = config.model
-    read = Read(model.heads, model.patch_size, model.tokens, model.variant)
     facts = replace(_facts(path, path / FILE, prefix, read), method=heads_of, head_sizes=sizes)
     return Start(path / FILE, prefix, facts)
 
@@ -200,16 +198,7 @@ def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFac
     )  # fmt: skip
 
 
-class Read(NamedTuple):
-    """What a start's own settings say and its shapes do not show; None: nothing."""
-
-    heads: int | None
-    patch: int | None
-    tokens: int | None
-    variant: Variant
-
-
-def _facts(path: Path, file: Path, prefix: str, read: Read) -> StartFacts:
+def _facts(path: Path, file: Path, prefix: str, read: Unshown) -> StartFacts:
     shapes = _shapes(path, file, prefix)
     unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
     if unknown:

@@ -11,8 +11,7 @@ from sit_engine.config.backbones import DEFAULT_FAMILY
 from sit_engine.config.build import build, family_of
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.families.network_cost import CostUnit
-from sit_engine.config.families.network_shape import NetworkShape, uniform
-from sit_engine.config.families.vit import VitOptions
+from sit_engine.config.families.network_shape import NetworkShape
 from sit_engine.config.resolve import resolve
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
@@ -61,10 +60,8 @@ def base_of(values: Mapping[str, Any]) -> RunConfig:
 def budgets(base: RunConfig, facts: DataFacts, device: DeviceFacts) -> tuple[Budget, ...]:
     """The steps that have a network, by rising cost; raises ConfigError for settings that cannot be."""
     model = resolve(base, facts, device).config.model
-    assert isinstance(model, VitOptions)
-    own = uniform(
-        model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
-    )
+    own = model.shape
+    assert own is not None
     side, cost = model.image_size, own.multiply_adds(model.image_size)
     found = []
     for factor in FACTORS:

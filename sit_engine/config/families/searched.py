@@ -70,6 +70,7 @@ class SearchedOptions(BackboneOptions[AutoT]):
     family: ClassVar[str] = FAMILY
     title: ClassVar[str] = "Block by block (ViTAS): what a search found"
     sizes: ClassVar[tuple[str, ...]] = tuple(NAMED)
+    blocks: ClassVar[tuple[str, ...]] = ("width", "heads", "attention", "mlp")
 
     image_size: int | AutoT = IMAGE_SIZE
     patch_size: int | AutoT = setting(

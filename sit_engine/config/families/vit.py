@@ -14,7 +14,8 @@ from sit_engine.config.backbones import (
     BackboneOptions,
     Requirements,
 )
-from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts, Variant
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts, Unshown, Variant
+from sit_engine.config.families.network_shape import NetworkShape, uniform
 from sit_engine.config.fields import AutoT, FileName, setting
 from sit_engine.config.filling import AS_START, Filling
 from sit_engine.counted import Sentence, counted
@@ -130,6 +131,18 @@ class VitOptions(BackboneOptions[AutoT]):
     def blocks_deep(self: VitOptions[Never]) -> int:
         """Number of blocks."""
         return self.depth
+
+    @property
+    def shape(self: VitOptions[Never]) -> NetworkShape:
+        """Blocks that are all alike."""
+        return uniform(
+            self.patch_size, self.width, depth=self.depth, heads=self.heads, mlp=4 * self.width
+        )
+
+    @property
+    def unshown(self: VitOptions[Never]) -> Unshown:
+        """The weights show the rest."""
+        return Unshown(self.heads, self.patch_size, self.tokens, self.variant)
 
     @property
     def has_unsaid_tokens(self) -> bool:

@@ -19,7 +19,6 @@ from sit_engine.config.families.network_cost import (
 )
 from sit_engine.config.families.network_shape import NetworkShape, uniform
 from sit_engine.config.families.space import PUBLISHED, PUBLISHED_LARGE, Space
-from sit_engine.config.families.vit import VitOptions
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.errors import ConfigError
 from sit_engine.machine.device import apply_settings
@@ -117,19 +116,17 @@ def _space_and_plain(
 
 
 def _own_network(config: ResolvedConfig) -> NetworkShape:
-    """The plain network that the user's settings name, whose cost is the budget."""
-    model = config.model
-    if not isinstance(model, VitOptions):
+    """The network that the user's settings name, whose cost is the budget."""
+    shape = config.model.shape
+    if shape is None:
         raise ConfigError(
             "search.no_cost",
-            "Without a budget the network's cost is that of a plain vision transformer, and the "
-            "settings name one of the family {family}.",
+            "Without a budget the network's cost is that of a vision transformer, and the settings name "
+            "one of the family {family}.",
             "Give --budget.",
-            family=model.family,
+            family=config.model.family,
         )
-    return uniform(
-        model.patch_size, model.width, depth=model.depth, heads=model.heads, mlp=4 * model.width
-    )
+    return shape
 
 
 def _cost(unit: CostUnit, device: torch.device) -> Callable[[int], Cost]:

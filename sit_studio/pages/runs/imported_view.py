@@ -64,15 +64,10 @@ class ImportedView(QWidget):
             "Width {width}, {depth} blocks, {heads} attention heads ({whence}); views of {side} px, "
             "patches of {patch} px, tokens before the patches: {tokens}."
         )
-        if facts.family == "cswin":
+        if facts.network:
             sizes = self.tr(
-                "Width {width} of the last map, {depth} blocks over all stages; views of {side} px, "
-                "places of {patch} px."
-            )
-        elif facts.heads is None:
-            sizes = self.tr(
-                "Width {width}, {depth} blocks or stages, as timm builds it; views of {side} px, places "
-                "of {patch} px, tokens: {tokens}."
+                "Width {width} of the last map, {depth} blocks or stages; views of {side} px, places of "
+                "{patch} px, tokens before the places: {tokens}."
             )
         if facts.registers:
             sizes += " " + self.tr("Registers, which nothing reads: {registers}.")

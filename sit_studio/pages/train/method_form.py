@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from sit_engine.config.families.searched import FAMILY as SEARCHED
-from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, traits
+from sit_engine.config.backbones import FAMILIES
+from sit_engine.config.methods import DEFAULT_METHOD, LABELLED_METHOD, load, traits
 from sit_engine.config.schema import FAMILY
 from sit_studio.models.failure import Failure
 from sit_studio.models.settings_model import (
@@ -28,18 +28,17 @@ from sit_studio.widgets.basics import Card
 
 NO_START = "config.needs_start"
 LENGTH = ("optim.epochs", "optim.minutes")
-BLOCKS = ("model.width", "model.heads", "model.attention", "model.mlp")
 MAIN: dict[Kind, tuple[str, ...]] = {
     PRETRAIN: (FAMILY, "model.backbone", "model.image_size", "model.patch_size", *LENGTH),
     FINETUNE: ("method.trained", "model.image_size", "data.watch_share", *LENGTH),
 }
 
 
-def main_paths(kind: Kind, family: str) -> tuple[str, ...]:
-    """The settings that stand in front; of a network block by block those of its blocks too."""
-    if kind == FINETUNE or family != SEARCHED:
+def main_paths(kind: Kind, blocks: tuple[str, ...]) -> tuple[str, ...]:
+    """The settings that stand in front; of a network block by block those of its `blocks` too."""
+    if kind == FINETUNE or not blocks:
         return MAIN[kind]
-    return (*MAIN[kind][: -len(LENGTH)], *BLOCKS, *LENGTH)
+    return (*MAIN[kind][: -len(LENGTH)], *(f"model.{name}" for name in blocks), *LENGTH)
 
 
 class MethodForm(QWidget):
@@ -109,10 +108,11 @@ class MethodForm(QWidget):
             self.panel.make()
         family = self.model.family
         panel = panel_of(self.model.method)
-        paths = main_paths(self.kind, family)
+        blocks = load(FAMILIES[family].options).blocks
+        paths = main_paths(self.kind, blocks)
         if family not in self._main:
             self._main[family] = self._main_card(paths)
-            if family == SEARCHED:
+            if blocks:
                 self._main[family].body.addWidget(self.network)
                 self.network.show()
             self.mains.addWidget(self._main[family])

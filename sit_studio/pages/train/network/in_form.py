@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from sit_engine.config.families.searched import SearchedOptions
 from sit_studio.models.settings_model import CheckedSettings
 from sit_studio.pages.train.network.strip import BlockStrip
 from sit_studio.widgets.basics import label
@@ -29,8 +28,7 @@ class NetworkInForm(QWidget):
 
     def show_checked(self, checked: CheckedSettings) -> None:
         """The network of the settings, once it is known."""
-        config = checked.resolved.config if checked.resolved is not None else None
-        model = config.model if config is not None else None
-        shape = model.shape if isinstance(model, SearchedOptions) else None
+        resolved = checked.resolved
+        shape = resolved.config.model.shape if resolved is not None else None
         self.strip.show_shape(shape)
         self.strip.setVisible(shape is not None)
