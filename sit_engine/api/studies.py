@@ -172,11 +172,11 @@ def network_time(config: RunConfig, facts: DataFacts) -> float:
     """Milliseconds an image that a network block by block takes here, measured now."""
     from sit_engine.api.settings import resolve
     from sit_engine.machine.device import apply_settings
+    from sit_engine.studies.search.budgeted import shape_of
     from sit_engine.studies.search.latency import of_network
 
     found = resolve(config, facts).config
-    shape = found.model.shape
-    assert shape is not None
+    shape = shape_of(found)
     device = apply_settings(found.compute, or_cpu=True)
     return of_network(shape, found.model.image_size, device)
 

@@ -25,7 +25,6 @@ from sit_engine.cli.question import (
     paths_from,
 )
 from sit_engine.config.build import build
-from sit_engine.config.families.searched import FAMILY as SEARCHED
 from sit_engine.counted import packed, templates_of
 from sit_engine.errors import SitError
 from sit_engine.records.events import Warned
@@ -75,8 +74,8 @@ def _resolve(
 
 
 def _network_time(context: QuestionContext, *, model: Json, facts: Json, device: str) -> Json:
-    """How long a network of the family `searched` takes on this machine."""
-    config = build({"model": model | {"family": SEARCHED}, "compute": {"device": device}})
+    """How long a network that is known block by block takes on this machine."""
+    config = build({"model": model, "compute": {"device": device}})
     return {"milliseconds": api.network_time(config, facts_from(facts))}
 
 

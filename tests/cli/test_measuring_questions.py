@@ -40,12 +40,14 @@ def test_the_questions_of_the_window_are_answered(
 
 def test_how_long_a_network_takes_here_is_measured() -> None:
     asked = QuestionContext(lambda _: None, lambda: False)
-    model = {"image_size": 16, "patch_size": 8, "width": 16, "heads": "2,1"}
+    model = {"family": "searched", "image_size": 16, "patch_size": 8, "width": 16, "heads": "2,1"}
     facts = {"images": 20, "classes": 2, "median_side_px": 16}
     given = {"model": model, "facts": facts, "device": "cpu"}
     assert 0 < ask(asked, "network_time", given)["milliseconds"] < 1000
     with pytest.raises(SitError, match="attention heads"):
         ask(asked, "network_time", given | {"model": model | {"heads": "3"}})
+    with pytest.raises(SitError, match="known of vision transformers"):
+        ask(asked, "network_time", given | {"model": {"family": "cswin", "image_size": 32}})
 
 
 @pytest.mark.parametrize("question", ["embed", "predict", "evaluate"])

@@ -51,7 +51,7 @@ def budgeted(request: NetworkRequest, resolved: ResolvedConfig, tell: OnProgress
     """Worked out, and of a budget of time measured, once a search."""
     device = apply_settings(resolved.compute, or_cpu=True)
     high, unit = read_budget(request.budget) or (
-        float(_own_network(resolved).multiply_adds(resolved.model.image_size)),
+        float(shape_of(resolved).multiply_adds(resolved.model.image_size)),
         "multiply-adds",
     )
     space, plain = _space_and_plain(request, resolved, _cost(unit, device), high)
@@ -115,15 +115,15 @@ def _space_and_plain(
     return space, plain_in(space, space.patches[len(space.patches) // 2], cost, high)
 
 
-def _own_network(config: ResolvedConfig) -> NetworkShape:
-    """The network that the user's settings name, whose cost is the budget."""
+def shape_of(config: ResolvedConfig) -> NetworkShape:
+    """The network that the settings name, block by block; ConfigError for a family that has no blocks."""
     shape = config.model.shape
     if shape is None:
         raise ConfigError(
             "search.no_cost",
-            "Without a budget the network's cost is that of a vision transformer, and the settings name "
-            "one of the family {family}.",
-            "Give --budget.",
+            "What a network costs is known of vision transformers, and the settings name one of the "
+            "family {family}.",
+            "Give --budget, or settings of a vision transformer.",
             family=config.model.family,
         )
     return shape
