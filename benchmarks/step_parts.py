@@ -67,8 +67,8 @@ def measure(effort: Effort) -> list[Row]:
     cases = CASES["quick" if effort.quick else effort.device.type]
     rows: list[Row] = []
     for case in cases:
-        heap = tuned_malloc(config_of(case, HALF, effort.device).compute)
-        with tempfile.TemporaryDirectory() as name, heap:
+        malloc = tuned_malloc(config_of(case, HALF, effort.device).compute)
+        with tempfile.TemporaryDirectory() as name, malloc:
             rows += time_case(case, repeats, effort.device, Run(Path(name)))
     return rows
 

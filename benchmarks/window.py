@@ -289,7 +289,7 @@ def wheel(place: QPointF, turn: int) -> QWheelEvent:
 def a_day(per_s: float) -> list[Heard]:
     """What a run tells in 24 hours, a report each 1 / `per_s` seconds."""
     total = round(DAY_S * per_s)
-    letters: list[Heard] = [
+    told: list[Heard] = [
         Heard(RunStarted("day", "sit", "cpu", 10_000, total, 100, 64, 1), 0.0),
         Heard(PhaseChanged("training", 0, total), 0.0),
     ]
@@ -303,22 +303,22 @@ def a_day(per_s: float) -> list[Heard]:
             learning_rate=1e-3, weight_decay=0.05, gradient_norm=1.0, images_per_s=300.0,
             waiting_share=0.01, skipped_steps=0, memory_bytes=10**9, seconds_left=100.0,
         )  # fmt: skip
-        letters.append(Heard(report, now))
+        told.append(Heard(report, now))
         if number % max(1, total // 500) == 0:
-            letters.append(Heard(KnnMeasured(number, 0.4, 0.3, 0.02, 0.2, "student"), now))
-            letters.append(
+            told.append(Heard(KnnMeasured(number, 0.4, 0.3, 0.02, 0.2, "student"), now))
+            told.append(
                 Heard(
                     HealthMeasured(number, 256, 0.3, 40.0, 128, "learning", "It learns."),
                     now,
                 )
             )
-            letters.append(Heard(CheckpointWritten(number, f"checkpoints/step-{number:08d}"), now))
-    return letters
+            told.append(Heard(CheckpointWritten(number, f"checkpoints/step-{number:08d}"), now))
+    return told
 
 
 def day(application: QApplication, window: MainWindow, place: Path, per_s: float) -> list[Row]:
     """Replay a day's events through the messages; memory after an hour's worth against the end."""
-    letters = a_day(per_s)
+    told = a_day(per_s)
     session = window.session
     session.close_run()
     run = place / "day"
@@ -331,27 +331,27 @@ def day(application: QApplication, window: MainWindow, place: Path, per_s: float
     session._timer.start()
     settle(application, 2)
     box, process = session.messages, psutil.Process()
-    first_hour = len(letters) // 24
+    first_hour = len(told) // 24
     memory: list[int] = []
     place_in_day = 0
 
     def each() -> None:
         nonlocal place_in_day
         if len(box) < 400:
-            box.put(letters[place_in_day : place_in_day + 400])
+            box.put(told[place_in_day : place_in_day + 400])
             place_in_day += 400
             if place_in_day >= first_hour and not memory:
                 gc.collect()
                 memory.append(process.memory_info().rss)
 
-    heart = beat_while(application, lambda: place_in_day < len(letters), 900, each)
+    heart = beat_while(application, lambda: place_in_day < len(told), 900, each)
     settle(application, 2)
     gc.collect()
     memory.append(process.memory_info().rss)
     growth = 100 * (memory[-1] / memory[0] - 1)
     return [
         heart.row(
-            f"24 hours of events replayed ({len(letters):,})",
+            f"24 hours of events replayed ({len(told):,})",
             memory_after_first_hour_mb=round(memory[0] / 1e6),
             memory_at_end_mb=round(memory[-1] / 1e6),
             growth_percent=round(growth, 1),

@@ -85,11 +85,11 @@ def main(words: Sequence[str] | None = None) -> int:
     if problem := why_no_window():
         print(problem, file=sys.stderr)
         return 9
-    from sit_studio.frame.ahead import Ahead
+    from sit_studio.frame.preload import Preloader
 
     application = make_application()
     window = open_window(application)
-    Ahead(window)
+    Preloader(window)
     _hear_signals(window)
     if chosen.demo:
         window.dataset.open_sample()

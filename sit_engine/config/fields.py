@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeAlias, cast
 
 from pydantic import (
     BaseModel,
@@ -45,6 +45,11 @@ BOUNDS = {
 
 class Options(BaseModel):
     """A frozen group of settings; unknown names are refused."""
+
+    heading: ClassVar[str] = ""
+    """What the group is called on a form; empty: the form knows."""
+    term: ClassVar[str] = ""
+    """The field's own word for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -123,6 +123,8 @@ class MethodOptions(OpenOptions[AutoT]):
     """Which preset is meant by each size of a run."""
     variants: ClassVar[Mapping[str, Preset]] = MappingProxyType({})
     """Settings of its own with which it enters a race by another name, beside its usual ones."""
+    recipe: ClassVar[tuple[str, ...]] = ()
+    """Settings that make up what it learns from, where methods share them: another brings its own."""
     head_settings: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Settings that are the rows of a tensor of its heads, and that tensor; a start of the same method
     gives it heads of those sizes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -35,6 +35,9 @@ class Setting:
     is_number: bool
     low: float | None
     high: float | None
+    heading: str = ""
+    """Of the group that it stands in, and the field's own word for that."""
+    term: str = ""
 
 
 def settings(method: str = DEFAULT_METHOD, family: str = DEFAULT_FAMILY) -> list[Setting]:
@@ -90,7 +93,7 @@ def _walk(
         elif isinstance(info.default, Options):
             yield from _walk(type(info.default), f"{path}.", method, family)
         else:
-            yield _leaf(path, info)
+            yield replace(_leaf(path, info), heading=model.heading, term=model.term)
 
 
 def _leaf(path: str, info: FieldInfo) -> Setting:

@@ -12,6 +12,8 @@ from sit_engine.config.fields import AutoT, OpenOptions, Options, setting
 class ViewOptions(OpenOptions[AutoT]):
     """Random crop, flip, colour, blur and solarise; both views share all but blur and solarise."""
 
+    heading: ClassVar[str] = "Views: crops and colours"
+    term: ClassVar[str] = "augmentation"
     PUBLISHED: ClassVar[Mapping[str, float]] = MappingProxyType(
         {
             "brightness": 0.4,
@@ -109,7 +111,10 @@ class ViewOptions(OpenOptions[AutoT]):
 
 
 class LocalOptions(Options):
-    """The four local corruptions of 2021, one after the other (methods 1A)."""
+    """The four local corruptions of 2021, one after the other (arXiv 2104.03602 v1)."""
+
+    heading: ClassVar[str] = "Local changes of the image"
+    term: ClassVar[str] = "the corruptions of arXiv 2104.03602 v1"
 
     grey_block: float = setting(
         1.0, "Grey block", "How often a block loses its colours.", unit="probability", ge=0, le=1
@@ -154,6 +159,9 @@ class LocalOptions(Options):
 
 class CorruptionOptions(OpenOptions[AutoT]):
     """What the student does not get to see: blocks hidden or replaced (GMML), or local changes."""
+
+    heading: ClassVar[str] = "Hide blocks of the image"
+    term: ClassVar[str] = "GMML, group masked model learning"
 
     def of_view(self, number: int) -> Self:
         """What is done to the view 0 or 1 of an image."""

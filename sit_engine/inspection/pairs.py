@@ -38,14 +38,14 @@ def show_pairs(paths: Sequence[str]) -> dict[str, NDArray[np.uint8]]:
     def drawn(params: ViewParams) -> torch.Tensor:
         return apply_views(source.squashed_BSSC, params, (SIDE_PX, SIDE_PX))
 
-    def by_turns(values: Sequence[float]) -> torch.Tensor:
+    def by_turn(values: Sequence[float]) -> torch.Tensor:
         return torch.tensor([values[number % len(values)] for number in range(count)])
 
     coloured = replace(
         plain,
-        hue_B=by_turns(HUES),
-        saturation_B=by_turns(SATURATIONS),
-        brightness_B=by_turns(BRIGHTNESSES),
+        hue_B=by_turn(HUES),
+        saturation_B=by_turn(SATURATIONS),
+        brightness_B=by_turn(BRIGHTNESSES),
         grey_B=torch.arange(count) % len(HUES) == len(HUES) - 1,
     )
     turned = drawn(plain)

@@ -1,4 +1,4 @@
-"""What the model would see of some images: a step's views, corrupted, turned; no network is built.
+"""What the model would see of some images: a step's views, corrupted, rotated; no network is built.
 
 Asked again and again while the window's settings change (api.show_views), so the decoded images
 are kept. Shapes: B images, S stored side, Y X = V V pixels of a view, C channels.
@@ -47,15 +47,15 @@ KEPT_BATCHES = 4
 class ShownView:
     """uint8 [B,V,V,3]; `mask` is bool [B,V,V] and tells where `corrupted` was.
 
-    `turned` is the view by a quarter turn of `turns` (int64 [B], as views.rotate has them): what is
-    seen itself where it is rotated.
+    `rotated` is the view by as many quarter turns as `rotations` says (int64 [B], as views.rotate has
+    them): what is seen itself where views are rotated.
     """
 
     name: str
     kind: ViewKind
     clean: NDArray[np.uint8]
-    turned: NDArray[np.uint8]
-    turns: NDArray[np.int64]
+    rotated: NDArray[np.uint8]
+    rotations: NDArray[np.int64]
     corrupted: NDArray[np.uint8] | None = None
     mask: NDArray[np.bool_] | None = None
 
@@ -82,7 +82,7 @@ class Shown:
         return {"original": self.original} | {
             f"{view.name} {part}": array
             for view in self.views
-            for part in ("clean", "turned", "turns", "corrupted", "mask")
+            for part in ("clean", "rotated", "rotations", "corrupted", "mask")
             if (array := getattr(view, part)) is not None
         }
 
@@ -153,17 +153,17 @@ def _shown(source: Source, drawn: DrawnView, seed: int) -> ShownView:
     count = len(source.original)
     view_BCYX = apply_views(source.squashed_BSSC, drawn.params, drawn.size)
     rotations_B = draw_rotations(count, seed=seed, step=0, view=drawn.number)
-    turned_BCYX = view_BCYX.clone()
-    rotate_(turned_BCYX, rotations_B)
-    seen_BCYX = turned_BCYX if drawn.kind.is_rotated else view_BCYX
+    rotated_BCYX = view_BCYX.clone()
+    rotate_(rotated_BCYX, rotations_B)
+    seen_BCYX = rotated_BCYX if drawn.kind.is_rotated else view_BCYX
     shown = ShownView(
         view_name(drawn.number), drawn.kind,
-        to_uint8(seen_BCYX), to_uint8(turned_BCYX), rotations_B.numpy(),
+        to_uint8(seen_BCYX), to_uint8(rotated_BCYX), rotations_B.numpy(),
     )  # fmt: skip
     if drawn.plan is None:
         return shown
-    hidden = drawn.plan.among_others().carry_out(seen_BCYX, Rows.all(count))
-    return replace(shown, corrupted=to_uint8(hidden.view), mask=hidden.mask.numpy())
+    corrupted = drawn.plan.among_others().carry_out(seen_BCYX, Rows.all(count))
+    return replace(shown, corrupted=to_uint8(corrupted.view), mask=corrupted.mask.numpy())
 
 
 def to_uint8(view_BCYX: Tensor) -> NDArray[np.uint8]:

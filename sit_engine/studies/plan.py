@@ -254,8 +254,8 @@ def _check_labels(
 
 def layout_of_test(request: CompareRequest) -> LayoutChoice:
     """Test folders are laid out in their own way; but where no names mean parts, in none of them."""
-    wish = next(iter(request.configs.values())).data.layout
-    return wish if wish == "classes" else "auto"
+    layout = next(iter(request.configs.values())).data.layout
+    return layout if layout == "classes" else "auto"
 
 
 # What was asked, in the folder

@@ -24,7 +24,9 @@ def draw_rotations(batch: int, *, seed: int, step: int, view: int) -> Tensor:
 
 def rotate_(view_BCVV: Tensor, rotations_B: Tensor) -> None:
     """Turn square views in place, each by its label."""
-    for turns in range(1, ROTATIONS):
-        rows = torch.nonzero(rotations_B == turns).flatten().to(view_BCVV.device, non_blocking=True)
+    for number in range(1, ROTATIONS):
+        rows = (
+            torch.nonzero(rotations_B == number).flatten().to(view_BCVV.device, non_blocking=True)
+        )
         # rot90 turns anticlockwise
-        view_BCVV[rows] = torch.rot90(view_BCVV[rows], -turns, (2, 3))
+        view_BCVV[rows] = torch.rot90(view_BCVV[rows], -number, (2, 3))

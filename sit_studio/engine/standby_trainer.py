@@ -1,7 +1,7 @@
 """A trainer that is there before it is wanted: it loads what it needs while the user still chooses.
 
-Qt-free. Only a window that a person opened keeps one (sit_studio.frame.ahead); without it nothing is lost
-but the seconds that loading takes.
+Qt-free. Only a window that a person opened keeps one (sit_studio.frame.preload); without it nothing is
+lost but the seconds that loading takes.
 """
 
 from __future__ import annotations

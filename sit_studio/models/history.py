@@ -201,7 +201,7 @@ class History:
             return self.finished.outcome
         if self.asked in ENDINGS:
             return "stopped"
-        # Before its first leg a run fails; the trainer says why in a letter of its own.
+        # Before its first leg a run fails; the trainer says why in a message of its own.
         return "interrupted" if self.leg >= 0 else "failed"
 
     def refuse(self, failure: Failure) -> None:

@@ -37,12 +37,6 @@ BACKBONE = "model.backbone"
 Kind = Literal["pretrain", "finetune"]
 PRETRAIN: Final = "pretrain"
 FINETUNE: Final = "finetune"
-# What a recipe consists of: another one brings its own.
-TASK_PATHS = (
-    "method.reconstruction_weight", "method.rotation_weight", "method.contrast_weight",
-    "method.learned_weights", "method.reconstruct", "method.contrast_loss",
-    "method.corruption.kind",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,8 +76,9 @@ class SettingsModel:
         """Choose another size or recipe; what the user said of the tasks goes with their recipe."""
         size = size or self.size
         if recipe is not None and recipe != self.method:
+            own = {f"method.{name}" for name in traits(self.method).recipe}
             self.method = recipe
-            texts = {p: t for p, t in self.texts.items() if p not in TASK_PATHS}
+            texts = {p: t for p, t in self.texts.items() if p not in own}
             self._keep(self.aside | texts)
         sizes = traits(self.method).sizes
         self.preset = sizes.get(size, sizes["standard"])

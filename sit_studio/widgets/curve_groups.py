@@ -43,9 +43,10 @@ KNOWN = (
           last=("validation_accuracy",)),
     Group(QT_TRANSLATE_NOOP("curves", "k-NN"), "%", ("knn",), False, ("pretraining",)),
     Group(QT_TRANSLATE_NOOP("curves", "Retrieval"), "%", ("retrieval",), False, ("retrieval",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Task weights"), "", is_optional=True),
     Group(QT_TRANSLATE_NOOP("curves", "Learning rate"), "", ("learning_rate",)),
-    Group(QT_TRANSLATE_NOOP("curves", "Agreement"), "", is_optional=True),
+)  # fmt: skip
+# Behind those of methods.
+LAST = (
     Group(QT_TRANSLATE_NOOP("curves", "Gradient"), "", ("gradient_norm",)),
     Group(QT_TRANSLATE_NOOP("curves", "Health"), "", ("deviation",), False, UNLABELLED),
     Group(QT_TRANSLATE_NOOP("curves", "Rank"), "", ("rank",), False, UNLABELLED),
@@ -71,10 +72,13 @@ WORDS = {
 
 def groups() -> tuple[Group, ...]:
     """The plots that runs of any method have, and those that a method has of its own."""
-    found = {group.title: group for group in KNOWN}
-    for curve in _declared():
-        found.setdefault(curve.group, Group(curve.group, curve.unit, is_optional=True))
-    return tuple(found.values())
+    known, last = ({group.title: group for group in part} for part in (KNOWN, LAST))
+    own = {
+        curve.group: Group(curve.group, curve.unit, is_optional=True)
+        for curve in _declared()
+        if curve.group not in known | last
+    }
+    return *known.values(), *own.values(), *last.values()
 
 
 def names_of(group: Group, history: History) -> tuple[str, ...]:

@@ -201,8 +201,8 @@ def test_settings_are_resolved_and_views_are_shown(
         for view in shown["views"]
         for part, shape in {
             "clean": ((4, 32, 32, 3), "uint8"),
-            "turned": ((4, 32, 32, 3), "uint8"),
-            "turns": ((4,), "int64"),
+            "rotated": ((4, 32, 32, 3), "uint8"),
+            "rotations": ((4,), "int64"),
             "corrupted": ((4, 32, 32, 3), "uint8"),
             "mask": ((4, 32, 32), "bool"),
         }.items()

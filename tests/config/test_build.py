@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sit_engine.config.build import build, from_dotted
+from sit_engine.config.methods import METHODS
 from sit_engine.config.schema import settings
 from sit_engine.config.toml_file import read, to_toml
 from sit_engine.config.tree import RunConfig
@@ -100,6 +101,12 @@ def test_every_setting_has_words_for_people() -> None:
         assert item.title, item.path
         assert item.help.endswith("."), item.path
         assert item.allowed, item.path
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_group_of_a_method_says_what_it_is_called(method: str) -> None:
+    below = [item for item in settings(method) if item.path.count(".") > 1]
+    assert all(item.heading and item.term for item in below)
 
 
 def test_a_config_is_frozen() -> None:

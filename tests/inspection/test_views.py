@@ -42,8 +42,8 @@ class Pair(NamedTuple):
     mask: NDArray[np.bool_]
     other: NDArray[np.uint8]
     other_corrupted: NDArray[np.uint8]
-    turned: NDArray[np.uint8]
-    turns: NDArray[np.int64]
+    rotated: NDArray[np.uint8]
+    rotations: NDArray[np.int64]
 
 
 def pair(shown: Shown) -> Pair:
@@ -54,7 +54,8 @@ def pair(shown: Shown) -> Pair:
     assert second.corrupted is not None
     return Pair(
         shown.original, first.clean, first.corrupted, first.mask, second.clean, second.corrupted,
-        np.concatenate([first.turned, second.turned]), np.concatenate([first.turns, second.turns]),
+        np.concatenate([first.rotated, second.rotated]),
+        np.concatenate([first.rotations, second.rotations]),
     )  # fmt: skip
 
 
@@ -112,15 +113,15 @@ def test_the_views_are_those_of_training(
         pixels = ((tensor * std + mean) * 255).round().clamp(0, 255).permute(0, 2, 3, 1)
         assert np.array_equal(np.concatenate(both), pixels)
     assert np.array_equal(found.mask, views.mask[: len(images)])
-    assert np.array_equal(found.turns, views.turns)
-    assert np.array_equal(found.turned, np.concatenate([found.view, found.other]))
+    assert np.array_equal(found.rotations, views.rotations)
+    assert np.array_equal(found.rotated, np.concatenate([found.view, found.other]))
 
 
 def test_turns_are_shown_before_rotation_is_a_task(images: list[str]) -> None:
     found = shown(images)
-    assert len(set(found.turns.tolist())) > 1
+    assert len(set(found.rotations.tolist())) > 1
     views = [*found.view, *found.other]
-    for view, turned, quarters in zip(views, found.turned, found.turns, strict=True):
+    for view, turned, quarters in zip(views, found.rotated, found.rotations, strict=True):
         assert np.array_equal(np.rot90(view, -quarters), turned)
 
 
@@ -177,7 +178,12 @@ def test_auto_sizes_follow_the_facts(images: list[str]) -> None:
 def test_a_method_without_corruption_shows_its_views(images: list[str]) -> None:
     wanted = {"method": {"name": "finetune"}, "model": PATCH}
     found = show(images, wanted, seed=0, image_size=32)
-    assert list(found.arrays()) == ["original", "view 0 clean", "view 0 turned", "view 0 turns"]
+    assert list(found.arrays()) == [
+        "original",
+        "view 0 clean",
+        "view 0 rotated",
+        "view 0 rotations",
+    ]
     assert found.mask_share is None
     assert not np.array_equal(found.original, found.views[0].clean)
 

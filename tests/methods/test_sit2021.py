@@ -102,7 +102,7 @@ def test_the_loss_is_the_weighed_sum_of_three_tasks_on_two_tokens_and_all_pixels
     tokens = all_tokens(networks.student.backbone, views.corrupted)
     assert tokens.shape == (16, 2 + 16, 32)
     logits = networks.rotation_head(tokens[:, 0])
-    rotation = -functional.log_softmax(logits, -1)[torch.arange(16), views.turns].mean()
+    rotation = -functional.log_softmax(logits, -1)[torch.arange(16), views.rotations].mean()
     contrast = slow_nt_xent(networks.student.contrast_head(tokens[:, 1]), 0.5)
     output = networks.reconstruction_head(tokens[:, 2:], (4, 4))
     reconstruction = float((output - views.clean).abs().mean())
@@ -123,9 +123,9 @@ def test_the_target_is_the_turned_clean_view_and_both_views_turn_by_their_own() 
     plain, turned = make(method={"rotation_weight": 0.0}), make()
     clean = plain.make_views(images(), StepInfo(0, 0, 10)).clean
     views = turned.make_views(images(), StepInfo(0, 0, 10))
-    for found, one, turns in zip(views.clean, clean, views.turns.tolist(), strict=True):
+    for found, one, turns in zip(views.clean, clean, views.rotations.tolist(), strict=True):
         assert torch.equal(found, torch.rot90(one, -turns, (1, 2)))
-    first, second = views.turns.chunk(2)
+    first, second = views.rotations.chunk(2)
     assert not torch.equal(first, second)
     assert not torch.equal(views.clean, views.corrupted)
 

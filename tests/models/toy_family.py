@@ -48,7 +48,7 @@ class ToyOptions(BackboneOptions):
         return f"toy of {self.channels} channels"
 
     def fill(
-        self, filling: Filling, facts: DataFacts, device: DeviceFacts, wish: Requirements
+        self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:
         filling.auto("image_size", 16, "small")
         filling.auto("drop_path", 0.0, "it has none")

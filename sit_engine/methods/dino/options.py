@@ -48,6 +48,9 @@ class GlobalViewOptions(ViewOptions[AutoT]):
 class LocalViewOptions(OpenOptions[AutoT]):
     """Small crops at a lower resolution, which the student alone sees."""
 
+    heading: ClassVar[str] = "Small crops"
+    term: ClassVar[str] = "local crops"
+
     count: int | AutoT = setting(
         "auto",
         "Local crops",

@@ -41,7 +41,7 @@ TOKEN_NAMES = ("cls_token", "reg_token", "pos_embed")
 class SitViews:
     """Two views of B images, stacked: [2B,C,Y,X]; masks are True where a view was corrupted.
 
-    `turns` [2B] are the rotations' labels (views.rotate), all 0 without that task. The images are one
+    `rotations` [2B] are the rotations' labels (views.rotate), all 0 without that task. The images are one
     of `micro_batches` equally large ones, over all ranks, of a whole batch in which `hidden` pixels are
     corrupted.
     """
@@ -49,7 +49,7 @@ class SitViews:
     clean: Tensor
     corrupted: Tensor
     mask: Tensor
-    turns: Tensor
+    rotations: Tensor
     bound_reached: Tensor
     hidden: Tensor
     micro_batches: int
@@ -61,13 +61,13 @@ class SitViews:
             first, second = (half.chunk(count) for half in stacked.chunk(2))
             return [torch.cat(pair) for pair in zip(first, second, strict=True)]
 
-        stacked = (self.clean, self.corrupted, self.mask, self.turns)
+        stacked = (self.clean, self.corrupted, self.mask, self.rotations)
         return [
             SitViews(
-                clean, corrupted, mask, turns,
+                clean, corrupted, mask, rotations,
                 self.bound_reached, self.hidden, self.micro_batches * count,
             )
-            for clean, corrupted, mask, turns in zip(*map(cut, stacked), strict=True)
+            for clean, corrupted, mask, rotations in zip(*map(cut, stacked), strict=True)
         ]  # fmt: skip
 
 
@@ -186,10 +186,10 @@ class Sit(Method):
             masks.append(hidden.mask)
             bounds.append(hidden.bound_reached)
         mask = torch.cat(masks)
-        turns = torch.cat([view.rotations_B[own] for view in drawn])
+        rotations = torch.cat([view.rotations_B[own] for view in drawn])
         return SitViews(
             clean, corrupted, mask,
-            turns=turns.to(mask.device, non_blocking=True),
+            rotations=rotations.to(mask.device, non_blocking=True),
             # Means over ranks are reported, and this is a count.
             bound_reached=torch.stack(bounds).sum() * ranks.count(),
             hidden=ranks.total(mask.sum()),
@@ -239,8 +239,8 @@ class Sit(Method):
             )
         if networks.rotation_head is not None:
             logits_B4 = at_least_single(networks.rotation_head(seen.token(0)))
-            terms["rotation"] = functional.cross_entropy(logits_B4, views.turns)
-            is_right_B = logits_B4.detach().argmax(-1) == views.turns
+            terms["rotation"] = functional.cross_entropy(logits_B4, views.rotations)
+            is_right_B = logits_B4.detach().argmax(-1) == views.rotations
             curves["rotation_accuracy"] = is_right_B.float().mean()
         if networks.reconstruction_head is not None:
             output = self._pixels([each.first(len(judged.clean)) for each in read])

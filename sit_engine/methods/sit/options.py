@@ -82,6 +82,10 @@ class SitOptions(MethodOptions[AutoT]):
     sizes: ClassVar[Mapping[Size, str]] = MappingProxyType(
         {"quick": "quick", "standard": "standard", "paper": "paper-2022"}
     )
+    recipe: ClassVar[tuple[str, ...]] = (
+        "reconstruction_weight", "rotation_weight", "contrast_weight", "learned_weights",
+        "reconstruct", "contrast_loss", "corruption.kind",
+    )  # fmt: skip
     tokens_decay: ClassVar[bool] = True
     """Whether weight decay also pulls at tokens and positions."""
 

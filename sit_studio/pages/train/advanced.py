@@ -6,6 +6,8 @@ from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from sit_engine.config.methods import traits
+from sit_engine.config.schema import Setting
+from sit_studio.look.sentences import say_text
 from sit_studio.models.settings_model import SettingsModel
 from sit_studio.pages.train.form import SettingField, SettingFields
 from sit_studio.widgets.basics import Card, button, label
@@ -74,7 +76,7 @@ class AdvancedForm(Card):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(12)
-        title, tip = self._words(group)
+        title, tip = self._words(group, members[0].item)
         if group == "method" and self.paper:
             tip = f"method: {self.paper}"
         head = label(title, "muted")
@@ -87,21 +89,14 @@ class AdvancedForm(Card):
         grid.setColumnStretch(1, 1)
         return made
 
-    def _words(self, group: str) -> tuple[str, str]:
+    def _words(self, group: str, item: Setting) -> tuple[str, str]:
         """Title of a group, and the field's own term for those who look for it."""
+        if item.heading:
+            return say_text(item.heading), f"{group}: {say_text(item.term)}"
         return {
             "data": (self.tr("Images"), "data"),
             "model": (self.tr("Model"), "model: backbone"),
             "method": (self.tr("What it learns from"), "method"),
-            "method.views": (self.tr("Views: crops and colours"), "method.views: augmentation"),
-            "method.corruption": (
-                self.tr("Hide blocks of the image"),
-                "method.corruption: GMML, group masked model learning",
-            ),
-            "method.corruption.local": (
-                self.tr("Local changes of the image"),
-                "method.corruption.local: the corruptions of arXiv 2104.03602 v1",
-            ),
             "optim": (self.tr("How it learns"), "optim: AdamW, Muon"),
             "compute": (self.tr("Device"), "compute"),
             "watch": (self.tr("Readings, previews, checkpoints"), "watch"),

@@ -14,8 +14,8 @@ from sit_engine.records.summary import summarise
 from sit_studio.engine import standby_trainer
 from sit_studio.engine.process import Trainer
 from sit_studio.engine.standby_trainer import STANDBY
-from sit_studio.frame.ahead import Ahead
 from sit_studio.frame.main_window import MainWindow
+from sit_studio.frame.preload import Preloader
 from tests.studio.conftest import ready as take_folder
 from tests.studio.conftest import wait
 from tests.tiny import tiny_flags
@@ -90,7 +90,7 @@ def test_it_ends_with_the_window_and_needs_memory(
 def test_a_window_has_one_where_somebody_may_want_to_train(
     window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path]
 ) -> None:
-    ahead = Ahead(window)
+    preloader = Preloader(window)
     window.show_page("train")
     assert not STANDBY.is_there  # Nothing to train on yet.
     window.show_page("dataset")
@@ -100,6 +100,6 @@ def test_a_window_has_one_where_somebody_may_want_to_train(
     assert STANDBY.is_there
     window.show_page("runs")
     assert STANDBY.is_there
-    assert ahead.trainer.isActive()
-    ahead.trainer.start(1)
+    assert preloader.trainer.isActive()
+    preloader.trainer.start(1)
     wait(qtbot, lambda: not STANDBY.is_there)

@@ -137,13 +137,13 @@ def test_pictures_follow_the_corruption_and_the_tasks(page: TrainPage, qtbot: Qt
     found.cards["rotation"].switch.click()
     arrays = answered()
     for view in ("view 0", "view 1"):
-        assert np.array_equal(arrays[f"{view} clean"], arrays[f"{view} turned"])
+        assert np.array_equal(arrays[f"{view} clean"], arrays[f"{view} rotated"])
     assert shown(page, "rotation") == turned
     assert shown(page, "contrast") != pairs
     words = [tile.word for group in found.cards["rotation"].pictures.groups for tile in group]
     names = ["0°", "90° clockwise", "180°", "90° anticlockwise"]
     assert words == [
-        names[turns] for view in ("view 0", "view 1") for turns in arrays[f"{view} turns"]
+        names[turns] for view in ("view 0", "view 1") for turns in arrays[f"{view} rotations"]
     ]
     # What is judged shows at once, without another answer.
     repairs = shown(page, "reconstruction")

@@ -42,7 +42,7 @@ def killed_run(folder: Path, out: Path) -> Run:
 
 
 @posix
-def test_it_is_there_from_the_first_mkdir_and_resumes_with_its_wishes(
+def test_it_is_there_from_the_first_mkdir_and_resumes_with_its_commands(
     sample: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = killed_run(sample[0], tmp_path / "runs" / "run")

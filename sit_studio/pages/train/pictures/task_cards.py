@@ -116,7 +116,7 @@ class TaskCards(QWidget):
             [Tile(to_image(pixels), *words[int(turns)])]
             for view in ("view 0", "view 1")
             for pixels, turns in zip(
-                self.arrays[f"{view} turned"], self.arrays[f"{view} turns"], strict=True
+                self.arrays[f"{view} rotated"], self.arrays[f"{view} rotations"], strict=True
             )
         ]
 

@@ -11,7 +11,7 @@ from sit_studio.frame.main_window import MainWindow
 PATIENCE_MS = 120_000
 
 
-class Ahead(QObject):
+class Preloader(QObject):
     """A trainer stands by on Train, and on Watch where a run rests; one for questions on Evaluate.
 
     Elsewhere each goes after a while.

@@ -1,6 +1,6 @@
 """Corruption and augmentation of a batch of views: GMML, local, quarter turns, and finetuning's.
 
-Run from the repository root: `python -m benchmarks.hiding [--quick] [--json FILE]`. References go
+Run from the repository root: `python -m benchmarks.corrupting [--quick] [--json FILE]`. References go
 image by image: the published corruptions (benchmarks.slow_reference), and torchvision's own operations
 on Pillow's images or single tensors. One thread. Views are ready; nothing is cropped here.
 """
@@ -76,15 +76,15 @@ def _works(views_BCYX: Tensor) -> dict[str, tuple[Work, Work]]:
             lambda _: torch.stack([torch.rot90(v, np.random.randint(4), (1, 2)) for v in out]),
         ),
         "RandAugment": (
-            lambda step: rand_augment(stored_BSSC, STRENGTH, _moment(step)),
+            lambda step: rand_augment(stored_BSSC, STRENGTH, _step_info(step)),
             lambda _: [change(picture) for picture in chosen],
         ),
         "erasing": (
-            lambda step: erase_(out, ERASED, _moment(step)),
+            lambda step: erase_(out, ERASED, _step_info(step)),
             lambda _: torch.stack([erase(view) for view in out]),
         ),
         "mixup": (
-            lambda step: mix_(out, targets_BC, mixup=MIXUP, cutmix=0.0, step_info=_moment(step)),
+            lambda step: mix_(out, targets_BC, mixup=MIXUP, cutmix=0.0, step_info=_step_info(step)),
             partial(_slow_mixup, views_BCYX),
         ),
     }
@@ -101,11 +101,11 @@ def _slow_gmml(views_BCYX: Tensor, align: int, _repeat: int) -> Tensor:
     """Half of the images hide blocks, half get a batch mate's: after hiding, as published."""
     made = []
     for view_CYX in views_BCYX:
-        hidden_CYX, _ = gmml_blocks(view_CYX, None, DROP_SHARE, align)
+        corrupted_CYX, _ = gmml_blocks(view_CYX, None, DROP_SHARE, align)
         if np.random.rand() < REPLACE_PROBABILITY:
             mate_CYX = views_BCYX[np.random.randint(len(views_BCYX))]
-            hidden_CYX, _ = gmml_blocks(view_CYX, mate_CYX, REPLACE_SHARE, align)
-        made.append(hidden_CYX)
+            corrupted_CYX, _ = gmml_blocks(view_CYX, mate_CYX, REPLACE_SHARE, align)
+        made.append(corrupted_CYX)
     return torch.stack(made)
 
 
@@ -115,9 +115,9 @@ def _slow_mixup(views_BCYX: Tensor, _: int) -> Tensor:
     return torch.stack([share * view + (1 - share) * mate for view, mate in pairs])
 
 
-def _moment(step: int) -> StepInfo:
+def _step_info(step: int) -> StepInfo:
     return StepInfo(0, step, 1000)
 
 
 if __name__ == "__main__":
-    main("hiding", __doc__, measure)
+    main("corrupting", __doc__, measure)
