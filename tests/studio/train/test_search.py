@@ -47,8 +47,8 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
     dialog = dialog_of(window)
     dialog.minutes.setText("never")
     assert not dialog.go.isEnabled()
-    dialog.minutes.setText("0,3")
-    assert "About 0.3 minutes" in dialog.cost_words.text()
+    dialog.minutes.setText("0,2")
+    assert "About 0.2 minutes" in dialog.cost_words.text()
     out = Path(dialog.out.path)
     assert out.parent == window.session.preferences.runs_folder
     dialog.go.click()
