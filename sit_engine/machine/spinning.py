@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ import torch
 from sit_engine.config.tree import ComputeOptions
 
 LOOK_EVERY_S = 2.0
+LOOK_S = 0.2
+"""Of a single look; the system counts in hundredths of a second."""
 CROWDED = 0.3
 """Cores that others take beyond those that the trainer leaves them."""
 SPLIT = 1 << 17
@@ -52,13 +55,9 @@ class Others:
 @contextmanager
 def courteous(compute: ComputeOptions) -> Iterator[Others]:
     """While the block runs, the load is looked at now and then. `compute` is resolved."""
-    threads, others = int(compute.threads), Others()
-    if compute.device != "cpu" or threads < 2 or not _has_gnu_openmp():
-        yield others
-        return
-    try:
-        load = Load(threads)
-    except (psutil.Error, OSError):  # A system that does not tell.
+    others = Others()
+    load = _load(compute) if _has_gnu_openmp() else None
+    if load is None:
         yield others
         return
     over = threading.Event()
@@ -69,6 +68,25 @@ def courteous(compute: ComputeOptions) -> Iterator[Others]:
     finally:
         over.set()
         watcher.join()
+
+
+def is_crowded(compute: ComputeOptions) -> bool:
+    """Whether others take cores now that a trainer of several threads would use; takes a moment."""
+    load = _load(compute)
+    if load is None:
+        return False
+    time.sleep(LOOK_S)
+    return load.is_crowded()
+
+
+def _load(compute: ComputeOptions) -> Load | None:
+    """None of one thread or a GPU, and on a system that does not tell."""
+    if compute.device != "cpu" or int(compute.threads) < 2:
+        return None
+    try:
+        return Load(int(compute.threads))
+    except (psutil.Error, OSError):
+        return None
 
 
 class Load:

@@ -13,11 +13,12 @@ from sit_engine.config.resolve import Resolved, course_of, course_on, resolve
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.machine.remembered import a_step_of, recall, remember
+from sit_engine.machine.spinning import is_crowded
 from sit_engine.records.events import Event, warning
 
 QUICK_VIEW_PX = 32
 SPEED_HOLDS_S = 3600.0
-"""What was measured longer ago may have been beside other work."""
+"""What was measured longer ago may have been of other pixels or another clock of the processor."""
 
 
 def at_speed(
@@ -46,17 +47,21 @@ def at_speed(
 
 
 def known_speed(config: ResolvedConfig, store: PixelStore) -> float | None:
-    """Images/s of such steps on such squares, if they were measured lately."""
+    """Images/s of such steps on such squares, if they were measured lately, as alone or beside other
+    work as the machine is now.
+    """
     found = recall(_speed(config, store))
-    if found is None or len(found) != 2:
+    if found is None or len(found) != 3:
         return None
-    told_s, rate = found
-    return rate if 0 <= time.time() - told_s < SPEED_HOLDS_S else None
+    told_s, rate, was_crowded = found
+    if not 0 <= time.time() - told_s < SPEED_HOLDS_S:
+        return None
+    return rate if bool(was_crowded) == is_crowded(config.compute) else None
 
 
 def note_speed(config: ResolvedConfig, store: PixelStore, rate: float) -> float:
     """Remember it, so that a run that was measured before its start begins at once."""
-    remember(_speed(config, store), [time.time(), rate])
+    remember(_speed(config, store), [time.time(), rate, float(is_crowded(config.compute))])
     return rate
 
 

@@ -71,3 +71,26 @@ def test_what_others_take_is_what_is_busy_and_not_ours(monkeypatch: pytest.Monke
     assert not load.is_crowded()  # 0.1 of two cores
     assert load.is_crowded()  # one core
     assert not load.is_crowded()  # no time passed
+
+
+@pytest.mark.parametrize(
+    ("threads", "device", "busy_s", "expected"),
+    [
+        (2, "cpu", 1.2, True),
+        (2, "cpu", 0.4, False),
+        (1, "cpu", 1.2, False),
+        (2, "cuda", 1.2, False),
+    ],
+)
+def test_one_look_tells_whether_others_take_cores(
+    threads: int, device: str, busy_s: float, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sit_engine.config.tree import ComputeOptions
+    from sit_engine.machine import spinning
+
+    seconds = iter([(0.0, 0.0, 0.0), (busy_s, 0.0, 2.0)])
+    monkeypatch.setattr(spinning, "_cores", lambda: [0, 1])
+    monkeypatch.setattr(spinning.Load, "_now", lambda _: next(seconds))
+    monkeypatch.setattr(spinning, "LOOK_S", 0.0)
+    compute = ComputeOptions(device=device, threads=threads)
+    assert spinning.is_crowded(compute) is expected
