@@ -77,7 +77,7 @@ def test_what_others_take_is_what_is_busy_and_not_ours(monkeypatch: pytest.Monke
     ("threads", "device", "busy_s", "expected"),
     [
         (2, "cpu", 1.2, True),
-        (2, "cpu", 0.4, False),
+        (2, "cpu", 0.2, False),
         (1, "cpu", 1.2, False),
         (2, "cuda", 1.2, False),
     ],
