@@ -18,7 +18,7 @@ from sit_engine.counted import with_templates
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
 from sit_engine.paths import file_word
-from sit_engine.records.commands import CommandName
+from sit_engine.records.commands import ENDINGS, CommandName
 from sit_engine.records.locking.run_lock import is_running
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
@@ -29,7 +29,7 @@ from sit_studio.engine.run_lister import RunLister
 from sit_studio.engine.run_thread import EngineThread, LegRequest
 from sit_studio.images import Images
 from sit_studio.models.failure import Failure, failure_of
-from sit_studio.models.history import ENDINGS, History
+from sit_studio.models.history import History
 from sit_studio.preferences import Preferences
 
 DRAIN_MS, DRAIN_FAST_MS = 66, 16

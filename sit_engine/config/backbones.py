@@ -195,8 +195,11 @@ class BackboneOptions(OpenOptions[AutoT]):
         raise NotImplementedError
 
     def same_network(self: BackboneOptions[Never]) -> dict[str, Any]:
-        """The settings that another run takes to train the same network."""
-        raise NotImplementedError
+        """The settings that another run takes to train the same network: all but its start and what it
+        drops.
+        """
+        names = type(self).model_fields.keys() - {"weights", "drop_path"}
+        return {name: getattr(self, name) for name in sorted(names)}
 
     def variants(self: BackboneOptions[Never]) -> dict[str, dict[str, Any]]:
         """Other networks of the family that a search may try, by name, as settings."""

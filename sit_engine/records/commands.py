@@ -24,6 +24,8 @@ from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
 
 CommandName = Literal["stop", "finish", "pause", "checkpoint", "preview", "extend"]
+ENDINGS: tuple[CommandName, ...] = ("pause", "stop", "finish")
+"""Those that end a leg."""
 
 MOST_AT_ONCE, MOST_BYTES, MOST_VALUES = 100, 1 << 16, 20
 ANY_LEG = -1

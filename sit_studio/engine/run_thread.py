@@ -31,7 +31,6 @@ from sit_studio.engine.process import Trainer, end_from_outside, write_config
 from sit_studio.models.failure import Failure, failure_of
 
 Way = Literal["own process", "this process"]
-ENDINGS: tuple[commands.CommandName, ...] = ("stop", "pause", "finish")
 POLL_S = 0.1
 IDLE_POLL_S = 0.5
 
@@ -221,7 +220,7 @@ class EngineThread(QThread):
     def _command(self, asked: CommandRequest) -> None:
         if self._is_training and not self._is_lost():
             commands.drop(self.run_folder, asked.command, self._leg, **asked.values)
-        elif asked.command not in ENDINGS:
+        elif asked.command not in commands.ENDINGS:
             # The steps ended between the click and now: the end of the leg answers.
             return
         elif self._trainer is not None:
@@ -280,7 +279,7 @@ class EngineThread(QThread):
         self.messages.put([Heard(event, time.time())])
         if not self._is_training and not isinstance(event, RunFinished):
             asked = [command.command for command in self._take_asked()]
-            if self._leaving.is_set() or any(command in ENDINGS for command in asked):
+            if self._leaving.is_set() or any(command in commands.ENDINGS for command in asked):
                 raise _StoppedEarly
 
     def _skip_own_events(self) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sit_engine.config.methods import MethodOptions, needs_labels, traits
 from sit_engine.counted import Sentence
+from sit_engine.records.commands import ENDINGS
 from sit_engine.records.events import (
     CheckpointWritten,
     CommandAnswered,
@@ -40,7 +41,6 @@ State = Literal[
     "interrupted", "gone",
 ]  # fmt: skip
 LIVE: tuple[State, ...] = ("preparing", "training", "lost")
-ENDINGS = ("stop", "pause", "finish")
 MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
 MOST_CURVES = 200

@@ -173,11 +173,6 @@ class CswinOptions(BackboneOptions[AutoT]):
             f"stripes of {self.stripes}, first places of {self.stem_stride} px"
         )
 
-    def same_network(self: CswinOptions[Never]) -> dict[str, Any]:
-        """All settings but the start and the rate of dropped paths."""
-        names = type(self).model_fields.keys() - {"weights", "drop_path"}
-        return {name: getattr(self, name) for name in sorted(names)}
-
     @classmethod
     def follows_view(cls) -> tuple[str, ...]:
         """Stripes hold no weight."""

@@ -176,11 +176,6 @@ class SearchedOptions(BackboneOptions[AutoT]):
             f"{self.attention} and MLP widths {self.mlp}, patches of {self.patch_size} px"
         )
 
-    def same_network(self: SearchedOptions[Never]) -> dict[str, Any]:
-        """All but where it starts and what it drops."""
-        names = type(self).model_fields.keys() - {"weights", "drop_path"}
-        return {name: getattr(self, name) for name in sorted(names)}
-
     def fill(
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:

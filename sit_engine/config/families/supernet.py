@@ -161,11 +161,6 @@ class SupernetOptions(BackboneOptions[AutoT]):
         """For a card."""
         return f"supernet of {self.space.networks:.1e} networks, sharing {self.sharing}"
 
-    def same_network(self: SupernetOptions[Never]) -> dict[str, Any]:
-        """All but where it starts and what it drops."""
-        names = type(self).model_fields.keys() - {"weights", "drop_path"}
-        return {name: getattr(self, name) for name in sorted(names)}
-
     def fill(
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:

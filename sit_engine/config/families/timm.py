@@ -5,7 +5,7 @@ An import says all of them (models.imports.any_timm); nobody needs to write them
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Never
+from typing import ClassVar, Never
 
 from sit_engine.config.backbones import (
     DROP_PATH,
@@ -113,11 +113,6 @@ class TimmOptions(BackboneOptions[AutoT]):
     def described(self: TimmOptions[Never]) -> str:
         """The network in words, for a card."""
         return f"timm's {self.architecture}, of width {self.width}, places of {self.place_size} px"
-
-    def same_network(self: TimmOptions[Never]) -> dict[str, Any]:
-        """All settings but the start and the rate of dropped paths."""
-        names = type(self).model_fields.keys() - {"weights", "drop_path"}
-        return {name: getattr(self, name) for name in sorted(names)}
 
     def fill(
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements

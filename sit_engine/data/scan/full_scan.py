@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from sit_engine.config.facts import CueFacts, DeviceFacts
@@ -74,18 +75,15 @@ def full_scan(
     index is what may train and validate; its test images are searched for training images unless
     `test` names others. `config` is that of the run that would follow, whose cache is filled.
     """
-    whole = scan(
-        folders,
-        labels=labels,
-        labels_file=labels_file,
-        columns=columns,
-        layout=layout,
+    read = partial(
+        scan,
         patterns=patterns,
         on_progress=on_progress,
         cancel=cancel,
         frame_rate=frame_rate,
         gifs=gifs,
     )
+    whole = read(folders, labels=labels, labels_file=labels_file, columns=columns, layout=layout)
     listed = whole.of_parts("train", "val")
     if on_listed is not None:
         on_listed(listed)
@@ -93,18 +91,7 @@ def full_scan(
         return ScanResult(listed)
     fill = _filling(listed, config or RunConfig(), cache_gb, on_progress, cancel)
     index, store = fill(listed)
-    if test:
-        to_ask = scan(
-            test,
-            labels="none",
-            patterns=patterns,
-            on_progress=on_progress,
-            cancel=cancel,
-            frame_rate=frame_rate,
-            gifs=gifs,
-        )
-    else:
-        to_ask = whole.subset(whole.part_rows("test"))
+    to_ask = read(test, labels="none") if test else whole.subset(whole.part_rows("test"))
     if not (test or len(to_ask)):
         return ScanResult(index, store=store)
     tests, test_store = fill(to_ask)

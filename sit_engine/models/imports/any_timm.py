@@ -48,20 +48,8 @@ def read_any_timm(
         raise unusable(file, "its settings say views that are no squares")
     network, arguments = _built(architecture, given, image_size)
     theirs, tensors = _largest(found, file)
-    try:
-        ours = converted(network, tensors)
-        own = network.state_dict()
-        missing = [name for name in own if name not in ours]
-        fitting = {name: value for name, value in ours.items() if name in own}
-        if missing:
-            raise unusable(file, Sentence("its {name} is missing", name=missing[0]))
-        network.load_state_dict(fitting)
-    except DAMAGES as error:
-        why = (str(error).splitlines() or [""])[-1].strip()
-        said_why = "timm's {name} does not take its tensors: {why}"
-        raise unusable(file, Sentence(said_why, name=architecture, why=why)) from None
-    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
-        raise unusable(file, "it holds values that are not finite")
+    ours = _loaded(network, tensors, architecture, file)
+    own = network.state_dict()
     options, side = _measured(network.eval(), architecture, arguments, said, image_size, file)
     facts = StartFacts(
         display_name(file.name), options.width, options.depth, None, options.place_size, side,
@@ -78,7 +66,8 @@ def read_any_timm(
         heads_from=HEADS_FROM,
         mapped=tuple(
             Mapped(theirs.get(name, name), name, tuple(value.shape))
-            for name, value in fitting.items()
+            for name, value in ours.items()
+            if name in own
         ),
         resized=(),
         dropped=tuple(
@@ -92,6 +81,26 @@ def read_any_timm(
     )
     kept = {name: value.float().clone() for name, value in network.state_dict().items()}
     return ReadNetwork(done, kept, any_timm_config(options, network))
+
+
+def _loaded(
+    network: nn.Module, tensors: dict[str, torch.Tensor], architecture: str, file: Path
+) -> dict[str, torch.Tensor]:
+    """Load them into `network`; gives them as timm's own code names and sizes them, those left too."""
+    try:
+        ours = converted(network, tensors)
+        own = network.state_dict()
+        missing = [name for name in own if name not in ours]
+        if missing:
+            raise unusable(file, Sentence("its {name} is missing", name=missing[0]))
+        network.load_state_dict({name: value for name, value in ours.items() if name in own})
+    except DAMAGES as error:
+        why = (str(error).splitlines() or [""])[-1].strip()
+        said_why = "timm's {name} does not take its tensors: {why}"
+        raise unusable(file, Sentence(said_why, name=architecture, why=why)) from None
+    if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+        raise unusable(file, "it holds values that are not finite")
+    return ours
 
 
 def _built(

@@ -48,25 +48,7 @@ def read_cswin(
             file=display_name(str(file)),
         )
     options = _options(contents, file, image_size or USUAL_SIDE)
-    with torch.device("meta"):
-        network = build_cswin(options, drop_path=0.0, fused_attention=False)
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    for name, shape in expected.items():
-        part = contents.parts.get(name)
-        if part is None:
-            raise unusable(file, Sentence("its {name} is missing", name=name))
-        if tuple(part.tensor.shape) != shape:
-            why = Sentence(
-                "its {name} has the shape {found} where {shape} is expected",
-                name=name,
-                found=tuple(part.tensor.shape),
-                shape=shape,
-            )
-            raise unusable(file, why)
-    more = [part.theirs for name, part in contents.parts.items() if name not in expected]
-    if more:
-        why = Sentence("no CSWin Transformer has its part {part}", part=display_name(more[0]))
-        raise unusable(file, why)
+    expected = _expected(contents, options, file)
     tensors = {name: plain_tensor(contents.parts[name].tensor, name, file) for name in expected}
     facts = StartFacts(
         display_name(file.name), options.token_width, options.blocks_deep, None, options.stride,
@@ -91,6 +73,32 @@ def read_cswin(
         pixels_from="usual",
     )
     return ReadNetwork(done, tensors, own_config(options))
+
+
+def _expected(
+    contents: Contents, options: CswinOptions[Never], file: Path
+) -> dict[str, tuple[int, ...]]:
+    """The network's parts and their shapes, all of which the file has, and no others."""
+    with torch.device("meta"):
+        network = build_cswin(options, drop_path=0.0, fused_attention=False)
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    for name, shape in expected.items():
+        part = contents.parts.get(name)
+        if part is None:
+            raise unusable(file, Sentence("its {name} is missing", name=name))
+        if tuple(part.tensor.shape) != shape:
+            why = Sentence(
+                "its {name} has the shape {found} where {shape} is expected",
+                name=name,
+                found=tuple(part.tensor.shape),
+                shape=shape,
+            )
+            raise unusable(file, why)
+    more = [part.theirs for name, part in contents.parts.items() if name not in expected]
+    if more:
+        why = Sentence("no CSWin Transformer has its part {part}", part=display_name(more[0]))
+        raise unusable(file, why)
+    return expected
 
 
 def _options(contents: Contents, file: Path, side: int) -> CswinOptions[Never]:

@@ -96,6 +96,20 @@ class ExportPage(Page):
 
     def _form(self) -> Card:
         card = Card(self.tr("What to write"))
+        self._add_formats(card)
+        card.body.addSpacing(8)
+        card.body.addLayout(self._lines())
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 0)
+        self.progress.setTextVisible(False)
+        self.phase = label(
+            self.tr("Writing, opening again in a clean process, comparing…"), "muted"
+        )
+        card.body.addWidget(self.phase)
+        card.body.addWidget(self.progress)
+        return card
+
+    def _add_formats(self, card: Card) -> None:
         self.formats = QButtonGroup(self)
         self.boxes: dict[str, QRadioButton] = {}
         for key, word, about in (
@@ -117,6 +131,9 @@ class ExportPage(Page):
             box.toggled.connect(self._on_format_chosen)
             card.body.addWidget(box)
             card.body.addWidget(label(about, "caption", wrap=True))
+
+    def _lines(self) -> QGridLayout:
+        """The file, what it gives, and of what."""
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(8)
@@ -149,17 +166,7 @@ class ExportPage(Page):
                 grid.addWidget(part, row, 1)
                 part.setAccessibleName(word)
         grid.setColumnStretch(1, 1)
-        card.body.addSpacing(8)
-        card.body.addLayout(grid)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.phase = label(
-            self.tr("Writing, opening again in a clean process, comparing…"), "muted"
-        )
-        card.body.addWidget(self.phase)
-        card.body.addWidget(self.progress)
-        return card
+        return grid
 
     @property
     def format(self) -> str:

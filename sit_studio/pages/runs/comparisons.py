@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QVBoxLayout, QWidget
 
 from sit_engine.paths import display_name
 from sit_studio.models.comparison_list import ComparisonRow
+from sit_studio.pages.runs.run_table import NARROW_BELOW_PX
 from sit_studio.widgets.basics import EmptyState, button, label
 from sit_studio.widgets.comparison_words import budget_words, state_word
 from sit_studio.widgets.tables.line_table import LineTable
 
 WIDTHS = (248, 104, 208, 96, 88, 64, 72, 144)
-NARROW_BELOW_PX = 952
 
 
 class ComparisonTable(QWidget):

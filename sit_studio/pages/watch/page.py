@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 from sit_engine.config.course import STEPS_TO_LEARN, Course
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
+from sit_engine.records.commands import ENDINGS
 from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
-from sit_studio.models.history import ENDINGS, History
+from sit_studio.models.history import History
 from sit_studio.pages.watch.health_card import WorkingCard
 from sit_studio.session import Session
 from sit_studio.widgets import moved_notice

@@ -25,6 +25,7 @@ from sit_studio.look.words import THIN
 from sit_studio.models.map_picture import Shape
 from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.style import swatch
+from sit_studio.widgets.plot.plot_line import DASHES
 
 LEFT_PX, BELOW_PX, RIGHT_PX, ABOVE_PX = 56, 48, 24, 16
 LEGEND_PX = 24
@@ -32,7 +33,6 @@ APART_PX = 5  # between the lines of one place, so that intervals do not cover e
 MARK_PX, NEAR_PX = 11, 14
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
 LEAST_TICK_PX = 40
-DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2), (9, 3), (3, 1))
 SHAPES: tuple[Shape, ...] = ("disc", "square", "diamond", "triangle")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sit_engine import api
 from sit_engine.errors import RunError
-from sit_engine.records.commands import send
+from sit_engine.records.commands import ENDINGS, send
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import CommandAnswered, RunFinished
 from sit_engine.records.run import Run
@@ -18,7 +18,6 @@ from sit_engine.records.studies.network_search import is_search
 from sit_engine.records.summary import summarise
 
 WAIT_S = 120.0
-ENDINGS = ("pause", "stop", "finish")
 
 
 def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:

@@ -78,6 +78,17 @@ class NetworkDialog(LongStudyDialog):
             self.finished.connect(self.budget.job.cancel)
             self.add_line(self.tr("Budget"), self.budget, is_tall=True)
             self.add_line(self.tr("Counted in"), self.budget.unit)
+        self._add_sharing()
+        self._add_choices()
+        then = [(self.tr("Minutes to train each anew"), self.anew)]
+        self.add_fields(USUAL_MINUTES, self.tr("Minutes of search"), then)
+        self.go.setText(self.tr("Start the search"))
+        self.close_button.setToolTip(self.tr("The search goes on."))
+        self._add_buttons()
+        self.view.chosen.connect(self._show_buttons)
+        self.open_on(path)
+
+    def _add_sharing(self) -> None:
         self.sharing = Choice()
         for name, text in (
             ("ring", self.tr("On a ring: every weight is used about equally often")),
@@ -91,11 +102,8 @@ class NetworkDialog(LongStudyDialog):
         self.memory.setMaximumWidth(96)
         self.memory.textChanged.connect(lambda _: self._show_cost())
         self.add_line(self.tr("Most memory of an answer, MB"), self.memory)
-        self._add_choices()
-        then = [(self.tr("Minutes to train each anew"), self.anew)]
-        self.add_fields(USUAL_MINUTES, self.tr("Minutes of search"), then)
-        self.go.setText(self.tr("Start the search"))
-        self.close_button.setToolTip(self.tr("The search goes on."))
+
+    def _add_buttons(self) -> None:
         self.end_early = button(self.tr("Finish early"), self._end_early, icon="finish")
         self.end_early.setToolTip(
             self.tr(
@@ -107,8 +115,6 @@ class NetworkDialog(LongStudyDialog):
         self.use.setToolTip(self.tr("Puts this network into the form; nothing starts yet."))
         self.row.insertWidget(self.row.indexOf(self.stop), self.end_early)
         self.row.addWidget(self.use)
-        self.view.chosen.connect(self._show_buttons)
-        self.open_on(path)
 
     def _add_choices(self) -> None:
         can_label = has_labels(self.session.dataset)

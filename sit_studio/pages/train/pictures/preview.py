@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sit_studio.look import theme
 from sit_studio.widgets.basics import follow_theme
+from sit_studio.widgets.gallery.array_images import SMOOTH_FROM_PX
 
 GAP, TITLE = 2, 24
-SMOOTH_FROM_PX = 64
 
 
 class ViewsPreview(QWidget):

@@ -12,11 +12,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sit_studio.look import theme
 from sit_studio.widgets.basics import follow_theme
-from sit_studio.widgets.gallery.array_images import Pixels
+from sit_studio.widgets.gallery.array_images import SMOOTH_FROM_PX, Pixels
 
 LEAST_PX, MOST_PX = 56, 96
 GAP_PX, SIGN_PX, WORD_PX = 12, 20, 18
-SMOOTH_FROM_PX = 64
 OFF_OPACITY = 0.4
 
 
