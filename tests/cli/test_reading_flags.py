@@ -15,7 +15,7 @@ from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.wanted import Patterns
 from sit_engine.data.scan.own_images import how_read
 from sit_engine.records.studies.worth import ASKED, WorthAsked
-from sit_studio.engine.worth_study import WorthStudy, study_of
+from sit_studio.models.studies.worth_study import WorthStudy, study_of
 
 FLAGS = [
     "--layout", "split", "--include", "*.jpg,photos/*", "--exclude", "masks",

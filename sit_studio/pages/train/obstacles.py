@@ -48,7 +48,7 @@ def why_not(session: Session, checked: CheckedSettings, method: str) -> str:
     return ""
 
 
-def why_no_search(dataset: Dataset) -> str:
+def why_no_tune(dataset: Dataset) -> str:
     """Why settings cannot be searched for where a run could be started."""
     if why := _why_not_one(dataset):
         return why

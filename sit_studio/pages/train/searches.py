@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QWidget
 from sit_engine.errors import SitError
 from sit_studio.models.failure import failure_of
 from sit_studio.pages.train.network.network_dialog import NetworkDialog
-from sit_studio.pages.train.obstacles import why_no_network, why_no_search
-from sit_studio.pages.train.search.search_dialog import USUAL_MINUTES, SearchDialog
+from sit_studio.pages.train.obstacles import why_no_network, why_no_tune
 from sit_studio.pages.train.search_card import SearchCard
+from sit_studio.pages.train.tune.tune_dialog import USUAL_MINUTES, TuneDialog
 from sit_studio.session import Session
 from sit_studio.widgets.long_study_dialog import LongStudyDialog
 
@@ -36,9 +36,9 @@ class Searches(QObject):
     ) -> None:
         super().__init__(page)
         self.session, self.values, self.page = session, values, page
-        self.search = SearchCard(
+        self.tune = SearchCard(
             session,
-            SearchDialog.last,
+            TuneDialog.last,
             self.tr("Settings for this folder"),
             self.tr("Find settings for this folder…"),
             self.tr(
@@ -46,7 +46,7 @@ class Searches(QObject):
                 "short runs, measured on labelled images that are held out."
             ).format(n=USUAL_MINUTES),
         )
-        self.search.wanted.connect(self.show_search)
+        self.tune.wanted.connect(self.show_tune)
         self.network = SearchCard(
             session,
             NetworkDialog.last,
@@ -58,17 +58,17 @@ class Searches(QObject):
             ),
         )
         self.network.wanted.connect(self.show_network_search)
-        self.cards = (self.search, self.network)
+        self.cards = (self.tune, self.network)
 
     def show_why(self, why_not: str) -> None:
         """Why no run can begin now, in which case no search can either; empty when one can."""
-        self.search.show_why(why_not or why_no_search(self.session.dataset))
+        self.tune.show_why(why_not or why_no_tune(self.session.dataset))
         self.network.show_why(why_not or why_no_network(self.session))
 
     @Slot(object)
-    def show_search(self, path: Path | None) -> None:
+    def show_tune(self, path: Path | None) -> None:
         """The dialog of the search in `path`, or of a new one from what stands in the form."""
-        dialog = SearchDialog(self.session, self.values(), path, self.page)
+        dialog = TuneDialog(self.session, self.values(), path, self.page)
         dialog.settings_wanted.connect(self.settings_wanted)
         dialog.open()
 

@@ -12,7 +12,8 @@ import pyqtgraph as pg
 from sit_studio.look import theme
 from sit_studio.models.curve import Curve
 from sit_studio.widgets.plot.band import Band
-from sit_studio.widgets.plot.plot_line import DASHES, Convert, PlotLine, PlotWindow
+from sit_studio.widgets.plot.dashes import DASHES
+from sit_studio.widgets.plot.plot_line import Convert, PlotLine, PlotWindow
 from sit_studio.widgets.plot.readout import PlotLegend
 
 OVERLAY_DASHES = (4.0, 3.0)

@@ -26,7 +26,6 @@ BAND_LENGTH_PX = 12_000.0
 FEW_POINTS = 400
 RAW_COLUMN_PX = 2
 MAIN_COLUMN_PX = 4
-DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2), (9, 3), (3, 1))
 _NOTHING: tuple[Array, Array] = (np.empty(0), np.empty(0))
 
 

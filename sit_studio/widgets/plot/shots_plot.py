@@ -25,7 +25,7 @@ from sit_studio.look.words import THIN
 from sit_studio.models.map_picture import Shape
 from sit_studio.widgets.basics import follow_theme
 from sit_studio.widgets.map.style import swatch
-from sit_studio.widgets.plot.plot_line import DASHES
+from sit_studio.widgets.plot.dashes import DASHES
 
 LEFT_PX, BELOW_PX, RIGHT_PX, ABOVE_PX = 56, 48, 24, 16
 LEGEND_PX = 24

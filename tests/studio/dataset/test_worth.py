@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from sit_engine.records.report import Score
 from sit_engine.records.studies.worth import ALL, Column, Worth, WorthAsked
-from sit_studio.engine.worth_study import read_worth, study_of
 from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.studies.worth_study import read_worth, study_of
 from sit_studio.pages.dataset.worth.worth_dialog import LAST, WorthDialog
 from sit_studio.widgets.tables.line_table import LineTable
 from tests.studio.conftest import ready, wait

@@ -16,8 +16,8 @@ from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.studies.network_search import read_search
 from sit_engine.records.summary import summarise
-from sit_studio.engine.network_study import read_network_search, study_of
 from sit_studio.frame.main_window import MainWindow
+from sit_studio.models.studies.network_study import read_network_search, study_of
 from sit_studio.pages.train.network.network_dialog import NetworkDialog
 from tests.studio.conftest import wait
 from tests.studio.train.network_folder import SIDE, write_search

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from sit_engine.config.methods import entrants
 from sit_engine.paths import display_name
 from sit_studio.engine.job import Job
-from sit_studio.engine.worth_study import WorthStanding, WorthStudy, read_worth, study_of
+from sit_studio.models.studies.worth_study import WorthStanding, WorthStudy, read_worth, study_of
 from sit_studio.models.weights_list import imported_in
 from sit_studio.pages.dataset.worth.worth_view import WorthView
 from sit_studio.session import Session

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_engine.records.studies.worth import ALL, PAGE, Column, Worth, advice, points, shots_word
-from sit_studio.engine.worth_study import ASKING, PRETRAINING, WorthStanding
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import count
+from sit_studio.models.studies.worth_study import ASKING, PRETRAINING, WorthStanding
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.plot.shots_plot import Series, ShotsPlot
 from sit_studio.widgets.study_head import StudyHead

@@ -15,14 +15,14 @@ from sit_engine.config.build import merge
 from sit_engine.config.families.searched import as_settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError, SitError
-from sit_studio.engine.network_study import (
+from sit_studio.models.failure import failure_of
+from sit_studio.models.network_budget import Budget, base_of, budgets
+from sit_studio.models.studies.network_study import (
     NetworkStanding,
     NetworkStudy,
     read_network_search,
     study_of,
 )
-from sit_studio.models.failure import failure_of
-from sit_studio.models.network_budget import Budget, base_of, budgets
 from sit_studio.pages.train.labels_card import has_labels
 from sit_studio.pages.train.network.budget_fields import BudgetFields
 from sit_studio.pages.train.network.network_view import NetworkView

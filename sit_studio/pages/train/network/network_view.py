@@ -14,8 +14,8 @@ from PySide6.QtWidgets import (
 
 from sit_engine.records.studies.network_search import Candidate, NetworkSearch
 from sit_engine.records.studies.network_search_text import verdict
-from sit_studio.engine.network_study import NetworkStanding
 from sit_studio.look.sentences import say_text
+from sit_studio.models.studies.network_study import NetworkStanding
 from sit_studio.pages.train.network.cloud import CloudPlot
 from sit_studio.pages.train.network.network_words import (
     cloud_of,

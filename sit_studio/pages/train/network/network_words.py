@@ -17,9 +17,9 @@ from sit_engine.records.studies.network_search import (
     NetworkSearch,
     Source,
 )
-from sit_studio.engine.network_study import NetworkStanding
 from sit_studio.look.words import THIN, count, figure, percent
 from sit_studio.models.network_cloud import Cloud
+from sit_studio.models.studies.network_study import NetworkStanding
 
 KINDS: tuple[Source, ...] = ("evolution", "random", "uniform")
 

@@ -21,7 +21,7 @@ ASKED, FOUND, TUNED = "tune.json", "tuning.json", "tuned.toml"
 
 
 @dataclass(frozen=True)
-class Search:
+class TuneStudy:
     """What `sit-engine tune` is asked."""
 
     folder: str
@@ -41,17 +41,17 @@ class Search:
         return [*words, "--out", str(out)]
 
 
-def asked_of(path: Path) -> Search:
+def study_of(path: Path) -> TuneStudy:
     """What a search was asked for; raises KeyError, TypeError, ValueError or ConfigError."""
     asked = read_json(path / ASKED)
-    return Search(
+    return TuneStudy(
         unescape_name(asked["folder"]), build(asked["base"]), float(asked["minutes"]),
         asked["labels_file"],
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Standing:
+class TuneStanding:
     """How far a search is. `state` is a word of widgets.states."""
 
     path: Path
@@ -71,11 +71,11 @@ class Standing:
     """Of the rungs so far, the one under way with what it has."""
 
 
-def read_search(path: Path) -> Standing:
+def read_tuning(path: Path) -> TuneStanding:
     """What stands in its files; "unreadable" where they make no sense."""
     is_trained = is_running(Run(path))
     if not (path / ASKED).exists():
-        return Standing(path, "preparing")
+        return TuneStanding(path, "preparing")
     try:
         asked, told = read_json(path / ASKED), read_json(path / FOUND)
         found = Tuning.from_json(told) if told else None
@@ -85,11 +85,11 @@ def read_search(path: Path) -> Standing:
             to_text(table)
         is_done = found is not None and found.is_complete
         state = "completed" if is_done else "running" if is_trained else "interrupted"
-        return Standing(
+        return TuneStanding(
             path, state, **({} if is_done else _progress(asked, tables)), found=found, tables=tables
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError):
-        return Standing(path, "unreadable")
+        return TuneStanding(path, "unreadable")
 
 
 def _tables(path: Path, rungs: int) -> tuple[Comparison, ...]:

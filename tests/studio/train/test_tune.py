@@ -16,25 +16,25 @@ from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.studies.tuning import DEFAULT, Candidate, Tuning
 from sit_engine.records.summary import summarise
-from sit_studio.engine.search import asked_of, read_search
 from sit_studio.frame.main_window import MainWindow
-from sit_studio.pages.train.search.search_dialog import SearchDialog
+from sit_studio.models.studies.tune_study import read_tuning, study_of
+from sit_studio.pages.train.tune.tune_dialog import TuneDialog
 from tests.studio.conftest import ready, wait
 from tests.studio.train.tiny_settings import open_tiny
 from tests.tiny import tiny_config, vit_of
 
 
-def dialog_of(window: MainWindow) -> SearchDialog:
+def dialog_of(window: MainWindow) -> TuneDialog:
     """The one that is open."""
-    (found,) = window.train.findChildren(SearchDialog)
-    assert isinstance(found, SearchDialog)
+    (found,) = window.train.findChildren(TuneDialog)
+    assert isinstance(found, TuneDialog)
     return found
 
 
 @pytest.fixture
 def tiny(window: MainWindow, qtbot: QtBot, few: Path, tmp_path: Path) -> RunConfig:
     """Settings so small that a run takes a second stand in the form, over a folder of images."""
-    return open_tiny(window, qtbot, few, tmp_path, "search")[1]
+    return open_tiny(window, qtbot, few, tmp_path, "tune")[1]
 
 
 def test_settings_are_found_stopped_closed_and_gone_on_with(
@@ -43,7 +43,7 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
     page, comparer = window.train, window.session.comparer
     assert page.checked.config is not None
     assert vit_of(page.checked.config).width == vit_of(tiny).width
-    page.searches.search.begin.click()
+    page.searches.tune.begin.click()
     dialog = dialog_of(window)
     dialog.minutes.setText("never")
     assert not dialog.go.isEnabled()
@@ -65,9 +65,9 @@ def test_settings_are_found_stopped_closed_and_gone_on_with(
     assert summarise(first).status == "stopped"
     # It can be closed and found again.
     dialog.close_button.click()
-    wait(qtbot, lambda: not window.train.findChildren(SearchDialog))
+    wait(qtbot, lambda: not window.train.findChildren(TuneDialog))
     page.refresh()
-    page.searches.search.last.click()
+    page.searches.tune.last.click()
     dialog = dialog_of(window)
     wait(qtbot, lambda: dialog.go_on.isVisible() and dialog.go_on.isEnabled())
 
@@ -113,7 +113,7 @@ def test_settings_that_were_found_are_taken_into_the_form(
     want = build(change)
     (tmp_path / "tuned.toml").write_text(to_toml(want), "utf-8")
     window.show_page("train")
-    window.train.searches.show_search(tmp_path)
+    window.train.searches.show_tune(tmp_path)
     dialog = dialog_of(window)
     wait(qtbot, dialog.use.isVisible)
     assert dialog.view.sentence.text().startswith("Larger crops: k-NN +20.0 [+10.0, +30.0]")
@@ -122,7 +122,7 @@ def test_settings_that_were_found_are_taken_into_the_form(
     dialog.use.click()
     assert window.train.checked.config is not None
     assert window.train.checked.config.method == want.method
-    wait(qtbot, lambda: not window.train.findChildren(SearchDialog))
+    wait(qtbot, lambda: not window.train.findChildren(TuneDialog))
 
 
 def test_images_without_labels_cannot_be_searched_for(
@@ -133,14 +133,14 @@ def test_images_without_labels_cannot_be_searched_for(
     window.show_page("train")
     ready(window, qtbot, flat)
     wait(qtbot, window.train.start_button.isEnabled)
-    assert not window.train.searches.search.begin.isEnabled()
-    assert "without labels" in window.train.searches.search.begin.toolTip()
+    assert not window.train.searches.tune.begin.isEnabled()
+    assert "without labels" in window.train.searches.tune.begin.toolTip()
 
 
 def test_a_search_that_makes_no_sense_is_not_shown_as_one(tmp_path: Path) -> None:
-    assert read_search(tmp_path).state == "preparing"
+    assert read_tuning(tmp_path).state == "preparing"
     (tmp_path / "tune.json").write_text('{"rungs": [{"names": []}]}')
-    assert read_search(tmp_path).state == "unreadable"
+    assert read_tuning(tmp_path).state == "unreadable"
 
 
 def test_what_was_asked_is_read_back(few: Path, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_was_asked_is_read_back(few: Path, tmp_path: Path) -> None:
         "base": base.model_dump(mode="json"),
     }  # fmt: skip
     (tmp_path / "tune.json").write_text(json.dumps(asked))
-    search = asked_of(tmp_path)
+    search = study_of(tmp_path)
     assert (search.folder, search.minutes, search.base) == (str(few), 3.0, base)
     words = search.words([tmp_path / "base.toml"], tmp_path / "out")
     assert words[:3] == ["tune", str(few), "--minutes"]

@@ -9,15 +9,15 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.records.studies.tuning import DEFAULT, RUNGS, Tuning, shown
-from sit_studio.engine.search import Standing
 from sit_studio.look.words import count, duration
+from sit_studio.models.studies.tune_study import TuneStanding
 from sit_studio.widgets.basics import label
 from sit_studio.widgets.study_head import StudyHead
 from sit_studio.widgets.tables.gap_table import GapTable, gap_text
 
 
-class SearchView(QWidget):
-    """Shows one `Standing`; a tab for each round."""
+class TuneView(QWidget):
+    """Shows one `TuneStanding`; a tab for each round."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class SearchView(QWidget):
         )
         column.addWidget(label(legend, "caption", wrap=True))
 
-    def show_standing(self, now: Standing, *, is_stopping: bool) -> None:
+    def show_standing(self, now: TuneStanding, *, is_stopping: bool) -> None:
         """How far it is; the newest round comes to the front when it begins."""
         self.head.show_progress(now.state, progress_words(now), now.share, is_stopping=is_stopping)
         is_done = now.found is not None and now.state == "completed"
@@ -56,7 +56,7 @@ class SearchView(QWidget):
                 table.show_comparison(best_first)
 
 
-def progress_words(now: Standing) -> str:
+def progress_words(now: TuneStanding) -> str:
     """Which run is under way, or what it took."""
     if now.state == "completed" and now.found is not None:
         text = QCoreApplication.translate("search", "It took {time}.")

@@ -11,8 +11,14 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from sit_engine.config.build import build, merge
 from sit_engine.records.studies.tuning import DEFAULT
-from sit_studio.engine.search import TUNED, Search, Standing, asked_of, read_search
-from sit_studio.pages.train.search.search_view import SearchView
+from sit_studio.models.studies.tune_study import (
+    TUNED,
+    TuneStanding,
+    TuneStudy,
+    read_tuning,
+    study_of,
+)
+from sit_studio.pages.train.tune.tune_view import TuneView
 from sit_studio.session import Session
 from sit_studio.widgets.basics import button
 from sit_studio.widgets.long_study_dialog import LongStudyDialog
@@ -21,7 +27,7 @@ USUAL_MINUTES = 20
 LAST = "search/last"
 
 
-class SearchDialog(LongStudyDialog):
+class TuneDialog(LongStudyDialog):
     """Shows the search in `path`, or a form for one that starts from `values`.
 
     `settings_wanted` names the file of what was found. Closing it leaves the search alone.
@@ -29,8 +35,8 @@ class SearchDialog(LongStudyDialog):
 
     last, kind = LAST, "tune"
     settings_wanted = Signal(object)
-    view: SearchView
-    now: Standing | None
+    view: TuneView
+    now: TuneStanding | None
 
     def __init__(
         self,
@@ -39,14 +45,14 @@ class SearchDialog(LongStudyDialog):
         path: Path | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        title = QApplication.translate("SearchDialog", "Find settings for this folder")
+        title = QApplication.translate("TuneDialog", "Find settings for this folder")
         words = QApplication.translate(
-            "SearchDialog",
+            "TuneDialog",
             "Short runs try other colours, crops, hidden blocks, losses and networks on these images, "
             "each against the settings in the form. The best train again, longer and with new seeds. "
             "What is found replaces nothing before you take it.",
         )
-        super().__init__(session, title, words, SearchView(), parent)
+        super().__init__(session, title, words, TuneView(), parent)
         self.values = dict(values)
         self.go.setText(self.tr("Start the search"))
         self.close_button.setToolTip(self.tr("The search goes on."))
@@ -61,16 +67,16 @@ class SearchDialog(LongStudyDialog):
             "when this window is closed, and can be stopped and gone on with."
         ).format(n=f"{minutes:g}")
 
-    def read(self, path: Path) -> Standing:
-        return read_search(path)
+    def read(self, path: Path) -> TuneStanding:
+        return read_tuning(path)
 
-    def asked_of(self, path: Path) -> Search:
-        return asked_of(path)
+    def asked_of(self, path: Path) -> TuneStudy:
+        return study_of(path)
 
-    def asked(self, folder: str, minutes: float) -> Search:
+    def asked(self, folder: str, minutes: float) -> TuneStudy:
         data = self.session.dataset.settings() | {"folders": []}
         base = build(merge(self.values, {"data": data}))
-        return Search(folder, base, minutes, self.session.dataset.labels_file)
+        return TuneStudy(folder, base, minutes, self.session.dataset.labels_file)
 
     def show_now(self, now: Any, *, is_stopping: bool) -> None:
         if now is not None:
