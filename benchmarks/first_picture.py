@@ -3,7 +3,7 @@
 Run from the repository root: `BEFORE=CHECKOUT python -m benchmarks.first_picture [--quick]`. CHECKOUT
 is an older version of this repository; without it only today's is timed. Each command is the one that
 the window gives, in a fresh process; today's window has loaded the engine by then, while the person
-still chose (sit_studio.frame.ahead). The images are decoded and the machine is measured already, as
+still chose (sit_studio.frame.preload). The images are decoded and the machine is measured already, as
 from the
 second run on.
 """

@@ -1,7 +1,7 @@
 """Which children of the product are forks in tests, and which start from nothing.
 
-Decoders and the clean processes of exports are forks (tests.decoders, tests.programs) but where they are
-the subject (tests/data, tests/export), in the journey, and in tests marked as cold. Forks of the engine
+Decoders and the clean processes of exports are forks (tests.decoders, tests.programs) but in the journey
+and in tests marked as cold, of which they are the subject. Forks of the engine
 are told by their environment.
 """
 

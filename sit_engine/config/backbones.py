@@ -144,7 +144,7 @@ class BackboneOptions(OpenOptions[AutoT]):
 
     @property
     def shape(self: BackboneOptions[Never]) -> NetworkShape | None:
-        """Its sizes block by block, of a family that a search for a network chooses from."""
+        """Its sizes block by block, of a plain vision transformer and of what a search finds."""
         return None
 
     @property

@@ -284,8 +284,14 @@ def memory_errors(config: ResolvedConfig) -> Iterator[None]:
         ) from error
 
 
+def forget_peak(device: torch.device) -> None:
+    """Count the most memory in use on a GPU from now on: of a run, not of what was before it."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory_bytes(device: torch.device) -> int:
-    """Most memory in use: on the GPU since the start, else of this process now."""
+    """Most memory in use: on the GPU since `forget_peak`, else of this process now."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return int(psutil.Process().memory_info().rss)

@@ -1,4 +1,4 @@
-"""Arrays on disk, whose headers one thread at a time reads.
+"""Arrays on disk, read by one thread at a time.
 
 NumPy reads a header as a piece of Python. Where two threads do so at once, Python 3.11 and 3.12 may end
 either in a SystemError about its depth of recursion (github python/cpython, issue 106905).
@@ -62,7 +62,7 @@ def read_files(files: Mapping[str, str]) -> dict[str, NDArray[Any]] | None:
     try:
         with _READING:
             return {name: np.load(path, allow_pickle=False) for name, path in files.items()}
-    except _ODD_ARRAY:
+    except (*_ODD_ARRAY, zipfile.BadZipFile):
         return None
 
 

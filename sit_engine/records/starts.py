@@ -120,8 +120,8 @@ def describe_start(path: Path) -> Start:
         raise _unusable(
             path, "its config.json says of its tokens or its variant what no network has"
         )
-    read = Unshown(heads, patch, tokens, variant)
-    facts = replace(_facts(path, file, "", read), method=method, head_sizes=sizes)
+    unshown = Unshown(heads, patch, tokens, variant)
+    facts = replace(_facts(path, file, "", unshown), method=method, head_sizes=sizes)
     return Start(file, "", facts, mean, std)
 
 
@@ -169,15 +169,15 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
     method = config.method
     sizes = {name: getattr(method, name) for name in method.head_settings}
     heads_of = method.name if sizes else ""
-    read = config.model.unshown
-    if read is None:
+    unshown = config.model.unshown
+    if unshown is None:
         facts = StartFacts(
             display_name(str(path)), 0, 0, None, 0, config.model.image_size,
             family=config.model.family, network=config.model.same_network(),
             method=heads_of, head_sizes=sizes,
         )  # fmt: skip
         return Start(path / FILE, prefix, facts)
-    facts = replace(_facts(path, path / FILE, prefix, read), method=heads_of, head_sizes=sizes)
+    facts = replace(_facts(path, path / FILE, prefix, unshown), method=heads_of, head_sizes=sizes)
     return Start(path / FILE, prefix, facts)
 
 
@@ -198,7 +198,7 @@ def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFac
     )  # fmt: skip
 
 
-def _facts(path: Path, file: Path, prefix: str, read: Unshown) -> StartFacts:
+def _facts(path: Path, file: Path, prefix: str, unshown: Unshown) -> StartFacts:
     shapes = _shapes(path, file, prefix)
     unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
     if unknown:
@@ -206,9 +206,9 @@ def _facts(path: Path, file: Path, prefix: str, read: Unshown) -> StartFacts:
             "it has parts that this program does not know, such as {name}", name=unknown[0]
         )
         raise _unusable(path, why)
-    last = "fc_norm.weight" if read.variant == "mean-norm" and not prefix else "norm.weight"
+    last = "fc_norm.weight" if unshown.variant == "mean-norm" and not prefix else "norm.weight"
     needed = {"pos_embed", "patch_embed.proj.weight", last}
-    needed |= {"norm_pre.weight"} if read.variant in ("clip", "openclip") else set()
+    needed |= {"norm_pre.weight"} if unshown.variant in ("clip", "openclip") else set()
     missing = sorted(needed - shapes.keys())
     if missing:
         why = Sentence("it is no plain vision transformer: {name} is missing", name=missing[0])
@@ -217,7 +217,7 @@ def _facts(path: Path, file: Path, prefix: str, read: Unshown) -> StartFacts:
     if more:
         why = Sentence("it is no plain vision transformer: it has {name}", name=more[0])
         raise _unusable(path, why)
-    patch = read.patch
+    patch = unshown.patch
     width, stem = shapes["pos_embed"][-1], shapes.get(STEM)
     if stem is not None and patch is None:
         raise _unusable(path, "it does not say how many pixels a token of its stem stands for")
@@ -229,7 +229,7 @@ def _facts(path: Path, file: Path, prefix: str, read: Unshown) -> StartFacts:
     if grid * grid != places or colours[1] != 3:
         raise _unusable(path, "its patches are no square grid of colour images")
     # Two that nobody says anything of are those of SiT 2021; of more, all but one are registers.
-    tokens = (before if before <= len(TOKENS) else 1) if read.tokens is None else read.tokens
+    tokens = (before if before <= len(TOKENS) else 1) if unshown.tokens is None else unshown.tokens
     if tokens > before:
         why = Sentence(
             "it says that {tokens} of its {before} tokens are read", tokens=tokens, before=before
@@ -240,12 +240,12 @@ def _facts(path: Path, file: Path, prefix: str, read: Unshown) -> StartFacts:
         name=display_name(str(path)),
         width=width,
         depth=depth,
-        heads=read.heads or USUAL_HEADS.get(width),
+        heads=unshown.heads or USUAL_HEADS.get(width),
         patch_size=size,
         image_size=grid * size,
         tokens=tokens,
         registers=before - tokens,
-        variant=read.variant,
+        variant=unshown.variant,
         stem="patch" if stem is None else "conv",
     )
 

@@ -46,6 +46,8 @@ from sit_engine.studies.plan import (
     plan,
     read_paces,
 )
+from sit_engine.training import checkpoint
+from sit_engine.training.recovery.rollback import NOT_FINITE
 from sit_engine.training.start import Emit, GoingOn, MakeControl, resume, start
 
 OnRun = Callable[[str, int, int], None]
@@ -70,6 +72,16 @@ class Place:
         name = f"{side}px" if kind == RAW_PIXELS else self.config
         return self.out / "cells" / kind.replace(" ", "-") / f"{name}-seed{self.seed}.npz"
 
+    def is_done(self) -> bool:
+        """Whether nothing is left to train: it is complete, or its loss did not stay finite."""
+        found = summarise(self.run)
+        was_not_finite = found.outcome is not None and found.outcome.code == NOT_FINITE
+        return found.status == "completed" or (was_not_finite and self.is_measured())
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is a network to measure."""
+        return bool(checkpoint.all_steps(self.run))
+
     def is_measured(self) -> bool:
         """Whether the cell there is that of the run's last step."""
         path = self.cell(TRAINED)
@@ -91,8 +103,9 @@ def compare(
 
     Fewer settings than the `least` are refused.
 
-    A run whose loss does not stay finite, or for which memory is short, is measured as it stands,
-    once, and the others go on.
+    A run whose loss does not stay finite is measured as it stands, once, and the others go on; so is
+    one for which memory is short, which the next call tries again. Of one that memory was short for
+    before its first checkpoint there is nothing to measure.
     """
     request = carried(request, out)
     seeds = range(request.first_seed, request.first_seed + request.seeds)
@@ -103,14 +116,13 @@ def compare(
     with held(request, out, frozen) as folder:
         for number, place in enumerate(places, 1):
             check_here(folder, out)
-            status = summarise(place.run).status
-            if status != "completed" and not (status == "failed" and place.is_measured()):
+            if not place.is_done():
                 on_run(place.run.path.name, number, len(places))
                 outcome = _train(place, configs[place.config], emit, make_control)
                 if outcome in ("paused", "stopped"):
                     break
                 check_here(folder, out)
-            if not place.is_measured():
+            if place.has_checkpoint() and not place.is_measured():
                 _measure(place, request, tell)
                 _check_images(place, request)
                 _write(_table(request, places, paces), out)
@@ -120,9 +132,15 @@ def compare(
     return found
 
 
+def _first(place: Place, request: CompareRequest) -> Place:
+    """The seed's first run that has a network, at most this one."""
+    named = (Place(place.out, name, place.seed) for name in request.configs)
+    return next(each for each in named if each == place or each.has_checkpoint())
+
+
 def _check_images(place: Place, request: CompareRequest) -> None:
     """It learnt from and was asked about the images that the seed's first run was."""
-    first = Place(place.out, next(iter(request.configs)), place.seed)
+    first = _first(place, request)
     splits = [
         (record["train"], record["watch"]) for record in (p.run.split() for p in (first, place))
     ]
@@ -197,7 +215,7 @@ def _measure(place: Place, request: CompareRequest, tell: OnProgress) -> None:
 
 def _as_begun(place: Place, request: CompareRequest, cell: Cell) -> Cell:
     """A cell whose images are called as the seed's first run began with them, wherever they are now."""
-    first = Place(place.out, next(iter(request.configs)), place.seed).run
+    first = _first(place, request).run
     now, then = places_of(place.run), Places(first.config().data.folders)
     images = names_of_before(request, place.out, cell.images.tolist())
     if now.folders != then.folders:

@@ -41,6 +41,12 @@ State = Literal[
     "interrupted", "gone",
 ]  # fmt: skip
 LIVE: tuple[State, ...] = ("preparing", "training", "lost")
+DIPS = {
+    "knn": "k-NN {share}, after {best}",
+    "retrieval": "retrieval {share}, after {best}",
+    "validation_accuracy": "validation accuracy {share}, after {best}",
+}
+"""Of curves with an interval."""
 MOST_LOG_LINES = 5000
 MOST_MARKS = 2000
 MOST_CURVES = 200
@@ -362,8 +368,8 @@ class History:
         if self.has_curve(name) and 100 * (share + margin) < (
             best := self.curve(name).values.max()
         ):
-            values = {"share": f"{100 * share:.0f}%", "best": f"{best:.0f}%"}
-            self.marks.append(Mark(step, "dip", Sentence("{share}, after {best}", **values)))
+            values = {"share": f"{100 * share:.1f}%", "best": f"{best:.1f}%"}
+            self.marks.append(Mark(step, "dip", Sentence(DIPS[name], **values)))
         self.curve(name).append(step, 100 * share)
         self.curve(f"{name} low").append(step, 100 * max(0.0, share - margin))
         self.curve(f"{name} high").append(step, 100 * min(1.0, share + margin))

@@ -19,7 +19,7 @@ from tests.tiny import start_engine, tiny_config, wait_for_step
 
 
 # The window's search is started, stopped and gone on with by processes of its own in the default run
-# (tests/studio/train/test_search.py), and its rungs are tested in tests/studies.
+# (tests/studio/train/test_tune.py), and its rungs are tested in tests/studies.
 @pytest.mark.long
 def test_a_search_outlives_a_signal_and_its_settings_train(
     few: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]

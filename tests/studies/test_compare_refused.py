@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from sit_engine.errors import SitError
+from sit_engine.config.tree import ResolvedConfig
+from sit_engine.errors import OutOfMemoryError, SitError
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.studies.comparison import Budget
 from sit_engine.records.studies.comparison_text import to_text
@@ -34,26 +35,38 @@ def test_each_side_is_read_as_its_own_layout_says(few: Path, tmp_path: Path) -> 
     assert (found.train_images, found.test_images) == (24, 24)
 
 
+@pytest.mark.parametrize("where", ["a step", "its networks"])
 def test_settings_for_which_memory_is_short_end_no_comparison(
-    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     class Refused(Stepper):
+        def __init__(self, config: ResolvedConfig, *more: Any) -> None:
+            if config.optim.batch_size == 10 and where == "its networks":
+                raise OutOfMemoryError(
+                    "memory.device", "There was not enough memory.", "Take less."
+                )
+            super().__init__(config, *more)
+
         def learn(self, step_info: StepInfo) -> Learned:
             if self.batches.batch_size == 10:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             return super().learn(step_info)
 
-    monkeypatch.setattr(loop, "Stepper", Refused)
+    out = tmp_path / "out"
     configs = {"large": settings(optim={"batch_size": 10}), "small": settings()}
-    found, names, _ = compare(few, tmp_path / "out", configs, seeds=1, shots=1)
-    assert [(run.config, run.status, run.step) for run in found.runs] == [
-        ("large", "failed", 0), ("small", "completed", 8),
-    ]  # fmt: skip
+    with monkeypatch.context() as short:
+        short.setattr(loop, "Stepper", Refused)
+        found, _, _ = compare(few, out, configs, seeds=1, shots=1)
+    runs = [(run.config, run.status, run.step) for run in found.runs]
+    # Without a checkpoint there is nothing to measure.
+    first = [("large", "failed", 0)] if where == "a step" else []
+    assert runs == [*first, ("small", "completed", 8)]
+    assert ("large, seed 0 is incomplete: failed at step 0" in to_text(found)) == bool(first)
+    # Memory may be there another time: the same call tries again, and does nothing else.
+    found, names, _ = compare(few, out, configs, seeds=1, shots=1)
+    assert names == ["large-seed0"]
     assert found.is_complete
-    assert "large, seed 0 is incomplete: failed at step 0" in to_text(found)
-    # The same call again knows of it.
-    _, names, _ = compare(few, tmp_path / "out", configs, seeds=1, shots=1)
-    assert names == []
+    assert [run.status for run in found.runs] == ["completed", "completed"]
 
 
 def test_what_cannot_be_compared_is_a_sentence_and_nothing_is_written(

@@ -23,7 +23,7 @@ from sit_engine.watching.health import (
     judge,
     measure,
 )
-from tests.tiny import BRIEF, tiny_config
+from tests.tiny import BRIEF, WATCHED, tiny_config
 
 GOOD, BAD = Figures(0.5, 20.0, 32), Figures(0.01, 2.0, 32)
 
@@ -165,6 +165,7 @@ def test_a_run_whose_features_collapse_is_called_collapsed(
     found = readings(
         few,
         tmp_path / "run",
+        data={"watch_share": WATCHED},
         method={"contrast_weight": 1e-6},
         optim={
             "epochs": 24, "batch_size": BRIEF, "learning_rate": 0.36, "warmup_epochs": 0,

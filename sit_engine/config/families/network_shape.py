@@ -18,7 +18,7 @@ class BlockShape(NamedTuple):
 
 
 class NetworkShape(NamedTuple):
-    """A network of the family `searched`; one width throughout its blocks."""
+    """A vision transformer; one width throughout its blocks, which may differ in all else."""
 
     patch_size: int
     width: int

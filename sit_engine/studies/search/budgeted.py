@@ -123,7 +123,7 @@ def shape_of(config: ResolvedConfig) -> NetworkShape:
             "search.no_cost",
             "What a network costs is known of vision transformers, and the settings name one of the "
             "family {family}.",
-            "Give --budget, or settings of a vision transformer.",
+            "Choose a vision transformer; or, for a search, give --budget.",
             family=config.model.family,
         )
     return shape

@@ -21,6 +21,8 @@ from sit_engine.training.progress import Progress
 from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.views.seeds import stream_seed
 
+NOT_FINITE = "train.not_finite"
+"""How a run ends that went back too often."""
 MOST_ROLLBACKS = 2
 """The next one ends the run: then the rate was a quarter, and it is not the rate."""
 FIELD = "optim.learning_rate"
@@ -63,7 +65,7 @@ def not_steady(
     `bundle` holds one of the steps.
     """
     return NotFiniteError(
-        "train.not_finite",
+        NOT_FINITE,
         "Training does not stay finite: {why}, up to step {step}, though the run went back {count} "
         "times and halved the learning rate each time.",
         "The weights are good again, those of {good}. Lower optim.learning_rate in {path}/config.toml, "

@@ -53,7 +53,7 @@ class Carried:
     def __init__(self, path: Path, way: Way, qtbot: QtBot) -> None:
         self.messages, self.qtbot = MessageQueue(), qtbot
         self.thread = EngineThread(path, self.messages, way)
-        self.letters: list[Message] = []
+        self.heard: list[Message] = []
         self._history = History()
 
     @property
@@ -64,21 +64,21 @@ class Carried:
     @property
     def events(self) -> list[Event]:
         self._take()
-        return [letter.event for letter in self.letters if isinstance(letter, Heard)]
+        return [letter.event for letter in self.heard if isinstance(letter, Heard)]
 
     @property
     def failures(self) -> list[Failure]:
         self._take()
-        return [letter.failure for letter in self.letters if isinstance(letter, Refused)]
+        return [letter.failure for letter in self.heard if isinstance(letter, Refused)]
 
     @property
     def seen(self) -> list[str]:
         self._take()
-        return [letter.state for letter in self.letters if isinstance(letter, Seen)]
+        return [letter.state for letter in self.heard if isinstance(letter, Seen)]
 
     def _take(self) -> None:
         for letter in self.messages.take():
-            self.letters.append(letter)
+            self.heard.append(letter)
             match letter:
                 case Heard():
                     self._history.add(letter.event, letter.time)

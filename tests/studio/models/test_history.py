@@ -74,7 +74,7 @@ def test_a_reading_that_chance_does_not_bring_below_the_best_is_a_dip() -> None:
     for step, accuracy in ((0, 0.2), (10, 0.5), (20, 0.42), (30, 0.3), (40, 0.5)):
         history.add(KnnMeasured(step, accuracy, 0.2, 0.1, 0.2, "student"), 2000.0)
     assert [(mark.step, mark.text) for mark in history.marks if mark.kind == "dip"] == [
-        (30, "30%, after 50%")
+        (30, "k-NN 30.0%, after 50.0%")
     ]
 
 

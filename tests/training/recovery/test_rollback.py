@@ -221,7 +221,7 @@ def test_what_ended_can_be_gone_on_with_at_a_rate_of_ones_own(ended: Path, tmp_p
     events: list[Event] = []
     assert api.resume(run, emit=events.append, accept_changes=True).step == STEPS
     rates = [event.learning_rate for event in events if isinstance(event, StepReported)]
-    # Scaled by the batch of 256.
+    # Scaled by the batch, of 256.
     assert max(rates) == pytest.approx(0.0004 * BRIEF / 256, rel=0.15)
 
 

@@ -59,19 +59,17 @@ class TuneView(QWidget):
 def progress_words(now: TuneStanding) -> str:
     """Which run is under way, or what it took."""
     if now.state == "completed" and now.found is not None:
-        text = QCoreApplication.translate("search", "It took {time}.")
+        text = QCoreApplication.translate("tune", "It took {time}.")
         return text.format(time=duration(60 * now.found.spent_minutes))
     if not now.rung:
         return QCoreApplication.translate(
-            "search", "The images are being listed and the settings checked."
+            "tune", "The images are being listed and the settings checked."
         )
-    text = QCoreApplication.translate(
-        "search", "Round {rung} of {rungs}, run {n} of {total}: {name}"
-    )
+    text = QCoreApplication.translate("tune", "Round {rung} of {rungs}, run {n} of {total}: {name}")
     words = text.format(
         rung=now.rung, rungs=RUNGS, n=min(now.done + 1, now.total), total=now.total, name=now.name
     )
-    left = QCoreApplication.translate("search", "about {n} min left")
+    left = QCoreApplication.translate("tune", "about {n} min left")
     return f"{words} · {left.format(n=ceil(now.minutes_left))}"
 
 
@@ -79,18 +77,16 @@ def choice_sentence(found: Tuning) -> str:
     """Which settings, and why."""
     if found.is_too_short:
         return QCoreApplication.translate(
-            "search",
+            "tune",
             "The runs were too short to tell: not even the best is above an untrained network. The "
             "default stays; search again with more minutes.",
         )
     if found.best is None or found.final is None:
-        return QCoreApplication.translate(
-            "search", "Nothing was better than the default: it stays."
-        )
+        return QCoreApplication.translate("tune", "Nothing was better than the default: it stays.")
     name, gap = found.best
     told = filled(
         QCoreApplication.translate(
-            "search",
+            "tune",
             "{name}: k-NN {gap} over the default ({seeds} new seeds, {images} images each).",
         ),
         name=name,
@@ -101,7 +97,7 @@ def choice_sentence(found: Tuning) -> str:
     if found.chosen != DEFAULT:
         return told
     stays = QCoreApplication.translate(
-        "search",
+        "tune",
         "Nothing was better than the default beyond what chance explains: it stays. The best was",
     )
     return f"{stays} {told}"
