@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.table import Table, markdown, read
 
-# In the order in which a new machine wants them: the step first (performance.md).
+# In the order in which a new machine wants them: the step first.
 ON_GPU = ("whole_step", "step_parts", "limits", "waits", "feeding", "memory")
 ON_CPU = ("input_path", "corrupting", "decoding", "checksums", "startup", "latency", "evaluation")
 

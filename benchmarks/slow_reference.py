@@ -1,7 +1,7 @@
 """The authors' December 2022 input path as described: Pillow per image, masks in a Python loop.
 
-It is the yardstick of the benchmarks, written from the description (methods 1C) and nothing else;
-so is the corruption of 2021 (methods 1A).
+It is the yardstick of the benchmarks, written from the description (arXiv 2104.03602 v3) alone;
+so is the corruption of 2021 (arXiv 2104.03602 v1).
 Shapes: C colours, Y X pixels.
 """
 
@@ -132,7 +132,7 @@ def reference_batch(
 
 
 def local_corruption(batch_BCYX: Tensor) -> Tensor:
-    """The corruption of 2021 (methods 1A), one image and one block after the other: a copy."""
+    """The corruption of 2021 (arXiv 2104.03602 v1), one image and one block after the other: a copy."""
     batch_BCYX = batch_BCYX.clone()
     _, _, height, width = batch_BCYX.shape
     sides = (height, width)

@@ -3,7 +3,7 @@
 Run from the repository root; without a screen it runs offscreen. A 10 ms timer of the window's own
 event loop measures the gaps between two beats while the window works: its p99 and longest gap are
 the heartbeat. Each case opens the real window; runs and scans are real engine processes. Prints a
-table, with --json FILE writes it too. performance.md's targets: p99 at most 20 ms, longest 100 ms.
+table, with --json FILE writes it too. Targets: p99 at most 20 ms, longest 100 ms.
 """
 
 from __future__ import annotations

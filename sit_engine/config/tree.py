@@ -197,7 +197,7 @@ class ComputeOptions(OpenOptions[AutoT]):
     )
     parts: int | AutoT = setting(
         "auto",
-        "Parts of a batch",
+        "Micro-batches",
         "Passes that a step is cut into to need less memory; the loss stays that of the whole "
         "batch. Must divide the batch size; of several processes as far as it divides their share. "
         "Auto measures what fits.",

@@ -1,4 +1,4 @@
-"""Settings of the two training views and of their corruption (methods 1A and 1C)."""
+"""Settings of the two training views and of their corruption (arXiv 2104.03602 v1 and v3)."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def linear_probe(
     """Logistic regression on all training rows; a class without any has probability 0.
 
     Rows of several tokens come in as many `parts`: each is probed by itself and the logits are
-    averaged (SiT 2021, methods 1A). C comes from stratified cross-validation (three folds; two where
+    averaged (arXiv 2104.03602 v1). C comes from stratified cross-validation (three folds; two where
     a class has two images; C = 1 where one has a single image); of several, the geometric mean is told.
     """
     from scipy.special import softmax

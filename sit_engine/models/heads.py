@@ -144,7 +144,7 @@ class MlpHead(nn.Sequential):
 class TanhHead(nn.Sequential):
     """A token [B,D] to logits [B,C] through a hidden layer of width D with tanh.
 
-    The two-layer classifier of SiT 2021, whose `representation_size` is set to D here (methods 1A).
+    The two-layer classifier of SiT 2021 (arXiv 2104.03602 v1), whose `representation_size` is D here.
     """
 
     def __init__(self, width: int, classes: int) -> None:

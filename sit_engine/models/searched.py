@@ -97,7 +97,7 @@ def begin(module: nn.Module) -> None:
 
 
 def separate(*tokens: Tensor | None) -> None:
-    """Several tokens start at 0.02: at timm's 1e-6 they would begin as the same (methods 1A)."""
+    """Several tokens start at 0.02: at timm's 1e-6 they would begin as the same (arXiv 2104.03602 v1)."""
     for token in tokens:
         assert token is not None
         nn.init.trunc_normal_(token, std=0.02)

@@ -46,7 +46,7 @@ class SideLaw:
     def of(length: int, align: int, block_side: float) -> SideLaw:
         """The recipe's law at align 1; on a coarser grid the one that can also be drawn there.
 
-        Recipe (methods 1C): start randint(0, H − 1), side randint(1, int(0.3 H)), upper ends
+        Recipe (arXiv 2104.03602 v3): start randint(0, H − 1), side randint(1, int(0.3 H)), upper ends
         exclusive. Aligned: all cells, and sides 1…max(1, ⌊0.3 H / align⌋).
         """
         if align == 1:

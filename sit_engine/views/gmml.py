@@ -1,6 +1,6 @@
 """GMML: which pixels of a view the student does not get to see, and what stands there instead.
 
-The law is the December 2022 recipe's (methods 1C): an image is either hidden in or, with
+The law is the December 2022 recipe's (arXiv 2104.03602 v3): an image is either hidden in or, with
 `replace_probability`, gets the pixels of a batch mate. Callers: the training loop, previews.
 Shapes: B samples, C colours, Y X pixels.
 """

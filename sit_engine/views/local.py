@@ -1,4 +1,4 @@
-"""The four local corruptions of SiT 2021 (methods 1A): grey, blur, noise, blocks of another image.
+"""The four local corruptions of arXiv 2104.03602 v1: grey, blur, noise, blocks of another image.
 
 They follow each other on every view. The original takes one image after the other; here each step
 takes the whole batch, which differs in two ways (docs/adr/0012-tasks-and-recipes.md): pixels of

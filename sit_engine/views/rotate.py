@@ -1,4 +1,4 @@
-"""Quarter turns of views, and which one each got: the labels of the rotation task (methods 1A).
+"""Quarter turns of views, and which one each got: the labels of the rotation task (arXiv 2104.03602 v1).
 
 Shapes: B views, C colours, V side of a view.
 """

@@ -160,7 +160,7 @@ def test_weights_start_with_a_deviation_of_0_02_and_biases_at_0() -> None:
 
 
 def test_the_published_head_of_vit_small_has_its_parameters() -> None:
-    """22.35 million with the 65,536 gains that are fixed at 1 here (methods 2)."""
+    """22.35 million with the 65,536 gains that are fixed at 1 here (DINO, arXiv 2104.14294)."""
     with torch.device("meta"):
         head, vectors = DinoHead(384, 2048, 256, 65_536), DinoHead(384, 2048, 256, 0)
     hidden = 384 * 2048 + 2048 + 2048 * 2048 + 2048 + 2048 * 256 + 256

@@ -53,7 +53,7 @@ def images(count: int = 8) -> Batch:
 
 
 def slow_nt_xent(z: Tensor, temperature: float) -> float:
-    """Row by row, as methods 1A writes it."""
+    """Row by row, as arXiv 2104.03602 v1 writes it."""
     count, total = len(z), 0.0
     for i in range(count):
         sims = [

@@ -60,7 +60,7 @@ def small(*, fused: bool = False, **own: Any) -> Cswin:
     ],
 )
 def test_sizes_are_the_published_ones(name: str, count: int) -> None:
-    """With the classifier of a thousand classes that they are told with (methods.md 4)."""
+    """With the classifier of a thousand classes that they are told with (CSWin, arXiv 2107.00652)."""
     with torch.device("meta"):
         network = build_cswin(filled("cuda", backbone=name), drop_path=0.0, fused_attention=False)
         classifier = nn.Linear(network.width, 1000)

@@ -58,7 +58,7 @@ def network(**own: Any) -> Searched:
 def test_sizes_are_the_published_ones(
     name: str, millions: float, parameters: int, published: float
 ) -> None:
-    """Counts of methods.md 5."""
+    """Counts of ViTAS (arXiv 2106.13700)."""
     options = filled("cuda", backbone=name)
     assert (options.image_size, options.patch_size) == (224, 16)
     shape = options.shape

@@ -185,7 +185,7 @@ def test_the_published_space_has_the_published_networks_in_it() -> None:
     ):  # fmt: skip
         shape = NAMED[name]
         assert space.shape(space.code(shape)) == shape
-    # About 10^43 (methods.md 5A).
+    # About 10^43 (ViTAS (arXiv 2106.13700 v1, authors' code)).
     assert PUBLISHED.networks == pytest.approx(1.29e43, rel=1e-2)
 
 

@@ -183,7 +183,7 @@ def test_an_event_comes_with_its_template_and_values(name: str) -> None:
 def test_the_flags_of_the_curves_are_translated_too() -> None:
     history = History()
     for name, words in (
-        ("changed", "“Parts of a batch”: 1 → 2 (THERE WAS NOT ENOUGH MEMORY)"),
+        ("changed", "“Micro-batches”: 1 → 2 (THERE WAS NOT ENOUGH MEMORY)"),
         ("went back", "9 → 5: 5 STEPS IN A ROW WERE NOT FINITE (“Learning rate” 0.1)"),
     ):
         history.add(EVENTS[name][0], 0.0)

@@ -46,7 +46,7 @@ def noise_of(view_BCYX: Tensor) -> Tensor:
 
 
 def corner_and_sides(size: int, least: int, most: int, rng: np.random.Generator) -> tuple[int, int]:
-    """One axis of a block as methods 1A words it: upper ends exclusive, cut at the border."""
+    """One axis of a block as the authors of SiT 2021 have it: upper ends exclusive, cut at the border."""
     start = int(rng.integers(0, size - least))
     return start, min(int(rng.integers(least, most)), size - start)
 

@@ -112,7 +112,7 @@ def tenths(most: int, least: int = 1) -> tuple[int, ...]:
     return tuple(round(most * ratio / 10) for ratio in range(least, 11))
 
 
-# methods.md 5A: the space that ViTAS-A, B and E were searched in, and that of ViTAS-F.
+# What ViTAS-A, B and E were searched in, and ViTAS-F (arXiv 2106.13700 v1, authors' code).
 PUBLISHED = Space(224, (14, 16, 32), tenths(384), 1, 16, (3, 6, 12, 16), tenths(480), tenths(1440))
 PUBLISHED_LARGE = Space(
     224, (14, 16, 32), tenths(768), 13, 13, (3, 6, 12, 16), tenths(960), tenths(2880)

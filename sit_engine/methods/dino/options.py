@@ -125,7 +125,7 @@ class DinoOptions(MethodOptions[AutoT]):
         (
             (r"head\.mlp\.(\d\.\w+)", r"head.layers.\1"),
             (r"head\.last_layer\.(?:weight_v|parametrizations\.weight\.original1)", PROTOTYPES),
-            # Prototypes of ours have length 1 (methods.md 2): lengths of their own are no such head.
+            # Prototypes of ours have length 1: lengths of their own are no such head.
             (r"head\.last_layer\.(?:weight_g|parametrizations\.weight\.original0)", LENGTHS),
         ),
         ones=LENGTHS,

@@ -46,7 +46,7 @@ class FinetuneViews:
 
 
 class Classifier(nn.Module):
-    """Normalised views [B,3,V,V] to logits [B,C]; of several heads the mean (methods 1A)."""
+    """Normalised views [B,3,V,V] to logits [B,C]; of several heads the mean (arXiv 2104.03602 v1)."""
 
     def __init__(self, backbone: Backbone, head: nn.Module) -> None:
         super().__init__()
@@ -208,7 +208,7 @@ class Finetune(Method):
         self.pass_student = compiled(read) if on else read
 
     def loss(self, views: FinetuneViews, gathered: None = None) -> Losses:
-        """Cross-entropy with soft targets, summed over the tokens' heads (methods 1A).
+        """Cross-entropy with soft targets, summed over the tokens' heads (arXiv 2104.03602 v1).
 
         Each class weighs alike where `balance` is "loss".
         """

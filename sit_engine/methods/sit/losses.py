@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sit_engine.methods.contrast import at_least_single
 
-# The exponent's factor a of methods 1A; reconstruction has another.
+# The exponent's factor a of arXiv 2104.03602 v1; reconstruction has another.
 FACTOR, RECONSTRUCTION_FACTOR = 1.0, 0.5
 
 
@@ -36,7 +36,7 @@ class LearnedWeights(nn.Module):
 
 
 def l1(output_BCYX: Tensor, target_BCYX: Tensor) -> Tensor:
-    """Mean |output − target| over all pixels and channels (methods 1A)."""
+    """Mean |output − target| over all pixels and channels (arXiv 2104.03602 v1)."""
     return (at_least_single(output_BCYX) - target_BCYX).abs().mean()
 
 

@@ -1,6 +1,6 @@
 """Settings of SiT: three tasks that combine freely, by default as of December 2022.
 
-Reconstruction of what was corrupted, recognising a rotation, and contrast (methods 1A and 1C).
+Reconstruction of what was corrupted, recognising a rotation, and contrast (arXiv 2104.03602 v1 and v3).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings of SiT as first published in 2021: the same tasks with other defaults (methods 1A)."""
+"""Settings of SiT as first published (arXiv 2104.03602 v1): the same tasks with other defaults."""
 
 from __future__ import annotations
 

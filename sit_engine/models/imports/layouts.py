@@ -1,6 +1,6 @@
 """The files of others that import reads, as tables: what their parts are called, and by whom.
 
-Names of the authors' SiT files: methods.md 1E. DINO saves student and teacher, each a backbone and a
+Names of the authors' SiT files. DINO saves student and teacher, each a backbone and a
 head; MoCo v3 both encoders in one dictionary; `transformers` has names of its own. Wrappers (`module.`,
 `model.`, `student_backbone.vit.`) are no layout: a network is whatever its patch projection stands in.
 """
@@ -124,7 +124,7 @@ class Layout:
 
 
 MOCO_HEADS = USUAL_HEADS | {384: 12}
-"""methods.md section 3: its small network has 12 heads, not 6."""
+"""MoCo v3 (arXiv 2104.02057, authors' code): its small network has 12 heads, not 6."""
 MOCO_ARCHS = ("vit_small", "vit_base")
 """What its files of linear evaluation, otherwise as timm's, name as `arch`; timm's names are longer."""
 CLIP_PIXELS = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))

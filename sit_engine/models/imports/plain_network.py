@@ -211,7 +211,7 @@ def _sizes(parts: Parts, file: Path, variant: Variant) -> tuple[StartFacts, int]
 
 
 def _table(facts: StartFacts) -> dict[str, tuple[int, ...]]:
-    """Every tensor of a vision transformer of these sizes, with its shape (methods.md 1E)."""
+    """Every tensor of a vision transformer of these sizes, by its name, with its shape."""
     width, patch, before = facts.width, facts.patch_size, facts.tokens + facts.registers
     block = {
         "norm1": (width,),

@@ -1,4 +1,4 @@
-"""Small files of weights as others lay them out (methods.md 1E, sections 2 and 3), and a plain forward
+"""Small files of weights as others lay them out (SiT, DINO, MoCo v3), and a plain forward
 of what stands in them.
 
 Shapes: B batch, N tokens, D width, H heads, K width of a head, C colours, Y X pixels.

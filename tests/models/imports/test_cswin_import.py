@@ -25,7 +25,7 @@ CASES = ("CSWin",)
 
 
 def state(depths: tuple[int, ...] = DEPTHS, width: int = 64, seed: int = 0) -> dict[str, Tensor]:
-    """Tensors by the table of the authors' names (methods.md 4), small ones."""
+    """Tensors by the table of the authors' names (CSWin, arXiv 2107.00652), small ones."""
     drawn = torch.Generator().manual_seed(seed)
     shapes: dict[str, tuple[int, ...]] = {
         "stage1_conv_embed.0": (width, 3, 7, 7), "stage1_conv_embed.2": (width,),
