@@ -1,7 +1,7 @@
 """Arrays on disk, read by one thread at a time.
 
-NumPy reads a header as a piece of Python. Where two threads do so at once, Python 3.11 and 3.12 may end
-either in a SystemError about its depth of recursion (github python/cpython, issue 106905).
+NumPy reads a header as a piece of Python. Where two threads do so at once, Python 3.11 may raise a
+SystemError about its depth of recursion (github python/cpython, issue 106905).
 """
 
 from __future__ import annotations
