@@ -41,7 +41,7 @@ from sit_engine.records.studies.compare_request import ASKED, CompareRequest
 from sit_engine.records.studies.comparison import Budget, Comparison
 from sit_engine.records.studies.comparison_text import to_text
 from sit_engine.records.summary import summarise
-from sit_engine.studies.curves import training_s
+from sit_engine.studies.curves import told
 
 METHODS = ("sit", "dino", "simdino", "mocov3")
 NETWORK = {
@@ -246,7 +246,7 @@ def finetuned_part(out: Path, report: Report) -> Iterator[str]:
         run = Run(place)
         optim = run.config().optim
         yield (
-            f"| {word} | {optim.epochs:.3g} | {training_s(run) / 60:.2f} | {optim.batch_size} "
+            f"| {word} | {optim.epochs:.3g} | {told(run).seconds / 60:.2f} | {optim.batch_size} "
             f"| {optim.learning_rate:.3g} | {percent(row.scores[column])} |"
         )
     gain = percent(row.gains[SCRATCH], "+")

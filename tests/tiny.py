@@ -56,6 +56,7 @@ TINY: dict[str, Any] = {
 BRIEF = 8
 """Images a step, of which an epoch on the fixture `few` has five, with a tenth of them watched."""
 WATCHED = 0.1
+BRIEF_FLAGS = ["--optim.batch-size", str(BRIEF), "--data.watch-share", str(WATCHED)]
 
 # The published recipe of 2022: both views corrupted, a teacher, larger blocks.
 PUBLISHED: dict[str, Any] = {

@@ -22,12 +22,16 @@ the last four blocks (`models.backbone`)."""
 
 class FamilyEntry(NamedTuple):
     """Strings "package:attribute": the options, and functions that build the network of them and lay
-    out the folder that its weights leave in.
+    out the folder that its weights leave in; without the last they leave in none.
     """
 
     options: str
     build: str
-    folder: str = "sit_engine.models.timm_folder:own_folder"
+    folder: str = ""
+
+
+OWN_FOLDER = "sit_engine.models.timm_folder:own_folder"
+"""Of networks that timm has not."""
 
 
 FAMILIES: dict[str, FamilyEntry] = {
@@ -37,15 +41,19 @@ FAMILIES: dict[str, FamilyEntry] = {
         "sit_engine.models.timm_folder:plain_folder",
     ),
     "cswin": FamilyEntry(
-        "sit_engine.config.families.cswin:CswinOptions", "sit_engine.models.cswin:build_cswin"
+        "sit_engine.config.families.cswin:CswinOptions",
+        "sit_engine.models.cswin:build_cswin",
+        OWN_FOLDER,
     ),
     "searched": FamilyEntry(
         "sit_engine.config.families.searched:SearchedOptions",
         "sit_engine.models.searched:build_searched",
+        OWN_FOLDER,
     ),
     "supernet": FamilyEntry(
         "sit_engine.config.families.supernet:SupernetOptions",
         "sit_engine.models.supernet:build_supernet",
+        OWN_FOLDER,
     ),
     "timm": FamilyEntry(
         "sit_engine.config.families.timm:TimmOptions",
@@ -175,7 +183,7 @@ class BackboneOptions(OpenOptions[AutoT]):
     @property
     def has_own_layout(self) -> bool:
         """Whether its weights leave in a folder that this program alone loads, said so in its card."""
-        return False
+        return FAMILIES[self.family].folder == OWN_FOLDER
 
     def verify(self: BackboneOptions[Never]) -> None:
         """Raises ConfigError where resolved settings, which may come from a file, are of no network."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -93,10 +93,10 @@ def _walk(
         elif isinstance(info.default, Options):
             yield from _walk(type(info.default), f"{path}.", method, family)
         else:
-            yield replace(_leaf(path, info), heading=model.heading, term=model.term)
+            yield _leaf(path, info, model)
 
 
-def _leaf(path: str, info: FieldInfo) -> Setting:
+def _leaf(path: str, info: FieldInfo, group: type[Options]) -> Setting:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     kinds, choices = _kinds(info.annotation)
     bounds = extra.get("bounds")
@@ -114,6 +114,8 @@ def _leaf(path: str, info: FieldInfo) -> Setting:
         is_number=bool(kinds & {"int", "float"}),
         low=known.get("ge", known.get("gt")),
         high=known.get("le", known.get("lt")),
+        heading=group.heading,
+        term=group.term,
     )
 
 

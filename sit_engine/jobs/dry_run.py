@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
-import torch
 
 from sit_engine.config.resolve import course_of
 from sit_engine.config.tree import ResolvedConfig, RunConfig
 from sit_engine.data.pixel_cache.cache import PixelCache
 from sit_engine.jobs.dry_steps import DrySteps
-from sit_engine.machine.device import find_device
+from sit_engine.machine.device import find_device, forget_peak, peak_memory_bytes
 from sit_engine.records.on_progress import OnProgress
 from sit_engine.training.pace import minutes_needed
 
@@ -73,9 +72,9 @@ def _peak_memory(config: ResolvedConfig) -> Iterator[list[int]]:
     peak = [0]
     device = find_device(config.compute.device)
     if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+        forget_peak(device)
         yield peak
-        peak[0] = torch.cuda.max_memory_allocated(device)
+        peak[0] = peak_memory_bytes(device)
         return
     process, over = psutil.Process(), threading.Event()
 

@@ -285,7 +285,7 @@ def memory_errors(config: ResolvedConfig) -> Iterator[None]:
 
 
 def forget_peak(device: torch.device) -> None:
-    """Count the most memory in use on a GPU from now on: of a run, not of what was before it."""
+    """Count the most memory in use on a GPU from now on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 

@@ -34,7 +34,7 @@ from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import Best, ComparedRun, Comparison, Kind, Line, Pace
 from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell, figures, gap, measure
-from sit_engine.studies.curves import curve_of, speed_told, training_s
+from sit_engine.studies.curves import curve_of, told
 from sit_engine.studies.figure import write_figure
 from sit_engine.studies.plan import (
     carried,
@@ -315,8 +315,7 @@ def _rows(
 
 
 def _about(place: Place) -> ComparedRun:
-    found = summarise(place.run)
-    images_per_s, memory_bytes = speed_told(place.run)
+    found, trained = summarise(place.run), told(place.run)
     return ComparedRun(
         config=place.config,
         seed=place.seed,
@@ -325,7 +324,7 @@ def _about(place: Place) -> ComparedRun:
         step=found.step,
         total_steps=found.total_steps,
         images=found.step * place.run.config().optim.batch_size,
-        minutes=training_s(place.run) / 60,
-        images_per_s=images_per_s,
-        memory_bytes=memory_bytes,
+        minutes=trained.seconds / 60,
+        images_per_s=trained.images_per_s,
+        memory_bytes=trained.memory_bytes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from sit_engine.records.event_log import read_events
 from sit_engine.records.events import (
@@ -51,21 +52,30 @@ def _readings(run: Run, pace: Pace | None) -> Iterator[tuple[int, tuple[float, K
             yield event.step, (seconds / 60, event)
 
 
-def training_s(run: Run) -> float:
-    """Seconds from each leg's first step to what it told last of the steps that were kept."""
-    return max((seconds for _, seconds in _trained(run)), default=0.0)
+class Told(NamedTuple):
+    """What a run told of its training."""
+
+    seconds: float
+    """From each leg's first step to what it told last of the steps that were kept."""
+    images_per_s: float
+    """The median of its reports; 0: there is none."""
+    memory_bytes: int
+    """The most that it held on a GPU; 0: it had none, and what its process held is not its alone."""
 
 
-def speed_told(run: Run) -> tuple[float, int]:
-    """Images a second, the median of its reports, and the most bytes that it held on a GPU."""
-    events = [event for event, _ in read_events(run)]
-    reports = [event for event in events if isinstance(event, StepReported)]
-    if not reports:
-        return 0.0, 0
-    on_cpu = any(isinstance(event, RunStarted) and event.device == "cpu" for event in events)
-    # On a CPU it is what the process holds, with all that other runs have left.
-    most = 0 if on_cpu else max(report.memory_bytes for report in reports)
-    return median(report.images_per_s for report in reports), most
+def told(run: Run) -> Told:
+    """Read once what its events say."""
+    seconds, is_on_cpu = 0.0, False
+    reports: list[StepReported] = []
+    for event, passed_s in _trained(run):
+        seconds = max(seconds, passed_s)
+        if isinstance(event, StepReported):
+            reports.append(event)
+        elif isinstance(event, RunStarted):
+            is_on_cpu = event.device == "cpu"
+    rate = median(report.images_per_s for report in reports) if reports else 0.0
+    most = 0 if is_on_cpu else max((report.memory_bytes for report in reports), default=0)
+    return Told(seconds, rate, most)
 
 
 def _trained(run: Run) -> Iterator[tuple[Event, float]]:

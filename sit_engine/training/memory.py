@@ -18,7 +18,12 @@ from sit_engine.config.resolve import FILLED_SHARE
 from sit_engine.config.tree import ComputeOptions, ResolvedConfig
 from sit_engine.data.feed.batches import GPU_SHARE
 from sit_engine.data.pixel_cache.store import PixelStore
-from sit_engine.machine.device import autocast, is_out_of_memory
+from sit_engine.machine.device import (
+    autocast,
+    forget_peak,
+    is_out_of_memory,
+    peak_memory_bytes,
+)
 from sit_engine.machine.remembered import a_step_of, recall, remember
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.training.recovery.out_of_memory import free_memory
@@ -181,9 +186,9 @@ def _peak(stepper: Stepper) -> int:
     Not of the update: its own peak, which no batch changes, could hide that of few images.
     """
     stepper.step(StepInfo(stepper.seed, 0, 1000), learning_rate=0.0, weight_decay=0.0)
-    torch.cuda.reset_peak_memory_stats(stepper.device)
+    forget_peak(stepper.device)
     stepper.learn(StepInfo(stepper.seed, 1, 1000))
-    return torch.cuda.max_memory_allocated(stepper.device)
+    return peak_memory_bytes(stepper.device)
 
 
 def _kept(stepper: Stepper, recomputed_blocks: float) -> int:

@@ -19,7 +19,7 @@ from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.feed.batches import Batch, Batches
 from sit_engine.data.pixel_cache.store import PixelStore
 from sit_engine.errors import ConfigError
-from sit_engine.machine.device import apply_settings, autocast, forget_peak
+from sit_engine.machine.device import apply_settings, autocast
 from sit_engine.methods.protocol import Losses, Method, StepInfo
 from sit_engine.training.optim import Optimiser
 from sit_engine.views.seeds import stream_seed
@@ -81,7 +81,6 @@ class Stepper:
         self.seed = config.compute.seed
         self.precision = config.compute.precision
         self.device = apply_settings(config.compute)
-        forget_peak(self.device)
         self.method = build_method(config, self.device)
         self.batches = Batches(
             store,

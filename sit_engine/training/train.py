@@ -8,7 +8,7 @@ from sit_engine import ranks
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.errors import SitError
 from sit_engine.files import disk_error
-from sit_engine.machine.device import memory_errors
+from sit_engine.machine.device import find_device, forget_peak, memory_errors
 from sit_engine.machine.malloc import tuned_malloc
 from sit_engine.machine.spinning import courteous
 from sit_engine.records.events import Event, RunFinished
@@ -37,6 +37,8 @@ def train(
         with (
             memory_errors(config), tuned_malloc(config.compute), courteous(config.compute) as others,
         ):  # fmt: skip
+            # What was measured or trained before in this process is not this run's.
+            forget_peak(find_device(config.compute.device))
             trainer = Leg(run, config, data, others, emit=emit, control=control)
             trainer.begin(begin)
             return trainer.work()

@@ -40,6 +40,9 @@ State = Literal[
     "opening", "preparing", "training", "lost", "completed", "paused", "stopped", "failed",
     "interrupted", "gone",
 ]  # fmt: skip
+MarkKind = Literal[
+    "resume", "skipped", "rollback", "spike", "dip", "checkpoint", "change", "preview"
+]  # fmt: skip
 LIVE: tuple[State, ...] = ("preparing", "training", "lost")
 DIPS = {
     "knn": "k-NN {share}, after {best}",
@@ -62,9 +65,7 @@ class Mark:
     """Something that happened at a step."""
 
     step: float
-    kind: Literal[
-        "resume", "skipped", "rollback", "spike", "dip", "checkpoint", "change", "preview"
-    ]  # fmt: skip
+    kind: MarkKind
     text: str
 
 
@@ -365,12 +366,11 @@ class History:
 
     def _measure(self, name: str, step: int, share: float, margin: float) -> None:
         """A share in %, and the ends of its interval; one whose interval ends below the best is a dip."""
-        if self.has_curve(name) and 100 * (share + margin) < (
-            best := self.curve(name).values.max()
-        ):
+        curve = self.curve(name)
+        if len(curve) and 100 * (share + margin) < (best := curve.values.max()):
             values = {"share": f"{100 * share:.1f}%", "best": f"{best:.1f}%"}
             self.marks.append(Mark(step, "dip", Sentence(DIPS[name], **values)))
-        self.curve(name).append(step, 100 * share)
+        curve.append(step, 100 * share)
         self.curve(f"{name} low").append(step, 100 * max(0.0, share - margin))
         self.curve(f"{name} high").append(step, 100 * min(1.0, share + margin))
 

@@ -21,7 +21,7 @@ from sit_engine.records.events import (
 )
 from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import Budget, Comparison, Curve, Pace
-from sit_engine.studies.curves import curve_of, training_s
+from sit_engine.studies.curves import curve_of, told
 from sit_engine.studies.figure import NAME, write_figure
 from tests.tiny import tiny_config
 
@@ -74,7 +74,7 @@ def test_without_a_pace_the_minutes_are_those_that_passed(runs: list[Run]) -> No
     assert found is not None
     # One minute and two, three and six.
     assert found.minutes == pytest.approx((0, 1.5, 4.5))
-    assert [training_s(run) for run in runs] == [240, 480]
+    assert [told(run).seconds for run in runs] == [240, 480]
 
 
 def test_the_night_between_a_kill_and_a_resume_is_not_trained(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_night_between_a_kill_and_a_resume_is_not_trained(tmp_path: Path) ->
         (training, 90_010.0),
         (reading(20, 0.5), 90_070.0),
     ])  # fmt: skip
-    assert training_s(run) == 120
+    assert told(run).seconds == 120
 
 
 def test_runs_that_read_nothing_have_no_curve(runs: list[Run]) -> None:

@@ -28,7 +28,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
-from tests.tiny import BRIEF, WATCHED, brief_config, engine, start_engine, tiny_flags, wait_for_step
+from tests.tiny import BRIEF_FLAGS, brief_config, engine, start_engine, tiny_flags, wait_for_step
 
 
 class StopAt:
@@ -123,16 +123,7 @@ def test_previews_readings_and_checkpoints_do_not_change_the_weights(
     assert_identical(whole, tmp_path / "run")
 
 
-SLOW = [
-    "--optim.epochs",
-    "12",
-    "--optim.batch-size",
-    str(BRIEF),
-    "--data.watch-share",
-    str(WATCHED),
-    "--watch.readings",
-    "12",
-]
+SLOW = [*BRIEF_FLAGS, "--optim.epochs", "12", "--watch.readings", "12"]
 
 
 @pytest.fixture(scope="module")

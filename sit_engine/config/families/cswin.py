@@ -153,11 +153,6 @@ class CswinOptions(BackboneOptions[AutoT]):
         """Whether maps and stripes come out whole for views of that side, in px."""
         return takes_view(side, self.stem_stride, numbers(self.stripes))
 
-    @property
-    def has_own_layout(self) -> bool:
-        """timm has no such network."""
-        return True
-
     def verify(self: CswinOptions[Never]) -> None:
         """Raises ConfigError where sizes do not fit, as for sizes chosen by hand."""
         filling = Filling("model", self)

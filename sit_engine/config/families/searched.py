@@ -148,11 +148,6 @@ class SearchedOptions(BackboneOptions[AutoT]):
         return sum(kept) / max(kept)
 
     @property
-    def has_own_layout(self) -> bool:
-        """timm's blocks are all alike."""
-        return True
-
-    @property
     def divisions(self) -> tuple[tuple[str, str], ...]:
         """Patches divide the view."""
         return (("patch_size", "image_size"),)

@@ -148,11 +148,6 @@ class SupernetOptions(BackboneOptions[AutoT]):
         """Its networks are."""
         return True
 
-    @property
-    def has_own_layout(self) -> bool:
-        """Nobody else has such networks."""
-        return True
-
     def verify(self: SupernetOptions[Never]) -> None:
         """As what was chosen by hand."""
         check_space(self)

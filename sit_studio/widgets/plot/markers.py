@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyqtgraph as pg
@@ -15,14 +14,11 @@ from PySide6.QtGui import QColor, QPainterPath, QPolygonF
 from sit_studio.look import theme
 from sit_studio.look.words import count
 from sit_studio.models.curve import Array
-
-MarkerKind = Literal[
-    "resume", "skipped", "rollback", "spike", "dip", "checkpoint", "change", "preview"
-]  # fmt: skip
+from sit_studio.models.history import MarkKind
 
 MOST_MARKERS = 300
 FLAG_PX = 16
-LESSER: tuple[MarkerKind, ...] = ("checkpoint", "preview")  # many, and the first to give way
+LESSER: tuple[MarkKind, ...] = ("checkpoint", "preview")  # many, and the first to give way
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class Marker:
     """Something worth a flag."""
 
     step: float
-    kind: MarkerKind
+    kind: MarkKind
     text: str
 
 
@@ -89,21 +85,11 @@ def _most_telling(markers: list[Marker], visible: NDArray[np.intp]) -> list[int]
 
 
 def _tip(*, x: float, y: float, data: Marker) -> str:
-    words = {
-        "resume": QCoreApplication.translate("Flags", "Resumed"),
-        "skipped": QCoreApplication.translate("Flags", "Update skipped"),
-        "rollback": QCoreApplication.translate("Flags", "Went back"),
-        "spike": QCoreApplication.translate("Flags", "Spike"),
-        "dip": QCoreApplication.translate("Flags", "Dip"),
-        "checkpoint": QCoreApplication.translate("Flags", "Checkpoint"),
-        "change": QCoreApplication.translate("Flags", "Setting changed"),
-        "preview": QCoreApplication.translate("Flags", "Preview"),
-    }
     step = QCoreApplication.translate("Flags", "step {step}").format(step=count(data.step))
-    return f"{data.text or words[data.kind]}\n{step}"
+    return f"{data.text}\n{step}"
 
 
-def _colours() -> dict[MarkerKind, QColor]:
+def _colours() -> dict[MarkKind, QColor]:
     tokens = theme.tokens()
     faint = QColor(tokens.muted)
     faint.setAlphaF(0.45)
@@ -138,7 +124,7 @@ def _cross() -> QPainterPath:
     return _flag(*points)
 
 
-_SHAPES: dict[MarkerKind, QPainterPath] = {
+_SHAPES: dict[MarkKind, QPainterPath] = {
     "resume": _flag((0, -0.5), (0.45, -0.27), (0, -0.04)),
     "skipped": _cross(),
     "rollback": _flag((0, -0.5), (-0.45, -0.27), (0, -0.04)),

@@ -193,10 +193,11 @@ class GapTableModel(QAbstractTableModel):
 
     def _speed(self, line: Line) -> str:
         """How fast it works and what memory it takes, where that is known."""
-        speed = self.found.speed(line) if self.found else None
+        assert self.found is not None
+        speed = self.found.speed(line)
         if speed is None:
             return ""
-        if self.found and self.found.paces:
+        if self.found.paces:
             rate = self.tr("{rate} images/s, measured before the first run beside the others.")
             memory = self.tr("A step takes {mb} MB.")
         else:

@@ -22,7 +22,7 @@ from sit_engine.records.run_folder import create_run, discard_unstarted, open_ru
 from sit_engine.records.summary import summarise
 from sit_engine.training import checkpoint
 from sit_engine.training.control import Control
-from tests.tiny import BRIEF, WATCHED, brief_config, start_engine, tiny_flags, wait_for_step
+from tests.tiny import BRIEF_FLAGS, brief_config, start_engine, tiny_flags, wait_for_step
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="no open folder is renamed there")
 
@@ -135,10 +135,7 @@ def test_a_process_whose_folder_is_moved_loses_nothing_and_is_resumed(
         *tiny_flags(),
         "--optim.epochs",
         "16",
-        "--optim.batch-size",
-        str(BRIEF),
-        "--data.watch-share",
-        str(WATCHED),
+        *BRIEF_FLAGS,
         "--quiet",
     )
     wait_for_step(process, old, 8)
