@@ -26,7 +26,7 @@ from sit_engine.machine.remembered import recall, remember
 
 MOST_MATMUL_ERROR = 1e-4
 CPU_FORMATS = ("highest", "medium", "bf16")
-FORMATS_MEASURED = "number formats"
+FORMATS_MEASURED = "number formats of a thread"
 PROBE_ROUNDS, FEWEST_ROUNDS, PROBE_S = 12, 4, 2.0
 # How CUDA, its libraries and the CPU allocator say it.
 OUT_OF_MEMORY = (
@@ -183,9 +183,12 @@ def _time_formats() -> list[float]:
     A layer with its norm and activation, since bf16 speeds these up too. The formats take turns and
     the smallest time of each counts: other work on the machine only ever adds to a time, and with
     medians it made fp32 win every third probe of a processor whose bf16 steps are 2.7 times as fast.
+    On one thread: of two that wait for each other one is nearly always late beside a hungry process,
+    which made fp32 win every fourth probe of a processor whose bf16 steps are twice as fast.
     """
     layer = _feed_forward()
-    before = torch.get_float32_matmul_precision()
+    before, threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         # Warm-up, and out with what is hopeless: emulated bf16 is 30 to 100 times slower.
         seconds = {name: _time(layer, name) for name in CPU_FORMATS}
@@ -199,6 +202,7 @@ def _time_formats() -> list[float]:
                 seconds[name] = min(seconds[name], _time(layer, name))
         error = _medium_error(layer)
     finally:
+        torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(before)
     return [*(seconds[name] for name in CPU_FORMATS), error]
 

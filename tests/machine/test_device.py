@@ -73,6 +73,25 @@ def test_the_fastest_format_is_chosen(
     assert f"bf16 {gain:.2g} times" in facts.why_precision
 
 
+def test_the_formats_are_timed_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Beside a hungry process two threads wait for each other, by chance more in one format.
+    pretend(monkeypatch, {name: [1.0] for name in CPU_FORMATS})
+    timed, threads = device._time, set[int]()
+
+    def counted(layer: Callable[[], Tensor], name: str) -> float:
+        threads.add(torch.get_num_threads())
+        return timed(layer, name)
+
+    monkeypatch.setattr(device, "_time", counted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        probe(ComputeOptions(device="cpu"))
+        assert (threads, torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_medium_is_left_alone_where_it_is_not_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, {"highest": [4], "medium": [1], "bf16": [0.5]})
     monkeypatch.setattr(device, "_medium_error", lambda _: 1e-2)
