@@ -22,9 +22,8 @@ from sit_engine.records.report import (
     Answers,
     Report,
     ReportRow,
-    few_shot_caution,
+    notes_of,
     percent,
-    scratch_sentence,
     settings,
 )
 
@@ -109,8 +108,7 @@ def _head(report: Report, title: str) -> str:
         f"<h1>{shown(title)}</h1>\n<p>How good are the features of the {shown(report.network)}? "
         f"Learnt from {counted(report.train_images, 'labelled images', ',')} of {count} and asked about "
         f"{counted(report.test_images, 'others', ',')}, beside the raw pixels and the same network "
-        "untrained. "
-        f"{shown(report.left_out)}</p>"
+        "untrained.</p>"
     )
 
 
@@ -133,17 +131,13 @@ def _figures(report: Report) -> str:
     head = "".join(f"<th>{shown(column)}</th>" for column in columns)
     body = "".join(_figure_row(row, columns) for row in report.rows)
     gains = "".join(_gains(row) for row in report.rows)
-    caution = few_shot_caution(report)
-    hint = f"<p>{shown(caution)}</p>" if caution else ""
-    if report.scratch is not None and report.scratch.hint:
-        hint += f"<p>{shown(scratch_sentence(report.scratch))}</p>"
     return _section(
         "Accuracy, %",
         _table(f"<th></th>{head}", body),
         f'<p class="muted">± is the 95 % interval: {INTERVALS}.</p>',
         f"<h2>Points gained by {shown(columns[-1])}</h2>",
         _table("", gains),
-        hint,
+        *(f"<p>{shown(note)}</p>" for note in notes_of(report)),
     )
 
 

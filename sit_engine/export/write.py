@@ -141,7 +141,7 @@ def _write_clips(
     method: ClipMethod, extra: dict[str, str], side: int, format: str, out: Path
 ) -> Verified:
     frames = method.clip_frames
-    network = ClipNetwork(method.backbone("student"), method.clips, frames)
+    network = ClipNetwork(method.student, method.clips, frames)
     if format == "torchscript":
         eager = export_torchscript(network, side, (), extra, out)
     else:

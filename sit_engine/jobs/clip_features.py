@@ -72,7 +72,7 @@ class ClipReader:
     def fingerprint(self) -> str:
         """Of the weights that make a vector, and of how frames are seen."""
         digest = hashlib.sha256(f"{self.method.side} {self.method.clip_frames}".encode())
-        parts = (self.method.backbone("student"), self.method.clips)
+        parts = (self.method.student, self.method.clips)
         for part in parts:
             add_network(digest, part)
         return digest.hexdigest()[:32]

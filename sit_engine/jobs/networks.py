@@ -108,7 +108,7 @@ def load_backbones(
     model = config.model.model_copy(update={"weights": None})
     bare = build_method(config.model_copy(update={"model": model}), torch.device("cpu"))
     classifier = method.classifier(chosen)
-    trained, untrained = method.backbone(chosen).eval(), bare.backbone("student").eval()
+    trained, untrained = method.backbone(chosen).eval(), bare.student.eval()
     trained.features = untrained.features = features
     return Backbones(trained, untrained, chosen, found, classifier)
 

@@ -114,6 +114,17 @@ class Method(ABC):
     def backbone(self, which: str) -> Backbone:
         """The backbone of the "student" or the "teacher"."""
 
+    @property
+    def student(self) -> Backbone:
+        """The backbone that is trained."""
+        return self.backbone("student")
+
+    @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """All that see images in a step, each once."""
+        teacher = self.backbone("teacher")
+        return (self.student,) if teacher is self.student else (self.student, teacher)
+
     def head_modules(self) -> dict[str, list[nn.Module]]:
         """Modules that a start of the same method gives weights, by how their tensors' names begin."""
         return {}

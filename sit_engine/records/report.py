@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from sit_engine.config.backbones import FeatureKind
-from sit_engine.counted import counted, packed, unpacked
+from sit_engine.counted import Sentence, joined, packed, unpacked
 from sit_engine.files import read_json
 from sit_engine.paths import display_name
 
@@ -84,15 +84,15 @@ class LeftOut:
     """Of the run's own, since it began."""
 
     def __str__(self) -> str:
-        """A sentence, empty when nothing was left out."""
+        """Which and how many, a `Sentence`; empty when nothing was left out."""
         parts = (
-            (self.in_train, "test images that are training images too"),
-            (self.no_class, "test images without a class"),
-            (self.unusable, "files that cannot be used"),
-            (self.gone, "images of the run now gone"),
+            (self.in_train, "{n} test images that are training images too"),
+            (self.no_class, "{n} test images without a class"),
+            (self.unusable, "{n} files that cannot be used"),
+            (self.gone, "{n} images of the run now gone"),
         )
-        said = ", ".join(counted(number, words) for number, words in parts if number)
-        return f"Left out: {said}." if said else ""
+        said = [Sentence(words, n=number) for number, words in parts if number]
+        return Sentence("Left out: {what}.", what=joined(said, ", ")) if said else ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,11 @@ class Report:
 
     def to_text(self) -> str:
         """The table for a terminal; accuracies in percent."""
-        return "\n".join([*_table(self), *_notes(self)])
+        interval = f"± is the 95 % interval: {INTERVALS}."
+        notes = notes_of(self)
+        if self.answers is not None:
+            notes.append(answers_sentence(self.answers))
+        return "\n".join([*_table(self), facts_sentence(self), interval, *notes])
 
 
 def read_report(path: Path) -> Report | None:
@@ -213,45 +217,55 @@ def percent(score: Score | None, sign: str = "") -> str:
     return f"{100 * score.accuracy:{sign}.1f} ± {100 * score.interval:.1f}"
 
 
-def _notes(report: Report) -> list[str]:
-    notes = [
-        f"{report.train_images} train and {counted(report.test_images, 'test images')}, "
-        f"{counted(len(report.classes), 'classes')}; features of the {report.network}. "
-        f"{report.left_out}".strip(),
-        f"± is the 95 % interval: {INTERVALS}.",
-    ]
+def facts_sentence(report: Report) -> Sentence:
+    """What it was measured on."""
+    return Sentence(
+        "Step {step}, features of the {network}: {train} train and {test} test images, "
+        "{classes} classes.",
+        step=report.step,
+        network=report.network,
+        train=report.train_images,
+        test=report.test_images,
+        classes=len(report.classes),
+    )
+
+
+def notes_of(report: Report) -> list[str]:
+    """What must be known beside the figures."""
+    notes = [str(report.left_out), _few_shot_caution(report)]
     if report.features != "usual":
-        notes.append(f"Features: {report.features}.")
-    if caution := few_shot_caution(report):
-        notes.append(caution)
-    if report.answers is not None:
-        notes.append(answers_sentence(report.answers))
+        notes.append(Sentence("Features: {features}.", features=report.features))
     if report.scratch is not None and report.scratch.hint:
-        notes.append(scratch_sentence(report.scratch))
-    return notes
+        notes.append(_scratch_sentence(report.scratch))
+    return [note for note in notes if note]
 
 
-def few_shot_caution(report: Report) -> str:
+def _few_shot_caution(report: Report) -> str:
     """Few-shot figures of a network that learnt from all the labels are not what they seem."""
     if report.main != "finetuned" or all(row.kind != "few-shot" for row in report.rows):
         return ""
-    return (
+    return Sentence(
         "The finetuned network has seen every training label: its few-shot figures do not say how few "
         "labels are enough."
     )
 
 
-def scratch_sentence(scratch: Scratch) -> str:
+def _scratch_sentence(scratch: Scratch) -> Sentence:
     """Why the comparison with a run from scratch is missing, or not fair yet."""
     if scratch.run is None:
-        return f"Is starting from weights worth it? A run from scratch says it. {scratch.hint}"
-    return f"The run from scratch is compared as it stands. {scratch.hint}"
+        words = "Is starting from weights worth it? A run from scratch says it. {hint}"
+    else:
+        words = "The run from scratch is compared as it stands. {hint}"
+    return Sentence(words, hint=scratch.hint)
 
 
-def answers_sentence(answers: Answers) -> str:
-    """What the answers are worth, in one line."""
-    return (
-        f"Answers of the {answers.by}: accuracy {percent(answers.accuracy)} %, balanced accuracy "
-        f"{100 * answers.balanced_accuracy:.1f} %, calibration error "
-        f"{100 * answers.calibration_error:.1f} %."
+def answers_sentence(answers: Answers) -> Sentence:
+    """Whose answers they are, and what they are worth."""
+    return Sentence(
+        "Answers of the {what}: {accuracy} % right, {balanced} % on the mean of all classes; their "
+        "confidence is off by {error} points on average.",
+        what=answers.by,
+        accuracy=percent(answers.accuracy),
+        balanced=f"{100 * answers.balanced_accuracy:.1f}",
+        error=f"{100 * answers.calibration_error:.1f}",
     )

@@ -39,8 +39,8 @@ def start_from_weights(
         return
     path = Path(config.model.weights)
     weights = read_weights(path)
-    for which in ("student", "teacher"):
-        load_weights(method.backbone(which), weights)
+    for backbone in method.backbones:
+        load_weights(backbone, weights)
     if weights.facts.method == config.method.name and not load_heads(
         method.head_modules(), read_heads(path)
     ):

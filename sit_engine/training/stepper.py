@@ -110,7 +110,7 @@ class Stepper:
             self.over_ranks = DistributedDataParallel(
                 learner,
                 gradient_as_bucket_view=True,
-                find_unused_parameters=self.method.backbone("student").has_unused_parameters,
+                find_unused_parameters=self.method.student.has_unused_parameters,
             )
         self.learner: nn.Module = self.over_ranks or learner
 
@@ -124,7 +124,7 @@ class Stepper:
     def recompute(self, *, on: bool) -> None:
         """Whether the student keeps little of its pass and works it out again."""
         self.is_recomputing = on
-        self.method.backbone("student").set_recompute(on=on)
+        self.method.student.set_recompute(on=on)
 
     def interpret(self) -> bool:
         """Go on without compiled passes; gives whether there were any."""
@@ -154,8 +154,8 @@ class Stepper:
     def losses_of(self, batch: Batch, step_info: StepInfo) -> Losses:
         """The losses of a batch; the weights have its gradients then."""
         views = self.method.make_views(batch, step_info)
-        for which in ("student", "teacher"):
-            self.method.backbone(which).begin_step(step_info.seed, step_info.step)
+        for backbone in self.method.backbones:
+            backbone.begin_step(step_info.seed, step_info.step)
         self.optimiser.clear()
         is_whole = self.micro_batches == 1
         return self._learn(step_info, [views] if is_whole else views.split(self.micro_batches))

@@ -126,7 +126,7 @@ class Svrtn(ClipMethod):
     @property
     def reader(self) -> FrameReader:
         """What reads frames."""
-        return FrameReader(self.backbone("student"), self.side, self.options.trained_blocks)
+        return FrameReader(self.student, self.side, self.options.trained_blocks)
 
     @property
     def clips(self) -> ClipEncoder:

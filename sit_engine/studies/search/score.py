@@ -94,12 +94,11 @@ class Scorer:
 
     @contextmanager
     def _answering(self, shape: NetworkShape, end: End) -> Iterator[None]:
-        """Student and teacher alike."""
+        """All of the run's alike."""
         with ExitStack() as stack:
-            for which in ("student", "teacher"):
-                found = self.method.backbone(which)
-                assert isinstance(found, Supernet)
-                stack.enter_context(found.answering(shape, end))
+            for backbone in self.method.backbones:
+                assert isinstance(backbone, Supernet)
+                stack.enter_context(backbone.answering(shape, end))
             yield
 
     def _classified(self) -> float:

@@ -19,20 +19,14 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine.paths import display_name
-from sit_engine.records.report import Report
+from sit_engine.records.report import Report, answers_sentence, facts_sentence, notes_of
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import THIN, count
 from sit_studio.models.predictions import PredictionTable, read_predictions
 from sit_studio.pages.evaluate.class_table import ClassTable
 from sit_studio.pages.evaluate.confusion import ConfusionMatrix
-from sit_studio.pages.evaluate.scores import (
-    MeasureCard,
-    answers_sentence,
-    facts_sentence,
-    left_out_words,
-    series_of,
-)
+from sit_studio.pages.evaluate.scores import MeasureCard, series_of
 from sit_studio.widgets.basics import Card, clear_layout, label, scrolled
 from sit_studio.widgets.gallery.gallery import Gallery
 from sit_studio.widgets.map.panel import Chosen
@@ -151,25 +145,15 @@ class ReportView(QTabWidget):
         self._fetch()
 
     def _show_figures(self, report: Report) -> None:
-        self.facts.setText(facts_sentence(report))
-        self.answers.setText(answers_sentence(report.answers) if report.answers else "")
+        interval = self.tr("± is the 95 % interval.")
+        self.facts.setText(f"{say_text(facts_sentence(report))} {interval}")
+        self.answers.setText(say_text(answers_sentence(report.answers)) if report.answers else "")
         self.answers.setVisible(report.answers is not None)
         shown = [measure for measure in report.rows if measure.kind != "few-shot"]
         shown = shown or list(report.rows)
         for number, measure in enumerate(shown):
             self.grid.addWidget(MeasureCard(measure, report.columns), number // 2, number % 2)
-        notes = [left_out_words(report)]
-        if report.main == "finetuned" and len(shown) < len(report.rows):
-            notes.append(
-                self.tr(
-                    "The finetuned network has seen every training label: its curve over few labels "
-                    "does not say how few are enough."
-                )
-            )
-        if report.scratch is not None and report.scratch.run is None:
-            text = self.tr("Is starting from weights worth it? {hint}")
-            notes.append(text.format(hint=say_text(report.scratch.hint)))
-        self.notes.setText(" ".join(note for note in notes if note))
+        self.notes.setText(" ".join(say_text(note) for note in notes_of(report)))
 
     # The images behind it
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
-from sit_engine.records.report import Answers, Report, ReportRow
+from sit_engine.records.report import Report, ReportRow
 from sit_studio.look import theme
 from sit_studio.look.marks import QT_TRANSLATE_NOOP
-from sit_studio.look.words import THIN, count
+from sit_studio.look.words import THIN
 from sit_studio.widgets.basics import Card, follow_theme, label, set_role
 from sit_studio.widgets.elision import full_px, short
 from sit_studio.widgets.plot.shots_plot import Series
@@ -30,14 +30,6 @@ COLUMNS = {
     "pretrained": QT_TRANSLATE_NOOP("scores", "Pretrained"),
     "finetuned": QT_TRANSLATE_NOOP("scores", "Finetuned"),
 }
-LEFT_OUT = (
-    ("in_train", QT_TRANSLATE_NOOP("scores", "test images that are training images too: {n}")),
-    (
-        "no_class",
-        QT_TRANSLATE_NOOP("scores", "test images of no class of the training folder: {n}"),
-    ),
-    ("unusable", QT_TRANSLATE_NOOP("scores", "files that cannot be used: {n}")),
-)
 
 
 def column_word(name: str) -> str:
@@ -171,54 +163,6 @@ def gain_sentence(gain: float, interval: float, over: str) -> str:
     text = QCoreApplication.translate("scores", "{gain} points over {name}: {verdict}")
     figures = f"{100 * gain:+.1f} ± {100 * interval:.1f}".replace("-", MINUS)
     return text.format(gain=figures, name=over, verdict=verdict)
-
-
-def facts_sentence(report: Report) -> str:
-    """What it was measured on."""
-    text = QCoreApplication.translate(
-        "scores",
-        "Step {step}, features of the {network}: {train} train and {test} test images, "
-        "{classes} classes. ± is the 95 % interval.",
-    )
-    return filled(
-        text,
-        step=count(report.step),
-        network=report.network,
-        train=count(report.train_images),
-        test=count(report.test_images),
-        classes=count(len(report.classes)),
-    )
-
-
-def answers_sentence(answers: Answers) -> str:
-    """Whose answers they are, and what they are worth."""
-    text = QCoreApplication.translate(
-        "scores",
-        "Answers of the {by}: {accuracy} right, {balanced} on the mean of all classes. "
-        "Its confidence is off by {error} points on average.",
-    )
-    by = {
-        "classifier": QCoreApplication.translate("scores", "classifier"),
-        "linear probe": QCoreApplication.translate("scores", "linear probe"),
-    }.get(answers.by, answers.by)
-    return text.format(
-        by=by,
-        accuracy=_figures(Bar("", answers.accuracy.accuracy, answers.accuracy.interval)),
-        balanced=f"{100 * answers.balanced_accuracy:.1f}{THIN}%",
-        error=f"{100 * answers.calibration_error:.1f}",
-    )
-
-
-def left_out_words(report: Report) -> str:
-    """Which images were not measured with; empty when all were."""
-    parts = []
-    left_out = asdict(report.left_out)
-    for key, text in LEFT_OUT:
-        if number := left_out[key]:
-            parts.append(QCoreApplication.translate("scores", text).format(n=count(number)))
-    if not parts:
-        return ""
-    return QCoreApplication.translate("scores", "Left out: {what}.").format(what=", ".join(parts))
 
 
 def series_of(report: Report) -> list[Series]:

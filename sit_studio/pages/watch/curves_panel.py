@@ -30,13 +30,13 @@ from sit_studio.look.words import count
 from sit_studio.models.failure import failure_of
 from sit_studio.models.history import MOST_POINTS, History
 from sit_studio.models.run_list import RunRow, distinct_titles
+from sit_studio.pages.watch.tabs_or_list import TabsOrList
+from sit_studio.pages.watch.tight_tabs import TightTabs
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.curve_groups import READINGS, Group, curve_word, groups, names_of
 from sit_studio.widgets.plot.markers import Marker
 from sit_studio.widgets.plot.plot import CurvePlot
-from sit_studio.widgets.tabs_or_list import TabsOrList
-from sit_studio.widgets.tight_tabs import TightTabs
 from sit_studio.widgets.wrapping_row import WrappingRow
 
 SMOOTHING = 0.6

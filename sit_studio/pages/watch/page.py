@@ -17,13 +17,13 @@ from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
 from sit_studio.models.history import History
 from sit_studio.pages.watch.health_card import WorkingCard
+from sit_studio.pages.watch.tabs_or_list import TabsOrList
+from sit_studio.pages.watch.tight_tabs import TightTabs
 from sit_studio.session import Session
 from sit_studio.widgets import moved_notice
 from sit_studio.widgets.ask import Ask, ask_number
 from sit_studio.widgets.basics import Card, EmptyState, Offer, button, scrolled
 from sit_studio.widgets.page import Page
-from sit_studio.widgets.tabs_or_list import TabsOrList
-from sit_studio.widgets.tight_tabs import TightTabs
 
 if TYPE_CHECKING:
     from sit_studio.pages.watch.pictures_panel import PicturesPanel

@@ -17,13 +17,20 @@ from pytestqt.qtbot import QtBot
 
 from sit_engine.counted import Sentence, packed
 from sit_engine.paths import escape_name
-from sit_engine.records.report import Report, read_report, report_of
+from sit_engine.records.report import (
+    Report,
+    answers_sentence,
+    facts_sentence,
+    notes_of,
+    read_report,
+    report_of,
+)
 from sit_studio.look import theme
 from sit_studio.look.words import THIN
 from sit_studio.models.predictions import read_predictions
 from sit_studio.pages.evaluate.confusion import ConfusionMatrix
 from sit_studio.pages.evaluate.report_view import ReportView
-from sit_studio.pages.evaluate.scores import MeasureCard, answers_sentence, gain_sentence, series_of
+from sit_studio.pages.evaluate.scores import MeasureCard, gain_sentence, series_of
 from sit_studio.widgets.plot.shots_plot import ShotsPlot
 
 COLUMNS = ["raw pixels", "untrained", "model.safetensors", "finetuned"]
@@ -154,9 +161,27 @@ def test_every_column_has_a_bar_and_the_lead_is_said(report: Report, qtbot: QtBo
     assert "no sure difference" in gain_sentence(0.01, 0.02, "x")
     assert report.answers is not None
     assert answers_sentence(report.answers) == (
-        f"Answers of the classifier: 80.0 ± 3.0{THIN}% right, 75.0{THIN}% on the mean of all "
-        "classes. Its confidence is off by 4.2 points on average."
+        "Answers of the classifier: 80.0 ± 3.0 % right, 75.0 % on the mean of all classes; their "
+        "confidence is off by 4.2 points on average."
     )
+
+
+def test_the_window_says_all_that_the_terminal_says(raw: dict[str, Any], qtbot: QtBot) -> None:
+    raw |= {"features": "with-mean", "scratch": {"run": "x", "hint": "It goes on."}}
+    raw["left_out"]["gone"] = 2
+    found = report_of(raw)
+    assert found is not None
+    assert found.answers is not None
+    view = ReportView(QLabel())
+    qtbot.addWidget(view)
+    view.show_report(found)
+    shown = " ".join(text.text() for text in (view.facts, view.answers, view.notes))
+    notes = notes_of(found)
+    assert len(notes) == 4
+    for sentence in (facts_sentence(found), answers_sentence(found.answers), *notes):
+        assert sentence in shown
+        assert sentence in found.to_text()
+    assert "2 images of the run now gone" in shown
 
 
 def test_the_plot_of_few_labels_tells_its_points(

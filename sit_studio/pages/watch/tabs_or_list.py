@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
+from sit_studio.pages.watch.tight_tabs import TightTabs
 from sit_studio.widgets.choice import Choice
-from sit_studio.widgets.tight_tabs import TightTabs
 
 
 class TabsOrList(QWidget):
