@@ -27,7 +27,7 @@ LOOK_MS = 1000
 SIZE = (1000, 640)
 
 
-class Asked(Protocol):
+class StudyRequest(Protocol):
     """What a study is asked; a frozen dataclass."""
 
     @property
@@ -104,11 +104,11 @@ class LongStudyDialog(Dialog):
         """What stands in its files; called in a thread."""
         raise NotImplementedError
 
-    def asked_of(self, path: Path) -> Asked:
+    def asked_of(self, path: Path) -> StudyRequest:
         """What it was asked for; raises SitError, KeyError, TypeError or ValueError."""
         raise NotImplementedError
 
-    def asked(self, folder: str, minutes: float) -> Asked:
+    def asked(self, folder: str, minutes: float) -> StudyRequest:
         """What the form asks; raises SitError."""
         raise NotImplementedError
 
@@ -193,7 +193,7 @@ class LongStudyDialog(Dialog):
             return
         self._begin(asked, Path(self.out.path))
 
-    def _begin(self, asked: Asked, out: Path) -> None:
+    def _begin(self, asked: StudyRequest, out: Path) -> None:
         self.notice.clear()
         try:
             self.session.comparer.start(asked.configs, asked.words, out)

@@ -77,7 +77,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Evolution:
     """How many networks are asked, worked out once from the time that one takes."""
 
     population: int
@@ -108,7 +108,7 @@ class Asked:
     """The table of times that costs are read from; None: times are not the budget."""
     time_error: float | None = None
     """Median share by which that table misses whole networks."""
-    plan: Plan | None = None
+    plan: Evolution | None = None
     """None: not known yet."""
     is_done: bool = False
     """Whether all networks were asked that were to be, or someone ended it."""

@@ -29,8 +29,8 @@ from sit_engine.records.studies.network_search import (
     SUPERNET_SHARE,
     Asked,
     Candidate,
+    Evolution,
     NetworkSearch,
-    Plan,
     Source,
     read_journal,
     scores,
@@ -113,7 +113,9 @@ class Asking:
         count = left_s / each_s / 2
         population = min(POPULATION, max(FEWEST, round(math.sqrt(WIDE * count))))
         generations = min(GENERATIONS, max(2, round(count / population)))
-        plan = Plan(self.request.population or population, self.request.generations or generations)
+        plan = Evolution(
+            self.request.population or population, self.request.generations or generations
+        )
         self.asked = replace(self.asked, plan=plan)
         freeze(self.asked, self.out)
 

@@ -13,7 +13,7 @@ from sit_engine.config.build import build
 from sit_engine.config.families.network_cost import CostUnit, Limits, counted_table
 from sit_engine.config.families.network_shape import uniform
 from sit_engine.records.studies.network_request import NetworkRequest
-from sit_engine.records.studies.network_search import Asked, Candidate, Plan, Source
+from sit_engine.records.studies.network_search import Asked, Candidate, Evolution, Source
 from sit_engine.studies.search.space import space_around
 
 SIDE, BUDGET = 32, 4e6
@@ -39,7 +39,7 @@ def write_search(
     )
     asked = Asked(
         str(folder), unit, 0.5 * BUDGET, BUDGET, 20.0, "ring", 1, is_labelled, None, space,
-        (plain.patch_size, plain.width, plain.blocks), 0, plan=Plan(networks // 2, 2),
+        (plain.patch_size, plain.width, plain.blocks), 0, plan=Evolution(networks // 2, 2),
         is_done=is_done, wanted=request.wanted(),
     )  # fmt: skip
     asked = replace(asked, **more)
