@@ -18,6 +18,8 @@ from torch.nn import functional
 from sit_engine.config.backbones import FeatureKind
 
 LAST_LAYERS = 4
+MOST_COMPILED = 256
+"""Networks, and sizes of their views, that a process compiles."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -171,7 +173,7 @@ def pooled(backbone: Backbone, image_BCYX: Tensor) -> Tensor:
 
 
 def compiled(read: Callable[P, R]) -> Callable[P, R]:
-    """A pass that torch compiles when it is first called; sets two of its options for the process."""
+    """A pass that torch compiles when it is first called; sets three of its options for the process."""
     import torch._dynamo.config
     import torch._inductor.config
 
@@ -179,5 +181,7 @@ def compiled(read: Callable[P, R]) -> Callable[P, R]:
     torch._inductor.config.fallback_random = True
     # Cut at the borders of gradient buckets, a graph could hold no checkpoint.
     torch._dynamo.config.optimize_ddp = False
+    # A comparison trains many networks in one process: after torch's usual 8 it would compile no more.
+    torch._dynamo.config.recompile_limit = MOST_COMPILED
     made: Callable[P, R] = torch.compile(read)
     return made

@@ -318,13 +318,13 @@ def test_what_is_frozen_has_the_same_bits_after_a_run(run: Path) -> None:
 def test_the_first_layers_gradient_is_a_curve_that_a_resumed_run_remembers(
     sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    out = tmp_path / "run"
+    out, whole = tmp_path / "run", tmp_path / "whole"
     watch = {"readings": 0, "previews": 0}
-    api.pretrain(
-        tiny_config(sample[0], method={"name": NAME}, watch=watch, optim={"epochs": 1}), out,
-        emit=lambda _: None, make_control=stop_at(3),
-    )  # fmt: skip
+    config = tiny_config(sample[0], method={"name": NAME}, watch=watch, optim={"epochs": 1})
+    api.pretrain(config, whole, emit=lambda _: None)
+    api.pretrain(config, out, emit=lambda _: None, make_control=stop_at(3))
     api.resume(out, emit=lambda _: None)
+    assert_identical(out, whole)
     found = reports(out)
     newest = checkpoint.load_state(checkpoint.newest_verified(Run(out))[0])["progress"]
     kept = newest["recent_curves"][FIRST_LAYER]

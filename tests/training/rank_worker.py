@@ -50,6 +50,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "name": "sit", "head_width": 32, "head_out": 16,
         "corruption": {"fills": ["noise", "elsewhere"], "replace_probability": 0.4},
     },
+    "reconstruction": {"name": "sit", "contrast_weight": 0.0, "reconstruction_weight": 1.0},
     "mocov3": {"name": "mocov3", "head_width": 32, "head_out": 16},
     # Batch norm over all ranks; in parts it would be of each part (docs/adr/0019).
     "conv": {"name": "sit", "head_width": 32, "head_out": 16},

@@ -20,7 +20,7 @@ from sit_engine.methods.protocol import StepInfo
 from sit_engine.records.events import ConfigChanged, Event, StepReported
 from sit_engine.training.stepper import Stepper
 from tests.gpu import nothing_waits
-from tests.tiny import tiny_config
+from tests.tiny import DINO, tiny_config
 from tests.training.rank_worker import IMAGES, SIDE, store
 
 pytestmark = [
@@ -38,10 +38,16 @@ def config_of(method: dict[str, Any], compute: dict[str, Any]) -> ResolvedConfig
     return resolve(config, DataFacts(IMAGES, 0, SIDE), probe(config.compute)).config
 
 
-@pytest.mark.parametrize(
-    "method",
-    [{"name": "sit"}, {"name": "sit2021", "reconstruction_weight": 1.0}, {"name": "mocov3"}],
-)
+METHODS = [
+    {"name": "sit"},
+    {"name": "sit2021", "reconstruction_weight": 1.0},
+    {"name": "mocov3"},
+    DINO,
+    DINO | {"loss": "simdino"},
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("compute", [{}, {"parts": 2}, {"recompute": "on"}, {"compile": "on"}])
 def test_no_step_waits_for_the_gpu(method: dict[str, Any], compute: dict[str, Any]) -> None:
     stepper = Stepper(config_of(method, compute), store(), np.arange(IMAGES))
@@ -52,12 +58,16 @@ def test_no_step_waits_for_the_gpu(method: dict[str, Any], compute: dict[str, An
             stepper.step(StepInfo(0, step, 100), learning_rate=1e-3, weight_decay=0.1)
 
 
-def test_a_compiled_run_trains_as_a_plain_one(sample: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_a_compiled_run_trains_as_a_plain_one(
+    method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
+) -> None:
     found: list[list[float]] = []
     for compiled in ("off", "on"):
         events: list[Event] = []
         config = tiny_config(
             sample[0],
+            method=method,
             compute=ON_GPU | {"compile": compiled, "precision": "fp32"},
             model={"drop_path": 0.0},
             watch={"readings": 0, "previews": 0},

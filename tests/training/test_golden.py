@@ -55,20 +55,24 @@ def table(found: list[StepReported]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "method"),
+    ("name", "settings"),
     [
         ("golden_losses.txt", {}),
-        ("golden_losses_2021.txt", {"name": "sit2021", "reconstruction_weight": 1.0}),
-        ("golden_losses_dino.txt", DINO),
-        ("golden_losses_simdino.txt", DINO | {"loss": "simdino"}),
-        ("golden_losses_mocov3.txt", {"name": "mocov3"}),
+        (
+            "golden_losses_2021.txt",
+            {"method": {"name": "sit2021", "reconstruction_weight": 1.0}},
+        ),
+        ("golden_losses_dino.txt", {"method": DINO}),
+        ("golden_losses_simdino.txt", {"method": DINO | {"loss": "simdino"}}),
+        ("golden_losses_mocov3.txt", {"method": {"name": "mocov3"}}),
         ("golden_losses_cswin.txt", {}),
+        ("golden_losses_muon.txt", {"optim": {"optimiser": "muon"}}),
     ],
 )
 def test_twenty_steps_give_the_golden_losses(
-    name: str, method: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
+    name: str, settings: dict[str, Any], sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    config = tiny_config(sample[0], watch={"readings": 0, "previews": 0}, method=method)
+    config = tiny_config(sample[0], watch={"readings": 0, "previews": 0}, **settings)
     config = with_cswin(config) if "cswin" in name else config
     events: list[Event] = []
     api.pretrain(config, tmp_path / "run", emit=events.append)
