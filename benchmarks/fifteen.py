@@ -29,8 +29,8 @@ ROWS = {"knn": "k-NN", "linear": "linear", 5: "5 labels"}
 TIMED_S = 20.0
 
 
-def rate(train: Path) -> float:
-    """Images/s of the standard run's steps on all cores; the median of many."""
+def rate(train: Path, side: int | None) -> float:
+    """Images/s of the standard run's steps on all cores, in views of `side` px; the median of many."""
     import numpy as np
 
     from sit_engine.config.build import build
@@ -42,7 +42,13 @@ def rate(train: Path) -> float:
     from sit_engine.methods.protocol import StepInfo
     from sit_engine.training.stepper import Stepper
 
-    asked = build({"data": {"folders": [str(train)]}, "compute": {"parts": 1, "recompute": "off"}})
+    asked = build(
+        {
+            "data": {"folders": [str(train)]},
+            "model": {"image_size": side or "auto"},
+            "compute": {"parts": 1, "recompute": "off"},
+        }
+    )
     index = scan([str(train)])
     config = resolve(asked, facts_of(index), probe(asked.compute)).config
     index, store = PixelCache().fill(index, side=cache_side(config.model.image_size, index))
@@ -68,6 +74,7 @@ def pretrain(chosen: argparse.Namespace, seed: int, more: list[str]) -> Path:
     epochs = chosen.rate * 60 * chosen.minutes / (0.9 * files)
     words = [str(chosen.train), "--out", str(run), "--epochs", f"{epochs:.2f}", "--quiet"]
     words += ["--seed", str(seed), "--threads", "1", "--watch.previews", "2", *KEEP_ALL]
+    words += ["--model.image-size", str(chosen.side)] if chosen.side else []
     subprocess.run([*ENGINE, "pretrain", *words, *more], check=True)
     return run
 
@@ -125,9 +132,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--marks", default="", help="minutes, with commas between them")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--side", type=int, help='of views, px (default: as "auto" has it)')
     chosen, more = parser.parse_known_args()
     if chosen.what == "rate":
-        print(f"{rate(chosen.train):.0f} images/s")
+        print(f"{rate(chosen.train, chosen.side):.0f} images/s")
         return
     if None in (chosen.test, chosen.out, chosen.rate):
         parser.error("table needs TEST, --out and --rate")
