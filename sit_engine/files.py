@@ -29,7 +29,7 @@ ASIDE = re.compile(r"\.new-[0-9a-f]{12}-(\d+)-")
 
 
 def cache_root() -> Path:
-    """Where this user's caches lie: SIT_CACHE_DIR, else where the system wants them."""
+    """Folder of this user's caches: SIT_CACHE_DIR, else where the system wants them."""
     return Path(os.environ.get("SIT_CACHE_DIR") or platformdirs.user_cache_dir("sit-studio"))
 
 

@@ -67,13 +67,13 @@ class Preferences:
 
     @property
     def runs_folder(self) -> Path:
-        """Where new runs go."""
+        """Folder of new runs."""
         default = Path.home() / "SiT Studio" / "runs"
         return Path(self.text("runs/folder") or default)
 
     @property
     def weights_folder(self) -> Path:
-        """Where imported weights go: with the runs, on the disk that was chosen for them."""
+        """Folder of imported weights: with the runs, on the disk that was chosen for them."""
         return self.runs_folder / "weights"
 
     @property

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def add_study_flags(parser: argparse.ArgumentParser, *, has_test: bool = True) -> None:
-    """Where labels and test images are, how folders are read, threads, quiet."""
+    """Add the flags for labels and test images, how folders are read, threads and quiet."""
     if has_test:
         parser.add_argument(
             "--test",

@@ -70,7 +70,7 @@ class Course:
 
     @property
     def epochs_to_learn(self) -> int:
-        """After so many it can be told whether it learns."""
+        """Epochs after which it can be told whether a run learns."""
         return math.ceil(STEPS_TO_LEARN / max(1, self.steps_per_epoch))
 
     @property

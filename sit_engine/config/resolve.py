@@ -125,7 +125,7 @@ def course_of(config: ResolvedConfig, facts: DataFacts) -> Course:
 
 
 def course_on(config: ResolvedConfig, train_images: int) -> Course:
-    """The same for a number of images that train."""
+    """The course of a run in which so many images train."""
     batch, epochs = config.optim.batch_size, config.optim.epochs
     return Course(total_steps(epochs, train_images, batch), train_images // batch, train_images)
 

@@ -12,7 +12,7 @@ from sit_engine.config.tree import ResolvedConfig, RunConfig
 
 
 def as_resolved(config: RunConfig) -> ResolvedConfig:
-    """The same config, in which no "auto" is left; one that is would be our own mistake."""
+    """Type a config as resolved: no "auto" is left in it; one that is would be our own mistake."""
     left = list(open_settings(config))
     assert not left, f"not resolved: {', '.join(left)}"
     return cast("ResolvedConfig", config)

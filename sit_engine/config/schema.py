@@ -48,7 +48,7 @@ def settings(method: str = DEFAULT_METHOD, family: str = DEFAULT_FAMILY) -> list
 
 @cache
 def _of(method: type[Options], family: type[Options]) -> tuple[Setting, ...]:
-    """Once a pair: the window asks a dozen times as it opens, and every config that is built."""
+    """Settings with these options, listed once a pair: the window asks a dozen times as it opens."""
     return tuple(_walk(RunConfig, "", method, family))
 
 
@@ -120,7 +120,7 @@ def _leaf(path: str, info: FieldInfo, group: type[Options]) -> Setting:
 
 
 def _allowed(info: FieldInfo) -> str:
-    """For example "a number from 0 to 1, or auto"."""
+    """What a setting may be, for example "a number from 0 to 1, or auto"."""
     kinds, choices = _kinds(info.annotation)
     phrases: list[str] = []
     if kinds & {"int", "float"}:

@@ -33,7 +33,7 @@ class ViewKind:
     for_teacher: bool = True
 
     def view_bytes(self) -> int:
-        """Of its views of one image: three colours in single precision, and of a copy as much with
+        """Bytes of its views of one image: three colours in single precision, and of a copy as much with
         a mask.
         """
         colours, single = 3, 4

@@ -34,7 +34,7 @@ Answers = NDArray[np.bool_]
 
 
 def find_cues(index: ImageIndex, store: PixelStore) -> CueFacts | None:
-    """Measured on a sample that is the same at every call; None where there are too few labels."""
+    """What the labels live on, by a sample that is the same at every call; None: there are too few."""
     rows = store.readable(sample(index.labels))
     labels_n = index.labels[rows]
     if len(rows) < FEWEST_FOR_CUES or len(np.unique(labels_n)) < 2:

@@ -33,7 +33,7 @@ class Threshold(NamedTuple):
 
 
 def choose_threshold(scores: NDArray[np.floating]) -> Threshold:
-    """From the scores of pairs of videos, nearly all of which show different things.
+    """The threshold, from the scores of pairs of videos, nearly all of which show different things.
 
     The bulk of their artanh (Fisher's z, which has no end at 1) is taken for normal, by its median and
     the median deviation of those above it (× 1.4826), since the upper side is the wider one. In one of
@@ -63,7 +63,7 @@ def choose_threshold(scores: NDArray[np.floating]) -> Threshold:
 def pair_scores(
     index: ClipIndex, asked: NDArray[np.int64], tell: Callable[[str, int, int], None]
 ) -> NDArray[np.float32]:
-    """Of each pair of these videos the larger of both directions [a,a]: a trailer is in its film."""
+    """Scores of pairs of these videos, the larger of both directions [a,a]: a trailer is in its film."""
     found = np.empty((len(asked), len(asked)), dtype=np.float32)
     for row, number in enumerate(asked.tolist()):
         tell("comparing videos", row, len(asked))
@@ -75,7 +75,7 @@ def pair_scores(
 
 
 def threshold_of(index: ClipIndex, tell: Callable[[str, int, int], None]) -> Threshold:
-    """From the pairs of at most `MOST_ASKED` of the index's videos."""
+    """The threshold of an index, from the pairs of at most `MOST_ASKED` of its videos."""
     count = len(index.videos)
     asked = np.unique(np.linspace(0, max(count - 1, 0), min(count, MOST_ASKED)).astype(np.int64))
     scores = pair_scores(index, asked, tell)

@@ -18,7 +18,7 @@ DRAWS = 1000
 def chamfer(
     query_qD: Vectors, vectors_nD: Vectors, video_n: NDArray[np.int64], videos: int
 ) -> NDArray[np.float32]:
-    """Of each video the mean over the query's vectors of the largest cosine to one of its own [V].
+    """Scores of the videos [V]: the mean over the query's vectors of the largest cosine to one of theirs.
 
     Asymmetric: a short query inside a long video is found (ViSIL, arXiv 1908.07410, section 3.3). All
     vectors have unit length; a video without any has −1.

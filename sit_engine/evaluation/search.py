@@ -31,7 +31,7 @@ def scores_of(
     query_qD: NDArray[np.floating],
     phase_q: NDArray[np.integer[Any]] | None = None,
 ) -> NDArray[np.float32]:
-    """Of each video the mean over the query of the largest cosine to one of its clips [V], 1 at most.
+    """Scores of the videos [V]: the mean over the query of the largest cosine to one of their clips, ≤ 1.
 
     Asymmetric: a short query inside a long video is found (ViSIL, arXiv 1908.07410, section 3.3). The
     query's clips may overlap: then `phase_q` says which follow one another, and the best phase counts.
@@ -139,7 +139,7 @@ def _approximate(index: ClipIndex, faiss: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _loaded(file: str, _: int) -> Any:
-    """Read once for many queries."""
+    """The faiss index in a file, read once for many queries."""
     import faiss
 
     found: Any = faiss.read_index(file)

@@ -92,7 +92,7 @@ def export_torchscript(
 
 
 def _check_program(out: Path) -> None:
-    """Only a TorchScript program is written over."""
+    """Refuse to write over a file that is no TorchScript program."""
     if not out.is_file():
         return
     if not any(name.endswith("/constants.pkl") for name in entry_names(out)):

@@ -86,7 +86,7 @@ def _write(out: Path, save: Callable[[str], Any], ending: str | None = None) -> 
 
 
 def _check_writable(out: Path, is_ours: Callable[[Path], bool], what: str) -> None:
-    """Only a file of the same kind is written over."""
+    """Refuse to write over what is no file of the same kind."""
     if out.exists() and not is_ours(out):
         raise ExportError(
             "export.exists_other",

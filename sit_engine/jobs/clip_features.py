@@ -70,7 +70,7 @@ class ClipReader:
         return int(self.method.clips.add.out_features)
 
     def fingerprint(self) -> str:
-        """Of the weights that make a vector, and of how frames are seen."""
+        """Digest of the weights that make a vector, and of how frames are seen."""
         digest = hashlib.sha256(f"{self.method.side} {self.method.clip_frames}".encode())
         parts = (self.method.student, self.method.clips)
         for part in parts:

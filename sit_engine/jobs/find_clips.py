@@ -131,7 +131,7 @@ class Finder:
 def _stretch(
     similar_qn: np.ndarray, asked_q2: np.ndarray, there_n2: np.ndarray
 ) -> tuple[Stretch | None, bool]:
-    """Where the best path begins and ends, by start and end of each row and column."""
+    """Start and end of the best path, by those of each row and column, and whether it is reversed."""
     # Between what rows have in common with all others, and what they have with their own copies.
     least = float(np.median(similar_qn) + similar_qn.max(1).mean()) / 2
     path = best_path(similar_qn, least)

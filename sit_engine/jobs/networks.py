@@ -170,7 +170,7 @@ def inspect_into(
 
 
 def _own_paths(run: Run, names: Sequence[str]) -> list[str]:
-    """Where those images of the split are now that are not gone; none of them is a sentence."""
+    """Paths now of those images of the split that are not gone; DataError where none is left."""
     places = places_of(run)
     places.check_there(run)
     paths = [path for path in map(places.path, names) if Path(file_of(path)).exists()]

@@ -110,7 +110,7 @@ def _format(run: Run) -> list[Warned]:
 
 
 def _damaged_checkpoints(run: Run) -> list[Warned]:
-    """They go aside where a whole one is left; else somebody may still make something of them."""
+    """Put damaged ones aside if a whole one is left; else somebody may still make something of them."""
     wrong: dict[Path, CheckpointError] = {}
     steps = checkpoint.all_steps(run)
     for step in steps:

@@ -41,11 +41,11 @@ class Others:
         self._taken: list[float] = []
 
     def note(self, cores: float) -> None:
-        """One look."""
+        """Note the cores that others took at one look."""
         self._taken.append(cores)
 
     def mean(self) -> float | None:
-        """Since the last answer; None, and no answer, while there were too few looks."""
+        """Mean of the looks since the last mean; None, and they are kept, while there were too few."""
         if len(self._taken) < LEAST_LOOKS:
             return None
         taken, self._taken = self._taken, []

@@ -20,7 +20,7 @@ Contrast = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 
 
 class EmbeddedTokens(NamedTuple):
-    """Of a micro-batch: the student's tokens [2b,D], and the teacher's."""
+    """Tokens of a micro-batch: the student's [2b,D], and the teacher's."""
 
     token: Tensor
     key: Tensor | None

@@ -159,14 +159,14 @@ class Method(ABC):
         del batches, on_progress
 
     def prepare_trial(self, batches: Batches) -> None:
-        """Called instead where steps are tried for their speed and memory alone.
+        """Called instead of `prepare` where steps are tried for their speed and memory alone.
 
         What `prepare` reads of all images may be made up, of the same sizes.
         """
         self.prepare(batches)
 
     def for_positions(self, positions: Tensor) -> None:
-        """Called where the images of one step, by their places among all, are all there are: a replay."""
+        """Called in a replay: the images of one step, by their places among all, are all there are."""
         del positions
 
     def order_weights(self, labels_n: np.ndarray) -> np.ndarray | None:

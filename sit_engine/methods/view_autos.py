@@ -55,7 +55,7 @@ def view_autos(views: ViewOptions, facts: DataFacts, preset: str) -> dict[str, A
 
 
 def published_blur(image_size: int) -> dict[str, Auto]:
-    """The same in large views, and in small ones never."""
+    """How often views are blurred: as published in large ones, never in small ones."""
     return (
         PUBLISHED_BLUR if image_size >= LARGE_PX else dict.fromkeys(PUBLISHED_BLUR, (0.0, NO_BLUR))
     )

@@ -36,7 +36,7 @@ class Maps(NamedTuple):
         return self.tokens[:, number] if self.tokens.shape[1] else self.places.mean(1)
 
     def first(self, count: int) -> Maps:
-        """The same of the first images of the batch."""
+        """The maps of the first images of the batch."""
         return Maps(self.tokens[:count], self.places[:count], self.grid)
 
 

@@ -122,7 +122,7 @@ class Cswin(Backbone):
         return cast("Block", last).mean_attention(before_BhwD)
 
     def crosses(self, image_BCYX: Tensor) -> list[tuple[Tensor, ...]]:
-        """Of the last block of each stage."""
+        """How a place attends within its stripes in the last block of each stage, [B,h,w,a,b] each."""
         found, map_BhwD, ends = [], image_BCYX, self._ends()
         for step in self._steps():
             if isinstance(step, Block) and next(ends):

@@ -120,21 +120,21 @@ class Supernet(Backbone):
     # Which network answers
 
     def _costliest(self) -> NetworkShape:
-        """Of some that keep the limits: what takes memory, and what readings are made of."""
+        """The costliest of some within the limits: what takes memory, and what readings are made of."""
         generator = numpy_stream(0, 0, 0, "network")
         codes = self.limits.draw(self.space, self.identity, generator, SHOWN_AMONG)
         costs = self.limits.table.costs(self.space, codes)
         return self.space.shape(codes[int(costs.argmax())])
 
     def begin_step(self, seed: int, step: int) -> None:
-        """From here on it trains the network that this step draws, on every rank the same."""
+        """Draw the network that is trained from here on: at a step the same on every rank."""
         generator = numpy_stream(seed, step, 0, "network")
         (code,) = self.limits.draw(self.space, self.identity, generator)
         self.drawn = self.space.shape(code)
 
     @contextmanager
     def answering(self, shape: NetworkShape, *ends: End) -> Iterator[None]:
-        """In this block that network answers, from those ends of its layers (all that are trained)."""
+        """Let that network answer in this block, from those ends of its layers (all that are trained)."""
         before = self.chosen
         self.chosen = shape, ends or ends_of(self.options.sharing)
         try:
@@ -151,7 +151,7 @@ class Supernet(Backbone):
         return shape, ends_of(self.options.sharing)
 
     def channels(self, shape: NetworkShape, end: End) -> Channels:
-        """Of the stream of that network."""
+        """Channels that the stream of that network takes of the widest."""
         widths, sharing = self.space.widths, self.options.sharing
         first = first_channel(widths, shape.width, sharing, end)
         return Channels(first, shape.width, self.width)
@@ -159,7 +159,7 @@ class Supernet(Backbone):
     # What a backbone gives
 
     def maps(self, image_BCYX: Tensor) -> Maps:
-        """Of the network that answers, at its channels of the widest; both ends are added up."""
+        """Last map of the network that answers, at its channels of the widest; both ends are added up."""
         shape, ends = self.answer
         passes = [self._passed(image_BCYX, shape, end) for end in ends]
         tokens = sum(spread.tokens for spread in passes[1:]) + passes[0].tokens
@@ -177,7 +177,7 @@ class Supernet(Backbone):
         return torch.stack(found).sum(0)
 
     def layers(self, image_BCYX: Tensor) -> list[Maps]:
-        """After each block of the network that answers, from its first end."""
+        """Maps after each block of the network that answers, from its first end."""
         shape, ends = self.answer
         own = self.channels(shape, ends[0])
         return [
@@ -186,32 +186,32 @@ class Supernet(Backbone):
         ]
 
     def attention(self, image_BCYX: Tensor) -> Tensor:
-        """As of the network by itself, from its first end."""
+        """Attention of the network that answers, as by itself, from its first end."""
         shape, ends = self.answer
         return self.extract(shape, ends[0]).attention(image_BCYX)
 
     def level(self, name: str) -> int:
-        """By slot."""
+        """The level of a parameter, by its slot."""
         if name.startswith("slots."):
             return int(name.split(".")[1]) + 1
         return self.blocks_deep + 1 if name.startswith("norm.") else 0
 
     def first_layer(self) -> list[nn.Parameter]:
-        """Of every patch size."""
+        """Weights and biases from pixels to tokens, of every patch size."""
         return [p for name, p in self.named_parameters() if ".proj." in name and "stems" in name]
 
     def freeze(self, *, but_last: int) -> None:
-        """By level."""
+        """Freeze by level: all but so many last slots and the norm after them; 0: everything."""
         least = self.blocks_deep - but_last + 1 if but_last else self.blocks_deep + 2
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(self.level(name) >= least)
 
     def set_fused_attention(self, *, fused: bool) -> None:
-        """In every slot."""
+        """Set the fused attention of every slot."""
         self.fused = fused
 
     def set_recompute(self, *, on: bool) -> None:
-        """In every slot."""
+        """Set recomputation of activations in every slot."""
         self.recompute = on
 
     def fit(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -253,7 +253,7 @@ class Supernet(Backbone):
         return found
 
     def _passed(self, image_BCYX: Tensor, shape: NetworkShape, end: End) -> Maps:
-        """After the final norm, at its channels of the widest."""
+        """The maps of a network after the final norm, at its channels of the widest."""
         own = self.channels(shape, end)
         *_, last_BND = self._blocks(image_BCYX, shape, end)
         return self._as_maps(own.spread(sliced_norm(self.norm, last_BND, own)), image_BCYX, shape)

@@ -84,7 +84,7 @@ class Slot(nn.Module):
         return found
 
     def _inner(self, block: BlockShape, sharing: Sharing, end: End) -> tuple[Channels, Channels]:
-        """Of the attention, whose heads are stretches of them one behind the other, and of the MLP."""
+        """Channels of the attention, whose heads are stretches one behind the other, and of the MLP."""
         space = self.space
         found = []
         for candidates, width in ((space.attentions, block.attention), (space.mlps, block.mlp)):
@@ -100,7 +100,7 @@ class Slot(nn.Module):
 
 
 def sliced_norm(norm: nn.LayerNorm, tokens_BND: Tensor, own: Channels) -> Tensor:
-    """Over the channels that are there, by their own weights."""
+    """Norm over the channels that are there, by their own weights."""
     weight, bias = own.of(norm.weight, 0), own.of(norm.bias, 0)
     return functional.layer_norm(tokens_BND, (own.number,), weight, bias, norm.eps)
 

@@ -81,18 +81,18 @@ Folder = tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def plain_folder(model: VitOptions[Never], backbone: Backbone, classes: int) -> Folder:
-    """As timm lays out a vision transformer."""
+    """Config and tensors as timm lays out a vision transformer."""
     return timm_config(model, classes), timm_names(backbone.state_dict(), model.variant)
 
 
 def any_folder(model: TimmOptions[Never], backbone: Backbone, classes: int) -> Folder:
-    """As timm lays out the network, which is its own."""
+    """Config and tensors as timm lays out the network, which is its own."""
     tensors = {name.removeprefix(OWN): value for name, value in backbone.state_dict().items()}
     return any_timm_config(model, backbone, classes), tensors
 
 
 def own_folder(model: BackboneOptions[Never], backbone: Backbone, classes: int) -> Folder:
-    """Of a family that timm has not: laid out alike, and our own reader loads it."""
+    """Config and tensors of a family that timm has not: laid out alike, and our own reader loads them."""
     return own_config(model, classes), dict(backbone.state_dict())
 
 

@@ -80,7 +80,7 @@ def read_heads(path: Path) -> dict[str, Tensor]:
 
 
 def load_heads(modules: Mapping[str, Sequence[nn.Module]], heads: Mapping[str, Tensor]) -> bool:
-    """Into modules, by how their tensors' names begin; False, and nothing changes, unless all fit."""
+    """Load modules, by how their tensors' names begin; False, and nothing changes, unless all fit."""
     given = [
         (module, {name: heads.get(f"{prefix}{name}") for name in module.state_dict()})
         for prefix, each in modules.items()
@@ -146,7 +146,7 @@ def _fold_normalisation(tensors: dict[str, Tensor], start: Start) -> None:
 
 
 def load_weights(backbone: Backbone, weights: Weights) -> None:
-    """Into a backbone of the same sizes, whose views may have another size (`Backbone.fit`)."""
+    """Load into a backbone of the same sizes, whose views may have another size (`Backbone.fit`)."""
     try:
         backbone.load_state_dict(backbone.fit(dict(weights.tensors)))
     except RuntimeError as error:

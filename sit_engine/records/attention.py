@@ -37,7 +37,7 @@ class Crosses:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Crosses:
-        """Of `arrays`, which anyone may have written; ValueError where they are none."""
+        """The crosses in `arrays`, which anyone may have written; ValueError where they are none."""
         stages: list[tuple[NDArray[Any], ...]] = []
         while (name := f"stage{len(stages) + 1}_columns") in arrays:
             rows = arrays.get(name.replace("columns", "rows"))

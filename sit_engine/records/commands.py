@@ -132,7 +132,7 @@ def _take(path: Path) -> Command | None:
 
 
 def _put_aside(path: Path) -> None:
-    """Under a name that no command has, so that it does not stand before those that follow."""
+    """Give a file a name that no command has, so that it does not stand before those that follow."""
     with contextlib.suppress(OSError):
         path.rename(path.with_name(f"ignored-{path.name}"))
 

@@ -187,7 +187,7 @@ def _lines(path: Path, about: dict[str, Any]) -> Lines:
 
 
 def map_file(folder: Path, kind: MapKind) -> Path:
-    """Where a map stands."""
+    """Path of a map's file."""
     return folder / f"map-{kind}.npy"
 
 

@@ -82,7 +82,7 @@ class StepReported(Event):
 
 @dataclass(frozen=True)
 class HealthMeasured(Event):
-    """Is it working? Figures of the features of `images` fixed images (watching.health)."""
+    """Whether a run works: figures of the features of `images` fixed images (watching.health)."""
 
     step: int
     images: int

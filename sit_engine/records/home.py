@@ -23,7 +23,7 @@ class Home:
 
     @property
     def path(self) -> Path:
-        """Where the folder is now; RunError when it is gone."""
+        """Path of the folder now; RunError when it is gone."""
         if _identity(self._path) != self._identity:
             self._path = self._moved_to()
         return self._path

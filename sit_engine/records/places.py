@@ -63,7 +63,7 @@ class Places:
 
 
 def moved_along(file: str, before: str, now: str) -> str:
-    """Where something is that lay in or beside a folder which moved; as it was if it is not there.
+    """Path now of what lay in or beside a folder which moved; as it was if it stayed or is not found.
 
     Beside: where the folders above it are called alike, they moved too.
     """
@@ -81,7 +81,7 @@ def moved_along(file: str, before: str, now: str) -> str:
 
 
 def file_along(file: str | None, before: Sequence[str], now: Sequence[str]) -> str | None:
-    """Where a label file, if there is one, is after several folders moved."""
+    """Path of a label file, if there is one, after several folders moved."""
     for old, new in zip(before, now, strict=False):
         file = None if file is None else moved_along(file, old, new)
     return file

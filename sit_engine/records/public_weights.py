@@ -34,7 +34,7 @@ class PublicWeights:
 
     @property
     def link(self) -> str:
-        """Where it is described."""
+        """Address of the page that describes it."""
         return f"huggingface.co/{self.repository}"
 
     @property

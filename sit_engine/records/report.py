@@ -178,7 +178,7 @@ def report_of(raw: dict[str, Any]) -> Report | None:
 
 @lru_cache
 def _adapter() -> TypeAdapter[Report]:
-    """Made when the first report is read: that takes longer than the reading."""
+    """Reader of reports, made when the first one is read: that takes longer than the reading."""
     return TypeAdapter(Report)
 
 

@@ -191,7 +191,7 @@ class OpenedRun(Run):
 
     @property
     def path(self) -> Path:
-        """Where it is now; RunError when it is gone."""
+        """Path of the run folder now; RunError when it is gone."""
         home: Home = self.__dict__["home"]
         return home.path
 

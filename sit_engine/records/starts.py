@@ -92,7 +92,7 @@ def _checkpoint_of(path: Path) -> Path:
 
 
 def scratch_of(run: Path) -> Path:
-    """Where the twin of a finetuned run stands that started from nothing."""
+    """Folder of a finetuned run's twin that started from nothing."""
     return run.with_name(f"{run.name}-scratch")
 
 

@@ -139,7 +139,7 @@ def _first(place: Place, request: CompareRequest) -> Place:
 
 
 def _check_images(place: Place, request: CompareRequest) -> None:
-    """It learnt from and was asked about the images that the seed's first run was."""
+    """Refuse a run that learnt from, or was asked about, other images than the seed's first run."""
     first = _first(place, request)
     splits = [
         (record["train"], record["watch"]) for record in (p.run.split() for p in (first, place))

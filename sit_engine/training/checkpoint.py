@@ -96,7 +96,7 @@ def _put_in(new: Path, final: Path) -> None:
 
 
 def _old(final: Path) -> Path:
-    """Where a checkpoint stands for the instant in which a new one of its step takes its place."""
+    """Folder of a checkpoint for the instant in which a new one of its step takes its place."""
     return final.with_name(f".{final.name}.old")
 
 
@@ -159,7 +159,7 @@ def all_steps(run: Run) -> list[int]:
 
 
 def folder(run: Run, step: int) -> Path:
-    """Where the checkpoint of `step` stands, also while it is replaced."""
+    """Folder of the checkpoint of `step`, also while it is replaced."""
     final = run.checkpoints / f"step-{step:08d}"
     return _old(final) if not final.exists() and _old(final).exists() else final
 

@@ -189,7 +189,7 @@ class Leg:
         return self._agreed(self._answer(commands))
 
     def _agreed(self, ending: Outcome | None) -> Outcome | None:
-        """The same on all ranks."""
+        """The ending, and the number of steps, on which all ranks agree."""
         progress = self.progress
         if ranks.count() == 1:
             return ending

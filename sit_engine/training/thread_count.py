@@ -55,5 +55,5 @@ class ThreadCount:
 
 
 def beside(most: int, taken: float) -> int:
-    """Of `most` threads those that find a core for themselves, where others take so many; 1 at least."""
+    """How many of `most` threads find a core for themselves, where others take so many; 1 at least."""
     return max(1, min(most, math.floor(most - taken + 0.5)))

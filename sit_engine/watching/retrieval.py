@@ -52,7 +52,7 @@ _UNKNOWN = (float("nan"), 0.0)
 
 @dataclass(frozen=True)
 class _Features:
-    """Of the videos: clean features of each, and of their edited copies; thumbnails alike."""
+    """Features of the held-out videos, clean and of their edited copies; thumbnails alike."""
 
     clean: list[Tensor]
     copies: list[list[Tensor]]
@@ -147,7 +147,7 @@ class Retrieval:
         )
 
     def _features(self, method: ClipMethod) -> _Features:
-        """Read once in a leg, unless blocks of the network that reads frames learn along."""
+        """Read the held-out videos: once in a leg, unless blocks of the frames' network learn along."""
         if self._read_once is not None:
             return self._read_once
         held = self.watched.held
@@ -231,7 +231,7 @@ def _score(database: Sequence[Tensor], copies: Sequence[Sequence[Tensor]]) -> tu
 
 
 def _with_interval(kept: float | tuple[float, float]) -> tuple[float, float]:
-    """Of earlier runs there is none."""
+    """The precision with its interval; earlier runs kept none, and get 0."""
     return (kept, 0.0) if isinstance(kept, float) else (kept[0], kept[1])
 
 

@@ -64,7 +64,7 @@ def plain_name(text: str) -> str:
 
 
 class Comparer(QObject):
-    """At most one comparison or search of this window; it lives on when the window goes."""
+    """Runs at most one comparison or search of this window, which lives on when the window goes."""
 
     changed = Signal()
     failed = Signal(object)

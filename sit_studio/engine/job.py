@@ -12,7 +12,7 @@ from sit_studio.models.failure import Failure
 
 
 class Job(QObject):
-    """At most one question at a time; `changed` when it begins and when it has ended."""
+    """Asks at most one question at a time; `changed` when it begins and when it has ended."""
 
     changed = Signal()
     progressed = Signal(str, int, int)

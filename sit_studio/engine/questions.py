@@ -184,7 +184,7 @@ class Asker(QObject):
 
 
 class Spare:
-    """At most one child for the next long question, which has loaded what such need."""
+    """Keeps at most one child for the next long question, which has loaded what such need."""
 
     def __init__(self) -> None:
         self._asker: Asker | None = None
@@ -195,7 +195,7 @@ class Spare:
         return self._asker is not None and self._asker.is_spare
 
     def make_ready(self, parent: QObject) -> None:
-        """Have one, which ends with `parent`."""
+        """Start a child that waits, unless one does or memory is short; it ends with `parent`."""
         if not self.is_there and not is_memory_short():
             self.let_go()
             self._asker = Asker(parent, once=True)

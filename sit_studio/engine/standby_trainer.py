@@ -35,7 +35,7 @@ def engine_environment() -> dict[str, str]:
 
 
 def step_back(pid: int) -> None:
-    """The window must stay quick on a machine with few cores."""
+    """Lower a process's priority: the window must stay quick on a machine with few cores."""
     with suppress(psutil.Error, OSError):
         if sys.platform != "win32":
             psutil.Process(pid).nice(BEHIND_THE_WINDOW)
@@ -47,7 +47,7 @@ def is_memory_short() -> bool:
 
 
 class Standby:
-    """At most one process, which waits for its words."""
+    """Keeps at most one process, which waits for its words."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,7 +62,7 @@ class Standby:
         return process is not None and process.poll() is None
 
     def make_ready(self) -> None:
-        """Have one, where there is memory for it."""
+        """Start a process that waits, unless one does or memory is short."""
         with self._lock:
             if self.is_there or is_memory_short():
                 return
@@ -95,7 +95,7 @@ class Standby:
         return None
 
     def let_go(self) -> None:
-        """Nobody will want one soon."""
+        """End the process that waits: nobody will want one soon."""
         with self._lock:
             process, self._process = self._process, None
             if process is not None:
@@ -110,7 +110,7 @@ class Standby:
 
 
 def engine_places() -> dict[str, str]:
-    """Where the engine is to keep things: Settings can change it at any time."""
+    """Variables that say where the engine keeps things: Settings can change them at any time."""
     return {name: value for name, value in os.environ.items() if name.startswith("SIT_")}
 
 

@@ -15,7 +15,7 @@ MOST_STOPS = 24
 
 @dataclass(frozen=True)
 class ItemTiles:
-    """Read from the index as tiles come into sight; a folder of images has a tile for each."""
+    """Tiles, read from the index as they come into sight; a folder of images has a tile for each."""
 
     index: SavedIndex
 

@@ -33,7 +33,7 @@ class Budget:
 
     @property
     def parameters(self) -> int:
-        """Of the plain network, with one token."""
+        """Parameters of the plain network, with one token."""
         return self.shape.parameters(self.image_size)
 
     def text(self, unit: CostUnit, milliseconds: float | None = None) -> str:

@@ -30,12 +30,12 @@ class Cloud:
 
     @cached_property
     def cost_n(self) -> np.ndarray:
-        """As an array: [n]."""
+        """Costs as an array: [n]."""
         return np.array(self.costs_n)
 
     @cached_property
     def score_n(self) -> np.ndarray:
-        """As an array, what is no number as low as the lowest: [n]."""
+        """Scores as an array, what is no number as low as the lowest: [n]."""
         found = np.array(self.scores_n)
         known = found[np.isfinite(found)]
         return np.where(np.isfinite(found), found, known.min() if len(known) else 0.0)
@@ -54,12 +54,12 @@ class Cloud:
 
     @cached_property
     def cost_range(self) -> tuple[float, float]:
-        """Of the axis."""
+        """Range of the cost axis."""
         return _range(self.cost_n, 0.0)
 
     @cached_property
     def score_range(self) -> tuple[float, float]:
-        """Of the axis; of many points the few that lie far below are left out."""
+        """Range of the score axis; of many points the few that lie far below are left out."""
         return _range(self.score_n, FAR_BELOW if len(self.score_n) > MANY else 0.0)
 
 

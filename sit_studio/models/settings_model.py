@@ -205,7 +205,7 @@ class SettingsModel:
         cache_gb: float | None = None,
         with_scratch: bool = False,
     ) -> str:
-        """The same run as a command for a terminal; `cache_gb` is the budget of this window."""
+        """The command that starts this run in a terminal; `cache_gb` is the budget of this window."""
         texts = dict(self.texts)
         if needs_labels(self.method):
             texts.pop(WEIGHTS, None)

@@ -173,7 +173,7 @@ def _read(questions: int, inbox: Inbox) -> None:
 
 
 def _lines(descriptor: int) -> Iterator[bytes]:
-    """Read without a file object, which a thread still reading would lock at the end.
+    """Lines of a descriptor, without a file object, which a thread still reading would lock at the end.
 
     Of a line that is too long the beginning comes, one byte too long, and the rest is not kept.
     """

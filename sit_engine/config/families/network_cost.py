@@ -37,7 +37,7 @@ class CostTable:
     mlp_pdm: np.ndarray
 
     def costs(self, space: Space, codes_nG: np.ndarray) -> np.ndarray:
-        """Of each network, [n]."""
+        """Costs of the networks, [n]."""
         patch, width = codes_nG[:, 0], codes_nG[:, 1]
         slots = codes_nG[:, FRONT:].reshape(len(codes_nG), -1, OF_SLOT)
         heads, attention, mlp = (slots[:, :, gene] for gene in range(OF_SLOT))
@@ -47,19 +47,19 @@ class CostTable:
         return found
 
     def cost(self, space: Space, shape: NetworkShape) -> float:
-        """Of one network of the space; ValueError for any other."""
+        """Cost of one network of the space; ValueError for any other."""
         return float(self.costs(space, space.code(shape)[None])[0])
 
     def of_patches(self, numbers: Sequence[int]) -> CostTable:
-        """Of the same space with these of its patch sizes alone."""
+        """Table of the same space with these of its patch sizes alone."""
         return CostTable(*(value[list(numbers)] for value in vars(self).values()))
 
     def scaled(self, factor: float) -> CostTable:
-        """Every cost so many times as high."""
+        """Table with every cost so many times as high."""
         return CostTable(*(factor * value for value in vars(self).values()))
 
     def to_text(self) -> str:
-        """As JSON."""
+        """The table as JSON."""
         return json.dumps(
             {name: np.round(value, DIGITS).tolist() for name, value in vars(self).items()}
         )
@@ -91,7 +91,7 @@ def _no_table() -> ConfigError:
 
 
 def counted_table(space: Space, unit: CostUnit, tokens: int = 1) -> CostTable:
-    """Of multiply-adds or parameters, by their formulas (config.families.network_shape)."""
+    """Table of multiply-adds or parameters, by their formulas (config.families.network_shape)."""
 
     def count(patch: int, width: int, *blocks: BlockShape) -> int:
         shape = NetworkShape(patch, width, blocks)
@@ -114,7 +114,7 @@ def filled_table(
     attention: Callable[[int, int, int, int], float],
     mlp: Callable[[int, int, int], float],
 ) -> CostTable:
-    """From what each operation costs, asked once a shape."""
+    """Table from functions that say what an operation costs, each asked once a shape."""
     pairs = [(patch, width) for patch in space.patches for width in space.widths]
     sizes = (len(space.patches), len(space.widths))
     heads = [(heads, wide) for heads in space.heads for wide in space.attentions]
@@ -204,7 +204,7 @@ class Limits:
 
 
 def said_cost(cost: float) -> str:
-    """For a sentence."""
+    """A cost in digits, for a sentence."""
     return f"{cost:,.0f}" if cost >= 1000 else f"{cost:.3g}"
 
 

@@ -34,7 +34,7 @@ class NetworkShape(NamedTuple):
         return (image_size // self.patch_size) ** 2
 
     def multiply_adds(self, image_size: int, classes: int = 0) -> int:
-        """Of one view, as ViTAS counts: no token, norm or softmax (authors' code, core/utils/flops.py).
+        """Multiply-adds of a view, as ViTAS's code counts (core/utils/flops.py): no token, norm, softmax.
 
         N·3P²·D + Σ over blocks (4·N·D·A + 2·N²·A + 2·N·D·H) + D·classes: with A of each of queries,
         keys and values this is N·D·3A + 2N²·A + N·A·D + 2·N·D·H.
@@ -50,7 +50,7 @@ class NetworkShape(NamedTuple):
         return first + inner + width * classes
 
     def parameters(self, image_size: int, *, tokens: int = 1, classes: int = 0) -> int:
-        """With biases everywhere, tokens and their positions, and a classifier of so many classes."""
+        """Parameters, with biases everywhere, tokens, positions, and a classifier of so many classes."""
         width = self.width
         first = 3 * self.patch_size**2 * width + width
         positions = (self.patches(image_size) + tokens) * width + tokens * width

@@ -153,7 +153,7 @@ class SearchedOptions(BackboneOptions[AutoT]):
         return (("patch_size", "image_size"),)
 
     def verify(self: SearchedOptions[Never]) -> None:
-        """As what was chosen by hand."""
+        """Check the lists of the blocks and the patch size as if they were chosen by hand."""
         _check_blocks(Filling("model", self))
         if self.image_size % self.patch_size:
             raise ConfigError(
@@ -165,7 +165,7 @@ class SearchedOptions(BackboneOptions[AutoT]):
             )
 
     def described(self: SearchedOptions[Never]) -> str:
-        """For a card."""
+        """The network in words, for a card."""
         return (
             f"ViT of width {self.width}, blocks of {self.heads} heads, attention widths "
             f"{self.attention} and MLP widths {self.mlp}, patches of {self.patch_size} px"
@@ -174,7 +174,7 @@ class SearchedOptions(BackboneOptions[AutoT]):
     def fill(
         self, filling: Filling, facts: DataFacts, device: DeviceFacts, needs: Requirements
     ) -> None:
-        """From its name, what was said, the images and the device."""
+        """Fill every "auto" from its name, what was said, the images and the device."""
         _named(filling)
         fill_patches(filling, facts, device)
         _blocks(filling)

@@ -21,7 +21,7 @@ def ends_of(sharing: Sharing) -> tuple[End, ...]:
 
 
 def first_channel(candidates: Sequence[int], width: int, sharing: Sharing, end: End) -> int:
-    """Where the channels of one of the `candidates` begin; they go on round the end of all.
+    """First of the channels that one of the `candidates` takes; they go on round the end of all.
 
     On the ring candidate i begins at Σ_{j<i} w_j modulo all channels.
     """

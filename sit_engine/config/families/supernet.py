@@ -135,7 +135,7 @@ class SupernetOptions(BackboneOptions[AutoT]):
         return self.slots
 
     def takes_view(self: SupernetOptions[Never], side: int) -> bool:
-        """Where every patch size divides it."""
+        """Whether every patch size divides that side, in px."""
         return all(side % patch == 0 for patch in numbers(self.patches))
 
     @property
@@ -149,11 +149,11 @@ class SupernetOptions(BackboneOptions[AutoT]):
         return True
 
     def verify(self: SupernetOptions[Never]) -> None:
-        """As what was chosen by hand."""
+        """Check the space as if it was chosen by hand."""
         check_space(self)
 
     def described(self: SupernetOptions[Never]) -> str:
-        """For a card."""
+        """The supernet in words, for a card."""
         return f"supernet of {self.space.networks:.1e} networks, sharing {self.sharing}"
 
     def fill(

@@ -44,7 +44,7 @@ def file_of(path: str) -> str:
 
 
 def place_of(path: str) -> str:
-    """The same of what lies on disk, where somebody may call a file as a frame is called."""
+    """Path on disk of an image, or of a frame's video; a file may itself be called like a frame."""
     return path if os.path.lexists(path) else file_of(path)
 
 

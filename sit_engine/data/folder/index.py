@@ -247,7 +247,7 @@ def _spread(values: NDArray[np.int32]) -> dict[str, int] | None:
 
 
 def _once_a_video(problems: Iterable[Problem]) -> list[Problem]:
-    """The same fault of many frames is one of their video; the end of one is none."""
+    """The problems, each fault of frames told once for their video; a frame past its end is no fault."""
     found: dict[tuple[str, str], Problem] = {}
     for problem in problems:
         if problem.code != PAST_THE_END:

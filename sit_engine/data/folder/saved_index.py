@@ -317,7 +317,7 @@ def _check_items(index: SavedIndex, path: Path) -> None:
 
 @cache
 def _video_facts() -> TypeAdapter[VideoFacts]:
-    """Made once: a list in sight asks for each of its videos whenever it is painted."""
+    """Reader of a video's facts, made once: a list asks for each of its videos whenever it is painted."""
     return TypeAdapter(VideoFacts)
 
 

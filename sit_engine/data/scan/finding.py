@@ -175,7 +175,7 @@ class _Search:
         self.progress = ProgressReporter(self.on_progress, "checking the images", len(self.files))
 
     def look_at_same_names(self, names: Sequence[str]) -> None:
-        """Where folders were moved as they are, this is all."""
+        """Look for images under the names they had; where folders were moved as they are, this is all."""
         wanted = {}
         for name in names:
             root, path = root_and_path(name)
@@ -235,7 +235,7 @@ class _Search:
                 self._keep(name, min(free, key=lambda file: (not file.endswith(f"/{same}"), file)))
 
     def _hash_frames(self, names: Iterable[str], files: Iterable[str]) -> None:
-        """Where frames are looked for: which of them a file has, by what it is known by itself.
+        """Note which of the frames that are looked for a file has, by what the file itself is known by.
 
         Only those that are looked for are kept: a million photographs have no frames.
         """

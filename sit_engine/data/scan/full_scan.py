@@ -131,7 +131,7 @@ def _filling(
 
 
 def _noted(index: ImageIndex, count: int) -> ImageIndex:
-    """With the note that so many images were not decoded."""
+    """The index with the note that so many images were not decoded."""
     notes = dict(index.notes) | {NOT_DECODED: count}
     return replace(index, notes=tuple(sorted(notes.items())))
 

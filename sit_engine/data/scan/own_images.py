@@ -110,7 +110,7 @@ def has_moved(old: object, folder: str) -> bool:
 def look_for_all(
     runs: Sequence[Run], folder: str, on_progress: OnProgress | None
 ) -> list[tuple[Run, Places]]:
-    """Where runs on one folder have all that they began with in another one; nothing is written."""
+    """Find all images of runs in another folder; DataError where some are gone. Nothing is written."""
     hashed: dict[str, str] = {}
     places = []
     for run in runs:

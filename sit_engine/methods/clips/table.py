@@ -78,7 +78,7 @@ class FrameTable:
         return int(self.first_n[position]), int(self.end_n[position])
 
     def rows(self, places: NDArray[np.int64] | slice) -> NDArray[np.float16]:
-        """Those rows, a copy."""
+        """A copy of the rows at those places."""
         if isinstance(places, slice):
             places = np.arange(*places.indices(self.total))
         return self._rows[places % len(self._rows)]
@@ -152,7 +152,7 @@ class FrameTable:
         out[self.black : self.total] = self.reader.rows(spare, torch.ones(SPARE)).cpu().numpy()
 
     def _fingerprint(self) -> str:
-        """Of all that rows come from. Blocks that learn are left out: a run that goes on has others."""
+        """Digest of all that rows come from, but for blocks that learn: a run that goes on has others."""
         store, rows, reader = self.batches.store, self.batches.rows, self.reader
         about = f"{VERSION} {reader.side} {self.copies} {self.batches.seed} {reader.trained_blocks}"
         digest = hashlib.sha256(about.encode())

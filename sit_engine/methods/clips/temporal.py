@@ -21,7 +21,7 @@ BLACK, NOISE = -1, -2
 def edit(
     kind: Edit, frames: Sequence[int], length: int, others: Sequence[int], rng: np.random.Generator
 ) -> list[int]:
-    """At most `length` frames of the copy, one at least; `frames` are up to twice as many in their order.
+    """Frames of an edited copy, 1 to `length` of them; `frames` are up to twice as many, in their order.
 
     `others` are frames of another video, for "insert".
     """

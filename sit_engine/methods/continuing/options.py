@@ -101,7 +101,7 @@ class ContinuingOptions(MethodOptions[AutoT]):
 
     @property
     def reads_cues(self) -> bool:
-        """Where colour changes or mirroring are left to us."""
+        """Whether colour changes or mirroring are left to us."""
         return "auto" in (self.views.colours, self.views.flip)
 
     @property

@@ -210,7 +210,7 @@ class DinoOptions(MethodOptions[AutoT]):
 
     @property
     def reads_cues(self) -> bool:
-        """Where colour changes or mirroring are left to us."""
+        """Whether colour changes or mirroring are left to us."""
         return "auto" in (self.views.colours, self.views.flip)
 
     def view_kinds(self: DinoOptions[Never], image_size: int) -> tuple[ViewKind, ...]:

@@ -165,7 +165,7 @@ class Finetune(Method):
             self.kept_features = read_all(batches, student, student.read, self.size, on_progress)
 
     def prepare_trial(self, batches: Batches) -> None:
-        """The same with made-up features."""
+        """Weigh the classes, and make features up where only the head trains."""
         self._weigh_classes(batches)
         if self.options.trained == "head":
             student = self.networks.student

@@ -83,7 +83,7 @@ class MocoV3Options(MethodOptions[AutoT]):
 
     @property
     def reads_cues(self) -> bool:
-        """Where colour changes or mirroring are left to us."""
+        """Whether colour changes or mirroring are left to us."""
         return "auto" in (self.views.colours, self.views.flip)
 
     def view_kinds(self: MocoV3Options[Never], image_size: int) -> tuple[ViewKind, ...]:

@@ -161,7 +161,7 @@ class SitOptions(MethodOptions[AutoT]):
 
     @property
     def reads_cues(self) -> bool:
-        """Where colour changes or mirroring are left to us."""
+        """Whether colour changes or mirroring are left to us."""
         return "auto" in (self.views.colours, self.views.flip)
 
     def view_kinds(self: SitOptions[Never], image_size: int) -> tuple[ViewKind, ...]:

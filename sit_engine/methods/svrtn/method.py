@@ -91,7 +91,7 @@ class _Vectors:
 
 @dataclass(frozen=True)
 class _Embedded:
-    """Of a micro-batch: what its contrasts compare, and which video each clip of the step is of."""
+    """What the contrasts of a micro-batch compare, and which video each clip of the step is of."""
 
     tokens: EmbeddedTokens
     items_M: Tensor
@@ -147,7 +147,7 @@ class Svrtn(ClipMethod):
         self._measure(self.table)
 
     def prepare_trial(self, batches: Batches) -> None:
-        """With a made-up table."""
+        """Prepare with a made-up table."""
         self.table = FrameTable(batches, self.reader, self.options.copies)
         self.table.make_up()
         self._measure(self.table)

@@ -50,7 +50,7 @@ class Beating:
 
 
 def beat_file(path: Path) -> Path:
-    """Where the count stands."""
+    """Path of the file in which the count stands."""
     return path.with_name(f"{path.name}.beat")
 
 

@@ -161,7 +161,7 @@ class NetworkSearch:
 
     @cached_property
     def scores(self) -> tuple[float, ...]:
-        """Of each candidate, the more the better: its accuracy where it comes from a classifier.
+        """Score of each candidate, the more the better: its accuracy where it comes from a classifier.
 
         Without labels the mean of how far loss and accuracy (or effective rank) lie from the mean of
         the first generation, each in its standard deviations there.
@@ -199,7 +199,7 @@ class NetworkSearch:
 
     @property
     def front(self) -> tuple[Candidate, ...]:
-        """Of all, those than which none is both cheaper and better; by rising cost."""
+        """Candidates than which none is both cheaper and better, by rising cost."""
         ranked = sorted(
             zip(self.scores, self.candidates, strict=True),
             key=lambda pair: (pair[1].cost, -pair[0]),

@@ -118,7 +118,7 @@ def verdict(found: NetworkSearch) -> tuple[Sentence, ...]:
 
 
 def _gap(comparison: Comparison, name: str) -> Gap | None:
-    """Of nearest neighbours, over the uniform network."""
+    """Gap of nearest neighbours over the uniform network; None where it was not measured."""
     for line in comparison.lines:
         if line.name == name and "knn" in line.figures:
             return line.figures["knn"].gap

@@ -43,7 +43,7 @@ class Tuning:
 
     @property
     def final(self) -> Comparison | None:
-        """Where the best meets the default with fresh seeds; none before that."""
+        """The comparison in which the best meets the default with fresh seeds; None before that."""
         return self.rungs[-1] if self.is_complete and len(self.rungs) == RUNGS else None
 
     @property

@@ -142,7 +142,7 @@ class Asking:
         return [by_shape[one.shape] for one in own]
 
     def _ask(self, shape: NetworkShape, source: Source, generation: int) -> Candidate:
-        """From the journal, or measured now and written there."""
+        """The answer for a network: from the journal, or measured now and written there."""
         if (known := self.known.get((source, shape))) is not None:
             return known
         obey(self.control)
@@ -166,7 +166,7 @@ class Asking:
         return candidate
 
     def _parts(self, shape: NetworkShape) -> Parts:
-        """Measured once, whoever asks."""
+        """Figures of a network, measured once, whoever asks."""
         if shape not in self.figures:
             self.figures[shape] = self._ready().parts(shape)
         return self.figures[shape]

@@ -48,7 +48,7 @@ class Budgeted(NamedTuple):
 
 
 def budgeted(request: NetworkRequest, resolved: ResolvedConfig, tell: OnProgress) -> Budgeted:
-    """Worked out, and of a budget of time measured, once a search."""
+    """What a budget comes to, worked out once a search; of a budget of time it is measured."""
     device = apply_settings(resolved.compute, or_cpu=True)
     high, unit = read_budget(request.budget) or (
         float(shape_of(resolved).multiply_adds(resolved.model.image_size)),
@@ -71,7 +71,7 @@ def budgeted(request: NetworkRequest, resolved: ResolvedConfig, tell: OnProgress
 
 
 def _reached(found: Budgeted) -> Budgeted:
-    """Without patch sizes of which hardly any network keeps the limits; the plain one's stays."""
+    """Leave out patch sizes of which hardly any network keeps the limits; the plain one's stays."""
     kept_p = found.limits.kept_by_patch(found.space, found.identities)
     is_left = (kept_p >= FEWEST_KEPT) | (np.array(found.space.patches) == found.plain.patch_size)
     # As many as if all had been drawn of those that are left.
@@ -130,7 +130,7 @@ def shape_of(config: ResolvedConfig) -> NetworkShape:
 
 
 def _cost(unit: CostUnit, device: torch.device) -> Callable[[int], Cost]:
-    """Of whole networks on views of a side; a time is that of the multiply-adds of one measured once."""
+    """Cost of whole networks on views of a side; a time is by multiply-adds, from one measured once."""
 
     def of(side: int, shape: NetworkShape) -> float:
         if unit == "parameters":

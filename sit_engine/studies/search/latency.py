@@ -52,7 +52,7 @@ def _wait(device: torch.device) -> None:
 
 
 def of_network(shape: NetworkShape, image_size: int, device: torch.device) -> float:
-    """Of a whole network with one token, in ms an image."""
+    """Time of a whole network with one token, in ms an image."""
     made = _built(shape, image_size, device)
     image = torch.zeros(BATCH, 3, image_size, image_size, device=device)
     return milliseconds(lambda: made.maps(image), device)

@@ -125,7 +125,7 @@ def _along(asked: Asked, request: NetworkRequest) -> dict[str, Any]:
 
 
 def _moved(asked: Asked, request: NetworkRequest, out: Path, tell: OnProgress) -> Asked:
-    """The same on images that lie elsewhere now, once all that its supernet began with is there."""
+    """What was asked, on images that lie elsewhere now, if all that its supernet began with is there."""
     begun = [run for run in (Run(out / SUPERNET),) if run.config_file.is_file()]
     for run, found in look_for_all(begun, request.folder, tell):
         save(run, found)

@@ -94,7 +94,7 @@ class Scorer:
 
     @contextmanager
     def _answering(self, shape: NetworkShape, end: End) -> Iterator[None]:
-        """All of the run's alike."""
+        """Let that network answer in all of the run's supernets alike."""
         with ExitStack() as stack:
             for backbone in self.method.backbones:
                 assert isinstance(backbone, Supernet)
@@ -118,7 +118,7 @@ class Scorer:
 
     @torch.no_grad()
     def _loss(self) -> float:
-        """Of one step that is never taken: heads in training mode judge by these images alone."""
+        """Loss of one step that is never taken: heads in training mode judge by these images alone."""
         was_training = self.method.networks.training
         self.method.networks.train()
         torch.manual_seed(0)

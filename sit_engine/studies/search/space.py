@@ -92,7 +92,7 @@ def _listed(values: Iterable[int], own: int) -> tuple[int, ...]:
 
 
 def plain_in(space: Space, patch: int, cost: Cost, high: float) -> NetworkShape:
-    """Of a given space the network nearest to a plain one that has all blocks alike and fits the budget.
+    """The network of a space nearest to a plain one, with all blocks alike and within the budget.
 
     ConfigError where none of that patch size does.
     """
@@ -111,7 +111,7 @@ def plain_in(space: Space, patch: int, cost: Cost, high: float) -> NetworkShape:
 def _usual(
     found: Sequence[NetworkShape], cost: Cost, high: float, smallest: NetworkShape
 ) -> NetworkShape:
-    """Of those near the budget the most usual proportions, else the costliest."""
+    """The network of most usual proportions near the budget, else the costliest; ConfigError: none."""
     if not found and math.isinf(cost(smallest)):
         raise ConfigError(
             "search.memory_small",

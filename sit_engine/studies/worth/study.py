@@ -135,7 +135,7 @@ def _worked(
     on_run: OnRun,
     tell: OnProgress,
 ) -> Worth:
-    """In its folder, which no other process writes."""
+    """Work on the study in its folder, which no other process writes."""
     _write(out / ASKED, json.dumps(request.record.to_json(), indent=1), is_new=True)
     configs = _configs(request)
     each = PRETRAINING_SHARE * request.minutes / len(configs)
@@ -317,7 +317,7 @@ def _asked(
 
 
 def _leads(ways: Sequence[Way], shots: int) -> Iterator[Lead]:
-    """Of every way over every other, over the draws that both have; the best of several is read."""
+    """Leads of every way over every other, over the draws that both have; the best of several is read."""
     for one, other in permutations((way for way in ways if shots in way.right), 2):
         draws = min(len(one.right[shots]), len(other.right[shots]))
         gap = one.right[shots][:draws].astype(float) - other.right[shots][:draws]

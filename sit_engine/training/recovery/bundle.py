@@ -50,7 +50,7 @@ class Bundle:
 
     @property
     def step_info(self) -> StepInfo:
-        """Where in the run it stood, with the seed of its draws."""
+        """The step's place in the run, with the seed of its draws."""
         about = self.about
         # Bundles of before had no method that counts epochs.
         per_epoch = int(about.get("steps_per_epoch", 1))

@@ -140,6 +140,6 @@ def _with_progress(now: NetworkStanding) -> NetworkStanding:
 
 
 def _share(run: Run) -> float:
-    """Of its steps."""
+    """The share of a run's steps that are done."""
     part = summarise(run)
     return part.step / max(1, part.total_steps)

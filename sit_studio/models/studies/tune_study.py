@@ -100,7 +100,7 @@ def _tables(path: Path, rungs: int) -> tuple[Comparison, ...]:
 
 
 def _progress(asked: dict[str, Any], tables: tuple[Comparison, ...]) -> dict[str, Any]:
-    """Where it is, by the runs that are measured, and about how long the rest takes."""
+    """How far a study is, by the runs that are measured, and about how long the rest takes."""
     rungs, minutes = asked["rungs"], float(asked["minutes"])
     if not rungs:
         return {"minutes_left": minutes}

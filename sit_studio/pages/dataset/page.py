@@ -166,7 +166,7 @@ class DatasetPage(Page):
 
     @Slot()
     def _show_worth_button(self) -> None:
-        """Where there are labels to ask with, and nothing else trains."""
+        """Show the button where there are labels; enable it for one folder while nothing else trains."""
         dataset, comparer = self.session.dataset, self.session.comparer
         facts = dataset.facts if dataset.is_usable else None
         self.worth.setVisible(facts is not None and facts.classes > 1)

@@ -51,7 +51,7 @@ class SummaryCards(QWidget):
         self.disk.show_figure(size(found["bytes"]))
 
     def _show_images(self, usable: int, videos: dict[str, Any] | None, below: str) -> None:
-        """Of videos as many as there are, how long they are and how many frames are taken."""
+        """Show how many images there are, or videos with their length and how many frames are taken."""
         self.images.caption.setText(self.tr("Videos") if videos else self.tr("Images"))
         if not videos:
             self.images.show_figure(count(usable), below)

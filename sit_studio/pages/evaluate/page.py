@@ -167,7 +167,7 @@ class EvaluatePage(Page):
         self._show_find()
 
     def _show_find(self) -> None:
-        """Of a run that makes vectors of clips; there it comes first."""
+        """Show the tab for clips to find, of a run that makes vectors of clips; there it comes first."""
         number = self.results.indexOf(self.finder)
         has_clips = self.session.run is not None and self.session.history.traits.makes_clips
         if has_clips != self.results.isTabVisible(number):

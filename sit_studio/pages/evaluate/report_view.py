@@ -121,7 +121,7 @@ class ReportView(QTabWidget):
     # A report
 
     def show_report(self, report: Report | None, folder: Path | None = None) -> None:
-        """Other figures, of `folder`; the images behind them are read when their tab is opened."""
+        """Show other figures, of `folder`; the images behind them are read when their tab is opened."""
         self.report, self.folder, self.predictions = report, folder or Path(), None
         clear_layout(self.grid)
         answers = report.answers if report is not None else None

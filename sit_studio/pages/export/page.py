@@ -217,7 +217,7 @@ class ExportPage(Page):
 
     @property
     def target(self) -> Path:
-        """Where to write. A line of text cannot hold every file name: ours is kept beside it."""
+        """Path to write to. A line of text cannot hold every file name: ours is kept beside it."""
         text = self.out.text().strip()
         is_proposed = text == display_name(str(self._proposed))
         return self._proposed if is_proposed else Path(text).expanduser().absolute()

@@ -60,14 +60,14 @@ class RunActions(QObject):
         ask_text(asked, row.about.note, lambda text: self.keep(row, note=text))
 
     def show_folder(self, row: RunRow) -> None:
-        """Where its files lie."""
+        """Show the folder of its files in the file manager."""
         if not show_in_file_manager(row.path):
             what = self.tr("No file manager could be opened.")
             hint = self.tr("The run is in {path}.").format(path=row.path)
             self.warned.emit(Failure("studio.no_file_manager", what, hint))
 
     def check(self, row: RunRow) -> None:
-        """Are its files as they were written?"""
+        """Open a dialog that checks whether its files are as they were written."""
         dialog = CheckDialog(row.title, row.path, self.checking, self.page)
         dialog.repaired.connect(self.changed)
         dialog.open()

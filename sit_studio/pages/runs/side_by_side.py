@@ -81,7 +81,7 @@ class SideBySideDialog(StudyDialog):
         return grid
 
     def _differences(self) -> str:
-        """Where the settings differ."""
+        """The names of the settings that differ, in a sentence; empty where they cannot be read."""
         try:
             configs = {
                 str(row.path): settings_of(row.path).model_dump(mode="json") for row in self.rows

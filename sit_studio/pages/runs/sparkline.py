@@ -63,6 +63,6 @@ def paint_sparkline(
 
 
 def _unbroken(is_number: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Where runs of numbers begin and end."""
+    """Begin and end of each stretch of numbers without a gap."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], is_number, [False]))))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -106,7 +106,7 @@ class AdvancedForm(Card):
         self.show_fields(self.inside.isHidden())
 
     def show_fields(self, shown: bool) -> None:
-        """Or hide them."""
+        """Show the fields, or hide them."""
         self.make()
         self.inside.setVisible(shown)
         self.fold.setText(self.tr("Hide") if shown else self.tr("Show all"))

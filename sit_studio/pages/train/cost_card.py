@@ -159,7 +159,7 @@ class CostCard(Card):
         self._longer = ("optim.epochs", str(epochs))
 
     def _show_minutes(self, minutes: float | None, steps: int) -> None:
-        """The same of a run whose speed is known; None: it is long enough."""
+        """Say, in minutes, that a run whose speed is known is too short; None: it is long enough."""
         self._show_short(is_short=minutes is not None)
         if minutes is None:
             return

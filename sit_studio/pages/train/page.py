@@ -281,7 +281,7 @@ class TrainPage(Page):
         self.refresh()
 
     def _place_question(self) -> None:
-        """Where no labels can tell what may change, the question in pictures comes first."""
+        """Put the question in pictures first where no labels can tell what may change."""
         facts = self.session.dataset.facts
         is_first = facts is not None and not facts.has_cues
         self.sights.removeWidget(self.same)
@@ -389,7 +389,7 @@ class TrainPage(Page):
         return merge(self._values(), {"data": self.session.dataset.settings()})
 
     def _measure_kinds(self) -> None:
-        """With each kind of network, of the sizes that it takes by itself."""
+        """Measure with each kind of network, of the sizes that it takes by itself."""
         self.cost.measure_each(of_each_kind(self._with_images()))
 
     def shut_down(self) -> None:

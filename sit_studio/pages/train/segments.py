@@ -44,7 +44,7 @@ class Segments(QWidget):
 
 
 class LongChoice(Choice):
-    """The same choices as a list, where there are too many to stand side by side."""
+    """A list to choose from, where there are too many choices to stand side by side."""
 
     chosen = Signal(str)
 

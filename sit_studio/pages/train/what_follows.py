@@ -68,7 +68,7 @@ def of_each_kind(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def command_line(session: Session, model: SettingsModel, *, with_scratch: bool) -> str:
-    """The same run on the open images for a terminal."""
+    """The command that starts this run on the open images in a terminal."""
     dataset = session.dataset
     return model.command_line(
         dataset.folders,

@@ -118,7 +118,7 @@ class AttentionView(PictureStack):
         self._show_hint()
 
     def _show_hint(self) -> None:
-        """In a low window the picture needs its room: there the tooltip says it alone."""
+        """Show the hint; in a low window, where the picture needs its room, the tooltip alone says it."""
         self._hint.setVisible(self.reads_place and self.height() >= ROOM_FOR_HINT_PX)
         self.large.setToolTip(self._hint.text() if self.reads_place else "")
 

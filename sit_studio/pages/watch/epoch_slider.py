@@ -154,7 +154,7 @@ class EpochSlider(QWidget):
             self._buttons[name].setEnabled(place < last)
 
     def _go(self, place: int) -> None:
-        """Where the user wants to be; only the newest is followed on."""
+        """Go where the user wants to be; anywhere but at the newest, following ends."""
         if self._steps:
             place = min(max(place, 0), len(self._steps) - 1)
             if place < len(self._steps) - 1:

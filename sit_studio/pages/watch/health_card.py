@@ -42,7 +42,7 @@ def verdict(history: History) -> tuple[str, str]:
 
 
 def _kept_early(history: History, health: HealthMeasured) -> str:
-    """Of a run that was ended early and counts as complete: it will reach no later step."""
+    """Words on a run that was ended early and counts as complete: it will reach no later step."""
     if history.state != "completed" or health.code != "health.early":
         return ""
     return Sentence(VERDICTS["health.kept_early"], **health.values, step=f"{history.step:,}")

@@ -275,7 +275,7 @@ class WatchPage(Page):
         return is_short and history.state == "training" and history.started is not None
 
     def _tell_short(self) -> None:
-        """Once; whoever closes it has read it."""
+        """Say once that the run is too short; whoever closes the notice has read it."""
         history = self.session.history
         told, started = history.too_short, history.started
         assert told is not None

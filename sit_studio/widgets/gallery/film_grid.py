@@ -29,7 +29,7 @@ class FilmRows(ImageRows, Protocol):
 
 
 class FilmGrid(ThumbnailGrid):
-    """At rest a video shows its poster; `stop` is the picture of `looked_at` that is shown now."""
+    """Shows each video's poster at rest; `stop` is the picture of `looked_at` that is shown now."""
 
     def __init__(
         self, caption: Callable[[int], str] | None = None, parent: QWidget | None = None
@@ -44,7 +44,7 @@ class FilmGrid(ThumbnailGrid):
         self._dwelling.timeout.connect(self._look)
 
     def show_films(self, films: FilmRows | None) -> None:
-        """Other tiles."""
+        """Show other tiles."""
         self.films = films
         self._rest()
         self.show_images(films)

@@ -37,7 +37,7 @@ class Gallery(ThumbnailGrid):
         self._large.made.connect(self._on_large)
 
     def show_paths(self, paths: Sequence[str], captions: Callable[[int], str]) -> None:
-        """Other images, from the top."""
+        """Show other images, from the top."""
         self.captions = captions
         self.current = -1
         self.verticalScrollBar().setValue(0)

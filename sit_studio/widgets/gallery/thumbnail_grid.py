@@ -69,7 +69,7 @@ class ThumbnailGrid(QAbstractScrollArea):
         follow_theme(self, self.viewport().update)
 
     def show_images(self, images: ImageRows | None) -> None:
-        """Other images; thumbnails that are known stay."""
+        """Show other images; thumbnails that are known stay."""
         self.images = images
         self.current = min(self.current, len(self) - 1)
         self._set_range()

@@ -35,7 +35,7 @@ class MapLegend(QWidget):
     def show_grouping(
         self, grouping: Grouping | None, word: Callable[[str], str] = display_name
     ) -> None:
-        """Other groups, all lit; `word` says how a value is called for people."""
+        """Show other groups, all lit; `word` says how a value is called for people."""
         clear_layout(self.column)
         self.entries = []
         if grouping is None:
@@ -85,7 +85,7 @@ class LegendEntry(QAbstractButton):
         self.has_ctrl = bool(held & Qt.KeyboardModifier.ControlModifier)
 
     def put_out(self) -> None:
-        """Not lit any more; nobody hears of it."""
+        """Put the entry out, without a signal to anybody."""
         self.blockSignals(True)
         self.setChecked(False)
         self.blockSignals(False)

@@ -287,7 +287,7 @@ class CurvePlot(QWidget):
         self._readout.show_readings(*found)
 
     def _place(self, step: float, x: float) -> str:
-        """Where the readings are from, in words."""
+        """The step, epoch or time that the readings are from, in words."""
         is_time = self._canvas.steps_axis.kind == "time"
         if is_time and self._convert is None:
             # Curves over seconds, not over a run's steps.

@@ -95,7 +95,7 @@ class WorthDialog(LongStudyDialog):
         return inside
 
     def add_weights(self, place: Path, *, is_chosen: bool = True) -> None:
-        """One more to try."""
+        """Add weights to try."""
         item = QListWidgetItem(display_name(place.name))
         item.setToolTip(display_name(str(place)))
         item.setData(Qt.ItemDataRole.UserRole, str(place))
@@ -145,7 +145,7 @@ class WorthDialog(LongStudyDialog):
         )
 
     def show_now(self, now: Any, *, is_stopping: bool) -> None:
-        """In the view."""
+        """Show how the study stands in the view; beside the form, the button to the last study."""
         if now is not None:
             self.view.show_standing(now, is_stopping=is_stopping)
         self.show_last.setVisible(self.path is None and self._has_last)

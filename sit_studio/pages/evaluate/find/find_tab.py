@@ -103,7 +103,7 @@ class FindTab(QWidget):
 
     @property
     def place(self) -> Path | None:
-        """Where the index of the chosen checkpoint lies, made or not."""
+        """Folder of the index of the chosen checkpoint, made or not; None: no run is open."""
         run, step = self.session.run, self.step()
         if run is None:
             return None

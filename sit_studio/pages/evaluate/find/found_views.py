@@ -66,7 +66,7 @@ class HitsView(QWidget):
         return self.matches[row]
 
     def show_found(self, found: FoundClips | None) -> None:
-        """Other hits, the best one chosen."""
+        """Show other hits, the best one chosen."""
         self.matches = matches_of(found) if found is not None else []
         self.table.lines.show(len(self.matches), lambda row: self._cells(found, row))
         self.about.setText("")
@@ -130,7 +130,7 @@ class GroupsView(QWidget):
         column_.addWidget(_split(_column(self.about, self.table), self.grid))
 
     def show_found(self, found: FoundDuplicates | None, seconds: Mapping[str, float]) -> None:
-        """Other groups, the most alike first, which is chosen."""
+        """Show other groups, the most alike first, which is chosen."""
         self.found, self._seconds = found, seconds
         groups = found.groups if found is not None else ()
         self.table.lines.show(len(groups), self._cells)

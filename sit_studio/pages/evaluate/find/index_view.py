@@ -73,7 +73,7 @@ class IndexView(Card):
         return tools
 
     def show_index(self, index: LoadedIndex | None) -> None:
-        """Another index, of which nothing was found yet."""
+        """Show another index, in which nothing was found yet."""
         self.index, self.found, self.groups = index, None, None
         self.films.show_films(index.films if index is not None else None)
         self.hits.show_found(None)

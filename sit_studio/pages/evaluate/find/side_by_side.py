@@ -56,7 +56,7 @@ class SideBySide(QWidget):
         self._playing.timeout.connect(self._next)
 
     def show_match(self, match: Match | None) -> None:
-        """Another match, from its first moment; None: there is none."""
+        """Show another match, from its first moment; None: there is none."""
         self.match, self.kept = match, {}
         self._moments = match.moments() if match is not None else []
         self.play.setChecked(False)

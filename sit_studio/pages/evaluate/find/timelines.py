@@ -75,7 +75,7 @@ class StretchDelegate(QStyledItemDelegate):
 
 
 class Timelines(QWidget):
-    """The same, large, with the moment that is shown."""
+    """Both timelines of a match, large, with the moment that is shown."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,7 +86,7 @@ class Timelines(QWidget):
         follow_theme(self, self.update)
 
     def show_moment(self, match: Match | None, at: tuple[float, float]) -> None:
-        """Another match, or another moment of it."""
+        """Show another match, or another moment of it."""
         self.match, self.at = match, at
         self.setAccessibleDescription(" · ".join(self._words()))
         self.update()

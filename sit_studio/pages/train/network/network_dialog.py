@@ -217,7 +217,7 @@ class NetworkDialog(LongStudyDialog):
 
 
 def _number_in(field: QLineEdit) -> float | None:
-    """From 0, which an empty field says too; None for anything else."""
+    """The number in a field, 0 or more, and 0 of an empty one; None for anything else."""
     text = field.text().strip().replace(",", ".")
     try:
         found = float(text) if text else 0.0

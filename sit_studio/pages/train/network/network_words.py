@@ -45,7 +45,7 @@ def unit_word(unit: CostUnit) -> str:
 
 
 def in_unit(unit: CostUnit, cost: float) -> float:
-    """In millions, or in ms."""
+    """A cost in millions, or in ms."""
     return cost if unit == "milliseconds" else cost / 1e6
 
 
@@ -79,7 +79,7 @@ def cloud_of(found: NetworkSearch) -> Cloud:
 
 
 def figures_of(found: NetworkSearch, number: int) -> dict[str, str]:
-    """Of one network, by title."""
+    """Figures of one network, by title."""
     translate = QCoreApplication.translate
     one, asked = found.candidates[number], found.asked
     source = source_word(one.source)
@@ -113,12 +113,12 @@ def figures_of(found: NetworkSearch, number: int) -> dict[str, str]:
 
 
 def spoken(name: str, figures: Mapping[str, str]) -> str:
-    """For who cannot see it."""
+    """A network in words, for who cannot see it."""
     return ". ".join([name, *(f"{title}: {figure}" for title, figure in figures.items())])
 
 
 def share_of_all(now: NetworkStanding) -> float:
-    """Of the whole search; training anew is counted by itself."""
+    """Share of the whole search that is done; training anew is counted by itself."""
     if now.phase == "training":
         return SUPERNET_SHARE * now.share
     if now.phase == "asking":

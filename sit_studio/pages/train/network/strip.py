@@ -58,7 +58,7 @@ class BlockStrip(QWidget):
         )  # fmt: skip
 
     def _places(self) -> list[QRectF]:
-        """Of the tokens and of each block."""
+        """Rectangles of the tokens and of each block."""
         assert self.shape is not None
         count = self.shape.depth + 1
         area = QRectF(self.rect()).adjusted(0, LEGEND_PX + ABOVE_PX, 0, -BELOW_PX)
