@@ -205,6 +205,8 @@ class Supernet(Backbone):
         least = self.blocks_deep - but_last + 1 if but_last else self.blocks_deep + 2
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(self.level(name) >= least)
+        for slot in self.slots[: self.blocks_deep - but_last]:
+            slot.drop_path = nn.Identity()
 
     def set_fused_attention(self, *, fused: bool) -> None:
         """Set the fused attention of every slot."""

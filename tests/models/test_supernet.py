@@ -7,6 +7,7 @@ from typing import Any, Never, get_args
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from sit_engine.config.backbones import Requirements
 from sit_engine.config.facts import DataFacts, DeviceFacts
@@ -135,6 +136,18 @@ def test_coarse_places_are_spread_over_the_finest_grid() -> None:
     supernet.shown = supernet.drawn._replace(patch_size=8)
     first, *_ = supernet.eval().maps(image).places
     assert not torch.allclose(first[0], first[1])
+
+
+def test_frozen_slots_neither_learn_nor_drop_their_path() -> None:
+    one = build_supernet(filled(), drop_path=0.4, fused_attention=False)
+    assert [isinstance(slot.drop_path, nn.Identity) for slot in one.slots] == [True, False, False]
+    one.freeze(but_last=1)
+    assert [isinstance(slot.drop_path, nn.Identity) for slot in one.slots] == [True, True, False]
+    learnt = {name.split(".")[0] for name, p in one.named_parameters() if p.requires_grad}
+    assert learnt == {"slots", "norm"}
+    one.freeze(but_last=0)
+    assert not any(p.requires_grad for p in one.parameters())
+    assert all(isinstance(slot.drop_path, nn.Identity) for slot in one.slots)
 
 
 def test_recomputing_gives_the_same() -> None:
