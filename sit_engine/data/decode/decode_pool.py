@@ -95,14 +95,20 @@ class DecodePool:
     ) -> Iterator[tuple[JobId, Answer]]:
         """Answers as they come, in any order; jobs are taken only as fast as they are done."""
         waiting = _Waiting(iter(jobs))
+
+        def look() -> None:
+            if cancel is not None and cancel():
+                raise CancelledError
+
         try:
             while True:
-                if cancel is not None and cancel():
-                    raise CancelledError
+                look()
                 self._hand_out(waiting)
                 if not any(child.queued for child in self._children):
                     return
-                yield from self._collect(waiting)
+                for answer in self._collect(waiting):
+                    yield answer
+                    look()  # Quick decoders may always have more there.
         finally:
             # Left early: answers still to come belong to nobody.
             for child in [child for child in self._children if child.queued]:
