@@ -58,6 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         del others[: max(left, 0)]
 
 
+MOST_ROWS_BYTES = 100_000
+"""Of the lines about some 300 images."""
 FEW_CLASSES = ("brick", "cat", "grass", "moon")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -80,6 +82,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     preloaded.stop()
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_cache(_own_cache: None) -> None:
+    """To read what is known of the images of all tests before takes longer than to decode a few anew."""
+    for rows in Path(os.environ["SIT_CACHE_DIR"]).glob("pixels/*/rows.jsonl"):
+        if rows.stat().st_size > MOST_ROWS_BYTES:
+            shutil.rmtree(rows.parent)
 
 
 @pytest.fixture

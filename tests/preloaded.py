@@ -31,6 +31,8 @@ import psutil
 
 MOST_BYTES = 1 << 20
 STAND_IN = Path(__file__).with_name("stand_in.py")
+ENGINE = "SIT_TESTS_ENGINE"
+"""In the environment of a window in a process of its own: where forks of the engine are to be had."""
 
 
 class Forked:
@@ -140,7 +142,13 @@ def stand_in(module: str, *words: str, address: str = "") -> list[str]:
 
     `address`: of another server than that of the engine.
     """
-    return [sys.executable, "-I", "-S", str(STAND_IN), address or server().address, module, *words]
+    address = address or os.environ.get(ENGINE) or server().address
+    return [sys.executable, "-I", "-S", str(STAND_IN), address, module, *words]
+
+
+def warm_children() -> dict[str, str]:
+    """What tells a window in a process of its own where its children are to be had (`ENGINE`)."""
+    return {ENGINE: server().address} if sys.platform == "linux" else {}
 
 
 def server(module: str = "tests.preloaded") -> _Server:

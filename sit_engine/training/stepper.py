@@ -196,9 +196,16 @@ class Stepper:
             return self.method.embed(views)
 
     def _seed(self, step_info: StepInfo, number: int) -> None:
-        """Drop path draws from the global generator: seeded per pass, it needs no saved state."""
+        """Drop path draws from the global generator: seeded per pass, it needs no saved state.
+
+        The CPU's by itself: torch would format the stack for each kind of GPU that is not there.
+        """
         place = number * ranks.count() + ranks.number()
-        torch.manual_seed(stream_seed(step_info.seed, step_info.step, place, "drop path"))
+        seed = stream_seed(step_info.seed, step_info.step, place, "drop path")
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def _alone_until(self, is_last: bool) -> AbstractContextManager[object]:
         """Gradients travel between ranks once a step."""

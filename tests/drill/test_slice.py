@@ -13,7 +13,7 @@ from tests.drill.order import wrong
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and kill signals")
 
-SLICE = 241
+SLICE = 331
 """Each so many of all cases, odd so that of every part and kind some are met."""
 
 
@@ -22,7 +22,7 @@ def test_a_slice_of_the_drill(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=280)
     found = Book(tmp_path / "results.jsonl").read()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert len(found) > 12
+    assert len(found) > 9
     assert {one.case.part for one in found} >= {"pretrain", "damage"}
 
 

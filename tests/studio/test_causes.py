@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.preloaded import warm_children
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "torchvision", "timm", "sklearn", "skimage", "matplotlib", "scipy", "safetensors"}
 
@@ -25,7 +27,7 @@ def told(
     done = subprocess.run(
         [sys.executable, "-m", "tests.studio.look_inside", str(sample[0]), str(finished_run.parent)],
         capture_output=True, text=True, check=False, timeout=180, cwd=ROOT,
-        env=os.environ | places,
+        env=os.environ | warm_children() | places,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     # A warning of Qt or of a library would stand here.

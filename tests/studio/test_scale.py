@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.preloaded import warm_children
+
 SCREEN = {
     "name": "laptop", "x": 0, "y": 0, "width": 1280, "height": 800,
     "logicalDpi": 96, "logicalBaseDpi": 96, "dpr": 1.0,
@@ -25,7 +27,7 @@ def test_the_window_fits_a_small_screen_with_its_foot_and_its_buttons(
     done = subprocess.run(
         [sys.executable, "-m", "tests.studio.look_scaled", str(few), str(finished_run)],
         capture_output=True, text=True, check=False, timeout=120,
-        env=os.environ | {
+        env=os.environ | warm_children() | {
             "QT_QPA_PLATFORM": f"offscreen:configfile={screens}", "QT_SCALE_FACTOR": str(scale),
         },
     )  # fmt: skip

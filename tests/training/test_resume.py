@@ -58,8 +58,9 @@ def assert_identical(one: Path, other: Path) -> None:
     """Same last step, same bits, in weights and optimiser."""
     first, second = (checkpoint.newest_verified(open_run(run))[0] for run in (one, other))
     assert first.name == second.name
+    last = weights(other)
     for name, value in weights(one).items():
-        assert torch.equal(value, weights(other)[name]), name
+        assert torch.equal(value, last[name]), name
     states = [checkpoint.load_state(path)["optimiser"]["state"] for path in (first, second)]
     for number, values in states[0].items():
         for name, value in values.items():

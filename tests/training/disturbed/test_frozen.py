@@ -19,22 +19,24 @@ from sit_engine.records.events import ConfigChanged, Event, RunStarted, Settings
 from sit_engine.records.run import Run
 from sit_engine.training import checkpoint
 from tests.tiny import brief_config
-from tests.training.test_resume import assert_identical, pretrain, stop_at
+from tests.training.test_resume import assert_identical, stop_at
+
+SHORT = {"optim": {"epochs": 2}, "watch": {"previews": 0}}
 
 
 @pytest.fixture(scope="module")
 def whole(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing interrupted."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    pretrain(few, out)
+    api.pretrain(brief_config(few, **SHORT), out, emit=lambda _: None)
     return out
 
 
 @pytest.fixture(scope="module")
 def template(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was stopped at step 7 of 20."""
+    """A run that was stopped at step 7 of 10."""
     out = tmp_path_factory.mktemp("stopped") / "run"
-    pretrain(few, out, make_control=stop_at(7))
+    api.pretrain(brief_config(few, **SHORT), out, emit=lambda _: None, make_control=stop_at(7))
     return out
 
 
@@ -120,7 +122,7 @@ def test_a_damaged_one_is_put_aside_and_brought_back(
     else:
         assert (aside.read_bytes() if aside.is_file() else None) == damaged
     assert_identical(whole, stopped)
-    assert "run.restored" not in codes(resume(stopped, epochs=5))
+    assert "run.restored" not in codes(resume(stopped, epochs=3))
 
 
 def test_settings_that_are_cut_at_a_line_are_damage_and_no_change(
@@ -261,10 +263,10 @@ def test_a_change_is_accepted_though_the_leg_wrote_no_checkpoint(stopped: Path) 
 
 
 def test_more_epochs_by_hand_lengthen_the_run(stopped: Path) -> None:
-    edit(stopped, "epochs = 4.0", "epochs = 5.0")
+    edit(stopped, "epochs = 2.0", "epochs = 3.0")
     with pytest.raises(RunError, match="epochs"):
         resume(stopped)
-    assert api.resume(stopped, emit=lambda _: None, accept_changes=True).step == 25
+    assert api.resume(stopped, emit=lambda _: None, accept_changes=True).step == 15
 
 
 def test_a_split_changed_by_hand_is_told(stopped: Path) -> None:
@@ -291,7 +293,7 @@ def test_what_is_only_written_differently_is_no_change(whole: Path, stopped: Pat
 
 def test_what_the_product_changes_itself_is_no_change_by_hand(few: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    api.pretrain(brief_config(few), out, emit=lambda _: None)
-    resume(out, epochs=5)
-    resume(out, epochs=6)
-    assert api.resume(out, emit=lambda _: None, epochs=7).step == 35
+    api.pretrain(brief_config(few, **SHORT), out, emit=lambda _: None)
+    resume(out, epochs=3)
+    resume(out, epochs=4)
+    assert api.resume(out, emit=lambda _: None, epochs=5).step == 25
