@@ -43,7 +43,7 @@ SMOOTHING = 0.6
 
 
 class CurvesPanel(QWidget):
-    """Plots are made once; a new run only gives them other curves."""
+    """A plot is made when its tab first comes to the front; a new run only gives it other curves."""
 
     overlay_asked = Signal()
     failed = Signal(object)
@@ -66,27 +66,36 @@ class CurvesPanel(QWidget):
         self.tab_row = TabsOrList(self.tabs)
         self.tab_row.turn_by_keys(self)
         self.stack = QStackedWidget()
-        self.plots: list[CurvePlot] = []
+        self.plots: dict[int, CurvePlot] = {}
         for group in self.groups:
-            title = say_text(QCoreApplication.translate("curves", group.title))
-            unit = QCoreApplication.translate("curves", group.unit) if group.unit else ""
-            plot = CurvePlot(title, unit)
-            plot.set_empty_text(self.tr("The first point appears after the first report."))
-            self.tabs.addTab(title)
-            self.stack.addWidget(plot)
-            self.plots.append(plot)
-        knn = next(n for n, group in enumerate(self.groups) if "knn" in group.names)
-        self.plots[knn].set_empty_text(
-            self.tr(
-                "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
-            )
-        )
+            self.tabs.addTab(say_text(QCoreApplication.translate("curves", group.title)))
         self.tabs.currentChanged.connect(self._on_tab)
         column.addWidget(self.tab_row)
         column.addWidget(self.stack, 1)
         column.addLayout(self._tools())
-        self._on_smoothing()
         self._show_tabs()
+
+    def _plot_of(self, number: int) -> CurvePlot:
+        """The plot of a group."""
+        if number in self.plots:
+            return self.plots[number]
+        group = self.groups[number]
+        unit = QCoreApplication.translate("curves", group.unit) if group.unit else ""
+        plot = self.plots[number] = CurvePlot(self.tabs.tabText(number), unit)
+        if "knn" in group.names:
+            text = self.tr(
+                "k-NN needs labels (sub-folders or a CSV file), at least two classes and 100 images."
+            )
+        else:
+            text = self.tr("The first point appears after the first report.")
+        plot.set_empty_text(text)
+        self._smooth(number)
+        plot.set_log(self.log.isChecked())
+        self._set_axis(plot)
+        for name, history in self.others.values():
+            self._overlay(number, name, history)
+        self.stack.addWidget(plot)
+        return plot
 
     def _tools(self) -> WrappingRow:
         shown = QWidget()
@@ -130,13 +139,14 @@ class CurvesPanel(QWidget):
     @property
     def plot(self) -> CurvePlot:
         """The one in front."""
-        return self.plots[self.stack.currentIndex()]
+        return self._plot_of(self.tabs.currentIndex())
 
     def show_history(self, history: History) -> None:
         """Draw what is new of the plot in front."""
         if history is not self.history:
             self.history = history
-            self._set_axis()
+            for plot in self.plots.values():
+                self._set_axis(plot)
             for path in list(self.others):
                 self._remove(path)
         self._show_tabs()
@@ -157,22 +167,27 @@ class CurvesPanel(QWidget):
             self.tabs.setCurrentIndex(self._front[kind])
         self.tab_row.refresh()
         self._kind = kind
+        if self.stack.currentWidget() is not self.plot:
+            self._bring_to_front()
 
     @Slot(int)
     def _on_tab(self, number: int) -> None:
         if self._kind:
             self._front[self._kind] = number
-        self.stack.setCurrentIndex(number)
-        self.smoothing.setEnabled(self.groups[number].is_smoothed)
+            self._bring_to_front()
+
+    def _bring_to_front(self) -> None:
+        self.stack.setCurrentWidget(self.plot)
+        self.smoothing.setEnabled(self.groups[self.tabs.currentIndex()].is_smoothed)
         self._drawn = (-1, -1)
         self._draw()
 
     def _draw(self) -> None:
-        history, number = self.history, self.stack.currentIndex()
+        history, number = self.history, self.tabs.currentIndex()
         if (id(history), history.version) == self._drawn:
             return
         self._drawn = (id(history), history.version)
-        group, plot = self.groups[number], self.plots[number]
+        group, plot = self.groups[number], self._plot_of(number)
         names = names_of(group, history)
         if group.is_optional:
             names = tuple(filter(history.has_curve, names))
@@ -236,30 +251,34 @@ class CurvesPanel(QWidget):
     @Slot()
     def _on_smoothing(self) -> None:
         """Set one weight for all plots: the slider tells the truth on every tab."""
-        for group, plot in zip(self.groups, self.plots, strict=True):
-            plot.set_smoothing(self.smoothing.value() / 100 if group.is_smoothed else 0.0)
+        for number in self.plots:
+            self._smooth(number)
         self.plot.refresh()
+
+    def _smooth(self, number: int) -> None:
+        is_smoothed = self.groups[number].is_smoothed
+        self.plots[number].set_smoothing(self.smoothing.value() / 100 if is_smoothed else 0.0)
 
     @Slot(bool)
     def _on_log(self, is_log: bool) -> None:
-        for plot in self.plots:
+        for plot in self.plots.values():
             plot.set_log(is_log)
         self.plot.refresh()
 
     @Slot(int)
     def _on_axis(self, _: int) -> None:
-        self._set_axis()
+        for plot in self.plots.values():
+            self._set_axis(plot)
         self.plot.refresh()
 
-    def _set_axis(self) -> None:
+    def _set_axis(self, plot: CurvePlot) -> None:
         kind = str(self.axis.currentData())
         converts: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
             "epoch": self.history.epoch_of,
             "time": lambda steps: 60 * self.history.minutes_of(steps),
         }
-        for plot in self.plots:
-            plot.set_x_axis(kind, converts.get(kind))  # type: ignore[arg-type]
-            plot.set_epochs(self.history.epoch_of)
+        plot.set_x_axis(kind, converts.get(kind))  # type: ignore[arg-type]
+        plot.set_epochs(self.history.epoch_of)
 
     def _fit(self) -> None:
         self.plot.fit()
@@ -315,19 +334,25 @@ class CurvesPanel(QWidget):
 
     def _add(self, path: Path, name: str, history: History) -> None:
         self.others[path] = name, history
-        for group, plot in zip(self.groups, self.plots, strict=True):
-            for curve in _compared(group, history):
-                label_ = f"{name}: {curve_word(curve, history.traits)}"
-                if history.has_curve(curve):
-                    plot.set_overlay(label_, history.curve(curve), exact=curve in READINGS)
+        for number in self.plots:
+            self._overlay(number, name, history)
         self.plot.refresh()
+
+    def _overlay(self, number: int, name: str, history: History) -> None:
+        """Draw what a plot compares of another run."""
+        for curve in _compared(self.groups[number], history):
+            label_ = f"{name}: {curve_word(curve, history.traits)}"
+            if history.has_curve(curve):
+                self.plots[number].set_overlay(
+                    label_, history.curve(curve), exact=curve in READINGS
+                )
 
     def _remove(self, path: Path) -> None:
         if path not in self.others:
             return
         name, history = self.others.pop(path)
-        for group, plot in zip(self.groups, self.plots, strict=True):
-            for curve in _compared(group, history):
+        for number, plot in self.plots.items():
+            for curve in _compared(self.groups[number], history):
                 plot.remove_overlay(f"{name}: {curve_word(curve, history.traits)}")
         self.plot.refresh()
 

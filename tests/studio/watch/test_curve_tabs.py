@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from sit_studio.models.history import History
 from sit_studio.pages.watch.curves_panel import CurvesPanel
 
 
@@ -36,7 +39,8 @@ def test_where_the_tabs_have_no_room_the_plot_is_chosen_from_a_list(qtbot: QtBot
     ]
     assert words.count() > 5
     QTest.keyClick(words, Qt.Key.Key_End)
-    assert panel.stack.currentIndex() == tabs.shown()[-1]
+    assert panel.tabs.currentIndex() == tabs.shown()[-1]
+    assert panel.stack.currentWidget() is panel.plot
     assert words.currentText() == tabs.tabText(tabs.shown()[-1])
 
     qtbot.wait(10)
@@ -60,8 +64,34 @@ def test_ctrl_tab_turns_them_from_anywhere_in_the_panel(qtbot: QtBot) -> None:
     control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
     panel.log.setFocus()
     QTest.keyClick(panel.log, Qt.Key.Key_Tab, control)
-    assert panel.stack.currentIndex() == shown[1]
+    assert panel.tabs.currentIndex() == shown[1]
     for at in (shown[0], shown[-1]):
         QTest.keyClick(panel.log, Qt.Key.Key_Backtab, control | shift)
-        assert panel.stack.currentIndex() == at
+        assert panel.tabs.currentIndex() == at
+        assert panel.stack.currentWidget() is panel.plot
     assert panel.log.hasFocus()
+
+
+def test_a_plot_is_made_when_its_tab_first_comes_to_the_front(qtbot: QtBot) -> None:
+    """With all that was set before there was one."""
+    panel = CurvesPanel()
+    qtbot.addWidget(panel)
+    own, other = History(), History()
+    for history in (own, other):
+        history.curve("learning_rate").append(1, 0.5)
+        history.version += 1
+    panel.show_history(own)
+    assert len(panel.plots) == 1
+    panel.log.setChecked(True)
+    panel.smoothing.setValue(40)
+    panel.axis.setCurrentIndex(panel.axis.findData("epoch"))
+    panel._add(Path("other"), "other", other)
+    number = next(n for n, group in enumerate(panel.groups) if "learning_rate" in group.names)
+    panel.tabs.setCurrentIndex(number)
+    assert len(panel.plots) == 2
+    plot = panel.plots[number]
+    assert panel.stack.currentWidget() is panel.plot is plot
+    assert plot._weight == (0.4 if panel.groups[number].is_smoothed else 0)
+    assert plot._canvas.values_axis.is_log
+    assert plot._convert == own.epoch_of
+    assert [name for name in plot._lines.by_label() if name.startswith("other: ")]

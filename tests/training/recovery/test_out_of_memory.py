@@ -129,7 +129,7 @@ def test_without_a_working_compiler_the_run_goes_on_without_one(
     monkeypatch.setitem(os.environ, "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
     # By minutes, so that the speed is measured first, by compiled passes too.
     more = ["--optim.epochs", "auto", "--optim.minutes", "0.01"]
-    more += ["--compute.compile", "on", "--watch.readings", "0"]
+    more += ["--compute.compile", "on", "--watch.readings", "0", "--model.depth", "1"]
     done = engine("pretrain", sample[0], "--out", tmp_path / "run", *tiny_flags(), *more, cold=True)
     assert done.returncode == 0, done.stderr
     changes = [
