@@ -36,10 +36,12 @@ COLLAPSING: dict[str, Any] = {
     "watch": {"readings": 24, "previews": 0, "report_every": 50},
 }  # fmt: skip
 STANDING_STILL: dict[str, Any] = {
+    "model": {"depth": 1},
     "optim": {"epochs": 19, "batch_size": BRIEF, "learning_rate": 1e-12, "learning_rate_end": 0.0},
     "watch": {"readings": 2, "previews": 0, "report_every": 50},
 }
 UNLABELLED: dict[str, Any] = {
+    "model": {"depth": 1},
     "data": {"labels": "none"},
     "optim": {"epochs": 19, "batch_size": BRIEF},
     "watch": {"readings": 2, "previews": 0, "report_every": 50},
