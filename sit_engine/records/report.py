@@ -24,6 +24,10 @@ RAW_PIXELS, UNTRAINED, START, SCRATCH = "raw pixels", "untrained", "the start", 
 Main = Literal["pretrained", "finetuned"]
 Kind = Literal["knn", "linear", "few-shot", "classifier"]
 WIDE = 16
+FEATURES: dict[FeatureKind, Sentence] = {
+    "with-mean": Sentence("Features are those of the tokens and of the mean place together."),
+    "last-layers": Sentence("Features are those of the last four blocks."),
+}
 INTERVALS = (
     "over test images for k-NN, linear and classifier, over the draws of labelled images for "
     "few-shot"
@@ -233,8 +237,7 @@ def facts_sentence(report: Report) -> Sentence:
 def notes_of(report: Report) -> list[str]:
     """What must be known beside the figures."""
     notes = [str(report.left_out), _few_shot_caution(report)]
-    if report.features != "usual":
-        notes.append(Sentence("Features: {features}.", features=report.features))
+    notes.append(FEATURES.get(report.features, ""))
     if report.scratch is not None and report.scratch.hint:
         notes.append(_scratch_sentence(report.scratch))
     return [note for note in notes if note]
