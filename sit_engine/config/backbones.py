@@ -22,12 +22,14 @@ the last four blocks (`models.backbone`)."""
 
 class FamilyEntry(NamedTuple):
     """Strings "package:attribute": the options, and functions that build the network of them and lay
-    out the folder that its weights leave in; without the last they leave in none.
+    out the folder that its weights leave in; without the last they leave in none. `within` begins the
+    backbone's names of what that folder holds.
     """
 
     options: str
     build: str
     folder: str = ""
+    within: str = ""
 
 
 OWN_FOLDER = "sit_engine.models.timm_folder:own_folder"
@@ -59,6 +61,7 @@ FAMILIES: dict[str, FamilyEntry] = {
         "sit_engine.config.families.timm:TimmOptions",
         "sit_engine.models.timm_network:build_timm",
         "sit_engine.models.timm_folder:any_folder",
+        within="network.",
     ),
 }
 DEFAULT_FAMILY = "vit"

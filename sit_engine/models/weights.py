@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from sit_engine.config.backbones import FAMILIES, BackboneOptions
 from sit_engine.config.facts import StartFacts
-from sit_engine.config.families.timm import FAMILY as TIMM_FAMILY
 from sit_engine.config.methods import load
 from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
@@ -98,8 +97,8 @@ def load_heads(modules: Mapping[str, Sequence[nn.Module]], heads: Mapping[str, T
 
 def _own(name: str, start: Start) -> str:
     """timm's name as that of the backbone (`timm_folder.timm_names`, `timm_network`)."""
-    if start.facts.family == TIMM_FAMILY and not start.prefix:
-        return f"network.{name}"
+    if not start.prefix:
+        name = FAMILIES[start.facts.family].within + name
     return name.removeprefix("fc_") if start.facts.variant == "mean-norm" else name
 
 
