@@ -30,7 +30,7 @@ TIMED_S = 20.0
 
 
 def rate(train: Path, side: int | None) -> float:
-    """Images/s of the standard run's steps on all cores, in views of `side` px; the median of many."""
+    """Images/s of the standard run's steps on all cores, in views of `side` px or as "auto" has them."""
     import numpy as np
 
     from sit_engine.config.build import build

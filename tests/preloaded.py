@@ -151,6 +151,14 @@ def warm_children() -> dict[str, str]:
     return {ENGINE: server().address} if sys.platform == "linux" else {}
 
 
+def warm_if_told() -> None:
+    """In such a window's process: its children are forks, as in the tests themselves."""
+    from sit_studio.engine import questions
+
+    if ENGINE in os.environ:
+        questions.engine_python = stand_in  # type: ignore[attr-defined]
+
+
 def server(module: str = "tests.preloaded") -> _Server:
     """The one of this process that loaded what `module` loads; started when it is first wanted."""
     with _STARTING:

@@ -169,6 +169,11 @@ class BackboneOptions(OpenOptions[AutoT]):
         return False
 
     @property
+    def draws_networks(self) -> bool:
+        """Whether each step trains another network."""
+        return False
+
+    @property
     def has_unsaid_tokens(self) -> bool:
         """Frozen before tokens were counted, when parts of tasks that are off were built too."""
         return False

@@ -237,6 +237,10 @@ def _compute(config: RunConfig, device: DeviceFacts) -> Filling:
     filling.auto("precision", device.precision, device.why_precision)
     filling.auto("matmul", device.matmul, device.why_precision)
     filling.auto("threads", device.cores, "one for each core")
+    if config.model.draws_networks:
+        filling.auto(
+            "compile", "off", "each step trains another network, which would be compiled anew"
+        )
     filling.auto("compile", "on" if device.can_compile else "off", device.why_compile)
     return filling
 

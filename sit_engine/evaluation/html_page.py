@@ -134,7 +134,7 @@ def _figures(report: Report) -> str:
     return _section(
         "Accuracy, %",
         _table(f"<th></th>{head}", body),
-        f'<p class="muted">± is the 95 % interval: {INTERVALS}.</p>',
+        f'<p class="muted">{INTERVALS}</p>',
         f"<h2>Points gained by {shown(columns[-1])}</h2>",
         _table("", gains),
         *(f"<p>{shown(note)}</p>" for note in notes_of(report)),
@@ -246,8 +246,6 @@ def _settings(report: Report) -> str:
     }
     facts = [(names[name], value) for name, value in settings().items()]
     facts += [(f"C of the probe, {column}", c) for column, c in report.linear_c.items()]
-    if report.features != "usual":
-        facts.append(("Features", report.features))
     facts += [("Learnt from", ", ".join(report.train)), ("Tested on", ", ".join(report.test))]
     if report.scratch is not None and report.scratch.run is not None:
         facts.append(("From scratch", report.scratch.run))

@@ -156,12 +156,19 @@ def _usable_cores() -> int:
 def _fastest_on_cpu() -> tuple[str, str, str]:
     """The fastest format for forward and backward of a feed-forward layer; under 10 % is no gain.
 
-    Measured once on a machine, then remembered.
+    Measured once on a machine, then remembered; on one thread: of two that wait for each other one is
+    nearly always late beside a hungry process, which made fp32 win every fourth probe of a processor
+    whose bf16 steps are twice as fast.
     """
-    numbers = recall(FORMATS_MEASURED)
-    if numbers is None or len(numbers) != len(CPU_FORMATS) + 1:
-        numbers = _time_formats()
-        remember(FORMATS_MEASURED, numbers)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        numbers = recall(FORMATS_MEASURED)
+        if numbers is None or len(numbers) != len(CPU_FORMATS) + 1:
+            numbers = _time_formats()
+            remember(FORMATS_MEASURED, numbers)
+    finally:
+        torch.set_num_threads(threads)
     plain_s, medium_s, half_s, error = numbers
     matmul, fp32_s = "highest", plain_s
     if error <= MOST_MATMUL_ERROR and medium_s < 0.9 * plain_s:
@@ -183,12 +190,9 @@ def _time_formats() -> list[float]:
     A layer with its norm and activation, since bf16 speeds these up too. The formats take turns and
     the smallest time of each counts: other work on the machine only ever adds to a time, and with
     medians it made fp32 win every third probe of a processor whose bf16 steps are 2.7 times as fast.
-    On one thread: of two that wait for each other one is nearly always late beside a hungry process,
-    which made fp32 win every fourth probe of a processor whose bf16 steps are twice as fast.
     """
     layer = _feed_forward()
-    before, threads = torch.get_float32_matmul_precision(), torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = torch.get_float32_matmul_precision()
     try:
         # Warm-up, and out with what is hopeless: emulated bf16 is 30 to 100 times slower.
         seconds = {name: _time(layer, name) for name in CPU_FORMATS}
@@ -202,7 +206,6 @@ def _time_formats() -> list[float]:
                 seconds[name] = min(seconds[name], _time(layer, name))
         error = _medium_error(layer)
     finally:
-        torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(before)
     return [*(seconds[name] for name in CPU_FORMATS), error]
 

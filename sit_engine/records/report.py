@@ -28,9 +28,9 @@ FEATURES: dict[FeatureKind, Sentence] = {
     "with-mean": Sentence("Features are those of the tokens and of the mean place together."),
     "last-layers": Sentence("Features are those of the last four blocks."),
 }
-INTERVALS = (
-    "over test images for k-NN, linear and classifier, over the draws of labelled images for "
-    "few-shot"
+INTERVALS = Sentence(
+    "± is the 95 % interval: over test images for k-NN, linear and classifier, over the draws of "
+    "labelled images for few-shot."
 )
 
 
@@ -95,7 +95,7 @@ class LeftOut:
             (self.unusable, "{n} files that cannot be used"),
             (self.gone, "{n} images of the run now gone"),
         )
-        said = [Sentence(words, n=number) for number, words in parts if number]
+        said = [Sentence(words, n=f"{number:,}") for number, words in parts if number]
         return Sentence("Left out: {what}.", what=joined(said, ", ")) if said else ""
 
 
@@ -147,11 +147,10 @@ class Report:
 
     def to_text(self) -> str:
         """The table for a terminal; accuracies in percent."""
-        interval = f"± is the 95 % interval: {INTERVALS}."
         notes = notes_of(self)
         if self.answers is not None:
             notes.append(answers_sentence(self.answers))
-        return "\n".join([*_table(self), facts_sentence(self), interval, *notes])
+        return "\n".join([*_table(self), facts_sentence(self), INTERVALS, *notes])
 
 
 def read_report(path: Path) -> Report | None:
@@ -226,11 +225,11 @@ def facts_sentence(report: Report) -> Sentence:
     return Sentence(
         "Step {step}, features of the {network}: {train} train and {test} test images, "
         "{classes} classes.",
-        step=report.step,
+        step=f"{report.step:,}",
         network=report.network,
-        train=report.train_images,
-        test=report.test_images,
-        classes=len(report.classes),
+        train=f"{report.train_images:,}",
+        test=f"{report.test_images:,}",
+        classes=f"{len(report.classes):,}",
     )
 
 

@@ -198,7 +198,7 @@ class Stepper:
     def _seed(self, step_info: StepInfo, number: int) -> None:
         """Drop path draws from the global generator: seeded per pass, it needs no saved state.
 
-        The CPU's by itself: torch would format the stack for each kind of GPU that is not there.
+        On a CPU that one alone is seeded: torch would format the stack for each GPU that is not there.
         """
         place = number * ranks.count() + ranks.number()
         seed = stream_seed(step_info.seed, step_info.step, place, "drop path")

@@ -14,7 +14,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.resolve import resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError
-from tests.tiny import vit_of
+from tests.tiny import SUPERNET, vit_of
 
 CPU = DeviceFacts(cores=2, why_precision="measured")
 GPU = DeviceFacts(kind="cuda", name="GPU", cores=16, precision="bf16", why_precision="has bf16")
@@ -151,3 +151,13 @@ def test_a_named_network_that_the_weights_are_not_is_a_sentence() -> None:
     other = build({"model": told | {"backbone": "vit_small"}})
     with pytest.raises(ConfigError, match="backbone = vit_small does not fit the weights w"):
         resolve(other, DataFacts(100, 0, 64), DeviceFacts(), start)
+
+
+@pytest.mark.parametrize(("model", "compiled"), [({}, "on"), (SUPERNET, "off")])
+def test_a_network_that_is_another_in_each_step_is_not_compiled(
+    model: dict[str, Any], compiled: str
+) -> None:
+    device = DeviceFacts(kind="cuda", can_compile=True, why_compile="it pays on a GPU")
+    found = resolve(build({"model": model}), DataFacts(1000, 0, 64), device)
+    assert found.config.compute.compile == compiled
+    assert ("another network" in found.reasons["compute.compile"]) == (compiled == "off")

@@ -14,7 +14,7 @@ from tests.drill.order import wrong
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and kill signals")
 
 SLICE = 331
-"""Each so many of all cases, odd so that of every part and kind some are met."""
+"""Each so many of all cases, odd so that commands and faults take turns; the rest is the drill's."""
 
 
 def test_a_slice_of_the_drill(tmp_path: Path) -> None:

@@ -16,11 +16,9 @@ from pathlib import Path
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from sit_studio.app import make_application, open_window
-from sit_studio.engine import questions
 from tests import preloaded
 
-if preloaded.ENGINE in os.environ:
-    questions.engine_python = preloaded.stand_in  # type: ignore[attr-defined]
+preloaded.warm_if_told()
 
 
 class Looked:

@@ -6,7 +6,6 @@ Arguments: a folder of images, a run. Prints one JSON object.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,14 +15,12 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from sit_studio.app import make_application, open_window
-from sit_studio.engine import questions
 from sit_studio.widgets.status import StatusBar
 from tests import preloaded
 from tests.studio.rooms import cut_in
 
 APPLICATION = make_application()
-if preloaded.ENGINE in os.environ:
-    questions.engine_python = preloaded.stand_in  # type: ignore[attr-defined]
+preloaded.warm_if_told()
 
 
 def until(condition: Callable[[], object]) -> None:

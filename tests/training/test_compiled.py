@@ -39,6 +39,8 @@ def test_passes_of_several_sizes_give_the_losses_of_plain_ones(
     monkeypatch.setattr(torch._dynamo.config, "fail_on_recompile_limit_hit", True)
     monkeypatch.setattr(rank_worker, "STEPS", 2)
     for method in ("dino", "simdino"):
+        torch._dynamo.reset()
+        graphs.clear()
         plain = rank_worker.train(f"{method}:float32:1:off")
         with monkeypatch.context() as patch:
             patch.setattr(torch, "compile", functools.partial(WHOLE, backend=traced))

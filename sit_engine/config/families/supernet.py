@@ -148,6 +148,11 @@ class SupernetOptions(BackboneOptions[AutoT]):
         """Its networks are."""
         return True
 
+    @property
+    def draws_networks(self) -> bool:
+        """From its space."""
+        return True
+
     def verify(self: SupernetOptions[Never]) -> None:
         """Check the space as if it was chosen by hand."""
         check_space(self)

@@ -149,8 +149,9 @@ class DecodePool:
         elif line == GOING_ON:
             child.since = time.monotonic()
         else:
-            yield child.queued[0][0], unpacked(json.loads(line))
+            job_id = child.queued[0][0]
             child.finish_one()
+            yield job_id, unpacked(json.loads(line))
 
     def _bury(self, child: _Child, waiting: _Waiting) -> Iterator[tuple[Any, Answer]]:
         """A child ended: blame the file it had in hand, hand its other jobs out again."""

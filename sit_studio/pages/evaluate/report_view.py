@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from sit_engine.paths import display_name
-from sit_engine.records.report import Report, answers_sentence, facts_sentence, notes_of
+from sit_engine.records.report import INTERVALS, Report, answers_sentence, facts_sentence, notes_of
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.look.sentences import say_text
 from sit_studio.look.words import THIN, count
@@ -145,8 +145,7 @@ class ReportView(QTabWidget):
         self._fetch()
 
     def _show_figures(self, report: Report) -> None:
-        interval = self.tr("± is the 95 % interval.")
-        self.facts.setText(f"{say_text(facts_sentence(report))} {interval}")
+        self.facts.setText(f"{say_text(facts_sentence(report))} {say_text(INTERVALS)}")
         self.answers.setText(say_text(answers_sentence(report.answers)) if report.answers else "")
         self.answers.setVisible(report.answers is not None)
         shown = [measure for measure in report.rows if measure.kind != "few-shot"]

@@ -76,7 +76,7 @@ class CurvesPanel(QWidget):
         self._show_tabs()
 
     def _plot_of(self, number: int) -> CurvePlot:
-        """The plot of a group."""
+        """The plot of a group, made when it is first asked for, with all that was set before."""
         if number in self.plots:
             return self.plots[number]
         group = self.groups[number]
@@ -95,6 +95,7 @@ class CurvesPanel(QWidget):
         for name, history in self.others.values():
             self._overlay(number, name, history)
         self.stack.addWidget(plot)
+        QWidget.setTabOrder(self.tab_row.list, plot)
         return plot
 
     def _tools(self) -> WrappingRow:

@@ -48,6 +48,7 @@ class Canvas(pg.PlotWidget):  # type: ignore[misc]
         )
         self.setAntialiasing(False)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plotItem.hideButtons()
         # Made without a parent, it would outlive us; without its flags it would show as a child.
         menu = self.plotItem.ctrlMenu

@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 from sit_engine.counted import Sentence, packed
 from sit_engine.paths import escape_name
 from sit_engine.records.report import (
+    INTERVALS,
     Report,
     answers_sentence,
     facts_sentence,
@@ -178,7 +179,7 @@ def test_the_window_says_all_that_the_terminal_says(raw: dict[str, Any], qtbot: 
     shown = " ".join(text.text() for text in (view.facts, view.answers, view.notes))
     notes = notes_of(found)
     assert len(notes) == 4
-    for sentence in (facts_sentence(found), answers_sentence(found.answers), *notes):
+    for sentence in (facts_sentence(found), INTERVALS, answers_sentence(found.answers), *notes):
         assert sentence in shown
         assert sentence in found.to_text()
     assert "2 images of the run now gone" in shown

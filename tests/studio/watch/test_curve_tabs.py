@@ -91,7 +91,13 @@ def test_a_plot_is_made_when_its_tab_first_comes_to_the_front(qtbot: QtBot) -> N
     assert len(panel.plots) == 2
     plot = panel.plots[number]
     assert panel.stack.currentWidget() is panel.plot is plot
-    assert plot._weight == (0.4 if panel.groups[number].is_smoothed else 0)
+    assert plot._weight == 0.4
     assert plot._canvas.values_axis.is_log
     assert plot._convert == own.epoch_of
     assert [name for name in plot._lines.by_label() if name.startswith("other: ")]
+    # By Tab it comes after the words over it and before the tools under it.
+    assert panel.tab_row.list.nextInFocusChain() is plot
+    panel.tabs.setCurrentIndex(
+        next(n for n, group in enumerate(panel.groups) if "rank" in group.names)
+    )
+    assert panel.plot._weight == 0
