@@ -226,7 +226,9 @@ def check_together(config: RunConfig, *, is_resolved: bool = False) -> None:
             )
     views = getattr(config.method, "views", None)
     for low, high in (("crop_scale_min", "crop_scale_max"), ("blur_radius_min", "blur_radius_max")):
-        if views is not None and getattr(views, low) > getattr(views, high):
+        if views is None or "auto" in (getattr(views, low), getattr(views, high)):
+            continue
+        if getattr(views, low) > getattr(views, high):
             raise ConfigError(
                 "config.order",
                 "The setting method.views.{low} is above method.views.{high}.",

@@ -66,7 +66,8 @@ def test_the_teacher_warms_up_and_prototypes_freeze_in_runs_that_are_long_enough
     ("size", "patch", "local"), [(16, 4, 8), (32, 4, 16), (48, 8, 24), (96, 16, 48), (224, 16, 96)]
 )
 def test_local_views_are_whole_patches(size: int, patch: int, local: int) -> None:
-    config = resolved(model={"image_size": size, "patch_size": patch}).config
+    method = {"name": "dino", "local": {"count": 4}}
+    config = resolved(model={"image_size": size, "patch_size": patch}, method=method).config
     assert isinstance(config.method, DinoOptions)
     kinds = config.method.view_kinds(size)
     assert [(kind.size, kind.count, kind.for_teacher) for kind in kinds] == [
@@ -81,12 +82,37 @@ def test_local_views_are_whole_patches(size: int, patch: int, local: int) -> Non
 def test_local_views_that_cannot_be_are_sentences() -> None:
     model = {"image_size": 32, "patch_size": 8}
     with pytest.raises(ConfigError, match=r"local.size = 12 is no size of views that .* 8 or 16"):
-        resolved(model=model, method={"name": "dino", "local": {"size": 12}})
+        resolved(model=model, method={"name": "dino", "local": {"count": 2, "size": 12}})
     with pytest.raises(ConfigError, match=r"local.scale_min is above method.local.scale_max"):
         resolved(method={"name": "dino", "local": {"scale_min": 0.9}})
     none = resolved(model=model, method={"name": "dino", "local": {"count": 0}}).config
     assert isinstance(none.method, DinoOptions)
     assert len(none.method.view_kinds(32)) == 2
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "size", "asked", "count", "smallest"),
+    [
+        ("dino", "cpu", 32, "auto", 4, 0.4),
+        ("simdino", "cpu", 32, "auto", 0, 0.2),
+        ("simdino", "cpu", 128, "auto", 4, 0.4),
+        ("simdino", "cuda", 32, "auto", 8, 0.4),
+        ("simdino", "cpu", 32, 2, 2, 0.4),
+        ("dino", "cuda", 32, 0, 0, 0.2),
+    ],
+)
+def test_how_many_small_crops_and_without_them_large_ones_may_be_smaller(
+    loss: str, kind: Any, size: int, asked: object, count: int, smallest: float
+) -> None:
+    method = {"name": "dino", "loss": loss, "local": {"count": asked}}
+    found = resolved(kind=kind, model={"image_size": size}, method=method)
+    options = found.config.method
+    assert isinstance(options, DinoOptions)
+    assert (options.local.count, options.views.crop_scale_min) == (count, smallest)
+    chosen = {"name": "dino", "views": {"crop_scale_min": 0.3}}
+    options = resolved(kind=kind, method=chosen).config.method
+    assert isinstance(options, DinoOptions)
+    assert options.views.crop_scale_min == 0.3
 
 
 def test_the_published_recipe_is_a_preset() -> None:

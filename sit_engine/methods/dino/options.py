@@ -36,13 +36,14 @@ temperature rises.
 """
 PROTOTYPES, LENGTHS = "head.prototypes.weight", "head.prototypes.lengths"
 
+NO_LOCAL = {"local.count": (0, "on a CPU in equal minutes more was learnt without small crops")}
 UNUSED = "not used: simdino has no prototypes"
 
 
 class GlobalViewOptions(ViewOptions[AutoT]):
     """The two large views, whose laws of colour and flip the local ones share."""
 
-    crop_scale_min: float = again(ViewOptions, "crop_scale_min", 0.4)
+    crop_scale_min: float | AutoT = again(ViewOptions, "crop_scale_min", "auto")
 
 
 class LocalViewOptions(OpenOptions[AutoT]):
@@ -242,7 +243,7 @@ class DinoOptions(MethodOptions[AutoT]):
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
     ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto" of its own."""
-        rules = self._rules(scale, facts, device) | view_autos(self.views, facts, scale.preset)
+        rules = view_autos(self.views, facts, scale.preset) | self._rules(scale, facts, device)
         done, reasons = self.filled(rules)
         _check_local(done.local, scale)
         return done, reasons
@@ -251,9 +252,16 @@ class DinoOptions(MethodOptions[AutoT]):
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
     ) -> dict[str, tuple[object, str]]:
         """The value of each "auto", and why."""
-        rules = (_paper() if scale.preset.startswith("paper") else _small(scale, facts, device)) | {
+        rules = _paper() if scale.preset.startswith("paper") else _small(scale, facts, device)
+        if self.loss == "simdino" and device.kind == "cpu" and scale.image_size < LARGE_PX:
+            rules |= NO_LOCAL
+        count = rules["local.count"][0] if self.local.count == "auto" else self.local.count
+        rules |= {
             "local.size": _local_size(scale),
             "views.shift": (0, "local crops need crops beside them"),
+            "views.crop_scale_min": (0.4, AS_PUBLISHED)
+            if count
+            else (0.2, "no small crops beside"),
         }
         if self.has_prototypes:
             return rules
