@@ -90,7 +90,7 @@ def test_every_column_of_an_evaluation_is_read_alike(run: Path, sample: tuple[Pa
     ]
     usual, layers = asked
     assert (usual.features, layers.features) == ("usual", "last-layers")
-    assert "Features: last-layers" in layers.to_text()
+    assert "the last four blocks" in layers.to_text()
     assert "Features:" not in usual.to_text()
 
 

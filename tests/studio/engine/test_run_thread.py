@@ -16,6 +16,7 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
+from sit_engine import api
 from sit_engine.config.tree import RunConfig
 from sit_engine.files import read_json
 from sit_engine.records.commands import CommandName
@@ -141,10 +142,10 @@ def told(events: list[Event]) -> list[tuple[str, object]]:
     return found
 
 
-def test_both_ways_tell_the_same(
-    carry: Carry, sample: tuple[Path, Path], finished_run: Path, tmp_path: Path
-) -> None:
-    del finished_run  # It has decoded the images, so that no run here waits for another's decoding.
+def test_both_ways_tell_the_same(carry: Carry, sample: tuple[Path, Path], tmp_path: Path) -> None:
+    # The images are decoded before, so that no run here waits for another's decoding.
+    before = tiny_config(sample[0], optim={"epochs": 1})
+    api.pretrain(before, tmp_path / "before", emit=lambda _: None)
     both = {way: carry(tmp_path / way, way) for way in WAYS}
     for carried in both.values():
         carried.thread.begin(tiny_config(sample[0]))
