@@ -26,7 +26,7 @@ class ViewOptions(OpenOptions[AutoT]):
     )
     """What the recipe's authors gave these settings."""
 
-    crop_scale_min: float | AutoT = setting(
+    crop_scale_min: float = setting(
         0.3, "Smallest crop", "Smallest share of the image's area that a crop may keep.", gt=0, le=1
     )
     crop_scale_max: float = setting(

@@ -49,10 +49,6 @@ def view_autos(views: ViewOptions, facts: DataFacts, preset: str) -> dict[str, A
     numbers = WEAK if chosen == "weak" else views.PUBLISHED
     return {
         "views.colours": colours,
-        "views.crop_scale_min": (
-            type(views).model_fields["crop_scale_min"].default,
-            "usual for this method",
-        ),
         **{f"views.{name}": (value, why) for name, value in numbers.items()},
         "views.flip": (USUAL_FLIP, AS_PUBLISHED) if is_paper else _flip(facts),
     }

@@ -18,6 +18,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from sit_engine.config.backbones import FAMILIES
 from sit_engine.config.families.timm import TimmOptions
 from sit_engine.errors import ConfigError
 from sit_engine.models.backbone import Backbone, Maps
@@ -32,7 +33,7 @@ FETCHING = {
 }  # fmt: skip
 """Arguments with which timm would open or fetch something, or that are ours to say."""
 MOST_NUMBER, MOST_PARTS = 1 << 14, 64
-OWN = "network."
+OWN = FAMILIES[TimmOptions.family].within
 """What stands before timm's names."""
 
 

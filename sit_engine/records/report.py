@@ -235,8 +235,7 @@ def facts_sentence(report: Report) -> Sentence:
 
 def notes_of(report: Report) -> list[str]:
     """What must be known beside the figures."""
-    notes = [str(report.left_out), _few_shot_caution(report)]
-    notes.append(FEATURES.get(report.features, ""))
+    notes = [str(report.left_out), _few_shot_caution(report), FEATURES.get(report.features, "")]
     if report.scratch is not None and report.scratch.hint:
         notes.append(_scratch_sentence(report.scratch))
     return [note for note in notes if note]

@@ -43,7 +43,7 @@ UNUSED = "not used: simdino has no prototypes"
 class GlobalViewOptions(ViewOptions[AutoT]):
     """The two large views, whose laws of colour and flip the local ones share."""
 
-    crop_scale_min: float | AutoT = again(ViewOptions, "crop_scale_min", "auto")
+    crop_scale_min: float | AutoT = again(ViewOptions, "crop_scale_min", "auto")  # type: ignore[assignment]
 
 
 class LocalViewOptions(OpenOptions[AutoT]):
@@ -243,7 +243,7 @@ class DinoOptions(MethodOptions[AutoT]):
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
     ) -> tuple[MethodOptions[Never], dict[str, str]]:
         """Fill every "auto" of its own."""
-        rules = view_autos(self.views, facts, scale.preset) | self._rules(scale, facts, device)
+        rules = self._rules(scale, facts, device) | view_autos(self.views, facts, scale.preset)
         done, reasons = self.filled(rules)
         _check_local(done.local, scale)
         return done, reasons
