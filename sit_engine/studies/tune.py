@@ -167,7 +167,8 @@ def tune(
         found: list[Comparison] = []
         while len(found) < RUNGS:
             if len(book.rungs) == len(found):
-                rung = next_rung(book.tried, found, request.minutes, book.spent)
+                first = request.base.compute.seed
+                rung = next_rung(book.tried, found, request.minutes, book.spent, first)
                 if rung is None:
                     break
                 book.add(rung)
@@ -185,12 +186,17 @@ def tune(
 
 
 def next_rung(
-    tried: tuple[Candidate, ...], found: list[Comparison], minutes: float, spent: float
+    tried: tuple[Candidate, ...],
+    found: list[Comparison],
+    minutes: float,
+    spent: float,
+    first_seed: int = 0,
 ) -> Rung | None:
     """The settings that meet the default next; None where nothing did better than it.
 
     A rung has its share of the minutes that are left, but no less than half of its third: starting
-    and measuring take time too. Its seeds are new ones: who won by chance has to win again.
+    and measuring take time too. Its seeds are new ones, counted from the first: who won by chance
+    has to win again.
     """
     if not found:
         most = max(FEWEST, int(minutes / RUNGS / SHORTEST_MINUTES) - 1)
@@ -209,7 +215,7 @@ def next_rung(
     left = max(minutes - spent, 0) / (RUNGS - len(found))
     share = max(left, minutes / RUNGS / 2)
     each = round(share / seeds / (len(names) + 1), 3)
-    return Rung((DEFAULT, *names), each, seeds, len(found))
+    return Rung((DEFAULT, *names), each, seeds, first_seed + len(found))
 
 
 def _work(

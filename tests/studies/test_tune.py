@@ -191,10 +191,14 @@ def test_what_cannot_be_had_is_left_out() -> None:
 
 # Real runs
 
+SEED = 5
+
 
 def base(**more: Any) -> RunConfig:
     """Tiny settings whose default keeps apart from the first two candidates."""
-    small: dict[str, Any] = {"data": {"folders": []}, "optim": {"batch_size": 8}}
+    small: dict[str, Any] = {
+        "data": {"folders": []}, "optim": {"batch_size": 8}, "compute": {"seed": SEED}
+    }  # fmt: skip
     return tiny_config(Path("unused"), **merge(small, more))
 
 
@@ -260,10 +264,12 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
     again = json.loads((out / "tune.json").read_text("utf-8"))
     assert again["rungs"][:2] == frozen["rungs"][:2]
     assert found.spent_minutes > begun.spent_minutes > 0
-    # Each rung has the default first, its own seeds, and the same share of the images to ask.
+    # Each rung has the default first, its own seeds from that of the settings on, and the same
+    # share of the images to ask.
     for number, one in enumerate(found.rungs):
         assert one.lines[0].name == DEFAULT
-        assert {run.seed for run in one.runs} == set(range(number, number + one.seeds))
+        first = SEED + number
+        assert {run.seed for run in one.runs} == set(range(first, first + one.seeds))
         assert one.test_images == 6
 
     assert read(out / "tuned.toml") == build(
