@@ -45,7 +45,7 @@ from sit_studio.engine.messages import Heard
 from sit_studio.frame.main_window import MainWindow
 from sit_studio.models.curve import Curve
 from sit_studio.models.history import MOST_POINTS, History
-from sit_studio.models.map_points import Cells, Embedding
+from sit_studio.models.map_points import Embedding, PointGrid
 
 BEAT_MS = 10
 DAY_S = 24 * 3600
@@ -237,7 +237,7 @@ def moving_map(application: QApplication, points: int) -> Row:
     )  # fmt: skip
     view = MapView()
     view.resize(1000, 600)
-    view.show_map(embedding, Cells(places), keep=False)
+    view.show_map(embedding, PointGrid(places), keep=False)
     view.colour_by("class")
     view.show()
     settle(application, 1)

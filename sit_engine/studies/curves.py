@@ -18,10 +18,10 @@ from sit_engine.records.events import (
     Warned,
 )
 from sit_engine.records.run import Run
-from sit_engine.records.studies.comparison import Curve, Pace
+from sit_engine.records.studies.comparison import AccuracyCurve, Pace
 
 
-def curve_of(runs: Sequence[Run], name: str, pace: Pace | None) -> Curve | None:
+def curve_of(runs: Sequence[Run], name: str, pace: Pace | None) -> AccuracyCurve | None:
     """The curve over the steps at which all runs, one a seed, have a reading; None without readings.
 
     Minutes are those of the pace; without one those that passed, the mean over the runs.
@@ -33,7 +33,7 @@ def curve_of(runs: Sequence[Run], name: str, pace: Pace | None) -> Curve | None:
     rows = [[found[step] for found in read] for step in steps]
     start = [reading.untrained for _, reading in rows[0]]
     values = [start, *([reading.accuracy for _, reading in row] for row in rows)]
-    return Curve(
+    return AccuracyCurve(
         name=name,
         minutes=(0.0, *(sum(minutes for minutes, _ in row) / len(row) for row in rows)),
         mean=tuple(sum(row) / len(row) for row in values),

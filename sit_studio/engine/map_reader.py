@@ -13,7 +13,7 @@ from sit_engine.errors import SitError
 from sit_engine.records.embedding import KINDS, Embedded, MapKind
 from sit_studio.engine.in_thread import in_thread
 from sit_studio.models.failure import Failure, failure_of
-from sit_studio.models.map_points import Cells, Embedding
+from sit_studio.models.map_points import Embedding, PointGrid
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Loaded:
     kinds: tuple[MapKind, ...]
     """Which maps the folder holds."""
     embedding: Embedding
-    cells: Cells
+    cells: PointGrid
     step: int
     network: str
 
@@ -65,7 +65,7 @@ def read_map(folder: Path, kind: MapKind) -> Loaded | Failure:
         kind,
         tuple(one for one in KINDS if found.map(one) is not None),
         embedding,
-        Cells(np.nan_to_num(np.array(points, dtype=np.float32))),
+        PointGrid(np.nan_to_num(np.array(points, dtype=np.float32))),
         int(found.about["step"]),
         str(found.about["network"]),
     )

@@ -178,7 +178,7 @@ def core(points_P2: Array) -> tuple[Array, Array]:
     return np.maximum(low, first - spare), np.minimum(high, last + spare)
 
 
-class Cells:
+class PointGrid:
     """Points in a grid of cells: which are in a rectangle, which one is nearest."""
 
     def __init__(self, points_P2: Array) -> None:

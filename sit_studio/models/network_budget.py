@@ -23,7 +23,7 @@ SCALES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 @dataclass(frozen=True)
-class Budget:
+class NetworkBudget:
     """A step: what it costs by the formula, and the plain network of about that cost."""
 
     factor: float
@@ -57,7 +57,7 @@ def base_of(values: Mapping[str, Any]) -> RunConfig:
     return build(dict(values) | {"model": model})
 
 
-def budgets(base: RunConfig, facts: DataFacts, device: DeviceFacts) -> tuple[Budget, ...]:
+def budgets(base: RunConfig, facts: DataFacts, device: DeviceFacts) -> tuple[NetworkBudget, ...]:
     """The steps that have a network, by rising cost; raises ConfigError for settings that cannot be."""
     model = resolve(base, facts, device).config.model
     own = model.shape
@@ -69,7 +69,7 @@ def budgets(base: RunConfig, facts: DataFacts, device: DeviceFacts) -> tuple[Bud
             plain = own if factor == 1 else api.plain_network(model.stride, side, factor * cost)
         except ConfigError:
             continue
-        found.append(Budget(factor, factor * cost, plain, side))
+        found.append(NetworkBudget(factor, factor * cost, plain, side))
     return tuple(found)
 
 

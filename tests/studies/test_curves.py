@@ -20,7 +20,7 @@ from sit_engine.records.events import (
     warning,
 )
 from sit_engine.records.run import Run
-from sit_engine.records.studies.comparison import Budget, Comparison, Curve, Pace
+from sit_engine.records.studies.comparison import AccuracyCurve, Budget, Comparison, Pace
 from sit_engine.studies.curves import curve_of, told
 from sit_engine.studies.figure import NAME, write_figure
 from tests.tiny import tiny_config
@@ -99,7 +99,7 @@ def test_runs_that_read_nothing_have_no_curve(runs: list[Run]) -> None:
 
 
 def test_the_figure_is_a_picture_beside_the_table(tmp_path: Path) -> None:
-    curve = Curve("_a$x^$b", (0.0, 1.0), (0.2, 0.5), (0.2, 0.4), (0.2, 0.6), 2)
+    curve = AccuracyCurve("_a$x^$b", (0.0, 1.0), (0.2, 0.5), (0.2, 0.4), (0.2, 0.6), 2)
     nothing = Comparison("/x", (), Budget("minutes", 1), 2, 5, (), (), 9, 9, "", True)
     write_figure(nothing, tmp_path)
     assert not (tmp_path / NAME).exists()

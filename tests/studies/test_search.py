@@ -25,7 +25,7 @@ from sit_engine.records.run import Run
 from sit_engine.records.studies.compare_request import CompareRequest
 from sit_engine.records.studies.comparison import Budget, Comparison, Figure, Gap, Line
 from sit_engine.records.studies.network_search import (
-    Candidate,
+    AskedNetwork,
     Source,
     read_search,
     scores,
@@ -205,12 +205,12 @@ def test_images_without_labels_are_searched_by_loss_and_rank(few: Path, tmp_path
     assert found.best() is not None
 
 
-def candidate(loss: float, accuracy: float | None, rank: float, **more: Any) -> Candidate:
+def candidate(loss: float, accuracy: float | None, rank: float, **more: Any) -> AskedNetwork:
     given: dict[str, Any] = {
         "patch_size": 4, "width": 8, "blocks": ((1, 8, 16),), "cost": 1.0, "multiply_adds": 1,
         "parameters": 1, "source": "evolution", "generation": 0,
     }  # fmt: skip
-    return Candidate(**given | more, accuracy=accuracy, loss=loss, rank=rank)
+    return AskedNetwork(**given | more, accuracy=accuracy, loss=loss, rank=rank)
 
 
 def test_scores_without_labels_weigh_loss_and_neighbours_alike() -> None:

@@ -32,7 +32,7 @@ _AT_ONCE = 512
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundImages:
     """Where the images of a run are now."""
 
     places: Places
@@ -73,7 +73,7 @@ def find_moved(
     on_progress: OnProgress | None,
     cancel: Cancel | None = None,
     hashed: dict[str, str] | None = None,
-) -> Found:
+) -> FoundImages:
     """Look for the images of a run in `folders`; a folder is believed for their content only.
 
     Of a run of before, the pixel cache may know it; else names have to do. What is not in there may
@@ -106,7 +106,7 @@ def find_moved(
 
 def find_renamed(
     run: Run, gone: Sequence[str], *, on_progress: OnProgress | None, cancel: Cancel | None = None
-) -> Found | None:
+) -> FoundImages | None:
     """Look in the run's own folders for images whose files got other names; None if there are none."""
     record, data, places = run.split(), run.config().data, places_of(run)
     known = hashes_of(record)
@@ -327,7 +327,9 @@ def _is_in(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip("/") + "/")
 
 
-def _named(search: _Search, names: Sequence[str], roots: Sequence[str], data: DataOptions) -> Found:
+def _named(
+    search: _Search, names: Sequence[str], roots: Sequence[str], data: DataOptions
+) -> FoundImages:
     """What was found, by the names that a scan of `roots` gives; it may leave files out."""
     called: dict[str, str] = {}
     if roots:
@@ -342,7 +344,7 @@ def _named(search: _Search, names: Sequence[str], roots: Sequence[str], data: Da
         path, time = split_name(search.path_of.get(name, ""))
         if path in called:
             now[name] = called[path] if time is None else frame_name(called[path], time)
-    return Found(
+    return FoundImages(
         Places(tuple(roots), renamed={old: new for old, new in now.items() if old != new}),
         gone=tuple(name for name in names if name not in now),
         images=len(names),

@@ -20,7 +20,7 @@ from sit_engine.data.folder.label_file import LabelColumns
 from sit_engine.data.folder.labels import UNLABELLED, LabelRule
 from sit_engine.data.folder.layout import LayoutChoice, Placing
 from sit_engine.data.folder.wanted import Patterns
-from sit_engine.data.scan.finding import Found, find_moved, find_renamed
+from sit_engine.data.scan.finding import FoundImages, find_moved, find_renamed
 from sit_engine.data.scan.quick_scan import scan
 from sit_engine.data.scan.split import (
     PARTS,
@@ -93,7 +93,7 @@ def move(
     without_missing: bool,
     on_progress: OnProgress | None,
     cancel: Cancel | None = None,
-) -> Found:
+) -> FoundImages:
     """Look for the run's images in other folders, and remember where they are."""
     found = find_moved(run, folders, on_progress=on_progress, cancel=cancel)
     if not without_missing:

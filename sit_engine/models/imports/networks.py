@@ -34,7 +34,7 @@ MOST_DEEP = 4
 """Dictionaries in dictionaries; Lightning's have two."""
 
 
-class Place(NamedTuple):
+class NetworkPlace(NamedTuple):
     """A network of a file: the keys to its dictionary, how its names begin, and what they are."""
 
     keys: tuple[str, ...]
@@ -129,22 +129,22 @@ def _dictionaries(
             yield from _dictionaries(value, (*keys, key))
 
 
-def _places(keys: tuple[str, ...], part: Mapping[str, Any]) -> list[Place]:
+def _places(keys: tuple[str, ...], part: Mapping[str, Any]) -> list[NetworkPlace]:
     """The networks of a dictionary: wherever a patch projection stands."""
     found = []
     for naming in NAMINGS:
         pattern = re.compile(rf"(.*?)(?:^|(?<=\.)){re.escape(naming.anchor)}")
         prefixes = dict.fromkeys(match[1] for match in map(pattern.match, part) if match)
         found += [
-            Place(keys, prefix, naming)
+            NetworkPlace(keys, prefix, naming)
             for prefix in prefixes
             if f"{prefix}{naming.with_part}" in part or not naming.with_part
         ]
     return found
 
 
-def _by_word(places: list[Place], file: Path) -> dict[str | None, Place]:
-    present: dict[str | None, Place] = {}
+def _by_word(places: list[NetworkPlace], file: Path) -> dict[str | None, NetworkPlace]:
+    present: dict[str | None, NetworkPlace] = {}
     for place in places:
         if place.word in present:
             two = (present[place.word], place)
@@ -167,8 +167,8 @@ def _why_none(names: list[str]) -> str:
 def _split(
     part: Mapping[str, tuple[str, Tensor]],
     layout: Layout,
-    place: Place,
-    others: Mapping[str | None, Place],
+    place: NetworkPlace,
+    others: Mapping[str | None, NetworkPlace],
     file: Path,
 ) -> tuple[dict[str, Part], list[Dropped], dict[str, Part]]:
     """The backbone, by timm's names, and what stands beside it."""
@@ -214,7 +214,7 @@ def _beside(name: str, layout: Layout) -> str | None:
 
 
 def _unread(
-    found: Mapping[Any, Any], place: Place, others: Mapping[str | None, Place]
+    found: Mapping[Any, Any], place: NetworkPlace, others: Mapping[str | None, NetworkPlace]
 ) -> Iterator[Dropped]:
     """What stands in the dictionaries on the way that leads to no network."""
     on_way = [each.keys for each in (place, *others.values())]

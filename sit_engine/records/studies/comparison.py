@@ -109,7 +109,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Curve:
+class AccuracyCurve:
     """k-NN on watched images over the time trained: mean, least and most over the seeds, in 0…1.
 
     The first point is the network untrained. All of one length.
@@ -154,7 +154,7 @@ class Comparison:
     """Whether every run has been trained and measured."""
     paces: dict[str, Pace] = field(default_factory=dict)
     """By settings; none where the budget is no time."""
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[AccuracyCurve, ...] = ()
     best: Best | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ SEARCHED, RANDOM, UNIFORM = "searched", "random search", "uniform"
 
 
 @dataclass(frozen=True)
-class Candidate:
+class AskedNetwork:
     """A network that was asked in the supernet, and its figures on held-out images."""
 
     patch_size: int
@@ -152,7 +152,7 @@ class NetworkSearch:
     """A search so far."""
 
     asked: Asked
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[AskedNetwork, ...]
     """In the order they were asked."""
     comparison: Comparison | None
     """Of the best trained anew; None: not begun."""
@@ -188,7 +188,7 @@ class NetworkSearch:
         found = [one.generation for one in self.candidates if one.source == "evolution"]
         return max(found, default=-1)
 
-    def best(self, source: Source = "evolution") -> Candidate | None:
+    def best(self, source: Source = "evolution") -> AskedNetwork | None:
         """The best that was found in that way."""
         own = [
             (score, -number)
@@ -198,13 +198,13 @@ class NetworkSearch:
         return self.candidates[-max(own)[1]] if own else None
 
     @property
-    def front(self) -> tuple[Candidate, ...]:
+    def front(self) -> tuple[AskedNetwork, ...]:
         """Candidates than which none is both cheaper and better, by rising cost."""
         ranked = sorted(
             zip(self.scores, self.candidates, strict=True),
             key=lambda pair: (pair[1].cost, -pair[0]),
         )
-        found: list[Candidate] = []
+        found: list[AskedNetwork] = []
         highest = float("-inf")
         for score, one in ranked:
             if score > highest:
@@ -224,7 +224,7 @@ class NetworkSearch:
         return tuple(found)
 
 
-def scores(candidates: Sequence[Candidate], *, is_labelled: bool) -> list[float]:
+def scores(candidates: Sequence[AskedNetwork], *, is_labelled: bool) -> list[float]:
     """As `NetworkSearch.scores`."""
     if is_labelled:
         return [one.accuracy or 0.0 for one in candidates]
@@ -242,7 +242,7 @@ def scores(candidates: Sequence[Candidate], *, is_labelled: bool) -> list[float]
     return found
 
 
-def _quality(candidate: Candidate) -> float:
+def _quality(candidate: AskedNetwork) -> float:
     return (candidate.rank or 0.0) if candidate.accuracy is None else candidate.accuracy
 
 
@@ -279,11 +279,11 @@ def _phase(path: Path, asked: Asked, comparison: Comparison | None) -> Phase:
 
 
 @cache
-def _candidate() -> TypeAdapter[Candidate]:
-    return TypeAdapter(Candidate)
+def _candidate() -> TypeAdapter[AskedNetwork]:
+    return TypeAdapter(AskedNetwork)
 
 
-def read_journal(path: Path) -> Iterable[Candidate]:
+def read_journal(path: Path) -> Iterable[AskedNetwork]:
     """Networks in the order they were asked; a line that is cut off or no such record is passed over."""
     kind = _candidate()
     try:

@@ -9,7 +9,7 @@ from sit_engine.records.studies.network_search import (
     RANDOM,
     SEARCHED,
     UNIFORM,
-    Candidate,
+    AskedNetwork,
     NetworkSearch,
     Source,
 )
@@ -56,7 +56,7 @@ def _table(found: NetworkSearch) -> list[str]:
     return [lines[0], "─" * len(lines[0]), *lines[1:], f"{counted(asked, 'networks')} were asked."]
 
 
-def _cells(found: NetworkSearch, one: Candidate) -> list[str]:
+def _cells(found: NetworkSearch, one: AskedNetwork) -> list[str]:
     cost = one.cost if found.asked.unit == "milliseconds" else one.cost / 1e6
     return [
         f"{cost:.3g}",

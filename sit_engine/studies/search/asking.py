@@ -28,7 +28,7 @@ from sit_engine.records.studies.network_search import (
     SUPERNET,
     SUPERNET_SHARE,
     Asked,
-    Candidate,
+    AskedNetwork,
     Evolution,
     NetworkSearch,
     Source,
@@ -123,7 +123,7 @@ class Asking:
         self, codes: list[np.ndarray], number: int, on_generation: OnGeneration
     ) -> list[float]:
         assert self.asked.plan is not None
-        own: list[Candidate] = []
+        own: list[AskedNetwork] = []
         phase = Sentence(
             "generation {number} of {all}", number=number + 1, all=self.asked.plan.generations
         )
@@ -141,13 +141,13 @@ class Asking:
         )
         return [by_shape[one.shape] for one in own]
 
-    def _ask(self, shape: NetworkShape, source: Source, generation: int) -> Candidate:
+    def _ask(self, shape: NetworkShape, source: Source, generation: int) -> AskedNetwork:
         """The answer for a network: from the journal, or measured now and written there."""
         if (known := self.known.get((source, shape))) is not None:
             return known
         obey(self.control)
         parts = self._parts(shape)
-        candidate = Candidate(
+        candidate = AskedNetwork(
             patch_size=shape.patch_size,
             width=shape.width,
             blocks=shape.blocks,
@@ -185,7 +185,7 @@ def obey(control: Control) -> None:
             raise AskedToEnd(for_good=command.command == "finish")
 
 
-def _parts_of(candidate: Candidate) -> Parts:
+def _parts_of(candidate: AskedNetwork) -> Parts:
     return Parts(candidate.accuracy, candidate.loss, candidate.rank)
 
 
@@ -206,7 +206,7 @@ def _end_line(path: Path) -> None:
         raise disk_error(error, path) from None
 
 
-def _append(path: Path, candidate: Candidate) -> None:
+def _append(path: Path, candidate: AskedNetwork) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(candidate)) + "\n")

@@ -9,7 +9,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sit_engine.paths import display_name
-from sit_engine.records.studies.comparison import Curve as Course
+from sit_engine.records.studies.comparison import AccuracyCurve
 from sit_studio.models.curve import Curve
 from sit_studio.widgets.basics import label
 
@@ -22,7 +22,7 @@ class AccuracyOverTime(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.courses: tuple[Course, ...] = ()
+        self.courses: tuple[AccuracyCurve, ...] = ()
         self.plot: CurvePlot | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 0)
@@ -30,7 +30,7 @@ class AccuracyOverTime(QWidget):
         self.about = label("", "caption", wrap=True)
         column.addWidget(self.about)
 
-    def show_curves(self, courses: Sequence[Course]) -> None:
+    def show_curves(self, courses: Sequence[AccuracyCurve]) -> None:
         """Show the curves of one comparison; none: no run has a reading yet."""
         if tuple(courses) != self.courses:
             self.courses = tuple(courses)
@@ -70,7 +70,7 @@ class AccuracyOverTime(QWidget):
         )
 
 
-def _curve(course: Course, shares: Sequence[float]) -> Curve:
+def _curve(course: AccuracyCurve, shares: Sequence[float]) -> Curve:
     """A curve of percent over seconds."""
     made = Curve()
     made.extend([60 * minutes for minutes in course.minutes], [100 * share for share in shares])

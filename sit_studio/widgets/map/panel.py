@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSplitter, QVBoxLayout, 
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_studio.look.words import count
-from sit_studio.models.map_points import KEYS, Cells, Embedding, Key
+from sit_studio.models.map_points import KEYS, Embedding, Key, PointGrid
 from sit_studio.widgets.basics import Card, button, label, scrolled
 from sit_studio.widgets.choice import Choice
 from sit_studio.widgets.gallery.gallery import Gallery
@@ -121,7 +121,7 @@ class MapPanel(QWidget):
 
     # The map
 
-    def show_map(self, embedding: Embedding | None, cells: Cells | None, *, keep: bool) -> None:
+    def show_map(self, embedding: Embedding | None, cells: PointGrid | None, *, keep: bool) -> None:
         """Show other points; with `keep` they are the same images, arranged anew."""
         self.view.show_map(embedding, cells, keep=keep)
         if not keep:

@@ -31,11 +31,11 @@ from sit_engine.paths import display_name
 from sit_studio.look import theme
 from sit_studio.models.map_picture import MapStyle, Pixels, draw, layers_of, point_px
 from sit_studio.models.map_points import (
-    Cells,
     Embedding,
     Grouping,
     Key,
     MapWindow,
+    PointGrid,
     Rows,
     group,
     whole_view,
@@ -62,7 +62,7 @@ class MapView(MapSurface):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.embedding: Embedding | None = None
-        self.cells = Cells(np.empty((0, 2), dtype=np.float32))
+        self.cells = PointGrid(np.empty((0, 2), dtype=np.float32))
         self.grouping: Grouping | None = None
         self.lit: Set[int] = frozenset()
         self.allowed: NDArray[np.bool_] | None = None
@@ -92,10 +92,10 @@ class MapView(MapSurface):
 
     # What is shown
 
-    def show_map(self, embedding: Embedding | None, cells: Cells | None, *, keep: bool) -> None:
+    def show_map(self, embedding: Embedding | None, cells: PointGrid | None, *, keep: bool) -> None:
         """Show other points; with `keep` they are the same images, arranged anew in the same colours."""
         self.embedding = embedding
-        self.cells = cells or Cells(np.empty((0, 2), dtype=np.float32))
+        self.cells = cells or PointGrid(np.empty((0, 2), dtype=np.float32))
         count = len(self.cells.points_P2)
         self._shuffled = np.random.default_rng(0).permutation(count)
         if not keep or embedding is None:

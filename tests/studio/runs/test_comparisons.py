@@ -22,6 +22,7 @@ from sit_engine.config.toml_file import to_toml
 from sit_engine.config.tree import RunConfig
 from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import (
+    AccuracyCurve,
     Best,
     Budget,
     ComparedRun,
@@ -32,7 +33,6 @@ from sit_engine.records.studies.comparison import (
     Line,
     Pace,
 )
-from sit_engine.records.studies.comparison import Curve as Course
 from sit_engine.records.studies.comparison_text import to_text
 from sit_engine.records.summary import summarise
 from sit_studio.engine.comparer import Words
@@ -303,7 +303,9 @@ def test_the_verdict_and_the_accuracy_over_time_are_shown(
     found = replace(
         some_comparison(),
         best=Best("no rotation", 0.521, {"all tasks": Gap(0.021, 0.004, 0.038)}),
-        curves=(Course("all tasks", (0.0, 1.0, 2.0), (0.3, 0.4, 0.5), (0.3,) * 3, (0.6,) * 3, 2),),
+        curves=(
+            AccuracyCurve("all tasks", (0.0, 1.0, 2.0), (0.3, 0.4, 0.5), (0.3,) * 3, (0.6,) * 3, 2),
+        ),
         paces={"all tasks": Pace(312.0, 72_000_000, 32)},
     )
     place = write(tmp_path / "runs" / "tasks", found)

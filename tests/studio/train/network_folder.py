@@ -13,7 +13,7 @@ from sit_engine.config.build import build
 from sit_engine.config.families.network_cost import CostUnit, Limits, counted_table
 from sit_engine.config.families.network_shape import uniform
 from sit_engine.records.studies.network_request import NetworkRequest
-from sit_engine.records.studies.network_search import Asked, Candidate, Evolution, Source
+from sit_engine.records.studies.network_search import Asked, AskedNetwork, Evolution, Source
 from sit_engine.studies.search.space import space_around
 
 SIDE, BUDGET = 32, 4e6
@@ -55,7 +55,7 @@ def write_search(
     ]:  # fmt: skip
         quality = 0.3 + 0.1 * (shape.multiply_adds(SIDE) / BUDGET) + 0.1 * generator.random()
         accuracy = float(quality + 0.1 * generation)
-        candidate = Candidate(
+        candidate = AskedNetwork(
             shape.patch_size, shape.width, shape.blocks, float(shape.multiply_adds(SIDE)),
             shape.multiply_adds(SIDE), shape.parameters(SIDE), source, generation, accuracy,
             None if is_labelled else 2.0 - accuracy, None if is_labelled else 10 * accuracy,

@@ -15,7 +15,7 @@ from sit_engine.counted import filled
 from sit_studio.engine.job import Job
 from sit_studio.engine.questions import Answer
 from sit_studio.look.words import count
-from sit_studio.models.network_budget import Budget
+from sit_studio.models.network_budget import NetworkBudget
 from sit_studio.pages.train.network.network_words import cost_words
 from sit_studio.widgets.basics import button, label
 from sit_studio.widgets.choice import Choice
@@ -28,7 +28,7 @@ class BudgetFields(QWidget):
 
     def __init__(
         self,
-        budgets: Sequence[Budget],
+        budgets: Sequence[NetworkBudget],
         facts: DataFacts,
         device: DeviceFacts,
         parent: QWidget | None = None,
@@ -85,7 +85,7 @@ class BudgetFields(QWidget):
         self._show()
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> NetworkBudget:
         """The step."""
         return self.budgets[self.slider.value()]
 

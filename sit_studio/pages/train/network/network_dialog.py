@@ -16,7 +16,7 @@ from sit_engine.config.families.searched import as_settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError, SitError
 from sit_studio.models.failure import failure_of
-from sit_studio.models.network_budget import Budget, base_of, budgets
+from sit_studio.models.network_budget import NetworkBudget, base_of, budgets
 from sit_studio.models.studies.network_study import (
     NetworkStanding,
     NetworkStudy,
@@ -65,7 +65,7 @@ class NetworkDialog(LongStudyDialog):
         self.base: RunConfig | None = None
         self.budget: BudgetFields | None = None
         facts, device = session.dataset.facts, session.device
-        steps: tuple[Budget, ...] = ()
+        steps: tuple[NetworkBudget, ...] = ()
         if path is None and facts is not None and device is not None:
             self.base = base_of(
                 merge(values, {"data": session.dataset.settings() | {"folders": []}})

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sit_engine.records.studies.network_search import Candidate, NetworkSearch
+from sit_engine.records.studies.network_search import AskedNetwork, NetworkSearch
 from sit_engine.records.studies.network_search_text import verdict
 from sit_studio.look.sentences import say_text
 from sit_studio.models.studies.network_study import NetworkStanding
@@ -109,7 +109,7 @@ class NetworkView(QWidget):
         return -1 if cloud is None else cloud.best
 
     @property
-    def candidate(self) -> Candidate | None:
+    def candidate(self) -> AskedNetwork | None:
         """The network in front."""
         number = self.number
         return None if self.found is None or number < 0 else self.found.candidates[number]
