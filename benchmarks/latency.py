@@ -19,8 +19,9 @@ from torch import Tensor
 from benchmarks.recipe import PLAIN, Case, config_of
 from benchmarks.table import Effort, Row, Work, alternate, clock_for, main, ratio, row
 from sit_engine.data.decode.preprocess import Preprocess
+from sit_engine.export.able import can_onnx
 from sit_engine.export.formats import export_torchscript
-from sit_engine.export.graphs import can_onnx, export_onnx
+from sit_engine.export.graphs import export_onnx
 from sit_engine.export.programs import Features, Program, ViewProgram
 from sit_engine.models.families import build_backbone
 

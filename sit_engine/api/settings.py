@@ -31,8 +31,7 @@ def describe_device(compute: ComputeOptions) -> dict[str, Any]:
     """Facts about the device, in plain values."""
     import torch
 
-    from sit_engine.export.formats import can_torchscript
-    from sit_engine.export.graphs import can_onnx
+    from sit_engine.export.able import can_onnx, can_torchscript
     from sit_engine.machine.device import probe_once, why_no_gpu
 
     facts = asdict(probe_once(compute))

@@ -21,14 +21,15 @@ the last four blocks (`models.backbone`)."""
 
 
 class FamilyEntry(NamedTuple):
-    """Strings "package:attribute": the options, and functions that build the network of them and lay
-    out the folder that its weights leave in; without the last they leave in none. `within` begins the
-    backbone's names of what that folder holds.
+    """Strings "package:attribute": the options, and functions that build the network of them, lay out
+    the folder that its weights leave in (without it they leave in none), and read sizes from tensors
+    (needed by `unshown`). `within` begins the backbone's names of what that folder holds.
     """
 
     options: str
     build: str
     folder: str = ""
+    tensors: str = ""
     within: str = ""
 
 
@@ -41,6 +42,7 @@ FAMILIES: dict[str, FamilyEntry] = {
         "sit_engine.config.families.vit:VitOptions",
         "sit_engine.models.vit:build_vit",
         "sit_engine.models.timm_folder:plain_folder",
+        "sit_engine.config.families.vit_tensors:facts_of",
     ),
     "cswin": FamilyEntry(
         "sit_engine.config.families.cswin:CswinOptions",

@@ -18,6 +18,7 @@ from torch import nn
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
+from sit_engine.export.able import can_torchscript
 from sit_engine.export.programs import ClipNetwork, ClipProgram, NamedProgram, Program
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
@@ -32,16 +33,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def can_torchscript() -> bool:
-    """Whether this Python and torch can still make TorchScript: asked by trying, not by version."""
-    try:
-        with _quiet():
-            torch.jit.script(Preprocess(8))
-    except (RuntimeError, NotImplementedError, TypeError, OSError):
-        return False
-    return True
 
 
 def export_torchscript(

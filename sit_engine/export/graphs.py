@@ -5,7 +5,6 @@ Shapes: B images, V side of the view.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import warnings
@@ -18,18 +17,13 @@ from typing import Any
 import torch
 
 from sit_engine.errors import ExportError
+from sit_engine.export.able import ONNX_PACKAGES, can_onnx
 from sit_engine.export.programs import ViewProgram
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names, read_entries
 
 MOST_EXTRA_BYTES = 16 << 20
 """Of each text that travels inside a program: labels, settings, what it is."""
-ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-
-
-def can_onnx() -> bool:
-    """Whether the packages that write and check ONNX are installed."""
-    return all(importlib.util.find_spec(name) is not None for name in ONNX_PACKAGES)
 
 
 def export_onnx(program: ViewProgram, extra: dict[str, str], out: Path) -> None:

@@ -22,7 +22,7 @@ from sit_engine.errors import ConfigError, DataError
 from sit_engine.files import file_hash, read_json
 from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import build_backbone
-from sit_engine.records.starts import HEADS, KNOWN, Start, describe_start
+from sit_engine.records.starts import HEADS, Start, describe_start
 from sit_engine.views.apply_common import MEAN, STD
 
 
@@ -51,7 +51,7 @@ def read_weights(path: Path) -> Weights:
         _own(name.removeprefix(start.prefix), start): value.float()
         for name, value in tensors.items()
         if name.startswith(start.prefix)
-        and (start.facts.network or KNOWN.fullmatch(name.removeprefix(start.prefix)))
+        and (start.own is None or name.removeprefix(start.prefix) in start.own)
     }
     _fold_normalisation(named, start)
     return Weights(start.facts, named)

@@ -7,7 +7,6 @@ models.weights, and by whoever must know the sizes only.
 from __future__ import annotations
 
 import math
-import re
 import typing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,20 +28,8 @@ from sit_engine.records.run_folder import open_run
 
 FILE, HEADS = "model.safetensors", "heads.safetensors"
 """The backbone of a folder, and the heads beside it if there are any."""
-# Widths of the usual vision transformers, whose files need not say how many heads they have.
-USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16}
-KNOWN = re.compile(
-    r"cls_token|reg_token|pos_embed|patch_embed\.proj\.(weight|bias)"
-    r"|(norm|norm_pre|fc_norm)\.(weight|bias)"
-    r"|patch_embed\.layers\.\d+\.(weight|bias|mean|variance)"
-    r"|blocks\.\d+\.(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\.(weight|bias)"
-)
-TOKENS = ("cls_token", "reg_token")
 NETWORK = "sit_studio_network"
 """Key of a folder's config: how many of the tokens are read, and the variant of the network."""
-STEM = "patch_embed.layers.0.weight"
-# Answers of the old classifier, which a new one replaces.
-DROPPED = re.compile(r"(head|head_dist|pre_logits)\.")
 
 MOST_COUNT = 1 << 16
 """Of heads, and of pixels across a patch."""
@@ -55,6 +42,8 @@ class Start:
     file: Path
     prefix: str
     facts: StartFacts
+    own: frozenset[str] | None = None
+    """The tensors that are the network's, by their names in it; None: all."""
     mean: Colours = IMAGENET[0]
     std: Colours = IMAGENET[1]
 
@@ -121,8 +110,8 @@ def describe_start(path: Path) -> Start:
             path, "its config.json says of its tokens or its variant what no network has"
         )
     unshown = Unshown(heads, patch, tokens, variant)
-    facts = replace(_facts(path, file, "", unshown), method=method, head_sizes=sizes)
-    return Start(file, "", facts, mean, std)
+    found = _shown(path, file, "", unshown, DEFAULT_FAMILY, method=method, head_sizes=sizes)
+    return replace(found, mean=mean, std=std)
 
 
 def _heads_of(path: Path, about: dict[str, Any]) -> tuple[str, dict[str, int]]:
@@ -177,8 +166,9 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
             method=heads_of, head_sizes=sizes,
         )  # fmt: skip
         return Start(path / FILE, prefix, facts)
-    facts = replace(_facts(path, path / FILE, prefix, unshown), method=heads_of, head_sizes=sizes)
-    return Start(path / FILE, prefix, facts)
+    return _shown(
+        path, path / FILE, prefix, unshown, config.model.family, method=heads_of, head_sizes=sizes
+    )
 
 
 def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFacts:
@@ -198,56 +188,17 @@ def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFac
     )  # fmt: skip
 
 
-def _facts(path: Path, file: Path, prefix: str, unshown: Unshown) -> StartFacts:
+def _shown(
+    path: Path, file: Path, prefix: str, unshown: Unshown, family: str, **heads: Any
+) -> Start:
+    """A start whose tensors show its sizes to the family."""
+    read = load(FAMILIES[family].tensors)
     shapes = _shapes(path, file, prefix)
-    unknown = [name for name in shapes if not KNOWN.fullmatch(name) and not DROPPED.match(name)]
-    if unknown:
-        why = Sentence(
-            "it has parts that this program does not know, such as {name}", name=unknown[0]
-        )
-        raise _unusable(path, why)
-    last = "fc_norm.weight" if unshown.variant == "mean-norm" and not prefix else "norm.weight"
-    needed = {"pos_embed", "patch_embed.proj.weight", last}
-    needed |= {"norm_pre.weight"} if unshown.variant in ("clip", "openclip") else set()
-    missing = sorted(needed - shapes.keys())
-    if missing:
-        why = Sentence("it is no plain vision transformer: {name} is missing", name=missing[0])
-        raise _unusable(path, why)
-    more = sorted({"norm_pre.weight", "fc_norm.weight", "norm.weight"} & shapes.keys() - needed)
-    if more:
-        why = Sentence("it is no plain vision transformer: it has {name}", name=more[0])
-        raise _unusable(path, why)
-    patch = unshown.patch
-    width, stem = shapes["pos_embed"][-1], shapes.get(STEM)
-    if stem is not None and patch is None:
-        raise _unusable(path, "it does not say how many pixels a token of its stem stands for")
-    size = shapes["patch_embed.proj.weight"][-1] if stem is None or patch is None else patch
-    colours = stem or shapes["patch_embed.proj.weight"]
-    before = sum(shapes[name][1] for name in TOKENS if name in shapes)
-    places = shapes["pos_embed"][1] - before
-    grid = math.isqrt(max(0, places))
-    if grid * grid != places or colours[1] != 3:
-        raise _unusable(path, "its patches are no square grid of colour images")
-    # Two that nobody says anything of are those of SiT 2021; of more, all but one are registers.
-    tokens = (before if before <= len(TOKENS) else 1) if unshown.tokens is None else unshown.tokens
-    if tokens > before:
-        why = Sentence(
-            "it says that {tokens} of its {before} tokens are read", tokens=tokens, before=before
-        )
-        raise _unusable(path, why)
-    depth = len({name.split(".")[1] for name in shapes if name.startswith("blocks.")})
-    return StartFacts(
-        name=display_name(str(path)),
-        width=width,
-        depth=depth,
-        heads=unshown.heads or USUAL_HEADS.get(width),
-        patch_size=size,
-        image_size=grid * size,
-        tokens=tokens,
-        registers=before - tokens,
-        variant=unshown.variant,
-        stem="patch" if stem is None else "conv",
-    )
+    found = read(shapes, unshown, name=display_name(str(path)), is_ours=bool(prefix))
+    if isinstance(found, str):
+        raise _unusable(path, found)
+    facts, own = found
+    return Start(file, prefix, replace(facts, **heads), own)
 
 
 def _shapes(path: Path, file: Path, prefix: str) -> dict[str, list[int]]:

@@ -41,6 +41,7 @@ def load() -> None:
     import torch
 
     from sit_engine.cli.main import VERBS
+    from sit_engine.config.build import build
 
     for verb in VERBS.values():
         importlib.import_module(f"sit_engine.cli.verbs.{verb.module}")
@@ -55,6 +56,7 @@ def load() -> None:
     # The engine loads these where it uses them.
     for name in ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "scipy.stats"):
         importlib.import_module(name)
+    build({})  # Which loads the settings of every method and family.
     torch.set_num_threads(1)
 
 

@@ -16,8 +16,7 @@ from sit_engine import api
 from sit_engine.data.decode.preprocess import load_views
 from sit_engine.errors import DataError, ExportError, RunError
 from sit_engine.evaluation.features import probabilities
-from sit_engine.export.formats import can_torchscript
-from sit_engine.export.graphs import can_onnx
+from sit_engine.export.able import can_onnx, can_torchscript
 from sit_engine.export.program import is_known, open_program, run_program
 from sit_engine.export.verify import MOST_DIFFERENCE
 from sit_engine.jobs.networks import load_method

@@ -11,7 +11,7 @@ import torch
 
 from sit_engine import api
 from sit_engine.errors import ExportError, RunError
-from sit_engine.export.graphs import can_onnx
+from sit_engine.export.able import can_onnx
 from sit_engine.export.program import run_child
 from sit_engine.jobs.clip_features import ClipReader
 from sit_engine.records.events import Event

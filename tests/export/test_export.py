@@ -23,7 +23,8 @@ from sit_engine.data.decode.rgb import decode_rgb
 from sit_engine.data.sample import PHOTOGRAPHS, _photograph
 from sit_engine.errors import ExportError
 from sit_engine.evaluation.features import extract
-from sit_engine.export.formats import can_torchscript, export_torchscript
+from sit_engine.export.able import can_torchscript
+from sit_engine.export.formats import export_torchscript
 from sit_engine.export.programs import Features, Program
 from sit_engine.export.verify import MOST_DIFFERENCE, verify
 from sit_engine.files import file_hash

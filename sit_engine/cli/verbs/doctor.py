@@ -36,7 +36,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _of_machine() -> dict[str, str]:
     from sit_engine.config.tree import ComputeOptions
     from sit_engine.data.pixel_cache.cache import PixelCache
-    from sit_engine.export.formats import can_torchscript
+    from sit_engine.export.able import can_torchscript
     from sit_engine.machine.device import probe
 
     facts = probe(ComputeOptions())

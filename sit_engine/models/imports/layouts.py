@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sit_engine.config.facts import IMAGENET, Colours
-from sit_engine.records.starts import USUAL_HEADS
+from sit_engine.config.families.vit_tensors import USUAL_HEADS
 
 
 class Naming(NamedTuple):

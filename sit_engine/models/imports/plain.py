@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sit_engine.config.families.vit_tensors import TOKENS
 from sit_engine.counted import Sentence
 from sit_engine.models.imports.foreign import unusable
 from sit_engine.models.imports.layouts import Resampling
 from sit_engine.models.imports.networks import Part
-from sit_engine.records.starts import TOKENS
 
 Parts = dict[str, Part]
 BLOCK = re.compile(r"blocks\.(\d+)\.")

@@ -14,7 +14,7 @@ import torch
 from sit_engine import api
 from sit_engine.config.families.vit import VitOptions
 from sit_engine.errors import ConfigError, ExportError
-from sit_engine.export.formats import can_torchscript
+from sit_engine.export.able import can_torchscript
 from sit_engine.jobs.evaluate_request import EvaluateRequest
 from sit_engine.jobs.networks import load_backbones, load_method
 from sit_engine.models.families import build_backbone

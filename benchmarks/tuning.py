@@ -1,0 +1,93 @@
+"""What a search for settings chooses on a folder, what it costs and what that gains over the default.
+
+    python -m benchmarks.tuning TRAIN… --out DIR [--minutes 20] [--seeds 3] [--threads 1]
+
+Each TRAIN has one sub-folder a class; `sample` stands for the built-in one. Each search is
+`sit-engine tune` with the settings of a first run ("standard"), with seeds of its own (10 apart), in
+DIR/NAME/seedN. Gains are those of a search's last round: two fresh seeds on images held out of
+training, the paired difference to the default with its 95 % interval. The same command goes on, and
+prints the searches that are complete so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+
+from benchmarks.learning import ENGINE
+from sit_engine import api
+from sit_engine.records.studies.comparison import MEASURES
+from sit_engine.records.studies.tuning import Tuning, in_points, ranked
+
+APART = 10
+"""Between the first seeds of two searches: each takes four."""
+TITLES = ("k-NN", "linear", "5 labels")
+
+
+def main() -> None:
+    """Search folder by folder, seed by seed, and print the table after each."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tuning", description=__doc__)
+    parser.add_argument("folders", nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    for seed in range(chosen.seeds):
+        for given in chosen.folders:
+            search(given, place(chosen, given, seed), seed, chosen)
+            print("\n".join(table(chosen)), flush=True)
+
+
+def place(chosen: argparse.Namespace, given: str, seed: int) -> Path:
+    """The folder of a search: by the name of the set, not by its part for training."""
+    path = Path(given)
+    name = path.parent.name if path.name == "train" else path.name
+    return Path(chosen.out.absolute() / name / f"seed{seed}")
+
+
+def search(given: str, out: Path, seed: int, chosen: argparse.Namespace) -> None:
+    """One search, made or gone on with until it is complete."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(given)
+    if given == "sample":
+        folder = out.parent / "images" / "train"
+        if not folder.exists():
+            api.write_sample(folder.parent)
+    settings = out.parent / f"seed{seed}.toml"
+    settings.write_text(f"[compute]\nseed = {APART * seed}\n", "utf-8")
+    words = [str(folder.absolute()), "--out", str(out), "--config", str(settings), "--quiet"]
+    words += ["--minutes", str(chosen.minutes), "--threads", str(chosen.threads)]
+    subprocess.run([*ENGINE, "tune", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def table(chosen: argparse.Namespace) -> list[str]:
+    """A row a search that is complete: its best, whether it was chosen, and its gains."""
+    head = ["folder", "seed", "chosen", "best of the last round", *TITLES]
+    rows = [[*head, "runs", "minutes"], ["---"] * (len(head) + 2)]
+    for given in chosen.folders:
+        for seed in range(chosen.seeds):
+            out = place(chosen, given, seed)
+            if (out / "tuning.json").is_file():
+                found = Tuning.from_json(json.loads((out / "tuning.json").read_text("utf-8")))
+                if found.is_complete:
+                    rows.append([out.parent.name, str(seed), *row(found)])
+    return [f"| {' | '.join(cells)} |" for cells in rows]
+
+
+def row(found: Tuning) -> list[str]:
+    """What one search chose, what its best gained, and what it cost."""
+    gains, best = ["–"] * len(MEASURES), "–"
+    if found.final is not None:
+        best = ranked(found.final)[0]
+        figures = next(line.figures for line in found.final.lines if line.name == best)
+        gaps = (figures[name].gap if name in figures else None for name in MEASURES)
+        gains = [in_points(gap) if gap else "–" for gap in gaps]
+    runs = sum(len(rung.runs) for rung in found.rungs)
+    return [found.chosen, best, *gains, str(runs), f"{found.spent_minutes:.0f}"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Which formats this machine can write; asked whenever the window starts, so little is loaded for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+class _Least(nn.Module):
+    """What TorchScript would have to take."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values
+
+
+@cache
+def can_torchscript() -> bool:
+    """Whether this Python and torch can still make TorchScript: asked by trying, not by version."""
+    try:
+        with warnings.catch_warnings():
+            # That it is deprecated.
+            warnings.simplefilter("ignore")
+            torch.jit.script(_Least())
+    except (RuntimeError, NotImplementedError, TypeError, OSError):
+        return False
+    return True
+
+
+def can_onnx() -> bool:
+    """Whether the packages that write and check ONNX are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ONNX_PACKAGES)
