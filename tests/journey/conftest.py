@@ -9,6 +9,7 @@ import pytest
 from tests.studio.conftest import (  # noqa: F401 - fixtures are found by their names here
     _look,
     _nothing_left,
+    measured,
     open_new,
     places,
     qapp_args,
