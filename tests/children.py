@@ -1,8 +1,8 @@
 """Which children of the product are forks in tests, and which start from nothing.
 
-Decoders and the clean processes of exports are forks (tests.decoders, tests.programs) but in the journey
-and in tests marked as cold, of which they are the subject. Forks of the engine
-are told by their environment.
+Decoders, the clean processes of exports and those that train together are forks (tests.decoders,
+tests.programs, tests.preloaded) but in the journey and in tests marked as cold, of which they are the
+subject. Forks of the engine are told by their environment.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import sys
 
+from sit_engine.cli import launch
 from sit_engine.data.decode import decode_pool
 from sit_engine.export import program
 from tests import preloaded
 from tests.decoders import ForkedDecoder
 
-DECODERS, PROGRAMS = "SIT_TESTS_DECODERS", "SIT_TESTS_PROGRAMS"
+DECODERS, PROGRAMS, RANKS = "SIT_TESTS_DECODERS", "SIT_TESTS_PROGRAMS", "SIT_TESTS_RANKS"
 """In the environment: where forks are to be had."""
-_START, _CLEAN = decode_pool._start, program._clean
+_START, _CLEAN, _ENGINE = decode_pool._start, program._clean, launch._engine
 
 
 def fork_from_here_on() -> None:
@@ -25,6 +26,7 @@ def fork_from_here_on() -> None:
     if sys.platform == "linux":
         os.environ[DECODERS] = preloaded.server("tests.decoders").address
         os.environ[PROGRAMS] = preloaded.server("tests.programs").address
+        os.environ[RANKS] = preloaded.server().address
         fork_if_told()
 
 
@@ -33,13 +35,14 @@ def fork_if_told() -> None:
     if DECODERS in os.environ:
         decode_pool._start = _decoder  # type: ignore[assignment]
         program._clean = _clean
+        launch._engine = _rank
 
 
 def start_from_nothing() -> None:
     """In this process and in the forks of the engine that it starts."""
-    for name in (DECODERS, PROGRAMS):
+    for name in (DECODERS, PROGRAMS, RANKS):
         os.environ.pop(name, None)
-    decode_pool._start, program._clean = _START, _CLEAN
+    decode_pool._start, program._clean, launch._engine = _START, _CLEAN, _ENGINE
 
 
 def _decoder() -> ForkedDecoder:
@@ -55,3 +58,7 @@ def without_ours(text: str, *words: str) -> list[str]:
 
 def _clean(words: list[str]) -> list[str]:
     return without_ours(program.CHILD, *words)
+
+
+def _rank(*words: str) -> list[str]:
+    return preloaded.stand_in("sit_engine", *words, address=os.environ[RANKS])

@@ -25,7 +25,8 @@ def main(address: str, *words: str) -> int:
     for file in (0, 1, 2, tells, life):
         os.close(file)
     fork = int.from_bytes(os.read(told, 8), "little", signed=True)
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(fork, signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda told, _: os.kill(fork, told))
     ended = os.read(told, 8)
     code = int.from_bytes(ended, "little", signed=True) if ended else 70
     if code < 0:

@@ -101,14 +101,18 @@ def _start(
     place |= {MEETING: meeting}
     environment = os.environ | {name: str(value) for name, value in place.items()}
     return subprocess.Popen(
-        # -P: nothing of the folder that the user stands in is imported.
-        [sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "sit_engine", *words],
+        _engine(*words),
         env=environment,
         stdout=None if rank == 0 else said,
         stderr=None if rank == 0 else said,
         # Ctrl+C comes once, from us.
         start_new_session=True,
     )
+
+
+def _engine(*words: str) -> list[str]:
+    # -P: nothing of the folder that the user stands in is imported.
+    return [sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "sit_engine", *words]
 
 
 def _pass_on(children: Sequence[subprocess.Popen[bytes]], number: int) -> None:

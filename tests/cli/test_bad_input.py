@@ -20,8 +20,8 @@ from sit_engine.records.locking.run_lock import RunLock
 from sit_engine.records.run import Run
 from sit_engine.records.run_folder import open_run
 from sit_engine.training import checkpoint
-from tests.preloaded import Forked
-from tests.tiny import engine, tiny_config, tiny_flags
+from tests.preloaded import Forked, Telling
+from tests.tiny import engine, start_engine, tiny_config, tiny_flags
 
 Result = tuple[int, str]
 
@@ -102,23 +102,22 @@ def test_what_permissions_forbid_is_a_data_or_a_disk_error(
     sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """Root may read everything, so it gives up that right first; the kernel then refuses."""
-    give_up: list[str] = []
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root without setpriv may read everything: nothing can be proved here")
-        give_up = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     secret, fixed = tmp_path / "secret", tmp_path / "fixed"
     secret.mkdir(mode=0o000)
     fixed.mkdir(mode=0o555)
-    engine_words = [*give_up, sys.executable, "-m", "sit_engine", "pretrain"]
     for folder, out, code, part in (
         (secret, tmp_path / "run", 5, str(secret)),
         (sample[0], fixed / "run", 8, "permission denied"),
     ):
-        words = [*engine_words, str(folder), "--out", str(out), *tiny_flags()]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == code, done.stderr
-        assert_sentence(done.stderr, part)
+        words = ["pretrain", str(folder), "--out", str(out), *tiny_flags()]
+        process = (
+            Telling(words, module="tests.unprivileged")
+            if sys.platform == "linux"
+            else start_engine(*words)
+        )
+        told = process.communicate(timeout=120)[1]
+        assert process.returncode == code, told
+        assert_sentence(told, part)
         assert not out.exists()
     secret.chmod(0o700)
 

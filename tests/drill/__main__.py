@@ -1,4 +1,4 @@
-"""`make drill`: all of it, two processes at a time, gone on with where it was stopped.
+"""`make drill`: all of it, some processes at a time, gone on with where it was stopped.
 
 python -m tests.drill --out build/drill
 """
@@ -15,14 +15,13 @@ from pathlib import Path
 from tests.drill import faults, forks
 from tests.drill.book import Book, Share
 
-WORKERS = 2
-
 
 def main() -> int:
     """Do what is not done yet, print the counts; 1 where a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/drill"), help="results and work")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth case")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes at a time")
     parser.add_argument("--only", nargs="+", default=[], metavar="PART", help="only these parts")
     chosen = parser.parse_args()
     out = chosen.out.absolute()
@@ -34,8 +33,8 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     forks.load()  # Once for all workers.
     children = []
-    for number in range(WORKERS):
-        share = Share(book, number, WORKERS, every=chosen.every, only=chosen.only)
+    for number in range(chosen.workers):
+        share = Share(book, number, chosen.workers, every=chosen.every, only=chosen.only)
         if (child := os.fork()) == 0:
             os._exit(_work(out / f"worker{number}", share))
         children.append(child)

@@ -202,6 +202,7 @@ def test_a_signal_to_any_of_them_stops_all_with_a_checkpoint(
     assert checkpoint.all_steps(run)[-1] == found.step
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("killed", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_a_killed_rank_ends_all_and_the_newest_checkpoint_goes_on_alone(
     killed: int, sample: tuple[Path, Path], tmp_path: Path
