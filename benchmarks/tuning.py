@@ -19,10 +19,10 @@ from pathlib import Path
 from benchmarks.learning import ENGINE
 from sit_engine import api
 from sit_engine.records.studies.comparison import MEASURES
-from sit_engine.records.studies.tuning import Tuning, in_points, ranked
+from sit_engine.records.studies.tuning import Tuning, in_points
 
 APART = 10
-"""Between the first seeds of two searches: each takes four."""
+"""Between the first seeds of two searches, which is more than one has."""
 TITLES = ("k-NN", "linear", "5 labels")
 
 
@@ -80,8 +80,8 @@ def table(chosen: argparse.Namespace) -> list[str]:
 def row(found: Tuning) -> list[str]:
     """What one search chose, what its best gained, and what it cost."""
     gains, best = ["–"] * len(MEASURES), "–"
-    if found.final is not None:
-        best = ranked(found.final)[0]
+    if found.final is not None and found.best is not None:
+        best, _ = found.best
         figures = next(line.figures for line in found.final.lines if line.name == best)
         gaps = (figures[name].gap if name in figures else None for name in MEASURES)
         gains = [in_points(gap) if gap else "–" for gap in gaps]

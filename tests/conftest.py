@@ -94,7 +94,7 @@ def _small_cache(_own_cache: None) -> None:
 
 @pytest.fixture
 def cold_children() -> Iterator[None]:
-    """Decoders and the clean processes of exports start from nothing, in forks of the engine too."""
+    """Decoders, ranks and what checks exports start from nothing, in forks of the engine too."""
     from tests import children
 
     children.start_from_nothing()

@@ -25,11 +25,14 @@ def main(address: str, *words: str) -> int:
     for file in (0, 1, 2, tells, life):
         os.close(file)
     fork = int.from_bytes(os.read(told, 8), "little", signed=True)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda told, _: os.kill(fork, told))
+    heard = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for number in heard:
+        signal.signal(number, lambda given, _: os.kill(fork, given))
     ended = os.read(told, 8)
     code = int.from_bytes(ended, "little", signed=True) if ended else 70
     if code < 0:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 

@@ -15,7 +15,7 @@ OVERRIDE, READ_SEARCH = 1 << 1, 1 << 2
 
 
 def give_up() -> None:
-    """From here on the kernel asks files for their permissions."""
+    """From here on the kernel lets this process do what permissions say; its children are others."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(VERSION, 0)
     # Effective, permitted, inheritable; then the same of the capabilities above 31.

@@ -162,7 +162,8 @@ class BackboneOptions(OpenOptions[AutoT]):
 
     @property
     def unshown(self: BackboneOptions[Never]) -> Unshown | None:
-        """What the weights do not show of the network; None: the settings tell all of it."""
+        """What the weights do not show of the network, beside which the family's `tensors` reads the
+        rest (FamilyEntry); None: the settings tell all of it."""
         return None
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -13,19 +15,25 @@ ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 class _Least(nn.Module):
-    """What TorchScript would have to take."""
+    """The least that it could be asked to take."""
 
     def forward(self, values: Tensor) -> Tensor:
         return values
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """torch warns that TorchScript is deprecated; the README says so, the user's screen need not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @cache
 def can_torchscript() -> bool:
     """Whether this Python and torch can still make TorchScript: asked by trying, not by version."""
     try:
-        with warnings.catch_warnings():
-            # That it is deprecated.
-            warnings.simplefilter("ignore")
+        with quiet():
             torch.jit.script(_Least())
     except (RuntimeError, NotImplementedError, TypeError, OSError):
         return False

@@ -6,9 +6,6 @@ Shapes: C classes, V side of the view, D width.
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +15,13 @@ from torch import nn
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.decode.preprocess import Preprocess
 from sit_engine.errors import ExportError
-from sit_engine.export.able import can_torchscript
+from sit_engine.export.able import can_torchscript, quiet
 from sit_engine.export.programs import ClipNetwork, ClipProgram, NamedProgram, Program
 from sit_engine.files import disk_error, in_place_of
 from sit_engine.models.archives import entry_names
 from sit_engine.models.backbone import Backbone
 from sit_engine.models.families import folder_of
 from sit_engine.models.timm_folder import write_timm_folder
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """torch warns that TorchScript is deprecated; the README says so, the user's screen need not."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def export_torchscript(
@@ -60,7 +49,7 @@ def export_torchscript(
     )
     eager = eager.eval().cpu()
     example = torch.zeros(2 * max(1, frames), 3, side, side)
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         traced = torch.jit.trace(  # type: ignore[no-untyped-call]
             eager.network, example, check_trace=False
         )

@@ -167,7 +167,8 @@ def tune(
         found: list[Comparison] = []
         while len(found) < RUNGS:
             if len(book.rungs) == len(found):
-                first = request.base.compute.seed
+                # Far from the largest: every rung has seeds of its own behind it.
+                first = request.base.compute.seed % (1 << 30)
                 rung = next_rung(book.tried, found, request.minutes, book.spent, first)
                 if rung is None:
                     break
@@ -190,7 +191,7 @@ def next_rung(
     found: list[Comparison],
     minutes: float,
     spent: float,
-    first_seed: int = 0,
+    first_seed: int,
 ) -> Rung | None:
     """The settings that meet the default next; None where nothing did better than it.
 

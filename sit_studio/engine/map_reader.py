@@ -25,7 +25,7 @@ class Loaded:
     kinds: tuple[MapKind, ...]
     """Which maps the folder holds."""
     embedding: Embedding
-    cells: PointGrid
+    grid: PointGrid
     step: int
     network: str
 

@@ -102,6 +102,8 @@ def test_what_permissions_forbid_is_a_data_or_a_disk_error(
     sample: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """Root may read everything, so it gives up that right first; the kernel then refuses."""
+    if sys.platform != "linux" and os.geteuid() == 0:
+        pytest.skip("root may read everything here: nothing can be proved")
     secret, fixed = tmp_path / "secret", tmp_path / "fixed"
     secret.mkdir(mode=0o000)
     fixed.mkdir(mode=0o555)

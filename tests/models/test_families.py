@@ -11,8 +11,9 @@ import torch
 
 from sit_engine import api
 from sit_engine.config import backbones
-from sit_engine.config.backbones import FamilyEntry
+from sit_engine.config.backbones import BackboneOptions, FamilyEntry
 from sit_engine.config.build import build
+from sit_engine.config.methods import load
 from sit_engine.config.schema import settings
 from sit_engine.config.tree import RunConfig
 from sit_engine.errors import ConfigError, ExportError
@@ -31,6 +32,13 @@ def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
     here = "tests.models.toy_family"
     entry = FamilyEntry(f"{here}:ToyOptions", f"{here}:build_toy")
     monkeypatch.setitem(backbones.FAMILIES, "toy", entry)
+
+
+@pytest.mark.parametrize("family", backbones.FAMILIES)
+def test_whose_settings_do_not_tell_all_has_its_tensors_read(family: str) -> None:
+    entry = backbones.FAMILIES[family]
+    is_shown = load(entry.options).unshown is BackboneOptions.unshown
+    assert bool(entry.tensors) != is_shown
 
 
 @pytest.mark.parametrize("method", ["sit", "sit2021"])

@@ -63,49 +63,49 @@ FIRST = rung({"A": 0.03, "B": 0.05, "C": -0.01, "D": 0.02, "E": -0.2, "F": -0.3}
 
 def test_the_first_rung_has_the_default_and_as_many_candidates_as_time_allows() -> None:
     for minutes, names in ((20, "ABCDEF"), (9, "ABC"), (0.1, "AB")):
-        first = next_rung(TRIED, [], minutes, 0.0)
+        first = next_rung(TRIED, [], minutes, 0.0, 0)
         assert first is not None
         assert first.names == (DEFAULT, *names)
         assert first.minutes * len(first.names) == pytest.approx(minutes / 3, abs=0.01)
 
 
 def test_the_best_third_goes_on_with_the_default_and_the_best_of_each_factor_together() -> None:
-    second = next_rung(TRIED, [FIRST], 20, 6.0)
+    second = next_rung(TRIED, [FIRST], 20, 6.0, 0)
     assert second is not None
     # A and B are of one factor: there is nothing to join.
     assert second.names == (DEFAULT, "B", "A")
     two = rung({"A": 0.03, "B": 0.02, "C": 0.05, "D": -0.1, "E": -0.1, "F": -0.1})
-    second = next_rung(TRIED, [two], 20, 6.0)
+    second = next_rung(TRIED, [two], 20, 6.0, 0)
     assert second is not None
     assert second.names == (DEFAULT, "C", "A", "C + A")
     # One that did no better than the default is not joined, but has its second chance.
     low = rung({"A": 0.03, "B": -0.02, "C": -0.01, "D": -0.1, "E": -0.1, "F": -0.1})
-    second = next_rung(TRIED, [low], 20, 6.0)
+    second = next_rung(TRIED, [low], 20, 6.0, 0)
     assert second is not None
     assert second.names == (DEFAULT, "A", "C")
 
 
 def test_where_neighbours_agree_the_linear_probe_decides() -> None:
     tied = rung(dict.fromkeys("ABCDEF", 0.0), linear={"F": 0.2, "C": 0.1})
-    second = next_rung(TRIED, [tied], 20, 6.0)
+    second = next_rung(TRIED, [tied], 20, 6.0, 0)
     assert second is not None
     assert second.names == (DEFAULT, "F", "C")
 
 
 def test_only_the_best_meets_the_default_in_the_end_and_with_new_seeds() -> None:
     second = rung({"A": 0.03, "B": 0.05, "B + C": 0.12})
-    last = next_rung(TRIED, [FIRST, second], 20, 13.0)
+    last = next_rung(TRIED, [FIRST, second], 20, 13.0, 0)
     assert last is not None
     assert last.names == (DEFAULT, "B + C")
     seeds = [range(1), range(1, 2), range(last.first_seed, last.first_seed + last.seeds)]
     assert len({seed for some in seeds for seed in some}) == 4
-    assert next_rung(TRIED, [FIRST, rung({"A": -0.01, "B": 0.0})], 20, 13.0) is None
+    assert next_rung(TRIED, [FIRST, rung({"A": -0.01, "B": 0.0})], 20, 13.0, 0) is None
 
 
 def test_a_rung_shares_what_is_left_and_never_starves() -> None:
     second = rung({"B": 0.05})
     for spent, whole in ((14.0, 6.0), (40.0, 10 / 3)):
-        last = next_rung(TRIED, [FIRST, second], 20, spent)
+        last = next_rung(TRIED, [FIRST, second], 20, spent, 0)
         assert last is not None
         assert last.minutes * len(last.names) * last.seeds == pytest.approx(whole, abs=0.01)
 

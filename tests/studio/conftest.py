@@ -84,7 +84,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: bytes) -> Path:
-    """A home of the test's own: settings, data and runs."""
+    """A home of the test's own: settings, data, runs, and a cache that knows the machine."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

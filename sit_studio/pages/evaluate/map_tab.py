@@ -147,7 +147,7 @@ class MapTab(QWidget):
         self.loaded = found
         keep = before is not None and found is not None and before.folder == found.folder
         self.panel.show_map(
-            found.embedding if found else None, found.cells if found else None, keep=keep
+            found.embedding if found else None, found.grid if found else None, keep=keep
         )
         names = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
         self.kinds.clear()

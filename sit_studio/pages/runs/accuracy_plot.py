@@ -22,7 +22,7 @@ class AccuracyOverTime(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.courses: tuple[AccuracyCurve, ...] = ()
+        self.curves: tuple[AccuracyCurve, ...] = ()
         self.plot: CurvePlot | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 0)
@@ -30,10 +30,10 @@ class AccuracyOverTime(QWidget):
         self.about = label("", "caption", wrap=True)
         column.addWidget(self.about)
 
-    def show_curves(self, courses: Sequence[AccuracyCurve]) -> None:
+    def show_curves(self, curves: Sequence[AccuracyCurve]) -> None:
         """Show the curves of one comparison; none: no run has a reading yet."""
-        if tuple(courses) != self.courses:
-            self.courses = tuple(courses)
+        if tuple(curves) != self.curves:
+            self.curves = tuple(curves)
             self._draw()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -52,7 +52,7 @@ class AccuracyOverTime(QWidget):
     def _draw(self) -> None:
         if self.plot is None:
             return
-        lines = {display_name(one.name): one for one in self.courses}
+        lines = {display_name(one.name): one for one in self.curves}
         self.plot.set_curves({name: _curve(one, one.mean) for name, one in lines.items()})
         self.plot.set_bands(
             {
@@ -70,8 +70,8 @@ class AccuracyOverTime(QWidget):
         )
 
 
-def _curve(course: AccuracyCurve, shares: Sequence[float]) -> Curve:
+def _curve(found: AccuracyCurve, shares: Sequence[float]) -> Curve:
     """A curve of percent over seconds."""
     made = Curve()
-    made.extend([60 * minutes for minutes in course.minutes], [100 * share for share in shares])
+    made.extend([60 * minutes for minutes in found.minutes], [100 * share for share in shares])
     return made

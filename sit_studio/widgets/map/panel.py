@@ -121,9 +121,9 @@ class MapPanel(QWidget):
 
     # The map
 
-    def show_map(self, embedding: Embedding | None, cells: PointGrid | None, *, keep: bool) -> None:
+    def show_map(self, embedding: Embedding | None, grid: PointGrid | None, *, keep: bool) -> None:
         """Show other points; with `keep` they are the same images, arranged anew."""
-        self.view.show_map(embedding, cells, keep=keep)
+        self.view.show_map(embedding, grid, keep=keep)
         if not keep:
             self._list_colours()
             self.forget_choice()

@@ -62,7 +62,7 @@ class MapView(MapSurface):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.embedding: Embedding | None = None
-        self.cells = PointGrid(np.empty((0, 2), dtype=np.float32))
+        self.grid = PointGrid(np.empty((0, 2), dtype=np.float32))
         self.grouping: Grouping | None = None
         self.lit: Set[int] = frozenset()
         self.allowed: NDArray[np.bool_] | None = None
@@ -92,11 +92,11 @@ class MapView(MapSurface):
 
     # What is shown
 
-    def show_map(self, embedding: Embedding | None, cells: PointGrid | None, *, keep: bool) -> None:
+    def show_map(self, embedding: Embedding | None, grid: PointGrid | None, *, keep: bool) -> None:
         """Show other points; with `keep` they are the same images, arranged anew in the same colours."""
         self.embedding = embedding
-        self.cells = cells or PointGrid(np.empty((0, 2), dtype=np.float32))
-        count = len(self.cells.points_P2)
+        self.grid = grid or PointGrid(np.empty((0, 2), dtype=np.float32))
+        count = len(self.grid.points_P2)
         self._shuffled = np.random.default_rng(0).permutation(count)
         if not keep or embedding is None:
             self.grouping, self.lit, self.rings = None, frozenset(), ()
@@ -127,9 +127,9 @@ class MapView(MapSurface):
         """The view that holds every point, or all but a few that lie far off."""
         ratio = self.devicePixelRatioF()
         width, height = round(self.width() * ratio), round(self.height() * ratio)
-        cells = self.cells
-        core = cells.core_low, cells.core_high
-        low, high = (cells.low, cells.high) if with_outliers else core
+        grid = self.grid
+        core = grid.core_low, grid.core_high
+        low, high = (grid.low, grid.high) if with_outliers else core
         return whole_view(low, high, max(1, width), max(1, height))
 
     @Slot()
@@ -200,9 +200,9 @@ class MapView(MapSurface):
         view = self._work_view = self.view
         x0, y0 = view.to_map(0, view.height)
         x1, y1 = view.to_map(view.width, 0)
-        visible = self.cells.count(x0, y0, x1, y1)
+        visible = self.grid.count(x0, y0, x1, y1)
         px = point_px(visible, view.width, view.height, self.devicePixelRatioF())
-        self._work = draw(self.cells.points_P2, grouping.codes, self._layers, view, self._style, px)
+        self._work = draw(self.grid.points_P2, grouping.codes, self._layers, view, self._style, px)
         return True
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -229,11 +229,11 @@ class MapView(MapSurface):
     def point_at(self, place: QPointF) -> int:
         ratio = self.devicePixelRatioF()
         x, y = self.view.to_map(place.x() * ratio, place.y() * ratio)
-        return self.cells.nearest(x, y, REACH_PX * ratio / self.view.scale, self.allowed)
+        return self.grid.nearest(x, y, REACH_PX * ratio / self.view.scale, self.allowed)
 
     def place_of(self, row: int) -> QPointF:
         """Where a point is, in our pixels."""
-        left, top = self.view.to_screen(self.cells.points_P2[row : row + 1])
+        left, top = self.view.to_screen(self.grid.points_P2[row : row + 1])
         ratio = self.devicePixelRatioF()
         return QPointF(float(left[0]) / ratio, float(top[0]) / ratio)
 
@@ -295,7 +295,7 @@ class MapView(MapSurface):
         self._leave_point()
         x, y = self.view.to_map(*middle)
         reach = max(middle) / self.view.scale
-        self.hover(self.cells.nearest(x, y, reach, self.allowed))
+        self.hover(self.grid.nearest(x, y, reach, self.allowed))
 
     # Painting
 
@@ -305,7 +305,7 @@ class MapView(MapSurface):
         colours = theme.tokens()
         painter.fillRect(self.rect(), QColor(colours.surface))
         ratio = self.devicePixelRatioF()
-        if self._shown is not None and len(self.cells.points_P2):
+        if self._shown is not None and len(self.grid.points_P2):
             image, view, _ = self._shown
             stretch = self.view.scale / view.scale
             left = self.view.width / 2 + (view.x - self.view.x) * self.view.scale
@@ -325,7 +325,7 @@ class MapView(MapSurface):
 
     def _paint_rings(self, painter: QPainter, colours: theme.Tokens) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        count = len(self.cells.points_P2)
+        count = len(self.grid.points_P2)
         for row in (*self.rings, self.hovered):
             if 0 <= row < count:
                 place = self.place_of(row)
@@ -350,8 +350,8 @@ class MapView(MapSurface):
     def inside(self, mask: NDArray[np.bool_], low: QPoint, high: QPoint) -> Rows:
         x0, y0 = self.view.to_map(low.x(), high.y())
         x1, y1 = self.view.to_map(high.x(), low.y())
-        rows = np.sort(self.cells.rows(x0, y0, x1, y1))
-        left, top = self.view.to_screen(self.cells.points_P2[rows])
+        rows = np.sort(self.grid.rows(x0, y0, x1, y1))
+        left, top = self.view.to_screen(self.grid.points_P2[rows])
         column, line = np.floor(left).astype(np.int64), np.floor(top).astype(np.int64)
         height, width = mask.shape
         is_in = (column >= 0) & (column < width) & (line >= 0) & (line < height)

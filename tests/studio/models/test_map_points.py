@@ -52,18 +52,18 @@ def points(count: int, seed: int = 0) -> Array:
 @pytest.mark.parametrize("count", [1, 2, 50, 5000])
 def test_the_nearest_point_is_the_one_that_a_look_at_all_finds(count: int) -> None:
     all_points = points(count)
-    cells = PointGrid(all_points)
+    grid = PointGrid(all_points)
     for x, y in np.random.default_rng(1).uniform(-9, 9, (50, 2)):
         away = np.hypot(*(all_points - np.array([x, y], dtype=np.float32)).T)
         expected = int(away.argmin()) if away.min() <= 0.5 else -1
-        assert cells.nearest(x, y, 0.5) == expected
+        assert grid.nearest(x, y, 0.5) == expected
 
 
 def test_only_allowed_points_are_pointed_at_and_no_map_is_no_harm() -> None:
-    cells = PointGrid(np.array([[0, 0], [1, 0]], dtype=np.float32))
-    assert cells.nearest(0.1, 0, 5) == 0
-    assert cells.nearest(0.1, 0, 5, np.array([False, True])) == 1
-    assert cells.nearest(0.1, 0, 5, np.array([False, False])) == -1
+    grid = PointGrid(np.array([[0, 0], [1, 0]], dtype=np.float32))
+    assert grid.nearest(0.1, 0, 5) == 0
+    assert grid.nearest(0.1, 0, 5, np.array([False, True])) == 1
+    assert grid.nearest(0.1, 0, 5, np.array([False, False])) == -1
     assert PointGrid(np.empty((0, 2), dtype=np.float32)).nearest(0, 0, 1) == -1
     same = PointGrid(np.zeros((7, 2), dtype=np.float32))
     assert same.nearest(0, 0, 1) == 0
@@ -72,12 +72,12 @@ def test_only_allowed_points_are_pointed_at_and_no_map_is_no_harm() -> None:
 
 def test_what_is_in_a_rectangle_is_never_missed() -> None:
     all_points = points(3000)
-    cells = PointGrid(all_points)
+    grid = PointGrid(all_points)
     for x, y in np.random.default_rng(2).uniform(-9, 9, (30, 2)):
         inside = ((all_points >= [x, y]) & (all_points <= [x + 2, y + 3])).all(axis=1)
-        rows = cells.rows(x, y, x + 2, y + 3)
+        rows = grid.rows(x, y, x + 2, y + 3)
         assert set(np.flatnonzero(inside)) <= set(rows)
-        assert cells.count(x, y, x + 2, y + 3) == len(rows)
+        assert grid.count(x, y, x + 2, y + 3) == len(rows)
 
 
 @given(
@@ -87,16 +87,16 @@ def test_what_is_in_a_rectangle_is_never_missed() -> None:
 def test_what_is_under_the_pointer_stays_there_while_it_zooms(
     factor: float, px: float, py: float, dx: float, dy: float
 ) -> None:
-    cells = PointGrid(points(100))
-    whole = whole_view(cells.low, cells.high, 800, 600)
+    grid = PointGrid(points(100))
+    whole = whole_view(grid.low, grid.high, 800, 600)
     view = whole.moved(dx, dy).zoomed(factor, px, py, whole)
     assert view.to_map(px, py) == pytest.approx(whole.moved(dx, dy).to_map(px, py), abs=1e-6)
 
 
 def test_the_whole_view_holds_every_point_and_zoom_has_ends() -> None:
     all_points = points(500)
-    cells = PointGrid(all_points)
-    whole = whole_view(cells.low, cells.high, 400, 300)
+    grid = PointGrid(all_points)
+    whole = whole_view(grid.low, grid.high, 400, 300)
     left, top = whole.to_screen(all_points)
     assert left.min() >= 0
     assert left.max() <= 400

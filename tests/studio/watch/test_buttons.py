@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
-from sit_engine.machine.remembered import FILE
 from sit_engine.records.events import RunFinished, RunResumed
 from sit_engine.records.run import Run
 from sit_engine.records.summary import summarise
@@ -171,13 +171,17 @@ def test_the_buttons_are_right_through_the_whole_life_of_a_run(
 
 @pytest.mark.parametrize("way", ["own", "this"])
 def test_a_run_stopped_while_it_is_prepared_is_let_go_of(
-    window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path], places: Path, way: str
+    window: MainWindow, qtbot: QtBot, sample: tuple[Path, Path], tmp_path: Path, way: str
 ) -> None:
     session, page = window.session, window.watch
-    # The machine is measured first, which leaves time to stop.
-    (places / "cache/sit-studio" / FILE).unlink(missing_ok=True)
+    images = shutil.copytree(sample[0], tmp_path / "images")
+    # To decode these takes a while, in which to stop.
+    large = images / "cat" / "large.png"
+    Image.new("RGB", (7000, 7000), "teal").save(large, compress_level=1)
+    for number in range(5):
+        large.with_stem(f"large{number}").hardlink_to(large)
     session.preferences.set("engine/way", way)
-    ready(window, qtbot, sample[0])
+    ready(window, qtbot, images)
     fill_form(window)
     window.train.start()
     assert session.history.state == "preparing"

@@ -42,10 +42,10 @@ def panel(qtbot: QtBot, sample: tuple[Path, Path]) -> MapPanel:
     made = MapPanel()
     qtbot.addWidget(made, before_close_func=MapPanel.shut_down)
     jitter = np.random.default_rng(0).normal(0, 0.1, (len(PLACES), 2))
-    cells = PointGrid((np.array(PLACES) + jitter).astype(np.float32))
+    grid = PointGrid((np.array(PLACES) + jitter).astype(np.float32))
     made.resize(900, 500)
     made.show()
-    made.show_map(embedding(sample), cells, keep=False)
+    made.show_map(embedding(sample), grid, keep=False)
     qtbot.waitExposed(made)
     qtbot.waitUntil(lambda: made.view._shown is not None and not made.view._turns.isActive())
     return made
@@ -188,7 +188,7 @@ def test_other_colours_and_another_arrangement_keep_the_images(panel: MapPanel) 
     assert keys == ["class", "prediction", "split"]
     panel.colours.setCurrentIndex(2)
     assert [entry.name for entry in panel.legend.entries] == ["Training", "Validation"]
-    panel.show_map(view.embedding, PointGrid(view.cells.points_P2 * 3 + 1), keep=True)
+    panel.show_map(view.embedding, PointGrid(view.grid.points_P2 * 3 + 1), keep=True)
     assert panel.colours.currentData() == "split"
     assert view.grouping is not None
     panel.show_map(None, None, keep=False)
