@@ -1,4 +1,4 @@
-"""How long programs take to be there: `sit-engine --help` and `doctor`, and the window.
+"""How long programs take to be there: `sit-engine --help` and `doctor`, the window, its first answer.
 
 Run from the repository root: `python -m benchmarks.startup [--quick] [--json FILE]`. Each is a fresh
 process on a warm disk cache, beside an empty Python process. The window counts as visible when its
@@ -16,7 +16,7 @@ import tempfile
 
 from benchmarks.table import Effort, Row, Work, alternate, main, row
 
-HEAVY = ("torch", "timm", "sklearn", "PIL", "numpy", "pyqtgraph")
+HEAVY = ("torch", "torchvision", "timm", "sklearn", "PIL", "numpy", "pyqtgraph")
 WINDOW = """
 from sit_studio import app
 application = app.make_application()
@@ -31,6 +31,16 @@ try:
 except SystemExit:
     pass
 """
+ANSWER = """
+import os
+from sit_engine.cli.main import main
+reads, asks = os.pipe()
+os.write(asks, b'{"id": 1, "ask": "device", "device": "auto"}\\n')
+os.close(asks)
+os.dup2(reads, 0)
+main(["serve"])
+"""
+"""What the window asks first, in a process of its own."""
 TELL = """
 import sys, os
 print("MODULES", len(sys.modules), *[name for name in {heavy!r} if name in sys.modules])
@@ -50,6 +60,7 @@ def measure(effort: Effort) -> list[Row]:
             "python, empty": ["-c", "pass"],
             "sit-engine --help": ["-m", "sit_engine", "--help"],
             "window visible": ["-c", WINDOW + "import os, sys\n" + LEAVE],
+            "device answered": ["-c", ANSWER],
             "sit-engine doctor": ["-m", "sit_engine", "doctor"],
         }
         works = {name: _run(words, environment) for name, words in commands.items()}
