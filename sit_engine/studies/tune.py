@@ -196,8 +196,7 @@ def next_rung(
     """The settings that meet the default next; None where nothing did better than it.
 
     A rung has its share of the minutes that are left, but no less than half of its third: starting
-    and measuring take time too. Its seeds are new ones, counted from the first: who won by chance
-    has to win again.
+    and measuring take time too. Its seeds are new ones: who won by chance has to win again.
     """
     if not found:
         most = max(FEWEST, int(minutes / RUNGS / SHORTEST_MINUTES) - 1)

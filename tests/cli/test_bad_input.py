@@ -112,11 +112,8 @@ def test_what_permissions_forbid_is_a_data_or_a_disk_error(
         (sample[0], fixed / "run", 8, "permission denied"),
     ):
         words = ["pretrain", str(folder), "--out", str(out), *tiny_flags()]
-        process = (
-            Telling(words, module="tests.unprivileged")
-            if sys.platform == "linux"
-            else start_engine(*words)
-        )
+        is_linux = sys.platform == "linux"
+        process = Telling(words, module="tests.unprivileged") if is_linux else start_engine(*words)
         told = process.communicate(timeout=120)[1]
         assert process.returncode == code, told
         assert_sentence(told, part)
