@@ -15,7 +15,7 @@ ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 class _Least(nn.Module):
-    """The least that it could be asked to take."""
+    """What TorchScript takes if it takes anything."""
 
     def forward(self, values: Tensor) -> Tensor:
         return values
