@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from functools import cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
-class _Least(nn.Module):
+def _least(values: Tensor) -> Tensor:
     """What TorchScript takes if it takes anything."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        return values
+    return values
 
 
 @contextmanager
@@ -34,7 +32,7 @@ def can_torchscript() -> bool:
     """Whether this Python and torch can still make TorchScript: asked by trying, not by version."""
     try:
         with quiet():
-            torch.jit.script(_Least())
+            torch.jit.script(_least)
     except (RuntimeError, NotImplementedError, TypeError, OSError):
         return False
     return True

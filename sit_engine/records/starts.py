@@ -103,14 +103,13 @@ def describe_start(path: Path) -> Start:
         for name, usual in zip(("mean", "std"), IMAGENET, strict=True)
     )
     heads, patch = (_count(path, arguments, name) for name in ("num_heads", "patch_size"))
-    method, sizes = _heads_of(path, about)
     tokens, variant = about.get("tokens"), about.get("variant", "plain")
     if variant not in typing.get_args(Variant) or tokens not in (None, 0, 1, 2):
         raise _unusable(
             path, "its config.json says of its tokens or its variant what no network has"
         )
     unshown = Unshown(heads, patch, tokens, variant)
-    found = _shown(path, file, "", unshown, DEFAULT_FAMILY, method=method, head_sizes=sizes)
+    found = _shown(path, file, "", unshown, DEFAULT_FAMILY, _heads_of(path, about))
     return replace(found, mean=mean, std=std)
 
 
@@ -166,9 +165,7 @@ def _of_checkpoint(path: Path, network: str | None) -> Start:
             method=heads_of, head_sizes=sizes,
         )  # fmt: skip
         return Start(path / FILE, prefix, facts)
-    return _shown(
-        path, path / FILE, prefix, unshown, config.model.family, method=heads_of, head_sizes=sizes
-    )
+    return _shown(path, path / FILE, prefix, unshown, config.model.family, (heads_of, sizes))
 
 
 def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFacts:
@@ -189,7 +186,12 @@ def _facts_of_family(path: Path, family: str, about: dict[str, Any]) -> StartFac
 
 
 def _shown(
-    path: Path, file: Path, prefix: str, unshown: Unshown, family: str, **heads: Any
+    path: Path,
+    file: Path,
+    prefix: str,
+    unshown: Unshown,
+    family: str,
+    heads: tuple[str, dict[str, int]],
 ) -> Start:
     """A start whose tensors show its sizes to the family."""
     read = load(FAMILIES[family].tensors)
@@ -198,7 +200,8 @@ def _shown(
     if isinstance(found, str):
         raise _unusable(path, found)
     facts, own = found
-    return Start(file, prefix, replace(facts, **heads), own)
+    method, sizes = heads
+    return Start(file, prefix, replace(facts, method=method, head_sizes=sizes), own)
 
 
 def _shapes(path: Path, file: Path, prefix: str) -> dict[str, list[int]]:

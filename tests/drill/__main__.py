@@ -21,7 +21,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.drill", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/drill"), help="results and work")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth case")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes at a time")
+    parser.add_argument(
+        "--workers", type=int, choices=(1, 2), default=2, help="processes at a time"
+    )
     parser.add_argument("--only", nargs="+", default=[], metavar="PART", help="only these parts")
     chosen = parser.parse_args()
     out = chosen.out.absolute()
