@@ -5,8 +5,9 @@
 Each TRAIN has one sub-folder a class; `sample` stands for the built-in one. Each search is
 `sit-engine tune` with the settings of a first run ("standard"), with seeds of its own (10 apart), in
 DIR/NAME/seedN. Gains are those of a search's last round: two fresh seeds on images held out of
-training, the paired difference to the default with its 95 % interval. The same command goes on, and
-prints the searches that are complete so far.
+training, the paired difference to the default with its 95 % interval. Below stands what each setting
+gained in the first rounds, over all searches of a folder. The same command goes on, and prints the
+searches that are complete so far.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from pathlib import Path
 
 from benchmarks.learning import ENGINE
 from sit_engine import api
+from sit_engine.counted import counted
 from sit_engine.records.studies.comparison import MEASURES
-from sit_engine.records.studies.tuning import Tuning, in_points
+from sit_engine.records.studies.tuning import DEFAULT, Tuning, in_points
+from sit_engine.studies.cells import Cell, gap
+from sit_engine.studies.compare import TRAINED, Place
 
 APART = 10
 """Between the first seeds of two searches, which is more than one has."""
@@ -38,7 +42,7 @@ def main() -> None:
     for seed in range(chosen.seeds):
         for given in chosen.folders:
             search(given, place(chosen, given, seed), seed, chosen)
-            print("\n".join(table(chosen)), flush=True)
+            print("\n".join([*table(chosen), *first_rounds(chosen)]), flush=True)
 
 
 def place(chosen: argparse.Namespace, given: str, seed: int) -> Path:
@@ -66,15 +70,29 @@ def search(given: str, out: Path, seed: int, chosen: argparse.Namespace) -> None
 def table(chosen: argparse.Namespace) -> list[str]:
     """A row a search that is complete: its best, whether it was chosen, and its gains."""
     head = ["folder", "seed", "chosen", "best of the last round", *TITLES]
-    rows = [[*head, "runs", "minutes"], ["---"] * (len(head) + 2)]
+    rows = [[*head, "runs", "minutes"]]
     for given in chosen.folders:
-        for seed in range(chosen.seeds):
-            out = place(chosen, given, seed)
-            if (out / "tuning.json").is_file():
-                found = Tuning.from_json(json.loads((out / "tuning.json").read_text("utf-8")))
-                if found.is_complete:
-                    rows.append([out.parent.name, str(seed), *row(found)])
-    return [f"| {' | '.join(cells)} |" for cells in rows]
+        for seed, found in complete(chosen, given).items():
+            rows.append([place(chosen, given, seed).parent.name, str(seed), *row(found)])
+    return lines(rows)
+
+
+def lines(rows: list[list[str]]) -> list[str]:
+    """A table whose first row is its head."""
+    head, *others = rows
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *others)]
+
+
+def complete(chosen: argparse.Namespace, given: str) -> dict[int, Tuning]:
+    """The complete searches of a folder, by their number."""
+    found = {}
+    for seed in range(chosen.seeds):
+        path = place(chosen, given, seed) / "tuning.json"
+        if path.is_file():
+            one = Tuning.from_json(json.loads(path.read_text("utf-8")))
+            if one.is_complete:
+                found[seed] = one
+    return found
 
 
 def row(found: Tuning) -> list[str]:
@@ -87,6 +105,35 @@ def row(found: Tuning) -> list[str]:
         gains = [in_points(gap) if gap else "–" for gap in gaps]
     runs = sum(len(rung.runs) for rung in found.rungs)
     return [found.chosen, best, *gains, str(runs), f"{found.spent_minutes:.0f}"]
+
+
+def first_rounds(chosen: argparse.Namespace) -> list[str]:
+    """A table a measure: what each setting gained over the default, over all searches of a folder."""
+    found = {given: first_cells(chosen, given) for given in chosen.folders}
+    found = {given: cells for given, cells in found.items() if cells}
+    names = dict.fromkeys(name for cells in found.values() for name in cells if name != DEFAULT)
+    text = []
+    for measure, title in zip(MEASURES, TITLES, strict=True):
+        head = [title]
+        for given, cells in found.items():
+            seeds = counted(len(cells[DEFAULT]), "seeds")
+            head.append(f"{place(chosen, given, 0).parent.name}, {seeds}")
+        rows = [head]
+        for name in names:
+            gaps = (gap(of.get(name, {}), of[DEFAULT], measure) for of in found.values())
+            rows.append([name, *(in_points(one) if one else "–" for one in gaps)])
+        text += ["", *lines(rows)]
+    return text
+
+
+def first_cells(chosen: argparse.Namespace, given: str) -> dict[str, dict[int, Cell]]:
+    """What each setting's network of the first round answered, by seed."""
+    found: dict[str, dict[int, Cell]] = {}
+    for number, search in complete(chosen, given).items():
+        for run in search.rungs[0].runs:
+            at = Place(place(chosen, given, number) / "rung-1", run.config, run.seed)
+            found.setdefault(run.config, {})[run.seed] = Cell.read(at.cell(TRAINED))
+    return found
 
 
 if __name__ == "__main__":

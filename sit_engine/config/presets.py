@@ -5,10 +5,11 @@ from __future__ import annotations
 from sit_engine.config.methods import METHODS, traits
 from sit_engine.config.traits import Preset
 
+QUICK_MINUTES = 2.5
 GENERAL = {
     "quick": Preset(
         "a look in minutes",
-        {"optim": {"minutes": 2.5}, "watch": {"readings": 10, "previews": 5}},
+        {"optim": {"minutes": QUICK_MINUTES}, "watch": {"readings": 10, "previews": 5}},
     ),
     "standard": Preset("scaled to your images and device; the default"),
 }

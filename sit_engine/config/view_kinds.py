@@ -26,11 +26,16 @@ class ViewKind:
     """How often bright pixels of it are inverted."""
     count: int = 1
     is_rotated: bool = False
-    """Turned by a quarter turn that is drawn."""
+    """Turned by a quarter turn that is drawn, which the rotation task asks for."""
     corruption: CorruptionOptions[Never] | None = None
     """Of the copy that the student sees; None: there is no copy."""
     for_student: bool = True
     for_teacher: bool = True
+
+    @property
+    def turned_share(self) -> float:
+        """How often a view that no task asks the turn of is turned all the same."""
+        return 0.0 if self.law is None else self.law.turn
 
     def view_bytes(self) -> int:
         """Bytes of its views of one image: three colours in single precision, and of a copy as much with

@@ -48,6 +48,15 @@ class ViewOptions(OpenOptions[AutoT]):
         ge=0,
         le=1,
     )
+    turn: float = setting(
+        0.0,
+        "Turn",
+        "How often a view is turned by a quarter, a half or three quarters, for images without an "
+        "upright. The rotation task turns views by itself.",
+        unit="probability",
+        ge=0,
+        le=1,
+    )
     colours: AutoT | Literal["published", "weak"] = setting(
         "auto",
         "Colour changes",

@@ -155,7 +155,8 @@ def _shown(source: Source, drawn: DrawnView, seed: int) -> ShownView:
     rotations_B = draw_rotations(count, seed=seed, step=0, view=drawn.number)
     rotated_BCYX = view_BCYX.clone()
     rotate_(rotated_BCYX, rotations_B)
-    seen_BCYX = rotated_BCYX if drawn.kind.is_rotated else view_BCYX
+    seen_BCYX = view_BCYX.clone()
+    rotate_(seen_BCYX, drawn.rotations_B)
     shown = ShownView(
         view_name(drawn.number), drawn.kind,
         to_uint8(seen_BCYX), to_uint8(rotated_BCYX), rotations_B.numpy(),

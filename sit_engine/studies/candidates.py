@@ -35,18 +35,18 @@ def _variant(name: str) -> Callable[[ResolvedConfig], Change]:
 
 TABLE: tuple[tuple[str, str, Change | Callable[[ResolvedConfig], Change]], ...] = (
     # Factor, name for people, and values or a function of the default's. What tends to matter most
-    # comes first: where time is short the last ones are left out.
+    # comes first, one of each factor before others of it: where time is short the last are left out.
     ("colours", "Keep the colours", _views(colours="weak")),
     ("colours", "Change the colours", _views(colours="published")),
     ("crop", "Larger crops", _views(crop_scale_min=0.6)),
     ("blocks", "Hide nothing", _blocks("none", 0.0)),
-    ("blocks", "Hide more of both views", _blocks(
-        "gmml", 1.0, views="both", drop_share=0.5, replace_share=0.3)),
     ("loss", "Compare softer", _contrast("nt_xent", 0.2)),
     ("patch", "Smaller patches", _variant("finer")),
-    ("loss", "Compare with a teacher", _contrast("info_nce", 0.2)),
-    ("crop", "Smaller crops", _views(crop_scale_min=0.08)),
     ("network", "Wider network", _variant("wider")),
+    ("loss", "Compare with a teacher", _contrast("info_nce", 0.2)),
+    ("blocks", "Hide more of both views", _blocks(
+        "gmml", 1.0, views="both", drop_share=0.5, replace_share=0.3)),
+    ("crop", "Smaller crops", _views(crop_scale_min=0.08)),
     ("network", "Deeper network", _variant("deeper")),
     ("network", "Plain patches", _variant("published stem")),
 )  # fmt: skip

@@ -294,7 +294,7 @@ def _data_of(request: TuneRequest) -> dict[str, Any]:
 
 
 def _tuned(book: _Book, tuning: Tuning) -> str:
-    """The chosen settings as a file for --config, with the reason."""
+    """The chosen settings as a file for --config, with the reason and the tables it rests on."""
     reasons = {
         path: f"tuned: {one.name}"
         for one in book.tried
@@ -302,8 +302,9 @@ def _tuned(book: _Book, tuning: Tuning) -> str:
         for path in _paths(one.change)
     }
     folder = display_name(book.request.folder)
-    head = f"# sit-engine tune {folder} --minutes {book.request.minutes:g}\n# {tuning.sentence}\n"
-    return head + to_toml(book.config(tuning.chosen), reasons)
+    asked = f"sit-engine tune {folder} --minutes {book.request.minutes:g}"
+    head = "\n".join(f"# {line}".rstrip() for line in (asked, *tuning.to_text().splitlines()))
+    return f"{head}\n" + to_toml(book.config(tuning.chosen), reasons)
 
 
 def _paths(tree: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -9,14 +9,19 @@ from dataclasses import replace
 
 from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.presets import QUICK_MINUTES
 from sit_engine.config.resolve import Resolved, course_of, course_on, resolve
 from sit_engine.config.tree import ResolvedConfig, RunConfig
+from sit_engine.counted import Sentence
 from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.errors import ConfigError
 from sit_engine.machine.remembered import a_step_of, recall, remember
 from sit_engine.machine.spinning import is_crowded
 from sit_engine.records.events import Event, warning
 
 QUICK_VIEW_PX = 32
+MOST_QUICK_MINUTES = 10.0
+"""So long the preset quick may become; what learns nothing in them is no quick look."""
 SPEED_HOLDS_S = 3600.0
 """What was measured longer ago may have been of other pixels or another clock of the processor."""
 
@@ -30,20 +35,47 @@ def at_speed(
 ) -> tuple[Resolved, float]:
     """The settings at the speed, in images/s, that `measure` finds for them, and that speed.
 
-    The preset quick takes smaller views where it could learn nothing within its minutes.
+    Where it could learn nothing within its minutes, the preset quick takes smaller views, then more
+    minutes; raises ConfigError where even that would not do.
     """
     first = resolve(config, facts, device, start)
     rate = measure(first.config)
     found = resolve(config, facts, replace(device, images_per_s=rate), start)
-    is_large = found.config.model.image_size > QUICK_VIEW_PX
-    if not (config.preset == "quick" and is_large and course_of(found.config, facts).is_too_short):
+    if config.preset != "quick" or not _is_too_short(found.config, facts):
         return found, rate
-    device = replace(device, largest_view=QUICK_VIEW_PX)
-    smaller = resolve(config, facts, device, start).config
-    if smaller.model.image_size == first.config.model.image_size:
-        return found, rate
-    rate = measure(smaller)
-    return resolve(config, facts, replace(device, images_per_s=rate), start), rate
+    small = replace(device, largest_view=QUICK_VIEW_PX)
+    smaller = resolve(config, facts, small, start).config
+    if smaller.model.image_size < first.config.model.image_size:
+        device, rate = small, measure(smaller)
+        found = resolve(config, facts, replace(device, images_per_s=rate), start)
+    is_ours = config.optim.minutes == QUICK_MINUTES and config.optim.epochs == "auto"
+    if is_ours and _is_too_short(found.config, facts):
+        longer = _lengthened(config, found.config, rate)
+        found = resolve(longer, facts, replace(device, images_per_s=rate), start)
+        words = "{why}: {usual} would be too few steps to learn from"
+        why = Sentence(words, why=found.reasons["optim.epochs"], usual=f"{QUICK_MINUTES:g}")
+        found = replace(found, reasons=found.reasons | {"optim.epochs": why})
+    return found, rate
+
+
+def _is_too_short(config: ResolvedConfig, facts: DataFacts) -> bool:
+    return course_of(config, facts).is_too_short and not config.method.needs_labels
+
+
+def _lengthened(config: RunConfig, found: ResolvedConfig, rate: float) -> RunConfig:
+    """The preset quick with the minutes after which it can be told whether it learns."""
+    minutes = minutes_needed(found, rate)
+    if minutes > MOST_QUICK_MINUTES:
+        raise ConfigError(
+            "config.quick",
+            "The preset quick would learn nothing: at {rate} images/s this network needs {minutes} "
+            "minutes, and a quick look takes {most} at most.",
+            "Set optim.minutes = {minutes}, smaller views (model.image_size) or a smaller network.",
+            rate=f"{rate:.3g}",
+            minutes=f"{minutes:g}",
+            most=f"{MOST_QUICK_MINUTES:g}",
+        )
+    return config.model_copy(update={"optim": config.optim.model_copy(update={"minutes": minutes})})
 
 
 def known_speed(config: ResolvedConfig, store: PixelStore) -> float | None:

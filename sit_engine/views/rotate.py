@@ -1,4 +1,5 @@
-"""Quarter turns of views, and which one each got: the labels of the rotation task (arXiv 2104.03602 v1).
+"""Quarter turns of views, and which one each got: the labels of the rotation task (arXiv 2104.03602 v1),
+or a change like any other, for images without an upright.
 
 Shapes: B views, C colours, V side of a view.
 """
@@ -20,6 +21,15 @@ def draw_rotations(batch: int, *, seed: int, step: int, view: int) -> Tensor:
     return torch.from_numpy(
         numpy_stream(seed, step, 0, f"turns {view}").integers(0, ROTATIONS, batch)
     )
+
+
+def draw_turns(batch: int, share: float, *, seed: int, step: int, view: int) -> Tensor:
+    """Turns int64 [B] as of `draw_rotations`; a `share` of the views is turned, each way as likely."""
+    if share == 0:
+        return torch.zeros(batch, dtype=torch.int64)
+    stream = numpy_stream(seed, step, 0, f"turned {view}")
+    ways_B = stream.integers(1, ROTATIONS, batch)
+    return torch.from_numpy(ways_B * (stream.random(batch) < share))
 
 
 def rotate_(view_BCVV: Tensor, rotations_B: Tensor) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from sit_engine.config.view_kinds import ViewKind, numbered
 from sit_engine.views.corrupt import CorruptionPlan, plan
 from sit_engine.views.draw import ViewParams, draw_kind
-from sit_engine.views.rotate import draw_rotations
+from sit_engine.views.rotate import draw_rotations, draw_turns
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class DrawnView:
     kind: ViewKind
     params: ViewParams
     rotations_B: Tensor
-    """int64; all 0 where it is not rotated."""
+    """int64; all 0 where nothing is turned."""
     plan: CorruptionPlan | None
     """Of its corrupted copy; None: there is none."""
 
@@ -46,7 +45,7 @@ def draw_step(
         rotations_B = (
             draw_rotations(count, **place)
             if kind.is_rotated
-            else torch.zeros(count, dtype=torch.int64)
+            else draw_turns(count, kind.turned_share, **place)
         )
         planned = None if kind.corruption is None else plan(kind.corruption, count, size, **place)
         drawn.append(DrawnView(number, kind, params, rotations_B, planned))

@@ -12,8 +12,11 @@ CHANGES: tuple[Change, ...] = ("colours", "mirrored", "turned", "half")
 COLOURS = "method.views.colours"
 FLIP = "method.views.flip"
 CROP = "method.views.crop_scale_min"
-TURN = weight_path("rotation")
-PATHS = (COLOURS, FLIP, TURN, CROP)
+TURN = "method.views.turn"
+TASK = weight_path("rotation")
+PATHS = (COLOURS, FLIP, TURN, TASK, CROP)
+# All four ways as likely.
+TURNED = "0.75"
 # Half of an image, which is no longer the same thing, must not be a view of it.
 LARGER_CROPS = "0.6"
 PUBLISHED_CROPS = "0.2"
@@ -34,16 +37,17 @@ def answered(model: SettingsModel, change: Change, *, same: bool) -> dict[str, s
         return {FLIP: "0.5" if same else "0"}
     if change == "half":
         return {CROP: PUBLISHED_CROPS if same else LARGER_CROPS}
+    found = {TURN: TURNED if same else "0"}
     # The task asks for the turn: where turned images are the same thing there is none to tell.
     if same and is_on(model, "rotation"):
-        return {TURN: weight_text(model, "rotation", on=False)}
-    if not same and model.texts.get(TURN) == "0":
-        return {TURN: ""}
-    return {}
+        found[TASK] = weight_text(model, "rotation", on=False)
+    if not same and model.texts.get(TASK) == "0":
+        found[TASK] = ""
+    return found
 
 
 def chosen(model: SettingsModel) -> list[str]:
-    """The settings that the user decided; another weight of the turn is no answer."""
+    """The settings that the user decided; another weight of the task is no answer."""
     return [
-        path for path in PATHS if path in model.texts and (path != TURN or model.texts[path] == "0")
+        path for path in PATHS if path in model.texts and (path != TASK or model.texts[path] == "0")
     ]

@@ -79,13 +79,20 @@ def test_only_masked_pixels_differ_and_one_seed_gives_one_picture(images: list[s
 
 # With these seeds no image is its own batch mate, which a preview would not show.
 @pytest.mark.parametrize(
-    ("name", "seed", "side", "factor"),
-    [("sit", 3, 32, 1.15), ("sit2021", 4, 32, 1.15), ("sit", 3, 16, 2.5)],
+    ("name", "seed", "side", "factor", "turn"),
+    [
+        ("sit", 3, 32, 1.15, None),
+        ("sit2021", 4, 32, 1.15, None),
+        ("sit", 3, 16, 2.5, None),
+        ("sit", 3, 32, 1.15, 0.75),
+    ],
 )
 def test_the_views_are_those_of_training(
-    name: str, seed: int, side: int, factor: float, images: list[str]
+    name: str, seed: int, side: int, factor: float, turn: float | None, images: list[str]
 ) -> None:
     more: dict[str, Any] = {"views": {"blur_first": 1.0}, "rotation_weight": 0.5}
+    if turn is not None:
+        more = {"views": {"turn": turn}}
     data = {"cache_factor": factor}
     found = pair(
         show(
@@ -113,8 +120,9 @@ def test_the_views_are_those_of_training(
         pixels = ((tensor * std + mean) * 255).round().clamp(0, 255).permute(0, 2, 3, 1)
         assert np.array_equal(np.concatenate(both), pixels)
     assert np.array_equal(found.mask, views.mask[: len(images)])
-    assert np.array_equal(found.rotations, views.rotations)
-    assert np.array_equal(found.rotated, np.concatenate([found.view, found.other]))
+    if turn is None:
+        assert np.array_equal(found.rotations, views.rotations)
+        assert np.array_equal(found.rotated, np.concatenate([found.view, found.other]))
 
 
 def test_turns_are_shown_before_rotation_is_a_task(images: list[str]) -> None:
@@ -167,6 +175,13 @@ def test_another_image_is_never_the_image_itself(
         for view, corrupted, mask in zip(found.view, found.corrupted, found.mask, strict=True):
             assert mask.any()
             assert not np.array_equal(view[mask], corrupted[mask])
+
+
+def test_views_are_turned_where_no_task_asks_how(images: list[str]) -> None:
+    upright, turned = (shown(images, views={"turn": turn}) for turn in (0.0, 1.0))
+    for before, after in zip(upright.view, turned.view, strict=True):
+        assert not np.array_equal(before, after)
+        assert any(np.array_equal(np.rot90(before, ways), after) for ways in (1, 2, 3))
 
 
 def test_auto_sizes_follow_the_facts(images: list[str]) -> None:

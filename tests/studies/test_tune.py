@@ -164,6 +164,14 @@ def test_every_candidate_can_be_had_and_differs_from_the_default_and_the_others(
     assert all(built.count(config) == 1 and config != RunConfig() for config in built)
 
 
+def test_a_search_of_usual_length_tries_something_of_each_kind() -> None:
+    tried = candidates(RunConfig(), FACTS, DEVICE)
+    first = next_rung(tried, [], 20.0, 0.0, 0)
+    assert first is not None
+    found = {one.factor for one in tried if one.name in first.names}
+    assert found == {factor for factor, _, _ in TABLE}
+
+
 def test_a_candidate_that_is_the_default_by_another_name_drops_out() -> None:
     base = build(
         {
@@ -279,7 +287,9 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
             | next((dict(c.change) for c in found.candidates if c.name == found.chosen), {}),
         )
     )
-    assert f"# {found.sentence}" in (out / "tuned.toml").read_text("utf-8")
+    written = (out / "tuned.toml").read_text("utf-8")
+    assert f"# {found.sentence}" in written
+    assert all(f"# {line}".rstrip() in written for line in found.to_text().splitlines())
     assert tune(two, out, **labels) == (found, [])
     for change, what in (({"minutes": 5}, "minutes"), ({"base": RunConfig()}, "settings")):
         with pytest.raises(SitError, match=f"other {what}") as refused:

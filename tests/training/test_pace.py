@@ -16,6 +16,7 @@ from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_engine.config.resolve import course_of, resolve
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
+from sit_engine.errors import ConfigError
 from sit_engine.records.events import Event, Warned
 from sit_engine.training import pace
 from sit_engine.training.pace import (
@@ -54,7 +55,7 @@ def test_quick_takes_smaller_views_where_larger_ones_would_learn_nothing() -> No
     [
         (speed(large=500, small=1000), {}),
         (speed(large=10, small=1000), {"preset": "standard", "optim": {"minutes": 2.5}}),
-        (speed(large=10, small=1000), {"model": {"image_size": 64}}),
+        (speed(large=10, small=1000), {"model": {"image_size": 64}, "optim": {"minutes": 2}}),
     ],
 )
 def test_views_stay_where_they_are_quick_enough_or_chosen(
@@ -65,8 +66,23 @@ def test_views_stay_where_they_are_quick_enough_or_chosen(
     assert "too few steps" not in why
 
 
+def test_quick_takes_the_minutes_that_learning_needs() -> None:
+    found, _ = at_speed(build({"preset": "quick"}), FACTS, DEVICE, None, speed(large=60, small=60))
+    assert not course_of(found.config, FACTS).is_too_short
+    why = found.reasons["optim.epochs"]
+    assert why.startswith("5.4 minutes at 60 images/s"), why
+    assert "2.5 would be too few steps to learn from" in why
+
+
+def test_a_quick_look_that_would_take_long_is_refused_with_the_minutes_that_would_do() -> None:
+    with pytest.raises(ConfigError, match="would learn nothing") as refused:
+        settled(speed(large=5, small=5))
+    assert "needs 64 minutes" in str(refused.value)
+    assert "optim.minutes = 64" in refused.value.hint
+
+
 def test_a_run_that_is_too_short_says_so_with_the_minutes_that_would_do() -> None:
-    config, _, rate = settled(speed(large=5, small=5))
+    config, _, rate = settled(speed(large=5, small=5), optim={"minutes": 2})
     told: list[Event] = []
     warn_if_short(config, FACTS.images, rate, told.append)
     (warned,) = told

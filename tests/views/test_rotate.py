@@ -17,7 +17,7 @@ from sit_engine.views.apply_batch import apply_batch
 from sit_engine.views.apply_common import shifted
 from sit_engine.views.apply_each import apply_each
 from sit_engine.views.draw import centre_params, draw_views
-from sit_engine.views.rotate import draw_rotations, rotate_
+from sit_engine.views.rotate import draw_rotations, draw_turns, rotate_
 from tests.views.pictures import smooth_pictures
 
 
@@ -50,6 +50,15 @@ def test_all_four_labels_are_as_likely_and_the_views_draw_their_own() -> None:
     assert pairs.tolist() == pytest.approx([500] * 16, abs=100)
     assert torch.equal(first, draw_rotations(8000, seed=0, step=0, view=0))
     assert not torch.equal(first, draw_rotations(8000, seed=0, step=1, view=0))
+
+
+@pytest.mark.parametrize(("share", "as_it_is"), [(0.0, 8000), (0.75, 2000), (1.0, 0)])
+def test_so_many_views_are_turned_each_way_as_likely(share: float, as_it_is: int) -> None:
+    turns = draw_turns(8000, share, seed=0, step=0, view=0)
+    each = (8000 - as_it_is) / 3
+    assert turns.bincount(minlength=4).tolist() == pytest.approx([as_it_is, *[each] * 3], abs=160)
+    assert torch.equal(turns, draw_turns(8000, share, seed=0, step=0, view=0))
+    assert share == 0 or not torch.equal(turns, draw_turns(8000, share, seed=0, step=0, view=1))
 
 
 def test_a_shift_is_a_padded_crop() -> None:

@@ -14,7 +14,16 @@ from shiboken6 import isValid
 from sit_engine.config.build import build
 from sit_engine.config.facts import DataFacts, DeviceFacts
 from sit_studio.frame.main_window import MainWindow
-from sit_studio.models.same_settings import COLOURS, CROP, FLIP, PATHS, TURN, answered, chosen
+from sit_studio.models.same_settings import (
+    COLOURS,
+    CROP,
+    FLIP,
+    PATHS,
+    TASK,
+    TURN,
+    answered,
+    chosen,
+)
 from sit_studio.models.settings_model import SettingsModel
 from sit_studio.pages.train.page import TrainPage
 from sit_studio.pages.train.same.same_dialog import SameDialog
@@ -28,12 +37,12 @@ def test_answers_become_settings() -> None:
     assert answered(model, "mirrored", same=False) == {FLIP: "0"}
     assert answered(model, "half", same=False) == {CROP: "0.6"}
     # The recipe of 2022 asks for no turn anyway; that of 2021 does.
-    assert answered(model, "turned", same=True) == {}
+    assert answered(model, "turned", same=True) == {TURN: "0.75"}
     model.choose(recipe="sit2021")
-    assert answered(model, "turned", same=True) == {TURN: "0"}
-    model.set(TURN, "0")
-    assert answered(model, "turned", same=False) == {TURN: ""}
-    assert answered(SettingsModel(texts={TURN: "1"}), "turned", same=False) == {}
+    assert answered(model, "turned", same=True) == {TURN: "0.75", TASK: "0"}
+    model.set(TASK, "0")
+    assert answered(model, "turned", same=False) == {TURN: "0", TASK: ""}
+    assert answered(SettingsModel(texts={TASK: "1"}), "turned", same=False) == {TURN: "0"}
 
 
 @pytest.mark.parametrize("recipe", ["sit", "sit2021"])
@@ -49,12 +58,12 @@ def test_any_answers_make_settings_that_can_be_used(recipe: str, same: bool) -> 
     assert checked.resolved is not None
     views = checked.resolved.config.method.model_dump()["views"]
     assert (views["flip"], views["crop_scale_min"]) == ((0.5, 0.2) if same else (0.0, 0.6))
-    assert views["brightness"] == (0.4 if same else 0.3)
+    assert (views["brightness"], views["turn"]) == ((0.4, 0.75) if same else (0.3, 0.0))
 
 
-def test_another_weight_of_the_turn_is_no_answer() -> None:
-    assert chosen(SettingsModel(texts={TURN: "1", FLIP: "0"})) == [FLIP]
-    assert chosen(SettingsModel(texts={TURN: "0"})) == [TURN]
+def test_another_weight_of_the_rotation_task_is_no_answer() -> None:
+    assert chosen(SettingsModel(texts={TASK: "1", FLIP: "0"})) == [FLIP]
+    assert chosen(SettingsModel(texts={TASK: "0"})) == [TASK]
 
 
 @pytest.fixture
@@ -111,8 +120,10 @@ def test_without_labels_the_question_comes_first_and_its_answers_stand_in_the_fo
         assert len(dialog.pictures.pairs) == 4
         press(dialog, qtbot, key)
     assert len(set(described)) == 4
-    assert page.model.texts == {COLOURS: "weak", CROP: "0.6"}
+    assert page.model.texts == {COLOURS: "weak", TURN: "0.75", CROP: "0.6"}
     assert "weak changes, as you chose" in page.same.values[COLOURS].text()
+    assert "of the views, as you chose" in page.same.values[TURN].text()
+    assert page.same.values[TASK].isHidden()
     assert page.same.values[FLIP].text().startswith("auto: 50")
     page.form.advanced.make()
     assert page.fields.fields[COLOURS][0].reset.isVisibleTo(page.fields.fields[COLOURS][0])

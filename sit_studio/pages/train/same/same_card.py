@@ -17,6 +17,7 @@ from sit_studio.models.same_settings import (
     CROP,
     FLIP,
     PATHS,
+    TASK,
     TURN,
     Change,
     answered,
@@ -50,7 +51,10 @@ class SameCard(Card):
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        titles = (self.tr("Colours"), self.tr("Mirroring"), self.tr("Turning"), self.tr("Crops"))
+        titles = (
+            self.tr("Colours"), self.tr("Mirroring"), self.tr("Turning"),
+            self.tr("Telling the turn"), self.tr("Crops"),
+        )  # fmt: skip
         self.values = {path: label("", wrap=True) for path in PATHS}
         self.heads = {path: label(title) for path, title in zip(PATHS, titles, strict=True)}
         for row, path in enumerate(PATHS):
@@ -114,13 +118,13 @@ class SameCard(Card):
         except ValueError:
             return text
         share = percent(number, 0)
-        if path == FLIP:
+        if path in (FLIP, TURN):
             return (
                 self.tr("{share} of the views").format(share=share) if number else self.tr("never")
             )
         if path == CROP:
             return self.tr("from {share} of the image").format(share=share)
-        assert path == TURN
+        assert path == TASK
         return self.tr("is not asked for")
 
     def open_dialog(self) -> SameDialog:

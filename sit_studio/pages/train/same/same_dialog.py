@@ -100,8 +100,8 @@ class SameDialog(Dialog):
             ),
             "turned": (
                 self.tr("Each image, and beside it the same image turned by a quarter."),
-                self.tr("the model is not asked how an image is turned."),
-                self.tr("the tasks stay as they are."),
+                self.tr("views are turned, and the model is not asked how."),
+                self.tr("views stay upright, unless the model is to tell how they are turned."),
             ),
             "half": (
                 self.tr("Each image, and beside it a half of it."),
