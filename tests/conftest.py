@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from sit_engine.records.events import Event
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 # Thousands of tests are made and stay: nothing of it is garbage, and looking for some takes seconds.
 gc.disable()
+# No timing decides a test: this machine may be three times as slow, or busy.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 # Compiled once, for both processes of the suite and all that they start, whatever the machine's habit.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 STEPS_TO_LEARN = 300
-"""Before so many steps no run of ours could be told from its untrained network."""
+"""Before so many steps no run of ours could be told from its untrained network; some need more."""
 SHARE_TO_JUDGE = 0.2
 """Of a run: while the learning rate still rises, nothing is lost yet."""
 IMAGES_SEEN = 2e6
@@ -43,6 +43,9 @@ VERDICTS = {
     "health.not_learning": "No gain can be seen yet: nearest neighbours are right for {accuracy} of "
     "the watched images, {untrained} before training (± {interval}). Sets of this size need about "
     "{needed} epochs; more of them, or more images, may help.",
+    "health.never_learnt": "No gain can be seen: nearest neighbours are right for {accuracy} of the "
+    "watched images, {untrained} before training (± {interval}), after the {needed} epochs that sets of "
+    "this size need. Other settings (tune) or more images may help.",
 }
 """What a reading may say of a run (watching.health), by its code."""
 
@@ -62,21 +65,27 @@ class Course:
     train_images: int
     has_start: bool = False
     """Whether it begins with weights that have learnt already."""
+    steps_to_learn: int = STEPS_TO_LEARN
+    """The least after which its method can be told from an untrained network."""
 
     @property
     def judged_from(self) -> int:
         """The first step whose reading may say that nothing is learnt, or that all is lost."""
-        return max(STEPS_TO_LEARN, math.ceil(SHARE_TO_JUDGE * self.total_steps))
+        return max(self.steps_to_learn, math.ceil(SHARE_TO_JUDGE * self.total_steps))
 
     @property
     def epochs_to_learn(self) -> int:
         """Epochs after which it can be told whether a run learns."""
-        return math.ceil(STEPS_TO_LEARN / max(1, self.steps_per_epoch))
+        return math.ceil(self.steps_to_learn / max(1, self.steps_per_epoch))
+
+    def is_long(self, step: int) -> bool:
+        """Whether at `step` the images were seen as often as such sets need."""
+        return step >= epochs_needed(self.train_images) * self.steps_per_epoch
 
     @property
     def is_too_short(self) -> bool:
         """Whether it ends before it can be judged."""
-        return self.total_steps < STEPS_TO_LEARN
+        return self.total_steps < self.steps_to_learn
 
     def words(self) -> dict[str, str]:
         """What sentences about it say."""

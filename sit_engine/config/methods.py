@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Never, TypeAlias, cast
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
+from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.fields import AutoT, OpenOptions, setting
 from sit_engine.config.filling import AS_START
@@ -131,6 +132,8 @@ class MethodOptions(OpenOptions[AutoT]):
     foreign_heads: ClassVar[ForeignHeads | None] = None
     rate_share: ClassVar[float] = 1.0
     """Share of the general peak learning rate, which was tuned for SiT, that "auto" takes."""
+    steps_to_learn: ClassVar[int] = STEPS_TO_LEARN
+    """The least after which a run of it could be told from its untrained network."""
 
     features: Literal["teacher", "student"] = setting(
         "student",

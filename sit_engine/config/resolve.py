@@ -127,7 +127,12 @@ def course_of(config: ResolvedConfig, facts: DataFacts) -> Course:
 def course_on(config: ResolvedConfig, train_images: int) -> Course:
     """The course of a run in which so many images train."""
     batch, epochs = config.optim.batch_size, config.optim.epochs
-    return Course(total_steps(epochs, train_images, batch), train_images // batch, train_images)
+    return Course(
+        total_steps(epochs, train_images, batch),
+        train_images // batch,
+        train_images,
+        steps_to_learn=config.method.steps_to_learn,
+    )
 
 
 def watch_count(share: float, facts: DataFacts, *, one_a_class: bool = False) -> int:

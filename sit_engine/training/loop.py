@@ -352,6 +352,7 @@ class Leg:
                     self.per_epoch,
                     len(self.batches.rows),
                     has_start=self.config.model.weights is not None,
+                    steps_to_learn=self.config.method.steps_to_learn,
                 ),
                 progress.curves,
             )

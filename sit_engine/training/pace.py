@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from sit_engine.config.course import STEPS_TO_LEARN
 from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.presets import QUICK_MINUTES
 from sit_engine.config.resolve import Resolved, course_of, course_on, resolve
@@ -104,7 +103,7 @@ def _speed(config: ResolvedConfig, store: PixelStore) -> str:
 
 def minutes_needed(config: ResolvedConfig, rate: float) -> float:
     """Minutes until a run can be judged, at `rate` images/s."""
-    return math.ceil(STEPS_TO_LEARN * config.optim.batch_size / rate / 6) / 10
+    return math.ceil(config.method.steps_to_learn * config.optim.batch_size / rate / 6) / 10
 
 
 def warn_if_short(
@@ -120,6 +119,6 @@ def warn_if_short(
                 "{enough}, the least that can be judged.",
                 steps=course.total_steps,
                 minutes=f"{minutes_needed(config, rate):g}",
-                enough=STEPS_TO_LEARN,
+                enough=course.steps_to_learn,
             )
         )

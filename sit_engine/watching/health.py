@@ -117,7 +117,8 @@ def judge(
         return Verdict("unknown", "health.unlabelled")
     if course.has_start:
         return Verdict("not learning", "health.keep_start", _shares(knn))
-    return Verdict("not learning", "health.not_learning", _shares(knn) | course.words())
+    code = "health.never_learnt" if course.is_long(step) else "health.not_learning"
+    return Verdict("not learning", code, _shares(knn) | course.words())
 
 
 def _shares(knn: KnnReading) -> dict[str, str]:

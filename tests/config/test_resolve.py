@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sit_engine.config.build import build
-from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
+from sit_engine.config.facts import CueFacts, DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.resolve import resolve, total_steps, watch_count
 from sit_engine.config.tree import RunConfig
+from sit_engine.config.views import ViewOptions
 from sit_engine.errors import ConfigError
 from tests.tiny import SUPERNET, vit_of
 
@@ -59,8 +60,27 @@ def test_nothing_stays_auto_and_everything_has_a_reason(
 
 
 def test_the_paper_preset_is_the_published_recipe() -> None:
-    config = resolve(build({"preset": "paper-2022"}), DataFacts(1_281_167, 1000, 400), GPU).config
+    # Whatever the labels live on, colours change as published.
+    cues = CueFacts(2000, 0.9, 0.3, 0.02, 0.4, 0.2, 0.02)
+    facts = DataFacts(1_281_167, 1000, 400, labelled=1_281_167, cues=cues)
+    config = resolve(build({"preset": "paper-2022"}), facts, GPU).config
     method = config.method.model_dump()
+    views, corruption = method["views"], method["corruption"]
+    published = ViewOptions.PUBLISHED
+    assert {name: views[name] for name in published} == published
+    assert [views[name] for name in ("crop_scale_min", "shift", "flip", "turn", "jitter")] == [
+        0.2, 0, 0.5, 0, 0.8
+    ]  # fmt: skip
+    assert [corruption[name] for name in ("kind", "views", "drop_share", "replace_share")] == [
+        "gmml", "both", 0.5, 0.3
+    ]  # fmt: skip
+    assert (method["contrast_loss"], method["head_kind"]) == ("info_nce", "mlp")
+    assert (vit_of(config).stem, config.optim.optimiser) == ("patch", "adamw")
+    assert (config.optim.epochs, config.optim.batch_size, config.optim.warmup_epochs) == (
+        800,
+        256,
+        10,
+    )
     assert (vit_of(config).width, vit_of(config).depth, vit_of(config).heads) == (384, 12, 6)
     assert (config.model.image_size, vit_of(config).patch_size) == (224, 16)
     assert (method["head_width"], method["head_out"], method["temperature"]) == (4096, 256, 0.2)

@@ -68,7 +68,7 @@ def test_the_rank_that_counts_as_collapsed_grows_with_the_width(qtbot: QtBot) ->
         history = History()
         history.add(replace(READING, width=width), 0.0)
         panel.show_history(history)
-        assert f"Under {least}" in panel.rank.below.text()
+        assert f"under {least}" in panel.rank.below.text()
     # True with and without labels.
     assert "at least two classes and 100 images" in panel.knn.below.text()
 

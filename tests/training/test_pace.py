@@ -66,11 +66,13 @@ def test_views_stay_where_they_are_quick_enough_or_chosen(
     assert "too few steps" not in why
 
 
-def test_quick_takes_the_minutes_that_learning_needs() -> None:
-    found, _ = at_speed(build({"preset": "quick"}), FACTS, DEVICE, None, speed(large=60, small=60))
-    assert not course_of(found.config, FACTS).is_too_short
+@pytest.mark.parametrize(("method", "rate", "steps"), [("sit", 60, 300), ("dino", 250, 1250)])
+def test_quick_takes_the_minutes_that_learning_needs(method: str, rate: float, steps: int) -> None:
+    config = build({"preset": "quick", "method": {"name": method}})
+    found, _ = at_speed(config, FACTS, DEVICE, None, speed(large=rate, small=rate))
+    assert steps <= course_of(found.config, FACTS).total_steps < 1.02 * steps
     why = found.reasons["optim.epochs"]
-    assert why.startswith("5.4 minutes at 60 images/s"), why
+    assert why.startswith(f"5.4 minutes at {rate} images/s"), why
     assert "2.5 would be too few steps to learn from" in why
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from sit_engine import api
-from sit_engine.config import course as courses
 from sit_engine.config.build import build
 from sit_engine.config.course import STEPS_TO_LEARN, Course, least_rank
 from sit_engine.data.sample import write_sample
+from sit_engine.methods.sit.options import SitOptions
 from sit_engine.records.events import HealthMeasured
 from sit_engine.watching.health import (
     LEAST_DEVIATION,
@@ -113,6 +113,14 @@ def test_nothing_bad_is_said_before_a_fifth_of_the_run_and_enough_steps() -> Non
         assert "20%" in found.sentence
 
 
+def test_a_run_that_has_seen_enough_is_not_told_to_see_more() -> None:
+    same, course = KnnReading(0.2, 0.2, 0.1), Course(50_000, 50, 3200)
+    assert judge([GOOD], same, course, 31_249).code == "health.not_learning"
+    found = judge([GOOD], same, course, 31_250)
+    assert (found.state, found.code) == ("not learning", "health.never_learnt")
+    assert "after the 625 epochs that sets of this size need" in found.sentence
+
+
 def test_a_run_that_is_not_above_its_start_is_told_to_keep_it_once_it_can_be_judged() -> None:
     course, same = Course(5000, 50, 3200, has_start=True), KnnReading(0.62, 0.6, 0.05)
     assert judge([GOOD], same, course, 999).code == "health.early"
@@ -161,7 +169,7 @@ def test_a_run_whose_features_collapse_is_called_collapsed(
     Measured with four seeds: rank 12 to between 1.7 and 4.1 from the second reading on, where 5 is the
     least. At a still higher rate rounding decides what becomes of the run.
     """
-    monkeypatch.setattr(courses, "STEPS_TO_LEARN", 50)
+    monkeypatch.setattr(SitOptions, "steps_to_learn", 50)
     found = readings(
         few,
         tmp_path / "run",
@@ -182,7 +190,7 @@ def test_a_run_whose_features_collapse_is_called_collapsed(
 def test_a_run_that_cannot_move_is_called_not_learning(
     sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(courses, "STEPS_TO_LEARN", 50)
+    monkeypatch.setattr(SitOptions, "steps_to_learn", 50)
     found = readings(
         sample[0],
         tmp_path / "run",
@@ -197,7 +205,7 @@ def test_a_run_that_cannot_move_is_called_not_learning(
 def test_a_run_without_labels_is_called_unknown(
     sample: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(courses, "STEPS_TO_LEARN", 50)
+    monkeypatch.setattr(SitOptions, "steps_to_learn", 50)
     found = readings(
         sample[0],
         tmp_path / "run",

@@ -121,6 +121,7 @@ class DinoOptions(MethodOptions[AutoT]):
         }
     )
     rate_share: ClassVar[float] = 0.25
+    steps_to_learn: ClassVar[int] = 1250
     foreign_heads: ClassVar[ForeignHeads | None] = ForeignHeads(
         "DINO",
         (

@@ -55,6 +55,7 @@ class Sit2021Options(SitOptions[AutoT]):
     about: ClassVar[str] = (
         "sit2021: all three tasks at once, their weights learned (arXiv 2104.03602 v1)"
     )
+    steps_to_learn: ClassVar[int] = 1250
     presets: ClassVar[Mapping[str, Preset]] = MappingProxyType(
         {"small-2021": SMALL_2021, "paper-2021": PAPER_2021}
     )

@@ -273,7 +273,9 @@ class HealthPanel(FigureGrid):
         else:
             about = self.tr("Share of its best value 1/√d. Near 0: every image looks the same.")
             self.deviation.show_figure(figure(health.deviation_ratio), about)
-            about = self.tr("Directions the features use, of {width}. Under {least}: collapsed.")
+            about = self.tr(
+                "Directions the features use, of {width}. Staying under {least}: collapsed."
+            )
             least = f"{least_rank(health.width):.3g}"
             about = about.format(width=health.width, least=least)
             self.rank.show_figure(figure(health.effective_rank), about)

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
-from sit_engine.config.course import STEPS_TO_LEARN, Course
+from sit_engine.config.course import Course
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_engine.records.commands import ENDINGS
@@ -271,7 +271,8 @@ class WatchPage(Page):
     def _is_too_short(self) -> bool:
         """Whether it trains, and will end before it can have learnt; an extension may have mended it."""
         history = self.session.history
-        is_short = history.too_short is not None and history.total_steps < STEPS_TO_LEARN
+        needed = history.traits.steps_to_learn
+        is_short = history.too_short is not None and history.total_steps < needed
         return is_short and history.state == "training" and history.started is not None
 
     def _tell_short(self) -> None:
@@ -281,7 +282,10 @@ class WatchPage(Page):
         assert told is not None
         assert started is not None
         self._told_short = history
-        course = Course(history.total_steps, started.steps_per_epoch, 1)
+        course = Course(
+            history.total_steps, started.steps_per_epoch, 1,
+            steps_to_learn=history.traits.steps_to_learn,
+        )  # fmt: skip
         epochs = course.epochs_to_learn
         words = filled(self.tr("Extend to {n} epochs"), n=count(epochs))
         self.notice.tell(
