@@ -111,6 +111,8 @@ def first_rounds(chosen: argparse.Namespace) -> list[str]:
     """A table a measure: what each setting gained over the default, over all searches of a folder."""
     found = {given: first_cells(chosen, given) for given in chosen.folders}
     found = {given: cells for given, cells in found.items() if cells}
+    if not found:
+        return []
     names = dict.fromkeys(name for cells in found.values() for name in cells if name != DEFAULT)
     text = []
     for measure, title in zip(MEASURES, TITLES, strict=True):
@@ -129,8 +131,8 @@ def first_rounds(chosen: argparse.Namespace) -> list[str]:
 def first_cells(chosen: argparse.Namespace, given: str) -> dict[str, dict[int, Cell]]:
     """What each setting's network of the first round answered, by seed."""
     found: dict[str, dict[int, Cell]] = {}
-    for number, search in complete(chosen, given).items():
-        for run in search.rungs[0].runs:
+    for number, done in complete(chosen, given).items():
+        for run in done.rungs[0].runs:
             at = Place(place(chosen, given, number) / "rung-1", run.config, run.seed)
             found.setdefault(run.config, {})[run.seed] = Cell.read(at.cell(TRAINED))
     return found

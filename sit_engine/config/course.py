@@ -66,7 +66,7 @@ class Course:
     has_start: bool = False
     """Whether it begins with weights that have learnt already."""
     steps_to_learn: int = STEPS_TO_LEARN
-    """The least after which its method can be told from an untrained network."""
+    """Before so many nothing bad is said of it: few rose above their untrained network earlier."""
 
     @property
     def judged_from(self) -> int:

@@ -133,7 +133,7 @@ class MethodOptions(OpenOptions[AutoT]):
     rate_share: ClassVar[float] = 1.0
     """Share of the general peak learning rate, which was tuned for SiT, that "auto" takes."""
     steps_to_learn: ClassVar[int] = STEPS_TO_LEARN
-    """The least after which a run of it could be told from its untrained network."""
+    """Before so many nothing bad is said of a run: few rose above their untrained network earlier."""
 
     features: Literal["teacher", "student"] = setting(
         "student",

@@ -19,7 +19,7 @@ class ViewKind:
 
     size: int
     law: ViewOptions[Never] | None = None
-    """Of crop, flip and colours; None: the largest centred square as it is."""
+    """Of crop, flip, turn and colours; None: the largest centred square as it is."""
     blur: float = 0.0
     """How often a view is blurred."""
     solarise: float = 0.0

@@ -10,7 +10,7 @@ from sit_engine.config.fields import AutoT, OpenOptions, Options, setting
 
 
 class ViewOptions(OpenOptions[AutoT]):
-    """Random crop, flip, colour, blur and solarise; both views share all but blur and solarise."""
+    """Random crop, flip, turn, colour, blur and solarise; both views share all but blur and solarise."""
 
     heading: ClassVar[str] = "Views: crops and colours"
     term: ClassVar[str] = "augmentation"

@@ -35,7 +35,8 @@ def _variant(name: str) -> Callable[[ResolvedConfig], Change]:
 
 TABLE: tuple[tuple[str, str, Change | Callable[[ResolvedConfig], Change]], ...] = (
     # Factor, name for people, and values or a function of the default's. What tends to matter most
-    # comes first, one of each factor before others of it: where time is short the last are left out.
+    # comes first, one of each factor (of the colours one is the default) before others of it: where
+    # time is short the last are left out.
     ("colours", "Keep the colours", _views(colours="weak")),
     ("colours", "Change the colours", _views(colours="published")),
     ("crop", "Larger crops", _views(crop_scale_min=0.6)),

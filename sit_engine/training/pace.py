@@ -35,46 +35,36 @@ def at_speed(
     """The settings at the speed, in images/s, that `measure` finds for them, and that speed.
 
     Where it could learn nothing within its minutes, the preset quick takes smaller views, then more
-    minutes; raises ConfigError where even that would not do.
+    minutes. Where even the most would not do they stay as they are.
     """
     first = resolve(config, facts, device, start)
     rate = measure(first.config)
     found = resolve(config, facts, replace(device, images_per_s=rate), start)
-    if config.preset != "quick" or not _is_too_short(found.config, facts):
+    is_planned = config.optim.minutes is not None and config.optim.epochs == "auto"
+    is_quick = config.preset == "quick" and is_planned
+    if not (is_quick and course_of(found.config, facts).is_too_short):
         return found, rate
     small = replace(device, largest_view=QUICK_VIEW_PX)
     smaller = resolve(config, facts, small, start).config
     if smaller.model.image_size < first.config.model.image_size:
         device, rate = small, measure(smaller)
         found = resolve(config, facts, replace(device, images_per_s=rate), start)
-    is_ours = config.optim.minutes == QUICK_MINUTES and config.optim.epochs == "auto"
-    if is_ours and _is_too_short(found.config, facts):
-        longer = _lengthened(config, found.config, rate)
+    minutes = minutes_needed(found.config, rate)
+    is_short = course_of(found.config, facts).is_too_short
+    if is_short and is_own_quick(config) and minutes <= MOST_QUICK_MINUTES:
+        optim = config.optim.model_copy(update={"minutes": minutes})
+        longer = config.model_copy(update={"optim": optim})
         found = resolve(longer, facts, replace(device, images_per_s=rate), start)
-        words = "{why}: {usual} would be too few steps to learn from"
+        words = "{why}: {usual} minutes would be too short to learn from"
         why = Sentence(words, why=found.reasons["optim.epochs"], usual=f"{QUICK_MINUTES:g}")
         found = replace(found, reasons=found.reasons | {"optim.epochs": why})
     return found, rate
 
 
-def _is_too_short(config: ResolvedConfig, facts: DataFacts) -> bool:
-    return course_of(config, facts).is_too_short and not config.method.needs_labels
-
-
-def _lengthened(config: RunConfig, found: ResolvedConfig, rate: float) -> RunConfig:
-    """The preset quick with the minutes after which it can be told whether it learns."""
-    minutes = minutes_needed(found, rate)
-    if minutes > MOST_QUICK_MINUTES:
-        raise ConfigError(
-            "config.quick",
-            "The preset quick would learn nothing: at {rate} images/s this network needs {minutes} "
-            "minutes, and a quick look takes {most} at most.",
-            "Set optim.minutes = {minutes}, smaller views (model.image_size) or a smaller network.",
-            rate=f"{rate:.3g}",
-            minutes=f"{minutes:g}",
-            most=f"{MOST_QUICK_MINUTES:g}",
-        )
-    return config.model_copy(update={"optim": config.optim.model_copy(update={"minutes": minutes})})
+def is_own_quick(config: RunConfig | ResolvedConfig) -> bool:
+    """Whether it is the preset quick that is to learn from nothing; who gives its minutes wants them."""
+    begins = config.model.weights is None and not config.method.needs_labels
+    return config.preset == "quick" and config.optim.minutes == QUICK_MINUTES and begins
 
 
 def known_speed(config: ResolvedConfig, store: PixelStore) -> float | None:
@@ -106,19 +96,38 @@ def minutes_needed(config: ResolvedConfig, rate: float) -> float:
     return math.ceil(config.method.steps_to_learn * config.optim.batch_size / rate / 6) / 10
 
 
-def warn_if_short(
-    config: ResolvedConfig, train_images: int, rate: float, emit: Callable[[Event], None]
+def check_length(
+    asked: RunConfig,
+    config: ResolvedConfig,
+    train_images: int,
+    rate: float,
+    emit: Callable[[Event], None],
 ) -> None:
-    """Say before the first step that a pretraining run will not have learnt when it ends."""
+    """Say before the first step that a pretraining run will not have learnt when it ends.
+
+    Raises ConfigError where nobody `asked` for its minutes: the preset quick begins no such run.
+    """
     course = course_on(config, train_images)
-    if course.is_too_short and not config.method.needs_labels:
-        emit(
-            warning(
-                "run.too_short",
-                "{steps} steps are too few to learn from: {minutes} minutes (optim.minutes) would give "
-                "{enough}, the least that can be judged.",
-                steps=course.total_steps,
-                minutes=f"{minutes_needed(config, rate):g}",
-                enough=course.steps_to_learn,
-            )
+    if not course.is_too_short or config.method.needs_labels:
+        return
+    minutes = f"{minutes_needed(config, rate):g}"
+    if is_own_quick(asked):
+        raise ConfigError(
+            "config.quick",
+            "A quick look would learn nothing: at {rate} images/s this network needs {minutes} minutes, "
+            "and a quick look takes {most} at most.",
+            "Set optim.minutes = {minutes}, or choose a smaller network or smaller views.",
+            rate=f"{rate:.3g}",
+            minutes=minutes,
+            most=f"{MOST_QUICK_MINUTES:g}",
         )
+    emit(
+        warning(
+            "run.too_short",
+            "{steps} steps are too few to learn from: {minutes} minutes (optim.minutes) would give "
+            "{enough}, the least that can be judged.",
+            steps=course.total_steps,
+            minutes=minutes,
+            enough=course.steps_to_learn,
+        )
+    )

@@ -50,7 +50,7 @@ from sit_engine.records.starts import describe_start, find_start
 from sit_engine.training.frozen import replace_split
 from sit_engine.training.leg import TrainingData
 from sit_engine.training.memory import with_memory
-from sit_engine.training.pace import at_speed, known_speed, note_speed, warn_if_short
+from sit_engine.training.pace import at_speed, check_length, known_speed, note_speed
 from sit_engine.training.recovery.out_of_memory import Change
 from sit_engine.training.speed import measure_images_per_s
 from sit_engine.training.watched import HELD_SHARE, UNLABELLED_SHARE, training_data
@@ -98,7 +98,7 @@ def prepare_new(run: Run, config: RunConfig, emit: Emit) -> tuple[ResolvedConfig
             return device.ranks * rate
 
         resolved, rate = at_speed(config, facts, device, start, measure)
-        warn_if_short(resolved.config, len(split.train), rate, emit)
+        check_length(config, resolved.config, len(split.train), rate, emit)
     record = to_record(index, split, store.value_range, store.hashes)
     pixels = digest(store, split.train, record["train"])
     record |= {"cache_side": store.side, "pixels": pixels}

@@ -27,7 +27,7 @@ def draw_turns(batch: int, share: float, *, seed: int, step: int, view: int) -> 
     """Turns int64 [B] as of `draw_rotations`; a `share` of the views is turned, each way as likely."""
     if share == 0:
         return torch.zeros(batch, dtype=torch.int64)
-    stream = numpy_stream(seed, step, 0, f"turned {view}")
+    stream = numpy_stream(seed, step, 0, f"quarters {view}")
     ways_B = stream.integers(1, ROTATIONS, batch)
     return torch.from_numpy(ways_B * (stream.random(batch) < share))
 

@@ -37,13 +37,15 @@ def answered(model: SettingsModel, change: Change, *, same: bool) -> dict[str, s
         return {FLIP: "0.5" if same else "0"}
     if change == "half":
         return {CROP: PUBLISHED_CROPS if same else LARGER_CROPS}
-    found = {TURN: TURNED if same else "0"}
-    # The task asks for the turn: where turned images are the same thing there is none to tell.
-    if same and is_on(model, "rotation"):
-        found[TASK] = weight_text(model, "rotation", on=False)
-    if not same and model.texts.get(TASK) == "0":
-        found[TASK] = ""
-    return found
+    # The task asks for the turn: where turned images are the same thing there is none to tell, and
+    # where they are not it is the task that turns them.
+    has_task = TASK in {item.path for item in model.settings()} and is_on(model, "rotation")
+    if same:
+        off = {TASK: weight_text(model, "rotation", on=False)} if has_task else {}
+        return {TURN: TURNED} | off
+    if model.texts.get(TASK) == "0":
+        return {TURN: "", TASK: ""}
+    return {TURN: "" if has_task else "0"}
 
 
 def chosen(model: SettingsModel) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from sit_engine.config.build import build
 from sit_engine.config.course import STEPS_TO_LEARN
-from sit_engine.config.facts import DataFacts, DeviceFacts
+from sit_engine.config.facts import DataFacts, DeviceFacts, StartFacts
 from sit_engine.config.resolve import course_of, resolve
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.pixel_cache.store import PixelStore
@@ -21,10 +21,10 @@ from sit_engine.records.events import Event, Warned
 from sit_engine.training import pace
 from sit_engine.training.pace import (
     at_speed,
+    check_length,
     known_speed,
     minutes_needed,
     note_speed,
-    warn_if_short,
 )
 
 FACTS, DEVICE = DataFacts(images=1000, classes=0, median_side_px=200), DeviceFacts(cores=2)
@@ -73,30 +73,57 @@ def test_quick_takes_the_minutes_that_learning_needs(method: str, rate: float, s
     assert steps <= course_of(found.config, FACTS).total_steps < 1.02 * steps
     why = found.reasons["optim.epochs"]
     assert why.startswith(f"5.4 minutes at {rate} images/s"), why
-    assert "2.5 would be too few steps to learn from" in why
+    assert "2.5 minutes would be too short to learn from" in why
 
 
-def test_a_quick_look_that_would_take_long_is_refused_with_the_minutes_that_would_do() -> None:
-    with pytest.raises(ConfigError, match="would learn nothing") as refused:
-        settled(speed(large=5, small=5))
-    assert "needs 64 minutes" in str(refused.value)
-    assert "optim.minutes = 64" in refused.value.hint
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"optim": {"minutes": 2}},
+        {"optim": {"epochs": 2}},
+        {"model": {"weights": "w"}},
+        {"method": {"name": "finetune"}},
+        {"preset": "standard", "optim": {"minutes": 2.5}},
+    ],
+)
+def test_a_length_that_is_not_quicks_own_is_kept(more: dict[str, Any]) -> None:
+    begun = {"model": {"weights": None}} | more
+    start = StartFacts("w", 96, 4, 3, 8, 32) if begun["model"]["weights"] else None
+    rates = speed(large=20, small=20)
+    found, _ = at_speed(build({"preset": "quick"} | more), FACTS, DEVICE, start, rates)
+    assert "too short to learn from" not in found.reasons.get("optim.epochs", "")
+    assert course_of(found.config, FACTS).total_steps < STEPS_TO_LEARN
+
+
+@pytest.mark.parametrize(("rate", "is_begun"), [(32, True), (31, False)])
+def test_a_quick_look_takes_ten_minutes_at_most(rate: float, is_begun: bool) -> None:
+    asked = build({"preset": "quick"})
+    found, _ = at_speed(asked, FACTS, DEVICE, None, speed(large=rate, small=rate))
+    told: list[Event] = []
+    if is_begun:
+        check_length(asked, found.config, FACTS.images, rate, told.append)
+    else:
+        with pytest.raises(ConfigError, match="A quick look would learn nothing") as refused:
+            check_length(asked, found.config, FACTS.images, rate, told.append)
+        assert "optim.minutes = 10.4" in refused.value.hint
+    assert not told
 
 
 def test_a_run_that_is_too_short_says_so_with_the_minutes_that_would_do() -> None:
-    config, _, rate = settled(speed(large=5, small=5), optim={"minutes": 2})
+    asked = build({"preset": "quick", "optim": {"minutes": 2}})
+    found, rate = at_speed(asked, FACTS, DEVICE, None, speed(large=5, small=5))
     told: list[Event] = []
-    warn_if_short(config, FACTS.images, rate, told.append)
+    check_length(asked, found.config, FACTS.images, rate, told.append)
     (warned,) = told
     assert isinstance(warned, Warned)
     assert warned.code == "run.too_short"
-    minutes = minutes_needed(config, rate)
+    minutes = minutes_needed(found.config, rate)
     assert f"{minutes:g} minutes (optim.minutes) would give {STEPS_TO_LEARN}" in warned.message
-    longer = {"optim": {"minutes": minutes}}
-    config, _, rate = settled(speed(large=5, small=5), **longer)
-    assert not course_of(config, FACTS).is_too_short
+    longer = build({"preset": "quick", "optim": {"minutes": minutes}})
+    found, rate = at_speed(longer, FACTS, DEVICE, None, speed(large=5, small=5))
+    assert not course_of(found.config, FACTS).is_too_short
     told.clear()
-    warn_if_short(config, FACTS.images, rate, told.append)
+    check_length(longer, found.config, FACTS.images, rate, told.append)
     assert not told
 
 

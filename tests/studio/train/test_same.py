@@ -41,8 +41,13 @@ def test_answers_become_settings() -> None:
     model.choose(recipe="sit2021")
     assert answered(model, "turned", same=True) == {TURN: "0.75", TASK: "0"}
     model.set(TASK, "0")
-    assert answered(model, "turned", same=False) == {TURN: "0", TASK: ""}
-    assert answered(SettingsModel(texts={TASK: "1"}), "turned", same=False) == {TURN: "0"}
+    assert answered(model, "turned", same=False) == {TURN: "", TASK: ""}
+    assert answered(SettingsModel(), "turned", same=False) == {TURN: "0"}
+    assert answered(SettingsModel(texts={TASK: "1"}), "turned", same=False) == {TURN: ""}
+    # DINO has no such task.
+    model.choose(recipe="dino")
+    assert answered(model, "turned", same=True) == {TURN: "0.75"}
+    assert answered(model, "turned", same=False) == {TURN: "0"}
 
 
 @pytest.mark.parametrize("recipe", ["sit", "sit2021"])

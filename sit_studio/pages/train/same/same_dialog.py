@@ -100,8 +100,8 @@ class SameDialog(Dialog):
             ),
             "turned": (
                 self.tr("Each image, and beside it the same image turned by a quarter."),
-                self.tr("views are turned, and the model is not asked how."),
-                self.tr("views stay upright, unless the model is to tell how they are turned."),
+                self.tr("views are turned, and no task asks how."),
+                self.tr("views are turned only where a task asks how."),
             ),
             "half": (
                 self.tr("Each image, and beside it a half of it."),
