@@ -23,7 +23,7 @@ from sit_engine.data.folder.folder_facts import facts_of
 from sit_engine.data.scan.own_images import along, has_moved, look_for_all, without_options
 from sit_engine.errors import ConfigError, DataError, RunError
 from sit_engine.files import disk_error, is_free, read_json, write_aside
-from sit_engine.machine.device import probe_once
+from sit_engine.jobs.dry_steps import DrySteps
 from sit_engine.paths import display_name, escape_name, unescape_name
 from sit_engine.records.locking.run_lock import RunLock, is_running
 from sit_engine.records.on_progress import OnProgress
@@ -281,7 +281,9 @@ def _tried(
     few, many = WATCHED_SHARES
     wanted = round(min(max(WATCHED, few * labelled), many * labelled) / facts.images, 5)
     given = base.data.watch_share
-    return candidates(base, facts, probe_once(base.compute)), wanted if given == "auto" else given
+    # What the default does on these images hangs on what their labels live on, too.
+    steps = DrySteps.prepare(base, tell)
+    return candidates(base, steps.facts, steps.device), wanted if given == "auto" else given
 
 
 def _data_of(request: TuneRequest) -> dict[str, Any]:

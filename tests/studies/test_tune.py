@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sit_engine import api
 from sit_engine.config.build import build, merge
@@ -295,6 +297,27 @@ def test_a_search_that_was_halted_goes_on_where_it_was_and_writes_its_settings(
         with pytest.raises(SitError, match=f"other {what}") as refused:
             tune(two, out, **labels, **change)
         assert refused.value.exit_code == 2
+
+
+def test_where_colour_is_the_class_the_default_keeps_it_and_changing_it_is_tried(
+    tmp_path: Path,
+) -> None:
+    noise = np.random.default_rng(0)
+    # As bright as each other.
+    for name, colour in (("red", (190, 20, 20)), ("green", (20, 106, 20))):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(60):
+            pixels = noise.integers(0, 50, (16, 16, 1)) + colour
+            Image.fromarray(pixels.astype(np.uint8)).save(
+                tmp_path / "images" / name / f"{number}.png"
+            )
+    asked = base(method={"views": {"colours": "auto"}})
+    with pytest.raises(Halted):
+        tune(tmp_path / "images", tmp_path / "out", halt_at=0, base=asked)
+    frozen = json.loads((tmp_path / "out" / "tune.json").read_text("utf-8"))
+    names = [one["name"] for one in frozen["candidates"]]
+    assert "Change the colours" in names
+    assert "Keep the colours" not in names
 
 
 def test_of_few_labels_a_quarter_is_asked_and_the_others_teach(few: Path, tmp_path: Path) -> None:
