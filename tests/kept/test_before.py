@@ -49,7 +49,7 @@ LATER = {
     "gifs": ('"image"', '"image"'),
 }
 # Of some methods alone.
-LATER_OF = {"reconstruct_from": ('"last"', '"last"')}
+LATER_OF = {"reconstruct_from": ('"last"', '"last"'), "turn": ("0.0", "0.0")}
 
 
 def without_later(text: str, *, is_frozen: bool) -> list[str]:
