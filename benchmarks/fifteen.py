@@ -29,7 +29,7 @@ ROWS = {"knn": "k-NN", "linear": "linear", 5: "5 labels"}
 TIMED_S = 20.0
 
 
-def rate(train: Path, side: int | None) -> float:
+def rate(train: Path, side: int | None, precision: str) -> float:
     """Images/s of the standard run's steps on all cores, in views of `side` px or as "auto" has them."""
     import numpy as np
 
@@ -46,7 +46,7 @@ def rate(train: Path, side: int | None) -> float:
         {
             "data": {"folders": [str(train)]},
             "model": {"image_size": side or "auto"},
-            "compute": {"parts": 1, "recompute": "off"},
+            "compute": {"parts": 1, "recompute": "off", "precision": precision},
         }
     )
     index = scan([str(train)])
@@ -74,6 +74,7 @@ def pretrain(chosen: argparse.Namespace, seed: int, more: list[str]) -> Path:
     epochs = chosen.rate * 60 * chosen.minutes / (0.9 * files)
     words = [str(chosen.train), "--out", str(run), "--epochs", f"{epochs:.2f}", "--quiet"]
     words += ["--seed", str(seed), "--threads", "1", "--watch.previews", "2", *KEEP_ALL]
+    words += ["--compute.precision", chosen.precision]
     words += ["--model.image-size", str(chosen.side)] if chosen.side else []
     subprocess.run([*ENGINE, "pretrain", *words, *more], check=True)
     return run
@@ -133,9 +134,10 @@ def main() -> None:
     parser.add_argument("--marks", default="", help="minutes, with commas between them")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--side", type=int, help='of views, px (default: as "auto" has it)')
+    parser.add_argument("--precision", default="auto", help="number format of the steps")
     chosen, more = parser.parse_known_args()
     if chosen.what == "rate":
-        print(f"{rate(chosen.train, chosen.side):.0f} images/s")
+        print(f"{rate(chosen.train, chosen.side, chosen.precision):.0f} images/s")
         return
     if None in (chosen.test, chosen.out, chosen.rate):
         parser.error("table needs TEST, --out and --rate")
