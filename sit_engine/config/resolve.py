@@ -131,6 +131,7 @@ def course_on(config: ResolvedConfig, train_images: int) -> Course:
         total_steps(epochs, train_images, batch),
         train_images // batch,
         train_images,
+        has_start=config.model.weights is not None,
         steps_to_learn=config.method.steps_to_learn,
     )
 

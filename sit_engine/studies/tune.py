@@ -268,8 +268,7 @@ def _tried(
     check_outside(out, [request.folder])
     data = request.base.data.model_copy(update=_data_of(request))
     base = request.base.model_copy(update={"data": data})
-    listed = list_images(base, tell)
-    facts, labelled = facts_of(listed), int((listed.labels >= 0).sum())
+    facts = facts_of(list_images(base, tell))
     if facts.classes < 2:
         raise DataError(
             "tune.no_labels",
@@ -278,10 +277,10 @@ def _tried(
             "(--labels-file).",
             folder=display_name(request.folder),
         )
-    few, many = WATCHED_SHARES
-    wanted = round(min(max(WATCHED, few * labelled), many * labelled) / facts.images, 5)
+    few, many = (share * facts.labelled for share in WATCHED_SHARES)
+    wanted = round(min(max(WATCHED, few), many) / facts.images, 5)
     given = base.data.watch_share
-    # What the default does on these images hangs on what their labels live on, too.
+    # They know what the labels live on, by which the default differs from folder to folder.
     steps = DrySteps.prepare(base, tell)
     return candidates(base, steps.facts, steps.device), wanted if given == "auto" else given
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from sit_engine import ranks
-from sit_engine.config.course import Course
+from sit_engine.config.resolve import course_on
 from sit_engine.config.tree import ResolvedConfig
 from sit_engine.data.folder.index import problems_warning
 from sit_engine.machine.device import peak_memory_bytes
@@ -345,17 +345,10 @@ class Leg:
         if preview:
             self.emit(self.monitor.preview(progress.step))
         if reading:
-            events, is_best = self.monitor.read(
-                progress.step,
-                Course(
-                    progress.total_steps,
-                    self.per_epoch,
-                    len(self.batches.rows),
-                    has_start=self.config.model.weights is not None,
-                    steps_to_learn=self.config.method.steps_to_learn,
-                ),
-                progress.curves,
-            )
+            # It may have been lengthened since its settings were written.
+            course = course_on(self.config, len(self.batches.rows))
+            course = replace(course, total_steps=progress.total_steps)
+            events, is_best = self.monitor.read(progress.step, course, progress.curves)
             for event in events:
                 self.emit(event)
             if is_best:
