@@ -256,9 +256,6 @@ def _on_run(
     on_run(len(found) + 1, f"{settings}, seed {seed}", number, total)
 
 
-# What was asked, and what comes of it
-
-
 def _tried(
     request: TuneRequest, out: Path, tell: OnProgress
 ) -> tuple[tuple[Candidate, ...], float]:
