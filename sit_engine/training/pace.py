@@ -37,9 +37,13 @@ def at_speed(
     Where it could learn nothing within its minutes, the preset quick takes smaller views, then more
     minutes. Where even the most would not do they stay as they are.
     """
+
+    def planned(asked: RunConfig) -> Resolved:
+        return resolve(asked, facts, replace(device, images_per_s=rate), start)
+
     first = resolve(config, facts, device, start)
     rate = measure(first.config)
-    found = resolve(config, facts, replace(device, images_per_s=rate), start)
+    found = planned(config)
     is_planned = config.optim.minutes is not None and config.optim.epochs == "auto"
     is_quick = config.preset == "quick" and is_planned
     if not (is_quick and course_of(found.config, facts).is_too_short):
@@ -48,20 +52,19 @@ def at_speed(
     smaller = resolve(config, facts, small, start).config
     if smaller.model.image_size < first.config.model.image_size:
         device, rate = small, measure(smaller)
-        found = resolve(config, facts, replace(device, images_per_s=rate), start)
+        found = planned(config)
     minutes = minutes_needed(found.config, rate)
     is_short = course_of(found.config, facts).is_too_short
     if is_short and is_own_quick(config) and minutes <= MOST_QUICK_MINUTES:
         optim = config.optim.model_copy(update={"minutes": minutes})
-        longer = config.model_copy(update={"optim": optim})
-        found = resolve(longer, facts, replace(device, images_per_s=rate), start)
+        found = planned(config.model_copy(update={"optim": optim}))
         words = "{why}: {usual} minutes would be too short to learn from"
         why = Sentence(words, why=found.reasons["optim.epochs"], usual=f"{QUICK_MINUTES:g}")
         found = replace(found, reasons=found.reasons | {"optim.epochs": why})
     return found, rate
 
 
-def is_own_quick(config: RunConfig | ResolvedConfig) -> bool:
+def is_own_quick(config: RunConfig) -> bool:
     """Whether it is the preset quick that is to learn from nothing; who gives its minutes wants them."""
     begins = config.model.weights is None and not config.method.needs_labels
     return config.preset == "quick" and config.optim.minutes == QUICK_MINUTES and begins

@@ -13,6 +13,7 @@ from sit_engine.config.course import Course
 from sit_engine.counted import filled
 from sit_engine.paths import display_name
 from sit_engine.records.commands import ENDINGS
+from sit_engine.records.events import RunStarted
 from sit_studio.look.words import count
 from sit_studio.models.failure import Failure
 from sit_studio.models.history import History
@@ -271,9 +272,17 @@ class WatchPage(Page):
     def _is_too_short(self) -> bool:
         """Whether it trains, and will end before it can have learnt; an extension may have mended it."""
         history = self.session.history
-        needed = history.traits.steps_to_learn
-        is_short = history.too_short is not None and history.total_steps < needed
-        return is_short and history.state == "training" and history.started is not None
+        if history.too_short is None or history.state != "training" or history.started is None:
+            return False
+        return self._course(history.started).is_too_short
+
+    def _course(self, started: RunStarted) -> Course:
+        """The course of the run as it is now, which may have been lengthened."""
+        history = self.session.history
+        return Course(
+            history.total_steps, started.steps_per_epoch, 1,
+            steps_to_learn=history.traits.steps_to_learn,
+        )  # fmt: skip
 
     def _tell_short(self) -> None:
         """Say once that the run is too short; whoever closes the notice has read it."""
@@ -282,11 +291,7 @@ class WatchPage(Page):
         assert told is not None
         assert started is not None
         self._told_short = history
-        course = Course(
-            history.total_steps, started.steps_per_epoch, 1,
-            steps_to_learn=history.traits.steps_to_learn,
-        )  # fmt: skip
-        epochs = course.epochs_to_learn
+        epochs = self._course(started).epochs_to_learn
         words = filled(self.tr("Extend to {n} epochs"), n=count(epochs))
         self.notice.tell(
             Failure(told.code, told.message, "", told.values),
