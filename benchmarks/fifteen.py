@@ -31,28 +31,13 @@ TIMED_S = 20.0
 
 def rate(train: Path, side: int | None, precision: str) -> float:
     """Images/s of the standard run's steps on all cores, in views of `side` px or as "auto" has them."""
-    import numpy as np
-
-    from sit_engine.config.build import build
-    from sit_engine.config.resolve import resolve
-    from sit_engine.data.folder.folder_facts import facts_of
-    from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
-    from sit_engine.data.scan.quick_scan import scan
-    from sit_engine.machine.device import probe
+    from benchmarks.training_folder import stepper_on
     from sit_engine.methods.protocol import StepInfo
-    from sit_engine.training.stepper import Stepper
 
-    asked = build(
-        {
-            "data": {"folders": [str(train)]},
-            "model": {"image_size": side or "auto"},
-            "compute": {"parts": 1, "recompute": "off", "precision": precision},
-        }
-    )
-    index = scan([str(train)])
-    config = resolve(asked, facts_of(index), probe(asked.compute)).config
-    index, store = PixelCache().fill(index, side=cache_side(config.model.image_size, index))
-    stepper = Stepper(config, store, np.arange(len(index)), index.labels)
+    stepper = stepper_on(train, {
+        "model": {"image_size": side or "auto"},
+        "compute": {"parts": 1, "recompute": "off", "precision": precision},
+    })  # fmt: skip
     seconds: list[float] = []
     while sum(seconds) < TIMED_S:
         step_s = time.perf_counter()

@@ -24,33 +24,27 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
+from benchmarks.training_folder import set_name, stepper_on
+from benchmarks.tuning import TITLES
 from sit_engine import api
 from sit_engine.config.build import build
-from sit_engine.config.resolve import resolve
-from sit_engine.data.folder.folder_facts import facts_of
-from sit_engine.data.pixel_cache.cache import PixelCache, cache_side
-from sit_engine.data.scan.quick_scan import scan
 from sit_engine.evaluation.measure import MeasuredNetwork
 from sit_engine.jobs.labelled import load_held_out
 from sit_engine.jobs.networks import load_backbones
-from sit_engine.machine.device import probe
 from sit_engine.methods.protocol import StepInfo
 from sit_engine.methods.sit.method import Sit
-from sit_engine.records.run import Run
 from sit_engine.records.studies.comparison import MEASURES
 from sit_engine.records.studies.tuning import in_points
-from sit_engine.records.summary import summarise
 from sit_engine.studies.cells import Cell, gap, measure
+from sit_engine.studies.compare import TRAINED, Place
 from sit_engine.training import loop
 from sit_engine.training.schedules import cosine
-from sit_engine.training.stepper import Stepper
 
 HELD_OUT = 0.25
 TIMED = 40
 SKIPPED = 5
 LAST = 0.2
 """Of a run, in which a rate that was level falls."""
-TITLES = ("k-NN", "linear", "5 labels")
 Schedule = Callable[..., float]
 
 
@@ -64,25 +58,27 @@ class Phase:
 
 @dataclass(frozen=True)
 class Way:
-    """Phases that share the time evenly, and how the learning rate falls."""
+    """Phases that share the time evenly, and the curve that schedules follow."""
 
     name: str
     phases: tuple[Phase, ...] = (Phase(),)
     schedule: Schedule = cosine
+    """Of the learning rate and of weight decay."""
 
 
 def line(start: float, end: float, step: int, total_steps: int, warmup_steps: int = 0) -> float:
     """As the engine's cosine, along a straight line."""
     if step < warmup_steps:
-        return start * step / warmup_steps
-    return end + (start - end) * (1 - (step - warmup_steps) / max(1, total_steps - warmup_steps))
+        return cosine(start, end, step, total_steps, warmup_steps)
+    return start + (end - start) * (step - warmup_steps) / max(1, total_steps - warmup_steps)
 
 
 def level(start: float, end: float, step: int, total_steps: int, warmup_steps: int = 0) -> float:
-    """Level after the warm-up, then down a line in the last part."""
+    """Level after the warm-up, then along a line in the last part."""
     if step < warmup_steps:
-        return start * step / warmup_steps
-    return end + (start - end) * min(1.0, (1 - step / max(1, total_steps)) / LAST)
+        return cosine(start, end, step, total_steps, warmup_steps)
+    last = round(LAST * total_steps)
+    return line(start, end, max(0, step - (total_steps - last)), last)
 
 
 AS_SHIPPED = Way("as it ships")
@@ -90,8 +86,8 @@ WAYS = (
     AS_SHIPPED,
     Way("small views first", (Phase(side_share=0.5), Phase())),
     Way("whole views first", (Phase(is_corrupted=False), Phase())),
-    Way("rate falls along a line", schedule=line),
-    Way("level rate, falls in the last fifth", schedule=level),
+    Way("schedules along a line", schedule=line),
+    Way("schedules level, then a line", schedule=level),
 )
 
 
@@ -127,7 +123,8 @@ def at(method: Sit, phase: Phase) -> Iterator[None]:
 
 def step_seconds(folder: Path) -> dict[Phase, float]:
     """Median seconds of a step of each phase, measured turn about."""
-    stepper = made(folder)
+    settings = asked(folder, 0, None)
+    stepper = stepper_on(folder, settings | {"compute": settings["compute"] | {"parts": 1}})
     phases = list(dict.fromkeys(phase for way in WAYS for phase in way.phases))
     found: dict[Phase, list[float]] = {phase: [] for phase in phases}
     for step in range(TIMED):
@@ -149,17 +146,6 @@ def asked(folder: Path, seed: int, epochs: float | None) -> dict[str, Any]:
     }
 
 
-def made(folder: Path) -> Stepper:
-    """The steps of a run on the folder, outside a run."""
-    wanted = build(
-        asked(folder, 0, None) | {"compute": {"threads": 1, "device": "cpu", "parts": 1}}
-    )
-    index = scan([str(folder)])
-    config = resolve(wanted, facts_of(index), probe(wanted.compute)).config
-    index, store = PixelCache().fill(index, side=cache_side(config.model.image_size, index))
-    return Stepper(config, store, np.arange(len(index)), index.labels)
-
-
 def plan(out: Path, folder: Path, minutes: float) -> dict[str, list[int]]:
     """Steps of each phase of each way, by its name; worked out once a folder."""
     file = out / "steps.json"
@@ -173,31 +159,32 @@ def plan(out: Path, folder: Path, minutes: float) -> dict[str, list[int]]:
     return dict(json.loads(file.read_text("utf-8")))
 
 
-def train(folder: Path, run: Run, way: Way, steps: list[int], seed: int) -> None:
+def train(folder: Path, place: Place, way: Way, steps: list[int]) -> None:
     """One run, or what is missing of it."""
-    if summarise(run).status == "completed":
+    if place.is_done():
         return
+    run = place.run
     with phased(way, [count / sum(steps) for count in steps]):
         if run.config_file.is_file():
             api.resume(run.path, emit=lambda _: None)
             return
         files = sum(path.is_file() for path in folder.rglob("*"))
         a_epoch = round(files * (1 - HELD_OUT)) // 64
-        config = build(asked(folder, seed, sum(steps) / a_epoch))
+        config = build(asked(folder, place.seed, sum(steps) / a_epoch))
         api.pretrain(config, run.path, emit=lambda _: None)
 
 
-def answered(out: Path, run: Run, seed: int) -> Cell:
+def answered(place: Place) -> Cell:
     """What the run's network answers on the images that it held out."""
-    file = out / f"{run.path.name}.npz"
-    if not file.is_file():
-        loaded, side = load_backbones(run), run.config().model.image_size
+    file = place.cell(TRAINED)
+    if not place.is_measured():
+        loaded, side = load_backbones(place.run), place.run.config().model.image_size
         cells = measure(
-            [(MeasuredNetwork("trained", loaded.trained, side), loaded.step)],
-            load_held_out(run, None), shots=5, seed=seed, device=torch.device("cpu"),
-            with_raw=False, tell=lambda *_: None,
+            [(MeasuredNetwork(TRAINED, loaded.trained, side), loaded.step)],
+            load_held_out(place.run, None), shots=5, seed=place.seed,
+            device=torch.device("cpu"), with_raw=False, tell=lambda *_: None,
         )  # fmt: skip
-        cells["trained"].save(file)
+        cells[TRAINED].save(file)
     return Cell.read(file)
 
 
@@ -225,16 +212,16 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     for folder in chosen.folders:
-        name = folder.parent.name if folder.name == "train" else folder.name
+        name = set_name(folder)
         out: Path = chosen.out / name
         out.mkdir(parents=True, exist_ok=True)
         steps = plan(out, folder, chosen.minutes)
         cells: dict[str, dict[int, Cell]] = {}
         for seed in range(chosen.seeds):
             for way in WAYS:
-                run = Run(out / f"{way.name.replace(' ', '-').replace(',', '')}-seed{seed}")
-                train(folder, run, way, steps[way.name], seed)
-                cells.setdefault(way.name, {})[seed] = answered(out, run, seed)
+                place = Place(out, way.name, seed)
+                train(folder, place, way, steps[way.name])
+                cells.setdefault(way.name, {})[seed] = answered(place)
         show(name, steps, cells)
 
 

@@ -18,6 +18,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.learning import ENGINE
+from benchmarks.training_folder import set_name
 from sit_engine import api
 from sit_engine.counted import counted
 from sit_engine.records.studies.comparison import MEASURES
@@ -47,9 +48,7 @@ def main() -> None:
 
 def place(chosen: argparse.Namespace, given: str, seed: int) -> Path:
     """The folder of a search: by the name of the set, not by its part for training."""
-    path = Path(given)
-    name = path.parent.name if path.name == "train" else path.name
-    return Path(chosen.out.absolute() / name / f"seed{seed}")
+    return Path(chosen.out.absolute() / set_name(Path(given)) / f"seed{seed}")
 
 
 def search(given: str, out: Path, seed: int, chosen: argparse.Namespace) -> None:
