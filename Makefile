@@ -39,7 +39,8 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 		|| { echo "Cannot make $(VENV); on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV); the first time takes minutes (torch is large)…"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix -c ,$(CONSTRAINTS)) -e '.[studio,test]' \
-		|| { echo "The installation failed. Without a network it cannot fetch its packages: connect and try again."; exit 1; }
+		|| { echo "The installation failed; the last ERROR above says at what. It needs a network and about 7 GB of disk" \
+			"($$(df -Pk . | awk 'END {print int($$4 / 1e6)}') GB are free here): see to them and try again."; exit 1; }
 	@touch $@
 
 demo: $(READY)

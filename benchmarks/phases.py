@@ -81,6 +81,13 @@ def level(start: float, end: float, step: int, total_steps: int, warmup_steps: i
     return line(start, end, max(0, step - (total_steps - last)), last)
 
 
+def level_rate(
+    start: float, end: float, step: int, total_steps: int, warmup_steps: int = 0
+) -> float:
+    """Level for the learning rate alone: weight decay, which rises, follows the engine's cosine."""
+    return (level if start > end else cosine)(start, end, step, total_steps, warmup_steps)
+
+
 AS_SHIPPED = Way("as it ships")
 WAYS = (
     AS_SHIPPED,
@@ -88,6 +95,7 @@ WAYS = (
     Way("whole views first", (Phase(is_corrupted=False), Phase())),
     Way("schedules along a line", schedule=line),
     Way("schedules level, then a line", schedule=level),
+    Way("rate alone level, then a line", schedule=level_rate),
 )
 
 
