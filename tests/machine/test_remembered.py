@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from sit_engine.config.tree import ComputeOptions
 from sit_engine.machine import device, remembered
@@ -26,6 +27,30 @@ def test_numbers_come_back_on_the_same_machine_only(
     assert recall("speed") == [1.5, 2.0]
     assert recall("memory") is None
     monkeypatch.setattr(remembered, "machine", lambda: "another")
+    assert recall("speed") is None
+
+
+def test_numbers_of_another_processor_under_the_same_name_are_not_recalled(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual machine that moved: bf16 without units for it took 17 times as long as fp32."""
+    cpuinfo = tmp_path / "cpuinfo"
+    monkeypatch.setattr(remembered, "CPUINFO", cpuinfo)
+    cpuinfo.write_text("model name\t: A\nMHz\t: 1\nflags\t\t: avx2 avx512_bf16\n\nMHz\t: 2\n")
+    remember("speed", [1.5])
+    cpuinfo.write_text("model name\t: A\nMHz\t: 3\nflags\t\t: avx2 avx512_bf16\n\nMHz\t: 4\n")
+    assert recall("speed") == [1.5]
+    cpuinfo.write_text("model name\t: A\nMHz\t: 1\nflags\t\t: avx2\n\nMHz\t: 2\n")
+    assert recall("speed") is None
+    cpuinfo.unlink()
+    assert recall("speed") is None
+
+
+def test_numbers_of_other_instructions_are_not_recalled(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember("speed", [1.5])
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another")
     assert recall("speed") is None
 
 
