@@ -14,7 +14,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +37,10 @@ from sit_engine.records.studies.comparison import MEASURES
 from sit_engine.records.studies.tuning import in_points
 from sit_engine.studies.cells import Cell, gap, measure
 from sit_engine.studies.compare import TRAINED, Place
-from sit_engine.training import loop
-from sit_engine.training.schedules import cosine
 
 HELD_OUT = 0.25
 TIMED = 40
 SKIPPED = 5
-LAST = 0.2
-"""Of a run, in which a rate that was level falls."""
-Schedule = Callable[..., float]
 
 
 @dataclass(frozen=True)
@@ -58,34 +53,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class Way:
-    """Phases that share the time evenly, and the curve that schedules follow."""
+    """Phases that share the time evenly."""
 
     name: str
     phases: tuple[Phase, ...] = (Phase(),)
-    schedule: Schedule = cosine
-    """Of the learning rate and of weight decay."""
-
-
-def line(start: float, end: float, step: int, total_steps: int, warmup_steps: int = 0) -> float:
-    """As the engine's cosine, along a straight line."""
-    if step < warmup_steps:
-        return cosine(start, end, step, total_steps, warmup_steps)
-    return start + (end - start) * (step - warmup_steps) / max(1, total_steps - warmup_steps)
-
-
-def level(start: float, end: float, step: int, total_steps: int, warmup_steps: int = 0) -> float:
-    """Level after the warm-up, then along a line in the last part."""
-    if step < warmup_steps:
-        return cosine(start, end, step, total_steps, warmup_steps)
-    last = round(LAST * total_steps)
-    return line(start, end, max(0, step - (total_steps - last)), last)
-
-
-def level_rate(
-    start: float, end: float, step: int, total_steps: int, warmup_steps: int = 0
-) -> float:
-    """Level for the learning rate alone: weight decay, which rises, follows the engine's cosine."""
-    return (level if start > end else cosine)(start, end, step, total_steps, warmup_steps)
 
 
 AS_SHIPPED = Way("as it ships")
@@ -93,9 +64,6 @@ WAYS = (
     AS_SHIPPED,
     Way("small views first", (Phase(side_share=0.5), Phase())),
     Way("whole views first", (Phase(is_corrupted=False), Phase())),
-    Way("schedules along a line", schedule=line),
-    Way("schedules level, then a line", schedule=level),
-    Way("rate alone level, then a line", schedule=level_rate),
 )
 
 
@@ -110,7 +78,7 @@ def phased(way: Way, shares: list[float]) -> Iterator[None]:
         with at(method, way.phases[min(number, len(shares) - 1)]):
             return make_views(method, batch, step_info)
 
-    with patch.object(Sit, "make_views", make), patch.object(loop, "cosine", way.schedule):
+    with patch.object(Sit, "make_views", make):
         yield
 
 

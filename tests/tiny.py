@@ -48,6 +48,7 @@ TINY: dict[str, Any] = {
         "learning_rate": 0.002,
         "warmup_epochs": 0.4,
         "optimiser": "adamw",
+        "schedule": "cosine",
     },
     "compute": {"device": "cpu", "threads": 1, "precision": "fp32", "matmul": "highest"},
     "watch": {"report_every": 1, "readings": 2, "previews": 1},

@@ -204,6 +204,7 @@ def _optim(
         round(min(10.0, epochs / 10), 3),
         "a tenth of the run, at most the paper's 10 epochs",
     )
+    filling.auto("schedule", "cosine", "usual")
     filling.auto("optimiser", "muon", "learns more from each image than adamw")
     filling.auto("weight_decay", 0.04, "the published recipe's")
     filling.auto("weight_decay_end", 0.1, "the published recipe's")

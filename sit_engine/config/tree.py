@@ -144,6 +144,13 @@ class OptimOptions(OpenOptions[AutoT]):
     warmup_epochs: float | AutoT = setting(
         "auto", "Warm-up", "Epochs in which the learning rate rises from 0.", unit="epochs", ge=0
     )
+    schedule: AutoT | Literal["cosine", "level"] = setting(
+        "auto",
+        "Schedule of the learning rate",
+        "After the warm-up: cosine, which falls from the start on, or level, which stays at the "
+        "highest and falls in the last fifth alone.",
+        before="cosine",
+    )
     optimiser: AutoT | Literal["adamw", "muon"] = setting(
         "auto",
         "Optimiser",

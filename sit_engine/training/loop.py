@@ -44,7 +44,7 @@ from sit_engine.training.recovery.rollback import (
     not_steady,
 )
 from sit_engine.training.recovery.steadiness import jump_warnings, take, why_unsteady
-from sit_engine.training.schedules import cosine, falls_on
+from sit_engine.training.schedules import SCHEDULES, cosine, falls_on
 from sit_engine.training.stepper import Learned, Stepper
 from sit_engine.training.thread_count import ThreadCount
 from sit_engine.watching.watcher import make_watcher
@@ -237,7 +237,7 @@ class Leg:
         optim, progress = self.config.optim, self.progress
         warmup = round(optim.warmup_epochs * self.per_epoch)
         peak = optim.learning_rate * self.batch_size / 256
-        return progress.rate_share * cosine(
+        return progress.rate_share * SCHEDULES[optim.schedule](
             peak, optim.learning_rate_end, progress.step, progress.total_steps, warmup
         )
 

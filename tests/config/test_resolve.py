@@ -112,6 +112,27 @@ def test_a_tenth_of_the_run_warms_up_and_at_most_ten_epochs(epochs: int, warmup:
     assert optim.warmup_epochs == pytest.approx(warmup)
 
 
+@pytest.mark.parametrize(
+    ("tree", "schedule"),
+    [
+        ({}, "level"),
+        ({"preset": "quick"}, "level"),
+        ({"preset": "paper-2022"}, "cosine"),
+        ({"preset": "paper-2021"}, "cosine"),
+        ({"method": {"name": "sit2021"}}, "cosine"),
+        ({"method": {"name": "dino"}}, "cosine"),
+        ({"method": {"name": "mocov3"}}, "cosine"),
+        ({"method": {"name": "finetune"}}, "cosine"),
+    ],
+)
+def test_the_rate_of_sit_stays_level_and_published_recipes_keep_their_course(
+    tree: dict[str, Any], schedule: str
+) -> None:
+    """docs/adr/0019-fifteen-minutes.md."""
+    facts = DataFacts(5000, 4, 64, labelled=5000)
+    assert resolve(build(tree), facts, CPU).config.optim.schedule == schedule
+
+
 @pytest.mark.parametrize("method", ["finetune", "svrtn"])
 def test_minutes_go_before_a_methods_own_length(method: str) -> None:
     tree = {"method": {"name": method}, "model": {"weights": "w"}, "optim": {"minutes": 2}}

@@ -26,6 +26,7 @@ LATER = {
     "model.tokens": 1,
     "model.positions": "learned",
     "model.first_weights": "normal",
+    "optim.schedule": "cosine",
     "optim.optimiser": "adamw",
     "compute.compile": "off",
     "compute.recompute": "off",

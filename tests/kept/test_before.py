@@ -47,6 +47,7 @@ LATER = {
     "variant": ('"auto"', '"plain"'),
     "frame_rate": ("1.0", "1.0"),
     "gifs": ('"image"', '"image"'),
+    "schedule": ('"auto"', '"cosine"'),
 }
 # Of some methods alone.
 LATER_OF = {"reconstruct_from": ('"last"', '"last"'), "turn": ("0.0", "0.0")}

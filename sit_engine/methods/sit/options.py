@@ -181,6 +181,11 @@ class SitOptions(MethodOptions[AutoT]):
         """The options unchanged: what a task is judged on changes no view."""
         return self.model_copy(update={"reconstruct": "all", "features": "student"})
 
+    def autos(self, facts: DataFacts) -> dict[str, tuple[object, str]]:
+        """The rate's course that learns most in minutes; see docs/adr/0019-fifteen-minutes.md."""
+        del facts
+        return {"optim.schedule": ("level", "learns more in minutes than a rate that falls early")}
+
     def resolve(
         self, scale: Scale, facts: DataFacts, device: DeviceFacts
     ) -> tuple[MethodOptions[Never], dict[str, str]]:

@@ -19,6 +19,7 @@ PAPER_2022 = Preset(
         "data": {"cache_factor": 2.5},
         "optim": {
             "optimiser": "adamw",
+            "schedule": "cosine",
             "epochs": 800,
             "batch_size": 256,
             "learning_rate": 5e-4,

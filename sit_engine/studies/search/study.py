@@ -153,8 +153,8 @@ def supernet_config(request: NetworkRequest, asked: Asked) -> RunConfig:
         kept = {name: values[name] for name in ("data", "compute", "watch")}
         values = kept | {"model": model, "method": method}
     length = {"minutes": SUPERNET_SHARE * request.minutes, "epochs": "auto"}
-    # AdamW as published; a network that was not drawn has no gradient to make orthogonal.
-    optim = {"optimiser": "adamw", **length}
+    # As published; a network that was not drawn has no gradient to make orthogonal.
+    optim = {"optimiser": "adamw", "schedule": "cosine", **length}
     return build(merge(values, {"optim": optim, "compute": {"compile": "off"}}))
 
 
