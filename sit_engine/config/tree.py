@@ -146,7 +146,7 @@ class OptimOptions(OpenOptions[AutoT]):
     )
     schedule: AutoT | Literal["cosine", "level"] = setting(
         "auto",
-        "Schedule of the learning rate",
+        "Learning rate schedule",
         "After the warm-up: cosine, which falls from the start on, or level, which stays at the "
         "highest and falls in the last fifth alone.",
         before="cosine",

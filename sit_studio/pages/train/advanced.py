@@ -82,9 +82,7 @@ class AdvancedForm(Card):
         head = label(title, "muted")
         head.setToolTip(tip)
         grid.addWidget(head, 0, 0, 1, 2)
-        for number, field in enumerate(members):
-            grid.addWidget(field, 1 + number // 2, number % 2)
-            grid.setAlignment(field, Qt.AlignmentFlag.AlignTop)
+        _fill(grid, members)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
         return made
@@ -116,10 +114,22 @@ class AdvancedForm(Card):
         if words:
             self.show_fields(True)
         for group, members in self.groups:
-            hits = 0
+            found: list[SettingField] = []
+            others: list[SettingField] = []
             for field in members:
                 hay = f"{field.title.text()} {field.item.path} {field.item.help}".lower()
                 is_hit = all(word in hay for word in words)
                 field.setVisible(is_hit)
-                hits += is_hit
-            group.setVisible(hits > 0)
+                (found if is_hit else others).append(field)
+            grid = group.layout()
+            assert isinstance(grid, QGridLayout)
+            # One of the others is shown when something is wrong in it.
+            _fill(grid, found + others)
+            group.setVisible(bool(found))
+
+
+def _fill(grid: QGridLayout, fields: list[SettingField]) -> None:
+    """Two in a row below the group's title, without holes."""
+    for number, field in enumerate(fields):
+        grid.removeWidget(field)
+        grid.addWidget(field, 1 + number // 2, number % 2, Qt.AlignmentFlag.AlignTop)

@@ -130,6 +130,24 @@ def test_other_settings_are_made_when_they_are_looked_for(page: TrainPage) -> No
     assert page.model.texts["optim.weight_decay"] == "0.071"
 
 
+def test_what_is_found_stands_without_holes_and_goes_back(page: TrainPage) -> None:
+    fold, fields = page.form.advanced, page.fields.fields
+
+    def places() -> dict[str, tuple[int, int]]:
+        page.grab()
+        inside = (f for found in fields.values() for f in found if fold.inside.isAncestorOf(f))
+        return {f.item.path: (f.y(), f.x()) for f in inside if f.isVisibleTo(page)}
+
+    fold.show_fields(True)
+    before = places()
+    fold.search.setText("learning rate")
+    found = places().values()
+    assert len(found) == 4
+    assert len({y for y, _ in found}) == len({x for _, x in found}) == 2
+    fold.search.setText("")
+    assert places() == before
+
+
 def test_the_fold_opens_for_what_is_wrong_in_it(page: TrainPage) -> None:
     page.model.set("optim.weight_decay", "much")
     page.refresh()
