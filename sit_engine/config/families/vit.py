@@ -322,7 +322,7 @@ def choose_view(facts: DataFacts, device: DeviceFacts) -> tuple[int, Sentence]:
     side = _view_side(facts.median_side_px, 64 if is_cpu else 224)
     why = Sentence("the images' median shorter side is {px} px", px=facts.median_side_px)
     if is_cpu and side == 64:
-        why = Sentence("{why}; without a GPU larger views would take days", why=why)
+        why = Sentence("{why}; without a GPU 64 px at most, to see each image often", why=why)
     if device.largest_view is not None and side > device.largest_view:
         side = device.largest_view
         why = Sentence("{why}; larger views would leave too few steps in these minutes", why=why)
