@@ -9,6 +9,7 @@ import hashlib
 import json
 import platform
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -38,10 +39,11 @@ def _processor() -> str:
     A virtual machine that moves keeps its name, and bf16 without units for it takes many times as long.
     """
     try:
-        first, _, _ = CPUINFO.read_text("utf-8", "replace").partition("\n\n")
+        with CPUINFO.open(encoding="utf-8", errors="replace") as file:
+            # Of the first core alone: there may be hundreds.
+            parts = [line.partition(":") for line in takewhile(str.strip, file)]
     except OSError:
         return platform.processor()
-    parts = (line.partition(":") for line in first.splitlines())
     kept = [value for key, _, value in parts if key.strip().lower() in MODEL_AND_INSTRUCTIONS]
     return hashlib.sha256("".join(kept).encode()).hexdigest()[:16]
 

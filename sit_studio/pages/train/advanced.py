@@ -114,17 +114,16 @@ class AdvancedForm(Card):
         if words:
             self.show_fields(True)
         for group, members in self.groups:
-            found: list[SettingField] = []
-            others: list[SettingField] = []
+            found: set[SettingField] = set()
             for field in members:
                 hay = f"{field.title.text()} {field.item.path} {field.item.help}".lower()
-                is_hit = all(word in hay for word in words)
-                field.setVisible(is_hit)
-                (found if is_hit else others).append(field)
+                if all(word in hay for word in words):
+                    found.add(field)
+                field.setVisible(field in found)
             grid = group.layout()
             assert isinstance(grid, QGridLayout)
-            # One of the others is shown when something is wrong in it.
-            _fill(grid, found + others)
+            # The others come behind: one is shown when something is wrong in it.
+            _fill(grid, sorted(members, key=lambda field: field not in found))
             group.setVisible(bool(found))
 
 
